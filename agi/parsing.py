@@ -6,6 +6,9 @@ filtered there. The caller's number comes from the header block only (docs/refer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from agi.carrier_word import NOTHING_SAID, Said, said_beside, said_by
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
@@ -50,19 +53,40 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
     name = "" if name in NOTHING else name
     caller = caller_of(raw_number, trunk.region, arguments.get("pres", ""), name)
+    attestation, verification = _said_of(caller, arguments, trunk)
     return IncomingCall(
         linkedid=linkedid_of(request),
         caller=caller,
         did=did_of(arguments.get("did", ""), trunk.region),
         trunk=trunk.name,
         trusted=trunk.trusted,
-        attestation=ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE),
-        verification=VERIFICATION.get(arguments.get("verification", ""), Verification.NONE),
+        attestation=attestation,
+        verification=verification,
         priority_callback=arguments.get("priority", "").lower() == "psap-callback",
         name=name,
         diverted_from=_diverted_from(variables.get("agi_rdnis", ""), trunk.region),
         withheld=withheld_number(caller, raw_number, trunk.region, site),
+        carrier_counts=trunk.carrier_counts,
     )
+
+
+def _said_of(caller: Caller, arguments: Mapping[str, str], trunk: Trunk) -> Said:
+    """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
+    attestation = ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE)
+    verification = VERIFICATION.get(arguments.get("verification", ""), Verification.NONE)
+    if verification is Verification.NONE and trunk.carrier_counts:
+        word = said_beside(arguments.get("uri", ""), caller.e164, trunk.region)
+        if word == NOTHING_SAID:
+            word = _said_in_header(arguments.get("header", ""), caller, trunk)
+        if word != NOTHING_SAID:
+            return word
+    return attestation, verification
+
+
+def _said_in_header(text: str, caller: Caller, trunk: Trunk) -> Said:
+    """The header of the carrier's own that the dialplan was told to read; where the call has none, From stands here."""
+    word = said_beside(text, caller.e164, trunk.region)
+    return said_by(text) if word == NOTHING_SAID and caller.e164 is not None else word
 
 
 def withheld_number(caller: Caller, raw_number: str, region: str, site: Site) -> str | None:
@@ -98,6 +122,7 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
         trusted=trunk.trusted,
         attestation=auth[0],
         verification=auth[1],
+        name=None,  # by now it is what we show
         withheld=withheld_number(caller, request.variables.get("agi_callerid", ""), trunk.region, site),
     )
 

@@ -20,13 +20,22 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`)."""
+    """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`).
+
+    `verstat`: its carrier checks callers itself, and what it says of them counts; of a trusted one it does anyway.
+    """
 
     name: str
     channels: str
     region: str
     trusted: bool = False
     reject: str = "603"
+    verstat: bool = False
+
+    @property
+    def carrier_counts(self) -> bool:
+        """Whether what the carrier says of callers counts."""
+        return self.trusted or self.verstat
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,12 +202,13 @@ class AsteriskTable(SettingsTable, frozen=True):
 
 
 class TrunkTable(SettingsTable, frozen=True):
-    """A trunk; `reject` is how a call is turned away on it."""
+    """A trunk; `reject` is how a call is turned away on it; `verstat`: what its carrier says of callers counts."""
 
     name: Name
     channels: str
     region: str | None = None
     trusted: bool = False
+    verstat: bool = False
     own_numbers: tuple[str, ...] = ()
     reject: Literal["603", "607", "608", "busy", "not-in-service"] = "603"
 

@@ -83,6 +83,7 @@ def call_of(question: Question, site: Site) -> IncomingCall:
         did=did_of(question.did or "", trunk.region),
         trunk=trunk.name or None,
         trusted=trunk.trusted,
+        carrier_counts=trunk.carrier_counts,
         attestation=question.attestation,
         verification=question.verification,
         priority_callback=question.callback,

@@ -25,7 +25,9 @@ from reputation.store.people import own_numbers
 def site_of(settings: Settings) -> Site:
     """The PBX as answering a call needs it."""
     region = settings.numbers.region
-    trunks = tuple(Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject) for t in settings.trunk)
+    trunks = tuple(
+        Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject, t.verstat) for t in settings.trunk
+    )
     actions = settings.actions
     return Site(
         region=region,

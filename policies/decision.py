@@ -40,12 +40,13 @@ ASKS = ("digit", "name", "number")
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """One inbound call as it reached us. Nothing here is trusted but `trunk` and `trusted`.
+    """One inbound call as it reached us. Nothing here is trusted but `trunk`, `trusted` and `carrier_counts`.
 
     `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that redirected
     the call to us, the caller being the original one. `name`: the name that came with the call, which may be the
     carrier's word or the caller's own; None where nobody wrote it down (a call of the past).
     `withheld`: the number of a caller who withholds it, where blocklists may match it; nothing else does.
+    `carrier_counts`: whether what the trunk's carrier says of the caller is evidence.
     """
 
     linkedid: str
@@ -59,6 +60,7 @@ class IncomingCall:
     diverted_from: str | None = None
     name: str | None = ""
     withheld: str | None = None
+    carrier_counts: bool = False
 
     @property
     def auth_class(self) -> AuthClass:

@@ -89,8 +89,8 @@ def query_of(
 
 
 def label_of(call: IncomingCall) -> str | None:
-    """What the carrier of a trusted trunk warns of the call with, in the place of a name."""
-    return label_of_carrier(call.name) if call.trusted and call.name else None
+    """What the carrier, where its word counts, warns of the call with in the place of a name."""
+    return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def situation_of(

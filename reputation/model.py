@@ -377,8 +377,8 @@ class FactsQuery:
     `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
     the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
     where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
-    nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier of a
-    trusted trunk warns with in the place of a name; neither is a matter of the store.
+    nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
+    where its word counts, warns with in the place of a name; neither is a matter of the store.
     """
 
     number: str | None

@@ -77,8 +77,8 @@ class Evidence(NamedTuple):
 class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
     knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
-    where a source says so; `label`: what the carrier of a trusted trunk warns with in the place of a
-    name.
+    where a source says so; `label`: what the carrier, where its word counts, warns with in the
+    place of a name.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN

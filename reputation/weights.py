@@ -200,7 +200,7 @@ class PlanWeights(WeightsTable, frozen=True, dict=True):
 
 
 class CarrierLabelWeights(WeightsTable, frozen=True):
-    """The carrier's warning in the place of a name, on trunks with `trusted = true`. A tag, never more."""
+    """The carrier's warning in the place of a name, where its word counts. A tag, never more."""
 
     spam: ForSpam = 1.5  # the analytics of a carrier of which nobody here knows how they came to it
 

@@ -157,6 +157,7 @@ class Replay:
             attestation=event.attestation,
             verification=event.verification,
             name=event.name,
+            carrier_counts=event.carrier_counts,
         )
         at = outcome.at
         row, row_then = self._row_of(number, at), self._row_of(number, at if self._plan_at is None else self._plan_at)

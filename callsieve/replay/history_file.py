@@ -8,7 +8,7 @@ Whoever wrote the file is not trusted: lines, texts and numbers are bounded, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import msgspec
@@ -43,7 +43,8 @@ class PastCall:
     """A call of the past: how it ended, and what the network said of it when it began.
 
     `sampled`: whether it was of the control sample, and went without its warning; None: the history does not say.
-    `name`: the name that came with it; None where nobody wrote that down.
+    `name`: the name that came with it; None where nobody wrote that down. `carrier_counts`: whether a carrier's warning
+    in its place is evidence.
     """
 
     outcome: OutcomeRecord
@@ -52,6 +53,7 @@ class PastCall:
     trusted: bool = False
     sampled: bool | None = None
     name: str | None = None
+    carrier_counts: bool = False
 
 
 Event = PastCall | Mark
@@ -109,7 +111,9 @@ def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[
         trunk = trunks.get(told.trunk) if isinstance(told, Inbound) and told.trunk else None
         if isinstance(told, Inbound):
             is_trusted = trunk is not None and trunk.trusted if told.trusted is None else told.trusted
-            yield _inbound_from(told, trunk.region if trunk else site.region, trusted=is_trusted)
+            call = _inbound_from(told, trunk.region if trunk else site.region, trusted=is_trusted)
+            counts = trunk is not None and trunk.verstat if told.verstat is None else told.verstat
+            yield replace(call, carrier_counts=is_trusted or counts) if told.name else call
         else:
             yield PastCall(_outbound_from(told, site.region))
 

@@ -52,6 +52,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     sampled: bool | None = None
     trusted: bool | None = None
     name: Text | None = None
+    verstat: bool | None = None
     rang_by: Tie | None = None
     complete: bool = True
 

@@ -68,6 +68,7 @@ def _told_of_inbound(event: PastCall) -> Inbound:
         sampled=event.sampled,
         trusted=event.trusted,
         name=event.name,
+        verstat=True if event.carrier_counts and not event.trusted else None,
         rang_by=one.rang_by,
         complete=one.complete,
     )

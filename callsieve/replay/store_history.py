@@ -39,7 +39,6 @@ _SAID = {
     "B": (Attestation.B, Verification.NONE),
     "C": (Attestation.C, Verification.NONE),
 }
-_SAID_NOTHING = (Attestation.NONE, Verification.NONE)
 
 
 def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
@@ -53,17 +52,19 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
     """The call as it began."""
-    if outcome.direction is not Direction.INBOUND or outcome.auth_class is AuthClass.UNKNOWN:
+    if outcome.direction is not Direction.INBOUND:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
     families = _families(record)
     said = next((_SAID[what] for what in _whats("attestation", families) if what in _SAID), None)
     label = next((what for what in _whats(carrier_label.NAME, families) if what in SPAM_LABELS), None)
-    if label is not None:  # of a trusted trunk only, whatever the signature said
-        return PastCall(outcome, *(said or _SAID_NOTHING), trusted=True, name=label)
-    if outcome.auth_class is AuthClass.AUTHENTICATED:
-        return PastCall(outcome, *said) if said == _SAID["A"] else PastCall(outcome, trusted=True)
-    return PastCall(outcome, *(said or _SAID["B"]))
+    call = PastCall(outcome, name=label, carrier_counts=label is not None)
+    if outcome.auth_class is AuthClass.UNKNOWN:
+        return call
+    if outcome.auth_class is AuthClass.AUTHENTICATED and said != _SAID["A"]:
+        return replace(call, trusted=True)
+    attestation, verification = said or _SAID["B"]
+    return replace(call, attestation=attestation, verification=verification)
 
 
 def _families(record: DecisionRecord | None) -> tuple[Family, ...]:

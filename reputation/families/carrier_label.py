@@ -1,4 +1,4 @@
-"""What the carrier calls the caller in the place of a name ("Scam Likely"), on a trunk whose word counts.
+"""What the carrier calls the caller in the place of a name ("Scam Likely"), on a trunk where its word counts.
 
 It is one source that nobody here can check, about this one call: it leads to a tag and no further, like the plan.
 """

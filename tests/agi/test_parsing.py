@@ -40,6 +40,7 @@ def test_a_usual_call() -> None:
         trusted=True,
         attestation=Attestation.A,
         verification=Verification.PASSED,
+        carrier_counts=True,
     )
 
 

@@ -103,6 +103,7 @@ reject = "busy"
 [[trunk]]
 name = "Second one"
 channels = "SIP/second-*"
+verstat = true
 own_numbers = ["020 7183 8751"]
 [[did]]
 number = "020 7183 8750"
@@ -533,7 +534,7 @@ def test_the_site() -> None:
         region="GB",
         trunks=(
             Trunk("carrier", "PJSIP/carrier-*", "US", trusted=True, reject="busy"),
-            Trunk("Second one", "SIP/second-*", "GB"),
+            Trunk("Second one", "SIP/second-*", "GB", verstat=True),
         ),
         route="desk,s,1",
         match_withheld=True,

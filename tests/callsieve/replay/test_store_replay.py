@@ -103,7 +103,9 @@ def inbound_calls(draw: st.DrawFn) -> PastCall:
         action=draw(st.sampled_from((None, "tag", "warn", "challenge", "route", "reject"))),
         rang_by=draw(st.none() | st.sampled_from(Tie)),
     )
-    return PastCall(outcome, attestation, verification, trusted, draw(st.none() | st.booleans()))
+    name = draw(st.sampled_from((None, "spam risk")))
+    counts = name is not None and (trusted or draw(st.booleans()))
+    return PastCall(outcome, attestation, verification, trusted, draw(st.none() | st.booleans()), name, counts)
 
 
 @st.composite
@@ -173,7 +175,9 @@ def add_call(db: sqlite3.Connection, chance: random.Random, call: str, at: float
     word, auth_class = chance.choice(CLASSES)
     action = chance.choice(("allow", "allow", "warn", "challenge"))
     kind = CallerKind.NUMBER if caller else CallerKind.WITHHELD
-    families = (Family("attestation", 0.5, ((word, 1),)),) if word else ()
+    families: tuple[Family, ...] = (Family("attestation", 0.5, ((word, 1),)),) if word else ()
+    if chance.random() < 0.2:
+        families += (Family("carrier label", 1.5, (("scam likely", 1),)),)
     about: dict[str, Any] = {"linkedid": call, "at": at, "caller": caller, "caller_kind": kind, "trunk": "carrier"}
     vector = vector_of(Reputation(0.5, families=families))
     record_decisions(db, [make_record(f"{call}d", **about, auth_class=auth_class, action=action, vector=vector)])
@@ -197,6 +201,12 @@ def add_call(db: sqlite3.Connection, chance: random.Random, call: str, at: float
 
 PUSHED = (
     'extends = "balanced"\n[[rule]]\nname = "any"\nwhen = { level_at_least = "tag" }\naction = "reject"\nreason = "x"\n'
+)
+
+
+NAMED = (
+    'default = "allow"\n[[rule]]\nname = "named"\nwhen = { name_matches = "scam*", level_at_least = "tag" }\n'
+    'action = "tag"\nreason = "x"\n'
 )
 
 
@@ -240,6 +250,21 @@ class TestOfTheStore:
         week = self.decided(filled, 7)
         assert 0 < len(week) < len(month)
         assert all(one == month[one["call"]] for one in week)
+
+    def test_a_carriers_warning_is_known_again(self, callsieve: Program) -> None:
+        callsieve.ok("db", "migrate")
+        vector = vector_of(Reputation(1.5, families=(Family("carrier label", 1.5, (("scam likely", 1),)),)))
+        about: dict[str, Any] = {"linkedid": "1.1", "at": NOW, "caller": NUMBERS[0], "trunk": "carrier"}
+        outcome = OutcomeRecord(**about, direction=Direction.INBOUND, disposition=Disposition.NO_ANSWER)
+        with open_store(callsieve.store) as db, transaction(db):
+            record_decisions(db, [make_record("1.1d", **about, action="tag", vector=vector)])
+            record_outcomes(db, [outcome], NOW + 600)
+        (callsieve.folder / "policies").mkdir()
+        callsieve.file("policies/named.toml", NAMED)
+        out = callsieve.folder / "decided.jsonl"
+        callsieve.ok("replay", "--days", "30", "--policy", "named", "--out", out)
+        (decided,) = [json.loads(line) for line in out.read_text().splitlines()]
+        assert (decided["rule"], decided["level"]) == ("named", "tag")
 
     def decided(self, program: Program, days: int) -> list[dict[str, Any]]:
         out = program.folder / f"{days}.jsonl"

@@ -1,0 +1,110 @@
+"""verstat: on whose trunks it counts, for which number, and what no caller can make of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agi.carrier_word import NOTHING_SAID, said_beside, said_by
+from agi.parsing import incoming_call_of
+from agi.site import Site, Trunk
+from policies.decision import IncomingCall
+from reputation.model import Attestation, AuthClass, Verification
+from tests.builders import CALLER, make_request
+
+A, B, C, NONE = Attestation.A, Attestation.B, Attestation.C, Attestation.NONE
+PASSED, FAILED, UNKNOWN = Verification.PASSED, Verification.FAILED, Verification.NONE
+SITE = Site(
+    "US",
+    (
+        Trunk("checks", "PJSIP/checks-*", "US", verstat=True),
+        Trunk("trusted", "PJSIP/trusted-*", "US", trusted=True),
+        Trunk("any", "PJSIP/any-*", "US"),
+    ),
+)
+BESIDE = f"sip:{CALLER};verstat=TN-Validation-Passed-A@carrier.example;user=phone;tag=1"
+
+
+def call_of(arguments: str, trunk: str = "checks", caller: str = CALLER) -> IncomingCall:
+    arguments = f"trunk=PJSIP/{trunk}-0000001a,{arguments}"
+    return incoming_call_of(make_request("screen", arguments, callerid=caller), SITE)
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        pytest.param(BESIDE, (A, PASSED), id="in-the-user-part"),
+        pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Passed-B", (B, PASSED), id="in-the-uri"),
+        pytest.param(f"tel:{CALLER};verstat=TN-Validation-Passed-C;tag=1", (C, PASSED), id="tel"),
+        pytest.param("sip:2017421834@h;verstat=TN-Validation-Passed", (NONE, PASSED), id="a-national-number"),
+        pytest.param(f"sips:{CALLER}@h;verstat=tn-validation-failed", (NONE, FAILED), id="failed"),
+        pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Failed-A", (A, FAILED), id="failed-with-its-level"),
+        pytest.param(f"sip:{CALLER}@h;verstat=No-TN-Validation", NOTHING_SAID, id="not-signed"),
+        pytest.param(f"sip:{CALLER}@h", NOTHING_SAID, id="nothing"),
+        pytest.param("", NOTHING_SAID, id="no-header"),
+        pytest.param("sip:+12015550199@h;verstat=TN-Validation-Passed-A", NOTHING_SAID, id="of-another-number"),
+        pytest.param("sip:anonymous@h;verstat=TN-Validation-Passed-A", NOTHING_SAID, id="of-nobody"),
+        pytest.param(
+            f"sip:{CALLER};verstat=TN-Validation-Passed-A@h;verstat=No-TN-Validation", NOTHING_SAID, id="twice"
+        ),
+        pytest.param(f"{CALLER};verstat=TN-Validation-Passed-A", NOTHING_SAID, id="no-uri"),
+        pytest.param(f"sip:{CALLER}@h;xverstat=TN-Validation-Passed-A", NOTHING_SAID, id="another-parameter"),
+        pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Passed-AA", NOTHING_SAID, id="another-word"),
+    ],
+)
+def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verification]) -> None:
+    assert said_beside(uri, CALLER, "US") == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trunk", "said", "auth_class"),
+    [
+        pytest.param(f"uri={BESIDE}", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="passed"),
+        pytest.param(f"uri={BESIDE}", "trusted", (A, PASSED), AuthClass.AUTHENTICATED, id="passed-trusted"),
+        pytest.param(f"uri={BESIDE}", "any", NOTHING_SAID, AuthClass.UNKNOWN, id="of-any-trunk"),
+        pytest.param("header=TN-Validation-Passed-A", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="header"),
+        pytest.param("header=TN-Validation-Passed-A", "any", NOTHING_SAID, AuthClass.UNKNOWN, id="header-of-any-trunk"),
+        pytest.param("header=B", "checks", (B, UNKNOWN), AuthClass.UNAUTHENTICATED, id="the-level-alone"),
+        pytest.param(f"header={BESIDE}", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="from-in-its-place"),
+        pytest.param("uri=TN-Validation-Passed-A", "checks", NOTHING_SAID, AuthClass.UNKNOWN, id="a-word-is-no-uri"),
+        pytest.param(
+            f"uri=sip:{CALLER}@h;verstat=TN-Validation-Failed",
+            "trusted",
+            (NONE, FAILED),
+            AuthClass.UNAUTHENTICATED,
+            id="failed-outweighs-trust",
+        ),
+        pytest.param(
+            f"verification=failed,attestation=A,uri={BESIDE}",
+            "checks",
+            (A, FAILED),
+            AuthClass.UNAUTHENTICATED,
+            id="asterisk-verified-itself",
+        ),
+        pytest.param(
+            f"verification=cert_retrieval_failure,attestation=C,uri={BESIDE}",
+            "checks",
+            (A, PASSED),
+            AuthClass.AUTHENTICATED,
+            id="asterisk-could-not",
+        ),
+    ],
+)
+def test_on_which_trunks_it_counts(
+    arguments: str, trunk: str, said: tuple[Attestation, Verification], auth_class: AuthClass
+) -> None:
+    call = call_of(arguments, trunk)
+    assert ((call.attestation, call.verification), call.auth_class) == (said, auth_class)
+
+
+@pytest.mark.parametrize("key", ["uri", "header"])
+def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
+    call = call_of(f"{key}=TN-Validation-Passed-A", caller="anonymous")
+    assert (call.attestation, call.verification) == NOTHING_SAID
+
+
+@given(st.text() | st.text("sip:tel+12@;=verstatTNValidation-Passed"))
+def test_any_text_is_read(text: str) -> None:
+    assert said_beside(text, CALLER, "US")[1] in Verification
+    assert said_by(text)[0] in Attestation

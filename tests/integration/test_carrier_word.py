@@ -1,0 +1,186 @@
+"""What a carrier says of callers it has checked, in each form that SIP has for it, through a real Asterisk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import CallSpec, Phone
+from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from reputation.model import DecisionRecord
+from tests.integration.office import decision_on
+
+# The second trunk's carrier checks callers; it is not one that calls in the place of our own people.
+CHECKS = SETTINGS.replace('region = "GB"\ntrusted = true\n', 'region = "GB"\nverstat = true\n').replace(
+    '[policy]\nname = "cautious"', '[policy]\nname = "carriers"'
+)
+POLICY = """\
+[[rule]]
+name = "forged"
+when = { verification = "failed" }
+action = "tag"
+reason = "the carrier found the signature false"
+""" + "".join(
+    f"""
+[[rule]]
+name = "passed-{level.lower()}"
+when = {{ attestation = "{level}", verification = "passed" }}
+action = "allow"
+reason = "so the carrier says"
+"""
+    for level in ("A", "B", "C", "none")
+)
+POLICY += """
+[[rule]]
+name = "labelled"
+when = { level_at_least = "tag" }
+action = "tag"
+reason = "the carrier warns"
+
+[[rule]]
+name = "named"
+when = { name_matches = "*sale*" }
+action = "tag"
+reason = "the name says so"
+"""
+CALLERS = iter(f"+120155504{n:02d}" for n in range(100))
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx(settings=CHECKS, start_daemon=False) as office:
+        (office.state / "policies").mkdir()
+        (office.state / "policies" / "carriers.toml").write_text(POLICY)
+        office.daemon.start()
+        yield office
+
+
+def decide(pbx: ScreenedPbx, spec: CallSpec, caller: str, trunk: str = "checks") -> DecisionRecord:
+    """The decision on a call, which must reach the phone."""
+    with Phone(pbx.asterisk, "201") as phone:
+        carrier = pbx.trusted if trunk == "checks" else pbx.carrier
+        assert carrier.call(spec).code == 200
+        assert phone.invites() != []
+    return decision_on(pbx.daemon.store, caller)
+
+
+def from_user(number: str, word: str) -> CallSpec:
+    return CallSpec(raw_from=f'"Joe" <sip:{number};verstat={word}@127.0.0.1;user=phone>', did=ALICE)
+
+
+def from_uri(number: str, word: str) -> CallSpec:
+    return CallSpec(raw_from=f"<sip:{number}@127.0.0.1;user=phone;verstat={word}>", did=ALICE)
+
+
+def from_tel(number: str, word: str) -> CallSpec:
+    return CallSpec(raw_from=f"<tel:{number};verstat={word}>", did=ALICE)
+
+
+def asserted(value: str, caller: str | None) -> CallSpec:
+    return CallSpec(caller=caller, did=ALICE, headers={"P-Asserted-Identity": value})
+
+
+def asserted_user(number: str, word: str) -> CallSpec:
+    return asserted(f'"Doe, John <x>" <sip:{number};verstat={word}@carrier.example>', number)
+
+
+def asserted_uri(number: str, word: str) -> CallSpec:
+    """As Telnyx documents it."""
+    return asserted(f'"John Doe" <sip:{number}@carrier.example;verstat={word}>', number)
+
+
+def asserted_tel(number: str, word: str) -> CallSpec:
+    return asserted(f"<tel:{number};verstat={word}>", number)
+
+
+FORMS = [from_user, from_uri, from_tel, asserted_user, asserted_uri, asserted_tel]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("word", "rule"),
+    [
+        ("TN-Validation-Passed-A", "passed-a"),
+        ("TN-Validation-Passed", "passed-none"),
+        ("TN-Validation-Failed", "forged"),
+        ("No-TN-Validation", "default"),
+    ],
+)
+def test_each_form_of_verstat(pbx: ScreenedPbx, form: object, word: str, rule: str) -> None:
+    caller = next(CALLERS)
+    assert callable(form)
+    assert decide(pbx, form(caller, word), caller).rule == rule
+
+
+def test_verstat_counts_only_where_the_settings_say_so(pbx: ScreenedPbx) -> None:
+    caller = next(CALLERS)
+    assert decide(pbx, from_user(caller, "TN-Validation-Failed"), caller, "carrier").rule == "default"
+
+
+PASSED = "verstat=TN-Validation-Passed-A"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"<sip:{number};{passed}@h>" <sip:{number}@h>',
+        '"\\"<sip:{number};{passed}@h>" <sip:{number}@h>',
+        '"{passed}, uri=sip:{number};{passed}" <sip:{number}@h>',
+        '<sip:{number}@h>;x="<sip:{number};{passed}@h>"',
+        "<sip:+12015550999;{passed}@h>",
+        '"${{SHELL(id)}}" <sip:{number}@h>',
+    ],
+)
+def test_what_a_caller_writes_is_not_the_carriers_word(pbx: ScreenedPbx, value: str) -> None:
+    """In a display name, in a parameter, or of another number than the one that From shows."""
+    caller = next(CALLERS)
+    asserted_number = "+12015550999" if "+12015550999" in value else caller
+    spec = asserted(value.format(number=caller, passed=PASSED), caller)
+    decision = decide(pbx, spec, asserted_number)
+    assert decision.rule == ("passed-a" if asserted_number != caller else "default")
+
+
+def test_a_header_of_the_carriers_own() -> None:
+    settings = CHECKS.replace('name = "carriers"', 'name = "observe"')
+    with ScreenedPbx(settings=settings, globals={"CALLSIEVE_VERSTAT_HEADER": "X-Twilio-VerStat"}) as office:
+        for word, auth_class in (
+            ("TN-Validation-Passed-A", "authenticated"),
+            ("TN-Validation-Failed-B", "unauthenticated"),
+        ):
+            caller = next(CALLERS)
+            spec = CallSpec(caller=caller, did=ALICE, headers={"X-Twilio-VerStat": word})
+            assert decide(office, spec, caller).auth_class == auth_class
+        caller = next(CALLERS)
+        assert decide(office, CallSpec(caller=caller, did=ALICE), caller).auth_class == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "trunk", "rule"),
+    [
+        ("SPAM RISK", "checks", "labelled"),
+        ("Scam Likely", "checks", "labelled"),
+        ("Scam Likely", "carrier", "default"),
+        ("Spam Risk Advisors", "checks", "default"),
+        ("Big SALE today", "carrier", "named"),
+    ],
+)
+def test_the_name_that_comes_with_a_call(pbx: ScreenedPbx, name: str, trunk: str, rule: str) -> None:
+    caller = next(CALLERS)
+    assert decide(pbx, CallSpec(caller=caller, name=name, did=ALICE), caller, trunk).rule == rule
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({"Remote-Party-ID": "<sip:{number}@h>;party=calling;privacy=off"}, True, id="remote-party-id"),
+        pytest.param({"P-Preferred-Identity": "<sip:{number}@h>"}, False, id="preferred-is-a-wish"),
+    ],
+)
+def test_where_a_number_is_taken_from(pbx: ScreenedPbx, headers: dict[str, str], expected: bool) -> None:
+    caller = next(CALLERS)
+    filled = {name: value.format(number=caller) for name, value in headers.items()}
+    with Phone(pbx.asterisk, "201"):
+        pbx.carrier.call(CallSpec(caller=None, did=ALICE, headers=filled))
+    shown = decision_on(pbx.daemon.store, caller if expected else None)
+    assert (shown.caller == caller) is expected
