@@ -10,7 +10,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,9 @@ from agi.quoting import variables_in
 from ami_listener.errors import TroubleKind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
+from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
 from callsieve.system.files import naming
@@ -356,7 +358,8 @@ def knows_us(ground: CheckContext) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
     settings = ground.loaded.settings
     dids = len({did.number for did in (*read_of_store(ground, all_dids), *dids_of(settings))})
-    people = len({one.extension for one in (*read_of_store(ground, all_people), *people_of(settings))})
+    known_people = (*read_of_store(ground, all_people), *people_of(settings))
+    people = len({one.extension for one in known_people})
     counts = (
         (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
         (dids, Wording("1 DID"), Wording("{n} DIDs", {"n": dids})),
@@ -369,7 +372,20 @@ def knows_us(ground: CheckContext) -> Finding:
             return warn(guessed, Wording("callsieve import people --from asterisk (on FreePBX: freepbx)"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
+    trunks = _undescribed_trunks(ground, {one.endpoint for one in known_people if one.endpoint})
+    if trunks:
+        missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
+        way = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
+        return warn(Wording("{known}; taken for phones, because no [[trunk]] describes them: {trunks}", missing), way)
     return ok(words)
+
+
+def _undescribed_trunks(ground: CheckContext, phones: Container[str]) -> list[str]:
+    """Nothing where Asterisk cannot be asked: another check says that."""
+    try:
+        return undescribed_trunks(ground, phones)
+    except ConsoleError:
+        return []
 
 
 def read_of_store(ground: CheckContext, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:

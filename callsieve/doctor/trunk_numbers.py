@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from callsieve.pbx.cli_output import Dialplan, endpoint_context_in, iax_users_in
 from callsieve.pbx.config_files import walk
 from callsieve.pbx.dialplan_text import example_of, split_outside_brackets, substituted
 from callsieve.settings import Settings, TrunkTable
-from reputation.channels import is_phone_name
+from reputation.channels import is_phone_name, undescribed_trunk
 from reputation.numbers import number_of, ways_to_dial
 
 TRUNKS_ASKED = 50
@@ -89,6 +90,17 @@ def _trunks_of_asterisk(ground: CheckContext) -> list[FoundTrunk]:
     if "chan_dahdi" in ground.modules:
         trunks += [FoundTrunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
     return trunks
+
+
+def undescribed_trunks(ground: CheckContext, phones: Container[str]) -> list[str]:
+    """PJSIP endpoints that are known by address, are none of our `phones` and in no `[[trunk]]`. ConsoleError."""
+    described = [table.channels for table in ground.loaded.settings.trunk]
+    trunks = [
+        trunk
+        for name in identified_in(ground.ask("pjsip show endpoints"))
+        if name not in _NOBODYS and (trunk := undescribed_trunk(f"PJSIP/{name}-00000000", phones)) is not None
+    ]
+    return [trunk for trunk in trunks if not any(fnmatchcase(f"{trunk}-00000000", channels) for channels in described)]
 
 
 def _iax_contexts(ground: CheckContext) -> dict[str, str | None]:

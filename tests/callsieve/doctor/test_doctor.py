@@ -295,6 +295,9 @@ ASKING = (
     " [callsieve.conf:1]\n"
 )
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
+SECOND = '[[trunk]]\nname = "second"\nchannels = "PJSIP/second-*"\n'
+TWO_TRUNKS = {"pjsip show endpoints": "   Identify:  carrier/carrier\n   Identify:  second/second\n"}
+DESK = '[[person]]\nextension = "203"\nendpoint = "PJSIP/second"\n'
 ANN = '[[person]]\nextension = "201"\n'
 MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'
 
@@ -644,6 +647,9 @@ Look = Callable[[CheckContext], Finding]
         pytest.param(service.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
         pytest.param(service.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
         pytest.param(service.knows_us, {}, TRUNK, "ok", "0 DIDs", id="a-trunk"),
+        pytest.param(service.knows_us, TWO_TRUNKS, TRUNK, "warn", "PJSIP/second", id="another-trunk-is-not-described"),
+        pytest.param(service.knows_us, TWO_TRUNKS, f"{TRUNK}{SECOND}", "ok", "2 trunks", id="both-trunks-are"),
+        pytest.param(service.knows_us, TWO_TRUNKS, f"{TRUNK}{DESK}", "ok", "1 person", id="a-phone-by-its-address"),
     ],
 )
 def test_findings(
