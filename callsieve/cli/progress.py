@@ -11,6 +11,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from callsieve.system.privileges import acting_for
+
 T = TypeVar("T")
 
 ROWS_BETWEEN_LOOKS = 2000
@@ -21,7 +23,9 @@ Tell = Callable[[int, int], None]
 
 def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
     """A bar while the file is read, then a sign of life while its rows are stored, or whatever comes afterwards."""
-    return meter_of(file.stat().st_size if file.is_file() else None, afterwards)
+    with acting_for(file):  # root's own directories are closed to whom it acts as
+        size = file.stat().st_size if file.is_file() else None
+    return meter_of(size, afterwards)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The state directory belongs to `nobody`, who has put links in it that lead to fi
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from tests.office import NOBODY, ROOT, SETTINGS
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 HISTORY = '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12015550100", "answered": false}\n'
+PLAN = 'adds_to = "US"\ncalling_code = 1\nread = 2026-11-27\n[[range]]\nprefix = "+1201742"\npurpose = "service"\n'
+POLICY = 'default = "allow"\n'
 # A command line, with {folder} for root's own directory and {state} for the service's.
 COMMANDS = (
     "db migrate",
@@ -125,9 +128,11 @@ def roots_folder(folder: Path) -> Program:
     folder.chmod(0o755)
     program = Program(folder, SETTINGS + '\n[asterisk]\ncommand = "/bin/false"\n')
     program.file("numbers.csv", "number\n+12015550101\n").chmod(0o600)
-    program.file("list.csv", "entry\n+12015550102\n").chmod(0o600)
+    program.file("list.csv", "list,entry\nblock,+12015550102\n").chmod(0o600)
     program.file("people.csv", "extension,name\n202,Bob\n").chmod(0o600)
     program.file("history.jsonl", HISTORY).chmod(0o600)
+    program.file("plan.toml", PLAN).chmod(0o600)
+    program.file("office.toml", POLICY).chmod(0o600)
     with open_store(folder / "good.db"):
         """A store without anything in it is a backup, too."""
     (folder / "good.db").chmod(0o600)
@@ -251,6 +256,44 @@ def test_root_reads_and_writes_what_it_names_wherever_that_is(
     assert result.code == 0, result.err
     assert made(program).stat().st_uid == owner
     assert {path.stat().st_uid for path in program.state.rglob("*")} == {NOBODY}
+
+
+# What is read and written in /root, say, into which the owner of the state directory may not even look.
+PRIVATE = (
+    "import numbers {private}/numbers.csv --source feed",
+    "import contacts {private}/numbers.csv --source crm",
+    "import people {private}/people.csv --source staff",
+    "import feed {private}/numbers.csv --source feed",
+    "import calls {private}/history.jsonl",
+    "list import {private}/list.csv",
+    "plan check {private}/plan.toml",
+    "plan update {private}/plan.toml",
+    "policy check {private}/office.toml",
+    "replay {private}/history.jsonl",
+    "replay {private}/history.jsonl --policy {private}/office.toml --out {private}/d.jsonl --html {private}/r.html",
+    "calls export --out {private}/calls.jsonl",
+    "own export --out {private}/own.csv",
+    "own guidance --out {private}/guidance.html",
+    "guide --out {private}/guide.html",
+    "privacy export +12015550100 --out {private}/export.json",
+    "db backup {private}/copy.db",
+    "db restore {private}/good.db --yes",
+)
+
+
+@pytest.mark.parametrize("command", PRIVATE)
+def test_root_names_files_where_nobody_else_may_look(command: str, open_folder: Path) -> None:
+    warm(command.replace("{private}", "{folder}"))
+    program = roots_folder(open_folder)
+    with open_store(program.store):
+        """The service's."""
+    give_all(program.state)
+    private = open_folder / "private"
+    private.mkdir(0o700)
+    for file in [path for path in open_folder.iterdir() if path.is_file()]:
+        shutil.copy2(file, private)
+    result = program(*command.format(private=private).split())
+    assert result.code == 0, result.err
 
 
 def test_the_first_foreign_directory_says_as_whom_root_acts(open_folder: Path) -> None:
