@@ -116,7 +116,7 @@ def _paragraphs(help_text: str) -> list[str]:
 
 def _text(text: str) -> str:
     """A paragraph as running text: no line of it is a request, which begins with a full stop."""
-    lines = textwrap.wrap(_escaped(text), LINE, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(_escaped(text.strip()), LINE, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"\\&{line}" if line.startswith(".") else line for line in lines)
 
 

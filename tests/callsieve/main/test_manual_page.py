@@ -33,6 +33,10 @@ def test_mandoc_has_nothing_to_say(page: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_no_line_of_its_source_begins_with_a_space(page: Path) -> None:
+    assert [line for line in page.read_text().splitlines() if line.startswith(" ")] == []
+
+
 def test_it_shows_every_command_with_its_help_and_options(page: Path) -> None:
     shown = " ".join(html.unescape(re.sub(r"<[^>]*>", "", mandoc(page, "-T", "html").stdout)).split())
     missing = [
