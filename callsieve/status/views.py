@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from agi.parsing import instant_of
 from callsieve.calls.records import decision_as_json
-from callsieve.daemon.telemetry import Telemetry, is_fresh, read_telemetry
+from callsieve.daemon.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
 from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
@@ -109,6 +109,18 @@ class Status:
     def is_well(self) -> bool:
         """Calls are screened, and nothing has to be put right."""
         return self.is_screened is True and all(check.status is not CheckStatus.FAIL for check in self.trouble)
+
+    @property
+    def is_listening(self) -> bool | None:
+        """Whether the daemon is logged in to Asterisk's manager interface. None: it did not say, is not told to, or
+        said it in its first seconds, before it had tried.
+        """
+        if self.told is None or self.told.listening is None:
+            return None
+        listening = self.told.listening
+        if not listening.connected and not listening.trouble and self.told.at - self.told.started_at < EVERY_SECONDS:
+            return None
+        return listening.connected
 
 
 def status_of(ground: CheckContext, loaded: Loaded) -> Status:
@@ -296,7 +308,7 @@ def status_as_json(status: Status, version: str) -> dict[str, object]:
         },
         "listener": {
             "configured": bool(loaded.settings.ami.username) if not status.settings_error else listening is not None,
-            "connected": listening.connected if listening is not None else None,
+            "connected": status.is_listening,
             "trouble": listening.trouble if listening is not None else "",
         },
         "trouble": [_check_as_json(check) for check in status.trouble],

@@ -148,7 +148,7 @@ def _told(row: Takeover) -> str:
 
 
 def _said(one: Person | Did | None) -> str:
-    return ", ".join(_parts(one)) or "no more than that it is ours"
+    return ", ".join(_parts(one)) or "ours; the dialplan does not say whom it rings"
 
 
 def _parts(one: Person | Did | None) -> Iterator[str]:

@@ -78,9 +78,9 @@ def _show_actions(report: ReplayReport) -> None:
 
 def _show_assumption(report: ReplayReport) -> None:
     """For how many calls it is assumed that people and callers would have done what they did."""
-    after = f"{report.assumed.total():,} of these calls came after a call of the same number that {report.policy} would"
-    assumed = "have treated otherwise than it was: for these it is assumed that nothing would have changed by that."
-    say(dim(f"{after} {assumed}"))
+    if count := report.assumed.total():
+        after = f"{count:,} of these calls came after one of the same number that {report.policy} would have treated"
+        say(dim(f"{after} otherwise: for them it is assumed that nothing would have changed."))
 
 
 def _show_label_effect(effect: dict[str, Any]) -> None:

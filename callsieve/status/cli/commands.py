@@ -112,7 +112,9 @@ def _listener(status: Status) -> str:
         return "not known: the daemon said nothing lately"
     if told.listening is None:
         return "nobody listens to it: [ami] username is empty"
-    if not told.listening.connected:
+    if status.is_listening is None:
+        return "not known yet: the daemon has just started"
+    if not status.is_listening:
         return "not listened to: no connection to its manager interface"
     return "listened to"
 

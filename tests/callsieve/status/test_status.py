@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import FRESH_SECONDS, read_telemetry, write_telemetry
+from callsieve.daemon.telemetry import FRESH_SECONDS, Listening, read_telemetry, write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from lab.daemon import Daemon
@@ -192,6 +192,19 @@ def test_what_the_daemon_says(office: StatusOffice, changed: dict[str, Any], scr
         office.daemon.thaw()
         _, said = office.status()
     assert said["screening"] == screening
+
+
+@pytest.mark.parametrize(
+    ("age", "trouble", "connected"), [(0.01, "", None), (60.0, "", False), (0.01, "connection refused", False)]
+)
+def test_a_daemon_that_has_just_started_may_not_listen_yet(
+    office: StatusOffice, age: float, trouble: str, connected: bool | None
+) -> None:
+    now = time.time()
+    listening = Listening(False, trouble, 0, 0, 0, 0, 0.0, 0, 0, 0)
+    told = msgspec.structs.replace(make_telemetry(now), started_at=now - age, listening=listening)
+    write_telemetry(office.state, told)
+    assert office.status()[1]["listener"]["connected"] is connected
 
 
 def test_settings_that_are_broken(running: StatusOffice) -> None:
