@@ -17,6 +17,10 @@ UNANSWERED_BY_CAUSE = {
     26: Disposition.NO_ANSWER,  # answered elsewhere
 }
 
+# SIP codes for which Asterisk has no cause of its own (127): a person does not want the call (RFC 8197), or a network
+# will not carry it (RFC 8688).
+UNWANTED, NETWORK_REJECTED = 607, 608
+
 # DialStatus of a channel that nobody at its end hung up (app_dial.c), and the disposition of a CDR, of which a back end
 # may write the number instead (cdr.h: AST_CDR_NOANSWER and so on are bits).
 _BY_WORD = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ami_listener.asterisk_words import UNANSWERED_BY_CAUSE, disposition_of
+from ami_listener.asterisk_words import NETWORK_REJECTED, UNANSWERED_BY_CAUSE, UNWANTED, disposition_of
 from ami_listener.outcome import Outcome, Presentation
 from reputation.model import Direction, Disposition, EndedBy
 
@@ -102,6 +102,8 @@ class Call:
     picked_up: bool = False
     parked: bool = False
     conference: bool = False
+    blocked: bool = False
+    machine: bool = False
     earlier: Outcome | None = None
 
     def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
@@ -173,6 +175,9 @@ class Call:
             self.ended_by = self.ended_by or (EndedBy.CALLER if gave_up else EndedBy.SYSTEM)
         elif not channel.up:
             channel.refused = UNANSWERED_BY_CAUSE.get(cause or 16, Disposition.FAILED)
+            if sip_code in (UNWANTED, NETWORK_REJECTED):
+                channel.refused = Disposition.REJECTED
+            self.blocked = self.blocked or (sip_code == NETWORK_REJECTED and channel.kind is CallKind.TRUNK)
         elif channel is self.main or (self.talking_since is not None and self._is_heard(channel)):
             self.ended_by = self.ended_by or self._side_of(channel)
         else:
@@ -241,6 +246,8 @@ def outcome_of(call: Call, at: float) -> Outcome:
         picked_up=call.picked_up,
         parked=call.parked,
         conference=call.conference,
+        blocked=call.blocked and disposition is not Disposition.ANSWERED,
+        machine=call.machine and disposition is Disposition.ANSWERED,
     )
 
 

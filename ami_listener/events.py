@@ -169,6 +169,20 @@ class MessageWaiting:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkBlocked:
+    """Our own UserEvent: a network refused to carry this channel's call, not a person to take it."""
+
+    channel: ChannelRef
+
+
+@dataclass(frozen=True, slots=True)
+class MachineAnswered:
+    """Our own UserEvent: a machine answered this channel's call, as Asterisk's AMD or the dialplan found out."""
+
+    channel: ChannelRef
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPressed:
     """Our own UserEvent: somebody pressed the key for spam during a call. Nothing for the tracker."""
 
@@ -178,5 +192,5 @@ class KeyPressed:
 Event = (
     NewChannel | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
     | BridgeDestroyed | BridgeEnter | BridgeLeave | HangupRequest | Hangup | Transfer | Pickup | Parked | QueueJoined
-    | ConferenceJoined | MessageWaiting
+    | ConferenceJoined | MessageWaiting | NetworkBlocked | MachineAnswered
 )  # fmt: skip

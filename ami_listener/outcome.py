@@ -30,7 +30,9 @@ class Outcome:
     was connected to somebody. `cause` is Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call
     that was never answered. `forked_to` is how many phones rang at once. `earlier` are the linkedids of the same call
     offered before by the carrier: `at` is then the first one's start, and ringing is added up. `answered_by_pbx`:
-    nobody took the call, but a menu, a queue, voicemail or a challenge had answered.
+    nobody took the call, but a menu, a queue, voicemail or a challenge had answered. Of a call that went out
+    `blocked` is one that a network refused, not a person, and `machine` one that the dialplan found a machine to have
+    answered.
     """
 
     linkedid: str
@@ -63,4 +65,6 @@ class Outcome:
     picked_up: bool = False
     parked: bool = False
     conference: bool = False
+    blocked: bool = False
+    machine: bool = False
     earlier: tuple[str, ...] = ()

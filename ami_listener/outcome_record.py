@@ -52,6 +52,8 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         parked=outcome.parked,
         conference=outcome.conference,
         complete=outcome.complete,
+        blocked=outcome.blocked and direction is Direction.OUTBOUND,
+        machine=outcome.machine and direction is Direction.OUTBOUND,
     )
 
 

@@ -21,7 +21,9 @@ from ami_listener.events import (
     Hangup,
     HangupRequest,
     KeyPressed,
+    MachineAnswered,
     MessageWaiting,
+    NetworkBlocked,
     NewCallerId,
     NewChannel,
     NewState,
@@ -219,6 +221,17 @@ def _message_waiting(packet: Packet) -> Event | None:
     return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
 
 
+def _told_of_call(packet: Packet) -> Event | None:
+    """What our dialplan says of a call that went out; the words are fixed there, none is the network's."""
+    fields = packet.fields()
+    channel = _channel(fields)
+    if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
+        return None
+    if fields.get("Refused") == "network":
+        return NetworkBlocked(channel)
+    return MachineAnswered(channel) if fields.get("Answered") == "machine" else None
+
+
 def parse_key(packet: Packet) -> KeyPressed | None:
     """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
@@ -249,4 +262,5 @@ EVENTS: Mapping[str, Callable[[Packet], Event | None]] = {
     "QueueCallerJoin": _queue_joined,
     "ConfbridgeJoin": _conference_joined,
     "MessageWaiting": _message_waiting,
+    "UserEvent": _told_of_call,
 }

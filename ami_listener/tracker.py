@@ -319,6 +319,14 @@ class CallTracker:
         if (channel := self._find(event.channel)) is not None:
             channel.call.conference = True
 
+    def _on_network_blocked(self, event: events.NetworkBlocked, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.blocked = True
+
+    def _on_machine_answered(self, event: events.MachineAnswered, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.machine = True
+
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
         """A message was left if there are more than before: listening to some makes fewer."""
         before = self._mailboxes.pop(event.mailbox, 0)
@@ -349,4 +357,6 @@ _HANDLERS: dict[type[object], Callable[[CallTracker, Any, float], None]] = {
     events.QueueJoined: CallTracker._on_queue_joined,
     events.ConferenceJoined: CallTracker._on_conference_joined,
     events.MessageWaiting: CallTracker._on_message_waiting,
+    events.NetworkBlocked: CallTracker._on_network_blocked,
+    events.MachineAnswered: CallTracker._on_machine_answered,
 }

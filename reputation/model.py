@@ -480,7 +480,8 @@ class OutcomeRecord:
     `answered_by_pbx`: nobody took the call, but a menu, a queue or voicemail had answered; only AMI tells.
     `ended_by` is None where the source does not know (CDRs). `complete` is False for a call that was not seen whole:
     nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
-    `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller.
+    `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller. Outbound,
+    `blocked` is a call that a network refused and no person, `machine` one that the dialplan knows a machine answered.
     """
 
     linkedid: str
@@ -515,6 +516,8 @@ class OutcomeRecord:
     decision_id: str | None = None
     action: str | None = None
     rang_by: Tie | None = None
+    blocked: bool = False
+    machine: bool = False
 
     @property
     def is_to_nobody(self) -> bool:

@@ -139,6 +139,8 @@ def ended_words(one: OutcomeRecord) -> str:
     if one.talk_seconds:
         parts.append(f"talked {one.talk_seconds:.0f} s")
     parts += ["left a message"] if one.voicemail_left else []
+    parts += ["refused by a network"] if one.blocked else []
+    parts += ["answered by a machine"] if one.machine else []
     parts += [f"ended by {one.ended_by.value}"] if one.ended_by else []
     parts += [] if one.complete else ["not seen whole"]
     return ", ".join(parts)

@@ -16,13 +16,19 @@ SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the
 GIVEN_UP_SECONDS = 15.0
 HEARD_NOBODY_SECONDS = 2.0
 MANY_CALLS = 3  # to one person on one day
+# So soon after it began to ring nobody picks up: voicemail of a phone that is off, a menu, a call screener. Where no
+# ringing was seen at all nothing can be said.
+MACHINE_SECONDS = 1.5
 
 # Nobody took it. A number that does not exist, or a trunk that failed, is nobody's choice.
 NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJECTED})
 
 
 class DailyCounts(NamedTuple):
-    """One call. All but the first three are 0 or 1; `abandoned`: we gave up too early, before or after the answer."""
+    """One call. All but the first three are 0 or 1; `abandoned`: we gave up too early, before or after the answer.
+
+    `blocked`: a network refused it; `machine`: no person answered it. Neither is among the others.
+    """
 
     number: str
     callee: str
@@ -33,6 +39,8 @@ class DailyCounts(NamedTuple):
     failed: int
     abandoned: int
     outside: int
+    blocked: int
+    machine: int
     talk_seconds: float
 
 
@@ -57,6 +65,8 @@ class OwnDay(NamedTuple):
     most: int = 0
     called_back: int = 0
     talk_seconds: float = 0.0
+    blocked: int = 0
+    machine: int = 0
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
@@ -71,19 +81,29 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
     if own is None or not own.startswith("+"):
         return None
     place = hours.place_of(callee)
-    answered = outcome.disposition is Disposition.ANSWERED
+    machine = is_machine(outcome)
+    answered = outcome.disposition is Disposition.ANSWERED and not machine
     return DailyCounts(
         number=own,
         callee=callee,
         day=local_date_number(place, outcome.at),
         answered=int(answered),
         short=int(answered and outcome.talk_seconds <= SHORT_SECONDS),
-        unanswered=int(outcome.disposition in NOT_TAKEN),
-        failed=int(outcome.disposition is Disposition.FAILED),
-        abandoned=int(_is_abandoned(outcome)),
+        unanswered=int(outcome.disposition in NOT_TAKEN and not outcome.blocked),
+        failed=int(outcome.disposition is Disposition.FAILED and not outcome.blocked),
+        abandoned=int(not machine and not outcome.blocked and _is_abandoned(outcome)),
         outside=int(is_surely_outside(place, outcome.at)),
+        blocked=int(outcome.blocked),
+        machine=int(machine),
         talk_seconds=outcome.talk_seconds if answered else 0.0,
     )
+
+
+def is_machine(outcome: OutcomeRecord) -> bool:
+    """Whether no person answered our call: the dialplan knows, or it was answered as nobody answers."""
+    if outcome.disposition is not Disposition.ANSWERED or outcome.direction is not Direction.OUTBOUND:
+        return False
+    return outcome.machine or 0.0 < outcome.ring_seconds <= MACHINE_SECONDS
 
 
 def _is_abandoned(outcome: OutcomeRecord) -> bool:

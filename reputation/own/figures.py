@@ -41,6 +41,8 @@ class FiguresWindow:
     people: int = 0
     unwanted: int | None = None
     talk_seconds: float = 0.0
+    blocked: int = 0
+    machine: int = 0
 
     @property
     def calls_per_person_day(self) -> float:
@@ -56,7 +58,8 @@ class HealthFacts:
     are by window, 1, 7 and 28 days, and so are `unwanted`, but for 1. `first_day`: when it called first;
     `counted_since`: since when anything is counted. `view` is how the called people would see it, None where it made
     too few calls. `listed`: how many imported lists name it; `strangers`: complaints of people of whom nobody knows
-    that it called them: both are shown, and neither counts.
+    that it called them: both are shown, and neither counts. `blocked`: the countries in which networks refused its
+    calls within 28 days, and how many.
     """
 
     number: str
@@ -70,6 +73,7 @@ class HealthFacts:
     counted_since: int | None = None
     listed: int = 0
     strangers: int = 0
+    blocked: tuple[tuple[str, int], ...] = ()
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
@@ -102,6 +106,8 @@ def _sums(days: Sequence[OwnDay]) -> FiguresWindow:
         repeated=total("repeated"),
         most=max((day.most for day in days), default=0),
         called_back=total("called_back"),
+        blocked=total("blocked"),
+        machine=total("machine"),
         talk_seconds=sum(day.talk_seconds for day in days),
     )
 

@@ -237,6 +237,10 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
     if month.attempts < WATCH_SAMPLE:
         few = {"calls": month.attempts, "least": WATCH_SAMPLE}
         notes.append(Wording("too few calls to say anything: {calls} of {least} in 28 days", few))
+    if facts.blocked:
+        where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
+        words = "networks refused to carry its calls ({where}): ask your carrier which, and have it put right there"
+        notes.append(Wording(words, {"where": where}))
     if facts.listed == 1:
         notes.append(Wording("an imported list names it"))
     elif facts.listed:

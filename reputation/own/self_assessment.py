@@ -21,6 +21,7 @@ from reputation.model import (
     Reputation,
     Verdict,
 )
+from reputation.own.daily_counts import is_machine
 from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
 from reputation.standing import Standing
 from reputation.weights import Weights
@@ -29,10 +30,11 @@ from reputation.weights import Weights
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
     """The call as the other side saw it: from `number` to a person who is called by a number.
 
-    None for a call that says nothing: of somebody without a number, or to a menu of ours.
+    None for a call that says nothing: of somebody without a number, to a menu of ours, one that a machine answered, one
+    that a network refused.
     """
     other = outcome.number
-    if other is None or not outcome.complete:
+    if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
         return None
     # Who ended it stays: the caller is who called, on either side.
     seen = replace(outcome, auth_class=AuthClass.UNKNOWN, action=None, decision_id=None, queue=None, group=None)

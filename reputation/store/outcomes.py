@@ -50,7 +50,9 @@ _ENUMS: dict[str, type[Enum]] = {
     "auth_class": AuthClass,
     "rang_by": Tie,
 }
-_FLAGS = frozenset({"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete"})
+_FLAGS = frozenset(
+    {"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete", "blocked", "machine"}
+)
 
 RECORD = (
     f"INSERT INTO outcome ({_COLUMNS}, waits_since) VALUES ({', '.join('?' * len(_FIELDS))}, ?) ON CONFLICT DO NOTHING"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.model import Direction, OutcomeRecord
+from reputation.numbers import country_of
 from reputation.own.daily_counts import MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
 
@@ -16,7 +17,7 @@ PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and t
 
 COLUMNS = (
     "number, day, attempts, answered, short, unanswered, failed, abandoned, outside, people, repeated, most, "
-    "called_back, talk_seconds"
+    "called_back, talk_seconds, blocked, machine"
 )
 ADD_CALLED = """
 INSERT INTO own_called (number, callee, day, calls) VALUES (?, ?, ?, 1)
@@ -25,11 +26,19 @@ ON CONFLICT (number, callee, day) DO UPDATE SET calls = calls + 1 RETURNING call
 ADD_DAY = f"""
 INSERT INTO own_day ({COLUMNS})
 VALUES (:number, :day, 1, :answered, :short, :unanswered, :failed, :abandoned, :outside, :people, :repeated, :most, 0,
-        :talk_seconds)
+        :talk_seconds, :blocked, :machine)
 ON CONFLICT (number, day) DO UPDATE SET attempts = attempts + 1, answered = answered + :answered,
     short = short + :short, unanswered = unanswered + :unanswered, failed = failed + :failed,
     abandoned = abandoned + :abandoned, outside = outside + :outside, people = people + :people,
-    repeated = repeated + :repeated, most = max(most, :most), talk_seconds = talk_seconds + :talk_seconds
+    repeated = repeated + :repeated, most = max(most, :most), talk_seconds = talk_seconds + :talk_seconds,
+    blocked = blocked + :blocked, machine = machine + :machine
+"""
+ADD_BLOCKED = """
+INSERT INTO own_blocked (number, day, country, calls) VALUES (?, ?, ?, 1)
+ON CONFLICT (number, day, country) DO UPDATE SET calls = calls + 1
+"""
+BLOCKED = """
+SELECT country, sum(calls) FROM own_blocked WHERE number = ? AND day > ? GROUP BY country ORDER BY 2 DESC, 1 LIMIT 5
 """
 ADD_CALL_BACK = """
 INSERT INTO own_day (number, day, called_back)
@@ -59,6 +68,8 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
     ((calls,),) = db.execute(ADD_CALLED, (tally.number, tally.callee, tally.day)).fetchall()
     first_and_third = {"people": int(calls == 1), "repeated": int(calls == MANY_CALLS), "most": calls}
     db.execute(ADD_DAY, tally._asdict() | first_and_third)
+    if tally.blocked:
+        db.execute(ADD_BLOCKED, (tally.number, tally.day, country_of(tally.callee) or ""))
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
@@ -70,6 +81,11 @@ def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int
     """How many distinct people the number called within so many days, at most 28; `today` is the last."""
     (count,) = db.execute(PEOPLE, (number, today - days)).fetchone()
     return int(count)
+
+
+def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
+    """In which countries networks refused the number's calls after that day, and how many: the five with most."""
+    return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:

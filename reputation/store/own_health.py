@@ -18,7 +18,7 @@ from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
 from reputation.store.outcomes import outcomes_of_own
-from reputation.store.own_days import calling_numbers, days_of, first_days, last_day_before, people_of
+from reputation.store.own_days import blocked_of, calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
@@ -63,6 +63,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             counted_since=counted_since,
             listed=listed,
             strangers=sum(not one.is_of_called for one in complaints),
+            blocked=blocked_of(db, number, today - MONTH),
         )
     )
 

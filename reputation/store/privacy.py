@@ -63,6 +63,7 @@ EXPORT = {
     "own_complaint": "SELECT * FROM own_complaint WHERE number = :number ORDER BY at",
     "outbound_decision": "SELECT * FROM outbound_decision WHERE callee = :number ORDER BY at",
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
+    "own_blocked": "SELECT * FROM own_blocked WHERE number = :number ORDER BY day",
     "own_grade": "SELECT * FROM own_grade WHERE number = :number",
 }
 ERASE = {

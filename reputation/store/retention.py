@@ -36,6 +36,7 @@ EXPIRE = {
     "appeal": ("DELETE FROM appeal WHERE coalesce(closed_at, opened_at) < ? AND state <> 'in force'", APPEAL_DAYS),
     "call_back_code": ("DELETE FROM call_back_code WHERE made_at <= ?", CODE_SECONDS / DAY),
     "own_day": ("DELETE FROM own_day WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
+    "own_blocked": ("DELETE FROM own_blocked WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
     "own_called": ("DELETE FROM own_called WHERE day < CAST(? / 86400 AS INTEGER)", PEOPLE_DAYS),
     "own_complaint": ("DELETE FROM own_complaint WHERE at < ?", EVIDENCE_DAYS),
     "outbound_decision": ("DELETE FROM outbound_decision WHERE at < ?", OUTCOME_DAYS),

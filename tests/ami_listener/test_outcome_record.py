@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ami_listener.events import MachineAnswered, NetworkBlocked
 from ami_listener.framing import packet_of
 from ami_listener.outcome import Outcome, Presentation
 from ami_listener.outcome_record import record_of
@@ -121,6 +122,30 @@ def test_the_key_for_spam_names_its_channel() -> None:
 )
 def test_no_other_event_is_a_key(text: str) -> None:
     assert parse_key(packet_of(text)) is None
+
+
+TOLD = KEY.replace("CallSieveMark", "CallSieveOutbound")
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        pytest.param(TOLD + "Refused: network", NetworkBlocked, id="a-network-refused"),
+        pytest.param(TOLD + "Answered: machine", MachineAnswered, id="a-machine-answered"),
+        pytest.param(TOLD + "Refused: person", None, id="another-word"),
+        pytest.param(TOLD.replace("CallSieveOutbound", "Other") + "Refused: network", None, id="somebody-elses"),
+        pytest.param(TOLD.replace("Uniqueid: 1.1\r\n", "") + "Refused: network", None, id="no-channel"),
+    ],
+)
+def test_what_our_dialplan_says_of_a_call(text: str, event: type[object] | None) -> None:
+    found = parse_event(packet_of(text))
+    assert (None if found is None else type(found)) is event
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_only_calls_that_went_out_are_refused_by_a_network(direction: Direction) -> None:
+    record = recorded(replace(INBOUND, direction=direction, blocked=True, machine=True))
+    assert (record.blocked, record.machine) == (direction is Direction.OUTBOUND, direction is Direction.OUTBOUND)
 
 
 def test_user_events_are_nothing_for_the_tracker() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from lab import Phone
+from lab import Answering, Phone
 from lab.screened import SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
 from tests.integration.office import install_prompts, start_listening
@@ -36,11 +37,19 @@ PARIS = "+33140205050"
 LIMITED = f"""exten => 33,1,Set(TIMEOUT(absolute)=1.5)
  same => n,Goto({PARIS},1)
 """
+# What AMD() would leave behind, a person, and a dialplan that knows it by itself.
+ANSWERED = """
+exten => _7[01]+X.,1,Set(AMDSTATUS=${IF($["${EXTEN:1:1}" = "0"]?MACHINE:HUMAN)})
+ same => n,Goto(${EXTEN:2},1)
+exten => _72+X.,1,Gosub(callsieve-machine,s,1)
+ same => n,Goto(${EXTEN:2},1)
+"""
+CALLEES = iter(f"+120155507{n:02d}" for n in range(100))
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=GUARDED + LIMITED, start_daemon=False) as office:
+    with ScreenedPbx(extensions=GUARDED + LIMITED + ANSWERED, start_daemon=False) as office:
         start_listening(office, SETTINGS + ACTING + later())
         install_prompts(office, {"outbound-refuse": 0.7, "outbound-hold": 0.7, "say-do-not-call": 0.7})
         yield office
@@ -117,6 +126,50 @@ def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Ph
     assert (result.ringing_seconds or 9) < SLACK
     assert dial(pbx, NEXT).code == 200, "after which the daemon has answered whatever waited for it"
     assert asked(pbx) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("status", "disposition", "is_blocked"),
+    [
+        pytest.param("603 Decline", "rejected", False, id="a-person"),
+        pytest.param(
+            '603 Network Blocked\nReason: Q.850;cause=21;text="v=analytics1;url=https://a.example";location=LN',
+            "rejected",
+            True,
+            id="603-plus",
+        ),
+        pytest.param("608 Rejected", "rejected", True, id="608"),
+        pytest.param("607 Unwanted", "rejected", False, id="607-is-a-person"),
+        pytest.param('603 " | ${SHELL(id)}, Refused: network', "rejected", False, id="hostile"),
+        pytest.param("486 Busy Here", "busy", False, id="busy"),
+        pytest.param("404 Not Found", "failed", False, id="no-such-number"),
+    ],
+)
+def test_a_network_that_refuses_is_told_from_a_person(
+    pbx: ScreenedPbx, status: str, disposition: str, is_blocked: bool
+) -> None:
+    number = next(CALLEES)
+    with Phone(pbx.asterisk, "carrier", Answering(status=status, ring_seconds=0.1)):
+        dial(pbx, number)
+    assert ended(pbx, number) == (disposition, is_blocked, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_machine"), [("70", True), ("71", False), ("72", True)], ids=["amd", "a person", "the dialplan"]
+)
+def test_a_machine_that_answered_is_told_of(pbx: ScreenedPbx, carrier: Phone, code: str, is_machine: bool) -> None:
+    number = next(CALLEES)
+    dial(pbx, code + number)
+    assert ended(pbx, number) == ("answered", False, is_machine)
+
+
+def ended(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:
+    """How the call to the number ended, whether a network refused it, and whether a machine answered."""
+    with closing(sqlite3.connect(pbx.daemon.store)) as db:
+        found = "SELECT disposition, blocked = 1, machine = 1 FROM outcome WHERE dialled = ?"
+        wait_until(lambda: db.execute(found, (number,)).fetchone() is not None, "its end")
+        disposition, blocked, machine = db.execute(found, (number,)).fetchone()
+    return disposition, bool(blocked), bool(machine)
 
 
 def test_a_guard_that_is_frozen_lets_the_call_go_out(

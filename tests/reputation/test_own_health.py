@@ -44,6 +44,7 @@ from tests.reputation.store_builders import DAY, make_outcome
 
 TEN = MIDNIGHT + 10 * 3600
 PARIS = "+33140205050"
+REFUSED: dict[str, Any] = {"disposition": Disposition.REJECTED, "blocked": True, "ring": 1.0}
 
 
 def make_call(number: int = 1, at: float = TEN, talk: float = 0.0, **others: Any) -> OutcomeRecord:
@@ -73,6 +74,19 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         pytest.param(make_call(ring=14.0), {"unanswered", "abandoned"}, id="let-ring-for-14-s"),
         pytest.param(make_call(ring=5.0, disposition=Disposition.BUSY), {"unanswered"}, id="busy"),
         pytest.param(make_call(ring=0.0, disposition=Disposition.FAILED), {"failed"}, id="no-such-number"),
+        pytest.param(
+            make_call(ring=1.0, disposition=Disposition.REJECTED, blocked=True), {"blocked"}, id="a-network-refused"
+        ),
+        pytest.param(
+            make_call(ring=0.0, disposition=Disposition.FAILED, blocked=True), {"blocked"}, id="without-ringing"
+        ),
+        pytest.param(make_call(ring=1.0, disposition=Disposition.REJECTED), {"unanswered"}, id="a-person-declined"),
+        pytest.param(make_call(talk=3.0, ring=1.5), {"machine"}, id="answered-as-nobody-answers"),
+        pytest.param(make_call(talk=1.0, ring=0.1), {"machine"}, id="and-we-hung-up-at-once"),
+        pytest.param(make_call(talk=3.0, ring=1.6), {"answered", "short"}, id="a-quick-person"),
+        pytest.param(make_call(talk=60.0, ring=0.0), {"answered"}, id="a-trunk-that-tells-no-ringing"),
+        pytest.param(make_call(talk=3.0, ring=20.0, machine=True), {"machine"}, id="amd-found-a-machine"),
+        pytest.param(make_call(ring=20.0, machine=True), {"unanswered"}, id="nobody-answered-at-all"),
         pytest.param(make_call(ring=9.0, ended_by=None), {"unanswered"}, id="a-cdr-does-not-say-who-gave-up"),
         pytest.param(make_call(at=MIDNIGHT + 7.9 * 3600, ring=20.0), {"unanswered", "outside"}, id="before-eight"),
         pytest.param(make_call(at=MIDNIGHT + 21 * 3600, ring=20.0), {"unanswered", "outside"}, id="at-nine"),
@@ -90,7 +104,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
     tally = tally_of(call)
     assert tally is not None
-    flags = ("answered", "short", "unanswered", "failed", "abandoned", "outside")
+    flags = ("answered", "short", "unanswered", "failed", "abandoned", "outside", "blocked", "machine")
     assert {flag for flag in flags if getattr(tally, flag)} == counts
 
 
@@ -154,6 +168,29 @@ def test_people_called_three_times_on_a_day(db: sqlite3.Connection) -> None:
     calls = [make_call(n, TEN + n, dialled=person(place)) for n, place in enumerate([1, 1, 1, 1, 2, 2, 3])]
     [day], people = counted(db, [*calls, make_call(9, TEN + DAY, own_number="+442071838751")], TEN + DAY + 60)
     assert (day.attempts, day.people, day.repeated, day.most, people) == (7, 3, 1, 4, 3)
+
+
+def test_refused_calls_are_counted_by_country(db: sqlite3.Connection) -> None:
+    places = [person(1), person(2), "+12015550123", "+80012345678"]
+    calls = [make_call(n, TEN + n, dialled=one, **REFUSED) for n, one in enumerate(places)]
+    counted(db, calls, TEN + 60)
+    health = own_health(db, OWN, TEN + DAY)
+    assert health.facts.blocked == (("GB", 2), ("001", 1), ("US", 1))
+    assert [window.blocked for window in health.windows] == [4, 4, 4]
+    assert "GB 2, 001 1, US 1" in str(health.notes[-1])
+    assert own_health(db, OWN, TEN + 40 * DAY).facts.blocked == ()
+
+
+def test_machines_and_networks_say_nothing_of_what_people_do(db: sqlite3.Connection) -> None:
+    """A hundred voicemails that ended at once, and a hundred calls that networks refused."""
+    hung_up = [
+        make_call(n, TEN + n, talk=2.0, ring=1.0, ended_by=EndedBy.CALLEE, dialled=person(n)) for n in range(100)
+    ]
+    refused = [make_call(100 + n, TEN + n, dialled=person(n), **REFUSED) for n in range(100)]
+    counted(db, [*hung_up, *refused], TEN + 600)
+    health = own_health(db, OWN, TEN + DAY)
+    assert {reason.measure for reason in health.reasons} <= {"young", "repeated"}
+    assert (health.judged.answered, health.judged.machine, health.judged.blocked) == (0, 100, 100)
 
 
 def test_only_people_it_called_call_back(db: sqlite3.Connection) -> None:

@@ -6,11 +6,23 @@ import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reputation.appeals import AppealStep
-from reputation.model import NO_SAMPLE, AuthClass, ChallengeResult, Did, Direction, Facts, Identity, ListName
+from reputation.model import (
+    NO_SAMPLE,
+    AuthClass,
+    ChallengeResult,
+    Did,
+    Direction,
+    Disposition,
+    Facts,
+    Identity,
+    ListName,
+    OutcomeRecord,
+)
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
@@ -30,6 +42,7 @@ from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outbound import record_outbound
 from reputation.store.outcomes import record_outcome
+from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
 from reputation.store.own_register import put_own
 from reputation.store.ownership import raise_epoch
@@ -148,6 +161,12 @@ def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> N
         record_outcome(db, replace(call, source="cdr"), at + 3600)
 
 
+def refused_call_to(number: str, at: float) -> OutcomeRecord:
+    """One that a network would not carry."""
+    about: dict[str, Any] = {"dialled": number, "disposition": Disposition.REJECTED, "blocked": True}
+    return make_outcome(number + "d", at, by="201", direction=Direction.OUTBOUND, **about)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "callsieve.db"
@@ -163,7 +182,7 @@ def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
     assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
-    assert set(ERASE) == set(EXPORT) - {"did", "own_number", "own_register", "own_day", "own_grade"}
+    assert set(ERASE) == set(EXPORT) - {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade"}
 
 
 def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
@@ -259,6 +278,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, record_emergency, NOW - days * DAY)
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
+        write(path, count_call, refused_call_to(number, NOW - days * DAY))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")
     for number, days in ((CALLER, 731), (OTHER, 729)):
