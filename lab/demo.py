@@ -292,10 +292,10 @@ STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "mag
 def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
     """One scene: the row for the table, and whether all was as it should."""
     knew = sentence(office, scene.caller)
-    rung_before, decided_before = len(office.alice.invites()), latest(office)
+    rung_before, began = len(office.alice.invites()), time.time()
     result = scene.place(office)
     rung = office.alice.invites()[rung_before:]
-    record = decision_after(office, decided_before) if scene.action else {}
+    record = decision_since(office, began) if scene.action else {}
     shown = rung[0].from_name if rung else None
     good = (result.code, shown) == (scene.code, scene.shown) and (
         (record.get("action", ""), record.get("rule", "")) == (scene.action, scene.rule)
@@ -328,12 +328,12 @@ def latest(office: Office) -> dict[str, Any]:
     return dict(rows[0]) if rows else {}
 
 
-def decision_after(office: Office, before: dict[str, Any], seconds: float = 10.0) -> dict[str, Any]:
-    """The decision that was made since; empty when there is none in time."""
+def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[str, Any]:
+    """The decision that was made since then; empty when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)
-        if record and record.get("id") != before.get("id"):
+        if record and record["at"] >= began:
             return record
         time.sleep(0.05)
     return {}
