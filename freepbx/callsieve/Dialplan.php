@@ -116,10 +116,12 @@ class Dialplan {
 			'done' => 'Return()',
 		]);
 		// On the phone that picked up, before the two talk: the warning, or what the caller said when he was asked for a name.
+		// Follow Me dials a Local channel that dials the phone: heard on the phone, and not once more on the Local channel.
 		self::context($ext, self::PICKUP, 's', [
+			'GotoIf($["${CHANNEL(name):0:10}" = "Local/FMPR" | "${CHANNEL(name):0:10}" = "Local/FMGL"]?talk)',
 			'GotoIf($["${CALLSIEVE_ACTION}" = "warn" & "${DIALPLAN_EXISTS(callsieve-whisper,s,1)}" != "0"]?callsieve-whisper,s,1)',
 			'GotoIf($["${CALLSIEVE_ACTION}" = "challenge" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" != "0"]?callsieve-screened,s,1)',
-			'Return()',
+			'talk' => 'Return()',
 		]);
 	}
 

@@ -24,7 +24,9 @@ SCRIPT = "dialparties.agi"
 RESTART_SECONDS = 1.0
 
 # What is dialled, and where it goes.
-ALICE, GROUP, MUSIC_GROUP, HUNT, CONFIRM_GROUP, QUEUE, CHECKING_QUEUE, IVR = (f"+4420718387{n}" for n in range(50, 58))
+ALICE, GROUP, MUSIC_GROUP, HUNT, CONFIRM_GROUP, QUEUE, CHECKING_QUEUE, IVR, FOLLOW_ME = (
+    f"+4420718387{n}" for n in range(50, 59)
+)
 HOOKS = ("macro-dialout-one-predial-hook", "macro-dial-ringall-predial-hook", "macro-dial-hunt-predial-hook")
 
 
@@ -179,6 +181,8 @@ exten => {CHECKING_QUEUE},1,Gosub(inbound-route,s,1(${{EXTEN}}))
  same => n,Goto(ext-queues,401,1)
 exten => {IVR},1,Gosub(inbound-route,s,1(${{EXTEN}}))
  same => n,Goto(ivr-1,s,1)
+exten => {FOLLOW_ME},1,Gosub(inbound-route,s,1(${{EXTEN}}))
+ same => n,Goto(followme-check,201,1)
 """
 GENERATED += r"""
 [inbound-route]
@@ -231,6 +235,15 @@ exten => 401,1,Answer()
 [from-queue]
 exten => _2XX,1,Set(__FROMQ=true)
  same => n,Goto(ext-local,${EXTEN},1)
+
+[followme-check]
+exten => _2XX,1,Set(__NODEST=${EXTEN})
+ same => n,Dial(Local/FMPR-${EXTEN}@findmefollow-ringallv2,20,${DIAL_OPTIONS})
+ same => n,Hangup()
+
+[findmefollow-ringallv2]
+exten => _FMPR-2XX,1,Gosub(macro-dial-one,s,1(${RINGTIMER},${DIAL_OPTIONS},${EXTEN:5}))
+ same => n,Hangup()
 
 [ivr-1]
 exten => s,1,Answer()

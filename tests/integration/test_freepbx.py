@@ -28,6 +28,7 @@ from tests.integration.freepbx import (
     ALICE,
     CHECKING_QUEUE,
     CONFIRM_GROUP,
+    FOLLOW_ME,
     GROUP,
     HUNT,
     IVR,
@@ -176,6 +177,13 @@ def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did:
     assert result.code == 200
     assert heard == pytest.approx(sum(WHISPER.values()), abs=0.3)
     assert ran(pbx, "macro-auto-blkvm") == before + 1
+
+
+def test_follow_me_dials_twice_and_whispers_once(pbx: Office) -> None:
+    before = played(pbx).count("whisper-menu")
+    with Phone(pbx.asterisk, "201"), Carrier(pbx.asterisk).start(spec_of(FOLLOW_ME, WARNED)) as call:
+        assert call.result().code == 200
+    assert played(pbx).count("whisper-menu") == before + 1
 
 
 @pytest.mark.parametrize("did", [pytest.param(ALICE, id="extension"), pytest.param(GROUP, id="ring-group")])
