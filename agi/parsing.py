@@ -74,19 +74,16 @@ def _said_of(caller: Caller, arguments: Mapping[str, str], trunk: Trunk) -> Said
     """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE)
     verification = VERIFICATION.get(arguments.get("verification", ""), Verification.NONE)
-    if verification is Verification.NONE and trunk.carrier_counts:
+    if verification is Verification.NONE and (trunk.verstat or trunk.trusted) and caller.e164 is not None:
         word = said_beside(arguments.get("uri", ""), caller.e164, trunk.region)
-        if word == NOTHING_SAID:
-            word = _said_in_header(arguments.get("header", ""), caller, trunk)
+        # A header of the carrier's own that the dialplan was told to read; From stands here where a call has none.
+        header = arguments.get("header", "")
+        if header and word == NOTHING_SAID:
+            word = said_beside(header, caller.e164, trunk.region)
+            word = said_by(header) if word == NOTHING_SAID else word
         if word != NOTHING_SAID:
             return word
     return attestation, verification
-
-
-def _said_in_header(text: str, caller: Caller, trunk: Trunk) -> Said:
-    """The header of the carrier's own that the dialplan was told to read; where the call has none, From stands here."""
-    word = said_beside(text, caller.e164, trunk.region)
-    return said_by(text) if word == NOTHING_SAID and caller.e164 is not None else word
 
 
 def withheld_number(caller: Caller, raw_number: str, region: str, site: Site) -> str | None:
