@@ -43,6 +43,8 @@ exten => _7[01]+X.,1,Set(AMDSTATUS=${IF($["${EXTEN:1:1}" = "0"]?MACHINE:HUMAN)})
  same => n,Goto(${EXTEN:2},1)
 exten => _72+X.,1,Gosub(callsieve-machine,s,1)
  same => n,Goto(${EXTEN:2},1)
+exten => _73+X.,1,Set(CALLERID(num)=+442071838751)
+ same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(callsieve-machine))
 """
 CALLEES = iter(f"+120155507{n:02d}" for n in range(100))
 
@@ -155,7 +157,13 @@ def test_a_network_that_refuses_is_told_from_a_person(
 
 
 @pytest.mark.parametrize(
-    ("code", "is_machine"), [("70", True), ("71", False), ("72", True)], ids=["amd", "a person", "the dialplan"]
+    ("code", "is_machine"),
+    [
+        pytest.param("70", True, id="amd"),
+        pytest.param("71", False, id="a-person"),
+        pytest.param("72", True, id="the-dialplan"),
+        pytest.param("73", True, id="on-the-called-channel"),
+    ],
 )
 def test_a_machine_that_answered_is_told_of(pbx: ScreenedPbx, carrier: Phone, code: str, is_machine: bool) -> None:
     number = next(CALLEES)
