@@ -142,7 +142,9 @@ def _why_not_marked(db: sqlite3.Connection, refusal: MarkRefusal, number: str | 
 def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> str:
     """Marks are counted by person, so a slip of the pen must not make another one."""
     if person is None:
-        words = Wording("You mark in nobody's name: an administrator adds you again with --person")
+        words = Wording(
+            "You can mark numbers once an administrator has tied you to one of our people: remove the user and add it again with --person"
+        )
         raise Refused("nobody", words)
     people = names_of_people(db, context.settings)
     if person not in people:

@@ -57,6 +57,16 @@ def office(tmp_path: Path, store_with_calls: bytes) -> Office:
     return office
 
 
+def test_who_hangs_up_in_a_menu_is_no_failure(office: Office, console: Console) -> None:
+    made = make_decision("G0000000", at=NOW - 50)
+    add_calls(office, made)
+    add_ending(office, make_ending(made, disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0))
+    for path in ("/calls", "/calls/G0000000", "/calls?ending=failed"):
+        page = console.browser("operator").text(path)
+        assert "reached nobody" in page
+        assert "failed<" not in page
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -295,7 +305,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
     with office.console() as console:
         answer = console.browser("operator").post(f"/numbers/{CALLER}/ok")
     assert answer.status_code == 422
-    assert "nobody&#39;s name" in problem_of(answer.text)
+    assert "--person" in problem_of(answer.text)
     assert office.read(marks_of, CALLER) == []
 
 
