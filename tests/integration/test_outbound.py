@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lab import Answering, Phone
-from lab.screened import SETTINGS, ScreenedPbx
+from lab.screened import ROOT, SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
 from tests.integration.office import install_prompts, start_listening
 from tests.integration.outbound import (
@@ -37,6 +38,7 @@ PARIS = "+33140205050"
 LIMITED = f"""exten => 33,1,Set(TIMEOUT(absolute)=1.5)
  same => n,Goto({PARIS},1)
 """
+OWN_NUMBERS = (ROOT / "docs" / "own-numbers.md").read_text()
 # What AMD() would leave behind, a person, and a dialplan that knows it by itself.
 ANSWERED = """
 exten => _7[01]+X.,1,Set(AMDSTATUS=${IF($["${EXTEN:1:1}" = "0"]?MACHINE:HUMAN)})
@@ -45,13 +47,22 @@ exten => _72+X.,1,Gosub(callsieve-machine,s,1)
  same => n,Goto(${EXTEN:2},1)
 exten => _73+X.,1,Set(CALLERID(num)=+442071838751)
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(callsieve-machine))
+exten => _74+X.,1,Set(CALLERID(num)=+442071838751)
+ same => n,Gosub(callsieve-outbound,s,1(${EXTEN:2},${CALLERID(num)},carrier))
+ same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(answered-by))
+
 """
+ANSWERED += re.findall(r"^```\n(\[answered-by\]\n.*?)^```$", OWN_NUMBERS, re.MULTILINE | re.DOTALL)[0]
 CALLEES = iter(f"+120155507{n:02d}" for n in range(100))
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(extensions=GUARDED + LIMITED + ANSWERED, start_daemon=False) as office:
+    with ScreenedPbx(
+        extensions=GUARDED + LIMITED + ANSWERED,
+        start_daemon=False,
+        config={"amd.conf": "[general]\ntotal_analysis_time = 5000\n"},
+    ) as office:
         start_listening(office, SETTINGS + ACTING + later())
         install_prompts(office, {"outbound-refuse": 0.7, "outbound-hold": 0.7, "say-do-not-call": 0.7})
         yield office
@@ -169,6 +180,15 @@ def test_a_machine_that_answered_is_told_of(pbx: ScreenedPbx, carrier: Phone, co
     number = next(CALLEES)
     dial(pbx, code + number)
     assert ended(pbx, number) == ("answered", False, is_machine)
+
+
+def test_asterisk_tells_machines_itself_where_it_is_asked_to(pbx: ScreenedPbx) -> None:
+    """With the dialplan of docs/own-numbers.md: who says nothing for 2.5 s is no person."""
+    assert "Loaded" in pbx.asterisk.cli("module load app_amd.so")
+    number = next(CALLEES)
+    with Phone(pbx.asterisk, "carrier", ears=True):
+        assert dial(pbx, f"74{number}", seconds=1.0).code == 200
+    assert ended(pbx, number) == ("answered", False, True)
 
 
 def ended(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:
