@@ -20,7 +20,7 @@ T = TypeVar("T")
 FREEPBX = "freepbx"
 # As MariaDB's own client reads it.
 PASSWORD_VARIABLE = "MYSQL_PWD"
-NO_CONF = f"FreePBX's own file is not there; set {CONF_VARIABLE} to where it is, or write --from {EXAMPLE}"
+NO_CONF = f"FreePBX's own file is not there; set {CONF_VARIABLE} to where it is"
 SHOWN = (
     f"everybody here could read the password in the list of processes: leave it out, and type it when asked, or set "
     f"{PASSWORD_VARIABLE}"
@@ -30,7 +30,7 @@ SHOWN = (
 def tables_from(origin: str) -> CallTables:
     """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
     if origin == FREEPBX:
-        return _of_freepbx(call_tables)
+        return _of_freepbx(call_tables, f"{NO_CONF}, or write --from {EXAMPLE}")
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
     address = parse_address(origin)
@@ -45,12 +45,12 @@ def tables_from(origin: str) -> CallTables:
 
 def freepbx_home() -> Address:
     """FreePBX's own database. CommandError, DatabaseError, OSError."""
-    return _of_freepbx(home_address)
+    return _of_freepbx(home_address, NO_CONF)
 
 
-def _of_freepbx(read: Callable[[Path], T]) -> T:
+def _of_freepbx(read: Callable[[Path], T], without: str) -> T:
     path = conf_path()
     try:
         return read(path)
     except FileNotFoundError:
-        raise CommandError(f"{path}: {NO_CONF}") from None
+        raise CommandError(f"{path}: {without}") from None

@@ -41,6 +41,8 @@ def mark_number(
     """Mark a number as spam, or as not spam, in the name of one of our people. Spam is blocked for that person."""
     said = SAID.get(verdict)
     if said is None:
+        if number in SAID:
+            raise CommandError(f"mark: the number comes first: callsieve mark {verdict[:40]!r} {number}")
         raise CommandError(f"mark: say spam or ok, not {verdict[:40]!r} (to take a mark back: callsieve unmark)")
     request = MarkRequest(number, person, said, MarkChannel.CLI, category, reason)
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)

@@ -101,3 +101,10 @@ def test_what_cannot_be_read_is_said(callsieve: Program, manager: MariaDb, state
 def test_a_file_or_freepbx(callsieve: Program) -> None:
     assert "--from freepbx" in callsieve.fails("import", "contacts", "--source", "x")
     assert "--source" in callsieve.fails("import", "contacts", callsieve.file("c.csv", "number\n"))
+
+
+def test_without_freepbx_no_address_is_offered(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FREEPBX_CONF", str(callsieve.folder / "nowhere.conf"))
+    said = callsieve.fails("import", "contacts", "--from", "freepbx")
+    assert "FREEPBX_CONF" in said
+    assert "mysql://" not in said

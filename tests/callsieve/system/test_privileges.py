@@ -38,7 +38,7 @@ COMMANDS = (
     "db restore {folder}/good.db --yes",
     "list show",
     "list add block +12015550100",
-    "mark spam +12015550100 --as 201",
+    "mark +12015550100 spam --as 201",
     "lookup +12015550100",
     "calls show",
     "calls export --out {folder}/calls.jsonl",
