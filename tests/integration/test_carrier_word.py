@@ -8,7 +8,7 @@ import pytest
 
 from lab import CallSpec, Phone
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
-from reputation.model import DecisionRecord
+from reputation.model import AuthClass, DecisionRecord
 from tests.integration.office import decision_on
 
 # The second trunk's carrier checks callers; it is not one that calls in the place of our own people.
@@ -141,18 +141,37 @@ def test_what_a_caller_writes_is_not_the_carriers_word(pbx: ScreenedPbx, value: 
     assert decision.rule == ("passed-a" if asserted_number != caller else "default")
 
 
-def test_a_header_of_the_carriers_own() -> None:
-    settings = CHECKS.replace('name = "carriers"', 'name = "observe"')
-    with ScreenedPbx(settings=settings, globals={"CALLSIEVE_VERSTAT_HEADER": "X-Twilio-VerStat"}) as office:
-        for word, auth_class in (
-            ("TN-Validation-Passed-A", "authenticated"),
-            ("TN-Validation-Failed-B", "unauthenticated"),
-        ):
-            caller = next(CALLERS)
-            spec = CallSpec(caller=caller, did=ALICE, headers={"X-Twilio-VerStat": word})
-            assert decide(office, spec, caller).auth_class == auth_class
-        caller = next(CALLERS)
-        assert decide(office, CallSpec(caller=caller, did=ALICE), caller).auth_class == "unknown"
+@pytest.fixture(scope="module")
+def others() -> Iterator[ScreenedPbx]:
+    """One carrier with a header of its own, and one whose P-Asserted-Identity Asterisk is told to leave alone."""
+    both = CHECKS.replace('channels = "PJSIP/carrier-*"\n', 'channels = "PJSIP/carrier-*"\nverstat = true\n')
+    pjsip = "[carrier2](+)\nset_var = CALLSIEVE_VERSTAT_HEADER=X-Twilio-VerStat\n"
+    pjsip += "[carrier](+)\ntrust_id_inbound = no\n"
+    settings = both.replace('name = "carriers"', 'name = "observe"')
+    with ScreenedPbx(settings=settings, config={"pjsip.conf": pjsip}) as office:
+        yield office
+
+
+@pytest.mark.parametrize(
+    ("headers", "auth_class"),
+    [
+        ({"X-Twilio-VerStat": "TN-Validation-Passed-A"}, AuthClass.AUTHENTICATED),
+        ({"X-Twilio-VerStat": "TN-Validation-Failed-B"}, AuthClass.UNAUTHENTICATED),
+        ({"X-Twilio-VerStat": "anything, else"}, AuthClass.UNKNOWN),
+        ({}, AuthClass.UNKNOWN),
+    ],
+)
+def test_a_header_of_the_carriers_own(others: ScreenedPbx, headers: dict[str, str], auth_class: AuthClass) -> None:
+    caller = next(CALLERS)
+    assert decide(others, CallSpec(caller=caller, did=ALICE, headers=headers), caller).auth_class is auth_class
+
+
+@pytest.mark.parametrize(("is_same", "auth_class"), [(True, AuthClass.AUTHENTICATED), (False, AuthClass.UNKNOWN)])
+def test_who_asserts_one_number_and_shows_another(others: ScreenedPbx, is_same: bool, auth_class: AuthClass) -> None:
+    """Where the number comes from From, the word about the asserted one is no word about it."""
+    caller = next(CALLERS)
+    told = f"<sip:{caller if is_same else next(CALLERS)};{PASSED}@carrier.example>"
+    assert decide(others, asserted(told, caller), caller, "carrier").auth_class is auth_class
 
 
 @pytest.mark.parametrize(
