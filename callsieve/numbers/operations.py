@@ -143,10 +143,8 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
     """Marks are counted by person, so a slip of the pen must not make another one."""
     if person is None:
         words = Wording(
-            words = Wording(
-                "You can mark numbers once an administrator has tied you to one of our people: remove the user and add it "
-                "again with --person"
-            )
+            "You can mark numbers once an administrator has tied you to one of our people: remove the user and add "
+            "it again with --person"
         )
         raise Refused("nobody", words)
     people = names_of_people(db, context.settings)
