@@ -26,6 +26,7 @@ from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile, PlanRow
 
+LABEL = len("source")
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="A numbering plan.", show_default=False)]
 
 
@@ -143,9 +144,10 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
     print_pairs([("not verified" if text is unverified[0] else "", text) for text in unverified])
     if unverified:
         say()
-    for number, source in enumerate(sources, 1):
-        print_pairs([(f"[{number}]", f"{source.title}, read {source.read}")])
-        say(dim(f"     {source.url}"))  # in one piece, to be copied
+    places = [f"[{number}]" for number in range(1, len(sources) + 1)]
+    widest = max(map(len, places), default=0)
+    for place, source in zip(places, sources, strict=True):
+        _say_page(f"{place:<{widest}}", f"{source.title}, read {source.read}", source.url)
 
 
 def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> None:
@@ -157,7 +159,11 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
         say(bold(number), "  ", dim("no plan says anything of its range"))
     else:
         say(bold(number), "  ", str(PURPOSE_WORDS[row.purpose]))
-        print_pairs(list(_about(row)))
+        print_pairs([(f"{name:<{LABEL}}", text) for name, text in _about(row)])
+        if row.source is not None:
+            _say_page(f"{'source':<{LABEL}}", f"{row.source.title}, read {row.source.read}", row.source.url)
+        if row.law is not None:
+            _say_page(f"{'law':<{LABEL}}", f"blocking is forbidden: {row.law.title}", row.law.url)
 
 
 def _about(row: PlanRow) -> list[tuple[str, Cell]]:
@@ -166,14 +172,13 @@ def _about(row: PlanRow) -> list[tuple[str, Cell]]:
         pairs.append(("days", days))
     if row.note:
         pairs.append(("note", row.note))
+    if not row.is_evidence:
+        pairs.append(("weight", Text("none: it is a label, and no evidence")))
     if row.source is None:
-        pairs.append(("source", Text("none: it is a label, and no evidence")))
-    else:
-        pairs.append(("source", f"{row.source.title}, read {row.source.read}"))
-        pairs.append(("", dim(row.source.url)))
-        if not row.is_evidence:
-            pairs.append(("", Text("it is a label, and no evidence")))
-    if row.law is not None:
-        pairs.append(("law", f"blocking is forbidden: {row.law.title}"))
-        pairs.append(("", dim(row.law.url)))
+        pairs.append(("source", Text("none")))
     return pairs
+
+
+def _say_page(label: str, title: str, url: str) -> None:
+    print_pairs([(label, title)])
+    say(dim(f"{'':{len(label)}}  {url}"))  # in one piece, to be copied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -165,6 +166,17 @@ def test_what_is_shown_is_json_too(tmp_path: Path, what: str) -> None:
     words = [] if what == "countries" else [what]
     assert json.loads(Program(tmp_path).ok("plan", "show", *words, "--json"))
     assert Program(tmp_path).ok("plan", "show", *words)
+
+
+@pytest.mark.parametrize("what", ["CN", "FR", CALL_PLATFORM])
+def test_addresses_stay_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    callsieve = Program(tmp_path)
+    shown = callsieve.ok("plan", "show", what)
+    told = callsieve.ok("plan", "show", what, "--json")
+    urls = [url for url in re.findall(r'"url": "([^"]+)"', told)]
+    assert urls
+    assert [url for url in urls if url not in shown.split()] == []
 
 
 def test_a_country_is_shown_by_the_plan_of_its_calling_code(tmp_path: Path) -> None:
