@@ -51,7 +51,7 @@ MEASURES = (
     Measure("over within 6 s, of those", _of("short", "answered"), "short"),
     Measure("not taken", _of("unanswered", "attempts"), "unanswered"),
     Measure("a machine answered", _of("machine", "attempts")),
-    Measure("blocked by a network", _of("blocked", "attempts")),
+    Measure("blocked by a network", _of("blocked", "attempts"), "blocked"),
     Measure("given up too early", _of("abandoned", "attempts"), "abandoned"),
     Measure("no such number, or failed", _of("failed", "attempts")),
     Measure("at a bad hour", _of("outside", "attempts"), "outside"),

@@ -42,7 +42,7 @@ MEASURES_BY_RULE: dict[str, tuple[str, ...]] = {
     "slowly": ("young", "burst", "spike"),
     "no": ("unwanted",),
     "back": (),
-    "name": (),
+    "name": ("blocked",),
 }
 CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 

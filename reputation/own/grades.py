@@ -19,6 +19,7 @@ REASON_WORDS: Mapping[str, str] = {
     "abandoned": "{share} of the calls were given up too early by us ({part:,} of {whole:,})",
     "repeated": "a person was called three times or more on one day in {part:,} of {whole:,} cases ({share})",
     "outside": "{share} of the calls came outside of the hours people may be called ({part:,} of {whole:,})",
+    "blocked": "networks refused to carry {share} of the calls ({part:,} of {whole:,})",
     "unwanted": "{share} of the people complained or want no more calls ({part:,} of {whole:,})",
     "young": "{calls:,} calls on one day, {days} days after its first one",
     "first-day": "{calls:,} calls on one day, the first on which it called",

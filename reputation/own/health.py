@@ -23,7 +23,7 @@ WATCH_SAMPLE, RISK_SAMPLE = 20, 100
 # A share says something when it stands for so many calls or people: two complaints are nobody's habit.
 LEAST_CASES = 3
 # The measures that are shares of the calls or people of any window.
-SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "unwanted"})
+SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "unwanted", "blocked"})
 
 
 class HealthReason(NamedTuple):
@@ -219,6 +219,13 @@ LIMITS = (
         "47 CFR 64.1200(c)(1): 8 to 21 h where the called person is, and local rules, or as set; the shares are ours",
     ),
     Limit(
+        "blocked",
+        0.01,
+        0.10,
+        _share("blocked", "attempts"),
+        "ours: a network that refuses a call has marked the number already",
+    ),
+    Limit(
         "unwanted",
         0.005,
         0.02,
@@ -239,7 +246,7 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
         notes.append(Wording("too few calls to say anything: {calls} of {least} in 28 days", few))
     if facts.blocked:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
-        words = "networks refused to carry its calls ({where}): ask your carrier which, and have it put right there"
+        words = "networks that refused its calls are in {where}: ask your carrier which, and have it put right there"
         notes.append(Wording(words, {"where": where}))
     if facts.listed == 1:
         notes.append(Wording("an imported list names it"))

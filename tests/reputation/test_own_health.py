@@ -189,7 +189,7 @@ def test_machines_and_networks_say_nothing_of_what_people_do(db: sqlite3.Connect
     refused = [make_call(100 + n, TEN + n, dialled=person(n), **REFUSED) for n in range(100)]
     counted(db, [*hung_up, *refused], TEN + 600)
     health = own_health(db, OWN, TEN + DAY)
-    assert {reason.measure for reason in health.reasons} <= {"young", "repeated"}
+    assert {reason.measure for reason in health.reasons} <= {"young", "repeated", "blocked"}
     assert (health.judged.answered, health.judged.machine, health.judged.blocked) == (0, 100, 100)
 
 
@@ -248,6 +248,9 @@ def test_a_number_that_does_nothing_wrong_is_healthy() -> None:
         pytest.param(CALLS._replace(repeated=2), None, None, id="two-people-are-no-habit"),
         pytest.param(CALLS._replace(repeated=3), "repeated", Grade.WATCH, id="three-people-three-times"),
         pytest.param(CALLS._replace(repeated=5), "repeated", Grade.AT_RISK, id="five-people-three-times"),
+        pytest.param(CALLS._replace(blocked=2), None, None, id="two-refused"),
+        pytest.param(CALLS._replace(blocked=3), "blocked", Grade.WATCH, id="three-refused"),
+        pytest.param(CALLS._replace(blocked=10), "blocked", Grade.AT_RISK, id="one-in-ten-refused"),
         pytest.param(CALLS._replace(outside=3), "outside", Grade.WATCH, id="3-percent-at-night"),
         pytest.param(CALLS._replace(outside=5), "outside", Grade.AT_RISK, id="5-percent-at-night"),
     ],
