@@ -223,8 +223,11 @@ def _somebody_has(tie: Tie, case: Case) -> bool:
 
 
 def law_protects(case: Case) -> bool:
-    """Whether the law forbids that calls from the number's range are blocked (reputation/plan)."""
-    return case.facts.plan is not None and case.facts.plan.law is not None
+    """Whether the law forbids that calls from the number's range are blocked (reputation/plan). It protects those who
+    have such a number: not a caller whose signature is false.
+    """
+    has_law = case.facts.plan is not None and case.facts.plan.law is not None
+    return has_law and case.call.verification is not Verification.FAILED
 
 
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.

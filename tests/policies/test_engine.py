@@ -312,6 +312,11 @@ NOT_CAPPED = [
     pytest.param(make_call(), make_facts(passed_until=NOW), id="challenge-passed-30-days-ago"),
     pytest.param(make_call(), make_facts(recent_calls=[NOW - 180]), id="called-three-minutes-ago"),
     pytest.param(make_call(), make_facts(recent_calls=[NOW]), id="this-very-call-is-no-redial"),
+    pytest.param(
+        make_call(verification=Verification.FAILED),
+        make_facts(plan=make_plan_row(law=True)),
+        id="a-range-that-must-ring-but-failed",
+    ),
     pytest.param(make_call(), make_facts(recent_block_calls=[NOW - 10]), id="a-neighbour-called"),
 ]
 
