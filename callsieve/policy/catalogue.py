@@ -8,6 +8,7 @@ from pathlib import Path
 
 from callsieve.policy_selection import is_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for
 from callsieve.wiring import dids_of
 from policies.loader import PRESETS, load_policy, read_policy
 from policies.policy import PolicyError
@@ -58,8 +59,12 @@ def names_to_check(loaded: Loaded) -> list[str]:
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
     """Everything that is wrong with the file of a policy; nothing when there is no such file."""
-    places = [Path(name)] if is_file(name) else [folder / f"{name}.toml" for folder in loaded.policy_directories]
-    file = next((path for path in places if path.is_file()), None)
+    if is_file(name):
+        with acting_for(Path(name)):
+            file = Path(name) if Path(name).is_file() else None
+    else:
+        places = [folder / f"{name}.toml" for folder in loaded.policy_directories]
+        file = next((path for path in places if path.is_file()), None)
     if file is None:
         return []
     directories = (*loaded.policy_directories, file.parent)

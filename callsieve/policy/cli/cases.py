@@ -14,6 +14,7 @@ from callsieve.cli.output import bold, dim, plural, say
 from callsieve.policy.catalogue import policies_there
 from callsieve.policy_selection import policy_called, text_of
 from callsieve.settings import Loaded
+from callsieve.system.privileges import acting_for
 from callsieve.wiring import policies_of
 from policies.cases import MAX_BYTES, Trial, Tried, read_trials, run_trial
 from policies.hints import nearest
@@ -63,8 +64,9 @@ def _cases_in(file: Path, loaded: Loaded, problems: list[str]) -> tuple[Trial, .
     try:
         text = text_of(file, MAX_BYTES)
     except PolicyError:
-        if "/" in name or file.suffix or file.exists():
-            raise
+        with acting_for(file):
+            if "/" in name or file.suffix or file.exists():
+                raise
     else:
         trials, found = read_trials(text, settings.numbers.region, settings.reputation.levels)
         problems += [f"{file}: {problem}" for problem in found]

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 HISTORY = '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12015550100", "answered": false}\n'
 PLAN = 'adds_to = "US"\ncalling_code = 1\nread = 2026-11-27\n[[range]]\nprefix = "+1201742"\npurpose = "service"\n'
-POLICY = 'default = "allow"\n'
+POLICY = 'extends = "cautious"\n'
 # A command line, with {folder} for root's own directory and {state} for the service's.
 COMMANDS = (
     "db migrate",
@@ -294,6 +294,27 @@ def test_root_names_files_where_nobody_else_may_look(command: str, open_folder: 
         shutil.copy2(file, private)
     result = program(*command.format(private=private).split())
     assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("policy check {private}/slip.toml", "line 1: unknown key defualt"),
+        ("policy test balanced", "this is a policy, not a file of cases"),
+    ],
+)
+def test_root_reads_what_is_wrong_with_files_of_its_own(
+    command: str, expected: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm(command.replace("{private}", "{folder}"))
+    program = roots_folder(open_folder)
+    program.state.mkdir()
+    give_all(program.state)
+    private = open_folder / "private"
+    private.mkdir(0o700)
+    (private / "slip.toml").write_text('defualt = "allow"\n')
+    monkeypatch.chdir(private)
+    assert expected in program.fails(*command.format(private=private).split())
 
 
 def test_the_first_foreign_directory_says_as_whom_root_acts(open_folder: Path) -> None:
