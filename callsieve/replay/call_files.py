@@ -19,7 +19,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
-from agi.site import Site
 from callsieve.replay.cdr import LEAST_COLUMNS, CdrRow, Sides, fields_of_csv, outcomes, parse_row
 from callsieve.replay.history_file import Event, HistoryReader, PastCall, at_of, events_of, lines_of
 from callsieve.settings import Loaded
@@ -70,7 +69,7 @@ def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
         name = site.trunk_of(channel).name
         return name if name in described else None
 
-    return Sides(trunk_of, site.region, phones, site.trunks)
+    return Sides(trunk_of, site, phones)
 
 
 def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[Event]:
@@ -109,7 +108,7 @@ def opened(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
             return
         if _is_json(start):
             history.kind = "history"
-            history.events = events_of(stream, history, Site(sides.region, sides.trunks))
+            history.events = events_of(stream, history, sides.site)
         else:
             history.kind = "cdr-csv"
             history.events = map(PastCall, outcomes(_rows_of_csv(stream, path.name, history, zone), sides))

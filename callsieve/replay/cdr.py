@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from hashlib import blake2b
 from typing import NamedTuple
 
-from agi.site import Trunk
+from agi.site import Site
 from ami_listener.asterisk_words import disposition_of
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, EndedBy, OutcomeRecord
@@ -90,15 +90,14 @@ class CdrRow:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell our phones from trunks: the trunks that are described, the phones that are known, the region.
+    """How to tell our phones from trunks: the trunks that are described, and the phones that are known.
 
-    `trunks` are the described ones themselves: our own history names them.
+    `site`: in which region each trunk writes national numbers.
     """
 
     trunk_of: Callable[[str], str | None]
-    region: str = "US"
+    site: Site = field(default_factory=Site)
     phones: frozenset[str] = frozenset()
-    trunks: tuple[Trunk, ...] = ()
 
     def trunk(self, channel: str) -> str | None:
         """The trunk that a channel is of: one described, else its endpoint where that looks like no phone of ours."""
@@ -191,13 +190,15 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
     direction = _direction(first, rows, sides)
     inbound = direction is Direction.INBOUND
     side = sides.trunk if direction is Direction.OUTBOUND else sides.phone
-    caller = caller_of(first.src, sides.region) if inbound else None
+    trunk = next((trunk for row in rows for c in (row.channel, row.dstchannel) if (trunk := sides.trunk(c))), None)
+    region = sides.site.region_of(trunk)
+    caller = caller_of(first.src, region) if inbound else None
     taken = _taken(rows, side)
     over = max(row.at + row.duration for row in rows)
     talk = _talk(taken, events) if taken else 0.0
     dialled = first.did or first.dst
     read = {Direction.OUTBOUND: number_of, Direction.INBOUND: did_number_of}.get(direction)  # else it is an extension
-    number = ((read and read(dialled, sides.region)) or dialled[:_TEXT]) if dialled else None
+    number = ((read and read(dialled, region)) or dialled[:_TEXT]) if dialled else None
     phones = _phones(rows, sides)
     return OutcomeRecord(
         linkedid=first.call,
@@ -208,7 +209,7 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
         caller_kind=caller.kind if caller else CallerKind.INTERNAL,
         did=number if inbound else None,
         dialled=None if inbound else number,
-        trunk=next((trunk for row in rows for c in (row.channel, row.dstchannel) if (trunk := sides.trunk(c))), None),
+        trunk=trunk,
         answered_by=sides.phone(taken.dstchannel) if taken and inbound else None,
         rung=phones if inbound else (),
         forked=len(phones),

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agi.site import Site, Trunk
 from callsieve.imports import call_history
 from callsieve.imports.call_history import items_of, write_calls
 from callsieve.replay.call_files import History, HistoryError, opened
@@ -53,7 +54,7 @@ NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC
 TRUNK, ANN, BOB = "PJSIP/carrier-00000001", "PJSIP/201-00000002", "PJSIP/202-00000003"
 DID = "+442071838750"
 # No trunk is described: what looks like no phone is one.
-SIDES = Sides(lambda _: None, "US", frozenset({"PJSIP/alice"}))
+SIDES = Sides(lambda _: None, Site("US"), frozenset({"PJSIP/alice"}))
 
 
 def fields(**others: str) -> dict[str, str]:
@@ -223,6 +224,14 @@ class TestCalls:
     def test_a_trunk_that_looks_like_a_phone_keeps_its_name(self) -> None:
         sides = Sides(lambda channel: "bank" if channel.startswith("SIP/100-") else None)
         assert outcome(row(channel="SIP/100-1"), sides=sides).trunk == "bank"
+
+    def test_national_numbers_are_those_of_the_trunks_region(self) -> None:
+        site = Site("US", (Trunk("paris", "PJSIP/paris-*", "FR"),))
+        sides = Sides(site.described_trunk, site)
+        found = outcome(row(src="0144123456", channel="PJSIP/paris-1", did="0144123400"), sides=sides)
+        assert (found.caller, found.did) == ("+33144123456", "+33144123400")
+        found = outcome(row(channel=ANN, dstchannel="PJSIP/paris-1", dst="0144123456", did=""), sides=sides)
+        assert (found.dialled, found.trunk) == ("+33144123456", "paris")
 
     def test_a_withheld_caller(self) -> None:
         found = outcome(row(src="anonymous"))

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
+from agi.site import Site
 from callsieve.imports.call_history import write_calls
 from callsieve.imports.cdr_database import opened_tables
 from callsieve.pbx import mysql
@@ -42,7 +43,7 @@ INSERT_CEL = (
     "INSERT INTO cel (eventtype, eventtime, channame, uniqueid, linkedid, extra) VALUES (%s, %s, %s, %s, %s, %s)"
 )
 EVIDENCE = ("signal", "answered", "talk", "inbound_talk", "one_ring", "outcome", "reached", "own_day")
-SIDES = Sides(lambda _: None, "US")
+SIDES = Sides(lambda _: None, Site("US"))
 TWO_DAYS_AGO = float(int(time.time()) - 2 * 86_400)
 Row = tuple[object, ...]
 
