@@ -39,7 +39,9 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """One contact. `line`: where it begins; `numbers` as they were written; `name` is empty where it has none."""
+    """One contact. `line`: where it begins; `name` is empty where it has none; `numbers` as they were written, also as
+    tel: and sip: addresses.
+    """
 
     line: int
     name: str
@@ -98,8 +100,8 @@ class Vcards:
                 yield self._done(card)
                 card = None
             elif name == b"TEL":
-                if len(card.numbers) < MOST_NUMBERS and (number := _number(_text(options, value))):
-                    card.numbers.append(number)
+                if len(card.numbers) < MOST_NUMBERS and (number := _plain(_text(options, value))):
+                    card.numbers.append(number[:FIELD_CHARACTERS])
             elif name not in card.texts:
                 card.texts[name] = _text(options, value)
         if card is not None:
@@ -173,13 +175,6 @@ def _text(options: bytes, value: bytes) -> str:
         except (UnicodeError, LookupError, ValueError):
             continue
     return value.decode("cp1252", "replace").strip()
-
-
-def _number(text: str) -> str:
-    """The number of a TEL: version 4 has it as an address, `tel:+1-201-555-0123;ext=12`."""
-    scheme, colon, rest = text.partition(":")
-    number = rest.partition(";")[0] if colon and scheme.lower() in ("tel", "sip") else text
-    return _plain(number)[:FIELD_CHARACTERS]
 
 
 def _parts(text: str) -> list[str]:

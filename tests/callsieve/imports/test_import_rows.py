@@ -11,6 +11,7 @@ from callsieve.imports.rows import (
     NUMBER_COLUMNS,
     PEOPLE_COLUMNS,
     contacts_in,
+    contacts_in_vcards,
     numbers_in,
     numbers_of_family,
     people_in,
@@ -18,6 +19,7 @@ from callsieve.imports.rows import (
 from callsieve.pbx import number_families
 from callsieve.pbx.number_families import FamilyLine, parse_family
 from callsieve.text.csv_table import CsvTable
+from callsieve.text.vcard import Vcards
 from reputation.model import Person
 from reputation.store.personal_lists import Contact
 
@@ -42,6 +44,14 @@ def test_what_is_no_number_is_refused(number: str, says: str) -> None:
     table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
     assert list(numbers_in(table, "US")) == []
     assert says in table.problems[0].text
+
+
+def test_a_vcards_number_may_be_an_address() -> None:
+    written = "tel:742-1834;phone-context=+1201", "tel:+1-201-742-1840;ext=12", "sip:+12017421835@carrier.example"
+    lines = "".join(f"TEL;VALUE=uri:{one}\n" for one in written)
+    cards = Vcards(io.BytesIO(f"BEGIN:VCARD\n{lines}END:VCARD\n".encode()), "x.vcf")
+    assert [one.number for one in contacts_in_vcards(cards, "DE")] == ["+12017421834", "+12017421840", "+12017421835"]
+    assert cards.skipped == 0
 
 
 def test_contacts_are_the_companys_or_a_persons() -> None:

@@ -82,7 +82,11 @@ def cards_of(content: str | bytes) -> list[tuple[str, tuple[str, ...]]]:
         pytest.param("\ufeff" + GOOGLE, ("Zoë Müller, M.D.", ("+1 201-742-1835", "201.742.1836")), id="google"),
         pytest.param(OUTLOOK, ("Jörg Müller", ("+1 (201) 742-1837", "201 742 1838")), id="outlook"),
         pytest.param(ANDROID, ("王小明", ("+12017421839",)), id="android"),
-        pytest.param(VERSION_4, ("SimonPerreault", ("+1-201-742-1840", "+1-201-742-1841", "201 742 1842")), id="4.0"),
+        pytest.param(
+            VERSION_4,
+            ("SimonPerreault", ("tel:+1-201-742-1840;ext=102", "tel:+1-201-742-1841", "201 742 1842")),
+            id="4.0",
+        ),
         pytest.param(NAMELESS, ("Acme Bank", ("2017421843",)), id="company"),
         pytest.param("BEGIN:VCARD\nTEL:1\n", ("", ("1",)), id="no-end"),
         pytest.param(b"BEGIN:VCARD\nFN:J\xf6rg\nTEL:1\nEND:VCARD\n", ("Jörg", ("1",)), id="windows-undeclared"),
