@@ -87,13 +87,15 @@ class UndoKind(NamedTuple):
     """Something that is changed. `read`: it, from a row of the audit and one side of that.
 
     `there`: what stands now where the one given stood, or would stand; None: nothing. `put_back` replaces what is
-    there where `remove` cannot.
+    there where `remove` cannot. `replaces`: it does so always, and nothing is removed before: of files no transaction
+    brings back what was removed when `put_back` refuses.
     """
 
     read: Callable[[AuditRow, dict[str, Any]], Any]
     there: Callable[[sqlite3.Connection, Context, Any], Any]
     remove: Callable[[sqlite3.Connection, Context, Any], object]
     put_back: Callable[[sqlite3.Connection, Context, Any], object]
+    replaces: bool = False
 
 
 class UserRole(NamedTuple):
@@ -314,6 +316,7 @@ PLAN = UndoKind(
     lambda _db, context, version: _plan_there(context, version),
     lambda _db, context, version: _take_plan_out(context, version),
     lambda _db, context, version: _put_plan_back(context, version),
+    replaces=True,
 )
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),

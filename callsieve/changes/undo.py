@@ -130,7 +130,7 @@ def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:
         raise Refused("cannot-undo", NOT_KEPT) from None
     if kind.there(db, context, after or before) != after:
         raise Refused("changed-since", CHANGED)
-    if after is not None:
+    if after is not None and (before is None or not kind.replaces):
         kind.remove(db, context, after)
     if before is not None:
         _check_may_put_back(db, context, before)

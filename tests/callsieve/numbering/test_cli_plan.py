@@ -94,6 +94,16 @@ def test_a_file_that_was_put_there_by_hand_comes_back_too(db: sqlite3.Connection
     assert purpose_of(loaded, CALLER) == "call-centre"
 
 
+def test_a_plan_stays_where_the_one_before_cannot_be_used(db: sqlite3.Connection, loaded: Loaded) -> None:
+    plan_folder(loaded).mkdir()
+    (plan_folder(loaded) / "us-own.toml").write_text("country = 3")
+    change = put(db, loaded, OWN)
+    with pytest.raises(Refused) as refused:
+        undo(db, context(loaded), UndoRequest(change))
+    assert refused.value.code == "unusable-plan"
+    assert purpose_of(loaded, CALLER) == "call-centre"
+
+
 def test_only_administrators_take_it_back(db: sqlite3.Connection, loaded: Loaded) -> None:
     change = put(db, loaded, OWN)
     with pytest.raises(Refused) as refused:
