@@ -18,6 +18,7 @@ _COMPARED = re.compile(
 _EXAMPLES = {"X": "5", "Z": "5", "N": "5", ".": "5550100", "!": ""}
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+LONGEST = 4096  # as Asterisk's own buffer (VAR_BUF_SIZE): a value that grows in a loop ends here
 
 
 Exists = Callable[[str, str, str], bool | None]
@@ -31,19 +32,20 @@ def nothing_known(context: str, extension: str, priority: str) -> bool | None:
 def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
     """The text with variables, their parts (`${EXTEN:1}`) and what two functions give; None where that is not known.
 
-    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`.
+    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`. A value with a `$` is not
+    known: Asterisk puts in nothing that a value names, and a caller's name in a variable could name itself.
     """
     known = True
 
     def value(match: re.Match[str]) -> str:
         nonlocal known
         found = _value(match[1], variables, exists)
-        known = known and found is not None
+        known = known and found is not None and "$" not in found
         return found or ""
 
     while known and _VARIABLE.search(text):
         text = _VARIABLE.sub(value, text)
-    return text if known and "$" not in text else None
+    return text if known and "$" not in text and len(text) <= LONGEST else None
 
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:

@@ -110,12 +110,18 @@ def reached(text: str, extension: str = "100", *, freepbx: bool = False, **varia
         pytest.param("exten => 100,1,Goto(100,1)", Reach(), id="round-and-round"),
         pytest.param("exten => 100,1,Dial(Local/100@in)", Reach(), id="a-loop-of-local-channels"),
         pytest.param("exten => 100,1,Set(x=${x}1)\nsame => n,Goto(1)", Reach(), id="an-endless-loop"),
+        pytest.param(
+            "exten => 100,1,Set(x=1)\nsame => n(on),Set(x=${x}${x})\nsame => n,Goto(on)",
+            Reach(),
+            id="a-value-that-grows",
+        ),
+        pytest.param("exten => 100,1,Set(x=${HOSTILE})\nsame => n,Dial(${x})", ALL, id="a-value-that-names-itself"),
         pytest.param("exten => 100,1,Goto()\nsame => n,Dial(PJSIP/1)", Reach({"PJSIP/1"}), id="nowhere"),
         pytest.param("exten => 200,1,Dial(PJSIP/1)", Reach(), id="another-number"),
     ],
 )
 def test_whom_a_call_may_ring(text: str, expected: Reach) -> None:
-    assert reached(f"[in]\n{text}", SALES="PJSIP/203") == expected
+    assert reached(f"[in]\n{text}", SALES="PJSIP/203", HOSTILE="${HOSTILE}") == expected
 
 
 @pytest.mark.parametrize(
