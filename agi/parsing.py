@@ -6,6 +6,7 @@ filtered there. The caller's number comes from the header block only (docs/refer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from agi.carrier_word import NOTHING_SAID, Said, said_beside, said_by
@@ -43,6 +44,7 @@ AUTH = {
 
 # agi_* header fields say "unknown" where Asterisk has nothing.
 NOTHING = ("", "unknown")
+_FIRST_URI = re.compile(r"(?:sips?|tel):([^;:@]{1,64})")
 MAX_ID = 64
 
 
@@ -64,7 +66,7 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
         verification=verification,
         priority_callback=arguments.get("priority", "").lower() == "psap-callback",
         name=name,
-        diverted_from=_diverted_from(variables.get("agi_rdnis", ""), trunk.region),
+        diverted_from=_diverted_from(variables.get("agi_rdnis", ""), arguments.get("diversion", ""), trunk.region),
         withheld=withheld_number(caller, raw_number, trunk.region, site),
         carrier_counts=trunk.carrier_counts,
     )
@@ -148,5 +150,8 @@ def asked_at(text: str) -> float | None:
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
-def _diverted_from(text: str, region: str) -> str | None:
+def _diverted_from(text: str, header: str, region: str) -> str | None:
+    """Who redirected the call to us, as Asterisk has it, else the first of a chain in one header: who did it last."""
+    if text in NOTHING and (found := _FIRST_URI.search(header)) is not None:
+        text = found[1]
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])

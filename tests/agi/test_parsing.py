@@ -157,6 +157,22 @@ def test_who_diverted_the_call(rdnis: str, diverted_from: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "rdnis", "diverted_from"),
+    [
+        pytest.param("sip:+442071838751@h;reason=unconditional", "", "+442071838751", id="asterisk-read-none"),
+        pytest.param("Joesip:+442071838751@h;reason", "unknown", "+442071838751", id="behind-a-name"),
+        pytest.param("tel:+442071838751;reason=user-busysip:+442071838752@h", "", "+442071838751", id="a-chain"),
+        pytest.param("sip:+442071838751@h", "+442071838759", "+442071838759", id="asterisk-read-one"),
+        pytest.param("sip:desk@h", "", "desk", id="no-number"),
+        pytest.param("nothing", "", None, id="no-uri"),
+        pytest.param("", "", None, id="no-header"),
+    ],
+)
+def test_a_chain_of_diversions(header: str, rdnis: str, diverted_from: str | None) -> None:
+    assert call_of(f"diversion={header}", rdnis=rdnis).diverted_from == diverted_from
+
+
+@pytest.mark.parametrize(
     ("text", "region", "did"),
     [
         pytest.param("", "US", None, id="none"),

@@ -44,6 +44,13 @@ when = { name_matches = "*sale*" }
 action = "tag"
 reason = "the name says so"
 """
+POLICY += """
+[[rule]]
+name = "diverted"
+when = { diverted = true }
+action = "allow"
+reason = "somebody sent it on"
+"""
 CALLERS = iter(f"+120155504{n:02d}" for n in range(100))
 
 
@@ -187,6 +194,23 @@ def test_who_asserts_one_number_and_shows_another(others: ScreenedPbx, is_same: 
 def test_the_name_that_comes_with_a_call(pbx: ScreenedPbx, name: str, trunk: str, rule: str) -> None:
     caller = next(CALLERS)
     assert decide(pbx, CallSpec(caller=caller, name=name, did=ALICE), caller, trunk).rule == rule
+
+
+ONE, TWO = "<sip:+442071838751@h>;reason=unconditional", '"Desk <2>" <sip:+442071838752@h>;reason=no-answer'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Diversion": ONE}, id="one"),
+        pytest.param({"Diversion": ONE, "diversion": TWO}, id="two-headers"),
+        pytest.param({"Diversion": f"{ONE}, {TWO}"}, id="one-header"),
+        pytest.param({"Diversion": f"{TWO},{ONE}"}, id="with-a-name-first"),
+    ],
+)
+def test_a_call_that_was_sent_on_once_or_more(pbx: ScreenedPbx, headers: dict[str, str]) -> None:
+    caller = next(CALLERS)
+    assert decide(pbx, CallSpec(caller=caller, did=ALICE, headers=headers), caller).rule == "diverted"
 
 
 @pytest.mark.parametrize(
