@@ -41,7 +41,7 @@ _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 INSTEAD_OF_A_NUMBER = {
     CallerKind.WITHHELD: "no number: it stands for a caller who withholds the number (in a policy: caller_kind)",
     CallerKind.EMERGENCY: "an emergency number: nothing here holds up its calls",
-    CallerKind.INTERNAL: "too short for a telephone number, as extensions are",
+    CallerKind.INTERNAL: "too short for a telephone number, and no service number of {region} (write that of another country as +8695588)",
 }
 
 
@@ -77,7 +77,7 @@ def number_from(text: str, region: str) -> str:
     kind = caller_of(text, region).kind if text.strip() else CallerKind.INVALID
     instead = INSTEAD_OF_A_NUMBER.get(kind)
     if instead:
-        raise EntryError(f"{shown!r} is {instead}")
+        raise EntryError(f"{shown!r} is {instead.format(region=region)}")
     raise EntryError(f"{shown!r} is no telephone number: write it as +12015550123, or as it is dialled in {region}")
 
 
