@@ -41,7 +41,9 @@ _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 INSTEAD_OF_A_NUMBER = {
     CallerKind.WITHHELD: "no number: it stands for a caller who withholds the number (in a policy: caller_kind)",
     CallerKind.EMERGENCY: "an emergency number: nothing here holds up its calls",
-    CallerKind.INTERNAL: "too short for a telephone number, and no service number of {region} (write that of another country as +8695588)",
+    CallerKind.INTERNAL: (
+        "too short for a telephone number, and no service number of {region} (another country's is written as +8695588)"
+    ),
 }
 
 
