@@ -47,14 +47,16 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	/** An error of ours leaves the dialplan as it was: a reload must not fail, or be half ours, because of it. */
 	public function doDialplanHook(&$ext, $engine, $priority) {
 		$before = get_object_vars($ext);
+		$trouble = '';
 		try {
 			Dialplan::add($ext, $this->unscreened(), Codes::active());
 		} catch (\Throwable $error) {
 			foreach ($before as $name => $value) {
 				$ext->$name = $value;
 			}
-			$this->complain($error->getMessage());
+			$trouble = $error->getMessage();
 		}
+		$this->notify($trouble);
 	}
 
 	/** @return string[] routes that are not screened */
@@ -140,7 +142,16 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 		return (new Page($this))->html($session);
 	}
 
-	private function complain(string $text): void {
-		$this->FreePBX->Notifications->add_error('callsieve', 'DIALPLAN', _('CallSieve: calls are not screened'), htmlspecialchars($text));
+	/** The notification of FreePBX's dashboard, until a reload goes well. Where FreePBX cannot keep one, the reload goes on. */
+	private function notify(string $trouble): void {
+		try {
+			if ($trouble === '') {
+				$this->FreePBX->Notifications->delete('callsieve', 'DIALPLAN');
+			} else {
+				$this->FreePBX->Notifications->add_error('callsieve', 'DIALPLAN', _('CallSieve: calls are not screened'), htmlspecialchars($trouble));
+			}
+		} catch (\Throwable) {
+			return;
+		}
 	}
 }

@@ -13,6 +13,8 @@ use PHPUnit\Framework\TestCase;
 
 final class ModuleTest extends TestCase {
 	private const HOSTILE = '<script>alert("1")</script>\'&';
+	/** A route that FreePBX cannot splice into: its label is its first step. */
+	private const BROKEN = "[macro-auto-blkvm]\nexten => s,1,Set(x=)\nsame => n,Return()\n[ext-did-0002]\nexten => 1,1(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n";
 	private Callsieve $module;
 	private string $folder;
 	private array $session = [];
@@ -147,11 +149,28 @@ final class ModuleTest extends TestCase {
 	}
 
 	public function testAnErrorLeavesTheDialplanAsItWas(): void {
-		$ext = extensions::read("[macro-auto-blkvm]\nexten => s,1,Set(x=)\nsame => n,Return()\n[ext-did-0002]\nexten => 1,1(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n");
+		$ext = extensions::read(self::BROKEN);
 		$before = $ext->generateConf();
 		$this->module->doDialplanHook($ext, 'asterisk', 950);
 		$this->assertSame($before, $ext->generateConf());
 		$this->assertCount(1, $this->module->FreePBX->Notifications->errors);
+	}
+
+	public function testTheNotificationGoesWithTheTrouble(): void {
+		$broken = extensions::read(self::BROKEN);
+		$this->module->doDialplanHook($broken, 'asterisk', 950);
+		$this->assertArrayHasKey('callsieve/DIALPLAN', $this->module->FreePBX->Notifications->errors);
+		$ext = extensions::read("[ext-did-0002]\nexten => 1,1,Noop()\nsame => n(callerid),Noop()\nsame => n(did-cid-hook),Noop()\n");
+		$this->module->doDialplanHook($ext, 'asterisk', 950);
+		$this->assertSame([], $this->module->FreePBX->Notifications->errors);
+	}
+
+	public function testAReloadGoesOnWhereNobodyCanBeTold(): void {
+		$this->module->FreePBX->Notifications->broken = true;
+		$ext = extensions::read(self::BROKEN);
+		$before = $ext->generateConf();
+		$this->module->doDialplanHook($ext, 'asterisk', 950);
+		$this->assertSame($before, $ext->generateConf());
 	}
 
 	public function testAReloadHasTheRoutesAndTheCodes(): void {

@@ -88,8 +88,22 @@ namespace {
 		$notifications = new class {
 			public array $errors = [];
 
-			public function add_error(...$error) {
-				$this->errors[] = $error;
+			public bool $broken = false;
+
+			public function add_error($module, $id, ...$texts) {
+				$this->mayFail();
+				$this->errors["$module/$id"] = $texts;
+			}
+
+			public function delete($module, $id) {
+				$this->mayFail();
+				unset($this->errors["$module/$id"]);
+			}
+
+			private function mayFail() {
+				if ($this->broken) {
+					throw new \Exception('no database');
+				}
 			}
 		};
 		return (object) ['Config' => $config, 'Notifications' => $notifications];
