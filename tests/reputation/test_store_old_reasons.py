@@ -129,7 +129,7 @@ WHYS = [
 
 
 def test_why_a_number_was_at_risk_gets_its_code_and_figures(db: sqlite3.Connection) -> None:
-    assert {one.code for one in WHYS} == set(REASON_WORDS)
+    assert {one.code for one in WHYS} == set(REASON_WORDS) - {"blocked"}, "which is younger than the codes"
     in_words = [Why(OutboundReason.AT_RISK_FOR, {"why": str(one.words)}) for one in WHYS]
     db.executemany(OUTBOUND, [(f"G{place}", str(why)) for place, why in enumerate(in_words)])
     migrate(db, [one for one in known_migrations() if one.version < 24])
