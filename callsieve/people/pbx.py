@@ -196,7 +196,9 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
         if one.name in _NOBODYS or not _ASKABLE.fullmatch(one.name):
             continue
         # Nobody screens the calls of a person: a trunk must never be taken for one.
-        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and phone not in hints):
+        # A hint may watch a trunk as well, so that phones can show whether it is in use.
+        is_own = not {one.name, one.number}.isdisjoint(hints.get(phone, ()))
+        if site.described_trunk(f"{phone}-00000000") is not None or (one.is_trunk and not is_own):
             phones.trunks.append(phone)
             continue
         asked += 1
@@ -219,7 +221,8 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
     known = {f"PJSIP/{one.name}" for one in endpoints}
     for phone, extensions in hints.items():
         # Asterisk's samples have hints of phones whose channel driver is not there.
-        if phone not in known and f"chan_{phone.partition('/')[0].lower()}" in ground.modules:
+        is_here = phone not in known and f"chan_{phone.partition('/')[0].lower()}" in ground.modules
+        if is_here and site.described_trunk(f"{phone}-00000000") is None:
             phones.add(Person(extensions[0], phone, name=boxes.get(extensions[0])))
     return phones
 
