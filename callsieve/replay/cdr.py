@@ -36,6 +36,7 @@ CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pic
 # Where callers wait and hear something, though nothing answers.
 WAITING = frozenset({"queue"})
 OPEN_CALLS = 5000  # rows of one call lie this close together
+OPEN_ROWS = 100_000  # of all those calls: a damaged or a hostile file may have all its rows of one
 
 
 class ChannelEvents(NamedTuple):
@@ -157,6 +158,7 @@ class OpenCalls:
     def __init__(self, rows: Iterable[CdrRow]) -> None:
         self._rows = iter(rows)
         self._waiting: OrderedDict[str, list[CdrRow]] = OrderedDict()
+        self._rows_waiting = 0
 
     @property
     def oldest_at(self) -> float | None:
@@ -170,11 +172,14 @@ class OpenCalls:
         for row in self._rows:
             self._waiting.setdefault(row.call, []).append(row)
             self._waiting.move_to_end(row.call)
-            if len(self._waiting) > OPEN_CALLS:
+            self._rows_waiting += 1
+            if len(self._waiting) > OPEN_CALLS or self._rows_waiting > OPEN_ROWS:
                 break
         if not self._waiting:
             raise StopIteration
-        return self._waiting.popitem(last=False)[1]
+        call = self._waiting.popitem(last=False)[1]
+        self._rows_waiting -= len(call)
+        return call
 
 
 def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:

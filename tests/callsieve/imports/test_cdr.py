@@ -18,6 +18,7 @@ import pytest
 from agi.site import Site, Trunk
 from callsieve.imports import call_history
 from callsieve.imports.call_history import items_of, write_calls
+from callsieve.replay import cdr
 from callsieve.replay.call_files import History, HistoryError, opened
 from callsieve.replay.cdr import (
     CSV_COLUMNS,
@@ -597,6 +598,12 @@ class TestWhoWaited:
         missed = row(disposition="NO ANSWER", duration="3", **others)
         found = outcome_of_call([missed], SIDES, ChannelEvents({TRUNK: TRUNK}, {}))
         assert (found.ended_by, found.answered_by_pbx, is_one_ring(found)) == (EndedBy.CALLER, waited, not waited)
+
+
+def test_rows_of_one_call_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdr, "OPEN_ROWS", 10)
+    calls = list(OpenCalls([*(row() for _ in range(25)), row(linkedid="1767258007.99")]))
+    assert [len(one) for one in calls] == [11, 11, 3, 1]
 
 
 def test_a_phone_behind_a_local_channel_rang_once() -> None:
