@@ -18,7 +18,7 @@ from reputation.store.people import (
     replace_settings_own_numbers,
     replace_settings_people,
 )
-from reputation.store.short_codes import name_short_codes
+from reputation.store.short_codes import LATEST, Place, name_short_codes
 from reputation.velocity import WINDOW_SECONDS, Velocity
 
 logger = logging.getLogger("callsieve.daemon.settings_sync")
@@ -42,13 +42,14 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
 
 async def _name_short_codes(store: StoreSupervisor, region_of: Callable[[str | None], str]) -> bool:
     """Whether all calls of service numbers from before an upgrade have their keys, as far as they can be read."""
-    named: list[int] = []
+    places: list[Place | None] = [LATEST]
 
     def name(db: sqlite3.Connection) -> None:
-        named.append(name_short_codes(db, region_of))
+        if (place := places[-1]) is not None:
+            places.append(name_short_codes(db, region_of, place))
 
     while await _done(store.write(name)):
-        if not named[-1]:
+        if places[-1] is None:
             return True
     return False
 
