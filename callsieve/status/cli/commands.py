@@ -55,7 +55,10 @@ def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
     yield "last call", _last_call(status.journal, status.at)
     yield "last hour", _last_hour(status.journal)
     yield "Asterisk", _listener(status)
-    yield "trouble", Text("\n").join(map(_trouble, gathered(status.trouble))) if status.trouble else "none"
+    yield (
+        "trouble",
+        Text("\n").join(_trouble(check, status.at) for check in gathered(status.trouble)) if status.trouble else "none",
+    )
     yield "not known", lines(f"{check.name}: {check.detail}" for check in gathered(status.not_known))
 
 
@@ -119,9 +122,11 @@ def _listener(status: Status) -> str:
     return "listened to"
 
 
-def _trouble(check: Check) -> Text:
+def _trouble(check: Check, now: float) -> Text:
     style = "bold red" if check.status is CheckStatus.FAIL else "yellow"
     found = Text.assemble((f"{check.name}: ", style), clean(check.detail))
+    if check.at < now:  # what root's doctor found may have been put right since
+        found.append(f" (found {ago(check.at, now)}; callsieve doctor looks again)", style="dim")
     if check.way_out:
         found.append(f"\n→ {clean(check.way_out)}", style="cyan")
     return found

@@ -263,6 +263,7 @@ def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
         store_findings(findings, findings_of([trunks], time.time() - age))
         ended, said = running.status()
         assert (ended, "trunks" in troubles(said)) == (code, code == 1)
+        assert ("callsieve doctor looks again" in " ".join(running("status").out.split())) is (code == 1)
 
 
 @pytest.mark.root
