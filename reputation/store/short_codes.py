@@ -33,7 +33,8 @@ def name_short_codes(
 ) -> Place | None:
     """Of the rows before that place the latest, at most ROWS_AT_ONCE; where to go on, None after the last.
 
-    Call it in a transaction. `region_of`: in which region a trunk writes national numbers. What that region cannot read stays as it is.
+    Call it in a transaction. `region_of`: in which region a trunk writes national numbers. What that region cannot read
+    stays as it is.
     """
     rows = db.execute(FIND, (*before, ROWS_AT_ONCE)).fetchall()
     for _, decision_id, linkedid, trunk, text in rows:
