@@ -28,7 +28,7 @@ FOLDER = "plan"
 MODE = 0o640
 OWN = "-own"
 
-Stamp = tuple[str, int, int]  # path, time and size
+Stamp = tuple[str, int, int, int]  # path, inode, time of the last change (of its rights, too) and size
 
 
 class Plans(NamedTuple):
@@ -54,7 +54,7 @@ def stamps_of(loaded: Loaded) -> frozenset[Stamp]:
     for path in plan_folder(loaded).glob("*.toml"):
         with suppress(OSError):  # it went away meanwhile
             status = path.stat()
-            found.append((str(path), status.st_mtime_ns, status.st_size))
+            found.append((str(path), status.st_ino, status.st_ctime_ns, status.st_size))
     return frozenset(found)
 
 
@@ -80,7 +80,7 @@ def _read(stamps: frozenset[Stamp]) -> Plans:
     whole = {plan.country: plan for plan in shipped_plans()}
     added: list[PlanFile] = []
     problems: list[str] = []
-    for path, _, _ in sorted(stamps):
+    for path, *_ in sorted(stamps):
         try:
             _, plan = read_plan(Path(path))
         except PlanError as error:

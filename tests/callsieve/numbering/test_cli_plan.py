@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -102,6 +103,17 @@ def test_a_plan_stays_where_the_one_before_cannot_be_used(db: sqlite3.Connection
         undo(db, context(loaded), UndoRequest(change))
     assert refused.value.code == "unusable-plan"
     assert purpose_of(loaded, CALLER) == "call-centre"
+
+
+def test_a_copy_that_keeps_the_time_of_its_file_is_another_plan(loaded: Loaded) -> None:
+    plan_folder(loaded).mkdir()
+    there, other = plan_folder(loaded) / "us-own.toml", loaded.state / "other.toml"
+    there.write_text(OWN)
+    assert purpose_of(loaded, CALLER) == "call-centre"
+    other.write_text(OWN.replace("call-centre", "machine") + "    ")
+    os.utime(other, ns=(there.stat().st_atime_ns, there.stat().st_mtime_ns))
+    other.replace(there)
+    assert purpose_of(loaded, CALLER) == "machine"
 
 
 def test_only_administrators_take_it_back(db: sqlite3.Connection, loaded: Loaded) -> None:
