@@ -148,6 +148,14 @@ def test_what_a_caller_writes_is_not_the_carriers_word(pbx: ScreenedPbx, value: 
     assert decision.rule == ("passed-a" if asserted_number != caller else "default")
 
 
+@pytest.mark.parametrize("name", ["x):9", "):0:0", "(", "<", "a,b;c"])
+def test_no_name_hides_what_the_carrier_says(pbx: ScreenedPbx, name: str) -> None:
+    """As `):9` would, in the name of a dialplan function with the name in its brackets."""
+    caller = next(CALLERS)
+    spec = asserted(f'"{name}" <sip:{caller};verstat=TN-Validation-Failed@carrier.example>', caller)
+    assert decide(pbx, spec, caller).rule == "forged"
+
+
 @pytest.fixture(scope="module")
 def others() -> Iterator[ScreenedPbx]:
     """One carrier with a header of its own, and one whose P-Asserted-Identity Asterisk is told to leave alone."""
