@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from agi.site import Site
 from ami_listener.asterisk_words import disposition_of
+from callsieve.replay.history_format import LAST_INSTANT
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, EndedBy, OutcomeRecord
 from reputation.numbers import caller_of, did_number_of, number_of
@@ -292,13 +293,14 @@ def instant_in(unique: str) -> float | None:
 
 
 def _instant(unique: str, text: str, zone: tzinfo | None) -> float | None:
-    if (at := instant_in(unique)) is not None:
-        return at
+    at = instant_in(unique)
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if at is None:
+            moment = datetime.fromisoformat(text.strip())
+            at = (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):  # the year 1 is no instant in every zone
         return None
-    return (moment if moment.tzinfo or zone is None else moment.replace(tzinfo=zone)).timestamp()
+    return at if 0 <= at <= LAST_INSTANT else None
 
 
 def _seconds(text: str) -> float | None:

@@ -17,7 +17,8 @@ from reputation.model import (
     Verification,
 )
 
-At = Annotated[float, msgspec.Meta(ge=0, le=4_102_444_800)]  # until the year 2100
+LAST_INSTANT = 4_102_444_800  # the year 2100: what is dated later has no date
+At = Annotated[float, msgspec.Meta(ge=0, le=LAST_INSTANT)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86_400)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 Text = Annotated[str, msgspec.Meta(max_length=128)]

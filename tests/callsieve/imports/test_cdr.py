@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -135,11 +135,15 @@ class TestRows:
             {"billsec": "-1"},
             {"billsec": "inf"},
             {"duration": "nan"},
+            {"uniqueid": "", "start": "0001-01-01 00:00:00"},
+            {"uniqueid": "", "start": "9999-12-31 23:59:59"},
+            {"uniqueid": "9999999999.1"},
         ],
         ids=str,
     )
-    def test_what_is_no_cdr(self, others: dict[str, str]) -> None:
-        assert parse_row(fields(**others), UTC) is None
+    @pytest.mark.parametrize("zone", [UTC, None], ids=str)
+    def test_what_is_no_cdr(self, others: dict[str, str], zone: tzinfo | None) -> None:
+        assert parse_row(fields(**others), zone) is None
 
     def test_the_number_is_in_the_clid_where_there_is_no_src(self) -> None:
         assert row(src="").src == "2017421834"
@@ -502,10 +506,10 @@ class TestTheCommand:
         assert again["problems"][0]["line"] == 2
 
     def test_trunks_and_people_of_the_settings_are_known(self, callsieve: Program) -> None:
-        file = callsieve.file("Master.csv", as_csv(fields(uniqueid=f"{9_000_000_000}.1")))
+        file = callsieve.file("Master.csv", as_csv(fields(uniqueid=f"{4_000_000_000}.1")))
         callsieve.ok("import", "calls", file)
         with open_store(callsieve.store) as db:
-            found = outcome_of(db, "9000000000.1")
+            found = outcome_of(db, "4000000000.1")
         assert found is not None
         assert (found.trunk, found.caller, found.answered_by) == ("carrier", CALLER, "PJSIP/201")
 
