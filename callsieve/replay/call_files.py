@@ -31,6 +31,7 @@ NO_CDR = "no CDR: no time, duration or disposition that can be read"
 SQLITE = b"SQLite format 3\x00"
 JSON_LINE = re.compile(rb"^\s*\{", re.MULTILINE)
 LEAST_COMMAS = 4
+ROW_BYTES = 1 << 20  # of a database: a longer row ends the reading
 # A CDR is written when its call is over, so a long call comes after shorter ones that began later.
 HELD_EVENTS = 50_000
 
@@ -152,15 +153,21 @@ def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
     came. Line by line, so that a quote that is never closed costs one CDR.
     """
     for raw in lines_of(stream, history):
-        text = raw.decode("utf-8", "replace").replace("\0", "").strip("\r\n").replace("\r", " ")
+        text = _as_text(raw).strip("\r\n").replace("\r", " ")
         if text:
             yield next(csv.reader([text]))
+
+
+def _as_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace").replace("\0", "")
 
 
 def _opened_database(path: Path) -> sqlite3.Connection:
     """Read from at once, inside a transaction: afterwards root may act for somebody who may not open it."""
     with acting_for(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.text_factory = _as_text
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, ROW_BYTES)
         with suppress(sqlite3.DatabaseError):  # said when its rows are read
             db.execute("BEGIN")
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()

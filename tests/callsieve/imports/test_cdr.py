@@ -355,6 +355,22 @@ class TestFiles:
         assert (found.linkedid, found.talk_seconds) == ("1767258007.1", 40.0)
         assert (history.kind, history.read, history.skipped) == ("cdr-sqlite", 2, 1)
 
+    def test_names_that_are_no_text_in_sqlite(self, tmp_path: Path) -> None:
+        path = tmp_path / "master.db"
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(f"CREATE TABLE cdr ({', '.join(fields())})")
+            db.execute(f"INSERT INTO cdr VALUES ({', '.join('?' * len(fields()))})", [*fields(clid="").values()])
+            db.execute("UPDATE cdr SET clid = CAST(x'ff00fe' AS TEXT)")
+        assert len(read(path)[0]) == 1
+
+    def test_a_row_of_a_database_is_bounded(self, tmp_path: Path) -> None:
+        path = tmp_path / "master.db"
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("CREATE TABLE cdr (disposition, clid)")
+            db.execute("INSERT INTO cdr VALUES ('ANSWERED', zeroblob(2000000))")
+        with pytest.raises(HistoryError):
+            read(path)
+
     @pytest.mark.parametrize(
         "content",
         [
