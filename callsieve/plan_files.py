@@ -11,6 +11,7 @@ and the plan that comes with CallSieve stands.
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
@@ -142,11 +143,18 @@ def take_out(loaded: Loaded, file: str) -> None:
 
 
 def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
-    """The version in force, kept so that it can come back, also where somebody has put the file there by hand."""
+    """The version in force, kept so that it can come back, also where somebody has put the file there by hand. OSError,
+    also for a file that is too large to be one of ours.
+    """
     there = version_there(loaded, file)
     if there is not None and not _kept(loaded, there).is_file():
-        with open_regular(plan_folder(loaded) / file) as stream:
-            put_in_force(loaded, file, stream.read(MAX_BYTES + 1))
+        with open_regular(path := plan_folder(loaded) / file) as stream:
+            raw = stream.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise OSError(
+                errno.EFBIG, f"larger than {MAX_BYTES:,} bytes: it could not come back: move it away", str(path)
+            )
+        put_in_force(loaded, file, raw)
     return there
 
 

@@ -17,6 +17,7 @@ from callsieve.changes.undo import UndoRequest, undo
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest, remove, update
 from callsieve.plan_files import plan_folder, plan_of, plans_of
 from callsieve.settings import Loaded, Settings
+from reputation.plan.loader import MAX_BYTES
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.users import Role
@@ -93,6 +94,16 @@ def test_a_file_that_was_put_there_by_hand_comes_back_too(db: sqlite3.Connection
     change = put(db, loaded, OWN.replace("call-centre", "service"))
     undo(db, context(loaded), UndoRequest(change))
     assert purpose_of(loaded, CALLER) == "call-centre"
+
+
+def test_a_file_that_is_too_large_to_be_kept_is_not_replaced(db: sqlite3.Connection, loaded: Loaded) -> None:
+    plan_folder(loaded).mkdir()
+    large = OWN + "#" * MAX_BYTES
+    (plan_folder(loaded) / "us-own.toml").write_text(large)
+    with pytest.raises(Refused) as refused:
+        put(db, loaded, OWN)
+    assert refused.value.code == "cannot-write"
+    assert (plan_folder(loaded) / "us-own.toml").read_text() == large
 
 
 def test_a_plan_stays_where_the_one_before_cannot_be_used(db: sqlite3.Connection, loaded: Loaded) -> None:
