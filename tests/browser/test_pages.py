@@ -123,6 +123,19 @@ def test_no_figure_of_an_own_number_is_cut_or_covered(
         page.set_viewport_size(before)
 
 
+@pytest.mark.parametrize("name", ["overview", "calls"])
+def test_a_telephone_shows_what_was_done_with_a_call(visitors: dict[tuple[str, bool], Visitor], name: str) -> None:
+    """Without scrolling the table; the rest of its columns come after."""
+    page = visitors["narrow", True].page
+    open_shown(page, name)
+    rights = page.evaluate(
+        """() => [...document.querySelectorAll('tr td span.action')].map((one) =>
+          one.getBoundingClientRect().right - one.closest('.scrolls').getBoundingClientRect().right)"""
+    )
+    assert rights
+    assert max(rights) <= 0
+
+
 def test_a_page_with_faults_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
     page = visitors["wide", False].page
     open_page(page, "/login")
