@@ -76,7 +76,7 @@ def _said_of(caller: Caller, arguments: Mapping[str, str], trunk: Trunk) -> Said
     """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE)
     verification = VERIFICATION.get(arguments.get("verification", ""), Verification.NONE)
-    if verification is Verification.NONE and (trunk.verstat or trunk.trusted) and caller.e164 is not None:
+    if verification is Verification.NONE and trunk.carrier_counts and caller.e164 is not None:
         word = said_beside(arguments.get("uri", ""), caller.e164, trunk.region)
         # A header of the carrier's own that the dialplan was told to read; From stands here where a call has none.
         header = arguments.get("header", "")
