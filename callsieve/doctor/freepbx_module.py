@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from callsieve.pbx.cli_output import Dialplan
+from reputation.numbers import did_number_of
 
 MARK = "app-callsieve-phone"  # a context that is there where the module is
 CODES = "app-callsieve-codes"
@@ -47,6 +49,10 @@ def takes_calls_of(dialplan: Dialplan, context: str) -> bool:
     return not dialplan.reached_from(context).isdisjoint(_ROUTES)
 
 
-def numbers_left_out(dialplan: Dialplan) -> frozenset[str]:
-    """The numbers whose route is not screened, as digits."""
-    return frozenset(route.lstrip("+") for route in inbound_routes(dialplan).left_out)
+def numbers_left_out(dialplan: Dialplan, regions: Iterable[str]) -> frozenset[str]:
+    """The numbers whose route is not screened, as calls to them are recorded: a route may have a number as trunks in
+    these `regions` write it, with or without `+`.
+    """
+    routes = inbound_routes(dialplan).left_out
+    read = (did_number_of(text, region) for region in regions for route in routes for text in (route, f"+{route}"))
+    return frozenset(routes) | {number for number in read if number is not None}

@@ -44,9 +44,11 @@ def are_decided(ground: CheckContext) -> Finding:
 
 
 def _left_out(ground: CheckContext) -> frozenset[str]:
-    """Numbers that somebody left out in FreePBX, as digits."""
+    """Numbers that somebody left out in FreePBX."""
+    settings = ground.loaded.settings
+    regions = {settings.numbers.region, *(trunk.region for trunk in settings.trunk if trunk.region)}
     try:
-        return freepbx_module.numbers_left_out(ground.dialplan)
+        return freepbx_module.numbers_left_out(ground.dialplan, regions)
     except ConsoleError:
         return frozenset()
 
@@ -93,7 +95,7 @@ def _judged_calls(
     numbers = screened_by_number(db, switched_on, now)
     if any(one.missed for one in numbers):
         chosen = left_out()
-        numbers = [one for one in numbers if (one.did or "").lstrip("+") not in chosen]
+        numbers = [one for one in numbers if one.did not in chosen]
     calls, missed = sum(one.calls for one in numbers), sum(one.missed for one in numbers)
     if not calls:
         return ok(NONE)

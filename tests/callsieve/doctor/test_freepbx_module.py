@@ -8,7 +8,7 @@ import pytest
 
 from callsieve.doctor.dialplan import has_free_codes
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.freepbx_module import InboundRoutes, inbound_routes
+from callsieve.doctor.freepbx_module import InboundRoutes, inbound_routes, numbers_left_out
 from callsieve.doctor.routes import are_known, are_screened
 from callsieve.pbx.cli_output import dialplan_in
 from callsieve.settings import Loaded, parse_settings
@@ -73,3 +73,20 @@ def test_the_codes_of_the_module_are_no_clash() -> None:
     found = has_free_codes(ground(""))
     assert found.status is CheckStatus.OK
     assert "Feature Codes" in str(found.detail)
+
+
+@pytest.mark.parametrize(
+    ("written", "recorded"),
+    [
+        pytest.param("02071838750", "+442071838750", id="national"),
+        pytest.param("442071838750", "+442071838750", id="without-plus"),
+        pytest.param("+442071838750", "+442071838750", id="e164"),
+        pytest.param("2015550123", "+12015550123", id="as-another-trunk-writes-it"),
+        pytest.param("750", "750", id="extension"),
+    ],
+)
+def test_a_route_is_left_out_however_it_is_written(written: str, recorded: str) -> None:
+    text = routes(route(written), route("02071838751", SCREENED))
+    left_out = numbers_left_out(dialplan_in(text), ("GB", "US"))
+    assert recorded in left_out
+    assert "+442071838751" not in left_out
