@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 _VARIABLE = re.compile(r"\$\{([^${}]*)}")
-_SLICED = re.compile(r"(\w+)(?::(-?\d+)(?::(-?\d+))?)?")
+_SLICED = re.compile(r"(\w+)(?::(-?\d{1,9})(?::(-?\d{1,9}))?)?")
 _FILTER = re.compile(r"FILTER\(([^,]*),([^,]*)\)")
 _ALLOWED = re.compile(r"(\\x[0-9A-Fa-f]{2}|.)(?:-(\\x[0-9A-Fa-f]{2}|.))?")
 _EXISTS = re.compile(r"DIALPLAN_EXISTS\(([^,]+),([^,]+),([^,]+)\)")

@@ -36,7 +36,6 @@ MOST_TRUNKS = 50
 MOST_CHARACTERS = 80  # of a person's name
 MOST_REMARKS = 20
 
-_CALLER_ID = re.compile(r'\s*"?(?P<name>.*?)"?\s*(?:<(?P<number>[^<>]*)>)?\s*', re.DOTALL)
 _SHORT = re.compile(r"[0-9]{2,6}", re.ASCII)
 _ASKABLE = re.compile(r"[A-Za-z0-9_.@+-]{1,79}", re.ASCII)
 _PHONE = re.compile(r"(?:PJSIP|SIP|IAX2|DAHDI|SCCP|Motif)/[^&,/]+", re.IGNORECASE)
@@ -238,9 +237,13 @@ def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
 
 def _caller_id(text: str) -> tuple[str, str]:
     """`"Alice Smith" <204>` as name and number."""
-    if text == "<unknown>" or not (found := _CALLER_ID.fullmatch(text)):
+    if text == "<unknown>":
         return "", ""
-    return re.sub(r"\\(.)", r"\1", found["name"]), (found["number"] or "").strip()
+    name, number = text.strip(), ""
+    before, is_opened, after = name.rpartition("<")
+    if is_opened and after.endswith(">") and after.count(">") == 1:
+        name, number = before.strip(), after[:-1].strip()
+    return re.sub(r"\\(.)", r"\1", name.removeprefix('"').removesuffix('"')), number
 
 
 def _readable(text: str) -> str:

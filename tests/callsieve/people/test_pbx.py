@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from callsieve.doctor.finding import CheckContext
 from callsieve.people.pbx import PbxKind, read_pbx
 from callsieve.settings import Loaded, Settings, TrunkTable
@@ -25,3 +27,25 @@ def test_a_hint_may_watch_a_trunk_of_the_settings(tmp_path: Path) -> None:
     )
     found = read_pbx(ground, PbxKind.ASTERISK)
     assert [(one.extension, one.endpoint) for one in found.people] == [("204", "IAX2/joe")]
+
+
+@pytest.mark.parametrize(
+    ("caller_id", "name"),
+    [
+        pytest.param('"Ann Lee" <201>', "Ann Lee", id="quoted"),
+        pytest.param("Ann Lee <201>", "Ann Lee", id="bare"),
+        pytest.param('"Ann <the boss>" <201>', "Ann <the boss>", id="brackets"),
+        pytest.param("<201>", None, id="no-name"),
+        pytest.param("<unknown>", None, id="none"),
+        pytest.param("Ann <201", "Ann <201", id="no-end"),
+        pytest.param('"' + " " * 20_000 + "<201", "<201", id="long"),
+    ],
+)
+def test_the_name_in_a_caller_id(tmp_path: Path, caller_id: str, name: str | None) -> None:
+    console = {
+        "pjsip show endpoints": " Endpoint:  201/201                 Not in use    0 of inf\n",
+        "pjsip show endpoint 201": f" callerid                 : {caller_id}\n context                  : office\n",
+    }
+    loaded = Loaded(settings=Settings(), file=None, state=tmp_path)
+    found = read_pbx(CheckContext(loaded, lambda command: console.get(command, ""), 0.0), PbxKind.ASTERISK)
+    assert [(one.extension, one.name) for one in found.people] == [("201", name)]

@@ -116,6 +116,7 @@ def reached(text: str, extension: str = "100", *, freepbx: bool = False, **varia
             id="a-value-that-grows",
         ),
         pytest.param("exten => 100,1,Set(x=${HOSTILE})\nsame => n,Dial(${x})", ALL, id="a-value-that-names-itself"),
+        pytest.param(f"exten => 100,1,Dial(PJSIP/${{EXTEN:{'9' * 5000}}})", ALL, id="a-part-beyond-all-bounds"),
         pytest.param("exten => 100,1,Goto()\nsame => n,Dial(PJSIP/1)", Reach({"PJSIP/1"}), id="nowhere"),
         pytest.param("exten => 200,1,Dial(PJSIP/1)", Reach(), id="another-number"),
     ],
