@@ -49,6 +49,9 @@ QUICK = (
     *("backup", "feeds", "housekeeping", "appeals", "reviews", "identities"),
 )
 ACTIONS = tuple(ACTION_BY_WORD)
+# Checks that fail where calls do not come to us: the daemon may be well, and nobody is screened.
+OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", "screened calls")
+NOT_ASKED_ABOUT = Wording("calls come in that nobody asks about: see trouble")
 
 
 class Screening(StrEnum):
@@ -102,8 +105,9 @@ class Status:
 
     @property
     def is_screened(self) -> bool | None:
-        """Whether a call that comes in now is decided about; None: that cannot be told."""
-        return IS_SCREENED.get(self.screening, False)
+        """Whether a call that comes in now is decided about; None: that cannot be told, or depends on the trunk."""
+        screened = IS_SCREENED.get(self.screening, False)
+        return None if screened and self.why else screened
 
     @property
     def is_well(self) -> bool:
@@ -269,7 +273,9 @@ def _screening(
     if told is not None and is_fresh(told, ground.now) and (told.is_blind or told.breaker_open):
         return Screening.FAILING, told.trouble, None, None
     instants = [told.started_at if told is not None else None, switched.get("on")]
-    return Screening.ON, "", max((at for at in instants if at is not None), default=None), None
+    failed = any(found[name].status is CheckStatus.FAIL for name in OF_ROUTES if name in found)
+    why = NOT_ASKED_ABOUT if failed else ""
+    return Screening.ON, why, max((at for at in instants if at is not None), default=None), None
 
 
 def _off_until(ground: CheckContext) -> float | None:

@@ -64,7 +64,7 @@ def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
 
 def _headline(status: Status) -> Text:
     said, style = HEADLINES[status.screening]
-    headline = Text(said, style)
+    headline = Text(said, "bold yellow" if status.screening is Screening.ON and status.why else style)
     if status.since is not None:
         headline.append(f", since {when(status.since)} ({ago(status.since, status.at)})", "")
     if status.until is not None:

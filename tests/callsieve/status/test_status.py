@@ -245,7 +245,8 @@ def test_calls_come_in_and_nobody_asks(running: StatusOffice) -> None:
     running.write(lambda db: add_call(db, time.time() - 600, decided=False))
     code, said = running.status()
     assert (code, said["well"], troubles(said)["screened calls"]) == (1, False, "fail")
-    assert said["last_call"] is None
+    assert (said["screening"], said["screened"], said["last_call"]) == ("on", None, None)
+    assert said["why"] in " ".join(running("status").out.split())
 
 
 def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
