@@ -15,6 +15,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any, TypeVar
 
+from reputation.numbers import calling_code_of
 from reputation.plan.rows import PlanFile, PlanRow, PlanSource, Purpose
 
 MAX_BYTES = 1 << 18
@@ -89,7 +90,7 @@ class _Reader:
                 ' country = "FR"'
             )
         country = self._read("", lambda: _country(table.get("adds_to" if adds else "country")))
-        code = self._read("", lambda: _calling_code(table.get("calling_code")))
+        code = self._read("", lambda: _calling_code(table.get("calling_code"), country or ""))
         read = self._read("", lambda: _day("read", table.get("read")))
         for one in self._tables("source", self._source):
             self._sources[one.name] = one
@@ -219,9 +220,11 @@ def _country(value: Any) -> str:
     return value
 
 
-def _calling_code(value: Any) -> int:
+def _calling_code(value: Any, country: str) -> int:
     if type(value) is not int or not 1 <= value <= 999:
         raise _Wrong(f"calling_code takes a number such as 33, not {_shown(value)}")
+    if (known := calling_code_of(country)) not in (0, value):
+        raise _Wrong(f"calling_code of {country} is {known}, not {value}: put one of the two right")
     return value
 
 

@@ -54,6 +54,7 @@ def test_own_rows() -> None:
         pytest.param(HEAD.replace("33", '"33"'), "", "calling_code", id="code-as-text"),
         pytest.param(HEAD.replace("33", "1000"), "", "calling_code", id="code-of-nobody"),
         pytest.param(HEAD.replace("33", "true"), "", "calling_code", id="code-as-a-boolean"),
+        pytest.param(HEAD.replace('"FR"', '"GB"'), "", "calling_code", id="code-of-another-country"),
         pytest.param(HEAD.replace('"FR"', '"fr"'), "", "country", id="country-in-small-letters"),
         pytest.param(HEAD + 'adds_to = "FR"\n', "", "adds_to", id="whole-and-adding"),
         pytest.param(HEAD.replace("2026-11-27", '"2026-11-27"'), "", "read", id="day-in-quotes"),
