@@ -11,12 +11,14 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from callsieve.changes.operation import Context, change
+from callsieve.changes.operation import Context, Refused, change
 from callsieve.imports.operations import PBX_SOURCES, ImportKind, note_each
 from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
 from reputation.store.people import SETTINGS, remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.sources import From, dids_from, people_from
+
+NOBODY_THERE = "the PBX knows nobody now, which takes nobody out: see whether its modules are loaded (module show)"
 
 
 class TakeoverState(StrEnum):
@@ -67,8 +69,13 @@ def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest)
 
 
 def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> TakenOver:
-    """Operation: writes what is new and changed, and on request takes out what is gone."""
+    """Operation: writes what is new and changed, and on request takes out what is gone.
+
+    Refused where the PBX knows nobody at all: while it starts, say. That is no reason to drop everybody.
+    """
     assert request.source in PBX_SOURCES
+    if request.remove_gone and not request.people:
+        raise Refused("nobody-there", NOBODY_THERE)
     rows = compared(db, context, request)
     if not any(_is_written(row, request) for row in rows):
         return TakenOver(None, rows)
