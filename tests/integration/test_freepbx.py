@@ -179,6 +179,21 @@ def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did:
     assert ran(pbx, "macro-auto-blkvm") == before + 1
 
 
+def test_freepbxs_own_subroutine_runs_where_asterisk_has_macro(pbx: Office) -> None:
+    """As Asterisk 18 and 20 may have, where FreePBX 17 runs on them. Another module that is there stands for app_macro."""
+    path = pbx.etc / "callsieve.d" / "callsieve-freepbx.conf"
+    installed = path.read_text()
+    try:
+        path.write_text(installed.replace("app_macro.so", "res_agi.so"))
+        pbx.asterisk.cli("dialplan reload")
+        before = ran(pbx, "macro-auto-blkvm")
+        heard, result = whispered(pbx, "201", GROUP, WARNED)
+        assert (result.code, heard > 1.0, ran(pbx, "macro-auto-blkvm")) == (200, True, before + 1)
+    finally:
+        path.write_text(installed)
+        pbx.asterisk.cli("dialplan reload")
+
+
 def test_follow_me_dials_twice_and_whispers_once(pbx: Office) -> None:
     before = played(pbx).count("whisper-menu")
     with Phone(pbx.asterisk, "201"), Carrier(pbx.asterisk).start(spec_of(FOLLOW_ME, WARNED)) as call:
