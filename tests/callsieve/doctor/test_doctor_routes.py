@@ -148,6 +148,7 @@ def test_branches_of_a_condition_with_marks_of_its_own() -> None:
         ("0", False),
         ("$[1 < 2]", None),
         ("", None),
+        pytest.param(f"$[{' ' * 10_000}=x", None, id="many-spaces"),
     ],
 )
 def test_what_is_known_of_a_condition(condition: str, known: bool | None) -> None:
