@@ -50,9 +50,8 @@ def substituted(text: str, variables: Mapping[str, str | None], exists: Exists =
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
     """What a condition gives, if it compares two known texts; None where that is not known."""
-    if compared := _COMPARED.fullmatch(
-        " ".join(condition.split())
-    ):  # each run of spaces would be tried at every length
+    single_spaced = " ".join(condition.split())  # of a run of spaces the expression would try every part
+    if compared := _COMPARED.fullmatch(single_spaced):
         one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
         return None if one is None or other is None else (one == other) == (compared["sign"] == "=")
     known = substituted(condition.strip(), variables, exists)
