@@ -7,7 +7,8 @@ namespace FreePBX\modules\Callsieve;
  * What CallSieve adds to the dialplan that FreePBX generates. Nothing is read or written but the `extensions` object.
  *
  * The contexts `callsieve`, `callsieve-phone`, `callsieve-whisper`, ... come from CallSieve's own files, which
- * `callsieve asterisk install --freepbx` installs. Where they are missing, each line here does nothing.
+ * `callsieve asterisk install --freepbx` installs. Where they are missing, or nobody can say whether they are there
+ * (an Asterisk without func_dialplan), each line here does nothing: a Gosub to nowhere would end the call.
  */
 class Dialplan {
 	public const CONTEXT = 'app-callsieve';
@@ -75,7 +76,7 @@ class Dialplan {
 	private static function screen($ext, string $context, string $exten): void {
 		$number = '${FILTER(0-9A-Za-z+*#,${FROM_DID})}';
 		self::splice($ext, $context, $exten, 'callerid', [
-			'GosubIf($["${DIALPLAN_EXISTS(callsieve,s,1)}" != "0"]?callsieve,s,1(' . $number . '))',
+			'GosubIf($["${DIALPLAN_EXISTS(callsieve,s,1)}" = "1"]?callsieve,s,1(' . $number . '))',
 			'Gosub(app-callsieve-screened,s,1)',
 		]);
 		self::splice($ext, $context, $exten, 'did-cid-hook', ['Gosub(app-callsieve-name,s,1)']);
@@ -109,7 +110,7 @@ class Dialplan {
 		// On each phone's channel before it rings. Where ours is the Alert-Info, FreePBX's own is not sent as well.
 		// "unset" is what FreePBX writes for calls that leave by a trunk: no ring of ours goes to a carrier.
 		self::context($ext, 'app-callsieve-phone', 's', [
-			'GotoIf($["${CALLSIEVE_ACTION}" = "" | "${HASH(SIPHEADERS,Alert-Info)}" = "unset" | "${DIALPLAN_EXISTS(callsieve-phone,s,1)}" = "0"]?done)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "" | "${HASH(SIPHEADERS,Alert-Info)}" = "unset" | "${DIALPLAN_EXISTS(callsieve-phone,s,1)}" != "1"]?done)',
 			'Gosub(callsieve-phone,s,1)',
 			'GotoIf($["${CALLSIEVE_ACTION}" != "tag" & "${CALLSIEVE_ACTION}" != "warn"]?done)',
 			'Set(SIPHEADERKEYS=${LISTFILTER(SIPHEADERKEYS,\,,Alert-Info)})',
@@ -119,8 +120,8 @@ class Dialplan {
 		// Follow Me dials a Local channel that dials the phone: heard on the phone, and not once more on the Local channel.
 		self::context($ext, self::PICKUP, 's', [
 			'GotoIf($["${CHANNEL(name):0:10}" = "Local/FMPR" | "${CHANNEL(name):0:10}" = "Local/FMGL"]?talk)',
-			'GotoIf($["${CALLSIEVE_ACTION}" = "warn" & "${DIALPLAN_EXISTS(callsieve-whisper,s,1)}" != "0"]?callsieve-whisper,s,1)',
-			'GotoIf($["${CALLSIEVE_ACTION}" = "challenge" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" != "0"]?callsieve-screened,s,1)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "warn" & "${DIALPLAN_EXISTS(callsieve-whisper,s,1)}" = "1"]?callsieve-whisper,s,1)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "challenge" & "${DIALPLAN_EXISTS(callsieve-screened,s,1)}" = "1"]?callsieve-screened,s,1)',
 			'talk' => 'Return()',
 		]);
 	}
@@ -128,16 +129,16 @@ class Dialplan {
 	/** Where a route, an IVR or a time condition may send a call. */
 	private static function addDestinations($ext): void {
 		self::context($ext, self::CONTEXT, 'voicemail', [
-			'GotoIf($["${DIALPLAN_EXISTS(callsieve-place,s,1)}" = "0"]?did)',
+			'GotoIf($["${DIALPLAN_EXISTS(callsieve-place,s,1)}" != "1"]?did)',
 			'Set(LOCAL(place)=${CALLSIEVE_ROUTE})',
 			'Gosub(callsieve-place,s,1)',
 			'GotoIf($["${GOSUB_RETVAL}" = "1"]?${CALLSIEVE_ROUTE})',
 			'did' => 'Set(did=${FILTER(0-9A-Za-z+*#,${FROM_DID})})',
-			'GotoIf($["${DIALPLAN_EXISTS(app-callsieve-box,${did},1)}" != "0"]?app-callsieve-box,${did},1)',
+			'GotoIf($["${DIALPLAN_EXISTS(app-callsieve-box,${did},1)}" = "1"]?app-callsieve-box,${did},1)',
 			'Hangup(17)',
 		]);
 		self::context($ext, self::CONTEXT, 'reject', [
-			'GotoIf($["${DIALPLAN_EXISTS(callsieve,reject,1)}" = "0"]?end)',
+			'GotoIf($["${DIALPLAN_EXISTS(callsieve,reject,1)}" != "1"]?end)',
 			'ExecIf($["${CALLSIEVE_SIP_CODE}" = ""]?Set(CALLSIEVE_SIP_CODE=603))',
 			'Goto(callsieve,reject,1)',
 			'end' => 'Hangup(21)',
@@ -147,7 +148,7 @@ class Dialplan {
 			$box = preg_match(self::TO_EXTENSION, self::text($ext, $context, $exten, 'dest-ext'), $found) ? $found[1] : '';
 			if ($box !== '' && $did !== 's' && empty($ext->_exts['app-callsieve-box'][" $did "])) {
 				self::context($ext, 'app-callsieve-box', $did, [
-					'GotoIf($["${DIALPLAN_EXISTS(ext-local,vmu' . $box . ',1)}" != "0"]?ext-local,vmu' . $box . ',1)',
+					'GotoIf($["${DIALPLAN_EXISTS(ext-local,vmu' . $box . ',1)}" = "1"]?ext-local,vmu' . $box . ',1)',
 					'Hangup(17)',
 				]);
 			}
@@ -183,7 +184,7 @@ class Dialplan {
 			}
 			$asked = $word === '' ? 'callsieve-explain' : 'callsieve-code';
 			self::context($ext, self::CODES, $code, [
-				'GosubIf($["${DIALPLAN_EXISTS(' . $asked . ',s,1)}" != "0"]?' . "$asked,s,1($word))",
+				'GosubIf($["${DIALPLAN_EXISTS(' . $asked . ',s,1)}" = "1"]?' . "$asked,s,1($word))",
 				'Playback(im-sorry&feature-not-avail-line)',
 				'Hangup()',
 			]);
