@@ -35,6 +35,8 @@ FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever i
 FREEPBX_DIALS = "-with-exten"  # how its contexts of a single Dial end: nobody dials in them, numbers are handed to them
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
+# A Gosub to nowhere would end an emergency call.
+EMERGENCY_LINE = 'GosubIf($["${DIALPLAN_EXISTS(callsieve-emergency,s,1)}" = "1"]?callsieve-emergency,s,1)'
 _EMERGENCY = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve-emergency,s,1")
 _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
@@ -200,7 +202,7 @@ def hears_of_emergencies(ground: CheckContext) -> Finding:
         return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
     return warn(
         Wording("nothing tells us of emergency calls: who calls back is screened"),
-        Wording("before the Dial of each emergency number: Gosub(callsieve-emergency,s,1)"),
+        Wording("before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
     )
 
 

@@ -20,9 +20,9 @@ import pytest
 from agi.answers import answer_to_screen
 from agi.server import TCP_BACKLOG
 from agi.site import Site
-from lab import Answering, CallResult, CallSpec, Phone
+from lab import Answering, Asterisk, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
-from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, ROOT, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
 from policies.reasons import Why, why_of
 from policies.relations import PerPhone
@@ -150,6 +150,20 @@ def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record
             assert result.code == 200
             record_delay(result.ringing_seconds)
             assert (result.ringing_seconds or 9) < BOUND + SLACK
+
+
+def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
+    """The line that stands before its Dial, as docs/operations.md has it: a Gosub to nowhere would end the call."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    line = re.findall(r"`(Gosub(?:If)?\([^`\n]*callsieve-emergency,s,1[^`\n]*\))`", page)[0]
+    extensions = f"[from-internal]\nexten => 112,1,{line}\n same => n,Dial(PJSIP/112@carrier,10)\n"
+    with (
+        Asterisk(extensions=extensions) as asterisk,
+        Phone(asterisk, "carrier") as carrier,
+        Phone(asterisk, "201") as phone,
+    ):
+        assert phone.dial("112", CallSpec(hang_up_after=0.2)).result().code == 200
+        assert len(carrier.invites()) == 1
 
 
 def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
