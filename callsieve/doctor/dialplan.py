@@ -169,9 +169,7 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     """FreePBX makes its own Dial: its hooks before it ask us."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
-    asked = {
-        (step.context, hook) for step in steps for hook in PHONE_HOOKS if f"Gosub({hook.asks},s,1" in step.application
-    }
+    asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}
     missing = [hook for hook in PHONE_HOOKS if (hook.context, hook) not in asked]
     if not missing:
         return ok(Wording("FreePBX asks us before its Dial: tags, rings, whispers, and lists of one's own"))

@@ -29,8 +29,8 @@ class PredialHook:
 
     @property
     def line(self) -> str:
-        """What somebody else's hook needs, to ask us as well."""
-        return f"same => n,Gosub({self.asks},s,1)"
+        """What somebody else's hook needs, to ask us as well. Where ours is gone every call goes on."""
+        return f'same => n,GosubIf($["${{DIALPLAN_EXISTS({self.asks},s,1)}}" = "1"]?{self.asks},s,1)'
 
 
 OUTBOUND_HOOK = PredialHook(

@@ -20,6 +20,7 @@ import pytest
 from agi.answers import answer_to_screen
 from agi.server import TCP_BACKLOG
 from agi.site import Site
+from callsieve.install.plan import packaged
 from lab import Answering, Asterisk, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, ROOT, SALES, SETTINGS, ScreenedPbx
@@ -157,6 +158,20 @@ def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     line = re.findall(r"`(Gosub(?:If)?\([^`\n]*callsieve-emergency,s,1[^`\n]*\))`", page)[0]
     extensions = f"[from-internal]\nexten => 112,1,{line}\n same => n,Dial(PJSIP/112@carrier,10)\n"
+    with (
+        Asterisk(extensions=extensions) as asterisk,
+        Phone(asterisk, "carrier") as carrier,
+        Phone(asterisk, "201") as phone,
+    ):
+        assert phone.dial("112", CallSpec(hang_up_after=0.2)).result().code == 200
+        assert len(carrier.invites()) == 1
+
+
+def test_a_call_goes_out_where_freepbxs_hook_has_lost_our_files() -> None:
+    extensions = packaged("callsieve-freepbx-hook.conf") + (
+        "[from-internal]\nexten => 112,1,Gosub(macro-dialout-trunk-predial-hook,s,1())\n"
+        " same => n,Dial(PJSIP/112@carrier,10)\n"
+    )
     with (
         Asterisk(extensions=extensions) as asterisk,
         Phone(asterisk, "carrier") as carrier,

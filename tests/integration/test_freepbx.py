@@ -180,7 +180,7 @@ def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did:
 
 
 def test_freepbxs_own_subroutine_runs_where_asterisk_has_macro(pbx: Office) -> None:
-    """As Asterisk 18 and 20 may have, where FreePBX 17 runs on them. Another module that is there stands for app_macro."""
+    """As Asterisk 18 and 20 may have, with FreePBX 17 on them. Another module stands for app_macro."""
     path = pbx.etc / "callsieve.d" / "callsieve-freepbx.conf"
     installed = path.read_text()
     try:
