@@ -23,7 +23,7 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: tools
-	$(BIN)/python -m pytest -m "not load" -n 6 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
