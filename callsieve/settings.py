@@ -13,54 +13,42 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from agi.display import CHARACTERS, MAX_CHARACTERS, MAX_PREFIX, MIN_CHARACTERS, TEXTS, VERIFIED
+from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from callsieve.setting_types import (
+    WRITTEN_AS,
+    CallLimit,
+    Columns,
+    Deadline,
+    Endpoint,
+    Extension,
+    Hour,
+    Hours,
+    IdleMinutes,
+    InFlight,
+    Key,
+    Minutes,
+    Name,
+    Port,
+    Route,
+    SessionHours,
+    SettingsTable,
+)
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
 from policies.positions import places_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
-from reputation.quiet_hours import WRITTEN as QUIET_HOURS
 from reputation.weights import DEFAULT, Weights, problems_of
 
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
 SERVICE_STATE = Path("/var/lib/callsieve")
 MAX_BYTES = 1 << 20
 
-# The dialplan gives up after 0.6 s, so our own deadline must come before it.
-Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
-InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
-Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-# In patterns \Z, not $: that one would let a newline at the end pass.
-NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
-EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
-ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
-ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
-KEY = r"^([A-Za-z0-9]{16,64})?\Z"
-Key = Annotated[str, msgspec.Meta(pattern=KEY)]
-Name = Annotated[str, msgspec.Meta(pattern=NAME)]
-Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
-Hours = Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)]
-Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
-Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
-Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
-WRITTEN_AS = {
-    NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
-    EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
-    ENDPOINT: "write it as PJSIP/201",
-    KEY: "takes 16 to 64 letters and digits",
-    QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
-    ROUTE: "write it as context,exten,1",
-}
-Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
-CallLimit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
-IdleMinutes = Annotated[int, msgspec.Meta(ge=5, le=1440)]
-SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
@@ -75,10 +63,6 @@ class SettingsError(ValueError):
 
 class SettingsUnreadable(SettingsError):
     """This user may not read the file: nothing is known of what is in it."""
-
-
-class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: fixed keys, each with a default or required."""
 
 
 class Agi(SettingsTable, frozen=True):
@@ -144,8 +128,8 @@ class DisplayTable(SettingsTable, frozen=True):
 
     language: Literal["en", "zh"] = "en"
     characters: Columns = CHARACTERS
-    en: dict[str, str] = {}
-    zh: dict[str, str] = {}
+    en: dict[str, str] = msgspec.field(default_factory=dict)
+    zh: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Emergency(SettingsTable, frozen=True):

@@ -1,0 +1,45 @@
+"""What settings are made of: the table that forbids unknown keys, and the types of values with their limits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from agi.display import MAX_CHARACTERS, MIN_CHARACTERS
+from reputation.quiet_hours import WRITTEN as QUIET_HOURS
+
+# The dialplan gives up after 0.6 s, so our own deadline must come before it.
+Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
+InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+# In patterns \Z, not $: that one would let a newline at the end pass.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
+EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
+ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
+ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
+KEY = r"^([A-Za-z0-9]{16,64})?\Z"
+Key = Annotated[str, msgspec.Meta(pattern=KEY)]
+Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
+Hours = Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)]
+Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
+Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
+Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
+WRITTEN_AS = {
+    NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
+    EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
+    ENDPOINT: "write it as PJSIP/201",
+    KEY: "takes 16 to 64 letters and digits",
+    QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
+    ROUTE: "write it as context,exten,1",
+}
+Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
+CallLimit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
+IdleMinutes = Annotated[int, msgspec.Meta(ge=5, le=1440)]
+SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
+
+
+class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: fixed keys, each with a default or required."""
