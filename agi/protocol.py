@@ -45,6 +45,9 @@ _NAME = re.compile(r"agi_[a-z0-9_]+")
 _KEY = re.compile(r"[a-z_]+")
 _RESULT = re.compile(r"result=(\S*)(?: \((.*)\))?(?: endpos=(\d{1,18}))?")
 
+# What agi.quoting makes a space in the other direction: C0 and C1 controls, and the line ends of Unicode.
+_ONE_LINE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
+
 # Replies with a sentence instead of a result (res_agi.c): trying, unknown command, dead channel, bad syntax.
 _SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
 
@@ -215,6 +218,23 @@ def parse_request(block: str) -> Request:
     if len(variables) != len(lines):
         raise ProtocolError("a header line occurs twice")
     return request_of(variables)
+
+
+def block_of(request: Request) -> bytes:
+    """The header block, with its blank line, of who asks in Asterisk's place: what Asterisk would send for this.
+
+    A line end in a value would be the caller's own line, so each control character becomes a space. ValueError: it is
+    longer than HEADER_LIMIT, or has a key that parse_request would refuse.
+    """
+    if not all(map(_KEY.fullmatch, request.arguments)) or not all(map(_NAME.fullmatch, request.variables)):
+        raise ValueError("a key is not written as Asterisk's are")
+    lines = {"agi_network_script": request.path, **request.variables}
+    arguments = enumerate(request.arguments.items(), 1)
+    lines |= {f"agi_arg_{number}": f"{key}={value}" for number, (key, value) in arguments}
+    block = "".join(f"{name}: {value.translate(_ONE_LINE)}\n" for name, value in lines.items()) + "\n"
+    if len(raw := block.encode("utf-8", "replace")) > HEADER_LIMIT:
+        raise ValueError(f"the header block would be longer than {HEADER_LIMIT} bytes")
+    return raw
 
 
 def request_of(variables: dict[str, str]) -> Request:

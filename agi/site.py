@@ -69,9 +69,12 @@ class Site:
         object.__setattr__(self, "_patterns", patterns)
 
     def trunk_of(self, channel: str) -> Trunk:
-        """The trunk of a channel; one that no `[[trunk]]` describes is untrusted and named as its endpoint."""
+        """The trunk of a channel; one that no `[[trunk]]` describes is untrusted and named as its endpoint.
+
+        Another switch may give the trunk's name: no channel of Asterisk's is named so, for each has a slash.
+        """
         for pattern, trunk in self._patterns:
-            if pattern.match(channel):
+            if pattern.match(channel) or trunk.name == channel:
                 return trunk
         return _undescribed(endpoint_of(channel), self.region)
 

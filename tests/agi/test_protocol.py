@@ -20,6 +20,7 @@ from agi.protocol import (
     ProtocolError,
     Reply,
     Request,
+    block_of,
 )
 
 # What Asterisk 22.10.1 sends for AGI(agi://127.0.0.1/screen,trunk=carrier,did=442071838750).
@@ -283,3 +284,34 @@ def test_a_reason_never_repeats_what_was_said(secret: str) -> None:
         (reason,) = events_of(SCRIPT + said.encode())
         assert isinstance(reason, str)
         assert secret not in reason
+
+
+_VALUES = st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp", "Cs"]), max_size=40)
+
+
+@given(st.dictionaries(st.from_regex(r"agi_[b-z_]{1,9}", fullmatch=True), _VALUES, max_size=5))
+def test_a_block_of_ours_is_read_as_it_was_meant(variables: dict[str, str]) -> None:
+    request = Request("screen", {"did": "+442071838750", "uri": "a=b"}, variables)
+    (read,) = events_of(block_of(request))
+    assert read == Request("screen", request.arguments, {"agi_network_script": "screen", **variables})
+
+
+@given(st.text())
+def test_no_value_of_a_block_makes_a_line(text: str) -> None:
+    (read,) = events_of(block_of(Request("screen", {"did": text}, {"agi_callerid": text})))
+    assert isinstance(read, Request)
+    assert set(read.arguments) == {"did"}
+    assert set(read.variables) == {"agi_network_script", "agi_callerid"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(Request("screen", {"did": "1" * HEADER_LIMIT}, {}), id="too-long"),
+        pytest.param(Request("screen", {"did=1\nagi_x": ""}, {}), id="key-of-an-argument"),
+        pytest.param(Request("screen", {}, {"agi_x: 1\nagi_y": ""}), id="name-of-a-variable"),
+    ],
+)
+def test_a_block_that_cannot_be_read_is_not_made(request_: Request) -> None:
+    with pytest.raises(ValueError, match=r"header block|key"):
+        block_of(request_)

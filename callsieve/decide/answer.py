@@ -1,0 +1,85 @@
+"""What another switch is told to do with a call: the daemon's answer, or that the call goes on without one. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from agi.answers import Variable
+from agi.quoting import variables_in
+from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
+
+
+class NoDecision(StrEnum):
+    """Why a call goes on without a decision of the daemon's. The daemon has reasons of its own."""
+
+    NOT_THERE = "the daemon is not there"
+    TIMED_OUT = "the daemon did not answer in time"
+    OVER_LIMIT = "too many calls at once"
+    SENSELESS = "the daemon's answer makes no sense"
+    FAILED = "asking the daemon failed"
+
+
+class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do with the call.
+
+    `action`: allow, tag, warn, challenge, route or reject. `rule`: what decided; `fail-open` where nothing did, and
+    then the action is allow. `reason`: why, in English. `level`, `points`: the evidence against the caller. `label`:
+    the prefix of a tagged or warned call; `name`: the name to show, with it (empty: as it was received). `route`:
+    where a routed call goes, as `[actions] route` has it (empty: to voicemail). `sip_code`: how a call is turned away.
+    `id`: the decision, for `callsieve explain` and appeals. `caller`: the number that was read. `whisper`: what a
+    warned callee would be told.
+    """
+
+    action: str
+    rule: str
+    reason: str
+    level: str = "none"
+    points: int = 0
+    label: str = ""
+    name: str = ""
+    route: str = ""
+    sip_code: int | None = None
+    id: str | None = None
+    caller: str | None = None
+    whisper: str = ""
+
+
+def fail_open(reason: str) -> CallAnswer:
+    """The call goes on."""
+    return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=reason)
+
+
+def answer_of(raw: bytes) -> CallAnswer:
+    """What the daemon said, in full. Whatever is not a whole decision is fail-open."""
+    variables = {name.lstrip("_"): value for name, value in variables_in(raw).items()}
+
+    def said(variable: Variable) -> str:
+        return variables.get(variable.lstrip("_"), "")
+
+    action, rule = said(Variable.ACTION), said(Variable.RULE)
+    if rule == FAIL_OPEN_RULE:
+        return fail_open(said(Variable.REASON))
+    # The action goes last in the daemon's answer: one that was cut has none.
+    if not raw.endswith(b"\n") or action not in ACTION_BY_WORD:
+        return fail_open(NoDecision.SENSELESS)
+    return CallAnswer(
+        action=action,
+        rule=rule,
+        reason=said(Variable.REASON),
+        level=said(Variable.LEVEL) or "none",
+        points=_whole_number(said(Variable.POINTS)) or 0,
+        label=said(Variable.LABEL),
+        name=said(Variable.DISPLAY) or said(Variable.NAME),
+        route=said(Variable.ROUTE),
+        sip_code=_whole_number(said(Variable.SIP_CODE)),
+        id=said(Variable.ID) or None,
+        caller=said(Variable.CALLER) or None,
+        whisper=said(Variable.WHISPER),
+    )
+
+
+def _whole_number(text: str) -> int | None:
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 6 else None

@@ -1,0 +1,87 @@
+"""What another switch tells of a call, as JSON, and the request that it makes to the daemon. Pure.
+
+The switch passes on what it received. What came from a caller is cleaned here as our dialplan cleans it for Asterisk,
+and never refused: a caller could else have its calls go unscreened with a name that nobody can read.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Annotated, Literal
+
+import msgspec
+
+from agi.parsing import MAX_ID
+from agi.protocol import Request
+
+# What our dialplan lets through of each (asterisk-conf/callsieve.conf), and how much of it.
+_DIALLED = re.compile(r"[^0-9A-Za-z+*#]")
+_TRUNK = re.compile(r"[^0-9A-Za-z/_.:@+ -]")
+_ASSERTED = re.compile(r"[^0-9A-Za-z+;=:@.-]")
+_DIVERSION = re.compile(r"[^0-9A-Za-z+;:@.-]")
+_WORD = re.compile(r"[^A-Za-z-]")
+CALLER_CHARACTERS = 256
+TRUNK_CHARACTERS = 128
+ASSERTED_CHARACTERS = 160
+DIVERSION_CHARACTERS = 120
+# Before the key of every such call: a caller who chooses a Call-ID cannot choose that of a call through Asterisk.
+KEY_PREFIX = "sip:"
+
+_Text = Annotated[str, msgspec.Meta(description="As it was received; what is too long is cut.")]
+
+
+class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One incoming call, as it was received.
+
+    `caller`: the user part of P-Asserted-Identity, else of From. `name`: its display name. `did`: the number that was
+    dialled. `trunk`: where the call came in: the name of a [[trunk]], or what `channels` of one matches. `withheld`:
+    the caller asked not to be shown. `verification`, `attestation`: what the switch found by checking the Identity
+    header itself. `asserted`: the URI of P-Asserted-Identity, else of From, for what the carrier found (verstat).
+    `diversion`: the Diversion header. `priority`: the Priority header. `call_id`: the call's own id, by which the
+    switch may tell later how the call ended.
+    """
+
+    caller: _Text = ""
+    name: _Text = ""
+    did: _Text = ""
+    trunk: _Text = ""
+    withheld: bool = False
+    verification: Literal["passed", "failed", "none"] = "none"
+    attestation: Literal["A", "B", "C", "none"] = "none"
+    asserted: _Text = ""
+    diversion: _Text = ""
+    priority: _Text = ""
+    call_id: _Text = ""
+
+
+def request_of(facts: CallFacts, fresh_id: str, key: str = "") -> Request:
+    """What the dialplan would ask about this call. `fresh_id` is its id where the switch gives none.
+
+    `key`: `[agi] key`, where the settings have one.
+    """
+    arguments = {
+        "key": key,
+        "trunk": _TRUNK.sub("", facts.trunk)[:TRUNK_CHARACTERS],
+        "verification": "" if facts.verification == "none" else facts.verification,
+        "attestation": "" if facts.attestation == "none" else facts.attestation,
+        "uri": _ASSERTED.sub("", facts.asserted[:ASSERTED_CHARACTERS]),
+        "diversion": _DIVERSION.sub("", facts.diversion[:DIVERSION_CHARACTERS]),
+        "linkedid": linkedid_of(facts.call_id or fresh_id),
+        "pres": "prohib" if facts.withheld else "",
+        "priority": _WORD.sub("", facts.priority)[:MAX_ID],
+        "did": _DIALLED.sub("", facts.did)[:MAX_ID],
+    }
+    variables = {
+        "agi_callerid": facts.caller[:CALLER_CHARACTERS],
+        "agi_calleridname": facts.name[:CALLER_CHARACTERS],
+    }
+    return Request("screen", {name: value for name, value in arguments.items() if value}, variables)
+
+
+def linkedid_of(call_id: str) -> str:
+    """The key of a call of another switch in our store. One that is too long, or no plain text, is kept by its hash."""
+    key = KEY_PREFIX + call_id
+    if len(key) <= MAX_ID and key.isascii() and key.isprintable():
+        return key
+    return KEY_PREFIX + sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[: MAX_ID - len(KEY_PREFIX)]

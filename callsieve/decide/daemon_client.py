@@ -1,0 +1,74 @@
+"""Asks the running daemon about a call over its Unix socket, in Asterisk's place. Never raises and never waits long.
+
+Who called lately, the journal, the limits and the deadline are the daemon's: a decision made here would know none of
+them. What cannot be had within the bound is fail-open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from agi.protocol import Request, block_of
+from agi.quoting import COMMAND_LIMIT
+from callsieve.decide.answer import CallAnswer, NoDecision, answer_of, fail_open
+from callsieve.decide.call_facts import CallFacts, request_of
+from reputation.ids import new_id
+
+logger = logging.getLogger("callsieve.decide")
+
+# The most that a switch waits for us, and what is kept of the daemon's deadline for the way there and back.
+LONGEST_SECONDS = 0.55
+MARGIN_SECONDS = 0.1
+LOG_INTERVAL_SECONDS = 10.0
+
+
+class DaemonClient:
+    """The daemon at a socket. `in_flight`: as many questions wait at a time, which is the daemon's own limit."""
+
+    def __init__(self, path: Path, deadline_seconds: float, in_flight: int, key: str = "") -> None:
+        self._path = path
+        self._seconds = min(deadline_seconds + MARGIN_SECONDS, LONGEST_SECONDS)
+        self._limit = in_flight
+        self._waiting = 0
+        self._key = key
+        self._logged_at: dict[str, float] = {}
+
+    async def decide(self, facts: CallFacts) -> CallAnswer:
+        """What to do with the call."""
+        if self._waiting >= self._limit:
+            return self._failed(NoDecision.OVER_LIMIT)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                return answer_of(await self._ask(request_of(facts, new_id(), self._key)))
+        except TimeoutError:
+            return self._failed(NoDecision.TIMED_OUT)
+        except OSError:
+            return self._failed(NoDecision.NOT_THERE)
+        except Exception:  # the outermost point: the call goes on
+            logger.exception("a question to the daemon failed: the call goes on")
+            return fail_open(NoDecision.FAILED)
+        finally:
+            self._waiting -= 1
+
+    async def _ask(self, request: Request) -> bytes:
+        """All that the daemon says to this, which is one answer and the end of the connection."""
+        reader, writer = await asyncio.open_unix_connection(self._path, limit=COMMAND_LIMIT)
+        try:
+            writer.write(block_of(request))
+            raw = b""
+            while len(raw) <= COMMAND_LIMIT and (chunk := await reader.read(COMMAND_LIMIT)):
+                raw += chunk
+            return raw if len(raw) <= COMMAND_LIMIT else b""
+        finally:
+            writer.transport.abort()  # nothing is left to be said, and `close` would wait for a daemon that is frozen
+
+    def _failed(self, reason: NoDecision) -> CallAnswer:
+        """Fail-open, said in the log once in a while."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._logged_at.get(reason, float("-inf")) + LOG_INTERVAL_SECONDS:
+            self._logged_at[reason] = now
+            logger.warning("%s: a call goes on unscreened", reason.value)
+        return fail_open(reason)

@@ -1,0 +1,182 @@
+"""Another switch's question to the running daemon: the same answer as Asterisk's, or allow, within the bound."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import pytest
+
+from agi.protocol import Request, block_of
+from agi.quoting import variables_in
+from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
+from callsieve.decide.call_facts import CallFacts, request_of
+from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
+from lab.daemon import Daemon
+from tests.waiting import wait_until
+
+SETTINGS = """\
+[agi]
+deadline_ms = 400
+[policy]
+name = "strict"
+[[trunk]]
+name = "kamailio"
+channels = "kamailio/*"
+reject = "608"
+[[did]]
+number = "+442071838750"
+callee = "201"
+[[person]]
+extension = "201"
+endpoint = "PJSIP/201"
+"""
+BLOCKED = "+12015550123"
+FACTS = CallFacts(caller=BLOCKED, name="Prize", did="+442071838750", trunk="kamailio", call_id="a1@sip.example")
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(tmp_path_factory.mktemp("decide"), SETTINGS) as running:
+        wait_until(running.store.exists, "the store")
+        done = running.callsieve("list", "add", "block", BLOCKED)
+        assert done.returncode == 0, done.stderr
+        yield running
+
+
+def client_of(daemon: Daemon, in_flight: int = 200) -> DaemonClient:
+    # The longest deadline: these tests are about what is said, on a machine that may be busy.
+    return DaemonClient(daemon.state / "agi.sock", LONGEST_SECONDS, in_flight)
+
+
+def asked_by_asterisk(daemon: Daemon, request: Request) -> dict[str, str]:
+    with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as asking:
+        asking.sendall(block_of(request))
+        return variables_in(b"".join(iter(lambda: asking.recv(4096), b"")))
+
+
+async def test_a_decision_is_what_asterisk_would_be_told(daemon: Daemon) -> None:
+    answer = await client_of(daemon).decide(FACTS)
+    told = asked_by_asterisk(daemon, request_of(FACTS, "other"))
+    assert (answer.action, answer.rule, answer.sip_code) == ("reject", "blocklist", 608)
+    assert (told["__CALLSIEVE_ACTION"], told["__CALLSIEVE_RULE"]) == (answer.action, answer.rule)
+    assert (told["CALLSIEVE_REASON"], told["CALLSIEVE_SIP_CODE"]) == (answer.reason, str(answer.sip_code))
+    assert (told["__CALLSIEVE_CALLER"], told["CALLSIEVE_LEVEL"]) == (answer.caller, answer.level)
+
+
+async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon) -> None:
+    facts = CallFacts(caller="+12015550177", trunk="kamailio", call_id="journal")
+    answer = await client_of(daemon).decide(facts)
+
+    def row() -> tuple[str, str] | None:
+        with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
+            found = db.execute("SELECT linkedid, trunk FROM decision WHERE id = ?", (answer.id,)).fetchone()
+            return None if found is None else (found[0], found[1])
+
+    wait_until(lambda: row() is not None, "the decision in the journal")
+    assert row() == ("sip:journal", "kamailio")
+
+
+async def test_sixty_four_calls_at_once_are_all_decided(daemon: Daemon) -> None:
+    client = client_of(daemon)
+    calls = [CallFacts(caller=f"+1201555{number:04d}", trunk="kamailio") for number in range(64)]
+    answers = await asyncio.gather(*map(client.decide, calls))
+    assert {answer.rule for answer in answers} == {"default"}
+    assert len({answer.id for answer in answers}) == 64
+    assert [answer.caller for answer in answers] == [call.caller for call in calls]
+
+
+async def test_more_calls_than_the_limit_go_on_at_once(daemon: Daemon) -> None:
+    client = client_of(daemon, in_flight=2)
+    answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(5)))
+    assert [answer.rule for answer in answers].count("fail-open") == 3
+    assert (await client.decide(FACTS)).action == "reject"
+
+
+async def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
+    with Daemon(tmp_path, SETTINGS) as daemon:
+        client = client_of(daemon)
+        daemon.freeze()
+        async with asyncio.timeout(10):  # far beyond the bound: what is tested is that there is one
+            answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(100)))
+        assert {(answer.action, answer.rule) for answer in answers} == {("allow", "fail-open")}
+        assert NoDecision.TIMED_OUT in {answer.reason for answer in answers}
+        daemon.thaw()
+        wait_until(lambda: asyncio_answer(client).rule != "fail-open", "it answers again")
+
+
+def asyncio_answer(client: DaemonClient) -> CallAnswer:
+    """From a thread of its own, for this one runs a loop already."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(client.decide(FACTS))).result()
+
+
+async def test_no_daemon_lets_calls_go_on(tmp_path: Path) -> None:
+    answer = await DaemonClient(tmp_path / "agi.sock", 0.4, 10).decide(FACTS)
+    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.NOT_THERE)
+
+
+async def test_a_dead_daemons_socket_lets_calls_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert (await DaemonClient(path, 0.4, 10).decide(FACTS)).reason == NoDecision.NOT_THERE
+
+
+@asynccontextmanager
+async def saying(path: Path, said: bytes, *, ends: bool = True) -> AsyncIterator[DaemonClient]:
+    """A daemon that reads a request and says this."""
+
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.readuntil(b"\n\n")
+            writer.write(said)
+            await writer.drain()
+            if not ends:
+                await reader.read()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        done.set()
+
+    async with await asyncio.start_unix_server(serve, path):
+        yield DaemonClient(path, 0.4, 10)
+        await done.wait()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="something-else"),
+        pytest.param(b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', id="no-action"),
+        pytest.param(b'EXEC MSet "__CALLSIEVE_RULE=known-bad,__CALLSIEVE_ACTION=destroy"\n', id="unknown-action"),
+        pytest.param(b'EXEC MSet "__CALLSIEVE_RULE=known-bad,__CALLSIEVE_ACTION=rej', id="cut"),
+        pytest.param(b"\0" * 4096, id="nul"),
+        pytest.param(b'SET VARIABLE __CALLSIEVE_ACTION "reject"\n' * 1000, id="endless"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_lets_calls_go_on(tmp_path: Path, said: bytes) -> None:
+    async with saying(tmp_path / "agi.sock", said) as client:
+        answer = await client.decide(FACTS)
+    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.SENSELESS)
+
+
+async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None:
+    async with saying(tmp_path / "agi.sock", b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', ends=False) as client:
+        async with asyncio.timeout(10):
+            answer = await client.decide(FACTS)
+    assert (answer.rule, answer.reason) == ("fail-open", NoDecision.TIMED_OUT)
+
+
+def test_the_daemons_own_fail_open_says_its_reason() -> None:
+    answer = answer_of(b'EXEC MSet "CALLSIEVE_RULE=fail-open,CALLSIEVE_REASON=too many calls"\n')
+    assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", "too many calls")
