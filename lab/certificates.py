@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 TN_AUTH_LIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")  # RFC 8226, section 9
 Extension = tuple[x509.ExtensionType, bool]  # and whether it is critical
@@ -35,17 +36,34 @@ class Authority:
     def root(self) -> str:
         """The certificate that others are to trust."""
         may_sign = x509.BasicConstraints(ca=True, path_length=None)
-        return self._certificate(
-            self.name, self.key.public_key(), [(may_sign, True), (_usage(certificates=True), True)]
-        )
+        identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+        extensions: list[Extension] = [(may_sign, True), (_usage(certificates=True), True), (identifier, False)]
+        return self._certificate(self.name, self.key.public_key(), extensions)
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
         """A certificate for a carrier that signs calls, with the code that says whose numbers it may sign for."""
         codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
-    def _certificate(self, name: str, key: ec.EllipticCurvePublicKey, extensions: Iterable[Extension]) -> str:
-        now = datetime.now(UTC)
+    def issue_server(self, name: str, key: ec.EllipticCurvePublicKey, *, days_ago: int = 0) -> str:
+        """A certificate for a web server of that name. It began `days_ago`: after 30 days it is over."""
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        extensions: list[Extension] = [
+            (x509.SubjectAlternativeName([x509.DNSName(name)]), False),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (_usage(certificates=False), True),
+            (by, False),
+        ]
+        return self._certificate(name, key, extensions, datetime.now(UTC) - timedelta(days=days_ago))
+
+    def _certificate(
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        extensions: Iterable[Extension],
+        now: datetime | None = None,
+    ) -> str:
+        now = now or datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .issuer_name(_name(self.name))

@@ -1,0 +1,278 @@
+"""The HTTP client of everything that asks or tells a server of others: bounded, and never led to our own network.
+
+    async with OutsideClient() as client:
+        answer = await client.request("GET", "https://example.com/list.csv", limits=Limits(body_bytes=1 << 26))
+
+Each bound is a limit of the whole request, its redirects included. A name is resolved once a connection, its addresses
+are checked, and one that was checked is connected to: a name that answers differently the second time leads nowhere.
+The certificate is checked for the name all the same. Proxies of the environment are not used: they would connect to
+addresses that we have not seen. docs/decisions/outside.md says more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO, Final, Self
+
+import httpcore2
+import httpx2
+
+from callsieve.outside.addresses import is_inside, is_public
+from callsieve.outside.errors import OutsideError, OutsideProblem
+
+MOST_ADDRESSES: Final = 4  # of one name that are tried
+PIECE_BYTES: Final = 1 << 16
+FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
+# What another server is told when the first redirects to it: never a key of ours, whatever its header is called.
+TOLD_TO_OTHERS: Final = frozenset({"accept", "user-agent", "if-none-match", "if-modified-since"})
+OUR_HEADERS: Final = {"user-agent": "CallSieve", "accept": "*/*", "accept-encoding": "gzip"}
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one request. The connection's seconds are for its name, its address and TLS, each; header fields have 100 kB.
+
+    `body_bytes`: of the answer, as it arrives and unpacked. `redirects` are followed for GET and HEAD only.
+    """
+
+    total_seconds: float = 10.0
+    connect_seconds: float = 3.0
+    body_bytes: int = 1 << 20
+    redirects: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said. Names of headers are in small letters; of a header that came twice this is the last."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def addresses_of(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name, as the system knows them. OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class OutsideClient:
+    """Keeps connections for the next request. `limits` hold for requests that bring none of their own.
+
+    `resolve` and `network` are how names get addresses and addresses connections.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        resolve: Resolve = addresses_of,
+        network: httpcore2.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        trust = ssl.create_default_context()
+        network = network or httpcore2.AnyIOBackend()
+        self._pools = {
+            may_be_inside: httpcore2.AsyncConnectionPool(
+                ssl_context=trust,
+                max_connections=100,
+                max_keepalive_connections=20,
+                keepalive_expiry=60.0,
+                network_backend=_CheckedNetwork(network, resolve, is_inside if may_be_inside else is_public),
+            )
+            for may_be_inside in (False, True)
+        }
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for pool in self._pools.values():
+            await self._open.enter_async_context(pool)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._open.aclose()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limits: Limits | None = None,
+        allow_private: bool = False,
+        into: BinaryIO | None = None,
+    ) -> Answer:
+        """The answer, of any status. Its body is written `into` a file instead where one is given. OutsideError.
+
+        `allow_private`: an administrator named this very server, so it may be in our own network, and without TLS.
+        It holds for that server only: where it redirects to another, that must be on the internet.
+        """
+        limits = limits or self._limits
+        at = asked = _checked_url(url, allow_private=allow_private)
+        sent = OUR_HEADERS | {name.lower(): value for name, value in (headers or {}).items()}
+        try:
+            async with asyncio.timeout(limits.total_seconds):
+                for _ in range(limits.redirects + 1):
+                    is_asked = _origin(at) == _origin(asked)
+                    told = sent if is_asked else {name: sent[name] for name in sent.keys() & TOLD_TO_OTHERS}
+                    pool = self._pools[allow_private and is_asked]
+                    answer = await _one(pool, method, at, told, body, limits, into)
+                    place = answer.headers.get("location")
+                    if answer.status not in FOLLOWED or method not in ("GET", "HEAD") or place is None:
+                        return answer
+                    at = _redirected(at, place)
+        except TimeoutError:
+            raise OutsideError(OutsideProblem.TIMEOUT, host=at.host, seconds=limits.total_seconds) from None
+        raise OutsideError(OutsideProblem.TOO_MANY_REDIRECTS, host=asked.host, most=limits.redirects)
+
+
+async def _one(
+    pool: httpcore2.AsyncConnectionPool,
+    method: str,
+    url: httpx2.URL,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    limits: Limits,
+    into: BinaryIO | None,
+) -> Answer:
+    """One request, without its redirects."""
+    host = url.host
+    asked = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    extensions = {"timeout": {"connect": limits.connect_seconds}}
+    try:
+        # Latin-1 and nothing else can stand in a header; h11 refuses line ends in it.
+        sent = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        async with pool.stream(method, asked, headers=sent, content=body, extensions=extensions) as response:
+            told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            is_body = response.status not in FOLLOWED  # what a redirect says beside its address is nobody's
+            file = into if into is not None and is_body else BytesIO()
+            await _copy(response.aiter_stream(), told.get("content-encoding", ""), host, limits.body_bytes, file)
+            return Answer(response.status, told, b"" if file is into else file.getvalue())  # type: ignore[attr-defined]
+    except httpcore2.TimeoutException:
+        raise OutsideError(OutsideProblem.TIMEOUT, host=host, seconds=limits.connect_seconds) from None
+    except (httpcore2.NetworkError, OSError) as error:
+        problem = OutsideProblem.TLS if _is_of_tls(error) else OutsideProblem.REFUSED
+        raise OutsideError(problem, host=host, error=_in_a_line(error)) from None
+    except (httpcore2.ProtocolError, UnicodeEncodeError) as error:
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=_in_a_line(error)) from None
+
+
+async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: int, file: BinaryIO) -> None:
+    """The body, unpacked piece by piece, so that a small answer cannot fill the memory. OutsideError."""
+    coding = encoding.strip().lower()
+    if coding not in ("", "identity", "gzip", "x-gzip"):
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=f"encoding {encoding[:40]!r}")
+    unpacker = None if coding in ("", "identity") else zlib.decompressobj(zlib.MAX_WBITS | 16)
+    arrived = written = 0
+    async for piece in pieces:
+        arrived += len(piece)
+        for part in _unpacked(piece, unpacker, host):
+            written += len(part)
+            if max(arrived, written) > most:
+                raise OutsideError(OutsideProblem.TOO_LARGE, host=host, most=most)
+            file.write(part)
+    if unpacker is not None and arrived and not unpacker.eof:
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="the packed body is cut off")
+
+
+def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
+    """At least one part, so that packed bytes which unpack to nothing are counted as well."""
+    if unpacker is None:
+        yield piece
+        return
+    try:
+        yield unpacker.decompress(piece, PIECE_BYTES)
+        while unpacker.unconsumed_tail:
+            yield unpacker.decompress(unpacker.unconsumed_tail, PIECE_BYTES)
+    except zlib.error as error:
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=_in_a_line(error)) from None
+    if unpacker.unused_data:
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="something follows the packed body")
+
+
+def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
+    try:
+        found = httpx2.URL(url)
+    except (httpx2.InvalidURL, UnicodeError):
+        raise OutsideError(OutsideProblem.BAD_URL, host="") from None
+    if found.scheme not in ("https", "http") or not found.host or found.port == 0:
+        raise OutsideError(OutsideProblem.BAD_URL, host=found.host)
+    if found.userinfo:
+        raise OutsideError(OutsideProblem.PASSWORD_IN_URL, host=found.host)
+    if found.scheme == "http" and not allow_private:
+        raise OutsideError(OutsideProblem.PLAIN_HTTP, host=found.host)
+    return found
+
+
+def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
+    """Where a redirect leads. The same rules hold there; http stays where it is, and comes from no https."""
+    try:
+        # Headers are read as Latin-1; who writes other letters into an address writes UTF-8.
+        to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
+    except (httpx2.InvalidURL, ValueError):
+        raise OutsideError(OutsideProblem.BAD_REDIRECT, host=at.host) from None
+    return _checked_url(str(to), allow_private=at.scheme == "http" and _origin(to) == _origin(at))
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _is_of_tls(error: Exception) -> bool:
+    """The pool drops the cause of an error; what its backend made it of is its argument."""
+    return any(isinstance(one, ssl.SSLError) for one in error.args)
+
+
+def _in_a_line(error: Exception) -> str:
+    """Its words; of a library's, which may hold what the server sent, the printable ones of one line."""
+    words = str(error) or type(error).__name__
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:100]
+
+
+class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
+    """Connects to addresses that were checked: the pool asks it for a name, and gets a connection to an address."""
+
+    def __init__(
+        self, network: httpcore2.AsyncNetworkBackend, resolve: Resolve, is_allowed: Callable[[str], bool]
+    ) -> None:
+        self._network = network
+        self._resolve = resolve
+        self._is_allowed = is_allowed
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 as the pool calls it
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """One address after the other, each with its share of the time: IPv6 may be announced, and lead nowhere."""
+        try:
+            async with asyncio.timeout(timeout):
+                found = await self._resolve(host, port)
+        except TimeoutError:
+            raise httpcore2.ConnectTimeout from None
+        except (OSError, UnicodeError):
+            raise OutsideError(OutsideProblem.UNKNOWN_NAME, host=host) from None
+        allowed = [address for address in found if self._is_allowed(address)][:MOST_ADDRESSES]
+        if not allowed:
+            raise OutsideError(OutsideProblem.FORBIDDEN_ADDRESS, host=host, address=next(iter(found), "none"))
+        seconds = None if timeout is None else timeout / len(allowed)
+        for address in allowed[:-1]:
+            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._network.connect_tcp(address, port, seconds, local_address, socket_options)
+        return await self._network.connect_tcp(allowed[-1], port, seconds, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        """For a pool that tries again, which ours does not."""
+        await self._network.sleep(seconds)

@@ -1,0 +1,55 @@
+"""Secrets of the settings, which do not stand in them: `env:NAME`, or `file:/path` of a file that only we can read."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.setting_types import SECRET_IN_ENVIRONMENT, SECRET_IN_FILE
+from policies.files import open_regular
+
+MOST_BYTES = 4096
+OTHERS = stat.S_IRWXO | stat.S_IWGRP  # a group may read: systemd and packages give files to ours
+
+
+def secret_of(text: str) -> str:
+    """The secret that a setting names. OutsideError; neither that nor anything else says what the secret is."""
+    if text.startswith(SECRET_IN_ENVIRONMENT):
+        where, secret = text, os.environ.get(text.removeprefix(SECRET_IN_ENVIRONMENT), "")
+    elif text.startswith(SECRET_IN_FILE):
+        where = text.removeprefix(SECRET_IN_FILE)
+        secret = _in_file(Path(where))
+    else:
+        raise OutsideError(OutsideProblem.SECRET_IN_SETTINGS)
+    secret = secret.strip()
+    if not secret or not secret.isprintable():
+        raise OutsideError(OutsideProblem.NO_SECRET, where=where)
+    return secret
+
+
+def _in_file(path: Path) -> str:
+    """What is in it. The file, and a link to it, must be root's or our own: who owns it could exchange it."""
+    try:
+        with open_regular(path) as file:
+            for status in (path.lstat(), os.fstat(file.fileno())):
+                is_link = stat.S_ISLNK(status.st_mode)
+                if status.st_uid not in (0, os.geteuid()) or (not is_link and status.st_mode & OTHERS):
+                    raise OutsideError(OutsideProblem.SECRET_READABLE, where=str(path), user=_user())
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise OutsideError(OutsideProblem.SECRET_UNREADABLE, where=str(path), error=what) from None
+    try:
+        return raw.decode("utf-8") if len(raw) <= MOST_BYTES else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
