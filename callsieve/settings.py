@@ -19,6 +19,7 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from callsieve.integration_settings import WebhookTable, webhook_problems
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -252,6 +253,7 @@ class Settings(SettingsTable, frozen=True):
     person: tuple[PersonTable, ...] = ()
     scope: tuple[ScopeTable, ...] = ()
     hours: tuple[HoursTable, ...] = ()
+    webhook: tuple[WebhookTable, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -469,6 +471,8 @@ def _problems(settings: Settings) -> Problems:
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])
+    yield from webhook_problems(settings.webhook)
+    yield from _repeated("webhook", [webhook.name for webhook in settings.webhook])
 
 
 def _region_problem(key: str, region: str) -> Problems:

@@ -15,6 +15,7 @@ from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
 from policies.situation import ScreeningHours
+from reputation.events import EventKind
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
@@ -125,6 +126,11 @@ def own_numbers_of(settings: Settings) -> list[str]:
     region = settings.numbers.region
     numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
     return sorted({number for number in numbers if number is not None})
+
+
+def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
+    """Which kinds of events each receiver wants, by its name: what the outbox is told to write."""
+    return {f"webhook/{one.name}": tuple(map(EventKind, one.events)) or tuple(EventKind) for one in settings.webhook}
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:

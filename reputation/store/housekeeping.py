@@ -28,6 +28,7 @@ from reputation.store.digests import changed_lists
 from reputation.store.errors import StoreError
 from reputation.store.identities import identities_due
 from reputation.store.old_reasons import code_old_reasons
+from reputation.store.outbox import expire_events
 from reputation.store.retention import EXPIRE, expire_table
 from reputation.store.reviews import numbers_to_review
 from reputation.store.site import count_people
@@ -94,7 +95,8 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
     for table in EXPIRE:
         with begin(db):
             counts[table] = expire_table(db, table, now)
-    return counts
+    with begin(db):
+        return counts | expire_events(db, now)
 
 
 def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:

@@ -24,6 +24,8 @@ number = :number OR what IN ('own complaint', 'undo own complaint') AND :number 
 """
 # What the network showed where that is no number may still have its digits in it.
 OF_DECISION = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
+# Its deliveries go with an event. It is erased whole: what was told of another number has been told.
+OF_EVENT = "(subject = :number OR has_digits(data))"
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
     "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -65,6 +67,7 @@ EXPORT = {
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
     "own_blocked": "SELECT * FROM own_blocked WHERE number = :number ORDER BY day",
     "own_grade": "SELECT * FROM own_grade WHERE number = :number",
+    "event": f"SELECT * FROM event WHERE {OF_EVENT} ORDER BY seq",
 }
 ERASE = {
     "list_entry": "DELETE FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -93,6 +96,7 @@ ERASE = {
     "outbound_decision": "DELETE FROM outbound_decision WHERE callee = :number",
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
+    "event": f"DELETE FROM event WHERE {OF_EVENT}",
     "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
 # What people or systems wrote, where a number may stand in a row about another. Attachments are not among them: what

@@ -135,6 +135,13 @@ policy = "observe"
 [[scope]]
 group = "sales"
 policy = "cautious"
+[[webhook]]
+name = "crm"
+url = "http://192.0.2.9:8080/hook"
+secret = "env:CRM_SECRET"
+events = ["appeal.opened"]
+mask = true
+private = true
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -181,6 +188,7 @@ DEFAULTS: dict[str, Any] = {
     "did": (),
     "person": (),
     "scope": (),
+    "webhook": (),
 }
 
 
@@ -208,6 +216,7 @@ def test_every_key_can_be_set() -> None:
             assert [key for key in default if tables[name][key] == default[key]] == []
 
 
+HOOK = '[[webhook]]\nname = "crm"\nsecret = "env:X"\nurl = "https://crm.example/"\n'
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 PERSON = '[[person]]\nextension = "201"\n'
 
@@ -324,6 +333,26 @@ ERRORS = [
     ),
     ("scope-of-half", "[[scope]]\npolicy = 'x'\ndid = ''\ngroup = 'y'", "scope with policy 'x': needs exactly one of"),
     ("scope-of-two", "[[scope]]\npolicy = 'x'\ndid = '1'\ngroup = 'y'", "scope with policy 'x': needs exactly one of"),
+    (
+        "webhook-plain",
+        HOOK.replace("https", "http"),
+        "webhook[0].url: plain http shows numbers to everybody on the way",
+    ),
+    (
+        "webhook-url",
+        HOOK.replace("https", "ftp"),
+        "webhook[0].url: is no address: write it as https://example.com/path",
+    ),
+    ("webhook-port", HOOK.replace("example", "example:x"), "webhook[0].url: is no address"),
+    ("webhook-password", HOOK.replace("crm.", "a:b@crm."), "webhook[0].url: a user name or password does not stand in"),
+    ("webhook-secret", HOOK.replace("env:X", "abc"), "webhook[0].secret: a secret does not stand in the settings"),
+    ("webhook-no-secret", HOOK.replace("env:X", ""), "webhook[0].secret: required: write env:NAME, or file:/path"),
+    (
+        "webhook-event",
+        HOOK + "events = ['call.end']",
+        "webhook[0].events[0]: does not know 'call.end' (did you mean call",
+    ),
+    ("webhook-twice", HOOK + HOOK, "[[webhook]]: 'crm' is there twice"),
     ("trunk-twice", TRUNK + TRUNK, "[[trunk]]: 'carrier' is there twice"),
     ("person-twice", PERSON + PERSON, "[[person]]: '201' is there twice"),
     ("did-twice", "[[did]]\nnumber = 's'\n[[did]]\nnumber = 's'", "[[did]]: 's' is there twice"),

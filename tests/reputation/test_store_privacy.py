@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reputation.appeals import AppealStep
+from reputation.events import AppealDue, EmergencyOpened, EventKind
 from reputation.model import (
     NO_SAMPLE,
     AuthClass,
@@ -41,6 +42,7 @@ from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outbound import record_outbound
+from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
@@ -89,6 +91,11 @@ NOT_ABOUT_CALLERS = {
     "housekeeping",
     "console_user",
     "console_session",
+    "event_delivery",
+    "event_receiver",
+    "event_state",
+    "event_wanted",
+    "event_weights",
 }
 
 # What record_calls_with and a mark leave.
@@ -114,10 +121,15 @@ OF_CALLS = {
     "do_not_call": 1,
     "own_complaint": 1,
     "outbound_decision": 1,
+    "event": 2,
 }
 
 
 def know_all_about(db: sqlite3.Connection, number: str) -> None:
+    use_receivers(db, {"crm": [EventKind.APPEAL_DUE, EventKind.EMERGENCY_OPENED]})
+    add_event(db, EventKind.APPEAL_DUE, number, NOW, AppealDue(reference="AP000000", number=number, due_at=NOW))
+    shown = f"00{number[1:]}"  # in a text about something else
+    add_event(db, EventKind.EMERGENCY_OPENED, "emergency", NOW, EmergencyOpened(by=shown))
     add_entry(db, make_entry(number))
     set_personal_entry(db, PersonalEntry("201", number, ListName.BLOCK, NOW))
     add_contacts(db, "crm", [Contact(number, "Carol")])

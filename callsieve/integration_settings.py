@@ -1,0 +1,68 @@
+"""Tables of the settings about others that we talk to, with what a type cannot say about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import urlsplit
+
+from callsieve.setting_types import Name, Secret, SettingsTable
+
+# reputation/events.py says what each is.
+EventWord = Literal[
+    "decision.taken",
+    "call.ended",
+    "number.marked",
+    "number.level-changed",
+    "appeal.opened",
+    "appeal.due",
+    "appeal.decided",
+    "own-number.grade-changed",
+    "feed.stale",
+    "daemon.trouble",
+    "emergency.opened",
+    "emergency.closed",
+    "digest.ready",
+]
+
+
+class WebhookTable(SettingsTable, frozen=True):
+    """A server that events are posted to, signed with the secret. `events`: which kinds; empty: all.
+
+    `mask`: numbers are masked. `private`: it is in our own network, and plain http is allowed.
+    """
+
+    name: Name
+    url: str
+    secret: Secret
+    events: tuple[EventWord, ...] = ()
+    mask: bool = False
+    private: bool = False
+
+
+def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, str]]:
+    """A key, and what is wrong with it."""
+    for place, one in enumerate(webhooks):
+        if (wrong := url_problem(one.url, private=one.private)) is not None:
+            yield f"webhook[{place}].url", wrong
+        if not one.secret:
+            yield f"webhook[{place}].secret", "required: write env:NAME, or file:/path of a file with mode 0600"
+
+
+def url_problem(url: str, *, private: bool) -> str | None:
+    """Why this is no address to send personal data to; None if it is one. The address is not repeated: it may hold
+    what others must not read.
+    """
+    try:
+        found = urlsplit(url)
+        host = found.hostname
+        found.port  # noqa: B018  ValueError: it is none
+    except ValueError:
+        host = None
+    if not host or found.scheme not in ("http", "https") or not url.isascii() or not url.isprintable() or " " in url:
+        return "is no address: write it as https://example.com/path"
+    if found.username is not None or found.password is not None:
+        return "a user name or password does not stand in the address"
+    if found.scheme == "http" and not private:
+        return "plain http shows numbers to everybody on the way: write https, or private = true inside your network"
+    return None

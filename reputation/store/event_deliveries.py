@@ -1,0 +1,207 @@
+"""What receivers have not got yet, how each of them does, and dead letters.
+
+    deliveries_after(db, "crm", seq, 500)        what is to be delivered next
+    record_deliveries(db, "crm", Progress(...))  what became of it, several in one transaction
+
+An event is one row here for each receiver that has not got it: what is delivered is deleted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from reputation.events import Event, EventKind
+from reputation.ids import new_id
+from reputation.store.outbox import COLUMNS, STREAM, event_from, set_state
+
+_OF_EVENT = ", ".join(f"event.{name}" for name in COLUMNS.split(", "))
+_SELECT = f"""
+SELECT {_OF_EVENT}, attempts, failing_since, next_at
+  FROM event_delivery AS delivery JOIN event USING (seq)
+ WHERE receiver = :receiver AND dead_at IS NULL AND seq > :seq
+"""
+AFTER = f"{_SELECT} ORDER BY seq LIMIT :limit"
+OF_SUBJECT = f"{_SELECT} AND delivery.subject = :subject ORDER BY seq LIMIT :limit"
+
+DELIVERED = "DELETE FROM event_delivery WHERE receiver = ? AND seq = ?"
+FAILED = """
+UPDATE event_delivery
+   SET attempts = attempts + 1, failing_since = ?, next_at = ?, error = ?, dead_at = ?
+ WHERE receiver = ? AND seq = ?
+"""
+COUNT = """
+INSERT INTO event_receiver (name, delivered, failed, dead, delivered_at, failed_at, error)
+VALUES (:name, :delivered, :failed, :dead, :delivered_at, :failed_at, :error)
+ON CONFLICT (name) DO UPDATE
+SET delivered = delivered + excluded.delivered, failed = failed + excluded.failed, dead = dead + excluded.dead,
+    delivered_at = coalesce(excluded.delivered_at, delivered_at), failed_at = coalesce(excluded.failed_at, failed_at),
+    error = iif(excluded.failed_at IS NULL, error, excluded.error)
+"""
+
+STATES = """
+SELECT name, delivered, failed, dead, lost, delivered_at, failed_at, error, off,
+       (SELECT count(*) FROM event_delivery WHERE receiver = name AND dead_at IS NULL),
+       (SELECT min(at) FROM event_delivery JOIN event USING (seq) WHERE receiver = name AND dead_at IS NULL),
+       (SELECT count(*) FROM event_delivery WHERE receiver = name AND dead_at IS NOT NULL)
+  FROM event_receiver ORDER BY name
+"""
+KINDS = "SELECT receiver, kind FROM event_wanted WHERE receiver <> ? ORDER BY kind"
+_DEAD = f"""
+SELECT receiver, attempts, error, dead_at, {_OF_EVENT} FROM event_delivery JOIN event USING (seq)
+ WHERE dead_at IS NOT NULL
+"""
+DEAD = f"{_DEAD} ORDER BY dead_at DESC, seq DESC, receiver LIMIT ?"
+COUNT_DEAD = "SELECT count(*) FROM event_delivery WHERE dead_at IS NOT NULL"
+REPLAY = """
+UPDATE event_delivery SET attempts = 0, failing_since = NULL, next_at = NULL, error = '', dead_at = NULL
+ WHERE dead_at IS NOT NULL AND (:id IS NULL OR seq = (SELECT seq FROM event WHERE id = :id))
+   AND (:receiver IS NULL OR receiver = :receiver)
+RETURNING receiver
+"""
+SWITCH_OFF = """
+INSERT INTO event_receiver (name, off) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET off = excluded.off
+"""
+BURY = """
+UPDATE event_delivery SET dead_at = ?, error = ? WHERE receiver = ? AND dead_at IS NULL
+"""
+UNWANT = "DELETE FROM event_wanted WHERE receiver = ?"
+SWITCH_ON = "UPDATE event_receiver SET off = '', error = '' WHERE name = ? AND off <> ''"
+# Another value of this state tells a sender that runs to look at everything again.
+REREAD = "events/reread"
+
+
+class Delivery(NamedTuple):
+    """An event that a receiver has not got. `attempts` failed so far; `next_at`: not before that."""
+
+    event: Event
+    attempts: int = 0
+    failing_since: float | None = None
+    next_at: float | None = None
+
+
+class FailedDelivery(NamedTuple):
+    """One attempt that failed. `next_at` None: it is a dead letter now."""
+
+    seq: int
+    error: str
+    failing_since: float
+    next_at: float | None
+
+
+class Progress(NamedTuple):
+    """What became of deliveries to one receiver: those that were delivered by `seq`."""
+
+    delivered: Sequence[int]
+    failed: Sequence[FailedDelivery]
+
+
+class ReceiverState(NamedTuple):
+    """How a receiver does. Counts are since it was first named; `waiting` and `dead_letters` are now.
+
+    `failed` are attempts, `dead` and `lost` events: the latter were dropped for their age or number. `off`: why nothing
+    is sent to it.
+    """
+
+    name: str
+    delivered: int
+    failed: int
+    dead: int
+    lost: int
+    delivered_at: float | None
+    failed_at: float | None
+    error: str
+    off: str
+    waiting: int
+    waiting_since: float | None
+    dead_letters: int
+    kinds: tuple[EventKind, ...] = ()
+
+
+class DeadLetter(NamedTuple):
+    """An event that a receiver was not told, and why."""
+
+    receiver: str
+    attempts: int
+    error: str
+    dead_at: float
+    event: Event
+
+
+def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
+    """The next that are to be delivered to it after this place, in their order."""
+    return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
+
+
+def deliveries_of_subject(db: sqlite3.Connection, receiver: str, subject: str, seq: int, limit: int) -> list[Delivery]:
+    """The same of one subject."""
+    about = {"receiver": receiver, "seq": seq, "subject": subject, "limit": limit}
+    return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
+
+
+def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
+    """Writes what became of them. Call it in a transaction; what is told twice is counted twice and nothing else."""
+    db.executemany(DELIVERED, ((receiver, seq) for seq in progress.delivered))
+    for one in progress.failed:
+        dead_at = at if one.next_at is None else None
+        db.execute(FAILED, (one.failing_since, one.next_at, one.error, dead_at, receiver, one.seq))
+    counts = {
+        "name": receiver,
+        "delivered": len(progress.delivered),
+        "failed": len(progress.failed),
+        "dead": sum(one.next_at is None for one in progress.failed),
+        "delivered_at": at if progress.delivered else None,
+        "failed_at": at if progress.failed else None,
+        "error": progress.failed[-1].error if progress.failed else "",
+    }
+    db.execute(COUNT, counts)
+
+
+def receiver_states(db: sqlite3.Connection) -> list[ReceiverState]:
+    """All receivers, by name."""
+    kinds: dict[str, list[EventKind]] = {}
+    for receiver, kind in db.execute(KINDS, (STREAM,)):
+        kinds.setdefault(receiver, []).append(EventKind(kind))
+    return [ReceiverState(*row)._replace(kinds=tuple(kinds.get(row[0], ()))) for row in db.execute(STATES)]
+
+
+def dead_letters(db: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """Dead letters, the latest first."""
+    return [
+        DeadLetter(receiver, attempts, error, dead_at, event_from(tuple(event)))
+        for receiver, attempts, error, dead_at, *event in db.execute(DEAD, (limit,))
+    ]
+
+
+def count_dead_letters(db: sqlite3.Connection) -> int:
+    """How many there are."""
+    return int(db.execute(COUNT_DEAD).fetchone()[0])
+
+
+def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
+    """Has dead letters delivered again: those of one event, of one receiver, or all. How many. In a transaction."""
+    replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
+    if replayed:
+        set_state(db, REREAD, new_id(), at)
+    return replayed
+
+
+def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
+    """Nothing is written for it any more; what it has not got are dead letters. Call it in a transaction."""
+    db.execute(SWITCH_OFF, (receiver, why))
+    db.execute(BURY, (at, why, receiver))
+    db.execute(UNWANT, (receiver,))
+
+
+def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind], at: float) -> bool:
+    """It gets these kinds again. False: it was not switched off."""
+    if not db.execute(SWITCH_ON, (receiver,)).rowcount:
+        return False
+    wanted = ((kind.value, receiver) for kind in kinds)
+    db.executemany("INSERT INTO event_wanted (kind, receiver) VALUES (?, ?) ON CONFLICT DO NOTHING", wanted)
+    return set_state(db, REREAD, new_id(), at)
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    return Delivery(event_from(row[:6]), *row[6:])

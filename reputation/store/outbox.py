@@ -1,0 +1,208 @@
+"""The outbox: events on their way to receivers, written in the transaction that caused them.
+
+    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))     in that transaction
+    tell_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once for each change of a state
+
+Only kinds are written that somebody wants (`use_receivers`, from the settings), so that nothing is paid where nobody
+does. event_deliveries.py knows who has what. Events are kept for 7 days, and 100,000 of them at most: then the oldest
+go, first of all those that everybody has.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from reputation.events import Event, EventData, EventKind, new_event_id
+from reputation.weights import DEFAULT, Weights
+
+MOST_EVENTS = 100_000
+TRIM_EVERY = 1000  # events: so many may be too many
+KEPT_SECONDS = 7 * 86_400.0
+
+WANTED_BY = "SELECT receiver FROM event_wanted WHERE kind = ?"
+ADD = "INSERT INTO event (id, kind, subject, at, data) VALUES (?, ?, ?, ?, ?)"
+ADD_DELIVERY = "INSERT INTO event_delivery (receiver, seq, subject) VALUES (?, ?, ?)"
+
+COLUMNS = "id, kind, subject, at, data, seq"
+BY_ID = f"SELECT {COLUMNS} FROM event WHERE id = ?"
+AFTER = f"SELECT {COLUMNS} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+ENDS = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM event"
+
+STATE = "SELECT value FROM event_state WHERE key = ?"
+SET_STATE = """
+INSERT INTO event_state (key, value, at) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at
+"""
+KEYS = "SELECT key FROM event_state WHERE substr(key, 1, length(:prefix)) = :prefix ORDER BY key"
+FORGET_STATE = "DELETE FROM event_state WHERE key = ?"
+
+# Which go first: what everybody has, and then the oldest.
+TOO_MANY_HAD = """
+DELETE FROM event WHERE seq IN (
+    SELECT seq FROM event WHERE NOT EXISTS (SELECT 1 FROM event_delivery WHERE event_delivery.seq = event.seq)
+     ORDER BY seq LIMIT ?)
+"""
+OLDEST_KEPT = "SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?"
+FIRST_AFTER = "SELECT coalesce((SELECT min(seq) FROM event WHERE at >= ?), (SELECT max(seq) + 1 FROM event))"
+LOSE = """
+INSERT INTO event_receiver (name, lost)
+SELECT receiver, count(*) FROM event_delivery WHERE seq < ? GROUP BY receiver
+ON CONFLICT (name) DO UPDATE SET lost = lost + excluded.lost
+"""
+LOST = "SELECT count(*) FROM event_delivery WHERE seq < ?"
+DROP = "DELETE FROM event WHERE seq < ?"
+
+WANTED = "SELECT kind, receiver FROM event_wanted"
+FORGET = (
+    "DELETE FROM event_delivery WHERE receiver NOT IN (SELECT value FROM json_each(?))",
+    "DELETE FROM event_receiver WHERE name NOT IN (SELECT value FROM json_each(?))",
+)
+OFF = "SELECT name FROM event_receiver WHERE off <> ''"
+WEIGHTS = "SELECT weights FROM event_weights"
+SET_WEIGHTS = "INSERT OR REPLACE INTO event_weights (only_row, weights) VALUES (1, ?)"
+STREAM = ""  # who reads the stream, in the place of a receiver
+
+
+def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
+    """Whether anybody wants one of these: else there is no need to find out what to tell."""
+    return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
+
+
+def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
+    """Writes it for everybody who wants its kind; None where nobody does. Call it in a transaction."""
+    receivers = [receiver for (receiver,) in db.execute(WANTED_BY, (kind.value,))]
+    if not receivers:
+        return None
+    event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
+    seq = db.execute(ADD, (event_id, kind.value, subject, at, text)).lastrowid or 0
+    db.executemany(ADD_DELIVERY, ((receiver, seq, subject) for receiver in receivers if receiver != STREAM))
+    if seq % TRIM_EVERY == 0:
+        trim(db)
+    return Event(event_id, kind, subject, at, msgspec.json.decode(text), seq)
+
+
+def tell_change(
+    db: sqlite3.Connection, key: str, value: str, kind: EventKind, subject: str, at: float, data: EventData
+) -> Event | None:
+    """The event, if the state has another value than the last time. Call it in a transaction."""
+    return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
+
+
+def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
+    """Keeps the value of a state. False: it was that already."""
+    if state_of(db, key) == value:
+        return False
+    db.execute(SET_STATE, (key, value, at))
+    return True
+
+
+def state_of(db: sqlite3.Connection, key: str) -> str | None:
+    """The value that was kept last."""
+    return next((value for (value,) in db.execute(STATE, (key,))), None)
+
+
+def states_of(db: sqlite3.Connection, prefix: str) -> list[str]:
+    """The keys that begin so, in order."""
+    return [key for (key,) in db.execute(KEYS, {"prefix": prefix})]
+
+
+def forget_state(db: sqlite3.Connection, key: str) -> None:
+    """As if nothing had been told of it."""
+    db.execute(FORGET_STATE, (key,))
+
+
+def use_receivers(
+    db: sqlite3.Connection,
+    wanted: Mapping[str, Collection[EventKind]],
+    weights: Weights = DEFAULT,
+    *,
+    stream: Collection[EventKind] = (),
+) -> None:
+    """From now on these receivers, by name, get these kinds; `stream` is what is written for whoever reads along.
+
+    What others have not got is forgotten. One that was switched off stays so. Call it in a transaction.
+    """
+    names = msgspec.json.encode(list(wanted)).decode()
+    for sql in FORGET:
+        db.execute(sql, (names,))
+    off = {name for (name,) in db.execute(OFF)}
+    rows = {(kind.value, name) for name, kinds in wanted.items() if name not in off for kind in kinds}
+    rows |= {(kind.value, STREAM) for kind in stream}
+    before = {(kind, name) for kind, name in db.execute(WANTED)}
+    db.executemany("DELETE FROM event_wanted WHERE kind = ? AND receiver = ?", before - rows)
+    db.executemany("INSERT INTO event_wanted (kind, receiver) VALUES (?, ?)", rows - before)
+    db.executemany("INSERT INTO event_receiver (name) VALUES (?) ON CONFLICT DO NOTHING", ((one,) for one in wanted))
+    text = msgspec.json.encode(weights).decode()
+    if db.execute(WEIGHTS).fetchone() != (text,):
+        db.execute(SET_WEIGHTS, (text,))
+
+
+def event_weights(db: sqlite3.Connection) -> Weights:
+    """With which weights levels are compared."""
+    row = db.execute(WEIGHTS).fetchone()
+    return DEFAULT if row is None else _weights(row[0])
+
+
+def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
+    """The event with this id, if it is still kept."""
+    return next((event_from(row) for row in db.execute(BY_ID, (event_id,))), None)
+
+
+def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
+    """The next events after this place, in their order."""
+    return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
+
+
+def places(db: sqlite3.Connection) -> tuple[int, int]:
+    """`seq` of the first event that is kept, and of the last; 0 and 0 where there is none."""
+    first, last = db.execute(ENDS).fetchone()
+    return first, last
+
+
+def event_from(row: tuple[Any, ...]) -> Event:
+    """An event from its COLUMNS."""
+    event_id, kind, subject, at, data, seq = row
+    return Event(event_id, EventKind(kind), subject, at, msgspec.json.decode(data), seq)
+
+
+def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
+    """Drops what is more than so many, and returns what receivers have lost by it. Call it in a transaction."""
+    (count,) = db.execute("SELECT count(*) FROM event").fetchone()
+    if count <= most:
+        return 0
+    count -= db.execute(TOO_MANY_HAD, (count - most,)).rowcount
+    if count <= most:
+        return 0
+    _, lost = _drop_before(db, db.execute(OLDEST_KEPT, (count - most,)).fetchone()[0])
+    return lost
+
+
+def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
+    """Drops what is older than is kept: how many events went, and how many of a receiver's that never got it."""
+    (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()
+    if first is None:
+        return {}
+    dropped, lost = _drop_before(db, first)
+    return {"event": dropped, "event not delivered": lost}
+
+
+def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
+    """How many events went, and how many deliveries with them. The receivers are told how many they have lost."""
+    (lost,) = db.execute(LOST, (seq,)).fetchone()
+    if lost:
+        db.execute(LOSE, (seq,))
+    return db.execute(DROP, (seq,)).rowcount, int(lost)
+
+
+@lru_cache(maxsize=8)
+def _weights(text: str) -> Weights:
+    """Those of a CallSieve that knew other keys are replaced by the daemon; until then the defaults."""
+    try:
+        return msgspec.json.decode(text, type=Weights)
+    except msgspec.ValidationError:
+        return DEFAULT
