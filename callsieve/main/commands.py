@@ -8,6 +8,7 @@ GROUPS = {
     "Every day": {
         "status": "Are calls screened now, what was done lately, what is wrong.",
         "summary": "What was done with the calls of the last days.",
+        "digest": "One day: what was probably wrong, what waits for somebody.",
         "calls": "Find and show calls: what was decided, and why.",
         "lookup": "What is known about a number.",
         "mark": "Mark a number as spam, or as not spam.",
@@ -62,6 +63,7 @@ COMMANDS = {
     "doctor": "doctor.cli.commands:doctor",
     "lookup": "numbers.cli.lookup:lookup",
     "summary": "replay.cli.summary:summary",
+    "digest": "digest.cli.commands:digest",
     "mark": "numbers.cli.marks:mark_number",
     "unmark": "numbers.cli.marks:unmark_number",
     "feeds": "imports.cli.feeds:show_feeds",

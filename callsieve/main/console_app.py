@@ -26,6 +26,7 @@ from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import ActivityCache
 from callsieve.calls.web import overview
 from callsieve.calls.web import pages as calls
+from callsieve.digest.web import pages as digest
 from callsieve.doctor.watch import HealthWatch
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
@@ -50,15 +51,15 @@ from callsieve.web.security_headers import SecurityHeaders
 
 # In the order of the navigation; each has its own table.
 _PARTS = (
-    *(login, probes, account, second_factor, overview, calls, numbers, policies, drafts, lists, identities),
+    *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
     *(do_not_call, guidance, own),
     *(appeals, feeds, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 # The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
 CAPABILITIES = (
-    *("appeals", "audit", "calls", "doctor", "identities", "imports", "lists", "numbers", "own_numbers"),
-    *("policy", "users"),
+    *("appeals", "audit", "calls", "digest", "doctor", "identities", "imports", "lists", "numbers"),
+    *("own_numbers", "policy", "users"),
 )
 STATIC_SECONDS = 3600
 

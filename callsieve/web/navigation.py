@@ -22,6 +22,7 @@ class NavigationItem:
 
 PLACES: tuple[NavigationItem, ...] = (
     NavigationItem("/", N_("Overview")),
+    NavigationItem("/digest", N_("Digest")),
     NavigationItem("/calls", N_("Calls")),
     NavigationItem("/numbers", N_("Numbers"), Role.OPERATOR),
     NavigationItem("/policies", N_("Policies")),

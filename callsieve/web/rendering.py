@@ -23,13 +23,16 @@ from reputation.numbers import masked
 from reputation.wording import Wording
 
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them, or the key of a
-# service number, but not the start of several (+1900*).
-_NUMBER_IN_TEXT = re.compile(r"\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}|\+[1-9][0-9]{3,5}(?![0-9*])")
+# service number, but not the start of several (+1900*). A day of the calendar is none.
+_NUMBER_IN_TEXT = re.compile(
+    r"(?P<day>(?<![0-9])20[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9-]))"
+    r"|\+?[0-9](?:[ ()./-]{0,3}[0-9]){6,}|\+[1-9][0-9]{3,5}(?![0-9*])"
+)
 
 
 def mask_numbers(text: str) -> str:
     """The text with all that looks like a telephone number masked."""
-    return _NUMBER_IN_TEXT.sub(lambda found: masked(re.sub(r"[^+0-9]", "", found[0])), text)
+    return _NUMBER_IN_TEXT.sub(lambda found: found["day"] or masked(re.sub(r"[^+0-9]", "", found[0])), text)
 
 
 def _mask_for(context: Context, number: str | None) -> str:

@@ -22,6 +22,7 @@ INSERT INTO challenge_result (linkedid, result, at) VALUES (?, ?, ?)
 ON CONFLICT (linkedid) DO UPDATE SET result = excluded.result, at = excluded.at WHERE excluded.at > at
 """
 OF_CALL = "SELECT result FROM challenge_result WHERE linkedid = ?"
+RESULTS = "SELECT result, count(*) FROM challenge_result WHERE at >= ? AND at < ? GROUP BY 1 ORDER BY 2 DESC, 1"
 LATEST_PASS = "SELECT max(at) FROM challenge WHERE number = ? AND auth_class = ? AND result = 'passed'"
 
 
@@ -44,6 +45,11 @@ def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
 def challenge_result_of(db: sqlite3.Connection, linkedid: str) -> ChallengeResult | None:
     """What the caller of a call did when challenged; None: nothing is known of it."""
     return next((ChallengeResult(result) for (result,) in db.execute(OF_CALL, (linkedid,))), None)
+
+
+def challenge_results(db: sqlite3.Connection, since: float, until: float) -> dict[ChallengeResult, int]:
+    """What callers did who were challenged from `since` until before `until`, and how many; the most first."""
+    return {ChallengeResult(result): calls for result, calls in db.execute(RESULTS, (since, until))}
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from typing import NamedTuple
 
 from reputation.own.grades import REASON_WORDS, Grade, Graded, GradeReason
 
-SET_GRADE = "INSERT OR REPLACE INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)"
+# On the right of SET the columns are those of the grade before.
+SET_GRADE = """
+INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE
+SET before = iif(grade <> excluded.grade, grade, before),
+    changed_at = iif(grade <> excluded.grade, excluded.at, changed_at),
+    at = excluded.at, grade = excluded.grade, reasons = excluded.reasons
+"""
 UNWELL = "SELECT number FROM own_grade WHERE grade <> 'healthy' ORDER BY number"
 GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
+CHANGED = """
+SELECT number, changed_at, before, grade, reasons FROM own_grade
+ WHERE changed_at >= ? AND changed_at < ? ORDER BY changed_at, number
+"""
 FORGET = "DELETE FROM own_grade WHERE number = ?"
+
+
+class GradeChange(NamedTuple):
+    """A number whose grade is another one since `at`. `reasons`: those of now."""
+
+    number: str
+    at: float
+    before: Grade
+    grade: Grade
+    reasons: tuple[GradeReason, ...]
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
@@ -25,12 +47,22 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
     """How the number was graded last. Reasons that another version kept are left out: they are found again hourly."""
     row = db.execute(GRADE, (number,)).fetchone()
-    if row is None:
-        return None
-    kept = [one for one in json.loads(row[2]) if isinstance(one, dict) and one.get("code") in REASON_WORDS]
-    return Graded(row[0], Grade(row[1]), tuple(GradeReason(one.pop("code"), one) for one in kept))
+    return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
+
+
+def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
+    """The numbers whose grade changed last from `since` until before `until`, in that order."""
+    return [
+        GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
+        for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
+    ]
 
 
 def unwell_numbers(db: sqlite3.Connection) -> list[str]:
     """The numbers that were not healthy when they were graded last."""
     return [number for (number,) in db.execute(UNWELL)]
+
+
+def _reasons(text: str) -> tuple[GradeReason, ...]:
+    kept = [one for one in json.loads(text) if isinstance(one, dict) and one.get("code") in REASON_WORDS]
+    return tuple(GradeReason(one.pop("code"), one) for one in kept)

@@ -33,6 +33,8 @@ HEIGHT = 900
 PATHS = {
     "login": "/login",
     "overview": "/",
+    "digest": "/digest",
+    "digest-today": f"/digest/{time.strftime('%Y-%m-%d')}",
     "calls": "/calls",
     "calls-found": "/calls?action=warn",
     "calls-none": "/calls?rule=no-such-rule",

@@ -33,7 +33,7 @@ from reputation.store.do_not_call import (
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
-from reputation.store.own_grades import grade_of, record_grade
+from reputation.store.own_grades import GradeChange, changed_grades, grade_of, record_grade
 from reputation.store.own_health import grade_all, own_health, recent_grade
 from reputation.store.own_register import put_own, unregistered
 from reputation.store.retention import expire
@@ -545,5 +545,15 @@ def test_the_guard_is_told_why_by_codes(db: sqlite3.Connection) -> None:
 
 def test_reasons_in_words_of_an_older_version_are_left_out(db: sqlite3.Connection) -> None:
     kept = '["100% {of} the calls", {"template": "{calls:,} calls on one day", "places": {"calls": 5}}]'
-    db.execute("INSERT INTO own_grade VALUES (?, 1.0, 'at risk', ?)", (OWN, kept))
+    db.execute("INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, 1.0, 'at risk', ?)", (OWN, kept))
     assert grade_of(db, OWN) == Graded(1.0, Grade.AT_RISK, ())
+
+
+def test_a_grade_that_changes_is_remembered_with_the_one_before(db: sqlite3.Connection) -> None:
+    reasons = (GradeReason("short", {"part": 24, "whole": 150}),)
+    for at, grade in ((TEN, Grade.HEALTHY), (TEN + 1, Grade.WATCH), (TEN + 2, Grade.WATCH)):
+        record_grade(db, OWN, Graded(at, grade, reasons))
+    assert changed_grades(db, TEN, TEN + 10) == [GradeChange(OWN, TEN + 1, Grade.HEALTHY, Grade.WATCH, reasons)]
+    assert changed_grades(db, TEN + 2, TEN + 10) == []
+    record_grade(db, OWN, Graded(TEN + 3, Grade.HEALTHY, ()))
+    assert changed_grades(db, TEN, TEN + 10) == [GradeChange(OWN, TEN + 3, Grade.WATCH, Grade.HEALTHY, ())]

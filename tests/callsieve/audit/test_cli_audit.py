@@ -81,7 +81,7 @@ NOT_WRITING = {
     "serve",
     "web",
     "user list",
-    "summary",
+    *("summary", "digest"),
     *("own decisions", "own explain"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),

@@ -64,7 +64,7 @@ MARKUP = [
 HOSTILE = [*MARKUP, *PAYLOADS]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
-    *("/", "/activity", "/calls", "/account", "/health"),
+    *("/", "/activity", "/digest/2025-12-29", "/calls", "/account", "/health"),
     *(
         "/policies",
         "/lists",

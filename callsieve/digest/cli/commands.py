@@ -1,0 +1,65 @@
+"""`callsieve digest`: one day, and what somebody should look at."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import bold, say, say_command
+from callsieve.cli.store import context_of
+from callsieve.digest.operations import DayRequest, day, day_before, day_of
+from callsieve.digest.text import DigestText, console_address, digest_as_json, digest_text, html_page
+
+DayArgument = Annotated[
+    str, typer.Argument(metavar="[DAY]", help="2026-12-31, yesterday or today.", show_default="yesterday")
+]
+
+
+def digest(
+    which: DayArgument = "yesterday",
+    as_html: Annotated[bool, typer.Option("--html", help="As the page that a mail has.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """One day: its calls, what was probably wrong and how to put it right, and what waits for somebody."""
+    loaded = settings_of(config)
+    wanted = _day_named(which)
+    with existing_store(loaded) as db:
+        found = day(db, context_of(loaded), DayRequest(wanted))
+    if as_json:
+        print_json(digest_as_json(found))
+        return
+    text = digest_text(found, console=console_address(loaded.settings.web))
+    if as_html:
+        sys.stdout.write(html_page(text))
+    else:
+        _show(text)
+
+
+def _day_named(text: str) -> date:
+    now = time.time()
+    named = {"yesterday": day_before, "today": day_of}.get(text.strip().lower())
+    if named is not None:
+        return named(now)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{text!r} is no day: write it as 2026-12-31, yesterday or today") from None
+
+
+def _show(text: DigestText) -> None:
+    say(bold(text.title))
+    say(text.lead)
+    for section in text.sections:
+        say()
+        say(bold(section.title))
+        for line in section.lines:
+            say(line.text)
+            for command in line.commands:
+                say_command(command)

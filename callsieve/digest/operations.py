@@ -1,0 +1,154 @@
+"""What happened on one day, and what somebody should look at: one value that the command, the page and the mail show.
+
+    day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
+
+Days are those of the machine's zone. What is to be done (appeals, feeds, the doctor's findings) is as it is now.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.doctor.finding import Check, CheckStatus
+from callsieve.doctor.stored_findings import Findings, read_findings
+from callsieve.imports.feed_health import FeedHealth, FeedStatus, health_of
+from callsieve.replay.false_positives import FalsePositive, count_of
+from callsieve.replay.summary import PeriodSummary, summary_of
+from reputation.appeals import Appeal, AppealState
+from reputation.model import ChallengeResult
+from reputation.store.appeals import appeals_to_decide
+from reputation.store.challenges import challenge_results
+from reputation.store.feeds import FeedSource, feed_sources
+from reputation.store.own_grades import GradeChange, changed_grades
+from reputation.wording import Wording
+
+# The digest says itself what these checks say.
+SAID_ELSEWHERE = frozenset({"appeals", "feeds"})
+FIRST_YEAR = 1970
+
+
+@dataclass(frozen=True, slots=True)
+class DayRequest:
+    """Which day; None: yesterday."""
+
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One day, and what is to be done at `at`, in epoch seconds.
+
+    `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
+    `appeals`: those in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers whose
+    grade changed on the day. `feeds`: those that are not well. `findings`: what the doctor found as root; or why
+    nothing of it is known.
+    """
+
+    day: date
+    at: float
+    figures: PeriodSummary
+    mistakes: tuple[FalsePositive, ...]
+    challenged: Mapping[ChallengeResult, int]
+    appeals: tuple[Appeal, ...]
+    filed: int
+    grades: tuple[GradeChange, ...]
+    feeds: tuple[tuple[FeedSource, FeedHealth], ...]
+    findings: tuple[Check, ...] | Wording
+
+    @property
+    def calls(self) -> int:
+        """How many were decided about."""
+        return self.figures.calls
+
+    @property
+    def mistaken_calls(self) -> int:
+        """How many calls the mistakes are."""
+        return count_of(self.mistakes)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the day had ended."""
+        return self.at >= end_of(self.day)
+
+
+def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest:
+    """Operation: the digest of a day. Refused: the day is to come, or no calendar of ours has it."""
+    now = context.at
+    wanted = request.day or day_before(now)
+    if wanted.year < FIRST_YEAR:
+        raise Refused("too-old", Wording("{day} is before there were calls", {"day": wanted.isoformat()}), "day")
+    if wanted > day_of(now):
+        raise Refused("to-come", Wording("{day} is to come", {"day": wanted.isoformat()}), "day")
+    since, until = start_of(wanted), min(end_of(wanted), now)
+    figures = summary_of(db, since, until)
+    appeals = appeals_to_decide(db)
+    in_force = tuple(one for one in appeals if one.state is AppealState.IN_FORCE)
+    return Digest(
+        day=wanted,
+        at=now,
+        figures=figures,
+        mistakes=tuple(_of_each_number((*figures.mistakes, *figures.warned_mistakes))),
+        challenged=challenge_results(db, since, until),
+        appeals=in_force,
+        filed=len(appeals) - len(in_force),
+        grades=tuple(changed_grades(db, since, until)),
+        feeds=tuple(_ill_feeds(db, now)),
+        findings=_findings(context),
+    )
+
+
+def day_of(at: float) -> date:
+    """The day that an instant lies in."""
+    return datetime.fromtimestamp(at).astimezone().date()
+
+
+def day_before(at: float) -> date:
+    """Yesterday."""
+    return day_of(at) - timedelta(days=1)
+
+
+def start_of(one: date) -> float:
+    """When the day begins, in epoch seconds. It has 23 or 25 hours where the clock is set."""
+    return datetime.combine(one, time()).astimezone().timestamp()
+
+
+def end_of(one: date) -> float:
+    """When the next one begins."""
+    return start_of(one + timedelta(days=1))
+
+
+def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
+    """One for each number, also where it was stopped and warned of; in the order of the first."""
+    by_number: dict[str, FalsePositive] = {}
+    for one in found:
+        before = by_number.setdefault(one.number, one)
+        if before is not one:
+            by_number[one.number] = replace(
+                before,
+                actions=dict(Counter(before.actions) + Counter(one.actions)),
+                rules=dict(Counter(before.rules) + Counter(one.rules)),
+                last_at=max(before.last_at, one.last_at),
+                why=tuple({str(why): why for why in (*before.why, *one.why)}.values()),
+            )
+    return list(by_number.values())
+
+
+def _ill_feeds(db: sqlite3.Connection, now: float) -> Iterable[tuple[FeedSource, FeedHealth]]:
+    for feed in feed_sources(db):
+        health = health_of(feed, now)
+        if health.health is not FeedStatus.OK:
+            yield feed, health
+
+
+def _findings(context: Context) -> tuple[Check, ...] | Wording:
+    stored = read_findings(context.loaded.findings_path)
+    if not isinstance(stored, Findings):
+        return stored
+    order = (CheckStatus.FAIL, CheckStatus.WARN)
+    checks = [one for one in stored.checks if one.name not in SAID_ELSEWHERE]
+    return tuple(one for status in order for one in checks if one.status is status)

@@ -1,0 +1,278 @@
+"""The digest of a day in words, in any language: for the terminal, and as text and HTML of a mail.
+
+A mail travels: numbers are masked in it unless the settings say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from callsieve.calls.disputes import appeal_in_words
+from callsieve.digest.operations import Digest
+from callsieve.replay.false_positives import FalsePositive, ways_out
+from callsieve.replay.report import counts_of, mistakes_as_json
+from callsieve.settings import Web
+from callsieve.web.i18n import TAGS, translated, translations_of
+from callsieve.web.rendering import document_of, mask_numbers
+from reputation.appeals import Appeal, due_at, is_overdue
+from reputation.model import ChallengeResult
+from reputation.own.grades import GradeReason
+from reputation.wording import Places, Wording, listed
+
+MOST_LISTED = 20
+ALLOW = "callsieve list add allow {number} --note wanted"
+# What a challenged caller did, and how many did.
+CHALLENGED = {
+    ChallengeResult.PASSED: Wording("pressed the right digit"),
+    ChallengeResult.WRONG: Wording("pressed a wrong digit"),
+    ChallengeResult.SILENT: Wording("pressed nothing"),
+    ChallengeResult.ABANDONED: Wording("hung up"),
+    ChallengeResult.MESSAGE: Wording("left a message"),
+}
+BOTH = "{some}; {more}"
+
+
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    """One thing that happened. `commands`: what puts it right; `link`: its page, where the console has an address."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestSection:
+    """Things of one kind."""
+
+    title: str
+    lines: tuple[DigestLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestText:
+    """All of it in one language. `lead` is the whole day in one line; `link` its page."""
+
+    language: str
+    title: str
+    lead: str
+    sections: tuple[DigestSection, ...]
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """How texts are said: in which language, with whole numbers or masked ones, and where the console is."""
+
+    translate: Callable[[str], str]
+    numbers: bool
+    console: str
+
+    def say(self, words: str | Wording) -> str:
+        said = words.said(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
+        return said if self.numbers else mask_numbers(said)
+
+
+def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, console: str = "") -> DigestText:
+    """The digest in words. `numbers`: shown whole; `console`: its address, as `https://pbx.example.com`, or empty."""
+    writer = _Writer(partial(translated, catalogue=translations_of(language)), numbers, console)
+    sections = tuple(
+        DigestSection(writer.say(title), lines) for title, found in _sections(digest, writer) if (lines := tuple(found))
+    )
+    link = f"{console}/digest/{digest.day.isoformat()}" if console else ""
+    return DigestText(language, writer.say(title_of(digest)), writer.say(lead_of(digest)), sections, link)
+
+
+def title_of(digest: Digest) -> Wording:
+    """`Calls of 2026-12-31`."""
+    return Wording("Calls of {day}", {"day": digest.day.isoformat()})
+
+
+def lead_of(digest: Digest) -> Wording:
+    """The day in one line."""
+    figures = digest.figures
+    if not digest.calls:
+        return Wording("No call was screened on this day.")
+    about = {
+        "calls": figures.calls,
+        "warned": figures.warned,
+        "stopped": figures.stopped,
+        "wrong": digest.mistaken_calls,
+    }
+    if figures.observed:
+        return Wording(
+            "Calls: {calls:,}. The policy observes; without it {warned:,} warned of, {stopped:,} stopped, "
+            "{wrong:,} probably wrong.",
+            about,
+        )
+    return Wording("Calls: {calls:,}. {warned:,} warned of, {stopped:,} stopped, {wrong:,} probably wrong.", about)
+
+
+def plain_text(text: DigestText) -> str:
+    """As text, for a mail."""
+    lines = [text.title, "", text.lead]
+    for section in text.sections:
+        lines += ["", section.title]
+        for line in section.lines:
+            lines.append(f"- {line.text}")
+            lines += [f"    {command}" for command in line.commands]
+            lines += [f"    {line.link}"] if line.link else []
+    lines += ["", text.link] if text.link else []
+    return "\n".join(lines) + "\n"
+
+
+def html_page(text: DigestText) -> str:
+    """As a page that needs nothing else."""
+    return document_of("digest", "digest.html", TAGS[text.language], {"digest": text})
+
+
+def console_address(web: Web) -> str:
+    """How the console is reached from elsewhere; empty where only this machine reaches it."""
+    return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
+
+
+def digest_as_json(digest: Digest) -> dict[str, Any]:
+    """The digest for scripts, and for the event."""
+    figures = digest.figures
+    return {
+        "day": digest.day.isoformat(),
+        "over": digest.is_over,
+        "since": figures.since,
+        "until": figures.until,
+        "calls": figures.calls,
+        "observed": figures.observed,
+        "actions": counts_of(figures.actions),
+        "warned": figures.warned,
+        "stopped": figures.stopped,
+        "probable_mistakes": mistakes_as_json(digest.mistakes),
+        "challenged": {result.value: calls for result, calls in digest.challenged.items()},
+        "marks": figures.marks,
+        "failed_open": figures.fail_open,
+        "unscreened": figures.unscreened,
+        "appeals": [
+            {"reference": one.reference, "number": one.number, "due_at": due_at(one)}
+            | {"overdue": is_overdue(one, digest.at)}
+            for one in digest.appeals
+        ],
+        "appeals_filed": digest.filed,
+        "own_numbers": [
+            {"number": one.number, "at": one.at, "before": one.before, "grade": one.grade}
+            | {"reasons": [reason.code for reason in one.reasons]}
+            for one in digest.grades
+        ],
+        "feeds": [{"source": feed.name, "health": health.health} for feed, health in digest.feeds],
+        "findings": None
+        if isinstance(digest.findings, Wording)
+        else [{"name": one.name, "status": one.status, "detail": str(one.detail)} for one in digest.findings],
+    }
+
+
+Found = tuple[str | Wording, Iterable[DigestLine]]
+
+
+def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
+    yield Wording("Probably wrong"), _mistakes(digest, writer)
+    challenged = ((CHALLENGED[result], count) for result, count in digest.challenged.items())
+    yield Wording("Challenged callers"), _counts(writer, challenged)
+    said = ((Wording(verdict), count) for verdict, count in digest.figures.marks.items())
+    yield Wording("What people said"), _counts(writer, said)
+    yield Wording("Calls that nobody screened"), _unscreened(digest, writer)
+    yield Wording("Appeals to decide"), _appeals(digest, writer)
+    yield Wording("Own numbers with another grade"), _grades(digest, writer)
+    yield Wording("Feeds"), _feeds(digest, writer)
+    yield Wording("What the doctor found"), _findings(digest, writer)
+
+
+def _mistakes(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.mistakes[:MOST_LISTED]:
+        yield DigestLine(writer.say(mistake_words(one)), *_undo(one, writer))
+    if len(digest.mistakes) > MOST_LISTED:
+        more = {"count": len(digest.mistakes) - MOST_LISTED}
+        yield DigestLine(writer.say(Wording("and {count:,} more", more)))
+
+
+def mistake_words(one: FalsePositive) -> Wording:
+    """`+12015550123: warn 2, challenge 1, but we called it back later and talked`."""
+    actions = [Wording("{what} {count:,}", {"what": Wording(what), "count": n}) for what, n in one.actions.items()]
+    about = {
+        "number": one.number,
+        "actions": listed(actions, "{some}, {more}"),
+        "why": listed(one.why, BOTH),
+    }
+    return Wording("{number}: {actions}, but {why}", about)
+
+
+def _undo(one: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
+    """What lets the number ring from now on. Commands and links hold the number whole: where it is masked, none."""
+    if not writer.numbers:
+        return (), ""
+    return undo_commands(one), f"{writer.console}/numbers/{quote(one.number)}" if writer.console else ""
+
+
+def undo_commands(one: FalsePositive) -> tuple[str, ...]:
+    """What lets the number ring from now on; of a machine also how its owner is verified for good."""
+    ways = ways_out(one.number)
+    return (ways["allow"], ways["prove"]) if one.is_machine else (ALLOW.format(number=one.number),)
+
+
+def _counts(writer: _Writer, counts: Iterable[tuple[Wording, int]]) -> Iterator[DigestLine]:
+    for what, count in counts:
+        yield DigestLine(writer.say(Wording("{what}: {count:,}", {"what": what, "count": count})))
+
+
+def _unscreened(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for reason, count in digest.figures.fail_open.items():
+        words = Wording("failed open ({reason}): {count:,}", {"reason": Wording(reason), "count": count})
+        yield DigestLine(writer.say(words), ("callsieve doctor",))
+    if digest.figures.unscreened:
+        words = Wording("nobody asked about them: {count:,}", {"count": digest.figures.unscreened})
+        yield DigestLine(writer.say(words), ("callsieve doctor",))
+
+
+def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.appeals[:MOST_LISTED]:
+        link = f"{writer.console}/appeals/{one.reference}" if writer.console else ""
+        yield DigestLine(writer.say(appeal_words(one, digest.at)), (f"callsieve appeal show {one.reference}",), link)
+    if digest.filed:
+        yield DigestLine(writer.say(Wording("filed and not in force yet: {count:,}", {"count": digest.filed})))
+
+
+def appeal_words(appeal: Appeal, now: float) -> Wording:
+    """What the appeal is, until when it is to be decided, and whether that is past."""
+    words = appeal_in_words(appeal)
+    return Wording("{appeal}: overdue", {"appeal": words}) if is_overdue(appeal, now) else words
+
+
+def _grades(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.grades[:MOST_LISTED]:
+        grades: Places = {"grade": Wording(one.grade.value), "before": Wording(one.before.value)}
+        words = Wording("{number}: {grade}, before: {before}", {"number": one.number, **grades})
+        if one.reasons:
+            words = Wording("{change} ({why})", {"change": words, "why": _why(one.reasons)})
+        yield DigestLine(writer.say(words), (f"callsieve own show {one.number}",) if writer.numbers else ())
+
+
+def _why(reasons: Iterable[GradeReason]) -> str | Wording:
+    return listed([one.words for one in reasons], BOTH)
+
+
+def _feeds(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for feed, health in digest.feeds:
+        words = Wording("{name}: {health}", {"name": feed.name, "health": health.said})
+        yield DigestLine(writer.say(words), ("callsieve feeds",))
+
+
+def _findings(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    if isinstance(digest.findings, Wording):
+        yield DigestLine(writer.say(digest.findings), ("callsieve doctor",))
+        return
+    for one in digest.findings:
+        about = {"status": Wording(one.status.value), "name": Wording(one.name), "detail": one.detail}
+        words = Wording("{status}: {name}: {detail}", about)
+        if one.way_out:
+            words = Wording("{what} → {way_out}", {"what": words, "way_out": one.way_out})
+        yield DigestLine(writer.say(words))

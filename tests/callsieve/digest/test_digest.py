@@ -1,0 +1,246 @@
+"""The digest of a day: what it counts, where a day begins and ends, and how it is said, masked and in Chinese."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
+from callsieve.digest.text import DigestText, digest_as_json, digest_text, html_page, plain_text
+from callsieve.doctor.finding import Check, CheckStatus
+from callsieve.doctor.stored_findings import findings_of, store_findings
+from reputation.appeals import Appeal, AppealStep
+from reputation.model import (
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    OutcomeRecord,
+    Verdict,
+)
+from reputation.own.grades import Grade, Graded, GradeReason
+from reputation.store.appeals import open_appeal, take_step
+from reputation.store.challenges import record_challenge
+from reputation.store.imports import Feed, import_numbers
+from reputation.store.journal import record_decisions
+from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcome
+from reputation.store.own_grades import record_grade
+from reputation.users import Role
+from tests.callsieve.browsing import Office
+from tests.callsieve.console_calls import make_decision
+
+DAY = date(2026, 11, 26)
+NOON = 1_795_694_400.0  # of that day, in UTC
+MORNING = NOON + 19 * 3600  # of the next one
+CALLER, OTHER = "+12017421834", "+12017421835"
+OWN = "+12025550100"
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from in_zone("UTC", monkeypatch)
+
+
+def in_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def context_at(office: Office, now: float = MORNING) -> Context:
+    return Context("joe", Role.ADMINISTRATOR, now, office.load())
+
+
+def digest_of(office: Office, wanted: date | None = None, now: float = MORNING) -> Digest:
+    return office.read(day, context_at(office, now), DayRequest(wanted))
+
+
+def fill(db: sqlite3.Connection) -> None:
+    """A day with a call of everything, and one call the day before and after."""
+    record_decisions(
+        db,
+        [
+            make_decision("AAAAAAA0", at=NOON - 86_400, action="reject"),
+            make_decision("AAAAAAA1", at=NOON, caller=CALLER, action="challenge"),
+            make_decision("AAAAAAA2", at=NOON + 60, caller=CALLER, action="warn"),
+            make_decision("AAAAAAA3", at=NOON + 120, caller=OTHER, action="warn"),
+            make_decision("AAAAAAA4", at=NOON + 180, caller=None, action="allow", rule="fail-open", reason="timed out"),
+            make_decision("AAAAAAA5", at=NOON + 86_400, action="reject"),
+        ],
+    )
+    back = OutcomeRecord(
+        linkedid="back",
+        at=NOON + 3600,
+        direction=Direction.OUTBOUND,
+        disposition=Disposition.ANSWERED,
+        caller="201",
+        dialled=CALLER,
+        talk_seconds=90.0,
+        ended_by=EndedBy.CALLER,
+    )
+    record_outcome(db, back, NOON + 4000)
+    record_challenge(db, "call.AAAAAAA1", CALLER, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOON + 5)
+    add_mark(db, Mark(OTHER, AuthClass.UNKNOWN, "201", Verdict.SPAM, NOON + 200, MarkChannel.WEB))
+    appeal = Appeal(reference="AP9E4100", number=OTHER, name="Carol Ltd", contact="carol", opened_at=NOON - 9e5)
+    open_appeal(db, appeal)
+    take_step(db, "AP9E4100", AppealStep.ACCEPT, NOON - 8e5)
+    record_grade(db, OWN, Graded(NOON - 90_000, Grade.HEALTHY, ()))
+    record_grade(db, OWN, Graded(NOON, Grade.WATCH, (GradeReason("short", {"part": 24, "whole": 150}),)))
+
+
+@pytest.fixture
+def full(office: Office) -> Office:
+    office.write(fill)
+    feed = Feed(format="numbers")
+    office.read(import_numbers, "ftc", "spam", [(OTHER, "", "", "")], lambda: NOON - 90 * 86_400, str, feed)
+    store_findings(
+        office.load().findings_path,
+        findings_of(
+            [
+                Check("backup", CheckStatus.WARN, "the last one is 3 d old", "callsieve db backup", MORNING),
+                Check("Asterisk", CheckStatus.OK, "22", "", MORNING),
+                Check("daemon", CheckStatus.FAIL, "nobody answers", "systemctl start callsieve", MORNING),
+                Check("feeds", CheckStatus.WARN, "said elsewhere", "", MORNING),
+            ],
+            MORNING,
+        ),
+    )
+    return office
+
+
+def test_what_happened_on_the_day(full: Office) -> None:
+    found = digest_of(full)
+    assert (found.day, found.is_over) == (DAY, True)
+    assert (found.calls, found.figures.warned, found.figures.stopped) == (4, 2, 1)
+    assert found.challenged == {ChallengeResult.SILENT: 1}
+    assert (found.figures.marks, found.figures.fail_open) == ({"spam": 1}, {"timed out": 1})
+
+
+def test_a_number_that_was_stopped_and_warned_of_is_there_once(full: Office) -> None:
+    (one,) = digest_of(full).mistakes
+    assert (one.number, one.actions, one.calls) == (CALLER, {"challenge": 1, "warn": 1}, 2)
+
+
+def test_what_waits(full: Office) -> None:
+    found = digest_of(full)
+    assert [one.reference for one in found.appeals] == ["AP9E4100"]
+    assert [(one.number, one.before, one.grade) for one in found.grades] == [(OWN, Grade.HEALTHY, Grade.WATCH)]
+    assert [feed.name for feed, _ in found.feeds] == ["ftc"]
+    assert isinstance(found.findings, tuple)
+    assert [check.name for check in found.findings] == ["daemon", "backup"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "calls"),
+    [
+        pytest.param(date(2026, 11, 25), 1, id="the-day-before"),
+        pytest.param(date(2026, 11, 24), 0, id="a-day-without-calls"),
+        pytest.param(date(2026, 11, 27), 0, id="today-so-far"),
+        pytest.param(date(1970, 1, 1), 0, id="long-ago"),
+    ],
+)
+def test_other_days(full: Office, wanted: date, calls: int) -> None:
+    assert digest_of(full, wanted).calls == calls
+
+
+def test_a_day_to_come_is_refused(office: Office) -> None:
+    with pytest.raises(Refused) as refused:
+        digest_of(office, date(2026, 11, 28))
+    assert refused.value.code == "to-come"
+
+
+def test_a_day_without_calls_says_so_and_nothing_else(office: Office) -> None:
+    store_findings(office.load().findings_path, findings_of([], MORNING))
+    text = digest_text(digest_of(office))
+    assert (text.lead, text.sections) == ("No call was screened on this day.", ())
+
+
+@pytest.mark.parametrize(
+    ("zone", "one", "hours"),
+    [
+        pytest.param("Europe/Berlin", date(2026, 3, 29), 23, id="spring"),
+        pytest.param("Europe/Berlin", date(2026, 10, 25), 25, id="autumn"),
+        pytest.param("Asia/Shanghai", date(2026, 10, 25), 24, id="no-summer-time"),
+    ],
+)
+def test_days_are_the_sites(zone: str, one: date, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in in_zone(zone, monkeypatch):
+        assert end_of(one) - start_of(one) == hours * 3600
+
+
+def said(text: DigestText) -> str:
+    return plain_text(text) + html_page(text)
+
+
+def test_a_mail_masks_every_number_and_has_no_command_with_one(full: Office) -> None:
+    text = digest_text(digest_of(full), numbers=False, console="https://pbx.example.com")
+    for number in (CALLER, OTHER, OWN):
+        assert number[1:] not in said(text)
+    assert "+1201*****34" in plain_text(text)
+    assert "2026-11-26" in text.title
+    assert "https://pbx.example.com/digest/2026-11-26" in said(text)
+
+
+def test_whole_numbers_come_with_what_puts_it_right(full: Office) -> None:
+    text = digest_text(digest_of(full), console="https://pbx.example.com")
+    wrong = text.sections[0].lines[0]
+    assert (wrong.commands, wrong.link) == (
+        (
+            f'callsieve list add allow {CALLER} --note "machine, wanted"',
+            f"callsieve identity code {CALLER}",
+        ),
+        "https://pbx.example.com/numbers/%2B12017421834",
+    )
+    assert "AP9E4100 of Carol Ltd: in force, to be decided until" in plain_text(text)
+
+
+def test_in_chinese_no_word_of_ours_is_english(full: Office) -> None:
+    text = digest_text(digest_of(full), "zh")
+    assert text.title == "2026-11-26 的来电"
+    for section in text.sections:
+        assert section.title.isascii() is False
+    assert 'lang="zh-Hans"' in html_page(text)
+
+
+def test_what_strangers_wrote_is_text_in_the_html(office: Office) -> None:
+    name = "<script>alert(1)</script>"
+    appeal = Appeal(reference="AP9E4100", number=OTHER, name=name, contact="x", opened_at=NOON)
+    office.write(open_appeal, appeal)
+    office.write(take_step, "AP9E4100", AppealStep.ACCEPT, NOON)
+    page = html_page(digest_text(digest_of(office)))
+    assert name not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_for_scripts(full: Office) -> None:
+    found = digest_as_json(digest_of(full))
+    assert (found["day"], found["over"], found["calls"], found["warned"], found["stopped"]) == (
+        "2026-11-26",
+        True,
+        4,
+        2,
+        1,
+    )
+    assert found["probable_mistakes"]["calls"] == 2
+    assert found["own_numbers"] == [
+        {"number": OWN, "at": NOON, "before": "healthy", "grade": "watch", "reasons": ["short"]}
+    ]
+    assert found["appeals"][0]["overdue"] is True
+    assert found["findings"][0]["name"] == "daemon"

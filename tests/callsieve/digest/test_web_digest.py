@@ -1,0 +1,61 @@
+"""The page of the digest: what each role sees, and the click that puts right what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.store.lists import list_entries
+from reputation.store.personal_lists import Contact, add_contacts
+from tests.callsieve.browsing import NOW, Console, Office
+from tests.callsieve.console_calls import CALLER, add_calls, make_decision
+
+TODAY = "/digest/2025-12-29"
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    office = Office(tmp_path)
+    add_calls(office, make_decision(at=NOW - 600), make_decision("7KQ2M4XB", at=NOW - 500, caller=None))
+    office.write(add_contacts, "crm", [Contact(CALLER, "Carol", "201")])
+    with office.console() as console:
+        yield console
+
+
+def test_an_operator_allows_with_one_click(console: Console) -> None:
+    operator = console.browser("operator")
+    page = operator.text(TODAY)
+    assert f"/numbers/{CALLER.replace('+', '%2B')}/allow" in page
+    answer = operator.done(f"/numbers/{CALLER}/allow", back=TODAY, note="wanted")
+    assert answer.status_code == 200
+    assert [entry.first for entry in console.office.read(list_entries)] == [CALLER]
+
+
+def test_a_viewer_sees_no_number_and_no_button(console: Console) -> None:
+    page = console.browser("viewer").text(TODAY)
+    assert CALLER not in page
+    assert "/allow" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        pytest.param("/digest", 200, id="yesterday"),
+        pytest.param("/digest/2025-12-28", 200, id="without-calls"),
+        pytest.param("/digest/2025-12-30", 404, id="to-come"),
+        pytest.param("/digest/2025-13-30", 404, id="no-day"),
+        pytest.param("/digest/2025-12-28x", 404, id="more-than-a-day"),
+        pytest.param("/digest/0001-01-01", 404, id="long-ago"),
+    ],
+)
+def test_days(console: Console, path: str, status: int) -> None:
+    assert console.browser("viewer").get(path).status_code == status
+
+
+def test_the_page_leads_to_the_days_beside_it(console: Console) -> None:
+    page = console.browser("viewer").text("/digest/2025-12-28")
+    assert 'href="/digest/2025-12-27"' in page
+    assert 'href="/digest/2025-12-29"' in page
+    assert 'href="/digest/2025-12-30"' not in console.browser("viewer").text(TODAY)
