@@ -14,6 +14,10 @@ from reputation.model import Direction, Disposition, EndedBy
 
 RANG_LIMIT = 64
 
+# A far end that has rung for so long, then sends audio and answers at once was diverted to voicemail: a phone that is
+# picked up sends none before. Audio that comes with the ringing is the ringing tone.
+DIVERTED_SECONDS, ANNOUNCED_SECONDS = 5.0, 1.5
+
 # Channel technologies with no person at their end: Asterisk's own plumbing.
 _NOBODY = frozenset({"Local", "CBAnn", "CBRec", "Announcer", "Recorder", "Bridge", "Surrogate", "Snoop", "Message"})
 
@@ -85,6 +89,8 @@ class Call:
     ringing: int = 0
     forked_to: int = 0
     first_ring_at: float | None = None
+    first_media_at: float | None = None
+    diverted_at: float | None = None
     silent_at: float | None = None
     vain: set[Disposition] = field(default_factory=set)
     talking_since: float | None = None
@@ -127,14 +133,28 @@ class Call:
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
-        """It rings at the end of a channel."""
-        if channel.ringing or channel.up or channel.kind is CallKind.NOBODY:
+        """It rings at the end of a channel (180)."""
+        if channel.up or channel.kind is CallKind.NOBODY:
+            return
+        self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
+        self._begin_ringing(channel)
+
+    def hear(self, channel: Channel, at: float) -> None:
+        """The far end sends audio before it answers (183): a ringing tone, an announcement, or voicemail."""
+        if channel.up or channel.kind is CallKind.NOBODY:
+            return
+        self.first_media_at = at if self.first_media_at is None else self.first_media_at
+        if self.first_ring_at is not None and at - self.first_ring_at >= DIVERTED_SECONDS:
+            self.diverted_at = at
+        self._begin_ringing(channel)
+
+    def _begin_ringing(self, channel: Channel) -> None:
+        if channel.ringing:
             return
         self.left_by = None
         channel.ringing = True
         self.ringing += 1
         self.forked_to = max(self.forked_to, self.ringing)
-        self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
         self._note_phone(channel)
 
     def stop_ringing(self, channel: Channel, at: float) -> None:
@@ -157,6 +177,8 @@ class Call:
             self.answered_outside = channel.kind is CallKind.TRUNK
         if self.direction is Direction.OUTBOUND and channel.kind is CallKind.TRUNK:
             self.outside = channel
+            if self.diverted_at is not None and at - self.diverted_at <= ANNOUNCED_SECONDS:
+                self.machine = True
 
     def end_dial(self, channel: Channel, status: str, at: float) -> None:
         """Nobody took the call there."""
@@ -215,6 +237,8 @@ def outcome_of(call: Call, at: float) -> Outcome:
     call.set_talking(False, ended_at)
     disposition = _disposition_of(call)
     silent_at = call.answered_at if call.answered_at is not None else call.silent_at
+    # A mobile network may send 183 seconds before the phone rings.
+    rings_since = call.first_ring_at if call.first_ring_at is not None else call.first_media_at
     return Outcome(
         linkedid=call.linkedid,
         at=call.started_at,
@@ -233,7 +257,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         answered_by=call.answered_by,
         rang=tuple(call.rang),
         forked_to=call.forked_to,
-        ring_seconds=_seconds(call.first_ring_at, ended_at if silent_at is None else silent_at),
+        ring_seconds=_seconds(rings_since, ended_at if silent_at is None else silent_at),
         talk_seconds=call.talk_seconds,
         cause=call.cause or None,
         sip_code=None if call.main_was_up else call.sip_code,

@@ -31,8 +31,8 @@ class Outcome:
     that was never answered. `forked_to` is how many phones rang at once. `earlier` are the linkedids of the same call
     offered before by the carrier: `at` is then the first one's start, and ringing is added up. `answered_by_pbx`:
     nobody took the call, but a menu, a queue, voicemail or a challenge had answered. Of a call that went out
-    `blocked` is one that a network refused, not a person, and `machine` one that the dialplan found a machine to have
-    answered.
+    `blocked` is one that a network refused, not a person, and `machine` one that a machine answered: the dialplan says
+    so, or it was diverted after ringing and announced by audio.
     """
 
     linkedid: str

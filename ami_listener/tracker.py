@@ -237,8 +237,12 @@ class CallTracker:
 
     def _on_dial_state(self, event: events.DialState, at: float) -> None:
         dest = self._find(event.dest)
-        if dest is not None and event.status in ("RINGING", "PROGRESS"):
+        if dest is None:
+            return
+        if event.status == "RINGING":
             dest.call.ring(dest, at)
+        elif event.status == "PROGRESS":
+            dest.call.hear(dest, at)
 
     def _on_dial_end(self, event: events.DialEnd, at: float) -> None:
         dest = self._find(event.dest)

@@ -20,11 +20,16 @@ from lab.sipp import SippJob, SippProcess
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How a phone treats its calls, in seconds. `status` None rings until the caller gives up."""
+    """How a phone treats its calls, in seconds. `status` None rings until the caller gives up.
+
+    `before`: what it says before `ringing`, each for so long; `183 Session Progress` opens its audio.
+    """
 
     status: str | None = "200 OK"
     ring_seconds: float = 0.2
     hang_up_after: float | None = None
+    ringing: str = "180 Ringing"
+    before: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def never(cls) -> Self:
@@ -78,6 +83,8 @@ class Phone:
                 status=answering.status,
                 ring_seconds=answering.ring_seconds,
                 hang_up_after=answering.hang_up_after,
+                ringing=answering.ringing,
+                before=answering.before,
                 audio_port="[audio_port]" if self._ears else "[media_port]",
             ),
             address=self.address,

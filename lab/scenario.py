@@ -5,7 +5,7 @@ whatever text a test wants to send is a `[keyword]` here, filled in by `-key` (s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Final answers a trunk may get: RFC 3261 section 21, and 607 (RFC 8197) and 608 (RFC 8688).
 REFUSALS = (
@@ -177,12 +177,12 @@ def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: 
         if key:
             body = _KEY.format(key=key)
             steps += [
-                f'<pause milliseconds="{milliseconds(key_after)}"/>',
+                _pause(key_after),
                 request("INFO", branch="key", cseq=2, to=_TO_DIALOG, body=body, attributes=' retrans="500"'),
                 '<recv response="200"/>',
             ]
         steps += [
-            f'<pause milliseconds="{milliseconds(hang_up_after)}"/>',
+            _pause(hang_up_after),
             request("BYE", branch="bye", cseq=3, to=_TO_DIALOG, attributes=' retrans="500"'),
             '<recv response="200"/>',
         ]
@@ -197,24 +197,35 @@ def incoming_call(
     ring_seconds: float,
     hang_up_after: float | None,
     ringing: str = "180 Ringing",
+    before: Sequence[tuple[str, float]] = (),
     audio_port: str = "[media_port]",
 ) -> str:
     """The called side: rings, then answers with `status` (None: never), then hangs up or waits for it.
 
-    A CANCEL is accepted while it rings. `audio_port` is a number or a keyword.
+    A CANCEL is accepted while it rings. `before`: what it says before it rings, and for how long in seconds; a 183
+    has an SDP, as one with early media has. `audio_port` is a number or a keyword.
     """
     return document(
         "incoming call",
         (
             f'<recv request="INVITE"><action>{_keep("CSeq:", "[0-9]+", "cseq")}</action></recv>',
             '<Reference variables="cseq"/>',
-            answer(ringing),
+            *(step for said, seconds in before for step in (_provisional(said, audio_port), _pause(seconds))),
+            _provisional(ringing, audio_port),
             *_ring(None if status is None else ring_seconds),
             *_pick_up(status or "200 OK", hang_up_after, audio_port),
             '<label id="end"/>',
             "<nop/>",
         ),
     )
+
+
+def _provisional(status: str, audio_port: str) -> str:
+    return answer(status, body=sdp(port=audio_port) if status.startswith("183") else _NO_BODY)
+
+
+def _pause(seconds: float) -> str:
+    return f'<pause milliseconds="{milliseconds(seconds)}"/>'
 
 
 def _ring(seconds: float | None) -> list[str]:

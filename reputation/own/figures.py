@@ -59,7 +59,8 @@ class HealthFacts:
     `counted_since`: since when anything is counted. `view` is how the called people would see it, None where it made
     too few calls. `listed`: how many imported lists name it; `strangers`: complaints of people of whom nobody knows
     that it called them: both are shown, and neither counts. `blocked`: the countries in which networks refused its
-    calls within 28 days, and how many.
+    calls within 28 days, and how many. `hang_ups`: after how many seconds of talk machines ended calls of those days,
+    and how many: `days` have them as such.
     """
 
     number: str
@@ -74,6 +75,7 @@ class HealthFacts:
     listed: int = 0
     strangers: int = 0
     blocked: tuple[tuple[str, int], ...] = ()
+    hang_ups: tuple[tuple[float, int], ...] = ()
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:

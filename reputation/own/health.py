@@ -248,6 +248,9 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
         words = "networks that refused its calls are in {where}: ask your carrier which, and have it put right there"
         notes.append(Wording(words, {"where": where}))
+    for seconds, calls in facts.hang_ups:
+        ended = {"calls": calls, "seconds": seconds}
+        notes.append(Wording("{calls:,} calls were ended there after {seconds:.1f} s: a machine answered them", ended))
     if facts.listed == 1:
         notes.append(Wording("an imported list names it"))
     elif facts.listed:

@@ -12,6 +12,7 @@ import msgspec
 from reputation.model import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
+from reputation.own.hang_ups import days_without, machine_hang_ups
 from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
 from reputation.own.self_assessment import view_of
 from reputation.store.database import open_store
@@ -47,6 +48,11 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
     # Below so many calls nothing is judged; and a line that is only called may have thousands to be turned round.
     is_judged = sum(day.attempts for day in days if day.day > today - MONTH) >= WATCH_SAMPLE
+    calls = _calls(db, number, now) if is_judged else []
+    hang_ups = machine_hang_ups(calls)
+    machines = frozenset[str]().union(*(one.linkedids for one in hang_ups))
+    of_people = [call for call in calls if call.linkedid not in machines]
+    days = days_without(days, (call for call in calls if call.linkedid in machines))
     (listed,) = db.execute(LISTED, (number,)).fetchone()
     return health_of(
         HealthFacts(
@@ -57,13 +63,14 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             unwanted={
                 span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in (WEEK, MONTH)
             },
-            view=view_of(number, _calls(db, number, now), unhappy, weights, now) if is_judged else None,
+            view=view_of(number, of_people, unhappy, weights, now) if is_judged else None,
             last_before=last_day_before(db, number, since_day),
             first_day=first_day,
             counted_since=counted_since,
             listed=listed,
             strangers=sum(not one.is_of_called for one in complaints),
             blocked=blocked_of(db, number, today - MONTH),
+            hang_ups=tuple((one.seconds, len(one.linkedids)) for one in hang_ups),
         )
     )
 

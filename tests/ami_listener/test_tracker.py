@@ -427,6 +427,41 @@ def test_beyond_their_limit_the_oldest_are_forgotten(
     assert (tracker.held.bridges, tracker.held.mailboxes) == (2, 2)
 
 
+DESK, CARRIER = ref("2.0", "2.0", "PJSIP/201-2"), ref("2.1", "2.0", "PJSIP/carrier-9")
+OUT: tuple[Event, ...] = (
+    NewChannel(DESK, "201", "", "+12015550123"),
+    NewChannel(CARRIER, "", "", "s"),
+    DialBegin(DESK, CARRIER, "+12015550123", DID),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "answered_at", "ring_seconds", "is_machine"),
+    [
+        pytest.param({0.0: "RINGING"}, 8.0, 8.0, False, id="rings"),
+        pytest.param({0.0: "PROGRESS"}, 8.0, 8.0, False, id="its-ringing-tone-is-audio"),
+        pytest.param({0.0: "PROGRESS", 4.0: "RINGING"}, 5.0, 1.0, False, id="rings-later-than-its-audio-begins"),
+        pytest.param({0.0: "RINGING", 0.5: "PROGRESS"}, 8.0, 8.0, False, id="rings-by-both"),
+        pytest.param({0.0: "RINGING", 4.0: "PROGRESS"}, 4.5, 4.5, False, id="audio-after-ringing-for-4-s"),
+        pytest.param({0.0: "RINGING", 20.0: "PROGRESS"}, 20.5, 20.5, True, id="diverted-to-voicemail"),
+        pytest.param({0.0: "RINGING", 20.0: "PROGRESS"}, 24.0, 24.0, False, id="diverted-and-rings-on"),
+        pytest.param({0.0: "RINGING", 20.0: "PROGRESS", 24.0: "PROGRESS"}, 24.5, 24.5, True, id="diverted-twice"),
+    ],
+)
+def test_what_answers_a_call_of_ours(
+    said: dict[float, str], answered_at: float, ring_seconds: float, is_machine: bool
+) -> None:
+    tracker = make_tracker()
+    play(tracker, *OUT, at=-3.0)
+    for at, word in said.items():
+        tracker.receive(DialState(CARRIER, word), at)
+    tracker.receive(DialEnd(CARRIER, "ANSWER"), answered_at)
+    [outcome] = play(tracker, hung_up(CARRIER), hung_up(DESK), at=answered_at + 5.0)
+    assert (outcome.direction, outcome.ring_seconds, outcome.machine) == (
+        Direction.OUTBOUND, ring_seconds, is_machine,
+    )  # fmt: skip
+
+
 def test_no_more_phones_are_remembered_than_a_bound() -> None:
     phones = [ref(f"1.{n}", name=f"PJSIP/{n}-1") for n in range(1, 100)]
     rings = [event for dest in phones for event in (phone(dest), DialState(dest, "RINGING"))]
@@ -477,7 +512,7 @@ lines = st.builds(
     ids,
     st.sampled_from(["PJSIP/carrier-1", "PJSIP/201-1", "Local/x-1;1", ""]),
     ids,
-    st.sampled_from(["ANSWER", "BUSY", "RINGING"]),
+    st.sampled_from(["ANSWER", "BUSY", "RINGING", "PROGRESS"]),
     st.integers(0, 6),
 )
 

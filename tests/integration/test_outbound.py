@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from lab import Answering, Phone
+from lab import Answering, CallSpec, Phone
 from lab.screened import ROOT, SETTINGS, ScreenedPbx
 from reputation.store.do_not_call import do_not_call_of
 from tests.integration.office import install_prompts, start_listening
@@ -47,12 +48,15 @@ exten => _72+X.,1,Gosub(callsieve-machine,s,1)
  same => n,Goto(${EXTEN:2},1)
 exten => _73+X.,1,Set(CALLERID(num)=+442071838751)
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(callsieve-machine))
+exten => _75+X.,1,Set(CALLERID(num)=+442071838759)
+ same => n,Dial(PJSIP/${EXTEN:2}@carrier,60)
 exten => _74+X.,1,Set(CALLERID(num)=+442071838751)
  same => n,Gosub(callsieve-outbound,s,1(${EXTEN:2},${CALLERID(num)},carrier))
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(answered-by))
 
 """
 ANSWERED += re.findall(r"^```\n(\[answered-by\]\n.*?)^```$", OWN_NUMBERS, re.MULTILINE | re.DOTALL)[0]
+SCREENED_OWN = "+442071838759"
 CALLEES = iter(f"+120155507{n:02d}" for n in range(100))
 
 
@@ -189,6 +193,53 @@ def test_asterisk_tells_machines_itself_where_it_is_asked_to(pbx: ScreenedPbx) -
     with Phone(pbx.asterisk, "carrier", ears=True):
         assert dial(pbx, f"74{number}", seconds=1.0).code == 200
     assert ended(pbx, number) == ("answered", False, True)
+
+
+RINGS, AUDIO = "180 Ringing", "183 Session Progress"
+
+
+@pytest.mark.parametrize(
+    ("how", "is_machine"),
+    [
+        pytest.param(Answering(ringing=AUDIO, ring_seconds=0.4), True, id="audio-and-an-answer"),
+        pytest.param(Answering(before=((AUDIO, 2.0),), ring_seconds=0.4), True, id="rings-for-0.4-s-after-audio"),
+        pytest.param(Answering(before=((RINGS, 5.3),), ringing=AUDIO, ring_seconds=0.3), True, id="diverted"),
+        pytest.param(Answering(ringing=AUDIO, ring_seconds=2.0), False, id="a-ringing-tone-as-audio"),
+        pytest.param(Answering(before=((RINGS, 0.1),), ringing=AUDIO, ring_seconds=2.0), False, id="rings-by-both"),
+    ],
+)
+def test_an_answer_that_no_person_gives(pbx: ScreenedPbx, how: Answering, is_machine: bool) -> None:
+    number = next(CALLEES)
+    before = days_of_own(pbx)
+    with Phone(pbx.asterisk, "carrier", how):
+        assert dial(pbx, number).code == 200
+    ended(pbx, number)
+    after = days_of_own(pbx)
+    assert [now - then for then, now in zip(before, after, strict=True)] == [1, int(not is_machine), int(is_machine)]
+
+
+def days_of_own(pbx: ScreenedPbx) -> list[int]:
+    """How many calls were made with OWN, answered by a person, and by a machine."""
+    with closing(sqlite3.connect(pbx.daemon.store)) as db:
+        counted = "SELECT total(attempts), total(answered), total(machine) FROM own_day WHERE number = ?"
+        return [int(total) for total in db.execute(counted, (OWN,)).fetchone()]
+
+
+def test_machines_that_hang_up_by_the_clock_are_no_short_calls(pbx: ScreenedPbx) -> None:
+    """A call screener ends each call 1.3 s after it answered, and it answers after a person's time."""
+    numbers = [f"+120155508{n:02d}" for n in range(20)]
+    answers = Answering(ring_seconds=1.7, hang_up_after=1.3)
+    with Phone(pbx.asterisk, "carrier", answers), Phone(pbx.asterisk, "201") as handset, ExitStack() as calls:
+        for call in [
+            calls.enter_context(handset.dial(f"75{number}", CallSpec(hang_up_after=None))) for number in numbers
+        ]:
+            assert call.result().code == 200
+    for number in numbers:
+        ended(pbx, number)
+    health = json.loads(pbx.daemon.callsieve("own", "show", SCREENED_OWN, "--json").stdout)["health"]
+    figures = health["windows"][-1]
+    assert (figures["attempts"], figures["answered"], figures["short"], figures["machine"]) == (20, 0, 0, 20)
+    assert "short" not in {reason["measure"] for reason in health["reasons"]}
 
 
 def ended(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:

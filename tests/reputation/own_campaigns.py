@@ -114,7 +114,7 @@ def _shape(manner: Manner, chance: random.Random, shapes: Shapes) -> OutcomeReco
 
 
 def _talk(manner: Manner, chance: random.Random, shape: OutcomeRecord) -> float:
-    """What was a short call stays one; of a talk only the length is ours."""
+    """A short call stays one, and no two people hang up after the same time; of a talk only the length is ours."""
     if shape.talk_seconds <= SHORT_SECONDS:
-        return shape.talk_seconds
+        return shape.talk_seconds * chance.uniform(0.6, 1.4)
     return chance.lognormvariate(0, 0.4) * manner.talk_seconds + SHORT_SECONDS
