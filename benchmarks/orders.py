@@ -44,7 +44,7 @@ from reputation.store.database import open_store
 from reputation.store.evidence_rows import rows_of
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT
 

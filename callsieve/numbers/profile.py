@@ -48,7 +48,7 @@ from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 from reputation.store.site import people_here
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from reputation.wording import Wording
 
 SHOWN_DECISIONS = 5

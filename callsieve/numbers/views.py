@@ -18,7 +18,7 @@ from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.evidence_rows import answered_of, challenges_of
 from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 

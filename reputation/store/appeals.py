@@ -29,10 +29,12 @@ from reputation.appeals import (
     refusal,
     stepped,
 )
+from reputation.events import AppealDecided, AppealOpened, EventKind
 from reputation.model import AuthClass, Verdict
 from reputation.store.call_backs import try_code
 from reputation.store.evidence_rows import rows_of
 from reputation.store.identities import note_control
+from reputation.store.outbox import add_event
 from reputation.store.ownership import epoch_of
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
@@ -73,6 +75,8 @@ def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
     if (error := refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
     db.execute(ADD, msgspec.to_builtins(appeal))
+    data = AppealOpened(reference=appeal.reference, number=appeal.number, decision_id=appeal.decision_id)
+    add_event(db, EventKind.APPEAL_OPENED, appeal.number, appeal.opened_at, data)
     return appeal
 
 
@@ -132,6 +136,10 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
         add_tombstone(db, Tombstone(appeal.number, "", reference, at))
     if not appeal.category_only:
         settle_case(db, reporters, reference, not ruling.upheld, at)
+    data = AppealDecided(
+        reference=reference, number=appeal.number, ruling=appeal.state.value, category_only=appeal.category_only
+    )
+    add_event(db, EventKind.APPEAL_DECIDED, appeal.number, at, data)
     return Decided(appeal, () if appeal.category_only else reporters)
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from reputation.model import Identity, Imported, ListEntry, ListName
 from reputation.numbers import block_of
+from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.facts import imported_from, most_specific
-from reputation.store.identities import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 
 PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))

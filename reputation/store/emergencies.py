@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.events import EmergencyClosed, EmergencyOpened, EventKind
 from reputation.store.audit import Change, add_audit
+from reputation.store.outbox import is_wanted, state_of, tell_change
 
 # The clock may have been ahead. An emergency call more than two hours away is not believed; a closing that lies ahead
 # is never believed, for it would keep the window closed after an emergency call that is made before that.
 CLOSED_AT = "(SELECT max(at) FROM emergency_close WHERE at <= :now)"
 OPENED_AT = f"(SELECT max(at) FROM emergency_call WHERE at < :now + 7200 AND at > coalesce({CLOSED_AT}, 0))"
+
+
+# Whether receivers were told that the window is open; the sender looks whether its time is over.
+WINDOW, OPEN, CLOSED = "emergency", "open", "closed"
+BY_HAND, BY_TIME = "hand", "time"
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
@@ -20,12 +27,22 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
+    if opened and is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
+        data = EmergencyOpened(by=who or BY_HAND)
+        tell_change(db, WINDOW, OPEN, EventKind.EMERGENCY_OPENED, WINDOW, at, data)
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
     """Emergency calls until this instant open the window no more; those of a clock that was ahead are forgotten."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
+    tell_closed(db, at, BY_HAND)
+
+
+def tell_closed(db: sqlite3.Connection, at: float, by: str) -> None:
+    """The event that the window is closed, if it was told that it is open. Call it in a transaction."""
+    if state_of(db, WINDOW) == OPEN:
+        tell_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:

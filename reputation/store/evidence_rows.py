@@ -52,6 +52,11 @@ SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
 CHALLENGES = "SELECT number, auth_class, did, result, at, linkedid, epoch FROM challenge WHERE number = ?"
+# When an identity ends. It ends early with its owner: when the number has another one since.
+EXPIRES_AT = """
+coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
+           WHERE epoch.number = identity.number AND at > identity.added_at), identity.expires_at)
+"""
 PROOF = "SELECT added_at FROM identity WHERE number = ?"
 ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
 

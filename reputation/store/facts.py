@@ -33,10 +33,10 @@ from reputation.numbers import block_of
 from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
-from reputation.store.identities import EXPIRES_AT
+from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 from reputation.store.people import did_from_row
-from reputation.store.standing import COLUMNS, standing_from
+from reputation.store.standing_rows import COLUMNS, standing_from
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
 FACTS = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.model import Identity
+from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.standing import refresh
 
 LASTS_SECONDS = 365 * 86_400.0  # then it is to be proven again (docs/explanation/model.md)
@@ -16,11 +17,6 @@ ON CONFLICT (number) DO UPDATE
 SET name = excluded.name, level = excluded.level, expires_at = excluded.expires_at, note = excluded.note,
     added_at = excluded.added_at
 WHERE excluded.added_at >= identity.added_at
-"""
-# It ends early with its owner: when the number has another one since.
-EXPIRES_AT = """
-coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
-           WHERE epoch.number = identity.number AND at > identity.added_at), identity.expires_at)
 """
 SELECT = f"SELECT number, name, level, {EXPIRES_AT} AS ends_at, note FROM identity"
 OF = f"{SELECT} WHERE number = ?"

@@ -14,10 +14,12 @@ from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
+from reputation.events import DecisionTaken, EventKind, subject_of_call
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
 from reputation.store.outbound import record_outbound
+from reputation.store.outbox import add_event, is_wanted
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -50,7 +52,32 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
     """Adds decisions; one that is already there (by id) changes nothing."""
-    db.executemany(RECORD, map(_columns_of, records))
+    if not is_wanted(db, EventKind.DECISION_TAKEN):
+        db.executemany(RECORD, map(_columns_of, records))
+        return
+    for record in records:
+        if db.execute(RECORD, _columns_of(record)).rowcount:
+            subject = subject_of_call(record.caller, record.linkedid)
+            add_event(db, EventKind.DECISION_TAKEN, subject, record.at, _told(record))
+
+
+def _told(record: DecisionRecord) -> DecisionTaken:
+    return DecisionTaken(
+        id=record.id,
+        linkedid=record.linkedid,
+        caller=record.caller,
+        caller_kind=record.caller_kind.value,
+        did=record.did,
+        trunk=record.trunk,
+        callee=record.callee,
+        action=record.action,
+        would_be=record.would_be,
+        rule=record.rule,
+        reason=record.reason,
+        level=record.level,
+        log_odds=record.log_odds,
+        policy=record.policy,
+    )
 
 
 def decision_of(db: sqlite3.Connection, decision_id: str) -> DecisionRecord | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.events import EventKind, NumberMarked
 from reputation.model import AuthClass, Mark
 from reputation.store.evidence_rows import MARK_COLUMNS, mark_from
+from reputation.store.outbox import add_event
 from reputation.store.standing import refresh
 
 # At equal times a retraction wins, then the text that comes last.
@@ -72,8 +74,22 @@ class LastCaller(NamedTuple):
 
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
     """Writes a mark as it is; what was said later stays."""
-    db.execute(ADD, _row(mark))
+    if db.execute(ADD, _row(mark)).rowcount:
+        add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _told(mark))
     refresh(db, mark.number)
+
+
+def _told(mark: Mark) -> NumberMarked:
+    return NumberMarked(
+        number=mark.number,
+        auth_class=mark.auth_class.value,
+        verdict=mark.verdict.value,
+        reporter=mark.reporter,
+        channel=mark.channel.value,
+        category=mark.category,
+        reason=mark.reason,
+        linkedid=mark.linkedid,
+    )
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:

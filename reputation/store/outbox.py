@@ -117,13 +117,9 @@ def forget_state(db: sqlite3.Connection, key: str) -> None:
 
 
 def use_receivers(
-    db: sqlite3.Connection,
-    wanted: Mapping[str, Collection[EventKind]],
-    weights: Weights = DEFAULT,
-    *,
-    stream: Collection[EventKind] = (),
+    db: sqlite3.Connection, wanted: Mapping[str, Collection[EventKind]], weights: Weights = DEFAULT
 ) -> None:
-    """From now on these receivers, by name, get these kinds; `stream` is what is written for whoever reads along.
+    """From now on these receivers, by name, get these kinds. Only the sender says so, which has the settings in force.
 
     What others have not got is forgotten. One that was switched off stays so. Call it in a transaction.
     """
@@ -132,11 +128,23 @@ def use_receivers(
         db.execute(sql, (names,))
     off = {name for (name,) in db.execute(OFF)}
     rows = {(kind.value, name) for name, kinds in wanted.items() if name not in off for kind in kinds}
-    rows |= {(kind.value, STREAM) for kind in stream}
-    before = {(kind, name) for kind, name in db.execute(WANTED)}
+    _want(db, rows, {(kind, name) for kind, name in db.execute(WANTED) if name != STREAM})
+    db.executemany("INSERT INTO event_receiver (name) VALUES (?) ON CONFLICT DO NOTHING", ((one,) for one in wanted))
+    _use_weights(db, weights)
+
+
+def use_stream(db: sqlite3.Connection, kinds: Collection[EventKind], weights: Weights = DEFAULT) -> None:
+    """From now on these kinds are written for whoever reads along (`events_after`). Call it in a transaction."""
+    _want(db, {(kind.value, STREAM) for kind in kinds}, {row for row in db.execute(WANTED) if row[1] == STREAM})
+    _use_weights(db, weights)
+
+
+def _want(db: sqlite3.Connection, rows: set[tuple[str, str]], before: set[tuple[str, str]]) -> None:
     db.executemany("DELETE FROM event_wanted WHERE kind = ? AND receiver = ?", before - rows)
     db.executemany("INSERT INTO event_wanted (kind, receiver) VALUES (?, ?)", rows - before)
-    db.executemany("INSERT INTO event_receiver (name) VALUES (?) ON CONFLICT DO NOTHING", ((one,) for one in wanted))
+
+
+def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
     text = msgspec.json.encode(weights).decode()
     if db.execute(WEIGHTS).fetchone() != (text,):
         db.execute(SET_WEIGHTS, (text,))

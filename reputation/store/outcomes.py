@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
+from reputation.events import CallEnded, EventKind, subject_of_call
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -31,6 +32,7 @@ from reputation.model import (
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
+from reputation.store.outbox import add_event
 from reputation.store.own_days import count_call
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 from reputation.store.standing import refresh_all
@@ -157,6 +159,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
+        _tell(db, outcome)
         signals.append(learn(db, outcome))
         touched.add(outcome.number)
     refresh_all(db, (number for number in touched if number))
@@ -215,6 +218,7 @@ def _record(
         count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
+    _tell(db, outcome)
     touched.add(outcome.number)
     return Recorded(new=True, signal=learn(db, outcome))
 
@@ -300,6 +304,37 @@ def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
     """Whom a message is for, so that *37 and *38 are about who left it."""
     if outcome.voicemail_left and not (outcome.rung or outcome.answered_by):
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
+
+
+def _tell(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+    """The event of a call that was seen as it happened, once its decision is known: only then it is certain whether the
+    number is withheld.
+    """
+    if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
+        return
+    data = CallEnded(
+        linkedid=outcome.linkedid,
+        direction=outcome.direction.value,
+        disposition=outcome.disposition.value,
+        caller=outcome.caller,
+        caller_kind=outcome.caller_kind.value,
+        did=outcome.did,
+        dialled=outcome.dialled,
+        own_number=outcome.own_number,
+        trunk=outcome.trunk,
+        answered_by=outcome.answered_by,
+        rung=outcome.rung,
+        started_at=outcome.at,
+        ring_seconds=outcome.ring_seconds,
+        talk_seconds=outcome.talk_seconds,
+        ended_by=outcome.ended_by and outcome.ended_by.value,
+        voicemail_left=outcome.voicemail_left,
+        challenge=outcome.challenge and outcome.challenge.value,
+        complete=outcome.complete,
+        decision_id=outcome.decision_id,
+        action=outcome.action,
+    )
+    add_event(db, EventKind.CALL_ENDED, subject_of_call(outcome.number, outcome.linkedid), outcome.ended_at, data)
 
 
 def _row(outcome: OutcomeRecord) -> tuple[object, ...]:

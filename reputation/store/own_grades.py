@@ -6,7 +6,9 @@ import json
 import sqlite3
 from typing import NamedTuple
 
+from reputation.events import EventKind, GradeChanged
 from reputation.own.grades import REASON_WORDS, Grade, Graded, GradeReason
+from reputation.store.outbox import add_event
 
 # On the right of SET the columns are those of the grade before.
 SET_GRADE = """
@@ -37,6 +39,13 @@ class GradeChange(NamedTuple):
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
     """Keeps the grade for the outbound guard; of a number that has none, nothing."""
+    row = db.execute(GRADE, (number,)).fetchone()
+    before, grade = row and row[1], graded.grade and graded.grade.value
+    if before != grade:
+        data = GradeChanged(
+            number=number, before=before, grade=grade, reasons=tuple(one.code for one in graded.reasons)
+        )
+        add_event(db, EventKind.GRADE_CHANGED, number, graded.at, data)
     if graded.grade is None:
         db.execute(FORGET, (number,))
     else:

@@ -8,28 +8,26 @@ daemon changes them (`use_weights`), and then folds all standings again, some at
 
 from __future__ import annotations
 
-import json
 import sqlite3
+import time
 from collections.abc import Iterable
-from dataclasses import astuple
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
+from reputation.events import EventKind
 from reputation.families.block import may_be_bad
-from reputation.model import NEVER_CHALLENGED, AuthClass, ChallengeHistory, SignalCategory
-from reputation.standing import Standing, standing_of
+from reputation.model import AuthClass
+from reputation.standing import standing_of
 from reputation.store.evidence_rows import rows_of
+from reputation.store.level_events import Standings, tell_levels
+from reputation.store.outbox import is_wanted
+from reputation.store.standing_rows import COLUMNS, standing, standing_columns
 from reputation.trust import Settled, trust_of
 from reputation.weights import DEFAULT, Weights
 
-# As `standing_from` takes them.
-COLUMNS = """grps, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at, witnessed,
-    challenges"""
 DROP = "DELETE FROM standing WHERE number = ?"
 ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES ({', '.join('?' * 16)})"
-OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 EPOCH_AT = "SELECT max(at) FROM epoch WHERE number = ?"
 SETTLE = """
@@ -51,50 +49,34 @@ UNION SELECT number FROM challenge WHERE number > :after UNION SELECT number FRO
 """
 
 
-def refresh(db: sqlite3.Connection, number: str) -> None:
-    """Folds the number's rows again. Call it in the transaction that has changed them."""
+def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
+    """Folds the number's rows again. Call it in the transaction that has changed them.
+
+    Whoever wants to know is told of another level, unless `tell` is False: the rows are what they were.
+    """
+    before = _standings(db, number) if tell and is_wanted(db, EventKind.LEVEL_CHANGED) else None
     weights = weights_of(db)
     rows = rows_of(db, number)
     (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()
     trust = {mark.reporter: _trust(db, mark.reporter, weights) for mark in rows.marks}
     db.execute(DROP, (number,))
     for auth_class in AuthClass:
-        standing = standing_of(rows, auth_class, weights, epoch_at=epoch_at, trust=trust.__getitem__)
-        if standing is not None:
-            db.execute(ADD, (number, auth_class.value, may_be_bad(standing, weights), *_columns(standing)))
+        folded = standing_of(rows, auth_class, weights, epoch_at=epoch_at, trust=trust.__getitem__)
+        if folded is not None:
+            db.execute(ADD, (number, auth_class.value, may_be_bad(folded, weights), *standing_columns(folded)))
+    if before is not None:
+        # Of rows that are dated in the past as well: the level is what a call meets now.
+        tell_levels(db, number, before, _standings(db, number), time.time())
 
 
-def refresh_all(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
+def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, tell: bool = True) -> None:
     """Each of the numbers, once."""
     for number in sorted(set(numbers)):
-        refresh(db, number)
+        refresh(db, number, tell=tell)
 
 
-def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
-    """The number's standing in a class, as it was folded last."""
-    row = db.execute(OF, (number, auth_class.value)).fetchone()
-    return standing_from(row) if row else None
-
-
-def standing_from(row: tuple[Any, ...]) -> Standing:
-    """A standing from its COLUMNS."""
-    (groups, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at) = row[:11]
-    witnessed, challenges = row[11:]
-    return Standing(
-        at=at,
-        marks=marks,
-        answers=answers,
-        behaviour=behaviour,
-        one_ring=one_ring,
-        reporters=reporters,
-        groups=groups,
-        answered=answered,
-        silent=silent,
-        signals=_signals(signals),
-        burst_at=burst_at,
-        witnessed=() if witnessed == "[]" else _times(witnessed),
-        challenges=_challenges(challenges) if challenges else NEVER_CHALLENGED,
-    )
+def _standings(db: sqlite3.Connection, number: str) -> Standings:
+    return {auth_class: standing(db, number, auth_class) for auth_class in AuthClass}
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
@@ -124,12 +106,15 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Folds the next numbers again that are still to be, and returns how many. 0: all are done."""
+    """Folds the next numbers again that are still to be, and returns how many. 0: all are done.
+
+    Nobody is told of levels: an administrator has changed the weights, and a whole store of numbers with them.
+    """
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
     numbers = [number for (number,) in db.execute(NEXT, {"after": after, "limit": limit})]
-    refresh_all(db, numbers)
+    refresh_all(db, numbers, tell=False)
     db.execute(GO_ON, (numbers[-1] if numbers else None,))
     return len(numbers)
 
@@ -154,28 +139,6 @@ def _refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None
 def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
     agree, disagree = db.execute(SETTLED, (reporter,)).fetchone()
     return trust_of(Settled(int(agree), int(disagree)), weights.trust)
-
-
-def _columns(standing: Standing) -> tuple[object, ...]:
-    signals = json.dumps({category.value: count for category, count in standing.signals})
-    sums = (standing.marks, standing.answers, standing.behaviour, standing.one_ring)
-    counts = (standing.reporters, standing.answered, standing.silent)
-    challenges = "" if standing.challenges == NEVER_CHALLENGED else json.dumps(astuple(standing.challenges))
-    witnessed = json.dumps(standing.witnessed)
-    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at, witnessed, challenges)
-
-
-@lru_cache(maxsize=4096)
-def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
-    return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
-
-
-_times = msgspec.json.Decoder(tuple[float, ...]).decode
-
-
-def _challenges(text: str) -> ChallengeHistory:
-    passes, *others = msgspec.json.decode(text)
-    return ChallengeHistory(tuple(passes), *others)
 
 
 @lru_cache(maxsize=8)

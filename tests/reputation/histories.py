@@ -30,7 +30,8 @@ from reputation.store.facts import facts_of
 from reputation.store.marks import add_mark
 from reputation.store.migrations import migrate
 from reputation.store.outcomes import record_outcome
-from reputation.store.standing import fold_next, standing, use_weights, weights_of
+from reputation.store.standing import fold_next, use_weights, weights_of
+from reputation.store.standing_rows import standing
 from reputation.weights import BlockWeights, Weights
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome, make_query
 

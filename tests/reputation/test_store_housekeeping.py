@@ -27,7 +27,7 @@ from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal_lists import expect_call, expected_until
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store
 from tests.reputation.store_builders import (

@@ -294,7 +294,7 @@ class TestDiskFull:
     def small_disk(self, tmp_path: Path) -> Iterator[Path]:
         directory = tmp_path / "small"
         directory.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(directory)]
         subprocess.run(mount, check=True)
         yield directory
         subprocess.run(["umount", str(directory)], check=True)

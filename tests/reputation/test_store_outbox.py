@@ -39,6 +39,7 @@ from reputation.store.outbox import (
     tell_change,
     trim,
     use_receivers,
+    use_stream,
 )
 from reputation.weights import DEFAULT, Thresholds, Weights
 from tests.reputation.store_builders import DAY, NOW
@@ -93,7 +94,8 @@ def test_an_event_waits_for_each_receiver_that_wants_it(db: sqlite3.Connection) 
 
 
 def test_the_stream_has_events_that_no_receiver_waits_for(db: sqlite3.Connection) -> None:
-    use_receivers(db, {}, stream=[OPENED])
+    use_stream(db, [OPENED])
+    use_receivers(db, {})
     event = add(db)
     assert (events_after(db, 0, 10), events_after(db, event.seq, 10)) == ([event], [])
     assert receiver_states(db) == []

@@ -36,7 +36,7 @@ from reputation.store.reviews import (
     review_of,
     undo_correction,
 )
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from tests.reputation.histories import (
     HOUR,
     KEEN,

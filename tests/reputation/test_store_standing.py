@@ -40,7 +40,8 @@ from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
 from reputation.store.retention import expire
 from reputation.store.reviews import numbers_to_review, review
-from reputation.store.standing import fold_next, refresh, settle_case, standing, use_weights, weights_of
+from reputation.store.standing import fold_next, refresh, settle_case, use_weights, weights_of
+from reputation.store.standing_rows import standing
 from reputation.weights import BehaviourWeights, FeedWeights, MarkWeights, Weights
 from tests.reputation.histories import (
     HOUR,

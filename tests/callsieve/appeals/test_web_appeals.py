@@ -18,7 +18,7 @@ from reputation.store.attachments import NewAttachment, attach, attachments_of
 from reputation.store.audit import audit_rows
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.standing import standing
+from reputation.store.standing_rows import standing
 from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of, undo_of
 from tests.integration.test_hostile import PAYLOADS
 from tests.reputation.store_builders import make_outcome

@@ -1,0 +1,216 @@
+"""Where events come from: each in the transaction that caused it, once, and only if somebody wants it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from reputation.appeals import AppealStep
+from reputation.events import DATA, Event, EventKind
+from reputation.model import CallerKind, Direction, Verdict
+from reputation.own.grades import Grade, Graded, GradeReason
+from reputation.store.appeals import AppealRuling, decide, open_appeal, put_back, take_step
+from reputation.store.database import open_store
+from reputation.store.emergencies import close_window, record_emergency, tell_closed
+from reputation.store.housekeeping import JOBS, run_jobs
+from reputation.store.journal import record_decisions
+from reputation.store.marks import add_mark
+from reputation.store.outbox import events_after, places, use_receivers
+from reputation.store.outcomes import record_outcome, settle_outcomes
+from reputation.store.own_grades import record_grade
+from reputation.store.standing import fold_next, refresh, use_weights
+from reputation.store.transaction import rehearsal
+from reputation.weights import MarkWeights, Thresholds, Weights
+from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_appeal, make_mark, make_outcome, make_record
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        use_receivers(opened, {"crm": tuple(EventKind)})
+        yield opened
+
+
+def told(db: sqlite3.Connection, *kinds: EventKind) -> list[Event]:
+    """The events of these kinds, each with the data that its kind has."""
+    events = [event for event in events_after(db, 0, 1000) if event.kind in (kinds or tuple(EventKind))]
+    for event in events:
+        msgspec.convert(event.data, DATA[event.kind])
+        assert set(event.data) == {field.name for field in msgspec.structs.fields(DATA[event.kind])}
+    return events
+
+
+def test_a_decision_is_told_once_however_often_it_is_written(db: sqlite3.Connection) -> None:
+    first, second = make_record("d1"), make_record("d2", caller=None)
+    record_decisions(db, [first, second])
+    record_decisions(db, [first, second, make_record("d3")])
+    events = told(db)
+    assert [event.data["id"] for event in events] == ["d1", "d2", "d3"]
+    assert [event.subject for event in events] == [CALLER, f"call/{second.linkedid}", CALLER]
+    assert {event.at for event in events} == {NOW}
+
+
+def test_a_call_is_told_when_its_decision_is_known(db: sqlite3.Connection) -> None:
+    outcome = make_outcome(at=NOW, by="201", talk=31.0)
+    record_outcome(db, outcome, NOW + 41)
+    assert told(db) == []
+    record_decisions(db, [make_record("d1")])
+    for _ in range(2):
+        settle_outcomes(db, NOW + 42)
+        record_outcome(db, outcome, NOW + 43)
+    (ended,) = told(db, EventKind.CALL_ENDED)
+    assert (ended.data["decision_id"], ended.data["answered_by"], ended.data["talk_seconds"]) == ("d1", "201", 31.0)
+    assert (ended.subject, ended.at) == (CALLER, outcome.ended_at)
+
+
+def test_a_call_that_nobody_decided_about_is_told_a_minute_later(db: sqlite3.Connection) -> None:
+    record_outcome(db, make_outcome(), NOW + 10)
+    settle_outcomes(db, NOW + 80)
+    (ended,) = told(db)
+    assert (ended.data["decision_id"], ended.data["disposition"]) == (None, "no-answer")
+
+
+def test_a_withheld_number_is_never_told(db: sqlite3.Connection) -> None:
+    record_outcome(db, make_outcome(), NOW + 10)
+    record_decisions(db, [replace(make_record("d1", caller=None), caller_kind=CallerKind.WITHHELD)])
+    settle_outcomes(db, NOW + 20)
+    events = told(db)
+    assert [(event.kind.value, event.data["caller"]) for event in events] == [
+        ("decision.taken", None),
+        ("call.ended", None),
+    ]
+    assert CALLER not in repr(events)
+
+
+@pytest.mark.parametrize(
+    ("source", "direction", "expected"),
+    [
+        pytest.param("ami", Direction.OUTBOUND, 1, id="outbound"),
+        pytest.param("ami", Direction.INTERNAL, 0, id="internal"),
+        pytest.param("cdr", Direction.OUTBOUND, 0, id="imported"),
+    ],
+)
+def test_which_other_calls_are_told(db: sqlite3.Connection, source: str, direction: Direction, expected: int) -> None:
+    outcome = replace(make_outcome(by="201", direction=Direction.OUTBOUND), source=source, direction=direction)
+    record_outcome(db, outcome, NOW + 10)
+    assert len(told(db, EventKind.CALL_ENDED)) == expected
+
+
+def test_a_mark_is_told_and_the_level_that_it_changes(db: sqlite3.Connection) -> None:
+    now = time.time()
+    for reporter in ("201", "202", "203", "204", "205", "206"):
+        mark = make_mark(reporter=reporter, at=now, category="scam")
+        add_mark(db, mark)
+        add_mark(db, mark)
+    events = told(db)
+    assert [event.data["reporter"] for event in events if event.kind is EventKind.NUMBER_MARKED] == [
+        "201", "202", "203", "204", "205", "206",
+    ]  # fmt: skip
+    levels = [event for event in events if event.kind is EventKind.LEVEL_CHANGED]
+    assert levels
+    assert levels[0].data["before"] == "none"
+    assert [one.data["level"] for one in levels[:-1]] == [one.data["before"] for one in levels[1:]]
+    assert {one.subject for one in events} == {CALLER}
+
+
+def test_a_mark_that_is_taken_back_is_told_with_the_level(db: sqlite3.Connection) -> None:
+    now = time.time()
+    marks = [make_mark(reporter=f"{201 + place}", at=now - place * DAY) for place in range(6)]  # no burst
+    for mark in marks:
+        add_mark(db, mark)
+    risen = told(db, EventKind.LEVEL_CHANGED)[-1].data["level"]
+    for mark in marks:
+        add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
+    fallen = told(db, EventKind.LEVEL_CHANGED)[-1].data
+    assert (risen != "none", fallen["level"]) == (True, "none")
+
+
+def test_levels_are_those_of_the_settings(db: sqlite3.Connection) -> None:
+    use_receivers(
+        db, {"crm": tuple(EventKind)}, Weights(levels=Thresholds(tag=50, warn=60, challenge=70, route=80, reject=90))
+    )
+    for reporter in ("201", "202", "203", "204", "205", "206"):
+        add_mark(db, make_mark(reporter=reporter, at=time.time()))
+    assert told(db, EventKind.LEVEL_CHANGED) == []
+
+
+def test_nobody_is_told_of_levels_when_the_weights_change(db: sqlite3.Connection) -> None:
+    for reporter in ("201", "202", "203", "204", "205", "206"):
+        add_mark(db, make_mark(reporter=reporter, at=time.time()))
+    before = places(db)
+    use_weights(db, Weights(marks=MarkWeights(half_life_days=1.0)))
+    while fold_next(db, 10):
+        pass
+    refresh(db, CALLER)
+    assert places(db) == before
+
+
+def test_an_appeal_is_told_from_its_filing_to_its_decision(db: sqlite3.Connection) -> None:
+    filed = open_appeal(db, make_appeal())
+    accepted = take_step(db, filed.reference, AppealStep.ACCEPT, NOW + 1)
+    decide(db, filed.reference, AppealRuling(True, "they were right"), NOW + 2)
+    put_back(db, accepted)
+    opened, decided = told(db)
+    assert (opened.kind, opened.subject, opened.at) == (EventKind.APPEAL_OPENED, CALLER, NOW)
+    assert (decided.kind, decided.data["ruling"], decided.at) == (EventKind.APPEAL_DECIDED, "upheld", NOW + 2)
+    assert "Carol" not in repr((opened, decided))
+
+
+def test_a_grade_is_told_when_it_is_another(db: sqlite3.Connection) -> None:
+    bad = GradeReason("listed", {"n": 1})
+    grades = [(Grade.HEALTHY, ()), (Grade.HEALTHY, ()), (Grade.AT_RISK, (bad,)), (None, ())]
+    for days, (grade, reasons) in enumerate(grades):
+        record_grade(db, DID, Graded(NOW + days * DAY, grade, reasons))
+    assert [(one.data["before"], one.data["grade"], one.data["reasons"]) for one in told(db)] == [
+        (None, "healthy", []),
+        ("healthy", "at risk", ["listed"]),
+        ("at risk", None, []),
+    ]
+
+
+def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connection) -> None:
+    steps: list[Callable[[], None]] = [
+        lambda: record_emergency(db, NOW),
+        lambda: record_emergency(db, NOW + 1),
+        lambda: tell_closed(db, NOW + 7200, "time"),
+        lambda: tell_closed(db, NOW + 7201, "time"),
+        lambda: record_emergency(db, NOW + 9000, who=""),
+        lambda: close_window(db, NOW + 9001),
+    ]
+    for step in steps:
+        step()
+    assert [(one.kind.value, one.data["by"]) for one in told(db)] == [
+        ("emergency.opened", "Asterisk"),
+        ("emergency.closed", "time"),
+        ("emergency.opened", "hand"),
+        ("emergency.closed", "hand"),
+    ]
+
+
+def test_what_is_rolled_back_is_not_told(db: sqlite3.Connection) -> None:
+    with rehearsal(db):
+        open_appeal(db, make_appeal())
+        assert len(told(db)) == 1
+    assert told(db) == []
+
+
+def test_nothing_is_written_where_nobody_wants_it(db: sqlite3.Connection) -> None:
+    use_receivers(db, {})
+    record_decisions(db, [make_record("d1")])
+    record_emergency(db, NOW)
+    open_appeal(db, make_appeal())
+    add_mark(db, make_mark())
+    assert places(db) == (0, 0)
+
+
+def test_housekeeping_drops_old_events(db: sqlite3.Connection) -> None:
+    record_decisions(db, [make_record("d1", at=NOW - 8 * DAY), make_record("d2", at=NOW)])
+    (report,) = run_jobs(db, JOBS[:1], NOW)
+    assert (report.did["event"], report.did["event not delivered"]) == (1, 1)
+    assert [event.data["id"] for event in told(db)] == ["d2"]
