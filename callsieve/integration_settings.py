@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import urlsplit
 
-from callsieve.setting_types import Name, Secret, SettingsTable
+from callsieve.setting_types import Name, RequestRate, Secret, SettingsTable
 
 # reputation/events.py says what each is.
 EventWord = Literal[
@@ -24,6 +24,17 @@ EventWord = Literal[
     "emergency.closed",
     "digest.ready",
 ]
+
+
+class Api(SettingsTable, frozen=True):
+    """The API, on the console's address; `listen`: also on one of its own. `[web]` says which proxies are in front.
+
+    `per_minute`: requests of one token, unless it has a figure of its own.
+    """
+
+    enabled: bool = False
+    listen: str = ""
+    per_minute: RequestRate = 600
 
 
 class WebhookTable(SettingsTable, frozen=True):

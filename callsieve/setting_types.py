@@ -39,6 +39,7 @@ WRITTEN_AS = {
     QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
     ROUTE: "write it as context,exten,1",
 }
+RequestRate = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
 CallLimit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]

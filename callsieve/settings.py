@@ -19,7 +19,7 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
-from callsieve.integration_settings import WebhookTable, webhook_problems
+from callsieve.integration_settings import Api, WebhookTable, webhook_problems
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -246,6 +246,7 @@ class Settings(SettingsTable, frozen=True):
     emergency: Emergency = Emergency()
     outbound: Outbound = Outbound()
     web: Web = Web()
+    api: Api = Api()
     asterisk: AsteriskTable = AsteriskTable()
     reputation: Weights = DEFAULT
     trunk: tuple[TrunkTable, ...] = ()
@@ -450,6 +451,7 @@ def _problems(settings: Settings) -> Problems:
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)
+    yield from _api_problems(settings)
     yield from _outbound_problems(settings)
     home = settings.numbers.region
     yield from _region_problem("numbers.region", home)
@@ -508,6 +510,18 @@ def _web_problems(web: Web) -> Problems:
             ipaddress.ip_network(proxy)
         except ValueError:
             yield "web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
+
+
+def _api_problems(settings: Settings) -> Problems:
+    """The same holds for the API, whose tokens would else go over the network in the clear."""
+    listen, web = settings.api.listen, settings.web
+    if not listen:
+        return
+    wrong = _form_problem(listen) if web.behind_proxy else _address_problem(listen)
+    if wrong is not None:
+        yield "api.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"
+    elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
+        yield "api.listen", f"the console listens on port {address_of(listen)[1]}: take another, or leave it empty"
 
 
 def _display_problems(display: DisplayTable) -> Problems:

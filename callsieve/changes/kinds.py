@@ -26,6 +26,7 @@ from callsieve.changes.names import (
     PLANS,
     REGISTER,
     REVIEWS,
+    TOKENS,
     WINDOW,
     WISHES,
 )
@@ -34,11 +35,13 @@ from callsieve.plan_files import PlanVersion
 from callsieve.policy_selection import activate, running_name
 from policies.loader import load_policy
 from policies.policy import PolicyError
+from reputation.api_tokens import ApiToken
 from reputation.appeals import Appeal, AppealError
 from reputation.marking import say_again, undo_mark
 from reputation.model import Did, Identity, ListEntry, Mark, Person
 from reputation.own.register import OwnNumber
 from reputation.plan.loader import PlanError
+from reputation.store.api_tokens import remove_token, token_of
 from reputation.store.appeals import appeal_of
 from reputation.store.appeals import put_back as put_back_appeal
 from reputation.store.audit import AuditRow
@@ -292,6 +295,12 @@ USER = UndoKind(
     lambda db, context, user: take_away(db, context, user.name),
     lambda db, context, user: give_role(db, context, user),
 )
+TOKEN = UndoKind(
+    lambda _row, value: msgspec.convert(value, ApiToken),
+    lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
+    lambda db, _, token: remove_token(db, token.name),
+    lambda *_: None,  # nobody has its secret any more
+)
 APPEAL = UndoKind(
     lambda _row, value: msgspec.convert(value, Appeal),
     lambda db, _, appeal: appeal_of(db, appeal.reference),
@@ -331,6 +340,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(PEOPLE, PERSON),
     **dict.fromkeys(ACTIVATION, POLICY),
     **dict.fromkeys(APPEALS, APPEAL),
+    **dict.fromkeys(TOKENS, TOKEN),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     **dict.fromkeys(PLANS, PLAN),
     "user add": USER,

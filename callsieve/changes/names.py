@@ -19,6 +19,7 @@ OWNERS = ("reassigned add", "reassigned remove")
 PEOPLE = ("import people", "import dids", "import remove")
 ACTIVATION = ("policy activate",)
 USERS = ("user add", "user role")
+TOKENS = ("token add",)
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
 PLANS = ("plan update", "plan remove")
 WINDOW = ("emergency open", "emergency close")
@@ -35,6 +36,7 @@ UNDOABLE = (
     *PEOPLE,
     *ACTIVATION,
     *USERS,
+    *TOKENS,
     *APPEALS,
     *WINDOW,
     *PLANS,
@@ -44,7 +46,7 @@ UNDOABLE = (
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *PLANS)
+ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *TOKENS, *PLANS)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")
@@ -83,6 +85,7 @@ FINAL = {
     "people export": NOTHING,
     "privacy erase": Wording("What was erased is gone; a backup from before may have it."),
     "privacy export": NOTHING,
+    "token revoke": Wording("A token is given once: make another one, callsieve token add NAME."),
     "user password": SECRET,
     "user remove": Wording("A removed user is added again: callsieve user add NAME."),
     "user reset-totp": SECRET,

@@ -19,6 +19,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
+from callsieve.api.gate import Api
+from callsieve.api.server import WithApi
 from callsieve.appeals.web import pages as appeals
 from callsieve.audit.web import pages as audit
 from callsieve.calls.disputes import appeal_in_words
@@ -31,6 +33,7 @@ from callsieve.doctor.watch import HealthWatch
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
+from callsieve.main.api_table import ENDPOINTS
 from callsieve.monitoring.web import probes
 from callsieve.numbers.web import pages as numbers
 from callsieve.own_numbers.web import do_not_call, guidance
@@ -109,4 +112,5 @@ def make_app(state: AppState) -> ASGIApp:
         exception_handlers={HTTPException: not_found},
     )
     web = state.loaded.settings.web
-    return SecurityHeaders(app, web.hosts, https_only=web.behind_proxy)
+    with_api = WithApi(app, Api(ENDPOINTS, state), state)
+    return SecurityHeaders(with_api, web.hosts, https_only=web.behind_proxy)

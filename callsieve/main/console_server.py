@@ -1,9 +1,12 @@
-"""The console's process: uvicorn, behind all that answers calls. Only this module and connections.py import it."""
+"""The console's process, which also serves the API: uvicorn, behind all that answers calls. Only this module and
+connections.py import it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -23,6 +26,7 @@ logger = logging.getLogger("callsieve.web")
 NICE = 10
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 20
+BACKLOG = 2048  # as uvicorn has it
 
 
 def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False) -> None:
@@ -31,8 +35,12 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     SettingsError when the address cannot be listened on.
     """
     state = make_app_state(load)
-    web = state.loaded.settings.web
-    host, port = address_of(web.listen)
+    settings = state.loaded.settings
+    web = settings.web
+    own = settings.api.listen if settings.api.enabled else ""
+    # The daemon starts us for the API alone where the console is not enabled.
+    pages = "" if until_stdin_ends and not web.enabled else web.listen
+    sockets = [_listening(*one) for one in ((pages, "[web] listen"), (own, "[api] listen")) if one[0]]
     app = make_app(state)
     proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None
     server = uvicorn.Server(
@@ -40,8 +48,6 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
             app,
             http=protocol_of(Connections(), proxied),
             ws="none",  # an upgrade would leave the limits of connections.py
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,  # addresses of pages hold numbers
             server_header=False,
@@ -55,13 +61,29 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself what we tell in one line
-    logger.info("console: http://%s", web.listen)
-    try:
-        with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
-            server.run()
-    except SystemExit:
-        raise SettingsError(f"the console cannot listen: {address_taken(web.listen, '[web] listen')}") from None
+    if pages:
+        logger.info("console: http://%s", pages)
+    if own:
+        logger.info("API: http://%s/api/v1", own)
+    with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
+        server.run(sockets)
     logger.info("console: stopped")
+
+
+def _listening(listen: str, key: str) -> socket.socket:
+    """A socket at the address of the settings. SettingsError when it cannot be listened on."""
+    host, port = address_of(listen)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as asyncio does: the other may be another's
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise SettingsError(f"the console cannot listen: {address_taken(listen, key)}") from None
+    return sock
 
 
 def _end_with_stdin(server: uvicorn.Server) -> None:

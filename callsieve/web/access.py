@@ -195,7 +195,7 @@ def _to_login(req: PageRequest, page: Page) -> Response:
 
 async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
     """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
-    request._body = await _body_of(request, most_bytes)  # starlette reads a form from the body that was read already
+    request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     if not request.headers.get("content-type", "").startswith(
         ("application/x-www-form-urlencoded", "multipart/form-data")
     ):
@@ -205,7 +205,8 @@ async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str]
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
 
 
-async def _body_of(request: Request, most_bytes: int) -> bytes:
+async def body_of(request: Request, most_bytes: int) -> bytes:
+    """The body. HTTPException for what is too large or too slow."""
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS) as limit:

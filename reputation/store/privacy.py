@@ -57,6 +57,7 @@ EXPORT = {
     "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
     "review": "SELECT * FROM review WHERE number = :number",
     "audit": f"SELECT * FROM audit WHERE {OF_AUDIT} ORDER BY at",
+    "api_answer": "SELECT key, at, status, body FROM api_answer WHERE has_digits(body) ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
     "own_register": "SELECT * FROM own_register WHERE number = :number",
@@ -97,6 +98,7 @@ ERASE = {
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "event": f"DELETE FROM event WHERE {OF_EVENT}",
+    "api_answer": "DELETE FROM api_answer WHERE has_digits(body)",
     "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
 # What people or systems wrote, where a number may stand in a row about another. Attachments are not among them: what

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from reputation.appeals import CODE_SECONDS
+from reputation.store.api_tokens import ANSWER_SECONDS
 from reputation.store.own_days import PEOPLE_DAYS
 from reputation.store.standing import refresh_all
 
@@ -41,6 +42,7 @@ EXPIRE = {
     "own_complaint": ("DELETE FROM own_complaint WHERE at < ?", EVIDENCE_DAYS),
     "outbound_decision": ("DELETE FROM outbound_decision WHERE at < ?", OUTCOME_DAYS),
     "own_grade": ("DELETE FROM own_grade WHERE at < ?", OUTCOME_DAYS),
+    "api_answer": ("DELETE FROM api_answer WHERE at <= ?", ANSWER_SECONDS / DAY),
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),

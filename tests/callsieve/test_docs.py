@@ -217,6 +217,7 @@ def steady(printed: str) -> str:
         (r"\b\d+ s\b", "AGE"),
         (r"[\d.]+ kB", "SIZE"),
         (r"\b[0-9A-HJKMNP-TV-Z]{8}\b", "ID"),
+        (r"\bcs_[\w-]{43}", "TOKEN"),
         (r"\b\d{3} \d{3}\b", "CODE"),
         (r"callsieve undo \d+", "callsieve undo CHANGE"),
         (r"^ +\d+  DATE", "CHANGE  DATE"),

@@ -82,6 +82,10 @@ calls_per_young_number_day = 50
 [[hours]]
 region = "NL"
 weekdays = "09:00-12:00 13:00-18:00"
+[api]
+enabled = true
+listen = "127.0.0.1:8482"
+per_minute = 60
 [asterisk]
 command = "docker exec pbx asterisk"
 etc = "/srv/pbx/etc"
@@ -183,6 +187,7 @@ DEFAULTS: dict[str, Any] = {
         "idle_minutes": 60,
         "session_hours": 12,
     },
+    "api": {"enabled": False, "listen": "", "per_minute": 600},
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
     "trunk": (),
     "did": (),
@@ -228,7 +233,7 @@ ERRORS = [
     (
         "table-far-off",
         "[zzz]",
-        "zzz: unknown key (allowed: actions, agi, ami, asterisk, did, display, emergency, hours, ",
+        "zzz: unknown key (allowed: actions, agi, ami, api, asterisk, did, display, emergency, hours, ",
     ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from reputation.api_tokens import ApiToken, Scope
 from reputation.appeals import AppealStep
 from reputation.events import AppealDue, EmergencyOpened, EventKind
 from reputation.model import (
@@ -27,6 +28,7 @@ from reputation.model import (
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
+from reputation.store.api_tokens import add_token, token_of
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -53,6 +55,7 @@ from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
 from reputation.store.retention import EXPIRE, expire
 from reputation.store.reviews import review
+from reputation.users import Role
 from tests.reputation.store_builders import (
     CALLER,
     DAY,
@@ -96,6 +99,7 @@ NOT_ABOUT_CALLERS = {
     "event_state",
     "event_wanted",
     "event_weights",
+    "api_token",
 }
 
 # What record_calls_with and a mark leave.
@@ -116,6 +120,7 @@ OF_CALLS = {
     "appeal": 1,
     "call_back_code": 1,
     "tombstone": 1,
+    "api_answer": 1,
     "audit": 2,
     "own_called": 1,
     "do_not_call": 1,
@@ -146,6 +151,17 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
     add_audit(db, Change("own complaint", DID, after={"from": number, "note": "by letter", "at": NOW}), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])
+    answer_about(db, number, NOW)
+
+
+def answer_about(db: sqlite3.Connection, number: str, at: float) -> None:
+    """What the API has answered to a program, and keeps for a day."""
+    if token_of(db, "crm") is None:
+        add_token(db, ApiToken("crm", Role.OPERATOR, (Scope.WRITE,), NOW), "digest")
+    kept = token_of(db, "crm")
+    assert kept is not None
+    row = (kept.id, f"{number} {at}", "digest", at, 201, json.dumps({"number": number}))
+    db.execute("INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def make_outbound(callee: str, at: float) -> OutboundRecord:
@@ -305,6 +321,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))
     for days in (31, 29):
         write(path, record_outbound, [make_outbound(CALLER, NOW - days * DAY)])
+    for hours in (24, 23):
+        write(path, answer_about, CALLER, NOW - hours * 3600)
     for number, days in ((DID, 31), (DID + "1", 29)):
         write(path, lambda db, n, d: record_grade(db, n, Graded(NOW - d * DAY, Grade.HEALTHY, ())), number, days)
 

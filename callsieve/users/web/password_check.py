@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from callsieve.users.passwords import is_password
 from callsieve.users.second_factor import step_of
-from callsieve.users.throttle import Throttle
 from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
 from callsieve.web.connections import network_of
 from callsieve.web.request import PageRequest
+from callsieve.web.throttle import Throttle
 from callsieve.web.tokens import browser_of, browser_token
 from reputation.store.users import password_of, second_factor_of
 from reputation.users import LONGEST_NAME, NAME

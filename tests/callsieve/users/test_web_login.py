@@ -11,10 +11,10 @@ import pytest
 from httpx2 import Response
 
 from callsieve.main.console_app import make_app_state
-from callsieve.users.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
 from callsieve.users.web.password_check import TRIES_OF_AN_ADDRESS, LoginTries
 from callsieve.web.app_state import HASHED_AT_ONCE
 from callsieve.web.connections import network_of
+from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle
 from callsieve.web.tokens import hash_of, parse_token
 from reputation.store.audit import audit_rows
 from reputation.store.users import remove_user, sessions_of, set_password, set_role

@@ -10,7 +10,7 @@ from pyotp import TOTP
 
 from callsieve.users.half_logins import LASTS_SECONDS, MOST_KEPT, HalfLogin, HalfLogins
 from callsieve.users.second_factor import STEP_SECONDS
-from callsieve.users.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS
+from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS
 from reputation.store.audit import audit_rows
 from reputation.store.users import (
     SecondFactor,

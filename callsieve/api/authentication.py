@@ -1,0 +1,84 @@
+"""Who asks: a token in `Authorization: Bearer`, and nothing else. Cookies are not looked at, so no page can ask for us.
+
+Whoever has no token that counts is told nothing, not even what there is to ask for. Wrong ones count for the address,
+which waits longer and longer; a token that was right before is not kept waiting by others at its address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import OrderedDict
+from contextlib import suppress
+from http import HTTPStatus
+
+from starlette.requests import Request
+
+from callsieve.api.problem import ApiError
+from callsieve.web.app_state import AppState
+from callsieve.web.connections import network_of
+from callsieve.web.throttle import Throttle
+from reputation.api_tokens import digest_of
+from reputation.store.api_tokens import KeptToken, token_by_digest, touch_token
+from reputation.store.errors import StoreError
+
+TRIES_OF_AN_ADDRESS = 20
+MOST_KNOWN = 1000
+TOUCH_SECONDS = 60.0
+SCHEME = "bearer"
+NO_TOKEN = "say who asks: `Authorization: Bearer cs_...`, a token by `callsieve token add NAME`"
+WRONG_TOKEN = "this token is none, is revoked, or has expired"
+
+
+class Authentication:
+    """Whose a token is."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._tries = Throttle(TRIES_OF_AN_ADDRESS)
+        self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were right, the latest last
+
+    async def token_of(self, request: Request, now: float) -> KeptToken:
+        """The token of the request. ApiError. Once a minute the store learns that it was used."""
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != SCHEME or not secret:
+            raise _unauthorised("no-token", NO_TOKEN)
+        digest = digest_of(secret.strip())
+        address = network_of(request.client.host) if request.client else "local"
+        if digest is None or digest not in self._known:
+            self._check_may_try(address, now)
+        kept = None if digest is None else await self._state.store.read(token_by_digest, digest)
+        if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
+            self._known.pop(digest or "", None)
+            self._tries.failed(address, now)
+            raise _unauthorised("wrong-token", WRONG_TOKEN, 'error="invalid_token"')
+        self._known[digest] = None
+        self._known.move_to_end(digest)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        if kept.used_at is None or now - kept.used_at >= TOUCH_SECONDS:
+            task = asyncio.ensure_future(self._touch(kept.id, now))
+            self._state.background.add(task)
+            task.add_done_callback(self._state.background.discard)
+        return kept
+
+    def _check_may_try(self, address: str, now: float) -> None:
+        wait = self._tries.wait_seconds(address, now)
+        if wait > 0:
+            seconds = int(wait) + 1
+            words = f"too many wrong tokens from this address: try again in {seconds} s"
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-tries", words, headers={"Retry-After": str(seconds)})
+
+    async def _touch(self, token_id: int, now: float) -> None:
+        with suppress(StoreError):  # a store that is locked makes nobody wait
+            await self._state.store.write(touch_token, token_id, now)
+
+
+def _is_over(kept: KeptToken, now: float) -> bool:
+    expires_at = kept.token.expires_at
+    return expires_at is not None and expires_at <= now
+
+
+def _unauthorised(code: str, words: str, more: str = "") -> ApiError:
+    challenge = f'Bearer realm="callsieve"{f", {more}" if more else ""}'
+    return ApiError(HTTPStatus.UNAUTHORIZED, code, words, headers={"WWW-Authenticate": challenge})

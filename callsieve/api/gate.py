@@ -1,0 +1,233 @@
+"""Between a request and the function of an endpoint: the API as one ASGI application, around a table of endpoints.
+
+who asks (token) -> how often -> which endpoint -> may they -> what was sent -> its function, once -> JSON, or a problem
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from callsieve.api import idempotency
+from callsieve.api.authentication import Authentication
+from callsieve.api.decoding import body_from, query_from
+from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
+from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_digest
+from callsieve.api.openapi import document_of
+from callsieve.api.problem import ApiError, error_of, problem_response
+from callsieve.api.rate_limit import Quota, RateLimits
+from callsieve.api.routing import ROOT, Routes
+from callsieve.changes.operation import Context, Refused
+from callsieve.web.access import body_of
+from callsieve.web.app_state import AppState
+from reputation.store.api_tokens import KeptAnswer, KeptToken
+from reputation.store.errors import StoreError
+
+logger = logging.getLogger("callsieve.api")
+
+DOCUMENT = f"{ROOT}/openapi.json"
+THREADS = 2
+MOST_FIELDS = 50
+ACTOR = "token:"
+REPLAYED = "Idempotency-Replayed"
+
+NOT_FOUND = f"there is no such endpoint: GET {DOCUMENT} lists all"
+WRONG_METHOD = "this address cannot be asked in this way"
+TOO_MANY = "this token has asked too often: wait for as long as Retry-After says"
+NOT_JSON = "send JSON, as Content-Type: application/json"
+NO_BODY = "nothing is sent here: leave the body out"
+TOO_LARGE = "this is more than is taken at once"
+TOO_SLOW = "the body took too long to arrive: nothing was changed, send it again"
+TOO_MANY_FIELDS = "too many fields behind the question mark"
+NO_STORE = "the store cannot be used at the moment: try again; calls are not affected"
+FAILED = "a part of the API failed, and its log says more; calls are not affected"
+
+
+class Api:
+    """The application. `path` of a request begins with ROOT, or it is no endpoint."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], state: AppState) -> None:
+        table = tuple(endpoints)
+        self._state = state
+        self._routes = Routes(table)
+        self._document = encoded(document_of(table))
+        self._authentication = Authentication(state)
+        self._limits = RateLimits()
+        self._in_flight = KeysInFlight()
+        self._threads = asyncio.Semaphore(THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        headers: dict[str, str] = {}
+        try:
+            response = await self._admitted(request, headers)
+        except ApiError as error:
+            response = problem_response(error)
+        except Refused as refused:
+            response = problem_response(error_of(refused))
+        except StoreError as error:
+            logger.warning("%s", error)
+            response = problem_response(
+                ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "no-store", NO_STORE, headers={"Retry-After": "5"})
+            )
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            logger.exception("an endpoint failed")
+            response = problem_response(ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "failed", FAILED))
+        response.headers.update({name: text for name, text in headers.items() if name not in response.headers})
+        return response
+
+    async def _admitted(self, request: Request, headers: dict[str, str]) -> Response:
+        now = self._state.clock()
+        kept = await self._authentication.token_of(request, now)
+        request.state.logged_in = True  # connections.py closes others first
+        quota = self._quota(kept)
+        headers.update(quota.headers)
+        if quota.wait_seconds:
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
+        path = request.url.path
+        if path == DOCUMENT:
+            if request.method not in ("GET", "HEAD"):
+                raise _wrong_method(("GET",))
+            return Response(self._document, media_type=JSON)
+        found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+        if found is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "no-such-endpoint", NOT_FOUND)
+        route, parts = found
+        endpoint = route.by_method.get("GET" if request.method == "HEAD" else request.method)
+        if endpoint is None:
+            raise _wrong_method(route.by_method)
+        _check_may(endpoint, kept)
+        return await self._asked(endpoint, request, kept, parts, now)
+
+    def _quota(self, kept: KeptToken) -> Quota:
+        per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
+        return self._limits.ask(kept.id, per_minute, time.monotonic())
+
+    async def _asked(
+        self, endpoint: Endpoint, request: Request, kept: KeptToken, parts: Mapping[str, str], now: float
+    ) -> Response:
+        key = parse_key(request.headers.get(idempotency.HEADER)) if endpoint.takes_key else None
+        query = query_from(_pairs(request), endpoint.query)
+        raw = await _body(endpoint, request)
+        body = None if endpoint.body is None else body_from(raw, endpoint.body)
+        context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
+        call = _Call(self._state, endpoint, Asked(parts, query, body), context, self._threads)
+        if key is None:
+            return _response(endpoint, await call.run())
+        url = request.url
+        digest = request_digest(request.method, f"{url.path}?{url.query}", raw)
+        with self._in_flight.one(kept.id, key):
+            answer, again = await call.run_once(kept.id, key, digest)
+        return Response(answer.body, answer.status, {REPLAYED: "true"} if again else None, JSON)
+
+
+class _Call:
+    """One call of the function of an endpoint."""
+
+    def __init__(
+        self,
+        state: AppState,
+        endpoint: Endpoint,
+        asked: Asked[Any, Any],
+        context: Context,
+        threads: asyncio.Semaphore,
+    ) -> None:
+        self._state, self._endpoint, self._asked = state, endpoint, asked
+        self._context, self._threads = context, threads
+
+    async def run(self) -> object:
+        """What it returns."""
+        handler: Any = self._endpoint.handler
+        if inspect.iscoroutinefunction(handler):
+            return await handler(ApiRequest(self._asked, self._context, self._state, self._threads))
+        store = self._state.store
+        run = store.read if self._endpoint.method == "GET" else store.write
+        return await run(handler, self._context, self._asked)
+
+    async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
+        """What it answers, and whether it was answered before."""
+        store, at = self._state.store, self._context.at
+        handler: Any = self._endpoint.handler
+        if not inspect.iscoroutinefunction(handler):
+
+            def write(db: sqlite3.Connection) -> tuple[KeptAnswer, bool]:
+                return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *asked)))
+
+            asked = (self._context, self._asked)
+            return await store.write(write)
+        kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
+        if kept is not None:
+            return kept, True
+        status, body = self._told(await self.run())
+        answer = KeptAnswer(digest, status, body.decode())
+        await store.write(idempotency.keep, token_id, key, answer, at)
+        return answer, False
+
+    def _told(self, value: object) -> tuple[int, bytes]:
+        return self._endpoint.status, encoded(value)
+
+
+def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
+    token = kept.token
+    if endpoint.scope not in token.scopes:
+        words = f"this token has not the scope {endpoint.scope}"
+        challenge = f'Bearer realm="callsieve", error="insufficient_scope", scope="{endpoint.scope}"'
+        raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", words, headers={"WWW-Authenticate": challenge})
+    if token.role < endpoint.role:
+        words = f"this takes the role {endpoint.role.word}, and this token has {token.role.word}"
+        raise ApiError(HTTPStatus.FORBIDDEN, "wrong-role", words)
+
+
+def _wrong_method(allowed: Iterable[str]) -> ApiError:
+    return ApiError(
+        HTTPStatus.METHOD_NOT_ALLOWED, "wrong-method", WRONG_METHOD, headers={"Allow": ", ".join(sorted(allowed))}
+    )
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "bad-query", TOO_MANY_FIELDS) from None
+
+
+async def _body(endpoint: Endpoint, request: Request) -> bytes:
+    """The bytes of the body. ApiError for what is too large, too slow, or not announced as JSON."""
+    if request.method in ("GET", "HEAD"):
+        return b""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if endpoint.body is not None and kind != JSON:
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", NOT_JSON, "Content-Type", {"Accept": JSON})
+    try:
+        raw = await body_of(request, endpoint.most_bytes)
+    except HTTPException as error:
+        if error.status_code == HTTPStatus.REQUEST_TIMEOUT:
+            raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", TOO_SLOW) from None
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", TOO_LARGE) from None
+    if endpoint.body is None and raw:
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "no-body", NO_BODY)
+    return raw
+
+
+def _response(endpoint: Endpoint, value: object) -> Response:
+    if isinstance(value, Stream):
+        return StreamingResponse(value.chunks, media_type=value.media_type)
+    return Response(encoded(value), endpoint.status, media_type=JSON)

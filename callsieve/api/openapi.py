@@ -1,0 +1,196 @@
+"""The OpenAPI 3.1 document, made from the table of endpoints and from msgspec's schemas: written nowhere by hand.
+
+`python -m tests.callsieve.api.test_openapi` writes it to docs/reference/openapi.json.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from callsieve.api.endpoint import JSON, Endpoint
+from callsieve.api.idempotency import HEADER, REUSED
+from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem
+from callsieve.api.routing import ROOT
+from reputation.api_tokens import Scope
+
+VERSION = "1"
+ABOUT = """\
+What CallSieve knows about numbers and calls, and what people may do about it, for programs. Each endpoint runs the
+same operation as the command and the page of the console, and leaves the same row in the audit, by `token:NAME`.
+"""
+_PART = re.compile(r"\{(\w+)\}")
+TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
+# The parts of paths. Operations say what is allowed; this is what a client can know before.
+PARTS: dict[str, dict[str, Any]] = {
+    "number": {"description": "E.164, or as it is dialled here.", "schema": TEXT, "example": "+12015550123"},
+    "id": {"description": "By what it is found again.", "schema": TEXT, "example": "7KQ2M4XA"},
+    "change_id": {
+        "description": "The id of a change in the audit.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999},
+        "example": 17,
+    },
+    "list": {"description": "Which list.", "schema": {"enum": ["allow", "block"]}, "example": "block"},
+    "entry": {
+        "description": "A number, a prefix (+1900*) or a range.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+        "example": "+1900*",
+    },
+    "person": {"description": "An extension.", "schema": {**TEXT, "maxLength": 64}, "example": "201"},
+    "name": {"description": "What it is called.", "schema": {**TEXT, "maxLength": 64}, "example": "cautious"},
+}
+_RATE_HEADERS = {
+    "RateLimit": {"$ref": "#/components/headers/RateLimit"},
+    "RateLimit-Policy": {"$ref": "#/components/headers/RateLimit-Policy"},
+}
+# What may be answered instead, with an example of a code.
+PROBLEMS = {
+    HTTPStatus.BAD_REQUEST: ("bad-json", "This is no request, or no JSON."),
+    HTTPStatus.UNAUTHORIZED: ("wrong-token", "There is no token, or none that counts."),
+    HTTPStatus.FORBIDDEN: ("wrong-scope", "The token has not the scope or the role for this."),
+    HTTPStatus.NOT_FOUND: ("no-such-change", "There is no such thing."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "This address cannot be asked in this way."),
+    HTTPStatus.REQUEST_TIMEOUT: ("too-slow", "The body took too long to arrive."),
+    HTTPStatus.CONFLICT: ("changed-since", "It does not fit what is there now."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too-large", "The body is too large."),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("not-json", "The body is not announced as JSON."),
+    HTTPStatus.UNPROCESSABLE_ENTITY: ("bad-number", "A field is wrong, or a rule speaks against it."),
+    HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "The token has asked too often."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("no-store", "The store, or Asterisk, cannot be used at the moment."),
+}
+OF_BODIES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+HEADERS_OF = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": {"required": True, "schema": {"type": "string"}}},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": {"required": True, "schema": {"type": "string"}}},
+}
+
+
+def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """The document, ready for JSON."""
+    table = sorted(endpoints, key=lambda one: (one.path, one.method))
+    kinds: list[Any] = [Problem]
+    for one in table:
+        kinds += [kind for kind in (one.answer, one.body, one.query) if kind is not None]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    by_kind = dict(zip(map(id, kinds), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for one in table:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
+    queries = {one.query.__name__ for one in table if one.query is not None}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "CallSieve",
+            "version": VERSION,
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": ROOT}],
+        "tags": [{"name": group} for group in sorted({one.group for one in table})],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "cs_...",
+                    "description": "By `callsieve token add NAME`. " + _scope_words(),
+                }
+            },
+            "headers": {
+                "RateLimit": {
+                    "description": "How many requests are left (`r`), and in how many seconds all are again (`t`).",
+                    "schema": {"type": "string"},
+                    "example": '"token";r=599;t=1',
+                },
+                "RateLimit-Policy": {
+                    "description": "How many requests (`q`) in how many seconds (`w`).",
+                    "schema": {"type": "string"},
+                    "example": '"token";q=600;w=60',
+                },
+            },
+            "schemas": {name: one for name, one in components.items() if name not in queries},
+            "responses": {_name(status): _problem(status, code, words) for status, (code, words) in PROBLEMS.items()},
+        },
+    }
+
+
+def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+    """One endpoint."""
+    said: dict[str, Any] = {
+        "operationId": one.name,
+        "tags": [one.group],
+        "summary": one.summary,
+        "description": f"Scope `{one.scope}`, role {one.role.word} or above.",
+        "parameters": [*_path_parameters(one), *_query_parameters(one, components), *_key_parameter(one)],
+        "responses": _responses(one, by_kind),
+    }
+    if one.body is not None:
+        content: dict[str, Any] = {"schema": by_kind[id(one.body)]}
+        if one.example is not None:
+            content["example"] = msgspec.to_builtins(one.example)
+        said["requestBody"] = {"required": True, "content": {JSON: content}}
+    return said
+
+
+def _responses(one: Endpoint, by_kind: Mapping[int, Any]) -> dict[str, Any]:
+    headers = dict(_RATE_HEADERS)
+    schema = by_kind[id(one.answer)] if one.media_type == JSON else {"type": "string"}
+    done = {"description": "Done.", "headers": headers, "content": {one.media_type: {"schema": schema}}}
+    others = [status for status in PROBLEMS if status not in OF_BODIES or one.method != "GET"]
+    return {
+        str(one.status): done,
+        **{str(status.value): {"$ref": f"#/components/responses/{_name(status)}"} for status in others},
+    }
+
+
+def _path_parameters(one: Endpoint) -> list[dict[str, Any]]:
+    parts = _PART.findall(one.path)
+    return [{"name": part, "in": "path", "required": True, **PARTS[part]} for part in parts]
+
+
+def _query_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if one.query is None:
+        return []
+    schema = components[one.query.__name__]
+    required = set(schema.get("required", ()))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": told}
+        for name, told in schema["properties"].items()
+    ]
+
+
+def _key_parameter(one: Endpoint) -> list[dict[str, Any]]:
+    if not one.takes_key:
+        return []
+    words = "The same again within a day is done once and answered alike. " + str(REUSED).capitalize() + "."
+    schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+    return [{"name": HEADER, "in": "header", "required": False, "description": words, "schema": schema}]
+
+
+def _problem(status: HTTPStatus, code: str, words: str) -> dict[str, Any]:
+    example = Problem(type=TYPE + code, title=status.phrase, status=status.value, code=code, detail=words)
+    return {
+        "description": words,
+        "headers": HEADERS_OF.get(status, {}),
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "example": msgspec.to_builtins(example),
+            }
+        },
+    }
+
+
+def _name(status: HTTPStatus) -> str:
+    return "".join(word.capitalize() for word in status.name.split("_"))
+
+
+def _scope_words() -> str:
+    return "Its scopes are some of: " + ", ".join(f"`{scope}`" for scope in Scope) + "."

@@ -1,0 +1,103 @@
+"""What an endpoint answers when it cannot do what was asked: problem details (RFC 9457), with the operation's code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from callsieve.changes.operation import Refused
+from reputation.wording import Wording
+
+PROBLEM_JSON = "application/problem+json"
+TYPE = "urn:callsieve:problem:"
+
+# How a refusal of an operation is said in HTTP, by its code: see also `status_of`.
+STATUS_BY_CODE = {
+    "administrators-only": HTTPStatus.FORBIDDEN,
+    "asterisk-not-reached": HTTPStatus.SERVICE_UNAVAILABLE,
+    "cannot-write": HTTPStatus.SERVICE_UNAVAILABLE,
+    **dict.fromkeys(
+        (
+            *("not-listed", "not-marked", "not-reviewed", "not-reassigned", "unknown-number", "nobody"),
+            *("unknown-person", "nothing-to-review", "no-identity"),
+        ),
+        HTTPStatus.NOT_FOUND,
+    ),
+    **dict.fromkeys(
+        (
+            *("changed-since", "cannot-undo", "name-taken", "objections", "on-already"),
+            *("last-administrator", "unusable-policy", "unusable-plan"),
+        ),
+        HTTPStatus.CONFLICT,
+    ),
+}
+UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """`code` is for programs and does not change; `detail` is one line for people and says what can be done.
+
+    `field`: the part of the request that is wrong, where it is one.
+    """
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str = ""
+
+
+class ApiError(Exception):
+    """The request is answered with this problem; nothing was changed."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        words: str | Wording,
+        field: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(str(words))
+        self.status = int(status)
+        self.code = code
+        self.words = words
+        self.field = field
+        self.headers = headers or {}
+
+
+def error_of(refused: Refused) -> ApiError:
+    """A refusal of an operation."""
+    return ApiError(status_of(refused.code), refused.code, refused.words, refused.field)
+
+
+def status_of(code: str) -> HTTPStatus:
+    """The status of a code."""
+    if code in STATUS_BY_CODE:
+        return STATUS_BY_CODE[code]
+    if code.startswith("no-such-"):
+        return HTTPStatus.NOT_FOUND
+    return HTTPStatus.CONFLICT if code.endswith("-already") else UNPROCESSABLE
+
+
+def problem_of(error: ApiError) -> Problem:
+    """The body of the answer."""
+    title = HTTPStatus(error.status).phrase
+    return Problem(
+        type=TYPE + error.code,
+        title=title,
+        status=error.status,
+        code=error.code,
+        detail=str(error.words),
+        field=error.field,
+    )
+
+
+def problem_response(error: ApiError) -> Response:
+    """The answer."""
+    body = msgspec.json.encode(problem_of(error))
+    return Response(body, error.status, dict(error.headers), PROBLEM_JSON)

@@ -1,0 +1,9 @@
+"""The table of all endpoints of the API; each capability has its own."""
+
+from __future__ import annotations
+
+from callsieve.api.endpoint import Endpoint
+from callsieve.lists.api import endpoints as lists
+
+_PARTS = (lists,)
+ENDPOINTS: tuple[Endpoint, ...] = tuple(one for part in _PARTS for one in part.ENDPOINTS)

@@ -1,0 +1,87 @@
+"""`callsieve token`: which programs may use the API."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import print_table, say, say_undo
+from callsieve.cli.store import perform
+from callsieve.text.times import ago, day
+from callsieve.tokens import operations
+from callsieve.tokens.operations import NewToken, is_over, token_as_json
+from reputation.api_tokens import Scope
+from reputation.store.api_tokens import KeptToken, all_tokens
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.", show_default=False)]
+ROLES = "viewer, operator or administrator"
+SCOPES = ", ".join(Scope)
+
+
+def add(
+    name: NameArgument,
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"{ROLES}.")] = "operator",
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="SCOPE", help=f"One of {SCOPES}; may be repeated.", show_default="read"),
+    ] = None,
+    expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="30d, 2026-12-31, or never.")] = "1y",
+    per_minute: Annotated[
+        int | None,
+        typer.Option("--per-minute", metavar="COUNT", help="Requests; else as in the settings.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Make a token for the API. It is shown once, and kept nowhere."""
+    loaded = settings_of(config)
+    wanted = NewToken(name, role, scopes or [Scope.READ.value], expires, per_minute)
+    added = perform(loaded, operations.add, wanted)
+    token = added.token
+    if as_json:
+        print_json(
+            {
+                **{"name": token.name, "role": token.role.word, "scopes": list(token.scopes)},
+                **{"expires_at": token.expires_at, "token": added.secret, "change_id": added.change_id},
+            }
+        )
+        return
+    until = "for good" if token.expires_at is None else f"until {day(token.expires_at)}"
+    say(f"{name} may use the API as {token.role.word} ({', '.join(token.scopes)}) {until}. Its token, shown once:")
+    say()
+    print(added.secret)  # alone on its line: to be copied
+    say()
+    if not loaded.settings.api.enabled:
+        say("The API is off: `[api] enabled = true`.")
+    say_undo(added.change_id, config)
+
+
+def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show which programs may use the API."""
+    now = time.time()
+    with existing_store(settings_of(config)) as db:
+        tokens = all_tokens(db)
+    if as_json:
+        print_json([token_as_json(one, now) for one in tokens])
+    elif tokens:
+        headings = ("name", "role", "scopes", "added", "expires", "last used")
+        print_table(headings, [_row(one, now) for one in tokens], keep=(0, 1, 3, 4))
+    else:
+        say("No program may use the API yet: `callsieve token add NAME --scope read`.")
+
+
+def revoke(name: NameArgument, config: ConfigOption = None) -> None:
+    """Take the API away from a program, from its next request on. That cannot be undone."""
+    perform(settings_of(config), operations.revoke, name, existing=True)
+    say(f"The token {name} is revoked.")
+
+
+def _row(kept: KeptToken, now: float) -> tuple[str, ...]:
+    token = kept.token
+    expires = "never" if token.expires_at is None else day(token.expires_at)
+    used = "never" if kept.used_at is None else str(ago(kept.used_at, now))
+    over = " (over)" if is_over(token, now) else ""
+    return (token.name, token.role.word, ", ".join(token.scopes), day(token.added_at), expires + over, used)

@@ -1,0 +1,131 @@
+"""Which programs may use the API: tokens made and revoked.
+
+add, revoke: operations (callsieve/changes/operation.py)
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.text.times import TimeError, expiry_of
+from policies.hints import nearest
+from reputation.api_tokens import LEAST_ROLE, ApiToken, Scope, digest_of, new_secret
+from reputation.store.api_tokens import KeptToken, add_token, all_tokens, remove_token, token_of
+from reputation.users import NAME, ROLE_BY_WORD, Role
+
+MOST_TOKENS = 500
+MOST_PER_MINUTE = 100_000
+NEVER = "never"
+NO_NAME = "A name has at most 64 letters, digits, _ . @ and -, a letter or digit first."
+TAKEN = "There is a token of this name already: revoke it first, or choose another name."
+TOO_MANY = f"There are {MOST_TOKENS} tokens already: revoke those that nobody uses."
+NO_SCOPE = f"say at least one of: {', '.join(Scope)}"
+ADMINISTRATORS = "Only an administrator can do this."
+
+
+class NewToken(NamedTuple):
+    """A token to be made, as somebody typed it. `expires`: as for a list's entry, or `never`.
+
+    `per_minute` None: as many requests as the settings allow.
+    """
+
+    name: str
+    role: str
+    scopes: Sequence[str]
+    expires: str
+    per_minute: int | None = None
+
+
+class TokenAdded(NamedTuple):
+    """`secret`: what the program sends. It is kept nowhere."""
+
+    change_id: int | None
+    secret: str
+    token: ApiToken
+
+
+def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdded:
+    """Lets a program use the API."""
+    _check_administrator(context)
+    token = _token_of(context, request)
+    secret = new_secret()
+    digest = digest_of(secret)
+    assert digest is not None
+    with change(db, context, "token add", name=token.name) as changed:
+        there = all_tokens(db)
+        if any(one.token.name == token.name for one in there):
+            raise Refused("name-taken", TAKEN)
+        if len(there) >= MOST_TOKENS:
+            raise Refused("too-many-tokens", TOO_MANY)
+        changed.after = token
+        add_token(db, token, digest)
+    return TokenAdded(changed.id, secret, token)
+
+
+def revoke(db: sqlite3.Connection, context: Context, name: str) -> KeptToken:
+    """Takes the API away from a program, from its next request on."""
+    _check_administrator(context)
+    with change(db, context, "token revoke", name=name) as changed:
+        kept = token_of(db, name)
+        if kept is None:
+            names = [one.token.name for one in all_tokens(db)]
+            hint = nearest(name, names) if names else ""
+            raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
+        changed.before = kept.token
+        remove_token(db, name)
+    return kept
+
+
+def token_as_json(kept: KeptToken, now: float) -> dict[str, Any]:
+    """A token for scripts, without what proves it."""
+    token = kept.token
+    return {
+        **{"name": token.name, "role": token.role.word, "scopes": list(token.scopes), "added_at": token.added_at},
+        **{"expires_at": token.expires_at, "expired": is_over(token, now), "per_minute": token.per_minute},
+        "used_at": kept.used_at,
+    }
+
+
+def is_over(token: ApiToken, now: float) -> bool:
+    """Whether it has expired."""
+    return token.expires_at is not None and token.expires_at <= now
+
+
+def _token_of(context: Context, request: NewToken) -> ApiToken:
+    if not NAME.fullmatch(request.name):
+        raise Refused("bad-name", NO_NAME)
+    if request.role not in ROLE_BY_WORD:
+        words = f"there is no role {request.role[:40]!r}{nearest(request.role, ROLE_BY_WORD)}"
+        raise Refused("unknown-role", words, "role")
+    role = ROLE_BY_WORD[request.role]
+    scopes = _scopes(request.scopes, role)
+    if request.per_minute is not None and not 1 <= request.per_minute <= MOST_PER_MINUTE:
+        raise Refused("bad-rate", f"takes 1 to {MOST_PER_MINUTE}", "per-minute")
+    try:
+        expires_at = None if request.expires == NEVER else expiry_of(request.expires, context.at)
+    except TimeError as error:
+        raise Refused("bad-time", f"{error}; or {NEVER}", "expires") from None
+    return ApiToken(request.name, role, scopes, context.at, expires_at, request.per_minute)
+
+
+def _scopes(words: Sequence[str], role: Role) -> tuple[Scope, ...]:
+    for word in words:
+        if word not in tuple(Scope):
+            raise Refused("unknown-scope", f"there is no scope {word[:40]!r}{nearest(word, Scope)}", "scope")
+    scopes = tuple(scope for scope in Scope if scope in words)
+    if not scopes:
+        raise Refused("no-scope", NO_SCOPE, "scope")
+    for scope in scopes:
+        if role < LEAST_ROLE[scope]:
+            least = LEAST_ROLE[scope].word
+            problem = f"{scope} is of no use to a {role.word}: it takes the role {least}"
+            raise Refused("scope-beyond-role", problem, "scope")
+    return scopes
+
+
+def _check_administrator(context: Context) -> None:
+    if context.role < Role.ADMINISTRATOR:
+        raise Refused("administrators-only", ADMINISTRATORS)

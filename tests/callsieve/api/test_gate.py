@@ -1,0 +1,284 @@
+"""Every endpoint with every role and scope, and without a token; and what is sent by whoever means no good."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.api.authentication import TRIES_OF_AN_ADDRESS
+from callsieve.api.endpoint import Endpoint
+from callsieve.api.openapi import PARTS
+from callsieve.api.routing import ROOT
+from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.console_app import PAGES
+from reputation.api_tokens import Scope, new_secret
+from reputation.store.api_tokens import remove_token, token_of
+from reputation.users import Role
+from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
+from tests.callsieve.browsing import NOW, SETTINGS
+
+WITH_BODY = [one for one in ENDPOINTS if one.body is not None]
+# Something for each part of a path; none of it is there, so that nothing is changed.
+NOTHING: dict[str, Any] = {**{part: "nothing" for part in PARTS}, "change_id": 999_999, "number": "+12015550123"}
+
+
+def path_of(one: Endpoint) -> str:
+    return re.sub(r"\{(\w+)\}", lambda part: str(NOTHING[part[1]]), one.path)
+
+
+def name_of(one: Endpoint) -> str:
+    return f"{one.method} {one.path}"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    """One for all tests that change nothing in it."""
+    settings = SETTINGS + ENABLED + "per_minute = 100000\n"
+    with ApiOffice(tmp_path_factory.mktemp("office"), settings).api() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def programs(api: RunningApi) -> dict[tuple[Role, Scope], Program]:
+    return {(role, scope): api.program(role, (scope,)) for role in Role for scope in Scope}
+
+
+def sent(one: Endpoint) -> Any:
+    """A body that is no JSON: the gate is passed when somebody complains about that."""
+    return {"content": b"{", "headers": {"content-type": "application/json"}} if one.body is not None else {}
+
+
+@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+def test_every_endpoint_lets_in_its_scope_and_roles_alone(
+    programs: dict[tuple[Role, Scope], Program], one: Endpoint
+) -> None:
+    for (role, scope), program in programs.items():
+        answer = program.client.request(one.method, ROOT + path_of(one), **with_headers(program, sent(one)))
+        told = answer.json().get("code", "") if answer.status_code == 403 else ""
+        if scope is not one.scope:
+            assert told == "wrong-scope", (role, scope)
+        elif role < one.role:
+            assert told == "wrong-role", (role, scope)
+        else:
+            assert told not in ("wrong-scope", "wrong-role"), (role, scope)
+            assert answer.status_code < 500 or answer.status_code == 503
+
+
+def with_headers(program: Program, more: dict[str, Any]) -> dict[str, Any]:
+    return {**more, "headers": {**program.headers, **more.get("headers", {})}}
+
+
+@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one: Endpoint) -> None:
+    away = api.with_secret(None)
+    nowhere = away.client.request(one.method, f"{ROOT}/nowhere")
+    for headers in (
+        {},
+        {"authorization": "Basic YWRhOnB3"},
+        {"authorization": "Bearer"},
+        {"authorization": f"Bearer {'x' * 5000}"},
+        {"cookie": f"callsieve={new_secret()[3:]}"},
+    ):
+        answer = away.client.request(one.method, ROOT + path_of(one), headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith('Bearer realm="callsieve"')
+        if not headers:
+            assert answer.content == nowhere.content
+            assert set(answer.headers) == set(nowhere.headers)
+
+
+@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+def test_what_is_asked_in_another_way_is_refused(api: RunningApi, one: Endpoint) -> None:
+    program = api.program()
+    there = {other.method for other in ENDPOINTS if other.path == one.path}
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - there:
+        answer = program.ask(method, path_of(one))
+        assert (answer.status, answer.code) == (405, "wrong-method")
+        assert set(answer.headers["allow"].split(", ")) == there
+
+
+def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
+    office = api.office
+    with office.console() as console:
+        browser = console.browser("administrator")
+        assert browser.get(f"{ROOT}/openapi.json").status_code == 401
+    program = api.program()
+    for page in PAGES:
+        if page.role is not None and page.method == "GET" and "{" not in page.path:
+            answer = program.client.get(page.path, headers=program.headers, follow_redirects=False)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith("/login")
+
+
+def test_no_answer_sets_a_cookie_or_lets_other_sites_read_it(api: RunningApi) -> None:
+    answer = api.program().ask("GET", "/openapi.json", headers={"origin": "https://evil.example"})
+    assert answer.status == 200
+    assert not {name for name in answer.headers if name.startswith("access-control") or name == "set-cookie"}
+    assert answer.headers["cache-control"] == "no-store"
+
+
+NESTED = b"[" * 60_000
+HOSTILE = {
+    "no-json": b"{",
+    "nothing": b"",
+    "nested": NESTED,
+    "nested-objects": b'{"x":' * 12_000,
+    "not-a-number": b'{"x": NaN}',
+    "infinity": b'{"x": Infinity}',
+    "invalid-utf-8": b'{"entry": "\xff\xfe"}',
+    "half-a-surrogate": b'{"entry": "\\ud800"}',
+    "two-documents": b"{} {}",
+    "an-array": b"[]",
+    "null": b"null",
+    "a-text": b'"x"',
+    "huge-integer": b"9" * 5000,
+    "unknown-field": b'{"nobody_knows": 1}',
+    "byte-order-mark": b"\xef\xbb\xbf{}",
+}
+
+
+@pytest.mark.parametrize("raw", HOSTILE.values(), ids=list(HOSTILE))
+@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
+def test_what_is_no_body_of_ours_is_refused(api: RunningApi, one: Endpoint, raw: bytes) -> None:
+    program = api.program()
+    headers = {**program.headers, "content-type": "application/json"}
+    answer = program.client.request(one.method, ROOT + path_of(one), content=raw, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["code"] in ("bad-json", "bad-body")
+
+
+def values_in(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    inner = example.items() if isinstance(example, dict) else enumerate(example) if isinstance(example, list) else ()
+    for key, one in inner:
+        yield from values_in(one, (*place, key))
+
+
+def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
+    if not place:
+        return value
+    copy = json.loads(json.dumps(example))
+    inner = copy
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return copy
+
+
+@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
+def test_no_value_in_a_body_makes_an_endpoint_fail(api: RunningApi, one: Endpoint) -> None:
+    program = api.program()
+    example = msgspec.to_builtins(one.example)
+    assert example is not None
+    values: tuple[object, ...] = (
+        "",
+        " ",
+        "\0",
+        "x" * 5000,
+        "\u202e",
+        "+1" * 30,
+        "’; DROP",
+        10**400,
+        -1,
+        1e308,
+        True,
+        None,
+        [],
+        {},
+    )
+    for place in values_in(example):
+        for value in values:
+            answer = program.ask(one.method, path_of(one), replaced(example, place, value))
+            assert answer.status < 500 or answer.status == 503, (place, value, answer.response.text)
+
+
+@pytest.mark.parametrize("one", [one for one in ENDPOINTS if "{" in one.path], ids=name_of)
+@pytest.mark.parametrize(
+    "text", ["%00", "%ff%fe", "%F0%9F%98%80", "x" * 3000, "%2e%2e", "%2F", "9" * 400, "-1", "1e3", "+", "%20", "'--"]
+)
+def test_no_part_of_a_path_makes_an_endpoint_fail(api: RunningApi, one: Endpoint, text: str) -> None:
+    program = api.program()
+    path = re.sub(r"\{\w+\}", text, one.path)
+    answer = program.ask(one.method, path, None if one.body is None else msgspec.to_builtins(one.example))
+    assert answer.status < 500 or answer.status == 503, answer.response.text
+
+
+@pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
+def test_only_json_of_a_sensible_size_is_taken(api: RunningApi, one: Endpoint) -> None:
+    program, path = api.program(), path_of(one)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""):
+        headers = {"content-type": kind} if kind else {}
+        assert program.refused(one.method, path, content=b"{}", headers=headers) == (415, "not-json")
+    large = b'"' + b"x" * (10 << 20) + b'"'
+    headers = {"content-type": "application/json; charset=utf-8"}
+    assert program.refused(one.method, path, content=large, headers=headers) == (413, "too-large")
+
+
+@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+def test_an_unknown_question_is_refused(api: RunningApi, one: Endpoint) -> None:
+    program = api.program()
+    body = None if one.body is None else msgspec.to_builtins(one.example)
+    assert program.refused(one.method, f"{path_of(one)}?nobody_knows=1", body) == (422, "bad-query")
+    many = "&".join(f"a{count}=1" for count in range(100))
+    assert program.refused(one.method, f"{path_of(one)}?{many}", body) == (400, "bad-query")
+
+
+def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:
+    program = api.program(expires_at=NOW + 60)
+    program.get("/openapi.json")
+    api.office.clock.now += 60
+    assert program.refused("GET", "/openapi.json") == (401, "wrong-token")
+    api.office.clock.now -= 60
+    program.get("/openapi.json")
+    api.office.write(remove_token, f"program-{api._made}")
+    assert program.refused("GET", "/openapi.json") == (401, "wrong-token")
+
+
+def test_when_a_token_was_used_is_known_to_the_minute(api: RunningApi) -> None:
+    program = api.program()
+    name = f"program-{api._made}"
+    program.get("/openapi.json")
+    program.get("/openapi.json")
+    api._client.portal.call(drained, api)  # type: ignore[union-attr]
+    kept = api.office.read(token_of, name)
+    assert kept is not None
+    assert kept.used_at == api.office.clock.now
+
+
+async def drained(api: RunningApi) -> None:
+    while api.state.background:
+        await next(iter(api.state.background))
+
+
+def test_wrong_tokens_keep_strangers_at_their_address_waiting(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with ApiOffice(tmp_path_factory.mktemp("tries")).api() as api:
+        known, fresh = api.program(), api.program()
+        known.get("/openapi.json")
+        stranger = api.with_secret(new_secret())
+        for _ in range(TRIES_OF_AN_ADDRESS):
+            assert stranger.refused("GET", "/openapi.json") == (401, "wrong-token")
+        answer = stranger.ask("GET", "/openapi.json")
+        assert (answer.status, answer.code) == (429, "too-many-tries")
+        assert int(answer.headers["retry-after"]) > 0
+        assert fresh.refused("GET", "/openapi.json") == (429, "too-many-tries")
+        assert api.with_secret(fresh.secret, "198.51.100.1").get("/openapi.json")
+        known.get("/openapi.json")
+
+
+def test_an_api_that_is_not_enabled_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with ApiOffice(tmp_path_factory.mktemp("off"), SETTINGS).api() as api:
+        program = api.program()
+        answer = program.client.get(f"{ROOT}/openapi.json", headers=program.headers, follow_redirects=False)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_scopes_do_not_contain_each_other(api: RunningApi) -> None:
+    assert len(EVERYTHING) == 5
+    assert api.program(Role.ADMINISTRATOR, (Scope.ADMIN,)).refused("GET", "/lists/block/entries")[1] == "wrong-scope"

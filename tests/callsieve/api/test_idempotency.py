@@ -1,0 +1,131 @@
+"""A write that is asked for twice is done once; and what becomes of its key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+
+import pytest
+
+from callsieve.api.idempotency import HEADER
+from callsieve.main.api_table import ENDPOINTS
+from reputation.store.api_tokens import ANSWER_SECONDS, MOST_ANSWERS
+from reputation.store.audit import audit_rows
+from reputation.store.privacy import erase_number
+from tests.callsieve.asking import ApiOffice, Program, RunningApi
+from tests.callsieve.browsing import changes_of
+from tests.office import CALLER
+
+ENTRIES = "/lists/block/entries"
+KEY = {HEADER: "6f1c9a60-1"}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[RunningApi]:
+    with ApiOffice(tmp_path).api() as running:
+        yield running
+
+
+def add(program: Program, note: str = "", **headers: str) -> tuple[int, str, bool]:
+    """Status, the body, and whether it was answered before."""
+    answer = program.ask("POST", ENTRIES, {"entry": CALLER, "note": note}, headers=headers)
+    return answer.status, answer.response.text, "idempotency-replayed" in answer.headers
+
+
+def test_the_same_again_is_done_once_and_answered_alike(api: RunningApi) -> None:
+    program = api.program()
+    status, body, again = add(program, **KEY)
+    assert (status, again) == (201, False)
+    assert add(program, **KEY) == (201, body, True)
+    assert len(changes_of(api.office)) == 1
+    assert add(program, **{HEADER: "another"})[2] is False
+    assert len(changes_of(api.office)) == 2
+
+
+def test_the_same_key_with_something_else_is_refused(api: RunningApi) -> None:
+    program = api.program()
+    add(program, **KEY)
+    assert program.refused("POST", ENTRIES, {"entry": CALLER, "note": "x"}, headers=KEY) == (422, "key-reused")
+    assert program.refused("DELETE", f"{ENTRIES}/{CALLER}", headers=KEY) == (422, "key-reused")
+    assert len(changes_of(api.office)) == 1
+
+
+def test_a_key_is_that_of_its_token(api: RunningApi) -> None:
+    add(api.program(), **KEY)
+    assert add(api.program(), note="of another", **KEY)[2] is False
+
+
+def test_after_a_day_the_key_is_free(api: RunningApi) -> None:
+    program = api.program()
+    add(program, **KEY)
+    api.office.clock.now += ANSWER_SECONDS
+    assert add(program, note="of today", **KEY)[2] is False
+
+
+def test_what_was_refused_is_tried_again(api: RunningApi) -> None:
+    program = api.program()
+    path = f"{ENTRIES}/{CALLER}"
+    assert program.refused("DELETE", path, headers=KEY) == (404, "not-listed")
+    add(program)
+    assert program.done("DELETE", path, headers=KEY)["change_id"]
+
+
+def test_what_is_answered_and_what_is_done_are_written_together(api: RunningApi) -> None:
+    """Where the answer cannot be kept, nothing is done either."""
+    with sqlite3.connect(api.office.store) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON api_answer BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    assert api.program().refused("POST", ENTRIES, {"entry": CALLER}, headers=KEY) == (500, "failed")
+    assert changes_of(api.office) == []
+
+
+def test_a_token_keeps_so_many_answers_and_no_more(api: RunningApi) -> None:
+    program = api.program()
+    with sqlite3.connect(api.office.store) as db:
+        rows = ((1, f"key-{count}", "", api.office.clock.now, 200, "{}") for count in range(MOST_ANSWERS))
+        db.executemany("INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    assert program.refused("POST", ENTRIES, {"entry": CALLER}, headers=KEY) == (429, "too-many-keys")
+    assert add(program)[0] == 201
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 201, "ü"])
+def test_what_is_no_key(api: RunningApi, key: str) -> None:
+    headers = {HEADER: key.encode()}
+    told = api.program().refused("POST", ENTRIES, {"entry": CALLER}, headers=headers)
+    assert told == (400, "bad-idempotency-key")
+
+
+def test_of_two_at_once_one_is_told_that_the_other_is_on_its_way(api: RunningApi) -> None:
+    """Both come while somebody has locked the store, so neither can be done before the other is there."""
+    program = api.program()
+    told: Queue[tuple[int, str, bool]] = Queue()
+    lock = sqlite3.connect(api.office.store, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    both = [Thread(target=lambda: told.put(add(program, **KEY))) for _ in range(2)]
+    try:
+        for one in both:
+            one.start()
+        status, body, _ = told.get(timeout=30)
+        assert (status, "key-in-flight" in body) == (409, True)
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
+        for one in both:
+            one.join()
+    assert told.get()[0] == 201
+    assert add(program, **KEY)[2] is True
+
+
+def test_an_erased_number_is_in_no_kept_answer(api: RunningApi) -> None:
+    program = api.program()
+    add(program, **KEY)
+    api.office.write(erase_number, CALLER)
+    assert api.office.read(lambda db: db.execute("SELECT count(*) FROM api_answer").fetchone()) == (0,)
+    assert all(CALLER not in str(row) for row in api.office.read(audit_rows))
+
+
+def test_only_writes_take_a_key() -> None:
+    assert not any(one.takes_key for one in ENDPOINTS if one.method == "GET")
+    assert all(one.takes_key for one in ENDPOINTS if one.method == "DELETE")

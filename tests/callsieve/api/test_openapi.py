@@ -1,0 +1,55 @@
+"""docs/reference/openapi.json is what the table of endpoints makes, and what is served.
+
+`python -m tests.callsieve.api.test_openapi` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.api.endpoint import Endpoint
+from callsieve.api.openapi import PARTS, document_of
+from callsieve.main.api_table import ENDPOINTS
+from reputation.api_tokens import LEAST_ROLE
+from tests.callsieve.asking import ApiOffice
+
+FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.json"
+
+
+def written() -> str:
+    return json.dumps(document_of(ENDPOINTS), indent=2, ensure_ascii=False) + "\n"
+
+
+def test_the_committed_document_is_that_of_the_table() -> None:
+    assert FILE.read_text() == written(), "run: python -m tests.callsieve.api.test_openapi"
+
+
+def test_the_document_is_served_to_whoever_has_a_token(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        assert api.program().get("/openapi.json") == json.loads(FILE.read_text())
+
+
+def test_no_two_kinds_have_one_name() -> None:
+    names: dict[str, Any] = {}
+    for one in ENDPOINTS:
+        for kind in (one.answer, one.body, one.query):
+            if isinstance(kind, type):
+                assert names.setdefault(kind.__name__, kind) is kind, kind
+    assert all("." not in name for name in document_of(ENDPOINTS)["components"]["schemas"])
+
+
+@pytest.mark.parametrize("one", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+def test_an_endpoint_is_declared_as_a_whole(one: Endpoint) -> None:
+    assert one.summary.endswith(".")
+    assert one.role >= LEAST_ROLE[one.scope]
+    assert (one.body is None) is (one.example is None)
+    for part in one.path.split("/"):
+        assert not part.startswith("{") or part.strip("{}") in PARTS
+
+
+if __name__ == "__main__":
+    FILE.write_text(written())

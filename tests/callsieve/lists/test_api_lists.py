@@ -1,0 +1,63 @@
+"""The administrator's lists through the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice
+from tests.callsieve.browsing import changes_of
+from tests.office import CALLER
+
+ENTRIES = "/lists/block/entries"
+
+
+def test_an_entry_is_added_shown_and_removed(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        added = program.done("POST", ENTRIES, {"entry": CALLER, "note": "a call centre", "expires": "30d"})
+        assert added["entry"]["entry"] == CALLER
+        assert added["replaced"] is None
+        assert [one["entry"] for one in program.get(ENTRIES)["items"]] == [CALLER]
+        assert program.get("/lists/allow/entries") == {"items": [], "next": None}
+        program.done("DELETE", f"{ENTRIES}/{CALLER}")
+        assert program.get(ENTRIES)["items"] == []
+    assert changes_of(office) == [
+        ("list remove", "token:program-1", CALLER),
+        ("list add", "token:program-1", CALLER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        pytest.param("POST", ENTRIES, {"entry": "12"}, (422, "bad-entry"), id="no-number"),
+        pytest.param("POST", ENTRIES, {"entry": "+12025550100"}, (403, "administrators-only"), id="our-own"),
+        pytest.param("POST", ENTRIES, {"entry": CALLER, "expires": "soon"}, (422, "bad-time"), id="no-time"),
+        pytest.param("POST", ENTRIES, {"entry": CALLER, "action": "rejct"}, (422, "unknown-action"), id="no-action"),
+        pytest.param("POST", "/lists/grey/entries", {"entry": CALLER}, (404, "no-such-list"), id="no-list"),
+        pytest.param("DELETE", f"{ENTRIES}/{CALLER}", None, (404, "not-listed"), id="not-listed"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        assert api.program(Role.OPERATOR).refused(method, path, body) == told
+    assert changes_of(office) == []
+
+
+def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program()
+        numbers = [f"+1201555010{digit}" for digit in (1, 3, 5, 7)]
+        for number in numbers:
+            program.done("POST", ENTRIES, {"entry": number})
+        page = program.get(ENTRIES, limit=2)
+        assert [one["entry"] for one in page["items"]] == numbers[:2]
+        program.done("POST", ENTRIES, {"entry": "+12015550100"})
+        page = program.get(ENTRIES, limit=2, cursor=page["next"])
+        assert [one["entry"] for one in page["items"]] == numbers[2:]
+        assert page["next"] is None
