@@ -60,9 +60,9 @@ class Latest:
     can_undo: bool
 
     @property
-    def is_import(self) -> bool:
-        """Whether it was an import, which administrators bring in and take back."""
-        return self.row.what in IMPORTS
+    def is_administrators(self) -> bool:
+        """Whether administrators alone make such changes and take them back."""
+        return self.row.what in ADMINISTRATORS_ONLY
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:

@@ -35,6 +35,7 @@ from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.monitoring.web import probes
+from callsieve.numbering.web import pages as plans
 from callsieve.numbers.web import pages as numbers
 from callsieve.own_numbers.web import do_not_call, guidance
 from callsieve.own_numbers.web import pages as own
@@ -56,13 +57,13 @@ from callsieve.web.security_headers import SecurityHeaders
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
     *(do_not_call, guidance, own),
-    *(appeals, feeds, people, users, audit),
+    *(appeals, feeds, plans, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 # The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
 CAPABILITIES = (
-    *("appeals", "audit", "calls", "digest", "doctor", "identities", "imports", "lists", "numbers"),
-    *("own_numbers", "policy", "users"),
+    *("appeals", "audit", "calls", "digest", "doctor", "identities", "imports", "lists", "numbering"),
+    *("numbers", "own_numbers", "policy", "users"),
 )
 STATIC_SECONDS = 3600
 

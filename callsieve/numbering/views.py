@@ -1,10 +1,25 @@
-"""What the numbering plans say, as people and scripts read it. Pure."""
+"""What the numbering plans say, as people and scripts read it."""
 
 from __future__ import annotations
 
-from typing import Any
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
 
+from callsieve.changes.names import PLANS
+from callsieve.changes.undo import Latest, latest_changes
+from callsieve.plan_files import plans_of
+from callsieve.settings import Loaded
+from callsieve.web.words import N_
+from reputation.families.plan import evident_purpose, plan_of
+from reputation.numbers import calling_code_of
+from reputation.plan.index import NumberPlan
+from reputation.plan.loader import shipped_plans
 from reputation.plan.rows import PlanFile, PlanRow, Purpose
+from reputation.weights import PlanWeights
 from reputation.wording import Wording
 
 # What the numbers of a range are, in words.
@@ -21,6 +36,114 @@ PURPOSE_WORDS = {
     Purpose.UNALLOCATED: Wording("unallocated"),
     Purpose.DO_NOT_ORIGINATE: Wording("never calls"),
 }
+
+# After so long somebody should look whether a plan still holds.
+OLD_DAYS = 365
+# Of one row of the table; North America has 250 area codes that nobody has.
+MOST_PREFIXES = 24
+SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("in the place of ours"), N_("own rows")
+EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
+
+
+class Ranges(NamedTuple):
+    """Rows of a plan that say the same of different prefixes; `row` is the first."""
+
+    prefixes: tuple[str, ...]
+    row: PlanRow
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The first prefixes, as they are written on lists."""
+        return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
+
+
+class PlanShown(NamedTuple):
+    """A plan as the table of all has it. `origin`: where it comes from. `over`: how many of its ranges are no more.
+
+    `is_old`: nobody has looked through it for a year.
+    """
+
+    plan: PlanFile
+    origin: str
+    evidence: int
+    over: int
+    is_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlansShown:
+    """The page: all plans; `ranges` of the country that was asked for; files that were left out."""
+
+    weights: PlanWeights
+    plans: tuple[PlanShown, ...]
+    problems: tuple[str, ...]
+    latest: tuple[Latest, ...]
+    country: str = ""
+    ranges: tuple[Ranges, ...] = ()
+    unverified: tuple[str, ...] = ()
+
+    def weight_of(self, row: PlanRow) -> str:
+        """Whether the row counts for a level of reputation, or is shown only."""
+        return EVIDENCE if counts(row, self.weights) else LABEL
+
+
+def plans_shown(db: sqlite3.Connection, loaded: Loaded, country: str, now: float) -> PlansShown:
+    """The plans in force, and the ranges of a country; of one without a plan there are none."""
+    found = plans_of(loaded)
+    weights, shipped = loaded.settings.reputation.plan, set(shipped_plans())
+    files = sorted(found.plan.files, key=lambda one: (one.country, one.adds))
+    plans = tuple(_plan_shown(one, shipped, weights, now) for one in files)
+    country = country_with_plan(found.plan, country)
+    rows = rows_of(found.plan, country)
+    return PlansShown(
+        weights,
+        plans,
+        found.problems,
+        latest_changes(db, PLANS),
+        country if rows else "",
+        tuple(ranges_of(rows)),
+        unverified_of(found.plan, country),
+    )
+
+
+def _plan_shown(plan: PlanFile, shipped: set[PlanFile], weights: PlanWeights, now: float) -> PlanShown:
+    today = datetime.fromtimestamp(now, UTC).date()
+    return PlanShown(
+        plan,
+        SHIPPED if plan in shipped else OWN if plan.adds else REPLACED,
+        sum(counts(row, weights) for row in plan.rows),
+        sum(row.ends_at <= now for row in plan.rows),
+        (today - plan.read).days > OLD_DAYS,
+    )
+
+
+def counts(row: PlanRow, weights: PlanWeights) -> bool:
+    """Whether the row is evidence."""
+    return plan_of(evident_purpose(row), weights) is not None
+
+
+def country_with_plan(plan: NumberPlan, country: str) -> str:
+    """The country in whose plan its numbers are: Canada is in that of the United States."""
+    if any(one.country == country for one in plan.files):
+        return country
+    code = calling_code_of(country)
+    return next((one.country for one in plan.files if one.calling_code == code), country)
+
+
+def rows_of(plan: NumberPlan, country: str) -> list[PlanRow]:
+    """Its ranges, the administrator's last."""
+    return [row for one in plan.files if one.country == country for row in one.rows]
+
+
+def unverified_of(plan: NumberPlan, country: str) -> tuple[str, ...]:
+    """What no page could be read about."""
+    return tuple(text for one in plan.files if one.country == country for text in one.unverified)
+
+
+def ranges_of(rows: Iterable[PlanRow]) -> list[Ranges]:
+    """Rows that stand together and differ by their prefix only, as one."""
+    groups = ([*group] for _, group in groupby(rows, lambda row: replace(row, prefix="")))
+    return [Ranges(tuple(one.prefix for one in group), group[0]) for group in groups]
 
 
 def range_of(row: PlanRow) -> str:

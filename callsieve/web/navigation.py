@@ -31,6 +31,7 @@ PLACES: tuple[NavigationItem, ...] = (
     NavigationItem("/own", N_("Own numbers"), Role.OPERATOR),
     NavigationItem("/appeals", N_("Appeals")),
     NavigationItem("/feeds", N_("Feeds")),
+    NavigationItem("/plans", N_("Ranges")),
     NavigationItem("/people", N_("People")),
     NavigationItem("/users", N_("Users"), Role.ADMINISTRATOR),
     NavigationItem("/audit", N_("Audit"), Role.ADMINISTRATOR),

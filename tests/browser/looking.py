@@ -59,6 +59,8 @@ PATHS = {
     "own-resting": f"/own/{quote(OWN_RESTING)}?do=use",
     "own-stranger": f"/own/{quote(OWN_STRANGER)}",
     "feeds": "/feeds",
+    "plans": "/plans",
+    "plans-country": "/plans?country=IN",
     "people": "/people",
     "appeals": "/appeals",
     "appeal-open": f"/appeals/{OPEN_APPEAL}",

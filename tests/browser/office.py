@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from callsieve.changes.operation import Context
 from callsieve.doctor.finding import Check, fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.install.install import TRUNK_LINES
+from callsieve.numbering.operations import UpdateRequest
+from callsieve.numbering.operations import update as update_plan
+from callsieve.plan_files import plan_folder
 from callsieve.policy.drafts import keep_draft
 from callsieve.policy.versions import add_version
 from callsieve.settings import Loaded
@@ -54,6 +58,7 @@ from reputation.store.own_register import put_own
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
+from reputation.users import Role
 from reputation.wording import Wording
 from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import VECTOR, make_decision, make_ending
@@ -85,6 +90,16 @@ when = { caller_kind = "withheld" }
 action = "chalenge"
 reason = "the caller withholds the number"
 """
+OWN_RANGES = """\
+adds_to = "US"
+calling_code = 1
+read = 2025-10-01
+
+[[range]]
+prefix = "+1201555019"
+purpose = "call-centre"
+note = "our partner's, in Jersey City"
+"""
 GOOD_DRAFT = DRAFT.replace("chalenge", "challenge")
 
 
@@ -101,6 +116,7 @@ def fill(office: Office) -> None:
             _lists(db, now)
             _identities(db, now)
             _appeals(db, now)
+        _plans(db, office.load(), now)
         record_outcomes(db, [ending for _, ending in calls], now)
         record_outcomes(db, list(_outbound(now)), now)
         with transaction(db):
@@ -113,6 +129,12 @@ def fill(office: Office) -> None:
         with transaction(db):
             record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
     _policies(office.load(), now)
+
+
+def _plans(db: sqlite3.Connection, loaded: Loaded, now: float) -> None:
+    context = Context("ada", Role.ADMINISTRATOR, now, loaded, "ada")
+    update_plan(db, context, UpdateRequest(OWN_RANGES.encode(), "us-own.toml"))
+    (plan_folder(loaded) / "zz.toml").write_text("purpose = 1")
 
 
 def _calls(rng: random.Random, now: float) -> list[tuple[DecisionRecord, OutcomeRecord]]:

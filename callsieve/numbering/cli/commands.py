@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +15,21 @@ from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_tab
 from callsieve.cli.store import perform
 from callsieve.numbering import operations
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest
-from callsieve.numbering.views import PURPOSE_WORDS, days_of, digits_of, plan_as_json, range_of, row_as_json
+from callsieve.numbering.views import (
+    PURPOSE_WORDS,
+    country_with_plan,
+    days_of,
+    digits_of,
+    plan_as_json,
+    range_of,
+    ranges_of,
+    row_as_json,
+    rows_of,
+    unverified_of,
+)
 from callsieve.plan_files import name_of, plans_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import open_named
-from reputation.numbers import calling_code_of
 from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile, PlanRow
@@ -119,10 +127,8 @@ def _show_countries(plan: NumberPlan, as_json: bool) -> None:
 
 
 def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
-    if all(one.country != country for one in plan.files):  # Canada is in the plan of the United States
-        code = calling_code_of(country)
-        country = next((one.country for one in plan.files if one.calling_code == code), country)
-    found = [row for one in plan.files if one.country == country for row in one.rows]
+    country = country_with_plan(plan, country)
+    found = rows_of(plan, country)
     if as_json:
         print_json([row_as_json(row) for row in found])
         return
@@ -131,16 +137,16 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
         raise CommandError(f"there is no plan of {country}: there are those of {known}")
     sources = list({one: None for row in found for one in (row.source, row.law) if one is not None})
     pairs: list[tuple[str, Cell]] = []
-    for row, group in groupby(found, lambda row: replace(row, prefix="")):
+    for prefixes, row in ranges_of(found):
         place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
         label = "" if row.is_evidence or not row.source else "a label only"
         law = f"blocking is forbidden [{sources.index(row.law) + 1}]" if row.law else ""
         about = (digits_of(row), days_of(row), row.note, law, label, place)
-        pairs.append((str(PURPOSE_WORDS[row.purpose]), ", ".join(f"{one.prefix}*" for one in group)))
+        pairs.append((str(PURPOSE_WORDS[row.purpose]), ", ".join(f"{prefix}*" for prefix in prefixes)))
         pairs.append(("", dim("; ".join(filter(None, about)))))
     print_pairs(pairs)
     say()
-    unverified = [text for one in plan.files if one.country == country for text in one.unverified]
+    unverified = unverified_of(plan, country)
     print_pairs([("not verified" if text is unverified[0] else "", text) for text in unverified])
     if unverified:
         say()

@@ -73,6 +73,8 @@ SHARED = (
         "/own/do-not-call",
         "/appeals",
         "/feeds",
+        "/plans",
+        "/plans?country=US",
         "/people",
         "/users",
         "/audit",

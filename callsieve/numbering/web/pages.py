@@ -1,0 +1,24 @@
+"""The numbering plans in force: what ranges of numbers are for, who says so, and what an administrator has added."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from callsieve.changes.names import PLANS
+from callsieve.numbering.views import PURPOSE_WORDS, plans_shown
+from callsieve.web.request import PageRequest, undoing
+from callsieve.web.routes import Page
+from reputation.users import Role
+
+
+async def show(req: PageRequest) -> Response:
+    """All plans, or with `country` the ranges of one."""
+    country = req.query.get("country", "").strip()[:2].upper()
+    shown = await req.read(plans_shown, req.state.loaded, country, req.now)
+    return req.page("numbering/plans.html", shown=shown, purposes=PURPOSE_WORDS)
+
+
+PAGES = (
+    Page("GET", "/plans", show, Role.VIEWER),
+    Page("POST", "/plans/undo", undoing("/plans", PLANS), Role.ADMINISTRATOR),
+)
