@@ -17,6 +17,7 @@ from starlette.requests import Request
 from callsieve.api.problem import ApiError
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import network_of
+from callsieve.web.store_client import StoreClient
 from callsieve.web.throttle import Throttle
 from reputation.api_tokens import digest_of
 from reputation.store.api_tokens import KeptToken, token_by_digest, touch_token
@@ -35,6 +36,8 @@ class Authentication:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
+        # A store client of its own: a page that reads for long keeps no call waiting for `/decide`.
+        self._store = StoreClient(state.loaded.store_path)
         self._tries = Throttle(TRIES_OF_AN_ADDRESS)
         self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were right, the latest last
 
@@ -47,7 +50,7 @@ class Authentication:
         address = network_of(request.client.host) if request.client else "local"
         if digest is None or digest not in self._known:
             self._check_may_try(address, now)
-        kept = None if digest is None else await self._state.store.read(token_by_digest, digest)
+        kept = None if digest is None else await self._store.read(token_by_digest, digest)
         if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
             self._known.pop(digest or "", None)
             self._tries.failed(address, now)
@@ -62,6 +65,10 @@ class Authentication:
             task.add_done_callback(self._state.background.discard)
         return kept
 
+    async def close(self) -> None:
+        """With the state."""
+        await self._store.close()
+
     def _check_may_try(self, address: str, now: float) -> None:
         wait = self._tries.wait_seconds(address, now)
         if wait > 0:
@@ -71,7 +78,7 @@ class Authentication:
 
     async def _touch(self, token_id: int, now: float) -> None:
         with suppress(StoreError):  # a store that is locked makes nobody wait
-            await self._state.store.write(touch_token, token_id, now)
+            await self._store.write(touch_token, token_id, now)
 
 
 def _is_over(kept: KeptToken, now: float) -> bool:

@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar, TypeVarTuple
 
 import msgspec
 
+from callsieve.api.decoding import body_from
 from callsieve.changes.operation import Context
 from callsieve.web.app_state import AppState
 from reputation.api_tokens import Scope
@@ -83,12 +84,24 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class CallWaits:
+    """Of an endpoint that a telephone call waits for: it is answered within `seconds`, whatever state we are in.
+
+    `otherwise`: what is answered where nothing else can be said in time. No token may ask it too often: what was not
+    asked would go on unscreened.
+    """
+
+    seconds: float
+    otherwise: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One line. `scope`, `role`: the token must have the one, and at least the other.
 
     `answer`: the type of what is said, for the OpenAPI document and the tests; `query` and `body`: of what is asked.
     `example`: a body. `media_type`: of the answer, where that is no JSON. `keeps_answer`: whether an Idempotency-Key is
-    taken: by all but GET, unless nothing is changed.
+    taken: by all but GET, unless nothing is changed. `decode`: how a body is read.
     """
 
     method: str
@@ -105,6 +118,8 @@ class Endpoint:
     most_bytes: int = BODY_BYTES
     media_type: str = JSON
     keeps_answer: bool = True
+    decode: Callable[[bytes, Any], Any] = body_from
+    call_waits: CallWaits | None = None
     tag: str = field(default="", kw_only=True)
 
     @property

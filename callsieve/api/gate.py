@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from callsieve.api import idempotency
 from callsieve.api.authentication import Authentication
-from callsieve.api.decoding import body_from, query_from
+from callsieve.api.decoding import query_from
 from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
 from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_digest
 from callsieve.api.openapi import document_of
@@ -64,6 +65,7 @@ class Api:
         self._routes = Routes(table)
         self._document = encoded(document_of(table))
         self._authentication = Authentication(state)
+        state.provide(self._authentication)
         self._limits = RateLimits()
         self._in_flight = KeysInFlight()
         self._threads = asyncio.Semaphore(THREADS)
@@ -74,6 +76,17 @@ class Api:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
+        endpoint = self._endpoint_of(request)
+        if endpoint is None or endpoint.call_waits is None:
+            return await self._said(request)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(endpoint.call_waits.seconds):
+                response = await self._said(request)
+                if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    return response
+        return _response(endpoint, endpoint.call_waits.otherwise())
+
+    async def _said(self, request: Request) -> Response:
         headers: dict[str, str] = {}
         try:
             response = await self._admitted(request, headers)
@@ -98,10 +111,12 @@ class Api:
         now = self._state.clock()
         kept = await self._authentication.token_of(request, now)
         request.state.logged_in = True  # connections.py closes others first
-        quota = self._quota(kept)
-        headers.update(quota.headers)
-        if quota.wait_seconds:
-            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
+        waited_for = self._endpoint_of(request)
+        if waited_for is None or waited_for.call_waits is None:
+            quota = self._quota(kept)
+            headers.update(quota.headers)
+            if quota.wait_seconds:
+                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
         path = request.url.path
         if path == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
@@ -117,6 +132,12 @@ class Api:
         _check_may(endpoint, kept)
         return await self._asked(endpoint, request, kept, parts, now)
 
+    def _endpoint_of(self, request: Request) -> Endpoint | None:
+        """The endpoint that is asked, before anything else is known."""
+        path = request.url.path
+        found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+        return None if found is None else found[0].by_method.get(request.method)
+
     def _quota(self, kept: KeptToken) -> Quota:
         per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
         return self._limits.ask(kept.id, per_minute, time.monotonic())
@@ -127,7 +148,7 @@ class Api:
         key = parse_key(request.headers.get(idempotency.HEADER)) if endpoint.takes_key else None
         query = query_from(_pairs(request), endpoint.query)
         raw = await _body(endpoint, request)
-        body = None if endpoint.body is None else body_from(raw, endpoint.body)
+        body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
         context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
         call = _Call(self._state, endpoint, Asked(parts, query, body), context, self._threads)
         if key is None:

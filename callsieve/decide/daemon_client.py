@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Self
 
 from agi.protocol import Request, block_of
 from agi.quoting import COMMAND_LIMIT
 from callsieve.decide.answer import CallAnswer, NoDecision, answer_of, fail_open
 from callsieve.decide.call_facts import CallFacts, request_of
+from callsieve.settings import Loaded
 from reputation.ids import new_id
 
 logger = logging.getLogger("callsieve.decide")
@@ -34,6 +36,12 @@ class DaemonClient:
         self._waiting = 0
         self._key = key
         self._logged_at: dict[str, float] = {}
+
+    @classmethod
+    def of(cls, loaded: Loaded) -> Self:
+        """The daemon of these settings."""
+        agi = loaded.settings.agi
+        return cls(loaded.socket_path, agi.deadline_ms / 1000, agi.in_flight, agi.key)
 
     async def decide(self, facts: CallFacts) -> CallAnswer:
         """What to do with the call."""

@@ -29,6 +29,7 @@ from callsieve.calls.views_overview import ActivityCache
 from callsieve.calls.web import overview
 from callsieve.calls.web import pages as calls
 from callsieve.digest.web import pages as digest
+from callsieve.decide.daemon_client import DaemonClient
 from callsieve.doctor.watch import HealthWatch
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
@@ -86,6 +87,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     """What the pages of a console with these settings share."""
     state = AppState(load, make_templates(), HealthWatch(load), clock)
     state.provide(LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
+    state.provide(DaemonClient.of(state.loaded))
     return state
 
 

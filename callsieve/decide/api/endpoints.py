@@ -1,0 +1,69 @@
+"""What to do with a call, for other switches. Fail open: the switch hears `allow` whatever state we are in."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from callsieve.api.decoding import body_from
+from callsieve.api.endpoint import ApiRequest, CallWaits, Endpoint
+from callsieve.api.problem import UNPROCESSABLE, ApiError
+from callsieve.decide.answer import CallAnswer, NoDecision, fail_open
+from callsieve.decide.call_facts import CallFacts
+from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
+from reputation.api_tokens import Scope
+from reputation.users import Role
+from reputation.wording import Wording
+
+# A SIP message has 64 kB, and each byte of it at most six characters in JSON. One that is too long would be refused,
+# and the call would go on.
+MOST_BYTES = 512 * 1024
+FIELD_CHARACTERS = 80
+TWICE = Wording("it is there twice: quote what callers write as JSON does, or they add fields of their own")
+
+
+async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
+    """What to do with a call."""
+    return await req.state.service(DaemonClient).decide(req.asked.body)
+
+
+def facts_from(raw: bytes, kind: Any) -> Any:
+    """The facts of a call. ApiError: they were not put together as they should be.
+
+    Text that is not UTF-8 is taken, as far as it can be read: what callers write is passed on by switches as it is.
+    """
+    text = raw.decode("utf-8", "replace")
+    try:
+        json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        pass  # `body_from` says what is wrong
+    return body_from(text.encode(), kind)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ApiError(UNPROCESSABLE, "bad-body", TWICE, key[:FIELD_CHARACTERS])
+        seen.add(key)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/decide",
+        decide,
+        Scope.DECIDE,
+        Role.VIEWER,
+        CallAnswer,
+        "What to do with an incoming call.",
+        body=CallFacts,
+        example=CallFacts(caller="+12015550123", did="+442071838750", trunk="carrier", call_id="a84b4c76@192.0.2.1"),
+        status=HTTPStatus.OK,
+        most_bytes=MOST_BYTES,
+        keeps_answer=False,
+        decode=facts_from,
+        call_waits=CallWaits(LONGEST_SECONDS, lambda: fail_open(NoDecision.TIMED_OUT)),
+    ),
+)

@@ -1,0 +1,122 @@
+"""Another switch asks over HTTP: the daemon's answer, or allow; never an error of ours, and never late."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from callsieve.decide.answer import NoDecision
+from callsieve.decide.api.endpoints import MOST_BYTES
+from reputation.api_tokens import Scope
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice, Program, RunningApi
+from tests.office import CALLER
+
+DECIDE = (Scope.DECIDE,)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> ApiOffice:
+    return ApiOffice(tmp_path)
+
+
+@pytest.fixture
+def api(office: ApiOffice) -> Iterator[RunningApi]:
+    with office.api() as running:
+        yield running
+
+
+def switch_of(api: RunningApi) -> Program:
+    return api.program(Role.VIEWER, DECIDE)
+
+
+def test_without_a_daemon_calls_go_on(api: RunningApi) -> None:
+    answer = switch_of(api).done("POST", "/decide", {"caller": CALLER})
+    assert (answer["action"], answer["rule"], answer["id"]) == ("allow", "fail-open", None)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        pytest.param(b"", (400, "bad-json"), id="nothing"),
+        pytest.param(b"caller=1", (400, "bad-json"), id="a-form"),
+        pytest.param(b"[" * 5000, (422, "bad-body"), id="deep"),
+        pytest.param(b'{"caler": "1"}', (422, "bad-body"), id="unknown-field"),
+        pytest.param(b'{"caller": 12015550123}', (422, "bad-body"), id="a-number"),
+        pytest.param(b'{"verification": "yes"}', (422, "bad-body"), id="unknown-word"),
+        pytest.param(
+            b'{"verification": "failed", "name": "", "verification": "passed"}', (422, "bad-body"), id="twice"
+        ),
+        pytest.param(b'{"name": "' + b"x" * MOST_BYTES + b'"}', (413, "too-large"), id="too-large"),
+    ],
+)
+def test_what_no_switch_should_send_is_refused(api: RunningApi, raw: bytes, told: tuple[int, str]) -> None:
+    headers = {"content-type": "application/json"}
+    assert switch_of(api).refused("POST", "/decide", content=raw, headers=headers) == told
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b'{"name": "\xff\xfe"}', id="no-utf-8"),
+        pytest.param(json.dumps({"name": "\n\0\r\x7f‮", "caller": "\n\nagi_arg_1: x=y"}).encode(), id="line-ends"),
+        pytest.param(json.dumps({"name": '"\\"' * 20_000}).encode(), id="long"),
+        pytest.param(json.dumps({"call_id": "x" * 60_000, "diversion": "y" * 60_000}).encode(), id="long-headers"),
+    ],
+)
+def test_what_a_caller_may_send_is_taken(api: RunningApi, raw: bytes) -> None:
+    answer = switch_of(api).done("POST", "/decide", content=raw, headers={"content-type": "application/json"})
+    assert answer["rule"] == "fail-open"  # nothing is there that would decide
+
+
+def test_who_may_not_ask_is_told_so(api: RunningApi) -> None:
+    assert api.program(scopes=(Scope.READ,)).refused("POST", "/decide", {}) == (403, "wrong-scope")
+    assert api.with_secret(None).refused("POST", "/decide", {}) == (401, "no-token")
+
+
+def test_a_token_may_ask_for_as_many_calls_as_there_are(api: RunningApi) -> None:
+    program = api.program(Role.VIEWER, DECIDE, per_minute=1)
+    for _ in range(5):
+        program.done("POST", "/decide", {})
+
+
+def test_calls_go_on_while_nobody_can_read_the_store(office: ApiOffice, api: RunningApi) -> None:
+    program = switch_of(api)
+    office.store.unlink()
+    assert program.done("POST", "/decide", {})["rule"] == "fail-open"
+    assert program.refused("GET", "/lists/block/entries") == (503, "no-store")
+
+
+def test_calls_go_on_while_the_store_is_locked(office: ApiOffice, api: RunningApi) -> None:
+    program = switch_of(api)
+    with closing(sqlite3.connect(office.store, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE api_token SET used_at = 1")
+        other.execute("COMMIT")
+        assert program.done("POST", "/decide", {})["rule"] == "fail-open"
+
+
+def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> None:
+    program = switch_of(api)
+    is_read, may_end = threading.Event(), threading.Event()
+
+    def read(_db: sqlite3.Connection) -> None:
+        is_read.set()
+        may_end.wait(30)
+
+    portal = program.client.portal
+    assert portal is not None
+    reading = portal.start_task_soon(api.state.store.read, read)
+    try:
+        assert is_read.wait(30)
+        assert program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE
+    finally:
+        may_end.set()
+        reading.result(30)
