@@ -28,8 +28,8 @@ from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import ActivityCache
 from callsieve.calls.web import overview
 from callsieve.calls.web import pages as calls
-from callsieve.digest.web import pages as digest
 from callsieve.decide.daemon_client import DaemonClient
+from callsieve.digest.web import pages as digest
 from callsieve.doctor.watch import HealthWatch
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.api import Api
-from lab.carrier import Carrier, CallSpec
+from lab.carrier import CallSpec, Carrier
 from lab.daemon import Daemon
 from lab.kamailio import AWAY, Kamailio
 from lab.phone import Answering, Phone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -34,10 +35,8 @@ def facts_from(raw: bytes, kind: Any) -> Any:
     Text that is not UTF-8 is taken, as far as it can be read: what callers write is passed on by switches as it is.
     """
     text = raw.decode("utf-8", "replace")
-    try:
+    with suppress(ValueError, RecursionError):  # `body_from` says what is wrong
         json.loads(text, object_pairs_hook=_each_once)
-    except (ValueError, RecursionError):
-        pass  # `body_from` says what is wrong
     return body_from(text.encode(), kind)
 
 

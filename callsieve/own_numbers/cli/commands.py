@@ -22,10 +22,11 @@ from callsieve.cli.options import (
 from callsieve.cli.output import bold, print_pairs, print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.own_numbers import operations
-from callsieve.own_numbers.cli.health_table import WIDTH, health_as_json, print_health
-from callsieve.own_numbers.cli.tables import details_of, grade_as_json, number_as_json, print_list
+from callsieve.own_numbers.cli.health_table import WIDTH, print_health
+from callsieve.own_numbers.cli.tables import details_of, print_list
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, FieldKind
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
+from callsieve.own_numbers.records import grade_as_json, health_as_json, number_as_json
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.due import due_of

@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.text import Text
 
 from callsieve.cli.output import console, dim, print_pairs, print_table
 from callsieve.own_numbers.figures import MEASURES, date_of, grade_words
 from callsieve.text.bars import cells_of
 from reputation.explaining import sentence_of_families
-from reputation.model import Reputation
 from reputation.own.grades import Grade
 from reputation.own.health import HealthReason, NumberHealth
 
 COLOUR_BY_GRADE = {"healthy": "green", "watch": "yellow", "at risk": "red"}
 SHOWN_DAYS = 28
 WIDTH = 10  # of the names of what is known of a number
-
-
-def health_as_json(health: NumberHealth) -> dict[str, Any]:
-    """All of it, for scripts: figures are counts; shares are left to the reader."""
-    facts = health.facts
-    return {
-        **grade_fields(health.grade),
-        "reasons": [
-            {"measure": one.measure, "grade": one.grade.value, "words": str(one.words)} for one in health.reasons
-        ],
-        "notes": list(map(str, health.notes)),
-        "judged_days": health.judged.days,
-        "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
-        "seen_as": _seen_as_json(facts.view) if facts.view else None,
-        "days": [{**day._asdict(), "day": date_of(day.day)} for day in facts.days],
-    }
-
-
-def _seen_as_json(view: Reputation) -> dict[str, Any]:
-    families = {family.name: round(family.log_odds, 3) for family in view.families}
-    return {"level": view.level.word, "points": view.points, "families": families}
-
-
-def grade_fields(grade: Grade | None) -> dict[str, Any]:
-    """The grade for scripts, null where there were too few calls to say anything."""
-    return {"grade": grade, "too_few_calls": grade is None}
 
 
 def grade_word(grade: Grade | None) -> Text:

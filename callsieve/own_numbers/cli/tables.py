@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from callsieve.cli.output import bold, plural, print_pairs, print_table, say
-from callsieve.own_numbers.cli.health_table import grade_fields, grade_word
+from callsieve.own_numbers.cli.health_table import grade_word
 from callsieve.own_numbers.fields import FIELDS
 from callsieve.text.times import ago, day
 from reputation.own.grades import Graded
 from reputation.own.register import OwnNumber
 from reputation.store.own_register import Seen
-
-
-def number_as_json(own: OwnNumber) -> dict[str, Any]:
-    """The entry of the register, for scripts."""
-    return {**asdict(own), "rests_until": own.rests_until}
 
 
 def details_of(own: OwnNumber, now: float) -> None:
@@ -38,11 +31,6 @@ def state_in_words(own: OwnNumber, now: float) -> str:
     if until is None:
         return f"{own.state.value} since {day(own.since)}"
     return f"resting until {day(until)}" if until > now else f"has rested since {day(own.since)}: may be used again"
-
-
-def grade_as_json(graded: Graded) -> dict[str, Any]:
-    """The grade of a list's row."""
-    return {**grade_fields(graded.grade), "reasons": [str(one.words) for one in graded.reasons], "graded_at": graded.at}
 
 
 def print_list(

@@ -12,6 +12,7 @@ from callsieve.cli.errors import CommandError, fail_with
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import bold, dim, plural, say
 from callsieve.policy.catalogue import policies_there
+from callsieve.policy.records import tried_as_json
 from callsieve.policy_selection import policy_called, text_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
@@ -33,7 +34,7 @@ def try_cases(
     """Try cases of your own: given a call and what is known, is what is expected decided? Exit code 1 when not."""
     tried = _all_tried(files, policy, config)
     if as_json:
-        print_json(_as_json(tried))
+        print_json(tried_as_json([(str(file), one) for file, of_file in tried.items() for one in of_file]))
     else:
         _show(tried)
     if any(one.differs for of_file in tried.values() for one in of_file):
@@ -107,24 +108,3 @@ def _show_one(one: Tried) -> None:
 
 def _told(value: Any) -> str:
     return "nothing" if value == "" else str(value)
-
-
-def _as_json(tried: dict[Path, list[Tried]]) -> dict[str, Any]:
-    cases = [
-        {
-            "file": str(file),
-            "name": one.name,
-            "passed": not one.differs,
-            "differs": [{"key": key, "expected": expected, "found": found} for key, expected, found in one.differs],
-            "policy": one.decision.policy,
-            "action": one.decision.action.word,
-            "would_be": one.decision.would_be.word,
-            "rule": one.decision.rule,
-            "reason": str(one.decision.reason),
-            "step": one.decision.step,
-            "capped_by": None if one.decision.capped_by is None else str(one.decision.capped_by),
-        }
-        for file, of_file in tried.items()
-        for one in of_file
-    ]
-    return {"cases": len(cases), "failed": sum(not one["passed"] for one in cases), "tried": cases}

@@ -16,6 +16,7 @@ from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, pr
 from callsieve.cli.store import perform
 from callsieve.policy import operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
+from callsieve.policy.records import policy_as_json
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.settings import Loaded
@@ -145,27 +146,6 @@ def explain_call(
         print_json(opinion_as_json(opinion))
     else:
         _show_opinion(opinion, question, now)
-
-
-def policy_as_json(policy: Policy) -> dict[str, object]:
-    """A policy for scripts: its rules in the order in which they are tried."""
-    return {
-        "name": policy.name,
-        "chain": policy.chain,
-        "observe": policy.observe,
-        "default": policy.default.word,
-        "rules": [
-            {
-                "name": rule.name,
-                "when": [condition.text for condition in rule.when],
-                "action": rule.action.word,
-                "reason": str(rule.reason),
-                "label": rule.label,
-                "ask": rule.ask,
-            }
-            for rule in policy.rules
-        ],
-    }
 
 
 # Explaining a call.
