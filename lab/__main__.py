@@ -16,6 +16,7 @@ from lab.asterisk import Asterisk
 from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
+from lab.kamailio import ensure_kamailio
 from lab.mariadb import ensure_mariadb
 from lab.php import ensure_phpunit
 from lab.tools import TOOLS, ensure_tools
@@ -28,7 +29,7 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, phpunit",
+        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, phpunit, kamailio",
     )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
@@ -40,6 +41,7 @@ def main() -> int:
             ensure_tools(_print_line)
             ensure_mariadb(_print_line)
             ensure_phpunit(_print_line)
+            ensure_kamailio(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+from callsieve import emergency_window
 from callsieve.api.decoding import body_from
-from callsieve.api.endpoint import ApiRequest, CallWaits, Endpoint
+from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endpoint
+from callsieve.api.fields import Instant
 from callsieve.api.problem import UNPROCESSABLE, ApiError
+from callsieve.changes.operation import Context
 from callsieve.decide.answer import CallAnswer, NoDecision, fail_open
 from callsieve.decide.call_facts import CallFacts
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
@@ -24,9 +28,26 @@ FIELD_CHARACTERS = 80
 TWICE = Wording("it is there twice: quote what callers write as JSON does, or they add fields of their own")
 
 
+class EmergencyCall(ApiStruct, frozen=True):
+    """An emergency call that goes out through another switch. There is nothing to say about it."""
+
+
+class EmergencyWindow(ApiStruct, frozen=True):
+    """Whether nothing is screened now, and until when."""
+
+    open: bool
+    until: Instant | None
+
+
 async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
     """What to do with a call."""
     return await req.state.service(DaemonClient).decide(req.asked.body)
+
+
+def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> EmergencyWindow:
+    """Nothing is screened for a while: an emergency call goes out, and whoever calls back must get through."""
+    window = emergency_window.open_window(db, context)
+    return EmergencyWindow(open=window.is_open, until=window.until if window.is_open else None)
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
@@ -64,5 +85,17 @@ ENDPOINTS = (
         keeps_answer=False,
         decode=facts_from,
         call_waits=CallWaits(LONGEST_SECONDS, lambda: fail_open(NoDecision.TIMED_OUT)),
+    ),
+    Endpoint(
+        "POST",
+        "/emergency-calls",
+        open_window,
+        Scope.DECIDE,
+        Role.OPERATOR,
+        EmergencyWindow,
+        "An emergency call goes out through another switch: open the window, in which nothing is screened.",
+        body=EmergencyCall,
+        example=EmergencyCall(),
+        status=HTTPStatus.CREATED,
     ),
 )

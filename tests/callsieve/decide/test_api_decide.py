@@ -16,6 +16,7 @@ from callsieve.decide.api.endpoints import MOST_BYTES
 from reputation.api_tokens import Scope
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
+from tests.callsieve.browsing import NOW, changes_of
 from tests.office import CALLER
 
 DECIDE = (Scope.DECIDE,)
@@ -120,3 +121,10 @@ def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> No
     finally:
         may_end.set()
         reading.result(30)
+
+
+def test_an_emergency_call_opens_the_window(office: ApiOffice, api: RunningApi) -> None:
+    opened = api.program(Role.OPERATOR, DECIDE).done("POST", "/emergency-calls", {})
+    assert opened["open"]
+    assert opened["until"] > NOW
+    assert changes_of(office) == [("emergency open", "token:program-1", None)]
