@@ -1,0 +1,68 @@
+"""The API as a process, as the daemon starts it: at an address of its own, without the console."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+from lab.programs import CONSOLE
+from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
+from reputation.store.api_tokens import add_token
+from reputation.users import Role
+from tests.callsieve.browsing import SETTINGS, Office
+from tests.callsieve.web.test_process import free_port
+from tests.waiting import wait_until
+
+PER_MINUTE = 100_000
+
+
+class ServedApi:
+    """It listens at `port`; `secret` may do everything."""
+
+    def __init__(self, office: Office, port: int) -> None:
+        self.office, self.port = office, port
+        self.secret = self.token(Role.ADMINISTRATOR, tuple(Scope))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+    def token(self, role: Role, scopes: tuple[Scope, ...], name: str = "everything") -> str:
+        """The secret of another token."""
+        secret = new_secret()
+        token = ApiToken(name, role, scopes, time.time(), per_minute=PER_MINUTE)
+        self.office.write(add_token, token, digest_of(secret) or "")
+        return secret
+
+    def is_up(self) -> bool:
+        try:
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection.request("GET", "/api/v1/openapi.json")
+            connection.getresponse().read()
+        except OSError:
+            return False
+        connection.close()
+        return True
+
+
+@contextmanager
+def serving_api(folder: Path) -> Iterator[ServedApi]:
+    """The running process, which ends with the block."""
+    port = free_port()
+    office = Office(folder, f'{SETTINGS}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
+    served = ServedApi(office, port)
+    process = subprocess.Popen(
+        [sys.executable, "-m", CONSOLE, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
+    )
+    try:
+        wait_until(lambda: served.is_up() or process.poll() is not None, "the start of the API", 60)
+        assert process.poll() is None
+        yield served
+    finally:
+        process.kill()
+        process.communicate()

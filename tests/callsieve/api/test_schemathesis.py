@@ -1,0 +1,35 @@
+"""schemathesis asks the running API what its OpenAPI document says, and what that forbids: it finds nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.callsieve.api.serving import serving_api
+
+pytestmark = pytest.mark.slow
+
+# An operation refuses what no schema can say: a text that is no telephone number, an expiry in the past.
+CONFIG = """\
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "401", "403", "404", "409", "422", "503"]
+"""
+
+
+def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    (tmp_path / "office").mkdir()
+    with serving_api(tmp_path / "office") as served:
+        words = ("run", f"{served.url}/openapi.json", "-H", f"Authorization: Bearer {served.secret}")
+        options = ("--checks", "all", "--seed", "17", "--max-examples", "10", "--continue-on-failure", "--no-color")
+        result = subprocess.run(
+            [str(Path(sys.executable).parent / "schemathesis"), *words, *options],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=110,
+        )
+    assert result.returncode == 0, result.stdout + result.stderr
