@@ -45,11 +45,15 @@ class ApiStruct(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[Q, B]):
-    """A request as its endpoint declares it. `path`: the parts in braces, as text: operations know what is allowed."""
+    """A request as its endpoint declares it. `path`: the parts in braces, as text: operations know what is allowed.
+
+    `scopes`: all of the token, for what one endpoint does in the name of several.
+    """
 
     path: Mapping[str, str]
     query: Q
     body: B
+    scopes: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

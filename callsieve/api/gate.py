@@ -150,7 +150,7 @@ class Api:
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
         context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
-        call = _Call(self._state, endpoint, Asked(parts, query, body), context, self._threads)
+        call = _Call(self._state, endpoint, Asked(parts, query, body, kept.token.scopes), context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
         url = request.url

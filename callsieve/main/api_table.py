@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from callsieve.api.endpoint import Endpoint
+from callsieve.audit.api import endpoints as audit
+from callsieve.calls.api import endpoints as calls
 from callsieve.decide.api import endpoints as decide
 from callsieve.lists.api import endpoints as lists
+from callsieve.numbers.api import endpoints as numbers
+from callsieve.status.api import endpoints as status
+from callsieve.switch.api import endpoints as switch
 
-_PARTS = (decide, lists)
+_PARTS = (status, switch, decide, calls, numbers, lists, audit)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for part in _PARTS for one in part.ENDPOINTS)

@@ -10,15 +10,31 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+from callsieve.changes.operation import Context
+from callsieve.lists import operations as lists
+from callsieve.lists.operations import EntryRequest
+from callsieve.numbers.operations import MarkRequest, mark
 from lab.programs import CONSOLE
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
+from reputation.model import ListName, MarkChannel, Verdict
 from reputation.store.api_tokens import add_token
 from reputation.users import Role
 from tests.callsieve.browsing import SETTINGS, Office
+from tests.callsieve.console_calls import add_calls, make_decision
 from tests.callsieve.web.test_process import free_port
 from tests.waiting import wait_until
 
 PER_MINUTE = 100_000
+# An Asterisk that keeps the off switch in a file; a real one is asked in tests/integration.
+ASTERISK = """\
+#!/bin/sh
+case "$2" in
+"database put callsieve off "*) echo "Value: ${2##* }" > "$0.off"; echo "Updated database successfully" ;;
+"database del callsieve off") rm -f "$0.off"; echo "Database entry removed." ;;
+"database get callsieve off") cat "$0.off" 2>/dev/null || echo "Database entry not found." ;;
+*) echo "Database entry not found." ;;
+esac
+"""
 
 
 class ServedApi:
@@ -50,11 +66,26 @@ class ServedApi:
         return True
 
 
+def know_a_little(office: Office) -> None:
+    """What the examples of the OpenAPI document are about: a decision, a listed range, changes, and a mark."""
+    now = time.time()
+    add_calls(office, make_decision("7KQ2M4XA", at=now - 600), make_decision("B1D5Q0ZT", at=now - 60))
+    context = Context("joe", Role.ADMINISTRATOR, now, office.load())
+    for count in range(20):
+        office.write(lists.add, context, EntryRequest(ListName.BLOCK, "+1900*", f"note {count}"))
+    office.write(mark, context, MarkRequest("+12015550123", "201", Verdict.SPAM, MarkChannel.CLI))
+
+
 @contextmanager
 def serving_api(folder: Path) -> Iterator[ServedApi]:
     """The running process, which ends with the block."""
     port = free_port()
-    office = Office(folder, f'{SETTINGS}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
+    asterisk = folder / "asterisk"
+    asterisk.write_text(ASTERISK)
+    asterisk.chmod(0o755)
+    settings = SETTINGS.replace("callsieve-has-no-asterisk-here", str(asterisk))
+    office = Office(folder, f'{settings}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
+    know_a_little(office)
     served = ServedApi(office, port)
     process = subprocess.Popen(
         [sys.executable, "-m", CONSOLE, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)

@@ -1,0 +1,138 @@
+"""Who of us changed what, and the way back, for programs."""
+
+from __future__ import annotations
+
+import sqlite3
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
+from callsieve.api.fields import ChangeId, Instant
+from callsieve.api.paging import PageQuery, page_of, place_of
+from callsieve.api.problem import ApiError
+from callsieve.changes import undo as operation
+from callsieve.changes.describe import change_of, value_of_side
+from callsieve.changes.names import ADMINISTRATORS_ONLY
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.undo import GONE, UndoRequest, can_undo
+from callsieve.text.number_entry import EntryError, number_from
+from reputation.api_tokens import Scope
+from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit
+from reputation.users import Role
+
+LONGEST = 200
+ID_DIGITS = 15
+Word = Annotated[str, Meta(max_length=LONGEST)]
+
+
+class ChangeQuery(PageQuery, frozen=True):
+    """What is looked for; empty: anything. `about`: a number or a name."""
+
+    who: Word = ""
+    what: Word = ""
+    about: Word = ""
+
+
+class AuditedChange(ApiStruct, frozen=True):
+    """A change, as `callsieve audit --json` has it, with what it was in words and whether it can be undone."""
+
+    id: int
+    at: Instant
+    who: str
+    what: str
+    number: str | None
+    name: str
+    before: Any
+    after: Any
+    change: str
+    can_undo: bool
+
+
+class AuditedChanges(ApiStruct, frozen=True):
+    """A page of changes, the latest first."""
+
+    items: list[AuditedChange]
+    next: str | None
+
+
+class ChangeUndone(ApiStruct, frozen=True):
+    """`what` was undone, of how many `things`; `change_id`: of the undoing."""
+
+    change_id: ChangeId | None
+    what: str
+    subject: str
+    things: int
+
+
+def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, None]) -> dict[str, Any]:
+    """Changes that are looked for."""
+    query = asked.query
+    before = place_of(query.cursor, tuple[int])
+    about = _about(query.about, context.settings.numbers.region)
+    limit = query.limit + 1
+    wanted = AuditFilter(query.who or None, query.what or None, about, before[0] if before else None, limit)
+    shown, following = page_of(search_audit(db, wanted), query.limit, lambda one: (one.id,))
+    return {"items": [_as_json(db, one) for one in shown], "next": following}
+
+
+def show_one(db: sqlite3.Connection, _context: Context, asked: Asked[None, None]) -> dict[str, Any]:
+    """One change."""
+    return _as_json(db, _change(db, asked))
+
+
+def undo(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> ChangeUndone:
+    """Takes a change back. What only the scope `admin` can do, only it can undo."""
+    kept = _change(db, asked)
+    if kept.row.what in ADMINISTRATORS_ONLY and Scope.ADMIN not in asked.scopes:
+        raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", f"undoing this takes the scope {Scope.ADMIN}")
+    done = operation.undo(db, context, UndoRequest(kept.id))
+    return ChangeUndone(change_id=done.change_id, what=done.what, subject=done.subject, things=done.things)
+
+
+def _as_json(db: sqlite3.Connection, one: KeptChange) -> dict[str, Any]:
+    row = one.row
+    sides = {"before": value_of_side(row.before), "after": value_of_side(row.after)}
+    return {"id": one.id, **row._asdict(), **sides, "change": str(change_of(row)), "can_undo": can_undo(db, one)}
+
+
+def _change(db: sqlite3.Connection, asked: Asked[Any, Any]) -> KeptChange:
+    text = asked.path["change_id"]
+    is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
+    kept = change_of_id(db, int(text)) if is_id else None
+    if kept is None:
+        raise Refused("no-such-change", GONE, "change_id")
+    return kept
+
+
+def _about(text: str, region: str) -> str | None:
+    """A number however it was typed; else a name."""
+    try:
+        return number_from(text, region) if text else None
+    except EntryError:
+        return text
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/changes",
+        show,
+        Scope.READ,
+        Role.OPERATOR,
+        AuditedChanges,
+        "Who changed what, the latest first.",
+        query=ChangeQuery,
+    ),
+    Endpoint("GET", "/changes/{change_id}", show_one, Scope.READ, Role.OPERATOR, AuditedChange, "One change."),
+    Endpoint(
+        "POST",
+        "/changes/{change_id}/undo",
+        undo,
+        Scope.WRITE,
+        Role.OPERATOR,
+        ChangeUndone,
+        "Undo a change; an import with all that it brought.",
+    ),
+)
