@@ -1,0 +1,100 @@
+"""Decisions through the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice, RunningApi
+from tests.callsieve.browsing import NOW
+from tests.callsieve.console_calls import CALLER, add_calls, add_ending, make_decision, make_ending
+
+IDS = ("AAAAAAA1", "AAAAAAA2", "AAAAAAA3", "AAAAAAA4")
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[RunningApi]:
+    office = ApiOffice(tmp_path)
+    add_calls(office, *(make_decision(one, at=NOW - 600 + place) for place, one in enumerate(IDS)))
+    add_calls(office, make_decision("BBBBBBB1", at=NOW - 60, caller="+12015550199", action="allow", rule="default"))
+    add_ending(office, make_ending(make_decision(IDS[0])))
+    with office.api() as running:
+        yield running
+
+
+def ids(page: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [one["id"] for one in page["items"]]
+
+
+def test_decisions_come_page_by_page_while_calls_come_in(api: RunningApi) -> None:
+    program = api.program(Role.OPERATOR)
+    first = program.get("/decisions", number=CALLER, limit=3)
+    assert ids(first) == ["AAAAAAA4", "AAAAAAA3", "AAAAAAA2"]
+    add_calls(api.office, make_decision("CCCCCCC1", at=NOW))
+    second = program.get("/decisions", number=CALLER, limit=3, cursor=first["next"])
+    assert (ids(second), second["next"]) == (["AAAAAAA1"], None)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, 5),
+        ({"number": "201-555-0123"}, 4),
+        ({"action": "allow"}, 1),
+        ({"rule": "default"}, 1),
+        ({"ending": "answered"}, 1),
+        ({"since": "2m"}, 1),
+        ({"until": "2m"}, 4),
+        ({"number": CALLER, "action": "allow"}, 0),
+    ],
+)
+def test_decisions_are_looked_for_as_on_the_command_line(api: RunningApi, query: dict[str, str], found: int) -> None:
+    assert len(api.program().get("/decisions", **query)["items"]) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("number=nobody", (422, "bad-number")),
+        ("action=rejct", (422, "bad-query")),
+        ("since=soon", (422, "bad-time")),
+        ("limit=0", (422, "bad-query")),
+        ("limit=201", (422, "bad-query")),
+        ("limit=ten", (422, "bad-query")),
+        ("limit=1&limit=2", (422, "bad-query")),
+        ("cursor=AAAA", (422, "bad-cursor")),
+    ],
+)
+def test_what_is_no_question(api: RunningApi, query: str, told: tuple[int, str]) -> None:
+    answer = api.program().ask("GET", f"/decisions?{query}")
+    assert (answer.status, answer.code) == told
+    assert answer.problem.field == query.partition("=")[0]
+
+
+def test_one_decision_and_why(api: RunningApi) -> None:
+    program = api.program(Role.OPERATOR)
+    one = program.get(f"/decisions/{IDS[0]}")
+    assert (one["caller"], one["action"], one["outcome"]["disposition"]) == (CALLER, "challenge", "answered")
+    why = program.get(f"/decisions/{IDS[0]}/explanation")
+    assert why["because"]
+    assert [one["level"] for one in why["would_change"]] == ["tag"]
+    assert (why["since_then"], why["damaged"]) == ([], False)
+
+
+def test_evidence_that_is_damaged_is_said(api: RunningApi) -> None:
+    add_calls(api.office, make_decision("DDDDDDD1", vector="{"))
+    program = api.program()
+    assert program.get("/decisions/DDDDDDD1")["vector"] == "{"
+    assert program.get("/decisions/DDDDDDD1/explanation")["damaged"] is True
+
+
+def test_a_decision_that_is_not_there(api: RunningApi) -> None:
+    for path in ("/decisions/ZZZZZZZZ", "/decisions/nothing", "/decisions/ZZZZZZZZ/explanation"):
+        assert api.program().refused("GET", path) == (404, "no-such-decision")
+
+
+def test_a_viewer_sees_no_decision(api: RunningApi) -> None:
+    assert api.program(Role.VIEWER).refused("GET", "/decisions") == (403, "wrong-role")

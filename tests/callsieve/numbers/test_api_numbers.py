@@ -1,0 +1,66 @@
+"""What is known about a number, and marks, through the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.api_tokens import Scope
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice, RunningApi
+from tests.callsieve.browsing import changes_of
+from tests.callsieve.console_calls import add_calls, make_decision
+from tests.office import CALLER
+
+MARK = f"/numbers/{CALLER}/marks/201"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[RunningApi]:
+    with ApiOffice(tmp_path).api() as running:
+        yield running
+
+
+def test_a_number_is_looked_up_as_it_is_dialled_here(api: RunningApi) -> None:
+    add_calls(api.office, make_decision(caller=CALLER))
+    program = api.program(Role.OPERATOR, (Scope.READ,))
+    known = program.get(f"/numbers/{CALLER}")
+    assert known == program.get("/numbers/201-742-1834")
+    assert (known["number"], known["country"], len(known["decisions"])) == (CALLER, "US", 1)
+    assert known["now"]["action"] == "allow"
+
+
+@pytest.mark.parametrize("text", ["nobody", "12", "+", "%20", "x" * 200])
+def test_what_is_no_number(api: RunningApi, text: str) -> None:
+    answer = api.program().ask("GET", f"/numbers/{text}")
+    assert (answer.status, answer.code, answer.problem.field) == (422, "bad-number", "number")
+
+
+def test_a_mark_is_made_changed_and_taken_back(api: RunningApi) -> None:
+    program = api.program(Role.OPERATOR, (Scope.MARKS,))
+    marked = program.done("PUT", MARK, {"verdict": "spam", "category": "scam"})
+    assert (marked["mark"]["verdict"], marked["mark"]["reporter"], marked["before"]) == ("spam", "201", None)
+    assert program.done("PUT", MARK, {"verdict": "ok"})["before"]["verdict"] == "spam"
+    assert program.done("DELETE", MARK)["mark"]["verdict"] == "retracted"
+    assert changes_of(api.office) == [
+        ("unmark", "token:program-1", CALLER),
+        ("mark", "token:program-1", CALLER),
+        ("mark", "token:program-1", CALLER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        pytest.param("PUT", MARK, {"verdict": "grey"}, (422, "bad-body"), id="no-verdict"),
+        pytest.param("PUT", MARK, {"verdict": "ok", "category": "scam"}, (422, "category-of-no-spam"), id="category"),
+        pytest.param("PUT", f"/numbers/{CALLER}/marks/999", {"verdict": "spam"}, (404, "unknown-person"), id="nobody"),
+        pytest.param("PUT", "/numbers/911/marks/201", {"verdict": "spam"}, (422, "emergency-number"), id="emergency"),
+        pytest.param("DELETE", MARK, None, (404, "not-marked"), id="not-marked"),
+    ],
+)
+def test_what_cannot_be_said(api: RunningApi, method: str, path: str, body: object, told: tuple[int, str]) -> None:
+    assert api.program().refused(method, path, body) == told
+    assert changes_of(api.office) == []
