@@ -79,9 +79,21 @@ LEAST_NATIONAL_DIGITS = 7
 LEAST_SERVICE_DIGITS = 5
 _FOLDING = _folding()
 
-# Service numbers that libphonenumber counts to those of single carriers, and that are the same in the whole country:
-# N11 in North America (FCC, "N11 codes": 211 community services to 811 before digging).
-_OF_ALL_CARRIERS = dict.fromkeys(("US", "CA"), re.compile("[2-8]11"))
+# Service numbers of a whole country that libphonenumber does not have, or counts to those of single carriers.
+_NORTH_AMERICAN = re.compile("[2-8]11")  # FCC, "N11 codes": 211 community services to 811 before digging
+_MORE_SERVICES = {
+    "US": _NORTH_AMERICAN,
+    "CA": _NORTH_AMERICAN,
+    # 10 are carriers' and 12 public services, 11183 and 11185 take calls; 950, 951, 952 and 957 may have up to eight
+    # digits (reputation/plan/cn.toml: plan-2010, 95-and-955).
+    "CN": re.compile("1[02][0-9]{3}|1118[35]|95[0127][0-9]{4,5}"),
+    # Railways, complaints about spam, cyber crime (reputation/plan/in.toml: railways-2020, 1909, 1930).
+    "IN": re.compile("13[89]|1909|1930"),
+}
+
+
+# By calling code: what libphonenumber has no service numbers of.
+_MORE_LENGTHS = {86: frozenset({7, 8})}
 
 
 class NumberType(StrEnum):
@@ -599,16 +611,16 @@ def _is_emergency(digits: str, region: str) -> bool:
 
 
 def _is_short_code(digits: str, region: str, texts: bool = False) -> bool:
-    """A code that the plan gives a meaning of its own; with `texts` also one of its SMS services.
+    """A code that a plan gives a meaning of its own; with `texts` also one of its SMS services.
 
     Not the blocks left to carriers and SMS services: in the US these are nine in ten of all four to six digit
     numbers, in Switzerland and New Zealand of all three-digit ones, so every extension would be a short code.
     """
+    if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
+        return True
     metadata = PhoneMetadata.short_metadata_for_region(region)
     if metadata is None or not 2 <= len(digits) <= _MOST_SERVICE_DIGITS or not _matches(metadata.short_code, digits):
         return False
-    if (everywhere := _OF_ALL_CARRIERS.get(region)) is not None and everywhere.fullmatch(digits):
-        return True
     if _matches(metadata.carrier_specific, digits):
         return False
     return texts or not _matches(metadata.sms_services, digits)
@@ -703,7 +715,9 @@ def _service_lengths(calling_code: int) -> frozenset[int]:
     found = map(PhoneMetadata.short_metadata_for_region, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code])
     codes = (metadata.short_code for metadata in found if metadata is not None)
     lengths = {length for code in codes if code is not None for length in code.possible_length}
-    return frozenset(length for length in lengths if length <= _MOST_SERVICE_DIGITS)
+    return frozenset(length for length in lengths if length <= _MOST_SERVICE_DIGITS) | _MORE_LENGTHS.get(
+        calling_code, frozenset()
+    )
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
