@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from callsieve.setting_types import Name, RequestRate, Secret, SettingsTable
+import msgspec
+
+from callsieve.setting_types import Name, RequestRate, Secret, SettingsTable, Span
 
 # reputation/events.py says what each is.
 EventWord = Literal[
@@ -51,6 +54,41 @@ class WebhookTable(SettingsTable, frozen=True):
     private: bool = False
 
 
+Megabytes = Annotated[int, msgspec.Meta(ge=1, le=2000)]
+SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
+
+
+class FeedTable(SettingsTable, frozen=True):
+    """A list of numbers that is fetched again and again, as `import feed` reads it.
+
+    `sha256`: what the file must have, or an address where that is said; `minisign`: the public key that must have
+    signed it. `megabytes`: a larger file is refused. `private`: its server is in our own network.
+    """
+
+    name: Name
+    url: str
+    every: Span = "1d"
+    verdict: Literal["spam", "ok"] = "spam"
+    region: str | None = None
+    sha256: str = ""
+    minisign: str = ""
+    megabytes: Megabytes = 100
+    private: bool = False
+
+
+def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
+    """A key, and what is wrong with it. Regions and repeated names: callsieve.settings."""
+    for place, one in enumerate(feeds):
+        key = f"feed[{place}]"
+        if (wrong := url_problem(one.url, private=one.private)) is not None:
+            yield f"{key}.url", wrong
+        if one.sha256 and not SHA256.fullmatch(one.sha256) and url_problem(one.sha256, private=one.private):
+            yield f"{key}.sha256", "takes 64 hexadecimal digits, or an address: https://example.com/list.csv.sha256"
+        if one.minisign and not MINISIGN_KEY.fullmatch(one.minisign):
+            yield f"{key}.minisign", "takes the public key: the line of a minisign.pub that begins with RW"
+
+
 def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, str]]:
     """A key, and what is wrong with it."""
     for place, one in enumerate(webhooks):
@@ -75,5 +113,5 @@ def url_problem(url: str, *, private: bool) -> str | None:
     if found.username is not None or found.password is not None:
         return "a user name or password does not stand in the address"
     if found.scheme == "http" and not private:
-        return "plain http shows numbers to everybody on the way: write https, or private = true inside your network"
+        return "plain http can be read and changed on the way: write https, or private = true inside your network"
     return None

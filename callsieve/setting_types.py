@@ -21,7 +21,9 @@ ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
 KEY = r"^([A-Za-z0-9]{16,64})?\Z"
 SECRET_IN_ENVIRONMENT, SECRET_IN_FILE = "env:", "file:"
 SECRET = rf"^({SECRET_IN_ENVIRONMENT}[A-Za-z_][A-Za-z0-9_]{{0,79}}|{SECRET_IN_FILE}/[^\x00-\x1f\x7f]{{1,300}})?\Z"
+SPAN = r"^[1-9][0-9]{0,3}[hdw]\Z"
 Key = Annotated[str, msgspec.Meta(pattern=KEY)]
+Span = Annotated[str, msgspec.Meta(pattern=SPAN)]
 # Where a secret is; what it is, callsieve.outside.secrets.secret_of reads.
 Secret = Annotated[str, msgspec.Meta(pattern=SECRET)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
@@ -35,6 +37,7 @@ WRITTEN_AS = {
     EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
     ENDPOINT: "write it as PJSIP/201",
     KEY: "takes 16 to 64 letters and digits",
+    SPAN: "write it as 6h, 1d or 1w",
     SECRET: "a secret does not stand in the settings: write env:NAME, or file:/path of a file with mode 0600",
     QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
     ROUTE: "write it as context,exten,1",

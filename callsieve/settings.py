@@ -19,7 +19,7 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
-from callsieve.integration_settings import Api, WebhookTable, webhook_problems
+from callsieve.integration_settings import Api, FeedTable, WebhookTable, feed_problems, webhook_problems
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -255,6 +255,7 @@ class Settings(SettingsTable, frozen=True):
     scope: tuple[ScopeTable, ...] = ()
     hours: tuple[HoursTable, ...] = ()
     webhook: tuple[WebhookTable, ...] = ()
+    feed: tuple[FeedTable, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -475,6 +476,10 @@ def _problems(settings: Settings) -> Problems:
     yield from _repeated("person", [person.extension for person in settings.person])
     yield from webhook_problems(settings.webhook)
     yield from _repeated("webhook", [webhook.name for webhook in settings.webhook])
+    yield from feed_problems(settings.feed)
+    for place, feed in enumerate(settings.feed):
+        yield from _region_problem(f"feed[{place}].region", feed.region or home)
+    yield from _repeated("feed", [feed.name for feed in settings.feed])
 
 
 def _region_problem(key: str, region: str) -> Problems:

@@ -10,7 +10,7 @@ import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from ami_listener.errors import TroubleKind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import undescribed_trunks
-from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing, nobody_fetches
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
@@ -36,6 +36,7 @@ from policies.reasons import FailOpen
 from reputation.store.backup import backups_of
 from reputation.store.database import is_lost
 from reputation.store.errors import StoreError, store_errors
+from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.migrations import known_migrations, pending
 from reputation.store.people import all_dids, all_people
@@ -49,6 +50,7 @@ ANSWER_LIMIT = 64 * 1024
 STORE_SECONDS = 2.0
 BACKUP_DAYS = 2.0
 FEEDS = "callsieve feeds"
+FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
 # Below this the journal may stop at any moment; a backup needs the size of the store once more.
 LEAST_FREE = 50 * 1024 * 1024
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
@@ -324,16 +326,23 @@ def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Cal
     return lambda ground: told_by_store(ground, judge)
 
 
-@check_of_store
-def has_fresh_feeds(db: sqlite3.Connection, now: float) -> Finding:
-    """Feeds still come, and are as large as they used to be."""
-    feeds = feed_sources(db)
-    ill = [(feed, health) for feed in feeds if (health := health_of(feed, now)).health is not FeedStatus.OK]
+def has_fresh_feeds(ground: CheckContext) -> Finding:
+    """Feeds still come, and are as large as they used to be; those of the settings are fetched."""
+    wanted = [feed.name for feed in ground.loaded.settings.feed]
+    return told_by_store(ground, lambda db, now: _feeds_found(db, now, wanted))
+
+
+def _feeds_found(db: sqlite3.Connection, now: float, wanted: Sequence[str]) -> Finding:
+    feeds, fetches = feed_sources(db), feed_fetches(db)
+    if nobody_fetches(wanted, fetches, now):
+        return warn(Wording("nobody fetches them: the timer does not run"), FETCH_TIMER)
+    missing = set(wanted) - {feed.name for feed in feeds}
+    found = [(feed.name, health_of(feed, now)) for feed in feeds]
+    found += [(name, health_of_missing(fetches.get(name), now)) for name in sorted(missing)]
+    ill = [one for one in found if one[1].health is not FeedStatus.OK]
     if ill:
-        feed, health = ill[0]
-        return warn(
-            and_more(Wording("{feed} {health}", {"feed": feed.name, "health": health.said}), len(ill) - 1), FEEDS
-        )
+        name, health = ill[0]
+        return warn(and_more(Wording("{feed} {health}", {"feed": name, "health": health.said}), len(ill) - 1), FEEDS)
     if not feeds:
         return ok(NONE)
     oldest = span_words(max(0.0, now - min(feed.imported_at for feed in feeds)))

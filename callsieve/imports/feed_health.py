@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 from typing import NamedTuple
 
 from callsieve.changes.operation import Refused
+from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.store.errors import StoreError
+from reputation.store.feed_fetches import FeedFetch
 from reputation.store.feeds import FeedSource
 from reputation.wording import Places, Wording
 
@@ -22,6 +24,7 @@ DAY = 86_400.0
 LATE_AFTER_GAPS = 2.0
 LATE_DAYS = 30.0
 LEAST_GAP_SECONDS = DAY
+OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
 EARLY = 1.01  # seven days less a few seconds are called seven days
 # Smaller than this share of the import before is said, smaller than that one is refused.
 SHRANK_SHARE = 0.75
@@ -43,6 +46,12 @@ class FeedFailure(StrEnum):
     TOO_MANY_ROWS = "more than {most:,} rows: that is no feed of telephone numbers"
     NO_SUCH_FILE = "{file}: there is no such file or directory"
     UNREADABLE = "{file}: it cannot be read ({error})"
+    BAD_STATUS = "{host}: it answers {status} in the place of the file"
+    NO_CHECKSUM = "{host}: there is no sha256 of the file"
+    BAD_CHECKSUM = "{host}: the file is not the one that its sha256 is of: is it being replaced?"
+    BAD_SIGNATURE = "{host}: the file is not signed by the key of the settings"
+    OLD_SIGNATURE = "{host}: the file was signed before the one in force: somebody serves an old one"
+    UNPACKS_LARGE = "more than {most:,} bytes when it is unpacked: a larger `megabytes` in the settings takes it"
     STORE = "the store could not be written: `callsieve doctor` says why"
     REFUSED = "the import was refused: run it again to see why"
 
@@ -52,13 +61,16 @@ class FeedFailure(StrEnum):
         return self._name_.lower().replace("_", "-")
 
 
-FAILURES: Mapping[str, str] = {one.code: one.value for table in (TableProblem, FeedFailure) for one in table}
+FAILURES: Mapping[str, str] = {
+    one.code: one.value for table in (TableProblem, FeedFailure, OutsideProblem) for one in table
+}
 
 
 class FeedStatus(StrEnum):
     """How a feed is; the worst that is true of it."""
 
     OK = "ok"
+    WAITING = "waiting"
     FAILED = "failed"
     STALE = "stale"
     SHRANK = "shrank"
@@ -83,11 +95,9 @@ class FeedHealth:
 
 def health_of(feed: FeedSource, now: float) -> FeedHealth:
     """How the feed is at that time."""
-    if feed.failed_at is not None and feed.failed_at >= feed.imported_at:
-        failed: Places = {"when": ago(feed.failed_at, now), "failure": read_failure(feed.failure or "").words}
-        return FeedHealth(FeedStatus.FAILED, Wording("{when}, {failure}", failed))
-    late_after = late_after_seconds(feed)
-    if now - feed.imported_at > late_after:
+    if feed.failed_at is not None and feed.failed_at >= fresh_at(feed):
+        return _failed(feed.failed_at, feed.failure, now)
+    if now - fresh_at(feed) > late_after_seconds(feed):
         if not feed.every_seconds:
             return FeedHealth(FeedStatus.STALE, Wording("it came but once"))
         usual = span_words(EARLY * feed.every_seconds)
@@ -95,6 +105,28 @@ def health_of(feed: FeedSource, now: float) -> FeedHealth:
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
         return FeedHealth(FeedStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
     return FeedHealth(FeedStatus.OK)
+
+
+def health_of_missing(fetch: FeedFetch | None, now: float) -> FeedHealth:
+    """How a feed of the settings is that never came."""
+    if fetch is not None and fetch.failed_at is not None:
+        return _failed(fetch.failed_at, fetch.failure, now)
+    return FeedHealth(FeedStatus.WAITING, Wording("it has not come yet"))
+
+
+def _failed(at: float, failure: str | None, now: float) -> FeedHealth:
+    failed: Places = {"when": ago(at, now), "failure": read_failure(failure or "").words}
+    return FeedHealth(FeedStatus.FAILED, Wording("{when}, {failure}", failed))
+
+
+def fresh_at(feed: FeedSource) -> float:
+    """When it came, or when its server said last that it is still the same."""
+    return max(feed.imported_at, feed.came_at or 0.0)
+
+
+def nobody_fetches(names: Iterable[str], fetches: Mapping[str, FeedFetch], now: float) -> bool:
+    """Whether feeds of the settings wait for somebody to ask for them: the timer does not run."""
+    return any(name not in fetches or now > fetches[name].next_at + OVERDUE_SECONDS for name in names)
 
 
 def failure_of(error: Exception) -> str:
@@ -105,7 +137,7 @@ def failure_of(error: Exception) -> str:
 
 
 def _failure_of(error: Exception) -> tuple[str, Places]:
-    if isinstance(error, TableError | Refused) and error.code in FAILURES:
+    if isinstance(error, TableError | Refused | OutsideError) and error.code in FAILURES:
         return error.code, error.words.places if isinstance(error.words, Wording) else {}
     if isinstance(error, OSError):
         failure = FeedFailure.NO_SUCH_FILE if isinstance(error, FileNotFoundError) else FeedFailure.UNREADABLE

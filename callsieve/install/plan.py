@@ -31,7 +31,11 @@ FREEPBX_FILES = (
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
-OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
+OUR_UNITS = (
+    OUR_UNIT,
+    *("callsieve-doctor.service", "callsieve-doctor.timer"),
+    *("callsieve-feeds.service", "callsieve-feeds.timer"),  # enabled by whoever wants them
+)
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"

@@ -59,7 +59,11 @@ def _command_of(first: str) -> Any:
         if name.partition(" ")[0] == first:
             group, _, last = name.rpartition(" ")
             module, _, function = place.partition(":")
-            group_of(group).command(last)(getattr(import_module(f"callsieve.{module}"), function))
+            run = getattr(import_module(f"callsieve.{module}"), function)
+            if any(other.startswith(f"{name} ") for other in COMMANDS):  # a command that has others below it
+                group_of(name).callback(invoke_without_command=True, no_args_is_help=False)(run)
+            else:
+                group_of(group).command(last)(run)
     command = get_group(groups[""]).commands[first]
     command.short_help = HELP[first]
     return command

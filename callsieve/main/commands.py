@@ -27,7 +27,7 @@ GROUPS = {
         "privacy": "What is stored about a number: export or erase it.",
         "guide": "Print the page for everybody with a phone.",
         "import": "Read numbers, calls, contacts; people also from the PBX.",
-        "feeds": "Imported lists of numbers: how old, how large.",
+        "feeds": "Lists of numbers from others: fetch them, and how they are.",
         "plan": "What ranges of numbers are for, and who says so.",
     },
     "Policies": {
@@ -68,6 +68,7 @@ COMMANDS = {
     "mark": "numbers.cli.marks:mark_number",
     "unmark": "numbers.cli.marks:unmark_number",
     "feeds": "imports.cli.feeds:show_feeds",
+    "feeds fetch": "imports.cli.feed_fetch:fetch_feeds",
     "replay": "replay.cli.commands:replay",
     "guide": "guide.cli.commands:guide",
     "serve": "main.serve_command:serve",

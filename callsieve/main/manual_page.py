@@ -66,12 +66,12 @@ def _page() -> Iterator[str]:
 
 
 def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """What is typed after `callsieve`, and the command, for each that is not a group."""
+    """What is typed after `callsieve`, and the command, for each that is not a group alone."""
     for name, one in group.commands.items():
+        if not hasattr(one, "commands") or one.invoke_without_command:
+            yield " ".join((*path, name)), one
         if hasattr(one, "commands"):
             yield from _commands(one, (*path, name))
-        else:
-            yield " ".join((*path, name)), one
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

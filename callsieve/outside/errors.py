@@ -15,7 +15,7 @@ class OutsideProblem(StrEnum):
     PLAIN_HTTP = "{host}: plain http is refused, everybody on the way could read and change it: use https"
     UNKNOWN_NAME = "{host}: no address is known of this name"
     FORBIDDEN_ADDRESS = "{host}: its address {address} is not on the internet: it was not connected to"
-    REFUSED = "{host}: no connection could be made ({error})"
+    NO_CONNECTION = "{host}: no connection could be made ({error})"
     TIMEOUT = "{host}: no complete answer within {seconds:g} seconds"
     TLS = "{host}: its certificate or encryption is not to be trusted ({error})"
     BAD_ANSWER = "{host}: the answer is no valid HTTP, or ends early ({error})"

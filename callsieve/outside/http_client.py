@@ -160,7 +160,7 @@ async def _one(
     except httpcore2.TimeoutException:
         raise OutsideError(OutsideProblem.TIMEOUT, host=host, seconds=limits.connect_seconds) from None
     except (httpcore2.NetworkError, OSError) as error:
-        problem = OutsideProblem.TLS if _is_of_tls(error) else OutsideProblem.REFUSED
+        problem = OutsideProblem.TLS if _is_of_tls(error) else OutsideProblem.NO_CONNECTION
         raise OutsideError(problem, host=host, error=_in_a_line(error)) from None
     except (httpcore2.ProtocolError, UnicodeEncodeError) as error:
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=_in_a_line(error)) from None

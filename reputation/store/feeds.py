@@ -11,8 +11,11 @@ from reputation.store.imports import ImportedRow
 FAILURE_CHARACTERS = 1_000
 
 FEEDS = """
-SELECT name, verdict, format, numbers, imported_at, every_seconds, numbers_before, failed_at, failure
-  FROM import_source WHERE live = 1 AND format IS NOT NULL ORDER BY name
+SELECT import_source.name, verdict, format, numbers, imported_at,
+       coalesce(feed_fetch.every_seconds, import_source.every_seconds), numbers_before,
+       import_source.failed_at, import_source.failure, came_at, asked_at, next_at
+  FROM import_source LEFT JOIN feed_fetch USING (name)
+ WHERE live = 1 AND format IS NOT NULL ORDER BY import_source.name
 """
 RECORD_FAILURE = "UPDATE import_source SET failed_at = ?, failure = ? WHERE name = ? AND live = 1"
 ROWS = """
@@ -25,7 +28,8 @@ class FeedSource(NamedTuple):
     """A feed in force. `every_seconds`: how often it usually comes; `numbers_before`: of the import before.
 
     `failed_at` and `failure`: the last attempt to import it, if that was refused, by its code and figures, in JSON.
-    None: not known, or none.
+    Of a feed that we fetch: `came_at`, when its server gave the file or said that it is the same; `asked_at` and
+    `next_at`, when it was asked last and is asked next. None: not known, or none.
     """
 
     name: str
@@ -37,6 +41,9 @@ class FeedSource(NamedTuple):
     numbers_before: int | None = None
     failed_at: float | None = None
     failure: str | None = None
+    came_at: float | None = None
+    asked_at: float | None = None
+    next_at: float | None = None
 
 
 def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:

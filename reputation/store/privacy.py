@@ -118,6 +118,7 @@ FREE_TEXTS = {
     "own_complaint": ("note",),
     "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),
+    "feed_fetch": ("failure",),
     "audit": ("name", "before", "after"),
 }
 # How far an import and a recomputation are is written as a number.

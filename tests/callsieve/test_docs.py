@@ -127,12 +127,11 @@ class Example:
 
 
 def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Every command of the program that is not a group, by what is typed after `callsieve`."""
+    """Every command of the program that is not a group alone, by what is typed after `callsieve`."""
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or (path and command.invoke_without_command):
         yield " ".join(path), command
-        return
-    for name, one in inner.items():
+    for name, one in (inner or {}).items():
         yield from commands_of(one, (*path, name))
 
 

@@ -139,6 +139,15 @@ policy = "observe"
 [[scope]]
 group = "sales"
 policy = "cautious"
+[[feed]]
+name = "theirs"
+url = "https://example.com/list.csv"
+every = "6h"
+verdict = "ok"
+region = "GB"
+sha256 = "https://example.com/list.csv.sha256"
+minisign = "RWRluy8ZKPI+gaC6rMuWXc52jx+jc8hoGchBFKau7/Tb4VVjHfkVEqOI"
+megabytes = 20
 [[webhook]]
 name = "crm"
 url = "http://192.0.2.9:8080/hook"
@@ -194,6 +203,7 @@ DEFAULTS: dict[str, Any] = {
     "person": (),
     "scope": (),
     "webhook": (),
+    "feed": (),
 }
 
 
@@ -221,6 +231,7 @@ def test_every_key_can_be_set() -> None:
             assert [key for key in default if tables[name][key] == default[key]] == []
 
 
+FEED = '[[feed]]\nname = "ftc"\nurl = "https://example.com/l.csv"\n'
 HOOK = '[[webhook]]\nname = "crm"\nsecret = "env:X"\nurl = "https://crm.example/"\n'
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 PERSON = '[[person]]\nextension = "201"\n'
@@ -233,7 +244,7 @@ ERRORS = [
     (
         "table-far-off",
         "[zzz]",
-        "zzz: unknown key (allowed: actions, agi, ami, api, asterisk, did, display, emergency, hours, ",
+        "zzz: unknown key (allowed: actions, agi, ami, api, asterisk, did, display, emergency, ",
     ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
@@ -341,13 +352,21 @@ ERRORS = [
     (
         "webhook-plain",
         HOOK.replace("https", "http"),
-        "webhook[0].url: plain http shows numbers to everybody on the way",
+        "webhook[0].url: plain http can be read and changed on the way",
     ),
     (
         "webhook-url",
         HOOK.replace("https", "ftp"),
         "webhook[0].url: is no address: write it as https://example.com/path",
     ),
+    ("feed-plain", FEED.replace("https", "http"), "feed[0].url: plain http can be read and changed on the way"),
+    ("feed-path", FEED.replace("https://example.com", "/srv"), "feed[0].url: is no address: write it as https://"),
+    ("feed-file", FEED.replace("https://example.com", "file:///srv"), "feed[0].url: is no address: write it as https"),
+    ("feed-every", FEED + "every = '5m'", "feed[0].every: write it as 6h, 1d or 1w"),
+    ("feed-sha256", FEED + "sha256 = 'abc'", "feed[0].sha256: takes 64 hexadecimal digits, or an address"),
+    ("feed-minisign", FEED + "minisign = 'abc'", "feed[0].minisign: takes the public key: the line of a minisign.p"),
+    ("feed-region", FEED + "region = 'XX'", "feed[0].region: 'XX' is not a region"),
+    ("feed-twice", FEED + FEED, "[[feed]]: 'ftc' is there twice"),
     ("webhook-port", HOOK.replace("example", "example:x"), "webhook[0].url: is no address"),
     ("webhook-password", HOOK.replace("crm.", "a:b@crm."), "webhook[0].url: a user name or password does not stand in"),
     ("webhook-secret", HOOK.replace("env:X", "abc"), "webhook[0].secret: a secret does not stand in the settings"),

@@ -38,6 +38,7 @@ from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.evidence_rows import marks_of, signals_of
+from reputation.store.feed_fetches import FeedFetch, set_feed_fetch
 from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
@@ -87,6 +88,7 @@ NOT_ABOUT_CALLERS = {
     "emergency_call",
     "emergency_close",
     "import_source",
+    "feed_fetch",
     "call_import",
     "list_prefix",
     "settled",
@@ -203,6 +205,7 @@ def store(tmp_path: Path) -> Path:
     write(path, add_entry, make_entry("+1201*", note="all of New Jersey"))
     with open_store(path) as db:
         import_numbers(db, "feed", "spam", [(CALLER, "scam", None, None), (OTHER, None, None, None)], lambda: NOW)
+        set_feed_fetch(db, FeedFetch("feed", "", 86_400.0, NOW, NOW))
     return path
 
 

@@ -6,7 +6,7 @@ import csv
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +25,14 @@ from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_giv
 from callsieve.imports.cli.summary import Summary, print_summary
 from callsieve.imports.feed_health import (
     FeedFailure,
+    FeedHealth,
     FeedStatus,
     failure_of,
+    fresh_at,
     health_of,
+    health_of_missing,
     late_after_seconds,
+    nobody_fetches,
     read_failure,
 )
 from callsieve.imports.feeds import (
@@ -42,10 +46,12 @@ from callsieve.imports.feeds import (
 )
 from callsieve.imports.operations import ImportKind
 from callsieve.settings import Loaded
+from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
-from callsieve.text.times import span_words, when
+from callsieve.text.times import ago, span_words, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError
+from reputation.store.feed_fetches import FeedFetch, feed_fetches
 from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
 from reputation.wording import Wording
@@ -78,37 +84,71 @@ def import_feed(
     summary = Summary(ImportKind.NUMBERS, source_given(source), dry_run)
     ways = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
     with _failure_noted(loaded, summary), ways as (table, bytes_read), meter(file) as tell:
-        summary.format, summary.problems = format_of(table), table.problems
-        rows = watched(_bounded(feed_rows(table, loaded.settings.numbers.region, verdict.value)), bytes_read, tell)
-        feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
-        store_numbers(loaded, summary, verdict.value, rows, feed, accept_smaller=accept_smaller)
-        summary.take(table)
-    if summary.format is Format.FTC:
-        summary.ignored_columns = ()  # they are known, and about the person who complained
+        store_feed(
+            loaded,
+            summary,
+            table,
+            verdict.value,
+            loaded.settings.numbers.region,
+            lambda rows: watched(rows, bytes_read, tell),
+            accept_smaller=accept_smaller,
+        )
     print_summary(summary, as_json=as_json)
 
 
-def show_feeds(export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def store_feed(
+    loaded: Loaded,
+    summary: Summary,
+    table: CsvTable,
+    verdict: str,
+    region: str,
+    watch: Callable[[Iterator[ImportedRow]], Iterator[ImportedRow]] = iter,
+    *,
+    accept_smaller: bool = False,
+) -> None:
+    """Makes the table what the feed says, at once or not at all, and sums up what became of it. Refused."""
+    summary.format, summary.problems = format_of(table), table.problems
+    feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
+    rows = watch(_bounded(feed_rows(table, region, verdict)))
+    store_numbers(loaded, summary, verdict, rows, feed, accept_smaller=accept_smaller)
+    summary.take(table)
+    if summary.format is Format.FTC:
+        summary.ignored_columns = ()  # they are known, and about the person who complained
+
+
+def show_feeds(
+    context: typer.Context, export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
     """Show each feed: how large and how old it is, and whether it still comes."""
+    if context.invoked_subcommand is not None:
+        return
     if export is not None and as_json:
         raise CommandError("feeds: --export writes CSV: leave out --json")
-    with existing_store(settings_of(config)) as db:
+    loaded, now = settings_of(config), time.time()
+    with existing_store(loaded) as db:
         if export is not None:
             _export(db, export)
             return
-        found = feed_sources(db)
+        found, fetches = feed_sources(db), feed_fetches(db)
+    there = {feed.name for feed in found}
+    missing = {one.name: fetches.get(one.name) for one in loaded.settings.feed if one.name not in there}
     if as_json:
-        print_json([_as_json(feed, time.time()) for feed in found])
-    else:
-        _show(found, time.time())
+        print_json([_as_json(feed, now) for feed in found] + [_missing_as_json(*one, now) for one in missing.items()])
+        return
+    _show(found, now)
+    for name, fetch in missing.items():
+        say(f"{name} {health_of_missing(fetch, now)}")
+    if nobody_fetches((one.name for one in loaded.settings.feed), fetches, now):
+        say("Nobody fetches the feeds of the settings: systemctl enable --now callsieve-feeds.timer")
 
 
 def _show(feeds: list[FeedSource], now: float) -> None:
     if not feeds:
-        say("There is no feed: `callsieve import feed FILE --source NAME` brings one.")
+        say("There is no feed: `callsieve import feed FILE --source NAME` brings one, or [[feed]] in the settings.")
         return
     found = [(feed, health_of(feed, now)) for feed in feeds]
-    rows = [
+    is_fetched = any(feed.next_at is not None for feed in feeds)
+    rows: list[tuple[str | Text, ...]] = [
         (
             feed.name,
             feed.verdict,
@@ -116,27 +156,52 @@ def _show(feeds: list[FeedSource], now: float) -> None:
             when(feed.imported_at),
             str(span_words(max(0.0, now - feed.imported_at))),
             Text(health.health, style="green" if health.health is FeedStatus.OK else "yellow"),
+            *([_next(feed, now)] if is_fetched else []),
         )
         for feed, health in found
     ]
-    print_table(("feed", "verdict", "numbers", "imported", "age", "health"), rows, keep=(1, 2, 3, 4, 5))
+    headings = ("feed", "verdict", "numbers", "imported", "age", "health", *(["fetched"] if is_fetched else []))
+    print_table(headings, rows, keep=range(1, len(headings)))
     for feed, health in found:
         if health.detail:
             say(f"{feed.name} {health}")
 
 
+def _next(feed: FeedSource, now: float) -> str:
+    return "" if feed.next_at is None else str(ago(feed.next_at, now)) if feed.next_at > now else "now"
+
+
 def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
-    health = health_of(feed, now)
-    failure = None if feed.failure is None else read_failure(feed.failure)
     return {
         **feed._asdict(),
-        "failure": failure and str(failure.words),
-        "failure_code": failure and failure.code,
+        **_failure_as_json(feed.failure),
         "age_seconds": now - feed.imported_at,
-        "stale_at": feed.imported_at + late_after_seconds(feed),
-        "health": health.health,
-        "detail": str(health.detail),
+        "stale_at": fresh_at(feed) + late_after_seconds(feed),
+        **_health_as_json(health_of(feed, now)),
     }
+
+
+def _missing_as_json(name: str, fetch: FeedFetch | None, now: float) -> dict[str, object]:
+    """A feed of the settings that never came: the same keys, as far as there is something to say."""
+    known = fetch._asdict() if fetch else {}
+    keys = ("every_seconds", "asked_at", "next_at", "failed_at")
+    return {
+        "name": name,
+        "numbers": 0,
+        "imported_at": None,
+        **{key: known.get(key) for key in keys},
+        **_failure_as_json(fetch and fetch.failure),
+        **_health_as_json(health_of_missing(fetch, now)),
+    }
+
+
+def _failure_as_json(kept: str | None) -> dict[str, object]:
+    failure = None if kept is None else read_failure(kept)
+    return {"failure": failure and str(failure.words), "failure_code": failure and failure.code}
+
+
+def _health_as_json(health: FeedHealth) -> dict[str, object]:
+    return {"health": health.health, "detail": str(health.detail)}
 
 
 def _export(db: sqlite3.Connection, name: str) -> None:

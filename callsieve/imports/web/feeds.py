@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.imports.feed_health import FeedHealth, health_of, late_after_seconds
+from callsieve.imports.feed_health import (
+    FeedHealth,
+    fresh_at,
+    health_of,
+    health_of_missing,
+    late_after_seconds,
+    nobody_fetches,
+)
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
+from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import FeedSource, feed_sources
 from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import NamedSource, contact_sources
@@ -26,26 +35,47 @@ class FeedShown:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingFeed:
+    """A feed of the settings that never came, and when it is asked for next; None: nobody has asked yet."""
+
+    name: str
+    health: FeedHealth
+    next_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page: feeds, the worst first; lists of numbers that came once; contacts."""
+    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts.
+
+    `nobody_fetches`: feeds of the settings wait for a timer that does not run.
+    """
 
     feeds: tuple[FeedShown, ...]
+    missing: tuple[MissingFeed, ...]
+    nobody_fetches: bool
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
 
 
 async def show(req: PageRequest) -> Response:
     """The page."""
-    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now))
+    wanted = [feed.name for feed in req.state.loaded.settings.feed]
+    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, wanted))
 
 
-def feeds_shown(db: sqlite3.Connection, now: float) -> FeedsShown:
-    """What the page shows."""
-    found = [FeedShown(one, health_of(one, now), one.imported_at + late_after_seconds(one)) for one in feed_sources(db)]
+def feeds_shown(db: sqlite3.Connection, now: float, wanted: Sequence[str] = ()) -> FeedsShown:
+    """What the page shows. `wanted`: the feeds of the settings."""
+    fetches = feed_fetches(db)
+    found = [FeedShown(one, health_of(one, now), fresh_at(one) + late_after_seconds(one)) for one in feed_sources(db)]
     found.sort(key=lambda one: (not one.health.detail, one.feed.name))
     names = {one.feed.name for one in found}
     lists = tuple(one for one in sources(db) if one.name not in names)
-    return FeedsShown(tuple(found), lists, tuple(contact_sources(db)))
+    missing = tuple(
+        MissingFeed(name, health_of_missing(fetches.get(name), now), fetches[name].next_at if name in fetches else None)
+        for name in sorted(set(wanted) - names)
+    )
+    waits = nobody_fetches(wanted, fetches, now)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)))
 
 
 PAGES = (Page("GET", "/feeds", show, Role.VIEWER),)

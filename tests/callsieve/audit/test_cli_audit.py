@@ -58,14 +58,15 @@ WRITING = {
     "privacy export": CALLER,
     "privacy erase": f"{CALLER} --yes",
 }
-# What is typed depends on what was printed, or comes from standard input: their rows are looked at in test_cli_appeal,
-# test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports and test_cli_list_files; of what needs an Asterisk in
-# test_install.
+# What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
+# test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports and
+# test_cli_list_files; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
         "on",
         "import people",
+        "feeds fetch",
         "list import",
         "undo",
         "appeal decide",

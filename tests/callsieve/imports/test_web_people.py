@@ -9,9 +9,12 @@ import re
 import pytest
 from httpx2 import Response
 
+from callsieve.imports.feed_health import failure_of
+from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.web.tokens import form_token
 from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
+from reputation.store.feed_fetches import FeedFetch, set_feed_fetch
 from reputation.store.feeds import record_failure
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.people import (
@@ -23,7 +26,7 @@ from reputation.store.people import (
     upsert_people,
 )
 from reputation.store.personal_lists import Contact, add_contacts
-from tests.callsieve.browsing import NOW, Browser, Console, problem_of
+from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of
 from tests.integration.test_hostile import PAYLOADS
 
 DID = "+442071838750"
@@ -148,6 +151,22 @@ def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None
     page = viewer.text("/feeds")
     assert "failed" in page
     assert "500" in page
+
+
+def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
+    with office.config.open("a") as file:
+        file.write('[[feed]]\nname = "theirs"\nurl = "https://example.com/list.csv"\n')
+    with office.console() as console:
+        viewer = console.browser("viewer")
+        page = viewer.text("/feeds")
+        for text in ("theirs", "waiting", "it has not come yet", "callsieve-feeds.timer"):
+            assert text in page
+        failure = failure_of(OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300))
+        fetch = FeedFetch("theirs", "", 86_400.0, NOW, NOW + 900, failed_at=NOW, failure=failure, failures=1)
+        office.write(set_feed_fetch, fetch)
+        page = viewer.text("/feeds")
+        assert "example.com: no complete answer within 300 seconds" in page
+        assert "callsieve-feeds.timer" not in page
 
 
 def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:

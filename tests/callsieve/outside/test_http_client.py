@@ -81,7 +81,7 @@ async def test_a_server_that_drips_is_given_up_by_the_total_time(client: Outside
 async def test_an_address_where_nobody_listens(client: OutsideClient) -> None:
     async with serving(answer()) as server:
         pass
-    assert await _code(client, server.url()) == "refused"
+    assert await _code(client, server.url()) == "no-connection"
 
 
 async def test_a_name_that_nobody_answers_for_is_given_up() -> None:

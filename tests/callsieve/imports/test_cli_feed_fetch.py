@@ -1,0 +1,297 @@
+"""`callsieve feeds fetch` against a server on loopback: what is taken, what is refused, and what is asked again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.doctor.checks import examine
+from callsieve.doctor.finding import CheckContext
+from callsieve.imports.feed_health import DAY
+from reputation.store.database import open_store
+from reputation.store.transaction import transaction
+from tests.callsieve.imports.feed_server import FeedServer, publishing
+from tests.callsieve.imports.test_minisign import FOLDER, KEY_TEXT, LIST, SIGNATURE
+from tests.callsieve.program import Program
+from tests.office import CALLER, SETTINGS
+
+TEN = "".join(f"+1201742{1830 + line}\n" for line in range(10)).encode()
+
+
+@pytest.fixture
+def feeds() -> Iterator[FeedServer]:
+    with publishing() as server:
+        server.files["/list.csv"] = TEN
+        yield server
+
+
+class FedOffice(Program):
+    """Its settings have one feed."""
+
+    def wants(self, feeds: FeedServer, **keys: str | int | bool) -> None:
+        """The feed `theirs` with these keys."""
+        table: dict[str, Any] = {"name": "theirs", "url": feeds.url("/list.csv"), "private": True, **keys}
+        lines = (f"{key} = {json.dumps(value)}" for key, value in table.items())
+        self.config.write_text(SETTINGS + "[[feed]]\n" + "\n".join(lines) + "\n")
+
+    def fetch(self, *options: str) -> dict[str, Any]:
+        """What became of the feed."""
+        [one] = self("feeds", "fetch", *options, "--json").json
+        return dict(one)
+
+    def numbers(self) -> int:
+        """How many the feed has in force."""
+        [one] = self("feeds", "--json").json
+        return int(one["numbers"])
+
+    def later(self, days: float) -> None:
+        """All that is known of fetching was so many days ago."""
+        with open_store(self.store) as db, transaction(db):
+            db.execute("UPDATE feed_fetch SET asked_at = asked_at - ?1, next_at = next_at - ?1", (days * DAY,))
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path, feeds: FeedServer) -> FedOffice:
+    office = FedOffice(tmp_path)
+    office.wants(feeds)
+    return office
+
+
+# What is taken.
+
+
+def test_a_feed_is_fetched_and_imported(callsieve: FedOffice) -> None:
+    result = callsieve("feeds", "fetch")
+    assert (result.code, result.err) == (0, "")
+    assert "theirs: 10 numbers are in force." in result.out
+    assert "1 spam" in callsieve.ok("lookup", CALLER)
+    [row] = callsieve("audit", "--json").json
+    assert (row["what"], row["name"]) == ("import feed", "theirs")
+
+
+def test_it_is_asked_again_when_it_is_due(callsieve: FedOffice, feeds: FeedServer) -> None:
+    assert callsieve.fetch()["result"] == "imported"
+    assert "none due" in callsieve.ok("feeds", "fetch")
+    assert callsieve.fetch("theirs")["result"] == "unchanged", "named it is asked at once"
+    callsieve.later(2)
+    feeds.files["/list.csv"] = TEN + b"+12017421999\n"
+    assert callsieve.fetch()["numbers"] == 11
+    assert len(feeds.asked) == 3
+
+
+def test_what_is_the_same_is_not_sent_again(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.fetch()
+    callsieve.later(2)
+    assert callsieve.fetch()["result"] == "unchanged"
+    assert "if-none-match" in feeds.asked[-1][1]
+    [one] = callsieve("feeds", "--json").json
+    assert one["health"] == "ok"
+    assert one["came_at"] > one["imported_at"]
+    assert len(callsieve("audit", "--json").json) == 1
+
+
+def test_what_is_the_same_is_not_imported_again(callsieve: FedOffice, feeds: FeedServer) -> None:
+    feeds.tags = False
+    callsieve.fetch()
+    assert callsieve.fetch("theirs")["result"] == "unchanged"
+    assert len(callsieve("audit", "--json").json) == 1
+
+
+def test_a_feed_that_was_removed_comes_back_as_it_is(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.fetch()
+    callsieve.ok("import", "remove", "theirs")
+    assert callsieve.fetch("theirs")["result"] == "imported"
+    assert "if-none-match" not in feeds.asked[-1][1]
+
+
+def test_another_address_is_another_file(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.fetch()
+    feeds.files["/other.csv"] = TEN
+    callsieve.wants(feeds, url=feeds.url("/other.csv"))
+    assert callsieve.fetch()["result"] == "imported"
+    assert "if-none-match" not in feeds.asked[-1][1]
+
+
+def test_a_packed_file_and_a_region_of_its_own(callsieve: FedOffice, feeds: FeedServer) -> None:
+    feeds.files["/list.csv.gz"] = gzip.compress(b"number,category\n020 7183 8750,scam\n")
+    callsieve.wants(feeds, url=feeds.url("/list.csv.gz"), region="GB", verdict="ok")
+    assert callsieve.fetch()["numbers"] == 1
+    assert "lists it as fine" in callsieve.ok("lookup", "+442071838750")
+
+
+# What is refused: what is in force stays.
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        pytest.param(b"+12017421834\n", "feed-shrank", id="shrank"),
+        pytest.param(b"<html>welcome to our hotspot</html>\n", "no-column-or-number", id="a-page"),
+        pytest.param(b"", "no-header", id="nothing"),
+        pytest.param(gzip.compress(TEN)[:-9], "damaged", id="cut-off"),
+        pytest.param(b"x" * 1_000_001, "too-large", id="too-large"),
+        pytest.param(gzip.compress(b"#\n" * 6_000_000 + TEN), "empty-lines", id="empty-lines"),
+        pytest.param(gzip.compress(b"+12017421830\n" * 900_000), "unpacks-large", id="unpacks-large"),
+        pytest.param(b"number,verdict\n+12017421834,ok\n", "nothing-usable", id="of-another-verdict"),
+    ],
+)
+def test_a_file_that_is_refused_changes_nothing(
+    callsieve: FedOffice, feeds: FeedServer, content: bytes, code: str
+) -> None:
+    callsieve.wants(feeds, megabytes=1)
+    callsieve.fetch()
+    feeds.files["/list.csv"] = content
+    got = callsieve.fetch("theirs")
+    assert (got["result"], got["failure_code"]) == ("failed", code)
+    [one] = callsieve("feeds", "--json").json
+    assert (one["numbers"], one["health"], one["failure_code"]) == (10, "failed", code)
+    feeds.files["/list.csv"] = TEN
+    assert callsieve.fetch("theirs")["result"] == "unchanged"
+    [one] = callsieve("feeds", "--json").json
+    assert one["health"] == "ok"
+
+
+@pytest.mark.parametrize(("status", "wait", "least"), [(404, "", 900), (503, "7200", 7200), (500, "soon", 900)])
+def test_a_server_without_the_file_is_asked_again_later(
+    callsieve: FedOffice, feeds: FeedServer, status: int, wait: str, least: int
+) -> None:
+    feeds.statuses["/list.csv"] = (status, wait)
+    result = callsieve("feeds", "fetch")
+    assert result.code == 2
+    assert f"127.0.0.1: it answers {status} in the place of the file" in result.err
+    [one] = callsieve("feeds", "--json").json
+    assert one["imported_at"] is None
+    assert one["health"] == "failed"
+    assert one["next_at"] - one["asked_at"] == pytest.approx(least)
+
+
+def test_a_smaller_one_is_taken_when_somebody_says_so(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.fetch()
+    feeds.files["/list.csv"] = b"+12017421834\n"
+    assert "name it" in callsieve.fails("feeds", "fetch", "--accept-smaller")
+    assert callsieve.fetch("theirs", "--accept-smaller")["numbers"] == 1
+
+
+def test_a_server_inside_our_network_must_be_named_as_such(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.wants(feeds, url=feeds.url("/list.csv").replace("http", "https"), private=False)
+    assert callsieve.fetch()["failure_code"] == "forbidden-address"
+    assert feeds.asked == []
+
+
+# Checksums and signatures.
+
+
+def test_a_checksum_of_the_settings(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.wants(feeds, sha256=sha256(TEN).hexdigest().upper())
+    assert callsieve.fetch()["result"] == "imported"
+    callsieve.wants(feeds, sha256="0" * 64)
+    assert callsieve.fetch()["failure_code"] == "bad-checksum"
+
+
+@pytest.mark.parametrize(
+    ("sums", "code"),
+    [
+        pytest.param("{right}  list.csv\n", None, id="as-sha256sum"),
+        pytest.param("{right} *dist/list.csv\n{wrong}  other.csv\n", None, id="of-several"),
+        pytest.param("{right}\n", None, id="alone"),
+        pytest.param("{wrong}  list.csv\n", "bad-checksum", id="of-another-file"),
+        pytest.param("{right}  a.csv\n{right}  b.csv\n", "no-checksum", id="of-others"),
+        pytest.param("<html>no</html>", "no-checksum", id="a-page"),
+        pytest.param(None, "bad-status", id="nothing"),
+    ],
+)
+def test_a_checksum_beside_the_file(
+    callsieve: FedOffice, feeds: FeedServer, sums: str | None, code: str | None
+) -> None:
+    if sums is not None:
+        feeds.files["/sums"] = sums.format(right=sha256(TEN).hexdigest(), wrong="0" * 64).encode()
+    callsieve.wants(feeds, sha256=feeds.url("/sums"))
+    assert callsieve.fetch()["failure_code"] == code
+
+
+@pytest.mark.parametrize(
+    ("content", "signature", "code"),
+    [
+        pytest.param(LIST, SIGNATURE, None, id="signed"),
+        pytest.param(LIST + b"+12017421999,\n", SIGNATURE, "bad-signature", id="changed"),
+        pytest.param(LIST, (FOLDER / "other.minisig").read_bytes(), "bad-signature", id="by-another"),
+        pytest.param(LIST, None, "bad-status", id="not-signed"),
+    ],
+)
+def test_a_signature(
+    callsieve: FedOffice, feeds: FeedServer, content: bytes, signature: bytes | None, code: str | None
+) -> None:
+    feeds.files["/list.csv"] = content
+    if signature is not None:
+        feeds.files["/list.csv.minisig"] = signature
+    callsieve.wants(feeds, minisign=KEY_TEXT)
+    got = callsieve.fetch()
+    assert (got["failure_code"], got["result"]) == (code, "failed" if code else "imported")
+
+
+def test_an_old_file_with_a_good_signature_is_refused(callsieve: FedOffice, feeds: FeedServer) -> None:
+    """The signature of before is of the same list here; as a file of its own it would be another."""
+    feeds.tags = False
+    feeds.files |= {"/list.csv": LIST, "/list.csv.minisig": SIGNATURE}
+    callsieve.wants(feeds, minisign=KEY_TEXT)
+    callsieve.fetch()
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute("UPDATE feed_fetch SET file = 'the file of today'")
+    feeds.files["/list.csv.minisig"] = (FOLDER / "older.minisig").read_bytes()
+    assert callsieve.fetch("theirs")["failure_code"] == "old-signature"
+
+
+# What people see.
+
+
+def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
+    callsieve.ok("db", "migrate")
+    out = callsieve.ok("feeds")
+    assert "theirs waiting: it has not come yet" in out
+    assert "systemctl enable --now callsieve-feeds.timer" in out
+    [one] = callsieve("feeds", "--json").json
+    assert (one["name"], one["health"], one["imported_at"]) == ("theirs", "waiting", None)
+
+
+def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
+    def found() -> tuple[str, str, str]:
+        ground = CheckContext(callsieve.load(), lambda _command: "", time.time())
+        [check] = examine(ground, "feeds")
+        return check.status, str(check.detail), str(check.way_out)
+
+    callsieve.ok("db", "migrate")
+    status, _, way_out = found()
+    assert (status, "callsieve-feeds.timer" in way_out) == ("warn", True)
+    callsieve.fetch()
+    assert found()[0] == "ok"
+    callsieve.later(2)
+    status, _, way_out = found()
+    assert (status, "callsieve-feeds.timer" in way_out) == ("warn", True)
+
+
+def test_the_table_says_when_it_is_fetched_next(callsieve: FedOffice) -> None:
+    callsieve.fetch()
+    assert "in 23 h" in callsieve.ok("feeds")
+
+
+def test_what_the_settings_have_no_more_is_forgotten(callsieve: FedOffice, feeds: FeedServer) -> None:
+    callsieve.fetch()
+    callsieve.wants(feeds, name="mine")
+    callsieve.ok("feeds", "fetch")
+    with open_store(callsieve.store) as db:
+        assert db.execute("SELECT name FROM feed_fetch").fetchall() == [("mine",)]
+
+
+def test_a_name_that_no_feed_has(callsieve: FedOffice) -> None:
+    assert "did you mean theirs?" in callsieve.fails("feeds", "fetch", "their")
+
+
+def test_settings_without_a_feed(tmp_path: Path) -> None:
+    assert "the settings have no [[feed]]" in Program(tmp_path).fails("feeds", "fetch")

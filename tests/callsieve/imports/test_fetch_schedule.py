@@ -1,0 +1,95 @@
+"""When a feed is fetched, and when one that did not come is asked again."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from callsieve.imports.feed_health import (
+    DAY,
+    FeedStatus,
+    health_of,
+    health_of_missing,
+    nobody_fetches,
+    read_failure,
+)
+from callsieve.imports.fetch_schedule import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, every_seconds, failed
+from callsieve.integration_settings import FeedTable
+from callsieve.outside.errors import OutsideError, OutsideProblem
+from reputation.store.feeds import FeedSource
+
+NOW = 1_800_000_000.0
+FEED = FeedTable(name="ftc", url="https://example.com/list.csv", every="1d")
+GOT = Fetched('"1"', "Thu, 26 Nov 2026 10:00:00 GMT", "abc", 1_764_200_000)
+TIMEOUT = OutsideError(OutsideProblem.TIMEOUT, host="example.com", seconds=300)
+
+
+@pytest.mark.parametrize(("every", "seconds"), [("6h", 21_600), ("1d", 86_400), ("2w", 1_209_600)])
+def test_how_often(every: str, seconds: int) -> None:
+    assert every_seconds(FeedTable(name="x", url="https://example.com/", every=every)) == seconds
+
+
+def test_it_is_due_when_its_time_is_over() -> None:
+    last = came(FEED, GOT, NOW)
+    assert due(FEED, None, NOW)
+    assert not due(FEED, last, NOW + DAY - 1)
+    assert due(FEED, last, NOW + DAY)
+
+
+def test_other_settings_and_a_clock_set_back_make_it_due() -> None:
+    last = came(FEED, GOT, NOW)
+    for other in ({"url": "https://example.com/other.csv"}, {"verdict": "ok"}, {"region": "GB"}):
+        assert due(msgspec.structs.replace(FEED, **other), last, NOW + 1)
+    assert due(FEED, last, NOW - 30 * DAY)
+
+
+def test_what_did_not_come_is_asked_for_soon_and_then_less_often() -> None:
+    last = came(FEED, GOT, NOW)
+    waits = []
+    for _ in range(9):
+        last = failed(FEED, last, TIMEOUT, NOW)
+        waits.append(last.next_at - NOW)
+    assert waits[:3] == [FIRST_RETRY_SECONDS, 2 * FIRST_RETRY_SECONDS, 4 * FIRST_RETRY_SECONDS]
+    assert waits[-1] == DAY
+    assert (last.etag, last.file, last.came_at) == (GOT.etag, GOT.file, NOW), "what is in force stays known"
+    assert read_failure(last.failure or "").code == "timeout"
+    assert came(FEED, GOT, NOW).failures == 0
+
+
+def test_what_the_server_asks_for_is_waited_for() -> None:
+    assert failed(FEED, None, TryLater("example.com", 503, 7200), NOW).next_at == NOW + 7200
+    assert failed(FEED, None, TryLater("example.com", 503), NOW).next_at == NOW + FIRST_RETRY_SECONDS
+
+
+def test_new_settings_know_nothing_of_the_old_file() -> None:
+    changed = FeedTable(name="ftc", url="https://example.com/other.csv")
+    last = failed(changed, came(FEED, GOT, NOW), TIMEOUT, NOW)
+    assert (last.etag, last.file) == (None, None)
+    assert not due(changed, last, NOW + 1)
+
+
+def test_a_feed_that_is_still_the_same_is_not_stale() -> None:
+    feed = FeedSource("ftc", "spam", "CSV", 100, NOW, DAY)
+    assert health_of(feed, NOW + 9 * DAY).health is FeedStatus.STALE
+    assert health_of(feed._replace(came_at=NOW + 8 * DAY), NOW + 9 * DAY).health is FeedStatus.OK
+    assert health_of(feed._replace(came_at=NOW + 2 * DAY), NOW + 9 * DAY).health is FeedStatus.STALE
+
+
+def test_a_failure_is_over_when_the_server_says_the_same() -> None:
+    last = failed(FEED, None, TIMEOUT, NOW + 1)
+    feed = FeedSource("ftc", "spam", "CSV", 100, NOW, DAY, failed_at=last.failed_at, failure=last.failure)
+    assert health_of(feed, NOW + 2).health is FeedStatus.FAILED
+    assert health_of(feed._replace(came_at=NOW + 900), NOW + 901).health is FeedStatus.OK
+
+
+def test_a_feed_that_never_came_waits_or_failed() -> None:
+    assert health_of_missing(None, NOW).health is FeedStatus.WAITING
+    assert health_of_missing(failed(FEED, None, TIMEOUT, NOW), NOW + 5).health is FeedStatus.FAILED
+
+
+def test_it_is_noticed_where_nobody_fetches() -> None:
+    last = {"ftc": came(FEED, GOT, NOW)}
+    assert nobody_fetches(["ftc"], {}, NOW)
+    assert not nobody_fetches([], {}, NOW)
+    assert not nobody_fetches(["ftc"], last, NOW + DAY + 1800)
+    assert nobody_fetches(["ftc"], last, NOW + DAY + 7200)

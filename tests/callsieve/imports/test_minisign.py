@@ -1,0 +1,59 @@
+"""Signatures that the real minisign 0.12 made; its files are in the folder minisign/."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.imports.minisign import PublicKey, SignatureError, signed_at
+
+FOLDER = Path(__file__).parent / "minisign"
+LIST, SIGNATURE = (FOLDER / "list.csv").read_bytes(), (FOLDER / "list.csv.minisig").read_bytes()
+KEY_TEXT = (FOLDER / "key.pub").read_text().splitlines()[1]
+KEY = PublicKey.parse(KEY_TEXT)
+
+
+def test_a_signed_file_says_when_it_was_signed() -> None:
+    assert signed_at(io.BytesIO(LIST), SIGNATURE, KEY) == 1764200000
+    assert signed_at(io.BytesIO(LIST), SIGNATURE.replace(b"\n", b"\r\n"), KEY) == 1764200000
+
+
+@pytest.mark.parametrize(
+    ("file", "signature"),
+    [
+        pytest.param(LIST + b"\n", SIGNATURE, id="another-file"),
+        pytest.param(LIST, (FOLDER / "other.minisig").read_bytes(), id="by-another-key"),
+        pytest.param(LIST, (FOLDER / "legacy.minisig").read_bytes(), id="not-prehashed"),
+        pytest.param(LIST, SIGNATURE.replace(b"1764200000", b"1764200001"), id="another-comment"),
+        pytest.param(LIST, SIGNATURE.replace(b"trusted comment: t", b"some comment: t"), id="no-comment"),
+        pytest.param(LIST, b"\n".join(SIGNATURE.split(b"\n")[:3]), id="three-lines"),
+        pytest.param(LIST, b"", id="nothing"),
+        pytest.param(LIST, b"\xff" * 400, id="no-text"),
+        pytest.param(LIST, b"<html>not found</html>\n\n\n\n", id="a-page"),
+    ],
+)
+def test_what_is_not_signed_by_the_key_is_refused(file: bytes, signature: bytes) -> None:
+    with pytest.raises(SignatureError):
+        signed_at(io.BytesIO(file), signature, KEY)
+
+
+@pytest.mark.parametrize("text", ["", "RW", KEY_TEXT[:-1], KEY_TEXT.replace("RW", "RU"), "-" * 56])
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(SignatureError):
+        PublicKey.parse(text)
+
+
+@given(st.integers(SIGNATURE.index(b"\n") + 1, len(SIGNATURE) - 1), st.integers(0, 7))
+def test_nothing_that_is_signed_may_change(place: int, bit: int) -> None:
+    """The last letter of base64 has bits that say nothing: then all of it is as it was."""
+    changed = bytearray(SIGNATURE)
+    changed[place] ^= 1 << bit
+    try:
+        at = signed_at(io.BytesIO(LIST), bytes(changed), KEY)
+    except SignatureError:
+        return
+    assert at == 1764200000
