@@ -9,7 +9,21 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callsieve.setting_types import Name, RequestRate, Secret, SettingsTable, Span
+from callsieve.setting_types import (
+    Clock,
+    Hours,
+    MailAddress,
+    Name,
+    Often,
+    Port,
+    RequestRate,
+    Secret,
+    SettingsTable,
+    Span,
+    TopicPrefix,
+)
+from policies.hints import nearest
+from reputation.events import DATA, EventKind
 
 # reputation/events.py says what each is.
 EventWord = Literal[
@@ -115,3 +129,165 @@ def url_problem(url: str, *, private: bool) -> str | None:
     if found.scheme == "http" and not private:
         return "plain http can be read and changed on the way: write https, or private = true inside your network"
     return None
+
+
+class MqttTable(SettingsTable, frozen=True):
+    """A broker that is told events and how screening is; no host: none. `prefix`: of all topics.
+
+    `discovery`: Home Assistant finds us by itself. `events`: which kinds are published; empty: all.
+    """
+
+    host: str = ""
+    port: Port = 1883
+    tls: bool = False
+    username: str = ""
+    password: Secret = ""
+    prefix: TopicPrefix = "callsieve"
+    discovery: bool = True
+    events: tuple[EventWord, ...] = ()
+    mask: bool = False
+
+
+class MailTable(SettingsTable, frozen=True):
+    """A mail server, and who gets events by mail; no host: none. `events`: which kinds; empty: none but of alerts.
+
+    `mask`: numbers are masked, in the digest as well.
+    """
+
+    host: str = ""
+    port: Port = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: Secret = ""
+    sender: MailAddress | Literal[""] = msgspec.field(name="from", default="")
+    to: tuple[MailAddress, ...] = ()
+    language: Literal["en", "zh"] = "en"
+    events: tuple[EventWord, ...] = ()
+    mask: bool = True
+
+
+class NotifyTable(SettingsTable, frozen=True):
+    """Any service that apprise knows; its address is a secret as a whole. `events`: which kinds; empty: none but of
+    alerts.
+    """
+
+    name: Name
+    url: Secret
+    language: Literal["en", "zh"] = "en"
+    events: tuple[EventWord, ...] = ()
+    mask: bool = True
+
+
+class WhenTable(SettingsTable, frozen=True):
+    """What must be true of an event, all of it; of several values one. `prefix`: the number begins with it."""
+
+    action: tuple[str, ...] = ()
+    level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
+    rule: tuple[str, ...] = ()
+    trunk: tuple[str, ...] = ()
+    did: tuple[str, ...] = ()
+    verdict: tuple[str, ...] = ()
+    grade: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    disposition: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+
+
+class AlertTable(SettingsTable, frozen=True):
+    """Who is told of which events. `to`: receivers by name, `mail` and `mqtt` among them.
+
+    `quiet_hours` and `at_most`: what is not told then is counted, and the next alert says how many.
+    """
+
+    name: Name
+    event: EventWord
+    to: tuple[Name, ...]
+    when: WhenTable = WhenTable()
+    quiet_hours: Hours | None = None
+    at_most: Often = "10/h"
+
+
+class DigestTable(SettingsTable, frozen=True):
+    """The mail about the day before: when it is sent, in the machine's time zone, and to whom; to nobody: none."""
+
+    at: Clock = "07:00"
+    to: tuple[MailAddress, ...] = ()
+    language: Literal["en", "zh"] = "en"
+
+
+# Where the data of an event have what a condition is about, if it is not called the same; PREFIX looks at any of these.
+FIELD_BY_CONDITION = {"level_at_least": "level"}
+NUMBER_FIELDS = ("number", "caller", "own_number", "dialled")
+RESERVED = ("mail", "mqtt")
+
+
+def receiver_problems(
+    webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with brokers, mail servers and services."""
+    if mail.host:
+        if not mail.sender:
+            yield "mail.from", "required: the address that mails come from"
+        if mail.events and not mail.to:
+            yield "mail.to", "required: to whom the events are mailed"
+        if mail.tls == "none" and mail.password:
+            yield "mail.tls", "with none the password is sent for everybody to read: write starttls or tls"
+    if mail.username and not mail.password:
+        yield "mail.password", "required: write env:NAME, or file:/path of a file with mode 0600"
+    if mqtt.username and not mqtt.password:
+        yield "mqtt.password", "required: write env:NAME, or file:/path of a file with mode 0600"
+    taken = [one.name for one in webhooks]
+    for place, one in enumerate(notify):
+        if not one.url:
+            yield f"notify[{place}].url", "required: write env:NAME, or file:/path of a file with mode 0600"
+        if one.name in taken:
+            yield f"notify[{place}].name", f"{one.name!r} is the name of another receiver"
+        taken.append(one.name)
+    for name in taken:
+        if name in RESERVED:
+            yield (
+                "[[webhook]]" if name in [one.name for one in webhooks] else "[[notify]]",
+                f"{name!r} is another one's",
+            )
+
+
+def alert_problems(
+    alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
+) -> Iterator[tuple[str, str]]:
+    """Conditions that the event does not know, and receivers that are none. `receivers`: the names of those there are.
+
+    With them the digest, which needs a mail server.
+    """
+    if digest.to and not mail.host:
+        yield "digest.to", "needs a mail server: [mail] host"
+    for place, alert in enumerate(alerts):
+        if not alert.to:
+            yield f"alert[{place}].to", "required: the names of receivers"
+        for name in alert.to:
+            if name not in receivers:
+                yield f"alert[{place}].to", f"there is no receiver {name!r}{nearest(name, receivers)}"
+        if "mail" in alert.to and not mail.to:
+            yield "mail.to", f"required: alert {alert.name!r} goes there"
+        known = {field.name for field in msgspec.structs.fields(DATA[EventKind(alert.event)])}
+        for condition in conditions_of(alert.when):
+            fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
+            if known.isdisjoint(fields):
+                yield f"alert[{place}].when.{condition}", f"{alert.event} has nothing of the kind"
+
+
+def alert_receiver(alert: str, to: str) -> str:
+    """What an alert for one of its receivers is called, as a receiver of its own."""
+    return f"alert/{alert}/{to}"
+
+
+def conditions_of(when: WhenTable) -> list[str]:
+    """The names of the conditions that are set."""
+    return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
+
+
+def receivers_in(
+    webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
+) -> tuple[str, ...]:
+    """The names of all receivers, as alerts have them."""
+    fixed = [name for name, table in (("mail", mail), ("mqtt", mqtt)) if table.host]
+    return (*fixed, *(one.name for one in webhooks), *(one.name for one in notify))

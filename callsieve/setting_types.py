@@ -22,12 +22,20 @@ KEY = r"^([A-Za-z0-9]{16,64})?\Z"
 SECRET_IN_ENVIRONMENT, SECRET_IN_FILE = "env:", "file:"
 SECRET = rf"^({SECRET_IN_ENVIRONMENT}[A-Za-z_][A-Za-z0-9_]{{0,79}}|{SECRET_IN_FILE}/[^\x00-\x1f\x7f]{{1,300}})?\Z"
 SPAN = r"^[1-9][0-9]{0,3}[hdw]\Z"
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
+OFTEN = r"^[1-9][0-9]{0,2}/(min|h|d)\Z"
+TOPIC = r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,3}\Z"
+MAIL_ADDRESS = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z"
 Key = Annotated[str, msgspec.Meta(pattern=KEY)]
 Span = Annotated[str, msgspec.Meta(pattern=SPAN)]
 # Where a secret is; what it is, callsieve.outside.secrets.secret_of reads.
 Secret = Annotated[str, msgspec.Meta(pattern=SECRET)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
+Clock = Annotated[str, msgspec.Meta(pattern=CLOCK)]
+Often = Annotated[str, msgspec.Meta(pattern=OFTEN)]
+TopicPrefix = Annotated[str, msgspec.Meta(pattern=TOPIC)]
+MailAddress = Annotated[str, msgspec.Meta(pattern=MAIL_ADDRESS)]
 Hours = Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)]
 Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
@@ -40,6 +48,10 @@ WRITTEN_AS = {
     SPAN: "write it as 6h, 1d or 1w",
     SECRET: "a secret does not stand in the settings: write env:NAME, or file:/path of a file with mode 0600",
     QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
+    CLOCK: "write it as 07:00",
+    OFTEN: "write it as 3/h: three an hour; or 1/min, 10/d",
+    TOPIC: "takes letters, digits, _ and -, in at most four parts with / between them",
+    MAIL_ADDRESS: "write it as office@example.com",
     ROUTE: "write it as context,exten,1",
 }
 RequestRate = Annotated[int, msgspec.Meta(ge=1, le=100_000)]

@@ -19,7 +19,21 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
-from callsieve.integration_settings import Api, FeedTable, WebhookTable, feed_problems, webhook_problems
+from callsieve.integration_settings import (
+    AlertTable,
+    Api,
+    DigestTable,
+    FeedTable,
+    MailTable,
+    MqttTable,
+    NotifyTable,
+    WebhookTable,
+    alert_problems,
+    feed_problems,
+    receiver_problems,
+    receivers_in,
+    webhook_problems,
+)
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -256,6 +270,11 @@ class Settings(SettingsTable, frozen=True):
     hours: tuple[HoursTable, ...] = ()
     webhook: tuple[WebhookTable, ...] = ()
     feed: tuple[FeedTable, ...] = ()
+    mqtt: MqttTable = MqttTable()
+    mail: MailTable = MailTable()
+    notify: tuple[NotifyTable, ...] = ()
+    alert: tuple[AlertTable, ...] = ()
+    digest: DigestTable = DigestTable()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -432,14 +451,14 @@ def _explained(message: str) -> str:
 
 def _keys_at(place: str) -> tuple[str, ...]:
     """The keys allowed at a place such as `agi` or `trunk[0]`."""
-    return tuple(field.name for field in msgspec.structs.fields(_type_at(place)))
+    return tuple(field.encode_name for field in msgspec.structs.fields(_type_at(place)))
 
 
 def _type_at(place: str) -> Any:
     """The type of what stands at a place that msgspec names: a table, a list's table or a value."""
     found: Any = Settings
     for name, index in re.findall(r"([a-z_]+)(\[[0-9]+\])?", place):
-        found = next(field.type for field in msgspec.structs.fields(found) if field.name == name)
+        found = next(field.type for field in msgspec.structs.fields(found) if field.encode_name == name)
         found = get_args(found)[0] if index else found
     return found
 
@@ -480,6 +499,10 @@ def _problems(settings: Settings) -> Problems:
     for place, feed in enumerate(settings.feed):
         yield from _region_problem(f"feed[{place}].region", feed.region or home)
     yield from _repeated("feed", [feed.name for feed in settings.feed])
+    receivers = (settings.webhook, settings.mqtt, settings.mail, settings.notify)
+    yield from receiver_problems(*receivers)
+    yield from alert_problems(settings.alert, receivers_in(*receivers), settings.digest, settings.mail)
+    yield from _repeated("alert", [alert.name for alert in settings.alert])
 
 
 def _region_problem(key: str, region: str) -> Problems:

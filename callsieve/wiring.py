@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from agi.display import Display
 from agi.parsing import did_of
 from agi.site import Site, Trunk
 from agi.speech import ENGLISH, MANDARIN
+from callsieve.integration_settings import alert_receiver
 from callsieve.policy_selection import running_name
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import day, when_there
@@ -130,7 +132,20 @@ def own_numbers_of(settings: Settings) -> list[str]:
 
 def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
     """Which kinds of events each receiver wants, by its name: what the outbox is told to write."""
-    return {f"webhook/{one.name}": tuple(map(EventKind, one.events)) or tuple(EventKind) for one in settings.webhook}
+    everything = tuple(EventKind)
+    wanted = {f"webhook/{one.name}": _kinds(one.events) or everything for one in settings.webhook}
+    if settings.mqtt.host:
+        wanted["mqtt"] = _kinds(settings.mqtt.events) or everything
+    if settings.mail.host:
+        digest = (EventKind.DIGEST_READY,) if settings.digest.to else ()
+        wanted["mail"] = tuple(dict.fromkeys((*_kinds(settings.mail.events), *digest)))
+    wanted |= {f"notify/{one.name}": _kinds(one.events) for one in settings.notify}
+    wanted |= {alert_receiver(alert.name, to): (EventKind(alert.event),) for alert in settings.alert for to in alert.to}
+    return wanted
+
+
+def _kinds(words: Iterable[str]) -> tuple[EventKind, ...]:
+    return tuple(map(EventKind, words))
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:

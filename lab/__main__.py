@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from lab.asterisk import Asterisk
+from lab.broker import ensure_broker
 from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
@@ -29,7 +30,7 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, phpunit, kamailio",
+        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, mosquitto, phpunit, kamailio",
     )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
@@ -40,6 +41,7 @@ def main() -> int:
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)
             ensure_mariadb(_print_line)
+            ensure_broker(_print_line)
             ensure_phpunit(_print_line)
             ensure_kamailio(_print_line)
         if arguments.command == "run":

@@ -9,11 +9,14 @@ An event may come twice, with the same id: when we ended between delivering it a
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from reputation.events import Event, EventData, EventKind
 
-__all__ = ["DeliveryError", "Event", "EventData", "EventKind", "Receiver"]
+__all__ = ["DELIVER_SECONDS", "DeliveryError", "Event", "EventData", "EventKind", "Receiver"]
+
+# So long a delivery may take; a receiver that gathers events for longer says so by its `deliver_seconds`.
+DELIVER_SECONDS: Final = 30.0
 
 
 class DeliveryError(Exception):

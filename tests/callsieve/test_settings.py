@@ -155,6 +155,44 @@ secret = "env:CRM_SECRET"
 events = ["appeal.opened"]
 mask = true
 private = true
+[mqtt]
+host = "broker.example"
+port = 8883
+tls = true
+username = "callsieve"
+password = "env:MQTT_PASSWORD"
+prefix = "pbx/callsieve"
+discovery = false
+events = ["call.ended"]
+mask = true
+[mail]
+host = "mail.example"
+port = 465
+tls = "tls"
+username = "callsieve"
+password = "env:MAIL_PASSWORD"
+from = "pbx@example.com"
+to = ["office@example.com"]
+language = "zh"
+events = ["appeal.opened"]
+mask = false
+[[notify]]
+name = "telegram"
+url = "env:TELEGRAM_URL"
+language = "zh"
+events = ["appeal.due"]
+mask = false
+[[alert]]
+name = "night"
+event = "decision.taken"
+to = ["telegram", "mail"]
+when = { action = ["reject"], level_at_least = "warn", prefix = ["+44"] }
+quiet_hours = "22-7"
+at_most = "3/h"
+[digest]
+at = "06:30"
+to = ["boss@example.com"]
+language = "zh"
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -204,6 +242,32 @@ DEFAULTS: dict[str, Any] = {
     "scope": (),
     "webhook": (),
     "feed": (),
+    "mqtt": {
+        "host": "",
+        "port": 1883,
+        "tls": False,
+        "username": "",
+        "password": "",
+        "prefix": "callsieve",
+        "discovery": True,
+        "events": (),
+        "mask": False,
+    },
+    "mail": {
+        "host": "",
+        "port": 587,
+        "tls": "starttls",
+        "username": "",
+        "password": "",
+        "from": "",
+        "to": (),
+        "language": "en",
+        "events": (),
+        "mask": True,
+    },
+    "notify": (),
+    "alert": (),
+    "digest": {"at": "07:00", "to": (), "language": "en"},
 }
 
 
@@ -233,6 +297,8 @@ def test_every_key_can_be_set() -> None:
 
 FEED = '[[feed]]\nname = "ftc"\nurl = "https://example.com/l.csv"\n'
 HOOK = '[[webhook]]\nname = "crm"\nsecret = "env:X"\nurl = "https://crm.example/"\n'
+MAIL = "[mail]\nhost = 'mail.example'\nfrom = 'pbx@example.com'\n"
+ALERT = "[[alert]]\nname = 'x'\nevent = 'decision.taken'\n"
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 PERSON = '[[person]]\nextension = "201"\n'
 
@@ -244,7 +310,7 @@ ERRORS = [
     (
         "table-far-off",
         "[zzz]",
-        "zzz: unknown key (allowed: actions, agi, ami, api, asterisk, did, display, emergency, ",
+        "zzz: unknown key (allowed: actions, agi, alert, ami, api, asterisk, did, digest, ",
     ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
@@ -376,6 +442,35 @@ ERRORS = [
         HOOK + "events = ['call.end']",
         "webhook[0].events[0]: does not know 'call.end' (did you mean call",
     ),
+    ("mail-from", "[mail]\nhost = 'mail'", "mail.from: required"),
+    ("mail-nobody", MAIL + 'events = ["appeal.due"]', "mail.to: required"),
+    ("mail-in-clear", MAIL + "tls = 'none'\nusername = 'x'\npassword = 'env:X'", "mail.tls: with none the password is"),
+    ("mail-header", MAIL + 'to = ["a@b.example\\r\\nBcc: c@d.example"]', "mail.to[0]: write it as office@example.com"),
+    ("mail-key", "[mail]\nfrm = 'x'", "mail.frm: unknown key (did you mean from?)"),
+    ("mqtt-password", "[mqtt]\nhost = 'b'\nusername = 'x'", "mqtt.password: required"),
+    ("mqtt-topic", "[mqtt]\nprefix = 'a/#'", "mqtt.prefix: takes letters, digits, _ and -"),
+    (
+        "notify-url",
+        "[[notify]]\nname = 'x'\nurl = 'tgram://1/2'",
+        "notify[0].url: a secret does not stand in the settings",
+    ),
+    ("notify-name", HOOK + "[[notify]]\nname = 'crm'\nurl = 'env:X'", "notify[0].name: 'crm' is the name of another"),
+    ("notify-reserved", "[[notify]]\nname = 'mail'\nurl = 'env:X'", "[[notify]]: 'mail' is another one's"),
+    ("alert-to-nobody", ALERT + "to = []", "alert[0].to: required"),
+    (
+        "alert-to-a-stranger",
+        HOOK + ALERT + "to = ['crn']",
+        "alert[0].to: there is no receiver 'crn' (did you mean crm?)",
+    ),
+    ("alert-to-no-mail", MAIL + ALERT + "to = ['mail']", "mail.to: required: alert 'x' goes there"),
+    (
+        "alert-without-such-a-field",
+        HOOK + ALERT + "to = ['crm']\nwhen = { grade = ['watch'] }",
+        "alert[0].when.grade: decision.taken has nothing of the kind",
+    ),
+    ("alert-too-often", HOOK + ALERT + "to = ['crm']\nat_most = '0/h'", "alert[0].at_most: write it as 3/h"),
+    ("digest-without-mail", "[digest]\nto = ['a@b.example']", "digest.to: needs a mail server"),
+    ("digest-at", "[digest]\nat = '7'", "digest.at: write it as 07:00"),
     ("webhook-twice", HOOK + HOOK, "[[webhook]]: 'crm' is there twice"),
     ("trunk-twice", TRUNK + TRUNK, "[[trunk]]: 'carrier' is there twice"),
     ("person-twice", PERSON + PERSON, "[[person]]: '201' is there twice"),

@@ -24,6 +24,6 @@ def test_the_example_loads_and_shows_every_key() -> None:
         table = getattr(settings, field.name)
         rows = table if isinstance(table, tuple) else (table,)
         examples = shown[field.name] if isinstance(shown[field.name], list) else [shown[field.name]]
-        keys = {f.name for row in rows for f in msgspec.structs.fields(type(row))}
+        keys = {f.encode_name for row in rows for f in msgspec.structs.fields(type(row))}
         exclusive = {"callee", "screen", "trunk", "group"} if field.name in ("did", "scope") else set()
         assert keys - exclusive <= {key for example in examples for key in example}, field.name

@@ -1,0 +1,130 @@
+"""An event as a message: as JSON for programs, and in one line for people, in any language. Pure.
+
+Numbers are whole, or masked where the receiver is so set: a mail and a chat travel through other hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from callsieve.events.event import Event, EventKind
+from callsieve.text.times import day, when
+from callsieve.web.i18n import translated, translations_of
+from callsieve.web.rendering import mask_numbers
+from reputation.numbers import masked
+from reputation.wording import Places, Wording
+
+ALERT: Final = "alert"  # what an alert adds to the data of its event
+# Fields of data that hold somebody's number.
+NUMBERS: Final = frozenset({"caller", "number", "dialled", "own_number", "did"})
+LINE_CHARACTERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """That a rule of this name fired. `suppressed`: how often it would have since `since` and was kept quiet."""
+
+    name: str
+    suppressed: int = 0
+    since: float = 0.0
+
+
+def with_alert(event: Event, alert: Alert) -> Event:
+    """The event as receivers of an alert get it: its data say so."""
+    told = {"name": alert.name, "suppressed": alert.suppressed, "since": alert.since}
+    return replace(event, data={**event.data, ALERT: told})
+
+
+def alert_of(event: Event) -> Alert | None:
+    """The alert that the event is told for; None: it is told for itself."""
+    told = event.data.get(ALERT)
+    return Alert(told["name"], told["suppressed"], told["since"]) if told else None
+
+
+def event_as_json(event: Event, *, mask: bool) -> dict[str, Any]:
+    """For programs."""
+    subject, data = event.subject, event.data
+    if mask:
+        subject, data = mask_numbers(subject), masked_data(data)
+    return {"id": event.id, "type": event.kind.value, "at": event.at, "subject": subject, "data": data}
+
+
+def masked_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without whole numbers: also where a person has typed one into a text."""
+    return {name: _masked(name, value) for name, value in data.items()}
+
+
+def _masked(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return masked(value) if name in NUMBERS else mask_numbers(value)
+
+
+def event_in_words(event: Event, language: str, *, mask: bool) -> str:
+    """One line. What others wrote is in it as text: without controls, and not endless."""
+    words = _words(event)
+    alert = alert_of(event)
+    if alert is not None and alert.suppressed:
+        held: Places = {"what": words, "count": alert.suppressed, "when": when(alert.since)}
+        words = Wording("{what} (kept quiet since {when}: {count:,})", held)
+    return one_line(words.said(partial(translated, catalogue=translations_of(language))), mask=mask)
+
+
+def said(words: Wording, language: str) -> str:
+    """A text of ours in a language."""
+    return words.said(partial(translated, catalogue=translations_of(language)))
+
+
+def one_line(text: str, *, mask: bool) -> str:
+    """Text as a header or a line may have it."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LINE_CHARACTERS]
+    return mask_numbers(line) if mask else line
+
+
+def _words(event: Event) -> Wording:
+    data = event.data
+    about: dict[str, Any] = {name: "-" if value is None else value for name, value in data.items()}
+    match event.kind:
+        case EventKind.DECISION_TAKEN:
+            caller = data["caller"] or Wording(data["caller_kind"])
+            acted = Wording(data["would_be"])
+            if data["would_be"] != data["action"]:
+                acted = Wording("({action})", {"action": acted})  # the policy only observes
+            places: Places = {"caller": caller, "action": acted, "rule": data["rule"], "did": about["did"]}
+            return Wording("call from {caller} to {did}: {action} by {rule}", places)
+        case EventKind.CALL_ENDED:
+            other = data["caller"] or data["dialled"] or Wording(data["caller_kind"])
+            how = Wording(data["disposition"])
+            ended: Places = {"number": other, "how": how, "seconds": round(data["talk_seconds"])}
+            return Wording("call with {number}: {how}, talked for {seconds} s", ended)
+        case EventKind.NUMBER_MARKED:
+            about["verdict"] = Wording(data["verdict"])
+            return Wording("{number} was marked by {reporter}: {verdict}", about)
+        case EventKind.LEVEL_CHANGED:
+            levels: Places = {"level": Wording(data["level"]), "before": Wording(data["before"])}
+            return Wording("evidence against {number}: {level}, before: {before}", {"number": data["number"], **levels})
+        case EventKind.APPEAL_OPENED:
+            return Wording("appeal {reference} of {number} was filed", about)
+        case EventKind.APPEAL_DUE:
+            about["day"] = day(data["due_at"] - 1)
+            return Wording("appeal {reference} of {number} is to be decided until {day}", about)
+        case EventKind.APPEAL_DECIDED:
+            about["ruling"] = Wording(data["ruling"])
+            return Wording("appeal {reference} of {number}: {ruling}", about)
+        case EventKind.GRADE_CHANGED:
+            grades: Places = {name: Wording(data[name] or "none") for name in ("grade", "before")}
+            return Wording("own number {number}: {grade}, before: {before}", {"number": data["number"], **grades})
+        case EventKind.FEED_STALE:
+            about["status"] = Wording(data["status"])
+            return Wording("feed {feed}: {status}: {detail}", about)
+        case EventKind.DAEMON_TROUBLE:
+            return Wording("the daemon: {trouble}", about) if data["trouble"] else Wording("the daemon is well again")
+        case EventKind.EMERGENCY_OPENED:
+            return Wording("no call is screened: the emergency window is open")
+        case EventKind.EMERGENCY_CLOSED:
+            return Wording("calls are screened again: the emergency window is closed")
+        case EventKind.DIGEST_READY:
+            return Wording("the digest of {day} is ready", about)

@@ -1,0 +1,264 @@
+"""Events by mail: what comes within a minute is one mail; the digest of a day is one of its own.
+
+Mails are made with email.message, which lets no line break into a header. The server has bounded time and says no more
+than a bounded amount. A mail that is sent again after a crash has the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, localtime
+from io import BufferedReader
+from typing import Any, Final
+
+from callsieve.digest.text import DigestText, html_page, plain_text
+from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.messages import alert_of, event_in_words, one_line, said
+from callsieve.integration_settings import MailTable
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.secrets import secret_of
+from callsieve.text.times import when_there
+from reputation.wording import Wording
+
+logger = logging.getLogger("callsieve.events.mail")
+
+GATHER_SECONDS: Final = 2.0
+BETWEEN_SECONDS: Final = 60.0
+MOST_EVENTS: Final = 200  # in one mail; the others wait for the next
+STEP_SECONDS: Final = 15.0  # of one answer of the server
+TOTAL_SECONDS: Final = 60.0  # of a mail
+REPLY_BYTES: Final = 1 << 16
+SUBJECT_CHARACTERS: Final = 150
+
+Waiting = tuple[Event, "asyncio.Future[None]"]
+
+
+class MailReceiver:
+    """A mail server. `read_digest`: the digest of a day in words, in a thread; `digest_to`: who gets it.
+
+    `between`: seconds from one mail of events to the next.
+    """
+
+    name = "mail"
+    deliver_seconds = BETWEEN_SECONDS + GATHER_SECONDS + 2 * TOTAL_SECONDS  # one mail may be under way already
+
+    def __init__(
+        self,
+        table: MailTable,
+        read_digest: Callable[[date], DigestText] | None = None,
+        digest_to: Sequence[str] = (),
+        *,
+        gather: float = GATHER_SECONDS,
+        between: float = BETWEEN_SECONDS,
+        total: float = TOTAL_SECONDS,
+    ) -> None:
+        self._table = table
+        self._read_digest = read_digest
+        self._digest_to = tuple(digest_to)
+        self._gather, self._between, self._total = gather, between, total
+        self._waiting: list[Waiting] = []
+        self._task: asyncio.Task[None] | None = None
+        self._next_at = 0.0
+
+    async def deliver(self, event: Event) -> None:
+        """Returns when the server has taken the mail with the event. DeliveryError."""
+        if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
+            await self._send(await self._digest_mail(event), self._digest_to)
+            return
+        loop = asyncio.get_running_loop()
+        taken: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((event, taken))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._send_waiting(), name="mail")
+        await taken
+
+    async def _send_waiting(self) -> None:
+        """One mail after the other, until nothing waits."""
+        clock = asyncio.get_running_loop().time
+        while self._waiting:
+            await asyncio.sleep(max(self._gather, self._next_at - clock()))
+            # Whoever has given up waiting tries again, and then the event would be there twice.
+            wanted = [(event, taken) for event, taken in self._waiting if not taken.done()]
+            batch, self._waiting = wanted[:MOST_EVENTS], wanted[MOST_EVENTS:]
+            if not batch:
+                continue
+            self._next_at = clock() + self._between
+            error: Exception | None = None
+            try:
+                await self._send(events_mail(self._table, [event for event, _ in batch]), self._table.to)
+            except Exception as failure:  # noqa: BLE001  those who wait are told whatever it is
+                error = failure
+            for _, taken in batch:
+                if not taken.done():
+                    taken.set_result(None) if error is None else taken.set_exception(error)
+
+    async def _digest_mail(self, event: Event) -> EmailMessage:
+        assert self._read_digest is not None
+        text = await asyncio.to_thread(self._read_digest, date.fromisoformat(event.data["day"]))
+        subject = f"{text.title}: {text.lead}"
+        mail = _mail(self._table, event, subject, plain_text(text))
+        mail.add_alternative(html_page(text), subtype="html")
+        return mail
+
+    async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
+        """DeliveryError. Whoever talks to us for too long is cut off."""
+        if not to:
+            raise DeliveryError("[mail] to names nobody", permanent=True)
+        mail["To"] = ", ".join(to)
+        try:
+            password = secret_of(self._table.password) if self._table.password else ""
+        except OutsideError as error:
+            raise DeliveryError(str(error.words)) from None
+        server = _Server(self._table)
+        talking = asyncio.get_running_loop().run_in_executor(None, server.send, mail, password)
+        try:
+            async with asyncio.timeout(self._total):
+                await asyncio.shield(talking)
+        except TimeoutError:
+            raise DeliveryError(f"{self._table.host}: not done within {self._total:g} seconds") from None
+        finally:
+            if not talking.done():
+                server.cut()
+                talking.add_done_callback(lambda done: done.exception())
+
+
+def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
+    """Events as one mail, a line each, in their order; the subject is the only one, or how many there are."""
+    lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
+    if len(lines) == 1:
+        subject = lines[0][1]
+    else:
+        subject = said(Wording("{count:,} events", {"count": len(lines)}), table.language)
+    names = dict.fromkeys(alert.name for event in events if (alert := alert_of(event)) is not None)
+    if names:
+        subject = f"{', '.join(names)}: {subject}"
+    body = "".join(f"{when_there(event.at)}  {_name_before(event)}{line}\n" for event, line in lines)
+    return _mail(table, events[0], subject, body)
+
+
+def _name_before(event: Event) -> str:
+    alert = alert_of(event)
+    return f"[{alert.name}] " if alert is not None else ""
+
+
+def _mail(table: MailTable, event: Event, subject: str, body: str) -> EmailMessage:
+    """`event`: the first of those that the mail is about, whose id is the mail's."""
+    mail = EmailMessage(SMTP)
+    mail["From"] = table.sender
+    mail["Subject"] = f"[CallSieve] {one_line(subject, mask=False)}"[:SUBJECT_CHARACTERS]
+    mail["Date"] = format_datetime(localtime())
+    mail["Message-ID"] = f"<{event.id}@{table.sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday answers
+    mail.set_content(body)
+    return mail
+
+
+class _Server:
+    """One conversation with the mail server, in a thread of its own."""
+
+    def __init__(self, table: MailTable) -> None:
+        self._table = table
+        self._smtp: smtplib.SMTP | None = None
+
+    def send(self, mail: EmailMessage, password: str) -> None:
+        """DeliveryError, permanent where the server says that it will never take the mail."""
+        table = self._table
+        try:
+            with self._connected() as smtp:
+                self._smtp = smtp
+                if table.tls == "starttls":
+                    smtp.starttls(context=ssl.create_default_context())
+                if table.username:
+                    smtp.login(table.username, password)
+                refused = smtp.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            raise self._error("no recipient is taken", *next(iter(error.recipients.values())), codes) from None
+        except smtplib.SMTPAuthenticationError as error:
+            raise self._error("user name or password are refused", error.smtp_code, error.smtp_error, []) from None
+        except smtplib.SMTPResponseException as error:
+            raise self._error("the mail is refused", error.smtp_code, error.smtp_error, [error.smtp_code]) from None
+        except smtplib.SMTPNotSupportedError as error:
+            raise DeliveryError(f"{table.host}: {one_line(str(error), mask=True)}") from None
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise DeliveryError(f"{table.host}: {one_line(str(words), mask=True)}") from None
+        if refused:
+            logger.warning("mail: %d of the recipients were refused", len(refused))
+
+    def cut(self) -> None:
+        """From another thread: the conversation fails at once."""
+        smtp = self._smtp
+        if smtp is not None and smtp.sock is not None:
+            with suppress(OSError):
+                smtp.sock.shutdown(socket.SHUT_RDWR)
+
+    def _connected(self) -> smtplib.SMTP:
+        table = self._table
+        smtp = _SmtpOverTls(table.host) if table.tls == "tls" else _Smtp(table.host)
+        self._smtp = smtp
+        code, words = smtp.connect(table.host, table.port)
+        if code != 220:
+            smtp.close()
+            raise smtplib.SMTPConnectError(code, words)
+        return smtp
+
+    def _error(self, what: str, code: int, reply: bytes | str, codes: list[int]) -> DeliveryError:
+        """`codes`: those that say whether it is for good (5xx)."""
+        text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+        line = one_line(text.splitlines()[0] if text else "", mask=True)[:200]
+        permanent = bool(codes) and all(500 <= one < 600 for one in codes)
+        return DeliveryError(f"{self._table.host}: {what} ({code} {line})", permanent=permanent)
+
+
+class _Bounded:
+    """What a server says, up to REPLY_BYTES in all: smtplib reads lines for as long as there are some."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        self._left = REPLY_BYTES
+
+    def readline(self, size: int) -> bytes:
+        line = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("it talks without end")
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _BoundedReplies:
+    """smtplib makes its file where it reads the first reply, and again after STARTTLS."""
+
+    file: Any
+    sock: Any
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None:
+            self.file = _Bounded(self.sock.makefile("rb"))
+        return super().getreply()  # type: ignore[misc,no-any-return]
+
+
+class _Smtp(_BoundedReplies, smtplib.SMTP):
+    """Not connected yet. smtplib checks the certificate for `_host`, which it sets where it connects at once only."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(timeout=STEP_SECONDS)
+        self._host = host
+
+
+class _SmtpOverTls(_BoundedReplies, smtplib.SMTP_SSL):
+    def __init__(self, host: str) -> None:
+        super().__init__(timeout=STEP_SECONDS, context=ssl.create_default_context())
+        self._host = host

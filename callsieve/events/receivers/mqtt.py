@@ -1,0 +1,181 @@
+"""A broker that is told events, and how screening is. The only module with aiomqtt.
+
+PREFIX/availability      online, or offline as our last will; kept by the broker
+PREFIX/state             how screening is, as JSON; kept by the broker
+PREFIX/event/KIND        each event, as JSON, at least once
+PREFIX/alert/NAME        each alert
+
+One connection, made again for as long as it takes. Nothing is taken from the broker: no topic switches anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final, Self
+
+import aiomqtt
+import msgspec
+
+from callsieve.events.event import DeliveryError, Event
+from callsieve.events.home_assistant import (
+    OFFLINE,
+    ONLINE,
+    availability_topic,
+    discovery_message,
+    discovery_topic,
+    state_topic,
+)
+from callsieve.events.messages import alert_of, event_as_json
+from callsieve.integration_settings import MqttTable
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.secrets import secret_of
+from reputation.backoff import wait_seconds
+
+logger = logging.getLogger("callsieve.events.mqtt")
+
+KEEPALIVE_SECONDS: Final = 30
+ANSWER_SECONDS: Final = 10.0
+STATE_SECONDS: Final = 30.0
+GATHER_SECONDS: Final = 1.0  # the state follows an event within so long
+LEAVE_SECONDS: Final = 3.0
+LONGEST_WAIT_SECONDS: Final = 60.0
+QUIET = logging.getLogger("callsieve.events.mqtt.library")
+QUIET.setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
+
+
+class MqttReceiver:
+    """The broker. `look`: how screening is now, in a thread; `console`: the address of its page, or empty.
+
+    `async with` it: the connection is there from then on, sooner or later.
+    """
+
+    name = "mqtt"
+
+    def __init__(self, table: MqttTable, look: Callable[[], Mapping[str, Any]], console: str = "") -> None:
+        self._table = table
+        self._look = look
+        self._console = console
+        self._client: aiomqtt.Client | None = None
+        self._trouble = "not connected yet"
+        self._tried = asyncio.Event()
+        self._happened = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._stay_connected(), name="mqtt")
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
+
+    async def deliver(self, event: Event) -> None:
+        """Returns when the broker has it. DeliveryError."""
+        with suppress(TimeoutError):  # we have just begun to connect
+            await asyncio.wait_for(self._tried.wait(), ANSWER_SECONDS)
+        client = self._client
+        if client is None:
+            raise DeliveryError(f"{self._table.host}: {self._trouble}")
+        alert = alert_of(event)
+        part = f"alert/{_as_topic(alert.name)}" if alert is not None else f"event/{event.kind.value}"
+        payload = msgspec.json.encode(event_as_json(event, mask=self._table.mask))
+        try:
+            await client.publish(f"{self._table.prefix}/{part}", payload, qos=1, timeout=ANSWER_SECONDS)
+        except aiomqtt.MqttError as error:
+            raise DeliveryError(f"{self._table.host}: {_words(error)}") from None
+        self._happened.set()
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with self._make_client() as client:
+                    await self._announce(client)
+                    self._client, self._trouble, failures = client, "", 0
+                    self._tried.set()
+                    logger.info("mqtt: connected to %s", self._table.host)
+                    try:
+                        await self._publish_state(client)
+                    finally:
+                        self._client = None
+                        await self._say_offline(client)
+            except (aiomqtt.MqttError, OutsideError, OSError, ValueError) as error:
+                trouble = _words(error)
+                if trouble != self._trouble:
+                    logger.warning("mqtt: %s: %s", self._table.host, trouble)
+                self._trouble = trouble
+                self._tried.set()
+            failures += 1
+            await asyncio.sleep(wait_seconds(failures, longest=LONGEST_WAIT_SECONDS))
+
+    def _make_client(self) -> aiomqtt.Client:
+        """OutsideError where the password cannot be read."""
+        table = self._table
+        return aiomqtt.Client(
+            table.host,
+            table.port,
+            username=table.username or None,
+            password=secret_of(table.password) if table.password else None,
+            will=aiomqtt.Will(availability_topic(table.prefix), OFFLINE, qos=1, retain=True),
+            keepalive=KEEPALIVE_SECONDS,
+            timeout=ANSWER_SECONDS,
+            tls_context=ssl.create_default_context() if table.tls else None,
+            logger=QUIET,
+        )
+
+    async def _announce(self, client: aiomqtt.Client) -> None:
+        """Home Assistant's message; an empty one where it shall not find us, or no more."""
+        prefix = self._table.prefix
+        message = msgspec.json.encode(discovery_message(prefix, self._console)) if self._table.discovery else b""
+        await client.publish(discovery_topic(prefix), message, qos=1, retain=True)
+        await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
+
+    async def _publish_state(self, client: aiomqtt.Client) -> None:
+        """Every STATE_SECONDS and soon after each event, if it is another one. MqttError once the broker is gone."""
+        lost = asyncio.create_task(_until_lost(client))
+        published = b""
+        try:
+            while not lost.done():
+                self._happened.clear()
+                state = msgspec.json.encode(await asyncio.to_thread(self._look))
+                if state != published:
+                    await client.publish(state_topic(self._table.prefix), state, qos=1, retain=True)
+                    published = state
+                happened = asyncio.create_task(self._happened.wait())
+                await asyncio.wait({lost, happened}, timeout=STATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                happened.cancel()
+                await asyncio.wait({lost}, timeout=GATHER_SECONDS)
+            await lost
+        finally:
+            lost.cancel()
+            await asyncio.gather(lost, return_exceptions=True)
+
+    async def _say_offline(self, client: aiomqtt.Client) -> None:
+        """The broker says it itself where we do not come to it."""
+        with suppress(aiomqtt.MqttError):
+            await client.publish(availability_topic(self._table.prefix), OFFLINE, qos=1, retain=True, timeout=1.0)
+
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    """MqttError once the connection is lost: we have subscribed to nothing, so no message comes."""
+    async for _ in client.messages:
+        pass
+
+
+def _as_topic(name: str) -> str:
+    """The name of an alert as a part of a topic."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _words(error: Exception) -> str:
+    """In one line: MQTT's reason, or the system's."""
+    if isinstance(error, aiomqtt.MqttError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())[:200]

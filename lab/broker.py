@@ -1,0 +1,148 @@
+"""A private MQTT broker: mosquitto on a loopback port, with a user and a password, gone afterwards.
+
+    with Broker() as broker:  broker.port, broker.password        anonymous clients are refused
+
+A `mosquitto` on PATH wins; else Debian's package is unpacked in the cache (1 MB to fetch).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lab.children import ends_with_us
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+from lab.ports import free_port
+from lab.tools import library_path
+
+SERVER = Bundle("mosquitto", ("mosquitto",))
+ADDRESS = "127.0.0.1"
+USER = "callsieve"
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPaths:
+    """The broker's program, the one that makes its passwords, and the libraries they were unpacked with."""
+
+    program: Path
+    passwords: Path
+    libraries: str = ""
+
+
+def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
+    """A usable broker, fetched if this is the first time; raises LabUnavailable."""
+    installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
+    if installed and passwords:
+        return BrokerPaths(Path(installed), Path(passwords))
+    root = unpacked(SERVER, progress)
+    program = root / "usr/sbin/mosquitto"
+    if not program.exists():
+        raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no mosquitto; install it yourself")
+    return BrokerPaths(program, root / "usr/bin/mosquitto_passwd", library_path(root))
+
+
+class Broker:
+    """The broker. `tls`: the files of its certificate and key; then it speaks nothing else."""
+
+    def __init__(self, *, password: str = "a word", tls: tuple[Path, Path] | None = None) -> None:
+        self.paths = ensure_broker()
+        self.password = password
+        self._tls = tls
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="callsieve-mosquitto-"))
+        try:
+            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
+            self._write()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, again after `stop`, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                (*ends_with_us(), str(self.paths.program), "-c", str(self.folder / "conf")),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_listening():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"mosquitto did not start:\n{(self.folder / 'log').read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop it tidily, so that it keeps what is retained; kill it if that takes long."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def send_signal(self, number: int) -> None:
+        """To its process: SIGSTOP freezes it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _write(self) -> None:
+        words = self.folder / "passwords"
+        words.touch(0o600)
+        subprocess.run(
+            (str(self.paths.passwords), "-b", str(words), USER, self.password),
+            check=True,
+            capture_output=True,
+            timeout=START_SECONDS,
+            env=self._environment(),
+        )
+        lines = [
+            f"listener {self.port} {ADDRESS}",
+            *(("user root",) if os.geteuid() == 0 else ()),
+            "allow_anonymous false",
+            f"password_file {words}",
+            "persistence true",
+            f"persistence_location {self.folder}/",
+            "log_type all",
+        ]
+        if self._tls is not None:
+            certificate, key = self._tls
+            lines += [f"certfile {certificate}", f"keyfile {key}"]
+        (self.folder / "conf").write_text("".join(f"{line}\n" for line in lines))
+
+    def _is_listening(self) -> bool:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(1.0)
+            try:
+                probe.connect((ADDRESS, self.port))
+            except OSError:
+                return False
+        return True
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **({"LD_LIBRARY_PATH": self.paths.libraries} if self.paths.libraries else {})}

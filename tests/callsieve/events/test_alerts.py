@@ -1,0 +1,179 @@
+"""Alert rules: which events they are about, when they are quiet, how often they tell, and what a restart repeats."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often
+from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.messages import Alert, alert_of
+from callsieve.integration_settings import AlertTable, WhenTable
+from reputation.weights import QuietWeights
+
+CALLER = "+12017421834"
+NOON = 1_795_694_400.0  # 2026-11-26 12:00 UTC
+UTC = QuietWeights(time_zone="UTC")
+DECISION = {
+    "caller": CALLER,
+    "action": "reject",
+    "level": "challenge",
+    "rule": "level-challenge",
+    "did": "+442071838750",
+    "trunk": "carrier",
+}
+
+
+def make_event(data: dict[str, Any], kind: EventKind = EventKind.DECISION_TAKEN) -> Event:
+    return Event("evt_1", kind, CALLER, NOON, data)
+
+
+@pytest.mark.parametrize(
+    ("when", "data", "holds"),
+    [
+        pytest.param({}, DECISION, True, id="none"),
+        pytest.param({"action": ["reject", "route"]}, DECISION, True, id="one-of-several"),
+        pytest.param({"action": ["warn"]}, DECISION, False, id="another-action"),
+        pytest.param({"action": ["reject"], "trunk": ["other"]}, DECISION, False, id="all-must-hold"),
+        pytest.param({"level_at_least": "warn"}, DECISION, True, id="level"),
+        pytest.param({"level_at_least": "challenge"}, DECISION, True, id="that-very-level"),
+        pytest.param({"level_at_least": "reject"}, DECISION, False, id="lower-level"),
+        pytest.param({"level_at_least": "tag"}, {"level": None}, False, id="no-level"),
+        pytest.param({"prefix": ["+1900", "+1201"]}, DECISION, True, id="prefix"),
+        pytest.param({"prefix": ["+44"]}, DECISION, False, id="the-number-dialled-is-not-the-caller"),
+        pytest.param({"prefix": ["+1"]}, {"caller": None}, False, id="withheld"),
+        pytest.param({"grade": ["at risk"]}, {"grade": "at risk"}, True, id="grade"),
+        pytest.param({"grade": ["at risk"]}, {"grade": None}, False, id="no-grade"),
+        pytest.param({"status": ["failed"]}, {"status": "failed"}, True, id="status"),
+    ],
+)
+def test_conditions(when: dict[str, Any], data: dict[str, Any], holds: bool) -> None:
+    assert is_met(msgspec.convert(when, WhenTable), make_event(data)) is holds
+
+
+@pytest.mark.parametrize(
+    ("at_most", "told", "is_it"),
+    [
+        ("1/h", [], False),
+        ("1/h", [NOON - 3599], True),
+        ("1/h", [NOON - 3600], False),
+        ("2/min", [NOON - 59], False),
+        ("2/min", [NOON - 59, NOON - 1], True),
+        ("1/d", [NOON - 86_399], True),
+        ("1/h", [NOON + 1e6], False),
+    ],
+)
+def test_how_often(at_most: str, told: list[float], is_it: bool) -> None:
+    assert is_too_often(at_most, tuple(told), NOON) is is_it
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "is_it"),
+    [
+        (None, NOON, False),
+        ("9-17", NOON, True),
+        ("22-7", NOON, False),
+        ("22-7", NOON + 11 * 3600, True),
+        ("22-7", NOON - 6 * 3600, True),
+        ("22-7", NOON - 5 * 3600, False),
+    ],
+)
+def test_quiet_hours(hours: str | None, at: float, is_it: bool) -> None:
+    rule = AlertTable(name="x", event="decision.taken", to=("mail",), quiet_hours=hours)
+    assert is_quiet_now(rule, UTC, at) is is_it
+
+
+class Kept:
+    """The store's part of it."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+
+    async def read(self, key: str) -> str | None:
+        return self.states.get(key)
+
+    async def write(self, key: str, value: str, _at: float) -> None:
+        self.states[key] = value
+
+
+class Told:
+    """A receiver."""
+
+    name = "mail"
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert | None] = []
+        self.fails = False
+
+    async def deliver(self, event: Event) -> None:
+        if self.fails:
+            raise DeliveryError("the server is down")
+        self.alerts.append(alert_of(event))
+
+
+class Rule:
+    """A rule with its receiver, and a clock."""
+
+    def __init__(self, store: Kept, **fields: Any) -> None:
+        self.table = AlertTable(name="stopped", event="decision.taken", to=("mail",), **fields)
+        self.store, self.target, self.now = store, Told(), NOON
+        self.receiver = AlertReceiver(self.table, "mail", self.target, store, UTC, lambda: self.now)
+
+    async def meets(self, *times: float, data: dict[str, Any] = DECISION) -> None:
+        for self.now in times:
+            await self.receiver.deliver(make_event(data))
+
+
+async def test_what_is_too_often_is_counted_and_said_with_the_next() -> None:
+    rule = Rule(Kept(), at_most="1/h")
+    await rule.meets(NOON, NOON + 60, NOON + 120, NOON + 3600)
+    assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 2, NOON + 60)]
+
+
+async def test_quiet_hours_end_with_the_sum() -> None:
+    rule = Rule(Kept(), quiet_hours="22-7")
+    night = NOON + 12 * 3600
+    await rule.meets(night, night + 60, night + 8 * 3600)
+    assert rule.target.alerts == [Alert("stopped", 2, night)]
+
+
+async def test_what_the_rule_is_not_about_counts_as_nothing() -> None:
+    rule = Rule(Kept(), at_most="1/h", when=WhenTable(action=("warn",)))
+    await rule.meets(NOON, NOON + 1)
+    assert (rule.target.alerts, rule.store.states) == ([], {})
+
+
+async def test_a_restart_repeats_nothing() -> None:
+    store = Kept()
+    await Rule(store, at_most="1/h").meets(NOON, NOON + 60)
+    again = Rule(store, at_most="1/h")
+    await again.meets(NOON + 120, NOON + 3601)
+    assert again.target.alerts == [Alert("stopped", 2, NOON + 60)]
+
+
+async def test_what_could_not_be_told_does_not_count_as_told() -> None:
+    rule = Rule(Kept(), at_most="1/h")
+    rule.target.fails = True
+    with pytest.raises(DeliveryError):
+        await rule.meets(NOON)
+    rule.target.fails = False
+    await rule.meets(NOON + 5)
+    assert rule.target.alerts == [Alert("stopped")]
+
+
+async def test_many_at_once_are_told_once() -> None:
+    rule = Rule(Kept(), at_most="1/h")
+    await asyncio.gather(*(rule.receiver.deliver(make_event(DECISION)) for _ in range(50)))
+    await rule.meets(NOON + 3600)
+    assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 49, NOON)]
+
+
+async def test_a_state_of_another_version_is_none() -> None:
+    store = Kept()
+    store.states["alert/stopped/mail"] = '{"told": "yesterday"}'
+    rule = Rule(store)
+    await rule.meets(NOON)
+    assert rule.target.alerts == [Alert("stopped")]

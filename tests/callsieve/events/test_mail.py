@@ -1,0 +1,227 @@
+"""Events and the digest by mail: what arrives, what cannot get into a header, and servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from datetime import date
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.digest.text import DigestLine, DigestSection, DigestText
+from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.messages import Alert, with_alert
+from callsieve.events.receivers.mail import MailReceiver, events_mail
+from callsieve.integration_settings import MailTable
+from lab.certificates import Authority
+from tests.callsieve.events.smtp_server import Mood, SmtpServer, mail_server
+from tests.callsieve.outside.servers import tls_context
+
+CALLER = "+12017421834"
+PASSWORD = "env:TEST_MAIL_PASSWORD"
+
+
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_MAIL_PASSWORD", "a word")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[SmtpServer]:
+    async with mail_server(SmtpServer()) as server:
+        yield server
+
+
+def table_of(server: SmtpServer, **fields: Any) -> MailTable:
+    known = {"host": "localhost", "port": server.port, "tls": "none", "sender": "pbx@example.com"}
+    return MailTable(**{**known, "to": ("office@example.com",), **fields})
+
+
+def marked(place: int = 1, **data: Any) -> Event:
+    about = {"number": CALLER, "verdict": "spam", "reporter": "201", **data}
+    return Event(f"evt_{place}", EventKind.NUMBER_MARKED, f"{CALLER}{place}", 1_795_694_400.0, about, place)
+
+
+def receiver_of(server: SmtpServer, **fields: Any) -> MailReceiver:
+    return MailReceiver(table_of(server, **fields), gather=0.05, between=0.05, total=1.0)
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+async def test_an_event_is_a_mail(server: SmtpServer) -> None:
+    await receiver_of(server).deliver(marked())
+    (mail,) = server.mails
+    assert (mail["From"], mail["To"], mail["Message-ID"]) == (
+        "pbx@example.com",
+        "office@example.com",
+        "<evt_1@example.com>",
+    )
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert server.recipients == [["TO:<office@example.com>"]]
+
+
+@pytest.mark.parametrize(("mask", "is_whole"), [(True, False), (False, True)])
+async def test_numbers_are_masked_unless_set_otherwise(server: SmtpServer, mask: bool, is_whole: bool) -> None:
+    await receiver_of(server, mask=mask).deliver(marked(reason=f"he called from {CALLER}"))
+    (mail,) = server.mails
+    assert (CALLER[1:] in mail.as_string()) is is_whole
+
+
+async def test_what_comes_together_is_one_mail(server: SmtpServer) -> None:
+    receiver = receiver_of(server)
+    await asyncio.gather(*(receiver.deliver(marked(place)) for place in range(30)))
+    (mail,) = server.mails
+    assert mail["Subject"] == "[CallSieve] 30 events"
+    assert len(text_of(mail).splitlines()) == 30
+
+
+async def test_after_a_mail_the_next_one_waits(server: SmtpServer) -> None:
+    receiver = MailReceiver(table_of(server), gather=0.0, between=0.3)
+    await receiver.deliver(marked(1))
+    await asyncio.gather(receiver.deliver(marked(2)), receiver.deliver(marked(3)))
+    assert [len(text_of(mail).splitlines()) for mail in server.mails] == [1, 2]
+
+
+async def test_whoever_gave_up_waiting_is_not_mailed_twice(server: SmtpServer) -> None:
+    receiver = MailReceiver(table_of(server), gather=0.2, between=0.0)
+    gone = asyncio.create_task(receiver.deliver(marked(1)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await receiver.deliver(marked(2))
+    assert [mail["Message-ID"] for mail in server.mails] == ["<evt_2@example.com>"]
+
+
+async def test_an_alert_names_itself(server: SmtpServer) -> None:
+    await receiver_of(server).deliver(with_alert(marked(), Alert("at risk", 4, 1_795_694_000.0)))
+    (mail,) = server.mails
+    assert mail["Subject"].startswith("[CallSieve] at risk: ")
+    assert "4" in text_of(mail)
+
+
+async def test_the_digest_is_text_and_a_page(server: SmtpServer) -> None:
+    def read(day: date) -> DigestText:
+        line = DigestLine("+1201*****34: warn 2", ("callsieve doctor",))
+        return DigestText("zh", f"{day} 的来电", "来电 4 个。", (DigestSection("可能有误", (line,)),))
+
+    receiver = MailReceiver(table_of(server), read, ("boss@example.com",))
+    event = Event("evt_9", EventKind.DIGEST_READY, "digest", 1.0, {"day": "2026-11-26"}, 9)
+    await receiver.deliver(event)
+    (mail,) = server.mails
+    assert mail["Subject"] == "[CallSieve] 2026-11-26 的来电: 来电 4 个。"
+    assert (mail.get_content_type(), mail["To"]) == ("multipart/alternative", "boss@example.com")
+    page = mail.get_body(("html",))
+    assert page is not None
+    assert "可能有误" in text_of(mail)
+    assert "可能有误" in page.get_content()
+
+
+HEADERS = {
+    *("from", "to", "subject", "date", "message-id", "auto-submitted"),
+    *("content-type", "content-transfer-encoding", "mime-version"),
+}
+
+
+@given(st.text(max_size=300), st.text(max_size=60), st.sampled_from(["en", "zh"]))
+def test_nothing_gets_into_a_header(text: str, name: str, language: Any) -> None:
+    table = MailTable(host="x", sender="pbx@example.com", language=language)
+    event = with_alert(marked(number=text, reporter=text, verdict=text), Alert(name or "x", 1, 1.0))
+    mail = events_mail(table, [event])
+    assert {key.lower() for key in mail} <= HEADERS
+    assert b"\r\n\r\n" in mail.as_bytes()
+    assert "\n" not in mail["Subject"]
+
+
+HOSTILE = "x\r\nBcc: evil@example.org\r\n\r\n<script>"
+
+
+async def test_a_name_with_line_breaks_is_one_line(server: SmtpServer) -> None:
+    await receiver_of(server, mask=False).deliver(marked(reporter=HOSTILE))
+    (mail,) = server.mails
+    assert mail["Bcc"] is None
+    assert server.recipients == [["TO:<office@example.com>"]]
+    assert len(text_of(mail).splitlines()) == 1
+
+
+PERMANENT = {"no-recipients", "no-mail"}
+
+
+@pytest.mark.parametrize("mood", sorted(set(get_args(Mood)) - {"kind", "no-starttls"}))
+async def test_a_server_that_misbehaves_fails_in_time(mood: Mood, caplog: pytest.LogCaptureFixture) -> None:
+    async with mail_server(SmtpServer(mood)) as server:
+        with pytest.raises(DeliveryError) as failed:
+            await receiver_of(server).deliver(marked())
+        assert failed.value.permanent is (mood in PERMANENT)
+        assert failed.value.words.startswith("localhost: ")
+        assert CALLER not in failed.value.words + caplog.text
+        assert server.mails == []
+
+
+async def test_nobody_at_the_port(unused_tcp_port: int) -> None:
+    server = SmtpServer(port=unused_tcp_port)
+    with pytest.raises(DeliveryError) as failed:
+        await receiver_of(server).deliver(marked())
+    assert not failed.value.permanent
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.make("lab")
+
+
+@pytest.fixture
+def tls(tmp_path: Path, authority: Authority) -> ssl.SSLContext:
+    return tls_context(tmp_path / "tls", authority, "localhost")
+
+
+def trust(authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "ca.pem").write_text(authority.root())
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+
+
+@pytest.mark.parametrize("how", ["starttls", "tls"])
+async def test_the_password_goes_over_tls_only(
+    how: str, tls: ssl.SSLContext, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(authority, tmp_path, monkeypatch)
+    async with mail_server(SmtpServer(tls=tls), over_tls=how == "tls") as server:
+        await receiver_of(server, tls=how, username="callsieve", password=PASSWORD).deliver(marked())
+        assert server.encrypted == [True]
+
+
+@pytest.mark.parametrize("how", ["starttls", "tls"])
+async def test_a_certificate_of_somebody_else_is_refused(how: str, tls: ssl.SSLContext) -> None:
+    async with mail_server(SmtpServer(tls=tls), over_tls=how == "tls") as server:
+        with pytest.raises(DeliveryError) as failed:
+            await receiver_of(server, tls=how, username="callsieve", password=PASSWORD).deliver(marked())
+        assert "certificate" in failed.value.words.lower()
+        assert server.mails == []
+
+
+async def test_without_starttls_nothing_is_sent(tls: ssl.SSLContext) -> None:
+    async with mail_server(SmtpServer("no-starttls", tls=tls)) as server:
+        with pytest.raises(DeliveryError):
+            await receiver_of(server, tls="starttls", username="callsieve", password=PASSWORD).deliver(marked())
+        assert server.mails == []
+
+
+async def test_a_wrong_password_is_tried_again_and_never_said(
+    tls: ssl.SSLContext, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust(authority, tmp_path, monkeypatch)
+    monkeypatch.setenv("TEST_MAIL_PASSWORD", "hush-hush")
+    async with mail_server(SmtpServer(tls=tls)) as server:
+        with pytest.raises(DeliveryError) as failed:
+            await receiver_of(server, tls="starttls", username="callsieve", password=PASSWORD).deliver(marked())
+    assert not failed.value.permanent
+    assert "535" in failed.value.words
+    assert "hush-hush" not in failed.value.words

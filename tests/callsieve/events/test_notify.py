@@ -1,0 +1,95 @@
+"""Events through apprise, to a service on loopback that takes JSON; and what is said without it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator
+
+import pytest
+
+from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.messages import Alert, with_alert
+from callsieve.events.receivers.notify import MISSING, NotifyReceiver
+from callsieve.integration_settings import NotifyTable
+
+# apprise imports what Python 3.13 has no more, and finds another way there.
+pytestmark = pytest.mark.filterwarnings("ignore:.imghdr. is deprecated:DeprecationWarning")
+CALLER = "+12017421834"
+EVENT = Event("evt_1", EventKind.NUMBER_MARKED, CALLER, 1.0, {"number": CALLER, "verdict": "spam", "reporter": "201"})
+TOKEN = "s3cr3t-t0k3n"
+
+
+class Service:
+    """A server that takes what is posted to it, and answers with a status."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[str, str]] = []
+        self.status = 200
+        self.port = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        size = int(head.partition("content-length:")[2].partition("\r\n")[0])
+        self.taken.append(json.loads(await reader.readexactly(size)))
+        writer.write(f"HTTP/1.1 {self.status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.fixture
+async def service(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+    service = Service()
+    async with await asyncio.start_server(service.talk, "127.0.0.1", 0) as server:
+        service.port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("TEST_NOTIFY_URL", f"json://user:{TOKEN}@127.0.0.1:{service.port}/")
+        yield service
+
+
+def receiver_of(**fields: object) -> NotifyReceiver:
+    return NotifyReceiver(NotifyTable(**{"name": "phone", "url": "env:TEST_NOTIFY_URL", **fields}))  # type: ignore[arg-type]
+
+
+async def test_an_event_is_a_message(service: Service) -> None:
+    await receiver_of(mask=False).deliver(EVENT)
+    (message,) = service.taken
+    assert message["title"] == "CallSieve"
+    assert message["message"] == f"{CALLER} was marked by 201: spam"
+
+
+async def test_an_alert_has_its_name_as_title_and_masked_numbers(service: Service) -> None:
+    await receiver_of(language="zh").deliver(with_alert(EVENT, Alert("at risk")))
+    (message,) = service.taken
+    assert message["title"] == "CallSieve: at risk"
+    assert CALLER[1:] not in message["message"]
+    assert "标记" in message["message"]
+
+
+async def test_what_is_not_taken_is_tried_again_and_no_secret_is_said(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.status = 500
+    with pytest.raises(DeliveryError) as failed:
+        await receiver_of().deliver(EVENT)
+    assert not failed.value.permanent
+    assert TOKEN not in failed.value.words + caplog.text
+
+
+async def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("TEST_NOTIFY_URL", f"nosuchservice://{TOKEN}")
+    with pytest.raises(DeliveryError) as failed:
+        await receiver_of().deliver(EVENT)
+    assert TOKEN not in failed.value.words + caplog.text
+
+
+async def test_without_the_library_the_way_out_is_said(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(DeliveryError) as failed:
+        await receiver_of().deliver(EVENT)
+    assert failed.value.words == MISSING
+    assert "pip install 'callsieve[notify]'" in MISSING
