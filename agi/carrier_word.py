@@ -40,6 +40,15 @@ def said_beside(uri: str, number: str | None, region: str) -> Said:
     return said_by(words.pop())
 
 
+def speaks(uri: str, header: str) -> bool:
+    """Whether the carrier says anything of the call, also that it has not checked the caller.
+
+    `header` is the carrier's own; where a call has none the dialplan hands over the URI of From in its place.
+    """
+    uri, header = uri.lower(), header.lower()
+    return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
+
+
 def said_by(word: str) -> Said:
     """What a word of the carrier's says."""
     found = _WORD.fullmatch(word.lower())

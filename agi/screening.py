@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
+from agi.carrier_word import speaks
 from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
 from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
 from agi.protocol import ProtocolError, Request
@@ -113,12 +114,21 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
 @dataclass(slots=True)
 class Counts:
-    """What the metrics show, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones."""
+    """What the metrics show, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones.
+
+    `by_carrier`: of trunks whose carrier's word counts, how many calls there were, and of how many it said anything.
+    """
 
     by_action: dict[str, int] = field(default_factory=dict)
     store_refused: int = 0
     took: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
     took_ms: float = 0.0
+    by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def hears_of(self, trunk: str, speaks: bool) -> None:
+        """Counts one call of a carrier that checks callers itself."""
+        calls, said = self.by_carrier.get(trunk, (0, 0))
+        self.by_carrier[trunk] = calls + 1, said + speaks
 
     def decided_in(self, elapsed_ms: float) -> None:
         """Counts one decision."""
@@ -168,6 +178,9 @@ class Screening:
         per_phone = per_phone_of(call, facts, decision, phones_kept_from(call, facts, decision))
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
         self._record(decision_id, call, facts, decision, now, started)
+        if call.carrier_counts and call.trunk is not None:
+            told = request.arguments
+            self.counts.hears_of(call.trunk, speaks(told.get("uri", ""), told.get("header", "")))
         return answer
 
     async def callee(self, request: Request) -> bytes:

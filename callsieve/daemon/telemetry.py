@@ -48,6 +48,7 @@ class Listening(msgspec.Struct, frozen=True):
 class Telemetry(msgspec.Struct, frozen=True):
     """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
     each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
+    `by_carrier`: as `agi.screening.Counts` has it.
     """
 
     at: float
@@ -67,6 +68,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     journal_degraded: bool
     log_lost: int
     listening: Listening | None
+    by_carrier: dict[str, tuple[int, int]] = {}
 
 
 class Observed(Protocol):
@@ -104,6 +106,7 @@ def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
         journal_degraded=journal.degraded,
         log_lost=lost_lines(),
         listening=_listening_of(daemon),
+        by_carrier=dict(screening.counts.by_carrier),
     )
 
 

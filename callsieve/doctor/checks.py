@@ -84,6 +84,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("store", service.store_opens),
     ("screened calls", screening.are_decided),
     ("callers", screening.can_read_callers),
+    ("carrier's word", screening.hears_carriers),
     ("backup", service.has_backup),
     ("feeds", service.has_fresh_feeds),
     ("housekeeping", pending.keeps_house),

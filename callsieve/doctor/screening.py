@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor import freepbx_module
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
@@ -27,6 +28,8 @@ MOST_NAMED = 3
 # With fewer calls, half of them may be one machine.
 FEW_CALLERS = 10
 CALLERS_LOOKED_AT = 200
+# So many calls of a carrier that says nothing, and it says nothing of any.
+SILENT_CALLS = 50
 # Until both have passed nobody knows what the policy does to this office's callers.
 YOUNG_SECONDS = 7 * DAY
 FEW_DECISIONS = 500
@@ -68,6 +71,32 @@ def may_act(ground: CheckContext) -> Finding:
 def can_read_callers(ground: CheckContext) -> Finding:
     """Callers' numbers are read by the plan of the right country."""
     return told_by_store(ground, lambda db, now: _judged_callers(db, now, ground.loaded))
+
+
+def hears_carriers(ground: CheckContext) -> Finding:
+    """A carrier that checks callers itself has said so of one of its calls, since the daemon started."""
+    checking = [trunk.name for trunk in ground.loaded.settings.trunk if trunk.verstat]
+    telemetry = read_telemetry(ground.loaded.state)
+    if not checking or telemetry is None:
+        return ok(NONE)
+    heard = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}
+    silent = [name for name, (calls, said) in heard.items() if not said and calls >= SILENT_CALLS]
+    if not silent:
+        said = [_heard_of(name, *counts) for name, counts in heard.items()]
+        return ok(listed(said, "{some}; {more}"))
+    return warn(
+        _heard_of(silent[0], *heard[silent[0]]),
+        Wording(
+            "is verstat in From or P-Asserted-Identity (pjsip set logger on)? If in another header, name it with "
+            "CALLSIEVE_VERSTAT_HEADER; if in none, ask the carrier, or take verstat = true out of {trunk}",
+            {"trunk": silent[0]},
+        ),
+    )
+
+
+def _heard_of(trunk: str, calls: int, said: int) -> Wording:
+    counts: Places = {"trunk": trunk, "said": said, "calls": calls}
+    return Wording("{trunk}: {said:,} of {calls:,} calls since the daemon's start came with the carrier's word", counts)
 
 
 def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Finding:

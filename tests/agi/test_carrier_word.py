@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.carrier_word import NOTHING_SAID, said_beside, said_by
+from agi.carrier_word import NOTHING_SAID, said_beside, said_by, speaks
 from agi.parsing import incoming_call_of
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
@@ -108,3 +108,20 @@ def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
 def test_any_text_is_read(text: str) -> None:
     assert said_beside(text, CALLER, "US")[1] in Verification
     assert said_by(text)[0] in Attestation
+
+
+@pytest.mark.parametrize(
+    ("uri", "header", "expected"),
+    [
+        pytest.param("", "", False, id="nothing-came"),
+        pytest.param("sip:+12015550123@h", "", False, id="a-number-alone"),
+        pytest.param("sip:+12015550123;verstat=No-TN-Validation@h", "", True, id="it-has-not-checked"),
+        pytest.param("sip:+12015550123@h;Verstat=TN-Validation-Passed", "", True, id="any-case"),
+        pytest.param("", "TN-Validation-Passed-A", True, id="a-header-of-its-own"),
+        pytest.param("", "B", True, id="a-level"),
+        pytest.param("", "sip:+12015550123@h", False, id="from-where-the-header-is-missing"),
+        pytest.param("", "sip:+12015550123;verstat=TN-Validation-Failed@h", True, id="verstat-in-it"),
+    ],
+)
+def test_whether_the_carrier_says_anything(uri: str, header: str, expected: bool) -> None:
+    assert speaks(uri, header) is expected

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from callsieve.daemon.telemetry import read_telemetry
 from lab import CallSpec, Phone
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, DecisionRecord
 from tests.integration.office import decision_on
+from tests.waiting import wait_until
 
 # The second trunk's carrier checks callers; it is not one that calls in the place of our own people.
 CHECKS = SETTINGS.replace('region = "GB"\ntrusted = true\n', 'region = "GB"\nverstat = true\n').replace(
@@ -235,3 +237,22 @@ def test_where_a_number_is_taken_from(pbx: ScreenedPbx, headers: dict[str, str],
         pbx.carrier.call(CallSpec(caller=None, did=ALICE, headers=filled))
     shown = decision_on(pbx.daemon.store, caller if expected else None)
     assert (shown.caller == caller) is expected
+
+
+def test_the_doctor_is_told_how_many_calls_came_with_it(pbx: ScreenedPbx) -> None:
+    """Of the trunk that checks; of the other nobody counts."""
+    for word in ("No-TN-Validation", "TN-Validation-Passed-A"):
+        caller = next(CALLERS)
+        decide(pbx, from_user(caller, word), caller)
+    decide(pbx, CallSpec(caller=(plain := next(CALLERS)), did=ALICE), plain)
+
+    def heard() -> dict[str, tuple[int, int]]:
+        telemetry = read_telemetry(pbx.daemon.state)
+        return telemetry.by_carrier if telemetry else {}
+
+    def counted() -> bool:
+        calls, said = heard().get("trusted", (0, 0))
+        return calls > said >= 2
+
+    wait_until(counted, "what the daemon counts")
+    assert list(heard()) == ["trusted"]

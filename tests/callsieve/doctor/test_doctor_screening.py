@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, can_read_callers, may_act
+from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, can_read_callers, hears_carriers, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
 from reputation.store.screened import Screened, screened_by_number
+from tests.callsieve.daemon.test_telemetry import make_telemetry
 
 NOW = 1_790_000_000.0
 SALES, FAX = "+442071838750", "+442071838751"
@@ -211,3 +214,35 @@ def test_a_policy_that_acts_early(
         add_decision(db, NOW - days * DAY + number)
     db.commit()
     assert may_act(looks(tmp_path, settings)).status is status
+
+
+VERSTAT = """
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+verstat = true
+
+[[trunk]]
+name = "other"
+channels = "PJSIP/other-*"
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "heard", "status"),
+    [
+        pytest.param("", {}, CheckStatus.OK, id="no-such-trunk"),
+        pytest.param(VERSTAT, {}, CheckStatus.OK, id="no-call-yet"),
+        pytest.param(VERSTAT, {"carrier": (49, 0)}, CheckStatus.OK, id="few-calls"),
+        pytest.param(VERSTAT, {"carrier": (50, 0)}, CheckStatus.WARN, id="never"),
+        pytest.param(VERSTAT, {"carrier": (5000, 1)}, CheckStatus.OK, id="once"),
+        pytest.param(VERSTAT, {"carrier": (5000, 1), "other": (50, 0)}, CheckStatus.OK, id="not-asked-of-the-other"),
+    ],
+)
+def test_a_carrier_that_checks_callers_says_so(
+    tmp_path: Path, settings: str, heard: dict[str, tuple[int, int]], status: CheckStatus
+) -> None:
+    write_telemetry(tmp_path, msgspec.structs.replace(make_telemetry(), by_carrier=heard))
+    found = hears_carriers(looks(tmp_path, settings))
+    assert found.status is status
+    assert ("CALLSIEVE_VERSTAT_HEADER" in str(found.way_out)) == (status is CheckStatus.WARN)
