@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from callsieve.changes.operation import Context
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
 from callsieve.numbers.operations import MarkRequest, mark
+from lab.ports import free_port
 from lab.programs import CONSOLE
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.model import ListName, MarkChannel, Verdict
@@ -21,7 +23,6 @@ from reputation.store.api_tokens import add_token
 from reputation.users import Role
 from tests.callsieve.browsing import SETTINGS, Office
 from tests.callsieve.console_calls import add_calls, make_decision
-from tests.callsieve.web.test_process import free_port
 from tests.waiting import wait_until
 
 PER_MINUTE = 100_000
@@ -79,7 +80,7 @@ def know_a_little(office: Office) -> None:
 @contextmanager
 def serving_api(folder: Path) -> Iterator[ServedApi]:
     """The running process, which ends with the block."""
-    port = free_port()
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
     asterisk = folder / "asterisk"
     asterisk.write_text(ASTERISK)
     asterisk.chmod(0o755)

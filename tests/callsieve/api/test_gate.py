@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,9 +17,10 @@ from callsieve.api.endpoint import Endpoint
 from callsieve.api.openapi import PARTS
 from callsieve.api.routing import ROOT
 from callsieve.main.api_table import ENDPOINTS
-from callsieve.main.console_app import PAGES
-from reputation.api_tokens import Scope, new_secret
-from reputation.store.api_tokens import remove_token, token_of
+from callsieve.main.console_app import PAGES, make_app, make_app_state
+from callsieve.web import access
+from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
+from reputation.store.api_tokens import add_token, remove_token, token_of
 from reputation.users import Role
 from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS
@@ -282,3 +285,27 @@ def test_an_api_that_is_not_enabled_is_not_there(tmp_path_factory: pytest.TempPa
 def test_scopes_do_not_contain_each_other(api: RunningApi) -> None:
     assert len(EVERYTHING) == 5
     assert api.program(Role.ADMINISTRATOR, (Scope.ADMIN,)).refused("GET", "/lists/block/entries")[1] == "wrong-scope"
+
+
+async def test_a_body_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "BODY_SECONDS", 0.05)
+    office, sent, secret = ApiOffice(tmp_path), [], new_secret()
+    office.write(add_token, ApiToken("slow", Role.OPERATOR, (Scope.WRITE,), NOW), digest_of(secret) or "")
+    pieces = iter([{"type": "http.request", "body": b'{"entry":', "more_body": True}])
+
+    async def receive() -> Any:
+        return next(pieces, None) or await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = {"host": "localhost", "content-type": "application/json", "authorization": f"Bearer {secret}"}
+    scope = {
+        **{"type": "http", "method": "POST", "path": f"{ROOT}/lists/block/entries", "query_string": b""},
+        **{"scheme": "http", "root_path": "", "client": ("192.0.2.7", 1), "server": ("127.0.0.1", 80)},
+        "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
+    }
+    state = make_app_state(office.load, office.clock)
+    await make_app(state)(scope, receive, send)
+    await state.close()
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["code"]) == (408, "too-slow")

@@ -1,0 +1,111 @@
+"""`callsieve token`: made, shown, revoked and undone; and what is kept of one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.tokens import operations
+from callsieve.tokens.operations import MOST_TOKENS, NewToken
+from reputation.api_tokens import ApiToken, Scope, digest_of
+from reputation.store.api_tokens import add_token, all_tokens, token_by_digest, touch_token
+from reputation.users import Role
+from tests.callsieve.program import Program
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    return program
+
+
+def test_a_token_is_shown_once_and_kept_as_its_hash(callsieve: Program) -> None:
+    made = callsieve("token", "add", "crm", "--scope", "read", "--scope", "marks", "--expires", "90d", "--json").json
+    assert digest_of(made["token"])
+    assert (made["name"], made["role"], made["scopes"]) == ("crm", "operator", ["read", "marks"])
+    assert 89 * 86400 < made["expires_at"] - time.time() < 91 * 86400
+    assert made["token"].encode() not in callsieve.store.read_bytes()
+    kept = callsieve.read(token_by_digest, digest_of(made["token"]) or "")
+    assert kept is not None
+    assert kept.token.scopes == (Scope.READ, Scope.MARKS)
+    (shown,) = callsieve("token", "list", "--json").json
+    assert made["token"] not in str(shown)
+    assert (shown["used_at"], shown["expired"]) == (None, False)
+
+
+def test_the_token_stands_alone_on_its_line(callsieve: Program) -> None:
+    lines = callsieve.ok("token", "add", "crm").splitlines()
+    assert [line for line in lines if digest_of(line)] == [lines[2]]
+
+
+def test_no_two_tokens_are_alike(callsieve: Program) -> None:
+    made = {callsieve("token", "add", f"crm{count}", "--json").json["token"] for count in range(5)}
+    assert len(made) == 5
+
+
+def test_when_it_was_used_and_that_it_is_over_is_shown(callsieve: Program) -> None:
+    now = time.time()
+    callsieve.write(add_token, ApiToken("old", Role.VIEWER, (Scope.READ,), now - 99, now - 1), "digest")
+    callsieve.write(touch_token, 1, now - 7200)
+    (row,) = callsieve.ok("token", "list").splitlines()[1:]
+    assert "(over)" in row
+    assert "2 h ago" in row
+
+
+def test_a_revoked_token_is_gone_and_does_not_come_back(callsieve: Program) -> None:
+    callsieve.ok("token", "add", "crm")
+    assert "crm" in callsieve.ok("token", "revoke", "crm")
+    assert callsieve.read(all_tokens) == []
+    assert "cannot be undone" in callsieve.fails("undo", "2")
+    callsieve.fails("token", "revoke", "crm")
+    callsieve.ok("token", "add", "crm")
+
+
+def test_making_one_is_undone(callsieve: Program) -> None:
+    change_id = callsieve("token", "add", "crm", "--json").json["change_id"]
+    callsieve.write(touch_token, 1, time.time())
+    callsieve.ok("undo", str(change_id))
+    assert callsieve.read(all_tokens) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("crm --role admin", "--role: there is no role 'admin'"),
+        ("crm --scope writ", "--scope: there is no scope 'writ' (did you mean write?)"),
+        ("crm --role viewer --scope write", "--scope: write is of no use to a viewer: it takes the role operator"),
+        ("crm --expires soon", "--expires: 'soon' is no expiry"),
+        ("crm --expires 2020-01-01", "--expires: '2020-01-01' is in the past; or never"),
+        ("crm --per-minute 0", "--per-minute: takes 1 to 100000"),
+        ("a/b", "A name has at most 64 letters"),
+    ],
+)
+def test_what_is_no_token(callsieve: Program, typed: str, said: str) -> None:
+    assert said in callsieve.fails("token", "add", *typed.split())
+    assert callsieve.read(all_tokens) == []
+
+
+def test_a_name_is_given_once(callsieve: Program) -> None:
+    callsieve.ok("token", "add", "crm", "--expires", "never")
+    assert "revoke it first" in callsieve.fails("token", "add", "crm")
+
+
+def test_there_are_so_many_tokens_and_no_more(callsieve: Program) -> None:
+    for count in range(MOST_TOKENS):
+        callsieve.write(add_token, ApiToken(f"t{count}", Role.VIEWER, (Scope.READ,), 0.0), f"digest {count}")
+    assert "revoke" in callsieve.fails("token", "add", "crm")
+
+
+def test_only_administrators_make_and_revoke_them(callsieve: Program) -> None:
+    context = Context("otto", Role.OPERATOR, time.time(), callsieve.load())
+    for operation, request in (
+        (operations.add, NewToken("crm", "viewer", ["read"], "30d")),
+        (operations.revoke, "crm"),
+    ):
+        with pytest.raises(Refused) as refused:
+            callsieve.write(operation, context, request)  # type: ignore[arg-type]
+        assert refused.value.code == "administrators-only"
