@@ -19,6 +19,7 @@ from lab.debian import Bundle, LabUnavailable, Progress, cache_directory, unpack
 # that the Node.js of Playwright needs.
 TOOLS = {
     "chromium": ("chromium", "fonts-noto-cjk", "libatomic1"),
+    "curl": ("curl",),
     "espeak-ng": ("espeak-ng",),
     "sox": ("sox",),
     "soxi": ("sox",),

@@ -108,6 +108,11 @@ class UserRole(NamedTuple):
     role: Role
 
 
+def kept_in_audit(token: ApiToken) -> dict[str, Any]:
+    """A token as a row of the audit has it: without what proves it."""
+    return {**msgspec.to_builtins(token), "role": token.role.word}
+
+
 def give_role(db: sqlite3.Connection, context: Context, user: UserRole) -> None:
     """Another role. Refused when nobody would be left who could let anybody in."""
     check_other(context, user.name)
@@ -296,7 +301,7 @@ USER = UndoKind(
     lambda db, context, user: give_role(db, context, user),
 )
 TOKEN = UndoKind(
-    lambda _row, value: msgspec.convert(value, ApiToken),
+    lambda _row, value: msgspec.convert({**value, "role": ROLE_BY_WORD[value["role"]]}, ApiToken),
     lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
     lambda db, _, token: remove_token(db, token.name),
     lambda *_: None,  # nobody has its secret any more

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from callsieve.changes.kinds import kept_in_audit
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import TimeError, expiry_of
 from policies.hints import nearest
@@ -60,7 +61,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
             raise Refused("name-taken", TAKEN)
         if len(there) >= MOST_TOKENS:
             raise Refused("too-many-tokens", TOO_MANY)
-        changed.after = token
+        changed.after = kept_in_audit(token)
         add_token(db, token, digest)
     return TokenAdded(changed.id, secret, token)
 
@@ -74,7 +75,7 @@ def revoke(db: sqlite3.Connection, context: Context, name: str) -> KeptToken:
             names = [one.token.name for one in all_tokens(db)]
             hint = nearest(name, names) if names else ""
             raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
-        changed.before = kept.token
+        changed.before = kept_in_audit(kept.token)
         remove_token(db, name)
     return kept
 

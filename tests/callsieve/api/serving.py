@@ -78,15 +78,16 @@ def know_a_little(office: Office) -> None:
 
 
 @contextmanager
-def serving_api(folder: Path) -> Iterator[ServedApi]:
-    """The running process, which ends with the block."""
+def serving_api(folder: Path, *, empty: bool = False) -> Iterator[ServedApi]:
+    """The running process, which ends with the block. `empty`: nothing was changed yet."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     asterisk = folder / "asterisk"
     asterisk.write_text(ASTERISK)
     asterisk.chmod(0o755)
     settings = SETTINGS.replace("callsieve-has-no-asterisk-here", str(asterisk))
     office = Office(folder, f'{settings}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
-    know_a_little(office)
+    if not empty:
+        know_a_little(office)
     served = ServedApi(office, port)
     process = subprocess.Popen(
         [sys.executable, "-m", CONSOLE, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
