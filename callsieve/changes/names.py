@@ -69,6 +69,8 @@ FINAL = {
     "did export": NOTHING,
     "emergency call": Wording("End the window: callsieve emergency close."),
     **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
+    "events replay": Wording("What was delivered again cannot be taken back."),
+    "events test": Wording("A receiver that was switched on again stays so, until it wants no events any more."),
     "housekeeping run": Wording("What was past its time is gone; a backup may have it."),
     "identity code": SENT,
     "identity prove": Wording("A proof stays; a wrong identity is removed: callsieve identity remove NUMBER."),

@@ -31,11 +31,9 @@ FREEPBX_FILES = (
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
-OUR_UNITS = (
-    OUR_UNIT,
-    *("callsieve-doctor.service", "callsieve-doctor.timer"),
-    *("callsieve-feeds.service", "callsieve-feeds.timer"),  # enabled by whoever wants them
-)
+OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
+# They connect to others; an administrator enables those that the settings need.
+OUTSIDE_UNITS = ("callsieve-events.service", "callsieve-feeds.service", "callsieve-feeds.timer")
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"
@@ -109,8 +107,8 @@ class InstallPaths:
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """The files of the service, and of root's timers: for the doctor, and on FreePBX for people."""
-        return tuple(self.units / name for name in (*OUR_UNITS, *FREEPBX_UNITS))
+        """The files of the service, of what talks to others, and of root's timers for the doctor and for people."""
+        return tuple(self.units / name for name in (*OUR_UNITS, *OUTSIDE_UNITS, *FREEPBX_UNITS))
 
 
 def asterisk_conf() -> Path:

@@ -23,7 +23,7 @@ SELECT {_OF_EVENT}, attempts, failing_since, next_at
  WHERE receiver = :receiver AND dead_at IS NULL AND seq > :seq
 """
 AFTER = f"{_SELECT} ORDER BY seq LIMIT :limit"
-OF_SUBJECT = f"{_SELECT} AND delivery.subject = :subject ORDER BY seq LIMIT :limit"
+OF_SUBJECT = f"{_SELECT} AND delivery.subject = :subject AND seq <= :until ORDER BY seq LIMIT :limit"
 
 DELIVERED = "DELETE FROM event_delivery WHERE receiver = ? AND seq = ?"
 FAILED = """
@@ -39,6 +39,7 @@ SET delivered = delivered + excluded.delivered, failed = failed + excluded.faile
     delivered_at = coalesce(excluded.delivered_at, delivered_at), failed_at = coalesce(excluded.failed_at, failed_at),
     error = iif(excluded.failed_at IS NULL, error, excluded.error)
 """
+NO_COUNT = {"delivered": 0, "failed": 0, "dead": 0, "delivered_at": None, "failed_at": None, "error": ""}
 
 STATES = """
 SELECT name, delivered, failed, dead, lost, delivered_at, failed_at, error, off,
@@ -63,9 +64,8 @@ RETURNING receiver
 SWITCH_OFF = """
 INSERT INTO event_receiver (name, off) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET off = excluded.off
 """
-BURY = """
-UPDATE event_delivery SET dead_at = ?, error = ? WHERE receiver = ? AND dead_at IS NULL
-"""
+BURY = "UPDATE event_delivery SET dead_at = ?, error = ? WHERE receiver = ? AND dead_at IS NULL"
+BURY_OLD = f"{BURY} AND seq IN (SELECT seq FROM event WHERE at < ?)"
 UNWANT = "DELETE FROM event_wanted WHERE receiver = ?"
 SWITCH_ON = "UPDATE event_receiver SET off = '', error = '' WHERE name = ? AND off <> ''"
 # Another value of this state tells a sender that runs to look at everything again.
@@ -134,9 +134,11 @@ def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
-def deliveries_of_subject(db: sqlite3.Connection, receiver: str, subject: str, seq: int, limit: int) -> list[Delivery]:
-    """The same of one subject."""
-    about = {"receiver": receiver, "seq": seq, "subject": subject, "limit": limit}
+def deliveries_of_subject(
+    db: sqlite3.Connection, receiver: str, subject: str, seq: int, until: int, limit: int
+) -> list[Delivery]:
+    """The same of one subject, up to the place `until`."""
+    about = {"receiver": receiver, "seq": seq, "until": until, "subject": subject, "limit": limit}
     return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
 
 
@@ -156,6 +158,14 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
         "error": progress.failed[-1].error if progress.failed else "",
     }
     db.execute(COUNT, counts)
+
+
+def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
+    """Makes dead letters of what waits for a receiver and happened before that. How many. Call it in a transaction."""
+    buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
+    if buried:
+        db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
+    return buried
 
 
 def receiver_states(db: sqlite3.Connection) -> list[ReceiverState]:

@@ -101,6 +101,16 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
     return True
 
 
+def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
+    """Keeps the value, and that it was so at that time. Call it in a transaction."""
+    db.execute(SET_STATE, (key, value, at))
+
+
+def noted_at(db: sqlite3.Connection, key: str) -> float | None:
+    """When the state was noted last."""
+    return next((at for (at,) in db.execute("SELECT at FROM event_state WHERE key = ?", (key,))), None)
+
+
 def state_of(db: sqlite3.Connection, key: str) -> str | None:
     """The value that was kept last."""
     return next((value for (value,) in db.execute(STATE, (key,))), None)

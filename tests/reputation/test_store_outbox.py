@@ -132,7 +132,7 @@ def test_attempts_are_counted_until_the_event_is_a_dead_letter(db: sqlite3.Conne
     event = add(db, "a")
     later = add(db, "a")
     record_deliveries(db, "crm", Progress([], [FailedDelivery(event.seq, "HTTP 503", NOW, NOW + 5)]), NOW)
-    (first, second) = deliveries_of_subject(db, "crm", "a", 0, 10)
+    (first, second) = deliveries_of_subject(db, "crm", "a", 0, later.seq, 10)
     assert (first.attempts, first.failing_since, first.next_at, second.attempts) == (1, NOW, NOW + 5, 0)
     record_deliveries(db, "crm", Progress([], [FailedDelivery(event.seq, "HTTP 400", NOW, None)]), NOW + 5)
     (letter,) = dead_letters(db, 10)

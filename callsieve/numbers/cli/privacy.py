@@ -49,6 +49,7 @@ WHAT_BY_TABLE = {
     "did": ("number that callers dial", "numbers that callers dial"),
     "own_number": ("own number", "own numbers"),
     "own_called": ("day on which we called it", "days on which we called it"),
+    "event": ("event for receivers", "events for receivers"),
     "outbound_decision": ("decision about a call to it", "decisions about calls to it"),
     "do_not_call": ("wish not to be called", "wishes not to be called"),
     "own_complaint": ("complaint about a number of ours", "complaints about numbers of ours"),

@@ -28,6 +28,7 @@ from callsieve.install.plan import (
     FRONT_FILE,
     OUR_UNIT,
     OUR_UNITS,
+    OUTSIDE_UNITS,
     SYSTEM_UNITS,
     FileChange,
     InstallError,
@@ -221,13 +222,20 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             FREEPBX,
             {"freepbx": True, "ami": False, "systemd": True},
-            [*FREEPBX_FILES, *OUR_UNITS, *FREEPBX_UNITS, "extensions_custom.conf", "callsieve.toml"],
+            [*FREEPBX_FILES, *OUR_UNITS, *OUTSIDE_UNITS, *FREEPBX_UNITS, "extensions_custom.conf", "callsieve.toml"],
             id="freepbx-with-systemd",
         ),
         pytest.param(
             PLAIN,
             {"ami": False, "classic": True, "systemd": True},
-            [*DIALPLAN_FILES, *asked_for(packaged_dialplan()), *OUR_UNITS, "extensions.conf", "callsieve.toml"],
+            [
+                *DIALPLAN_FILES,
+                *asked_for(packaged_dialplan()),
+                *OUR_UNITS,
+                *OUTSIDE_UNITS,
+                "extensions.conf",
+                "callsieve.toml",
+            ],
             id="classic-and-systemd",
         ),
         pytest.param(
@@ -691,6 +699,15 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
     ]
     differs = {key for key in {*service, *doctor} if service.get(key) != doctor.get(key)}
     assert differs <= set(own), "as confined as the doctor"
+
+
+@pytest.mark.parametrize("name", [name for name in OUTSIDE_UNITS if name.endswith(".service")])
+def test_what_talks_to_others_is_the_services_user_and_confined(name: str) -> None:
+    service, daemon = unit_of(name)["Service"], unit_of(OUR_UNIT)["Service"]
+    for key in ("User", "Group", "UMask", "StateDirectory", "StateDirectoryMode", "ProtectSystem", "SystemCallFilter"):
+        assert service[key] == daemon[key]
+    assert service["CapabilityBoundingSet"] == ""
+    assert service["InaccessiblePaths"] == "-/run/asterisk"
 
 
 def test_the_service_cannot_reach_asterisks_control_socket() -> None:

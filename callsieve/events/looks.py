@@ -1,0 +1,87 @@
+"""What nobody writes down as it happens, and has to be looked for.
+
+Appeals that are due, feeds that do not come any more, trouble of the daemon, an emergency window that is over.
+
+    look(db, loaded, now)      in a transaction: one event for each change since the last look, whoever looks
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Final
+
+from callsieve.daemon.telemetry import Telemetry, is_fresh
+from callsieve.emergency_window import window_of
+from callsieve.events.event import EventKind
+from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.settings import Settings
+from reputation.appeals import due_at
+from reputation.events import AppealDue, DaemonTrouble, FeedStale
+from reputation.store.appeals import appeals_to_decide
+from reputation.store.emergencies import BY_TIME, tell_closed
+from reputation.store.feeds import feed_sources
+from reputation.store.outbox import forget_state, is_wanted, set_state, state_of, states_of, tell_change
+
+DUE_SECONDS: Final = 86_400.0
+APPEAL, FEED, DAEMON = "appeal/", "feed/", "daemon"
+NOT_RUNNING: Final = "the daemon does not run"
+OK: Final = "ok"
+# Feeds that are smaller than before came all the same.
+BAD_FEEDS: Final = frozenset({FeedStatus.FAILED, FeedStatus.STALE})
+_FIGURES = re.compile(r"[0-9][0-9.,:]*")
+
+
+def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None, now: float) -> None:
+    """Tells what has changed since the last look. Call it in a transaction."""
+    if is_wanted(db, EventKind.APPEAL_DUE):
+        _look_at_appeals(db, now)
+    if is_wanted(db, EventKind.FEED_STALE):
+        _look_at_feeds(db, now)
+    if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
+        _look_at_daemon(db, telemetry, now)
+    if is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
+        window = window_of(db, settings, now)
+        if not window.is_open:
+            tell_closed(db, now if window.until is None else min(now, window.until), BY_TIME)
+
+
+def _look_at_appeals(db: sqlite3.Connection, now: float) -> None:
+    """Each once, from a day before its decision is due."""
+    due = {}
+    for appeal in appeals_to_decide(db):
+        at = due_at(appeal)
+        if at is not None and now >= at - DUE_SECONDS:
+            due[f"{APPEAL}{appeal.reference}"] = AppealDue(reference=appeal.reference, number=appeal.number, due_at=at)
+    for key, data in due.items():
+        tell_change(db, key, str(data.due_at), EventKind.APPEAL_DUE, data.number, now, data)
+    for key in states_of(db, APPEAL):
+        if key not in due:
+            forget_state(db, key)
+
+
+def _look_at_feeds(db: sqlite3.Connection, now: float) -> None:
+    """Each once when it goes bad, and not when it comes again."""
+    feeds = {f"{FEED}{feed.name}": feed for feed in feed_sources(db)}
+    for key, feed in feeds.items():
+        health = health_of(feed, now)
+        if health.health not in BAD_FEEDS:
+            set_state(db, key, OK, now)
+            continue
+        data = FeedStale(
+            feed=feed.name, status=health.health.value, detail=str(health.detail), imported_at=feed.imported_at
+        )
+        tell_change(db, key, health.health.value, EventKind.FEED_STALE, key, now, data)
+    for key in states_of(db, FEED):
+        if key not in feeds:
+            forget_state(db, key)
+
+
+def _look_at_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
+    """Once for each trouble, whatever its figures, and once when there is none any more."""
+    running = is_fresh(telemetry, now)
+    trouble = telemetry.trouble if running else NOT_RUNNING
+    if not trouble and state_of(db, DAEMON) is None:
+        return
+    data = DaemonTrouble(trouble=trouble, running=running)
+    tell_change(db, DAEMON, _FIGURES.sub("N", trouble), EventKind.DAEMON_TROUBLE, DAEMON, now, data)

@@ -1,0 +1,41 @@
+"""Events as receivers are told them: the reason of a decision in words, and numbers masked where that is wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from callsieve.events.event import Event, EventKind
+from policies.reasons import why_of
+from reputation.numbers import masked
+
+_NUMBER = re.compile(r"\+[0-9]{4,17}")
+
+
+def as_told(event: Event, *, mask: bool = False) -> Event:
+    """The event as a receiver gets it."""
+    data: Any = event.data
+    if event.kind is EventKind.DECISION_TAKEN:
+        why = why_of(str(data["reason"]))
+        data = {**data, "reason": str(why), "reason_code": why.code}
+    return replace(event, subject=_masked(event.subject), data=_masked(data)) if mask else replace(event, data=data)
+
+
+def body_of(event: Event) -> bytes:
+    """JSON in the form of Standard Webhooks: `type`, `timestamp`, `data`."""
+    at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return msgspec.json.encode({"type": event.kind.value, "timestamp": at, "data": event.data})
+
+
+def _masked(value: Any) -> Any:
+    """Numbers in all texts, wherever they stand."""
+    if isinstance(value, str):
+        return _NUMBER.sub(lambda found: masked(found[0]), value)
+    if isinstance(value, Mapping):
+        return {key: _masked(one) for key, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,110 @@
+"""`callsieve events send` as a process: one at a time, until SIGTERM; SIGHUP reads the settings again."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+
+from callsieve.events.receivers.build import open_receivers
+from callsieve.events.sender import Sender, StoreChanged
+from callsieve.settings import Loaded, SettingsError
+from reputation.backoff import wait_seconds
+from reputation.store.connection import Store
+from reputation.store.errors import StoreError
+
+logger = logging.getLogger("callsieve.events.process")
+
+LOCK = "events.lock"
+
+
+class AlreadySending(OSError):
+    """Another sender delivers the events of this state directory."""
+
+
+@contextmanager
+def only_sender(state: Path) -> Iterator[None]:
+    """Inside, no other process sends. AlreadySending, OSError."""
+    state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path = state / LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            words = f"events are sent already, by process {who}: stop it first (systemctl stop callsieve-events)"
+            raise AlreadySending(errno.EBUSY, words) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run(load: Callable[[], Loaded]) -> None:
+    """Sends events until SIGTERM or SIGINT. SettingsError, AlreadySending."""
+    loaded = load()
+    with only_sender(loaded.state):
+        asyncio.run(_serve(load, loaded))
+
+
+async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    failures = 0
+    while not stop.is_set():
+        if reload.is_set():
+            reload.clear()
+            loaded = _reloaded(load, loaded)
+        try:
+            await _send(loaded, stop, reload)
+            failures = 0
+        except StoreError as error:
+            failures += 1
+            logger.log(logging.ERROR if failures == 1 else logging.DEBUG, "no events are sent: %s", error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait_seconds(failures))
+        except StoreChanged:
+            logger.warning("the store's file is another one: it is opened again")
+    logger.info("stopped")
+
+
+def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
+    try:
+        return load()
+    except SettingsError as error:
+        logger.error("the old settings stay: %s", error)
+        return loaded
+
+
+async def _send(loaded: Loaded, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    """Until it is to stop or to read the settings again. StoreError, StoreChanged."""
+    async with AsyncExitStack() as stack:
+        receivers = await open_receivers(loaded.settings, stack)
+        store = await Store.open(loaded.store_path)
+        stack.push_async_callback(store.close)
+        sender = Sender(store, loaded, receivers)
+        stack.push_async_callback(sender.close)
+        names = ", ".join(one.name for one in receivers) or "nobody: no receiver is in the settings"
+        logger.info("sending events to %s", names)
+        sending = asyncio.create_task(sender.run(), name="sending")
+        waits = [asyncio.create_task(event.wait()) for event in (stop, reload)]
+        try:
+            await asyncio.wait((sending, *waits), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, *waits):
+                if not task.done():
+                    task.cancel()
+            await asyncio.gather(sending, *waits, return_exceptions=True)
+        if not sending.cancelled() and (error := sending.exception()) is not None:
+            raise error

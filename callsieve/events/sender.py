@@ -1,0 +1,298 @@
+"""The sender: a process of its own that takes events out of the store and delivers them.
+
+    store -> Lane of each receiver -> Receiver.deliver -> what became of it, back into the store in batches
+
+Nothing tells it that there are events: it asks the store twice a second whether anything was written. Each receiver has
+a lane, a client and tasks of its own, so that one that is dead or slow costs the others nothing. An event is deleted
+from what waits only after it was delivered: ended at any moment in between, it is delivered again, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from callsieve.daemon.telemetry import read_telemetry
+from callsieve.events.event import DeliveryError, Receiver
+from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
+from callsieve.events.looks import look
+from callsieve.events.sender_state import HEARTBEAT, LOOK_SECONDS
+from callsieve.settings import Loaded
+from callsieve.wiring import wanted_events_of
+from reputation.backoff import wait_seconds
+from reputation.store.connection import Store
+from reputation.store.database import files_of
+from reputation.store.errors import StoreError
+from reputation.store.event_deliveries import (
+    REREAD,
+    Delivery,
+    FailedDelivery,
+    Progress,
+    bury_old,
+    deliveries_after,
+    deliveries_of_subject,
+    record_deliveries,
+    switch_off,
+)
+from reputation.store.outbox import forget_state, note_state, state_of, use_receivers
+
+logger = logging.getLogger("callsieve.events.sender")
+
+ASK_SECONDS: Final = 0.5  # whether anything was written
+FLUSH_SECONDS: Final = 0.1
+TICK_SECONDS: Final = 1.0  # when events that wait are looked at
+DELIVER_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 3.0
+MOST_UNWRITTEN: Final = 5000  # deliveries; beyond, nothing is delivered until the store takes what became of them
+
+
+class StoreChanged(Exception):
+    """The store's file is another one than the one that is open."""
+
+
+class Sender:
+    """Delivers what waits in one store, until it is closed. `receivers` are those of the settings."""
+
+    def __init__(self, store: Store, loaded: Loaded, receivers: Sequence[Receiver]) -> None:
+        self._store = store
+        self._loaded = loaded
+        self._lanes = [_LaneTasks(store, receiver) for receiver in receivers]
+        self._reread: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. StoreError, StoreChanged: open the store again."""
+        wanted = wanted_events_of(self._loaded.settings)
+        await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
+        self._reread = await self._store.read(state_of, REREAD)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in (self._watch, self._flush, self._look, *(lane.run for lane in self._lanes)):
+                    tasks.create_task(part())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def close(self) -> None:
+        """Waits for what is under way, for a while, and writes what became of it."""
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(lane.finish() for lane in self._lanes))
+        for lane in self._lanes:
+            lane.cancel()
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._write_progress()
+                await self._store.write(forget_state, HEARTBEAT)
+
+    async def _watch(self) -> None:
+        """Wakes the lanes when anything was written, by whomever."""
+        path = self._loaded.store_path
+        files = await asyncio.to_thread(files_of, path)
+        version = 0
+        while True:
+            if (now_version := await self._store.read(_data_version)) != version:
+                version = now_version
+                if (reread := await self._store.read(state_of, REREAD)) != self._reread:
+                    self._reread = reread
+                    await self._write_progress()
+                    for lane in self._lanes:
+                        lane.reset()
+                for lane in self._lanes:
+                    lane.wake()
+            await asyncio.sleep(ASK_SECONDS)
+            if await asyncio.to_thread(files_of, path) != files:
+                raise StoreChanged
+
+    async def _flush(self) -> None:
+        failures = 0
+        while True:
+            await asyncio.sleep(max(FLUSH_SECONDS, wait_seconds(failures) if failures else 0.0))
+            try:
+                await self._write_progress()
+            except StoreError as error:  # locked by an import, or the disk is full: what was delivered is not forgotten
+                failures += 1
+                logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "what was delivered: %s", error)
+            else:
+                failures = 0
+
+    async def _write_progress(self) -> None:
+        """Of all lanes in one transaction. StoreError: it is kept for the next time."""
+        taken = {lane.name: lane.take_progress() for lane in self._lanes}
+        if not any(one.delivered or one.failed for one in taken.values()):
+            return
+        try:
+            await self._store.write(_record, taken, time.time())
+        except (StoreError, asyncio.CancelledError):  # if it was written all the same, twice changes nothing
+            for lane in self._lanes:
+                lane.put_back(taken[lane.name])
+            raise
+        for lane in self._lanes:
+            lane.written(taken[lane.name])
+
+    async def _look(self) -> None:
+        """What has to be looked for; and that we live."""
+        while True:
+            telemetry = await asyncio.to_thread(read_telemetry, self._loaded.state)
+            now = time.time()
+            try:
+                await self._store.write(look, self._loaded.settings, telemetry, now)
+                await self._store.write(note_state, HEARTBEAT, str(os.getpid()), now)
+                for lane in self._lanes:
+                    await lane.give_up_old(now)
+            except StoreError as error:
+                logger.debug("not looked: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+class _LaneTasks:
+    """A lane with what it does: reading the store, delivering, and what is to be written."""
+
+    def __init__(self, store: Store, receiver: Receiver) -> None:
+        self.name = receiver.name
+        self._receiver = receiver
+        self._store = store
+        self._lane = Lane(receiver.name, random.random)
+        self._awake = asyncio.Event()
+        self._has_more = True
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._delivered: list[int] = []
+        self._failed: list[FailedDelivery] = []
+        self._had: set[int] = set()  # delivered, and not written yet
+        self._is_off = False
+        self._is_failing = False
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ticked_at = 0.0
+        while True:
+            now = time.time()
+            if not 0 <= now - ticked_at < TICK_SECONDS:
+                ticked_at = now
+                await self._refill(now)
+            if self._has_more and self._lane.room >= OF_SUBJECT:
+                await self._load(now)
+            while len(self._delivered) + len(self._failed) < MOST_UNWRITTEN:
+                if (one := self._lane.next(now)) is None:
+                    break
+                task = asyncio.create_task(self._deliver(one))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), TICK_SECONDS)
+            self._awake.clear()
+
+    def wake(self) -> None:
+        """There may be something new."""
+        self._has_more = True
+        self._awake.set()
+
+    def reset(self) -> None:
+        """Somebody wants something to be delivered again."""
+        self._lane.reset()
+        self._is_off = False
+        self.wake()
+
+    async def finish(self) -> None:
+        """Waits for what is under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """What is under way will be delivered again."""
+        for task in self._tasks:
+            task.cancel()
+
+    def take_progress(self) -> Progress:
+        """What is to be written; `written` or `put_back` follows."""
+        progress = Progress(self._delivered, self._failed)
+        self._delivered, self._failed = [], []
+        return progress
+
+    def put_back(self, progress: Progress) -> None:
+        """It could not be written."""
+        self._delivered[:0] = progress.delivered
+        self._failed[:0] = progress.failed
+
+    def written(self, progress: Progress) -> None:
+        """The store has it."""
+        self._had.difference_update(progress.delivered)
+        self._awake.set()
+
+    async def give_up_old(self, now: float) -> None:
+        """A receiver that has taken nothing for so long gets no more of what is as old."""
+        since = self._lane.failing_since
+        if since is not None and now - since >= GIVE_UP_SECONDS:
+            why = "it has taken nothing for a day"
+            if buried := await self._store.write(bury_old, self.name, now - GIVE_UP_SECONDS, why, now):
+                logger.warning("%s: %d events are dead letters: %s", self.name, buried, why)
+                self._lane.reset()
+
+    async def _refill(self, now: float) -> None:
+        for subject, seq in self._lane.due(now):
+            found = await self._store.read(
+                deliveries_of_subject, self.name, subject, seq, self._lane.cursor, OF_SUBJECT
+            )
+            self._lane.refill(subject, found, self._had)
+
+    async def _load(self, now: float) -> None:
+        limit = self._lane.room
+        found = await self._store.read(deliveries_after, self.name, self._lane.cursor, limit)
+        self._has_more = len(found) == limit
+        self._lane.load(found, now, self._had)
+
+    async def _deliver(self, one: Delivery) -> None:
+        try:
+            async with asyncio.timeout(DELIVER_SECONDS):
+                await self._receiver.deliver(one.event)
+        except DeliveryError as error:
+            await self._note_failure(one, error)
+        except TimeoutError:
+            await self._note_failure(one, DeliveryError(f"it took longer than {DELIVER_SECONDS:.0f} s"))
+        except Exception:
+            logger.exception("%s: an event could not be delivered", self.name)
+            await self._note_failure(one, DeliveryError("delivering failed: the log says why"))
+        else:
+            self._lane.delivered(one, time.time())
+            self._had.add(one.event.seq)
+            self._delivered.append(one.event.seq)
+            if self._is_failing:
+                self._is_failing = False
+                logger.info("%s: takes events again", self.name)
+        self._awake.set()
+
+    async def _note_failure(self, one: Delivery, error: DeliveryError) -> None:
+        now = time.time()
+        failed = self._lane.failed(one, error, now)
+        self._failed.append(failed)
+        if failed.next_at is None:
+            logger.warning("%s: event %s is a dead letter: %s", self.name, one.event.id, error.words)
+        elif not self._is_failing:
+            self._is_failing = True
+            logger.warning("%s: an event is tried again later: %s", self.name, error.words)
+        if error.gone and not self._is_off:
+            await self._switch_off(error.words, now)
+
+    async def _switch_off(self, why: str, now: float) -> None:
+        try:
+            await self._store.write(switch_off, self.name, why, now)
+        except StoreError:  # the next one to be refused does it
+            return
+        logger.warning("%s: is switched off: %s. `callsieve events test` switches it on again", self.name, why)
+        self._lane.reset()
+        self._is_off = True
+
+
+def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float) -> None:
+    for name, one in progress.items():
+        if one.delivered or one.failed:
+            record_deliveries(db, name, one, now)
+
+
+def _data_version(db: sqlite3.Connection) -> int:
+    """Another number whenever another connection has written, by whichever process."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,69 @@
+"""How events and their receivers do, as the command line, the console, the doctor and metrics show it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callsieve.events.sender_state import FRESH_SECONDS, HEARTBEAT
+from callsieve.settings import Settings
+from callsieve.wiring import wanted_events_of
+from reputation.store.event_deliveries import ReceiverState, receiver_states
+from reputation.store.outbox import noted_at
+
+LATE_SECONDS = 600.0
+
+
+class ReceiverHealth(StrEnum):
+    """How a receiver does; the worst that is true of it."""
+
+    OK = "ok"
+    NEW = "not known to the sender yet"
+    LATE = "late"
+    OFF = "switched off"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverShown:
+    """A receiver of the settings. `state` is None until a sender has run with it."""
+
+    name: str
+    health: ReceiverHealth
+    state: ReceiverState | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventsShown:
+    """`sender_at`: when a sender said last that it runs, None: never, or it was stopped."""
+
+    receivers: tuple[ReceiverShown, ...]
+    sender_at: float | None
+    now: float
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether a sender runs."""
+        return self.sender_at is not None and self.now - self.sender_at < FRESH_SECONDS
+
+    @property
+    def dead_letters(self) -> int:
+        """Of all receivers."""
+        return sum(one.state.dead_letters for one in self.receivers if one.state is not None)
+
+
+def events_shown(db: sqlite3.Connection, settings: Settings, now: float) -> EventsShown:
+    """The receivers of the settings, in their order."""
+    states = {one.name: one for one in receiver_states(db)}
+    found = ((name, states.get(name)) for name in wanted_events_of(settings))
+    receivers = tuple(ReceiverShown(name, _health(state, now), state) for name, state in found)
+    return EventsShown(receivers, noted_at(db, HEARTBEAT), now)
+
+
+def _health(state: ReceiverState | None, now: float) -> ReceiverHealth:
+    if state is None:
+        return ReceiverHealth.NEW
+    if state.off:
+        return ReceiverHealth.OFF
+    is_late = state.waiting_since is not None and now - state.waiting_since > LATE_SECONDS
+    return ReceiverHealth.LATE if is_late else ReceiverHealth.OK

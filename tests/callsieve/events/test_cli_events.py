@@ -1,0 +1,192 @@
+"""`callsieve events`: the sender as a process, receivers and dead letters as people see them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.events.event import EventKind
+from callsieve.events.samples import CALLER, DATA
+from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
+from reputation.store.outbox import add_event, use_receivers
+from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread, http
+from tests.callsieve.program import Program
+from tests.office import SETTINGS
+from tests.waiting import wait_until
+
+KIND = EventKind.NUMBER_MARKED
+
+
+@pytest.fixture
+def hook() -> Iterator[HookServer]:
+    """For programs that run in this thread."""
+    with hooked_in_thread() as server:
+        yield server
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path, hook: HookServer, monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    program = Program(tmp_path, SETTINGS + hook.toml())
+    program.ok("db", "migrate")
+    return program
+
+
+def answering(status: int) -> Callable[[Posted], object]:
+    async def answer(_posted: Posted) -> bytes:
+        return http(status)
+
+    return answer
+
+
+def happen(callsieve: Program, *subjects: str) -> list[str]:
+    def add(db: sqlite3.Connection) -> list[str]:
+        found = (add_event(db, KIND, subject, time.time(), DATA[KIND]) for subject in subjects)
+        return [event.id for event in found if event is not None]
+
+    return callsieve.write(add)
+
+
+def want(callsieve: Program) -> None:
+    callsieve.write(use_receivers, {"webhook/crm": [KIND]})
+
+
+def give_up(callsieve: Program, *subjects: str) -> list[str]:
+    """Dead letters."""
+    want(callsieve)
+    ids = happen(callsieve, *subjects)
+
+    def bury(db: sqlite3.Connection) -> None:
+        seqs = [seq for (seq,) in db.execute("SELECT seq FROM event_delivery")]
+        failed = [FailedDelivery(seq, "it answers 422", time.time(), None) for seq in seqs]
+        record_deliveries(db, "webhook/crm", Progress([], failed), time.time())
+
+    callsieve.write(bury)
+    return ids
+
+
+def test_a_receiver_is_listed_before_a_sender_knows_it(callsieve: Program) -> None:
+    (before,) = callsieve("events", "list", "--json").json["receivers"]
+    assert before == {"name": "webhook/crm", "health": "new"}
+    want(callsieve)
+    happen(callsieve, "a", "b")
+    told = callsieve("events", "list", "--json").json
+    assert (told["sending"], told["receivers"][0]["waiting"]) == (False, 2)
+    out = callsieve.ok("events", "list")
+    assert "systemctl enable --now callsieve-events" in out
+
+
+def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
+    first, second = give_up(callsieve, "a", "b")
+    out = callsieve.ok("events", "dead")
+    assert first in out
+    assert "1 attempt: it answers 422" in out
+    assert "1 more" in callsieve.ok("events", "dead", "--limit", "1")
+    dead = callsieve("events", "dead", "--json").json
+    assert [(one["id"], one["receiver"], one["data"]["number"]) for one in dead] == [
+        (second, "webhook/crm", CALLER),
+        (first, "webhook/crm", CALLER),
+    ]
+    assert callsieve.ok("events", "replay", first) == "1 dead letter will be delivered again.\n"
+    assert callsieve.ok("events", "replay", "--receiver", "crm") == "1 dead letter will be delivered again.\n"
+    assert callsieve.ok("events", "replay", "--all") == "There is no dead letter.\n"
+    rows = callsieve("audit", "--json").json
+    assert [(row["what"], row["who"], row["after"]["replayed"]) for row in rows[1:]] == [
+        ("events replay", "joe", 1),
+        ("events replay", "joe", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("replay",), "name an event, or say --all or --receiver NAME"),
+        (("replay", "evt_1", "--all"), "name an event, or say --all or --receiver NAME"),
+        (("replay", "evt_1"), "there is no event evt_1: it is too old, or was never written"),
+        (("replay", "--receiver", "crn"), "there is no receiver crn (allowed: webhook/crm)"),
+        (("test", "erp"), "there is no receiver erp"),
+    ],
+)
+def test_what_cannot_be_done_is_said(callsieve: Program, arguments: tuple[str, ...], words: str) -> None:
+    assert words in callsieve.fails("events", *arguments)
+
+
+def test_an_event_that_was_delivered_is_no_dead_letter(callsieve: Program) -> None:
+    want(callsieve)
+    (event,) = happen(callsieve, "a")
+    assert f"event {event} is no dead letter of anybody's" in callsieve.fails("events", "replay", event)
+
+
+def test_a_receiver_is_tried(callsieve: Program, hook: HookServer) -> None:
+    assert callsieve.ok("events", "test", "crm").startswith("webhook/crm took decision.taken evt_")
+    assert hook.posted[0].payload["type"] == "decision.taken"
+    hook.answering = answering(403)  # type: ignore[assignment]
+    assert callsieve.fails("events", "test", "webhook/crm") == "webhook/crm: it answers 403"
+    result = callsieve("events", "test", "crm", "--json")
+    assert (result.code, result.json["delivered"], result.json["error"]) == (2, False, "it answers 403")
+    assert [row["what"] for row in callsieve("audit", "--json").json] == []
+
+
+def test_a_receiver_is_switched_on_by_a_test(callsieve: Program, hook: HookServer) -> None:
+    want(callsieve)
+    callsieve.write(switch_off, "webhook/crm", "it answers 410", time.time())
+    assert "switched off" in callsieve.ok("events", "list")
+    assert "gets events again" in callsieve.ok("events", "test", "crm")
+    assert callsieve("events", "list", "--json").json["receivers"][0]["off"] == ""
+    (row,) = callsieve("audit", "--json").json
+    assert (row["what"], row["who"]) == ("events test", "joe")
+    assert len(happen(callsieve, "a")) == 1
+
+
+def test_without_receivers_it_says_how_to_name_one(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    assert "[[webhook]]" in program.ok("events", "list")
+    assert "no receiver is in the settings" in program.fails("events", "test", "crm")
+
+
+def start(callsieve: Program) -> subprocess.Popen[bytes]:
+    process = callsieve.start("events", "send")
+    wait_until(lambda: callsieve("events", "list", "--json").json["sending"] or process.poll() is not None, "a start")
+    return process
+
+
+def test_the_sender_delivers_until_it_is_stopped(callsieve: Program, hook: HookServer) -> None:
+    process = start(callsieve)
+    try:
+        ids = happen(callsieve, "a", "b", "a")
+        wait_until(lambda: sorted(hook.ids) == sorted(ids), "delivering")
+        other = callsieve.process("events", "send")
+        assert (other.code, f"by process {process.pid}" in other.err) == (2, True)
+        process.send_signal(signal.SIGHUP)
+        more = happen(callsieve, "c")
+        wait_until(lambda: hook.ids[-1:] == more, "delivering after a reload")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert CALLER.encode() not in err
+    told = callsieve("events", "list", "--json").json
+    assert (told["sending"], told["receivers"][0]["waiting"], told["receivers"][0]["delivered"]) == (False, 0, 4)
+
+
+def test_a_sender_that_is_stopped_at_once_ends_at_once(callsieve: Program, hook: HookServer) -> None:
+    async def never(_posted: Posted) -> bytes:
+        await asyncio.sleep(3600)
+        return b""
+
+    hook.answering = never
+    process = start(callsieve)
+    happen(callsieve, "a")
+    wait_until(lambda: hook.posted, "an attempt")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert callsieve("events", "list", "--json").json["receivers"][0]["waiting"] == 1

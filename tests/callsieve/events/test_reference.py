@@ -1,0 +1,46 @@
+"""docs/reference/events.md shows each kind as receivers get it; run as a module this rewrites the page."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from callsieve.events.event import EventKind
+from callsieve.events.payload import as_told, body_of
+from callsieve.events.samples import sample_of
+from reputation.events import DATA
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "events.md"
+SECTION = re.compile(r"^### `([a-z.-]+)`\n\n(.*?)\n\n```json\n(.*?)```\n", re.MULTILINE | re.DOTALL)
+
+
+def shown(kind: EventKind) -> str:
+    """The JSON of its sample, a line a field."""
+    told = json.loads(body_of(as_told(sample_of(kind))))
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+SECTIONS = {name: (words, example) for name, words, example in SECTION.findall(PAGE.read_text())}
+
+
+def test_every_kind_is_there_and_no_other() -> None:
+    assert sorted(SECTIONS) == sorted(kind.value for kind in EventKind)
+
+
+@pytest.mark.parametrize("kind", list(EventKind))
+def test_each_is_shown_as_receivers_get_it(kind: EventKind) -> None:
+    _, example = SECTIONS[kind.value]
+    assert json.loads(example) == json.loads(shown(kind))
+    assert set(json.loads(example)["data"]) >= {field for field in DATA[kind].__struct_fields__}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(
+        SECTION.sub(
+            lambda found: f"### `{found[1]}`\n\n{found[2]}\n\n```json\n{shown(EventKind(found[1]))}```\n",
+            PAGE.read_text(),
+        )
+    )
