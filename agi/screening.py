@@ -31,7 +31,8 @@ from policies.policy import PolicySet
 from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
-from policies.situation import Lately, query_of, situation_of
+from policies.situation import Lately, Situation, query_of, situation_of
+from policies.strangers import may_ask_again, may_ask_others
 from reputation.appeals import is_code
 from reputation.channels import endpoint_of
 from reputation.feature_codes import CODES
@@ -46,6 +47,18 @@ logger = logging.getLogger("callsieve.screening")
 
 T = TypeVar("T")
 Q = TypeVar("Q")
+
+
+class LookUps(Protocol):
+    """Asking others about a caller whom nobody here knows. What they say is found in the store."""
+
+    async def ask(self, number: str, give_up_at: float) -> bool:
+        """Whether the store knows more of the number now. At that monotonic instant, or sooner, it is False."""
+        ...
+
+    def ask_again(self, number: str) -> None:
+        """Has what is known of the number brought up to date, for the next call; never waits."""
+        ...
 
 
 class Knowledge(Protocol):
@@ -148,6 +161,7 @@ class Screening:
     wall_clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     trouble: Callable[[], str] = str
+    look_ups: LookUps | None = None
     velocity: Velocity = field(default_factory=Velocity)
     breaker: Breaker = field(default_factory=Breaker)
     proofs: Velocity = field(default_factory=Velocity)
@@ -172,8 +186,13 @@ class Screening:
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))
         query = query_of(call, now, hours.quiet, channel_endpoint=endpoint, plan=self.site.plan)
         found = await self._read(self.knowledge.facts, query, started)
-        situation = situation_of(call, found, now, hours, self._lately(call, request, now))
-        facts, decision = situation.facts, decide(*situation.under(self.policies))
+        lately = self._lately(call, request, now)
+        situation = situation_of(call, found, now, hours, lately)
+        decision = decide(*situation.under(self.policies))
+        if self.look_ups is not None and (more := await self._looked_up(query, situation, decision, started)):
+            situation = situation_of(call, more, now, hours, lately)
+            decision = decide(*situation.under(self.policies))
+        facts = situation.facts
         decision_id = self.new_id()
         per_phone = per_phone_of(call, facts, decision, phones_kept_from(call, facts, decision))
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
@@ -323,6 +342,29 @@ class Screening:
             raise
         self.breaker.succeeded()
         return found
+
+    async def _looked_up(
+        self, query: FactsQuery, situation: Situation, decision: Decision, started: float
+    ) -> Facts | None:
+        """The facts again where others were asked and said something in time. None: what is decided stays.
+
+        It has been decided already: nothing that goes wrong here may cost the call its decision.
+        """
+        look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
+        number = call.caller.e164
+        if look_ups is None or number is None:
+            return None
+        if may_ask_again(call, facts, decision, now):
+            look_ups.ask_again(number)
+            return None
+        if not may_ask_others(call, facts, decision, now):
+            return None
+        give_up_at = started + self.deadline_seconds - ANSWERING_SECONDS
+        try:
+            return await self.knowledge.facts(query, give_up_at) if await look_ups.ask(number, give_up_at) else None
+        except Exception as error:  # noqa: BLE001 (see above)
+            logger.warning("a look-up: %s: decided without it", type(error).__name__)
+            return None
 
     def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
         """The earlier calls of the number and of its block, as the daemon counts them. This one counts from now on."""

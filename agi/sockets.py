@@ -38,7 +38,7 @@ def make_tcp_socket(address: str, port: int) -> socket.socket:
         return sock
 
 
-def make_unix_socket(path: str) -> socket.socket:
+def make_unix_socket(path: str, mode: int = SOCKET_MODE) -> socket.socket:
     """A socket bound beside `path`, to be moved there. OSError if `path` is in use or not a socket."""
     _refuse_if_alive(path)
     unborn = unborn_path_of(path)
@@ -49,7 +49,7 @@ def make_unix_socket(path: str) -> socket.socket:
         undo.callback(sock.close)
         sock.setblocking(False)
         _bind_unix(sock, unborn)
-        os.chmod(unborn, SOCKET_MODE)
+        os.chmod(unborn, mode)
         undo.pop_all()
         return sock
 

@@ -34,6 +34,7 @@ from callsieve.integration_settings import (
     receivers_in,
     webhook_problems,
 )
+from callsieve.lookup_settings import LookupTable, lookup_problems
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -275,6 +276,7 @@ class Settings(SettingsTable, frozen=True):
     notify: tuple[NotifyTable, ...] = ()
     alert: tuple[AlertTable, ...] = ()
     digest: DigestTable = DigestTable()
+    lookup: tuple[LookupTable, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -503,6 +505,8 @@ def _problems(settings: Settings) -> Problems:
     yield from receiver_problems(*receivers)
     yield from alert_problems(settings.alert, receivers_in(*receivers), settings.digest, settings.mail)
     yield from _repeated("alert", [alert.name for alert in settings.alert])
+    yield from lookup_problems(settings.lookup, settings.agi.deadline_ms)
+    yield from _repeated("lookup", [table.name for table in settings.lookup])
 
 
 def _region_problem(key: str, region: str) -> Problems:

@@ -60,7 +60,7 @@ def _without_names(evidence: Evidence) -> Evidence:
     if not imported and identity is None:
         return evidence
     return Evidence(
-        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed] for row in imported], key=_verdict)),
+        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed, row.looked_up] for row in imported], key=_verdict)),
         identity=identity and Identity("", "", identity.level, 0.0),
         listed_neighbours=evidence.listed_neighbours,
         bad_neighbours=evidence.bad_neighbours,
@@ -69,9 +69,10 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 _LISTED = {
-    (verdict, is_feed): Imported("", verdict, is_feed=is_feed)
+    (verdict, is_feed, looked_up): Imported("", verdict, is_feed=is_feed, looked_up=looked_up)
     for verdict in ("spam", "ok")
     for is_feed in (False, True)
+    for looked_up in (False, True)
 }
 _verdict = attrgetter("verdict")
 

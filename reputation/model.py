@@ -276,7 +276,8 @@ class PersonalTie:
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A number as one imported source lists it. `verdict` is spam or ok. `is_feed`: somebody outside keeps it up to
-    date; what an administrator imported by hand is not.
+    date; what an administrator imported by hand is not, nor is what we report our own marks to. `looked_up`: the source
+    was asked about this one number.
     """
 
     source: str
@@ -286,6 +287,7 @@ class Imported:
     note: str | None = None
     imported_at: float = 0.0
     is_feed: bool = True
+    looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from reputation.wording import Wording, listed
 # that is 0, and what counts is said on the number's page.
 NOT_SHOWN = {
     *("number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
-    *("is_of_called", "undone"),
+    *("is_of_called", "undone", "off_why"),
 }
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
 OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password", "second_factor"}

@@ -20,6 +20,7 @@ from callsieve.changes.names import (
     CORRECTIONS,
     IDENTITIES,
     LISTS,
+    LOOKUPS,
     MARKS,
     OWNERS,
     PEOPLE,
@@ -59,6 +60,8 @@ from reputation.store.emergencies import close_window, opened_and_closed_at, reo
 from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import identity_of, remove_identity, set_identity
 from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.lookups import SourceState, source_state
+from reputation.store.lookups import put_back as put_source_back
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
@@ -332,6 +335,12 @@ PLAN = UndoKind(
     lambda _db, context, version: _put_plan_back(context, version),
     replaces=True,
 )
+LOOKUP = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in SourceState._fields], SourceState),
+    lambda db, _, state: source_state(db, state.name),
+    lambda *_: None,  # what it was takes its place
+    lambda db, _, state: put_source_back(db, state),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -348,6 +357,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(TOKENS, TOKEN),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     **dict.fromkeys(PLANS, PLAN),
+    **dict.fromkeys(LOOKUPS, LOOKUP),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),
 }

@@ -22,6 +22,7 @@ USERS = ("user add", "user role")
 TOKENS = ("token add",)
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
 PLANS = ("plan update", "plan remove")
+LOOKUPS = ("lookups enable", "lookups disable")
 WINDOW = ("emergency open", "emergency close")
 UNDOABLE = (
     *LISTS,
@@ -40,13 +41,14 @@ UNDOABLE = (
     *APPEALS,
     *WINDOW,
     *PLANS,
+    *LOOKUPS,
 )
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *TOKENS, *PLANS)
+ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")

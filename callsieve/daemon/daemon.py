@@ -34,6 +34,9 @@ from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
 from callsieve.daemon.trusted_users import obeyed_users
+from callsieve.lookups.client import LookUpClient
+from callsieve.lookups.protocol import SOCKET_NAME
+from callsieve.lookups.register import longest_budget_seconds
 from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
@@ -83,6 +86,8 @@ class Daemon:
             deadline_seconds=settings.agi.deadline_ms / 1000,
             trouble=self.trouble,
         )
+        self.look_ups = LookUpClient(self._loaded.state_path(SOCKET_NAME))
+        self._use_look_ups()
         self.server = AgiServer(
             handle=self.screening.answer,
             fail_open=self.screening.failed_open,
@@ -101,6 +106,7 @@ class Daemon:
         _make_directories(self._loaded)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.store.close)
+            stack.push_async_callback(self.look_ups.close)
             await self.store.start()
             read_plans(regions_of(self.screening.site))
             host, port = address_of(settings.agi.listen)
@@ -187,11 +193,17 @@ class Daemon:
             site = await asyncio.to_thread(self._site)
             self.screening.site = replace(site, recordings=self.screening.site.recordings)
             self.store.weights = loaded.settings.reputation
+            self._use_look_ups()
             self._settings_differ()
             await self._reload_policies()
             guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
             logger.info("the outbound guard %s", guard)
         systemd.ready()
+
+    def _use_look_ups(self) -> None:
+        """Others are asked where the settings name some."""
+        self.look_ups.budget_seconds = longest_budget_seconds(self._loaded.settings)
+        self.screening.look_ups = self.look_ups if self.look_ups.budget_seconds else None
 
     def _listener(self, settings: Ami) -> OutcomeRecorder:
         from callsieve.daemon.outcome_recorder import OutcomeRecorder  # what nobody needs costs no start-up time

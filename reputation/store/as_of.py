@@ -14,7 +14,7 @@ from typing import NamedTuple
 from reputation.model import Identity, Imported, ListEntry, ListName
 from reputation.numbers import block_of
 from reputation.store.evidence_rows import EXPIRES_AT
-from reputation.store.facts import imported_from, most_specific
+from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, imported_from, most_specific
 from reputation.store.lists import entry_of_row
 
 PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))
@@ -25,9 +25,11 @@ SELECT list, kind, first, last, action, note, expires_at, added_at FROM list_pre
 PERSONAL = "SELECT person, verdict, at, source <> 'person' FROM personal_entry WHERE number = :number ORDER BY person"
 CONTACTS = "SELECT DISTINCT nullif(person, '') FROM contact WHERE number = :number ORDER BY 1"
 IDENTITY = f"SELECT number, name, level, {EXPIRES_AT}, added_at FROM identity WHERE number = :number"
-IMPORTED = """
-SELECT import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL
+IMPORTED = f"""
+SELECT import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL, 0
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
+UNION ALL
+SELECT {LOOKED_UP} {OF_LOOK_UPS}
 """
 LISTED = """
 SELECT number, imported_at FROM imported JOIN import_source ON id = source

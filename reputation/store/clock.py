@@ -32,6 +32,7 @@ CLAMP = (
     "UPDATE identity SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
     "UPDATE list_entry SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
     "UPDATE challenge SET at = :now WHERE at > :now + :ahead",
+    "UPDATE lookup_result SET expires_at = expires_at - at + :now, at = :now WHERE at > :now + :ahead",
 )
 
 

@@ -39,6 +39,13 @@ from reputation.store.people import did_from_row
 from reputation.store.standing_rows import COLUMNS, standing_from
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
+# What those say who were asked about the number, as a row of `imported`.
+LOOKED_UP = "source, verdict, category, NULL, NULL, at, is_outside, 1"
+OF_LOOK_UPS = """
+  FROM lookup_result JOIN lookup_source ON lookup_source.name = source
+ WHERE number = :number AND verdict <> 'nothing' AND in_settings = 1 AND off_at IS NULL
+"""
+
 FACTS = f"""
 SELECT 'moments',
        (SELECT salt FROM site WHERE id = 1),
@@ -103,8 +110,11 @@ SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at,
   FROM identity WHERE number = :number AND ends_at > :now
 UNION ALL
 SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL
+       0, NULL, NULL, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
+UNION ALL
+SELECT 'imported', {LOOKED_UP}, NULL, NULL, NULL, NULL, NULL, NULL
+  {OF_LOOK_UPS} AND expires_at > :now
 UNION ALL
 SELECT 'standing', number, {COLUMNS}
   FROM standing WHERE number = :number AND auth_class = :auth_class
@@ -210,7 +220,7 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
         return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(
         standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
-        imported=tuple([imported_from(row[1:8]) for row in of.get("imported", ())]),
+        imported=tuple([imported_from(row[1:9]) for row in of.get("imported", ())]),
         identity=identity,
         listed_neighbours=len({row[1] for row in of.get("listed", ()) if row[2]}),
         bad_neighbours=_bad_neighbours(of, weights, query.now),
@@ -236,9 +246,9 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """A row of a source, with its name in front and at the end whether it is a feed."""
-    source, verdict, category, name, note, imported_at, is_feed = row
-    return Imported(source, verdict, category, name, note, imported_at, bool(is_feed))
+    """A row of a source, with its name in front and at the end whether it is a feed, and whether it was asked."""
+    source, verdict, category, name, note, imported_at, is_feed, looked_up = row
+    return Imported(source, verdict, category, name, note, imported_at, bool(is_feed), bool(looked_up))
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:

@@ -35,6 +35,7 @@ EXPORT = {
         SELECT import_source.name AS source, verdict, category, imported.name, note, imported_at
           FROM imported JOIN import_source ON id = source WHERE number = :number
     """,
+    "lookup_result": "SELECT * FROM lookup_result WHERE number = :number",
     "identity": "SELECT * FROM identity WHERE number = :number",
     "challenge": "SELECT * FROM challenge WHERE number = :number ORDER BY at",
     "decision": f"SELECT * FROM decision WHERE {OF_DECISION} ORDER BY at",
@@ -75,6 +76,7 @@ ERASE = {
     "personal_entry": "DELETE FROM personal_entry WHERE number = :number",
     "contact": "DELETE FROM contact WHERE number = :number",
     "imported": "DELETE FROM imported WHERE number = :number",
+    "lookup_result": "DELETE FROM lookup_result WHERE number = :number",
     "identity": "DELETE FROM identity WHERE number = :number",
     "challenge": "DELETE FROM challenge WHERE number = :number",
     "decision": f"DELETE FROM decision WHERE {OF_DECISION}",
@@ -107,6 +109,7 @@ FREE_TEXTS = {
     "list_entry": ("note",),
     "contact": ("name",),
     "imported": ("name", "note"),
+    "lookup_result": ("category",),
     "identity": ("name", "note"),
     "decision": ("reason",),
     "outbound_decision": ("reason",),

@@ -13,6 +13,7 @@ DAY = 86_400.0
 DECISION_DAYS = 90
 CHALLENGE_DAYS = 90  # so far back passes are counted (reputation/families/caller.py)
 EMERGENCY_DAYS = 90
+LOOKUP_DAYS = 90  # what a source said is compared with what the calls since then showed
 OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
 AUDIT_DAYS = 730  # longer than anything that a change leaves in force, such as an identity (12 months)
@@ -22,6 +23,8 @@ EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
     "challenge_result": ("DELETE FROM challenge_result WHERE at < ?", OUTCOME_DAYS),
     "challenge": ("DELETE FROM challenge WHERE at < ? RETURNING number", CHALLENGE_DAYS),
+    "lookup_result": ("DELETE FROM lookup_result WHERE at < ?", LOOKUP_DAYS),
+    "lookup_day": ("DELETE FROM lookup_day WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
     "emergency_call": ("DELETE FROM emergency_call WHERE at < ?", EMERGENCY_DAYS),
     "outcome": ("DELETE FROM outcome WHERE at < ?", OUTCOME_DAYS),
     "reached": ("DELETE FROM reached WHERE at < ?", OUTCOME_DAYS),

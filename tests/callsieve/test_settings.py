@@ -193,6 +193,28 @@ at_most = "3/h"
 at = "06:30"
 to = ["boss@example.com"]
 language = "zh"
+[[lookup]]
+name = "scores"
+kind = "http"
+url = "http://192.0.2.9:8080/{digits}"
+token = "env:SCORES_KEY"
+auth = "header"
+header = "X-Api-Key"
+send = "number"
+consent = true
+budget_ms = 100
+daily_limit = 50
+cost = 0.01
+daily_spend = 0.2
+regions = ["GB"]
+fresh_hours = 12
+max_age_days = 7
+spam_votes = 9
+spam_when = ["score >= 75"]
+ok_when = ["score < 10"]
+category = "kind"
+categories = {phishing = "scam"}
+private = true
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -268,6 +290,7 @@ DEFAULTS: dict[str, Any] = {
     "notify": (),
     "alert": (),
     "digest": {"at": "07:00", "to": (), "language": "en"},
+    "lookup": (),
 }
 
 

@@ -43,6 +43,7 @@ from reputation.store.identities import all_identities, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
+from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve
 from reputation.store.marks import add_mark
 from reputation.store.outbound import record_outbound
 from reputation.store.outbox import add_event, use_receivers
@@ -90,6 +91,8 @@ NOT_ABOUT_CALLERS = {
     "import_source",
     "feed_fetch",
     "call_import",
+    "lookup_source",
+    "lookup_day",
     "list_prefix",
     "settled",
     "folding",
@@ -129,6 +132,7 @@ OF_CALLS = {
     "own_complaint": 1,
     "outbound_decision": 1,
     "event": 2,
+    "lookup_result": 1,
 }
 
 
@@ -206,6 +210,8 @@ def store(tmp_path: Path) -> Path:
     with open_store(path) as db:
         import_numbers(db, "feed", "spam", [(CALLER, "scam", None, None), (OTHER, None, None, None)], lambda: NOW)
         set_feed_fetch(db, FeedFetch("feed", "", 86_400.0, NOW, NOW))
+        for number in (CALLER, OTHER):
+            record_answer(db, number, StoredAnswer("somebody", "spam", "scam", NOW, NOW + DAY))
     return path
 
 
@@ -319,6 +325,12 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
     gone = dict.fromkeys(EXPIRE, 1)
+    with open_store(path) as db:
+        for number, days in ((CALLER, 91), (OTHER, 89)):
+            at = NOW - days * DAY
+            record_answer(db, number, StoredAnswer("somebody", "spam", None, at, at))
+        for days in (367, 1):
+            reserve(db, "somebody", NOW - days * DAY, DailyLimits(9))
     gone |= {"challenge_result": 3, "outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
     for days in (366, 364):
         write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))

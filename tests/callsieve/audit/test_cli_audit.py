@@ -60,7 +60,7 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_list_files and test_cli_events; of what needs an Asterisk in test_install.
+# test_cli_lookups, test_cli_list_files and test_cli_events; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -77,13 +77,12 @@ WRITING_IN_THEIR_TURN = {
     ),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
-    "user reset-totp",
+    *("user reset-totp", "lookups enable", "lookups disable"),
     *("events replay", "events test"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
-    "serve",
-    "web",
+    *("serve", "web", "lookups serve", "lookups show"),
     *("events send", "events list", "events dead"),
     "user list",
     "token list",

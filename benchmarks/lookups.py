@@ -1,0 +1,73 @@
+"""How soon a source of look-ups that is worse than chance is switched off, and how often a good one is, by chance.
+
+    python -m benchmarks.lookups
+
+Sources that call a share of spam spam, and a share of honest callers too, are looked at after every number of which we
+know better, as the look-up process does at most: once an hour. The table is in docs/decisions/look-ups.md.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final, NamedTuple
+
+from callsieve.lookups.measure import Judgement, judgement_of
+from reputation.store.lookups import Compared
+
+RUNS: Final = 1000
+KNOWN: Final = (50, 100, 200, 500)
+SPAM_SHARE: Final = 0.5
+
+
+class Kind(NamedTuple):
+    """A source: of how much of the spam, and of how much of the rest, it says that it is spam."""
+
+    what: str
+    of_spam: float
+    of_fine: float
+
+
+KINDS: Final = (
+    Kind("always wrong", 0.0, 1.0),
+    Kind("wrong twice as often as right", 0.3, 0.6),
+    Kind("a little worse than chance", 0.3, 0.4),
+    Kind("a coin", 0.5, 0.5),
+    Kind("calls everybody spam", 1.0, 1.0),
+    Kind("knows little, and hardly errs", 0.05, 0.01),
+    Kind("a little better than chance", 0.4, 0.3),
+    Kind("good", 0.6, 0.05),
+)
+
+
+def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
+    """At which number it was switched off."""
+    counts = dict.fromkeys(Compared._fields, 0)
+    for known in range(1, most + 1):
+        truth, share = ("spam", kind.of_spam) if random.random() < SPAM_SHARE else ("fine", kind.of_fine)
+        said = "spam" if random.random() < share else "other"
+        counts[f"{said}_of_{truth}"] += 1
+        if judgement_of(Compared(**counts)) is Judgement.WORSE:
+            return known
+    return None
+
+
+def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
+    """For each kind the share of sources, in percent, that was off once so many numbers were known."""
+    random, rows = Random(seed), []
+    for kind in KINDS:
+        ends = [switched_off_after(kind, random, KNOWN[-1]) for _ in range(runs)]
+        shares = (100 * sum(end is not None and end <= known for end in ends) / runs for known in KNOWN)
+        rows.append((kind.what, f"{kind.of_spam:.0%} / {kind.of_fine:.0%}", *(f"{share:.1f}" for share in shares)))
+    return rows
+
+
+def main() -> None:
+    """Prints the table."""
+    heads = ("source", "says spam of spam / of others", *(f"{known} known" for known in KNOWN))
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for row in table():
+        print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The daemon's side: asks the look-up process, within the budget, and never waits for one that does not answer.
+
+Whatever is wrong with the process or its socket is no answer: it is counted, and the call is decided without. After
+five in a row nobody is asked for two seconds (agi.breaker).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agi.breaker import Breaker
+from callsieve.lookups.protocol import LINE_BYTES, Question, line_of, reply_in
+
+logger = logging.getLogger("callsieve.lookups.client")
+
+MOST_AT_ONCE = 64
+# What the process may take to bring things up to date behind a call that does not wait.
+AGAIN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class LookUpCounts:
+    """Since the start: questions; those after which the store knew more, or nothing new; those without an answer in
+    time; and calls for which nobody was asked, because of too many at once or of the rest after failures.
+    """
+
+    asked: int = 0
+    more: int = 0
+    nothing: int = 0
+    late: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(slots=True)
+class LookUpClient:
+    """Asks over the socket at `path`. `budget_seconds` is what a call waits at most; 0: nobody is asked."""
+
+    path: Path
+    budget_seconds: float = 0.0
+    monotonic: Callable[[], float] = time.monotonic
+    counts: LookUpCounts = field(default_factory=LookUpCounts)
+    breaker: Breaker = field(default_factory=Breaker)
+    _waiting: int = 0
+    _again: set[asyncio.Task[bool]] = field(default_factory=set)
+
+    async def ask(self, number: str, give_up_at: float) -> bool:
+        """Whether the store knows more of the number now. Never raises, and never later than `give_up_at`."""
+        now = self.monotonic()
+        return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
+
+    def ask_again(self, number: str) -> None:
+        """Has the number looked at behind the call, if what is known of it has become old."""
+        if self.budget_seconds > 0:
+            task = asyncio.create_task(self._ask(number, AGAIN_SECONDS, self.monotonic()), name="look-up behind a call")
+            self._again.add(task)
+            task.add_done_callback(self._again.discard)
+
+    async def close(self) -> None:
+        """Ends what is still asked behind calls."""
+        for task in self._again:
+            task.cancel()
+        await asyncio.gather(*self._again, return_exceptions=True)
+
+    async def _ask(self, number: str, seconds: float, now: float) -> bool:
+        if seconds <= 0:
+            return False
+        if self._waiting >= MOST_AT_ONCE or not self.breaker.allows(now):
+            self.counts.skipped += 1
+            return False
+        self._waiting += 1
+        self.counts.asked += 1
+        try:
+            async with asyncio.timeout(seconds):
+                more = await self._exchange(Question(number, int(1000 * min(seconds, 1.0))))
+        except TimeoutError:
+            self.counts.late += 1
+            self._failed("no answer in time")
+            return False
+        except (OSError, EOFError, ValueError) as error:  # gone, not there, or what it says is no reply
+            self.counts.failed += 1
+            self._failed(type(error).__name__)
+            return False
+        finally:
+            self._waiting -= 1
+        self.breaker.succeeded()
+        if more:
+            self.counts.more += 1
+        else:
+            self.counts.nothing += 1
+        return more
+
+    async def _exchange(self, question: Question) -> bool:
+        reader, writer = await asyncio.open_unix_connection(str(self.path), limit=LINE_BYTES)
+        try:
+            if _user_of(writer) not in (0, os.geteuid()):
+                raise PermissionError("the socket belongs to another user's process")
+            writer.write(line_of(question))
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                raise ValueError("a line without an end") from None
+            return reply_in(line).more
+        finally:
+            writer.transport.abort()
+
+    def _failed(self, why: str) -> None:
+        was_open = self.breaker.is_open
+        self.breaker.failed(self.monotonic())
+        if self.breaker.is_open and not was_open:
+            logger.warning("the look-up process does not answer (%s): calls are decided without it", why)
+
+
+def _user_of(writer: asyncio.StreamWriter) -> int:
+    """Whose process is at the other end."""
+    credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    _, user, _ = struct.unpack("3i", credentials)
+    return int(user)

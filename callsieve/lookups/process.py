@@ -1,0 +1,123 @@
+"""The look-up process from its start to its end: `callsieve lookups serve`.
+
+It is no part of the daemon, which opens no connection to the network: a server that is slow, dead or hostile meets this
+process, and a call waits for it within its budget only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from agi import systemd
+from callsieve.changes.operation import Context
+from callsieve.logs import configure_logs, flush_logs
+from callsieve.lookups.operations import disable_the_bad
+from callsieve.lookups.protocol import SOCKET_NAME
+from callsieve.lookups.server import serving
+from callsieve.lookups.service import AskedSource, Fetch, LookUpService, Reached, Unreachable
+from callsieve.lookups.sources import OutsideRequest, sources_of
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.outside.secrets import secret_of
+from callsieve.settings import Loaded
+from reputation.store.database import open_store
+from reputation.store.errors import StoreError
+from reputation.users import Role
+
+logger = logging.getLogger("callsieve.lookups.process")
+
+# A call waits for its budget; what comes later is there for the next one. No redirect is followed: it would tell
+# another server which number it is about.
+LIMITS: Final = Limits(total_seconds=8.0, connect_seconds=3.0, body_bytes=1 << 20, redirects=0)
+MEASURE_SECONDS: Final = 3600.0
+FIRST_MEASURE_SECONDS: Final = 60.0
+ACTOR: Final = "look-ups"
+
+
+def run(loaded: Loaded, *, log_json: bool) -> None:
+    """Until SIGTERM or SIGINT."""
+    configure_logs(as_json=log_json)
+    try:
+        asyncio.run(_serve(loaded))
+    finally:
+        flush_logs()
+
+
+def asked_sources(loaded: Loaded) -> list[AskedSource]:
+    """Those of the settings that can be asked; one whose secret cannot be read is left out, and the log says why."""
+    found = []
+    for source in sources_of(loaded.settings):
+        table = source.table
+        try:
+            found.append(AskedSource(source, secret_of(table.token) if table.token else ""))
+        except OutsideError as error:
+            logger.error("%s is not asked: %s", table.name, error.words)
+    return found
+
+
+def fetch_with(client: OutsideClient) -> Fetch:
+    """Requests by that client."""
+
+    async def fetch(request: OutsideRequest, may_be_inside: bool) -> Reached:
+        try:
+            return await client.request(
+                "GET", request.url, headers=request.headers, limits=LIMITS, allow_private=may_be_inside
+            )
+        except OutsideError as error:
+            raise Unreachable(error.code) from None
+
+    return fetch
+
+
+async def _serve(loaded: Loaded) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(OutsideClient(LIMITS))
+        service = LookUpService(loaded.store_path, asked_sources(loaded), fetch_with(client))
+        stack.push_async_callback(service.close)
+        path = socket_of(loaded)
+        await stack.enter_async_context(serving(path, service.look_up))
+        for background in (_keep_measuring(loaded), systemd.run_watchdog()):
+            stack.push_async_callback(_ended, asyncio.create_task(background))
+        systemd.ready()
+        names = ", ".join(asked.name for asked in service.sources)
+        logger.info("asking %s, for the daemon on %s", names or "nobody", path)
+        await stop.wait()
+        systemd.stopping()
+    logger.info("stopped")
+
+
+def socket_of(loaded: Loaded) -> Path:
+    """Where the daemon asks."""
+    return loaded.state_path(SOCKET_NAME)
+
+
+async def _keep_measuring(loaded: Loaded) -> None:
+    """Once an hour a source that is worse than chance is switched off."""
+    await asyncio.sleep(FIRST_MEASURE_SECONDS)
+    while True:
+        try:
+            for name in await asyncio.to_thread(measure, loaded):
+                logger.warning("%s is worse than chance and was switched off: callsieve lookups show", name)
+        except StoreError as error:
+            logger.warning("the look-ups could not be measured: %s", error)
+        await asyncio.sleep(MEASURE_SECONDS)
+
+
+def measure(loaded: Loaded) -> list[str]:
+    """The sources that were switched off just now."""
+    with open_store(loaded.store_path) as db:
+        return disable_the_bad(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded))
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

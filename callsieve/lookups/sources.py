@@ -1,0 +1,212 @@
+"""Whom we ask: what is sent to a source about a number, and what its answer means. Pure.
+
+PhoneBlock (API 1.9) is asked by the first four hex digits of a hash of the number, and answers with all its numbers
+whose hash begins so: it does not learn which is meant. Any other source is asked for the number itself, and its JSON
+is judged by the conditions of the settings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, NamedTuple, Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from callsieve.json_conditions import Condition, Path, parse_condition, parse_path, value_at
+from callsieve.lookup_settings import LookupTable
+from callsieve.settings import Settings
+from reputation.numbers import country_of
+from reputation.store.lookups import FINE, NOTHING, SPAM, DailyLimits
+
+PHONEBLOCK: Final = "https://phoneblock.net/phoneblock/api"
+# 16 of the 160 bits of a SHA-1: the least that PhoneBlock takes, and what it recommends.
+PREFIX_CHARACTERS: Final = 4
+MOST_NUMBERS: Final = 20_000
+MOST_NESTING: Final = 64
+TEXT_CHARACTERS: Final = 60
+MICROS: Final = 1_000_000
+
+# What PhoneBlock's raters called the calls -> our words for categories.
+CATEGORY_BY_RATING: Final[Mapping[str, str]] = {
+    "D_POLL": "telemarketing",
+    "E_ADVERTISING": "telemarketing",
+    "F_GAMBLE": "scam",
+    "G_FRAUD": "scam",
+}
+
+
+class BadAnswer(ValueError):
+    """What a source sent is not what it says it sends."""
+
+
+class Said(NamedTuple):
+    """What a source says of a number: `spam`, `ok` or `nothing`."""
+
+    verdict: str
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideRequest:
+    """A GET. The headers have the token: they are in no text and no log."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Source(Protocol):
+    """One `[[lookup]]`."""
+
+    @property
+    def table(self) -> LookupTable:
+        """Its settings."""
+        ...
+
+    def request_about(self, number: str, token: str) -> OutsideRequest:
+        """What is sent."""
+        ...
+
+    def said_of(self, number: str, status: int, body: bytes) -> Said:
+        """What the answer means. BadAnswer."""
+        ...
+
+
+def sources_of(settings: Settings) -> list[Source]:
+    """Those of the settings, in their order."""
+    return [PhoneBlock(table) if table.kind == "phoneblock" else HttpSource(table) for table in settings.lookup]
+
+
+def covers(table: LookupTable, number: str) -> bool:
+    """Whether the source is for numbers of this country."""
+    return not table.regions or country_of(number) in {region.upper() for region in table.regions}
+
+
+def limits_of(table: LookupTable) -> DailyLimits:
+    """What it may be asked and cost a day."""
+    return DailyLimits(table.daily_limit, round(MICROS * table.cost), round(MICROS * table.daily_spend))
+
+
+class _Listed(msgspec.Struct):
+    """A number of PhoneBlock's answer; all else in it is not looked at."""
+
+    phone: str
+    votes: int = 0
+    rating: str | None = None
+    whiteListed: bool = False  # their spelling
+    blackListed: bool = False
+
+
+class _Bucket(msgspec.Struct):
+    """All numbers whose hash begins as that which was asked about."""
+
+    numbers: Annotated[list[_Listed], msgspec.Meta(max_length=MOST_NUMBERS)]
+
+
+_BUCKETS = msgspec.json.Decoder(_Bucket)
+
+
+def hash_prefix(number: str) -> str:
+    """The first characters of the hash by which PhoneBlock keeps the number."""
+    return hashlib.sha1(number.encode(), usedforsecurity=False).hexdigest()[:PREFIX_CHARACTERS]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneBlock:
+    """PhoneBlock's `check-prefix`.
+
+    It takes the hashes of the number without its last and last two digits as well, for ranges. Together the three tell
+    which number is meant, so only the first is sent.
+    """
+
+    table: LookupTable
+
+    def request_about(self, number: str, token: str) -> OutsideRequest:
+        """Nothing but the prefix and the token."""
+        base = (self.table.url or PHONEBLOCK).rstrip("/")
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
+
+    def said_of(self, number: str, status: int, body: bytes) -> Said:
+        """What it says of our number, among those of its bucket."""
+        if status != 200:
+            raise BadAnswer(f"status {status}")
+        try:
+            listed = next((one for one in _BUCKETS.decode(body).numbers if one.phone == number), None)
+        except (msgspec.DecodeError, RecursionError):
+            raise BadAnswer("not the JSON that is described") from None
+        if listed is None:
+            return Said(NOTHING)
+        if listed.whiteListed:
+            return Said(FINE)
+        if listed.blackListed or listed.votes >= self.table.spam_votes:
+            return Said(SPAM, CATEGORY_BY_RATING.get(listed.rating or ""))
+        return Said(NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSource:
+    """Any server that answers a GET with JSON."""
+
+    table: LookupTable
+    _spam: tuple[Condition, ...] = field(init=False, repr=False)
+    _fine: tuple[Condition, ...] = field(init=False, repr=False)
+    _category: Path | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        table = self.table
+        object.__setattr__(self, "_spam", tuple(map(parse_condition, table.spam_when)))
+        object.__setattr__(self, "_fine", tuple(map(parse_condition, table.ok_when)))
+        object.__setattr__(self, "_category", parse_path(table.category) if table.category else None)
+
+    def request_about(self, number: str, token: str) -> OutsideRequest:
+        """The number in the address, and the token in its header."""
+        digits = number.removeprefix("+")
+        url = self.table.url.replace("{number}", quote(number, safe="")).replace("{digits}", digits)
+        return OutsideRequest(url, {"Accept": "application/json", **self._authorized(token)})
+
+    def _authorized(self, token: str) -> dict[str, str]:
+        if not token:
+            return {}
+        match self.table.auth:
+            case "basic":
+                return {"Authorization": f"Basic {b64encode(token.encode()).decode()}"}
+            case "header":
+                return {self.table.header: token}
+            case _:
+                return {"Authorization": f"Bearer {token}"}
+
+    def said_of(self, _number: str, status: int, body: bytes) -> Said:
+        """Spam where one of `spam_when` holds; else fine where one of `ok_when` does. It may know no such number."""
+        if status == 404:
+            return Said(NOTHING)
+        if status != 200:
+            raise BadAnswer(f"status {status}")
+        document = _document(body)
+        if any(condition.holds(document) for condition in self._spam):
+            return Said(SPAM, self._category_in(document))
+        if any(condition.holds(document) for condition in self._fine):
+            return Said(FINE)
+        return Said(NOTHING)
+
+    def _category_in(self, document: object) -> str | None:
+        found = value_at(document, self._category) if self._category is not None else None
+        if not isinstance(found, str):
+            return None
+        return _text(self.table.categories.get(found, found)).lower() or None
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadAnswer("no JSON") from None
+
+
+def _text(text: str) -> str:
+    """Somebody else's words: one printable line, not long."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]

@@ -1,0 +1,171 @@
+"""What is shown of the sources that we ask: how often they were right, what they cost, and what they would change."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.lookups.measure import Judgement, Skill, skill_of
+from callsieve.lookups.operations import compared_of, read_reason
+from callsieve.lookups.sources import MICROS
+from callsieve.settings import Settings
+from callsieve.text.times import when
+from reputation.store.lookups import (
+    DAY_SECONDS,
+    Compared,
+    SourceState,
+    Usage,
+    calls_of_listed,
+    last_failure,
+    source_states,
+    usage_since,
+)
+from reputation.wording import Places, Wording
+
+SHOWN_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LookupShown:
+    """A source. `today` and `lately` (30 days): what it was asked and cost; `calls` of numbers that it calls spam, and
+    how many of them got more than a plain ring: all others it would have changed, had it been asked and believed.
+    """
+
+    state: SourceState
+    kind: str
+    daily_limit: int
+    daily_spend: float
+    today: Usage
+    lately: Usage
+    compared: Compared
+    skill: Skill
+    calls: int
+    treated: int
+    failure: str | None
+
+    @property
+    def name(self) -> str:
+        """As the settings have it."""
+        return self.state.name
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it was switched off."""
+        return self.state.off_at is not None
+
+    @property
+    def state_word(self) -> str:
+        """`on` or `off`."""
+        return "off" if self.is_off else "on"
+
+    @property
+    def cost(self) -> float:
+        """Of the last 30 days, in the currency of the settings."""
+        return self.lately.micros / MICROS
+
+    @property
+    def would_change(self) -> int:
+        """Calls of numbers that it calls spam that simply rang."""
+        return self.calls - self.treated
+
+    @property
+    def asked_text(self) -> str:
+        """Requests of the last 30 days, and today's of what a day may have."""
+        return f"{self.lately.asked:,} ({self.today.asked:,}/{self.daily_limit:,} today)"
+
+    @property
+    def cost_text(self) -> str:
+        """Empty where it costs nothing."""
+        return f"{self.cost:,.2f}" if self.cost or self.daily_spend else ""
+
+    @property
+    def right_text(self) -> str:
+        """`12 of 14 (60-96 %)`."""
+        skill = self.skill
+        if not skill.told:
+            return "not known yet"
+        return f"{skill.right} of {skill.told} ({100 * skill.share.low:.0f}-{100 * skill.share.high:.0f} %)"
+
+    @property
+    def changed_text(self) -> str:
+        """`9, 2 unlabelled`."""
+        return f"{self.calls:,}, {self.would_change:,} unlabelled"
+
+    @property
+    def remarks(self) -> tuple[Wording, ...]:
+        """What is to be known besides the figures."""
+        found = []
+        if self.state.off_at is not None:
+            why = read_reason(self.state.off_why or "").words
+            found.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
+        elif self.skill.judgement is not Judgement.BETTER:
+            found.append(Wording(self.skill.judgement.value))
+        if self.lately.failed and self.failure:
+            places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": self.failure}
+            found.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
+        if not self.state.is_outside:
+            found.append(Wording("not the outside of the model: our own marks may come back"))
+        return tuple(found)
+
+
+def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
+    """The sources of the settings, in their order; one that the daemon has not seen yet is left out."""
+    states = {state.name: state for state in source_states(db)}
+    return tuple(
+        _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
+        for table in settings.lookup
+        if table.name in states
+    )
+
+
+def _shown(
+    db: sqlite3.Connection, state: SourceState, kind: str, daily_limit: int, daily_spend: float, now: float
+) -> LookupShown:
+    compared = compared_of(db, state)
+    calls, treated = calls_of_listed(db, state.name, state.since)
+    return LookupShown(
+        state=state,
+        kind=kind,
+        daily_limit=daily_limit,
+        daily_spend=daily_spend,
+        today=usage_since(db, state.name, now),
+        lately=usage_since(db, state.name, now - (SHOWN_DAYS - 1) * DAY_SECONDS),
+        compared=compared,
+        skill=skill_of(compared),
+        calls=calls,
+        treated=treated,
+        failure=last_failure(db, state.name),
+    )
+
+
+def lookup_as_json(one: LookupShown) -> dict[str, object]:
+    """For scripts."""
+    skill = one.skill
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "on": not one.is_off,
+        "off_at": one.state.off_at,
+        "off_why": None if one.state.off_why is None else read_reason(one.state.off_why).code,
+        "is_outside": one.state.is_outside,
+        "measured_since": one.state.since or None,
+        "asked_today": one.today.asked,
+        "asked": one.lately.asked,
+        "answered": one.lately.answered,
+        "failed": one.lately.failed,
+        "failure": one.failure,
+        "cost": one.cost,
+        "days": SHOWN_DAYS,
+        "right": skill.right,
+        "told": skill.told,
+        "right_low": skill.share.low,
+        "right_high": skill.share.high,
+        "gain": skill.gain.value,
+        "gain_low": skill.gain.low,
+        "gain_high": skill.gain.high,
+        "judgement": skill.judgement.code,
+        "compared": one.compared._asdict(),
+        "calls": one.calls,
+        "treated": one.treated,
+        "would_change": one.would_change,
+    }

@@ -1,0 +1,180 @@
+"""`callsieve lookups`: what is shown of whom we ask, and switching a source off and on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.lookups.process import measure
+from lab.children import ends_with_us
+from lab.programs import COMMAND_LINE
+from reputation.model import Verdict
+from reputation.store.database import open_store
+from reputation.store.journal import record_decisions
+from reputation.store.lookups import (
+    DailyLimits,
+    StoredAnswer,
+    record_answer,
+    record_failure,
+    replace_sources,
+    reserve,
+    source_state,
+)
+from reputation.store.marks import add_mark
+from reputation.store.transaction import transaction
+from tests.callsieve.program import Program, make_record
+from tests.office import ROOT, SETTINGS
+from tests.reputation.store_builders import make_mark
+from tests.waiting import wait_until
+
+NOW = 1_790_000_000.0
+LOOKUPS = """
+[[lookup]]
+name = "phoneblock"
+kind = "phoneblock"
+token = "env:PHONEBLOCK_TOKEN"
+[[lookup]]
+name = "scores"
+kind = "http"
+url = "https://api.example.com/{digits}"
+send = "number"
+consent = true
+spam_when = ["score > 75"]
+cost = 0.5
+daily_spend = 100.0
+"""
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path, SETTINGS + LOOKUPS)
+    program.ok("db", "migrate")
+    program.write(replace_sources, {"phoneblock": False, "scores": True})
+    return program
+
+
+def ask_about(callsieve: Program, source: str, spam: int, fine: int) -> None:
+    """The source calls all of these numbers spam; so many are."""
+    now = time.time()
+    with open_store(callsieve.store) as db:
+        for n in range(spam + fine):
+            number = f"+1201742{n:04}"
+            reserve(db, source, now, DailyLimits(999, 500_000))
+            record_answer(db, number, StoredAnswer(source, "spam" if n % 40 else "nothing", None, now, now + 86_400))
+            verdict = Verdict.SPAM if n < spam else Verdict.OK
+            with transaction(db):
+                add_mark(db, make_mark(number, at=now, verdict=verdict, reporter=f"{200 + n}"))
+                record_decisions(db, [make_record(f"d{n}", at=now, caller=number, action="tag" if n % 2 else "allow")])
+        record_failure(db, source, now, "timeout")
+
+
+def shown(callsieve: Program, name: str) -> dict[str, Any]:
+    return next(one for one in callsieve("lookups", "show", "--json").json if one["name"] == name)
+
+
+def test_what_is_shown(callsieve: Program) -> None:
+    ask_about(callsieve, "scores", spam=8, fine=2)
+    found = shown(callsieve, "scores")
+    known = {key: found[key] for key in ("on", "asked", "answered", "failed", "failure", "cost", "right", "told")}
+    assert known == {
+        "on": True,
+        "asked": 10,
+        "answered": 10,
+        "failed": 1,
+        "failure": "timeout",
+        "cost": 5.0,
+        "right": 7,
+        "told": 9,
+    }
+    assert (found["calls"], found["treated"], found["would_change"]) == (9, 5, 4)
+    assert found["judgement"] == "too-few-calls-to-tell"
+    assert not shown(callsieve, "phoneblock")["is_outside"]
+    text = callsieve.ok("lookups", "show")
+    assert "7 of 9 (45-94 %)" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_nobody_is_asked(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    assert "Nobody is asked" in program.ok("lookups", "show")
+    assert program("lookups", "show", "--json").json == []
+    refused = program("lookups", "serve")
+    assert refused.code == 2
+    assert "no [[lookup]]" in refused.err
+
+
+def test_a_source_is_switched_off_and_on_again(callsieve: Program) -> None:
+    callsieve.ok("lookups", "disable", "scores")
+    assert (shown(callsieve, "scores")["on"], shown(callsieve, "scores")["off_why"]) == (False, "by-hand")
+    assert callsieve("lookups", "disable", "scores").code != 0
+    callsieve.ok("lookups", "enable", "scores")
+    assert shown(callsieve, "scores")["on"]
+    rows = callsieve("audit", "--json").json
+    assert [(row["what"], row["name"], row["who"]) for row in rows] == [
+        ("lookups enable", "scores", "joe"),
+        ("lookups disable", "scores", "joe"),
+    ]
+
+
+def test_each_is_undone_by_its_row(callsieve: Program) -> None:
+    callsieve.ok("lookups", "disable", "scores")
+    callsieve.ok("undo", str(callsieve("audit", "--json").json[0]["id"]))
+    assert shown(callsieve, "scores")["on"]
+
+
+def test_a_name_that_is_none(callsieve: Program) -> None:
+    refused = callsieve("lookups", "enable", "score")
+    assert refused.code != 0
+    assert "did you mean scores?" in refused.err
+
+
+def test_a_source_that_is_worse_than_chance_is_switched_off(callsieve: Program) -> None:
+    ask_about(callsieve, "scores", spam=20, fine=60)
+    assert measure(callsieve.load()) == []  # it calls everybody spam: that is no worse
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute("UPDATE lookup_result SET verdict = 'nothing' WHERE number <= '+12017420019'")
+    assert measure(callsieve.load()) == ["scores"]
+    assert measure(callsieve.load()) == []
+    found = shown(callsieve, "scores")
+    assert (found["on"], found["off_why"]) == (False, "worse-than-chance")
+    [row] = callsieve("audit", "--json").json
+    assert (row["what"], row["who"]) == ("lookups disable", "look-ups")
+    assert "worse than chance" in callsieve.ok("lookups", "show")
+    callsieve.ok("lookups", "enable", "scores")
+    state = callsieve.read(source_state, "scores")
+    assert state is not None
+    assert state.since > 0
+    assert measure(callsieve.load()) == []  # measured anew
+    assert shown(callsieve, "scores")["told"] == 0
+
+
+def test_the_process_starts_and_ends(callsieve: Program) -> None:
+    command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "lookups", "serve")
+    environment = {**callsieve.environment, "PHONEBLOCK_TOKEN": "s3cr3t"}
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        wait_until((callsieve.state / "lookups.sock").exists)
+        process.terminate()
+        said = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert "asking phoneblock, scores" in said
+    assert "s3cr3t" not in said
+    assert not (callsieve.state / "lookups.sock").exists()
+
+
+def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
+    command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "lookups", "serve")
+    environment = {key: value for key, value in callsieve.environment.items() if key != "PHONEBLOCK_TOKEN"}
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        wait_until((callsieve.state / "lookups.sock").exists)
+        process.terminate()
+        said = process.communicate(timeout=20)[1]
+    assert "phoneblock is not asked: there is no secret in env:PHONEBLOCK_TOKEN" in said
+    assert "asking scores" in said
+    assert os.fspath(callsieve.state) in said

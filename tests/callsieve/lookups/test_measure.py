@@ -1,0 +1,72 @@
+"""How good a source is: intervals, and when it is switched off."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.lookups.measure import Judgement, difference, judgement_of, skill_of, wilson
+from reputation.store.lookups import Compared
+
+COUNTS = st.integers(0, 400)
+ANY = st.builds(Compared, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
+
+
+@given(st.integers(0, 500), st.integers(0, 500))
+def test_an_interval_holds_its_share(hits: int, others: int) -> None:
+    found = wilson(hits, hits + others)
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0 or hits + others == 0
+
+
+def test_the_interval_of_a_textbook() -> None:
+    """Newcombe 1998: 81 of 263, and 56/70 against 48/80."""
+    assert [round(x, 4) for x in wilson(81, 263)[1:]] == [0.2553, 0.3662]
+    assert [round(x, 4) for x in difference(wilson(56, 70), wilson(48, 80))] == [0.2, 0.0524, 0.3339]
+
+
+@given(ANY)
+def test_a_difference_lies_in_its_interval(compared: Compared) -> None:
+    skill = skill_of(compared)
+    assert -1.0 <= skill.gain.low <= skill.gain.value <= skill.gain.high <= 1.0
+    assert skill.right <= skill.told
+
+
+@given(ANY)
+def test_what_is_not_known_changes_nothing(compared: Compared) -> None:
+    assert judgement_of(compared) == judgement_of(compared._replace(unknown=0))
+
+
+@given(ANY, st.integers(1, 50))
+def test_a_source_that_was_right_more_often_stays_on(compared: Compared, more: int) -> None:
+    if judgement_of(compared) in (Judgement.NO_WORSE, Judgement.BETTER):
+        better = compared._replace(spam_of_spam=compared.spam_of_spam + more)
+        assert judgement_of(better) is not Judgement.WORSE
+
+
+@given(COUNTS, COUNTS)
+def test_a_source_that_knows_nothing_is_not_worse_than_chance(spam: int, fine: int) -> None:
+    assert judgement_of(Compared(other_of_spam=spam, other_of_fine=fine)) is not Judgement.WORSE
+
+
+@given(st.integers(0, 400), st.integers(1, 10))
+def test_calling_everybody_spam_is_neither_better_nor_worse(spam: int, times: int) -> None:
+    """However many of our callers are spammers: its share of right answers is high, and it knows nothing."""
+    found = judgement_of(Compared(spam_of_spam=times * spam, spam_of_fine=spam))
+    assert found in (Judgement.TOO_FEW, Judgement.NO_WORSE)
+
+
+@pytest.mark.parametrize(
+    ("compared", "judgement"),
+    [
+        pytest.param(Compared(0, 9, 9, 0), Judgement.TOO_FEW, id="few"),
+        pytest.param(Compared(0, 9, 100, 0), Judgement.TOO_FEW, id="few-honest-callers"),
+        pytest.param(Compared(0, 25, 25, 0), Judgement.WORSE, id="always-wrong"),
+        pytest.param(Compared(2, 30, 60, 70), Judgement.WORSE, id="mostly-wrong"),
+        pytest.param(Compared(30, 2, 60, 70), Judgement.BETTER, id="mostly-right"),
+        pytest.param(Compared(5, 5, 60, 70), Judgement.NO_WORSE, id="a-coin"),
+        pytest.param(Compared(0, 0, 60, 58, 40, 2), Judgement.WORSE, id="calls-spammers-fine"),
+    ],
+)
+def test_judgement(compared: Compared, judgement: Judgement) -> None:
+    assert judgement_of(compared) is judgement

@@ -1,0 +1,236 @@
+"""What is sent about a number, to the byte, and what the answers mean."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callsieve.lookups.sources import BadAnswer, HttpSource, PhoneBlock, Said, Source, covers, hash_prefix, sources_of
+from callsieve.settings import SettingsError, parse_settings
+from tests.office import ROOT
+
+CALLER = "+12015550123"
+PHONEBLOCK = """
+[[lookup]]
+name = "phoneblock"
+kind = "phoneblock"
+token = "env:PHONEBLOCK_TOKEN"
+"""
+PAGE = ROOT / "docs" / "how-to" / "look-ups.md"
+
+
+def example(name: str) -> str:
+    """The settings that the page has for this source."""
+    blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    [found] = [block for block in blocks if f'name = "{name}"' in block]
+    return str(found)
+
+
+TELNYX, TWILIO = example("telnyx"), example("twilio")
+
+
+def source_of(text: str) -> Source:
+    [source] = sources_of(parse_settings(text, "callsieve.toml"))
+    return source
+
+
+def said(source: Source, document: object, status: int = 200) -> Said:
+    return source.said_of(CALLER, status, json.dumps(document).encode())
+
+
+# PhoneBlock
+
+
+def test_phoneblock_is_sent_four_characters_of_a_hash() -> None:
+    request = source_of(PHONEBLOCK).request_about(CALLER, "secret")
+    prefix = hashlib.sha1(CALLER.encode()).hexdigest()[:4]
+    assert request.url == f"https://phoneblock.net/phoneblock/api/check-prefix?sha1={prefix}"
+    assert dict(request.headers) == {"Authorization": "Bearer secret", "Accept": "application/json"}
+    assert "secret" not in repr(request)
+
+
+def test_the_hash_is_the_one_of_phoneblocks_description() -> None:
+    assert hash_prefix("+4917650642602") == "3D1D76F0C3664E1E818C6ECCFD8843AD1F4091CC"[:4].lower()
+
+
+@given(st.integers(10**6, 10**14))
+def test_nothing_of_the_number_is_in_what_is_sent(digits: int) -> None:
+    request = source_of(PHONEBLOCK).request_about(f"+{digits}", "t")
+    assert str(digits) not in request.url
+    assert len(request.url.partition("sha1=")[2]) == 4
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        pytest.param([], Said("nothing"), id="an-empty-bucket"),
+        pytest.param([{"phone": "+4930123456", "votes": 99}], Said("nothing"), id="a-neighbour-in-the-bucket"),
+        pytest.param([{"phone": CALLER, "votes": 3, "rating": "G_FRAUD"}], Said("nothing"), id="too-few-votes"),
+        pytest.param([{"phone": CALLER, "votes": 4, "rating": "G_FRAUD"}], Said("spam", "scam"), id="enough"),
+        pytest.param(
+            [{"phone": CALLER, "votes": 40, "rating": "C_PING", "label": "x"}], Said("spam"), id="no-word-for-it"
+        ),
+        pytest.param([{"phone": CALLER, "votes": 0, "blackListed": True}], Said("spam"), id="blocked-by-ourselves"),
+        pytest.param([{"phone": CALLER, "votes": 9, "whiteListed": True}], Said("ok"), id="fine"),
+    ],
+)
+def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: Said) -> None:
+    document = {"numbers": listed, "range10": [], "range100": []}
+    assert said(source_of(PHONEBLOCK), document) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b"{}"),
+        (500, b""),
+        (200, b""),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b'{"numbers": {}}'),
+        (200, b'{"numbers": [{"votes": 3}]}'),
+        (200, b'{"numbers": [{"phone": "+1", "votes": "many"}]}'),
+        (200, b'{"numbers": ' + b"[" * 100_000),
+        (200, b'{"numbers": [' + b'{"phone": "+1"},' * 30_000 + b'{"phone": "+1"}]}'),
+    ],
+)
+def test_what_phoneblock_does_not_say(status: int, body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        source_of(PHONEBLOCK).said_of(CALLER, status, body)
+
+
+# Any other
+
+
+def test_the_number_is_sent_by_consent() -> None:
+    request = source_of(TELNYX).request_about(CALLER, "KEY1")
+    assert request.url == "https://api.telnyx.com/v2/number_lookup/%2B12015550123"
+    assert dict(request.headers) == {"Authorization": "Bearer KEY1", "Accept": "application/json"}
+
+
+def test_basic_authentication() -> None:
+    headers = source_of(TWILIO).request_about(CALLER, "AC1:secret").headers
+    assert headers["Authorization"] == "Basic QUMxOnNlY3JldA=="
+
+
+def test_a_header_of_its_own_and_the_digits() -> None:
+    text = f'{SCORES}\ntoken = "env:K"\nauth = "header"\nheader = "X-Api-Key"'
+    request = source_of(text).request_about(CALLER, "KEY1")
+    assert request.headers["X-Api-Key"] == "KEY1"
+    assert request.url == "https://api.example.com/12015550123"
+
+
+SCORES = """
+[[lookup]]
+name = "scores"
+kind = "http"
+url = "https://api.example.com/{digits}"
+send = "number"
+consent = true
+spam_when = ["score >= 75"]
+ok_when = ["score < 10"]
+category = "kind"
+categories = {phishing = "scam"}
+"""
+
+
+def twilio_says(nomorobo: object) -> object:
+    """As Twilio's Lookup v1 passes an add-on's answer on."""
+    return {"phone_number": CALLER, "add_ons": {"status": "successful", "results": {"nomorobo_spamscore": nomorobo}}}
+
+
+# What the two are documented to answer, cut to what is looked at.
+@pytest.mark.parametrize(
+    ("text", "document", "expected"),
+    [
+        (TELNYX, {"data": {"valid_number": True, "fraud": None, "carrier": {"type": "voip"}}}, Said("nothing")),
+        (TELNYX, {"data": {"valid_number": False}}, Said("spam")),
+        (TELNYX, {"data": None}, Said("nothing")),
+        (TELNYX, {}, Said("nothing")),
+        (TWILIO, twilio_says({"status": "successful", "result": {"score": 1}}), Said("spam")),
+        (TWILIO, twilio_says({"status": "successful", "result": {"score": 0}}), Said("nothing")),
+        (TWILIO, twilio_says({"status": "failed", "code": 61001, "result": {}}), Said("nothing")),
+        (TWILIO, {"phone_number": CALLER, "add_ons": None}, Said("nothing")),
+        (SCORES, {"score": 90, "kind": "phishing"}, Said("spam", "scam")),
+        (SCORES, {"score": 90, "kind": "Mo\u202ede\x00rate " * 20}, Said("spam", ("mo de rate " * 20)[:60])),
+        (SCORES, {"score": 90, "kind": 7}, Said("spam")),
+        (SCORES, {"score": 4}, Said("ok")),
+        (SCORES, {"score": True}, Said("nothing")),
+    ],
+)
+def test_what_others_say(text: str, document: object, expected: Said) -> None:
+    assert said(source_of(text), document) == expected
+
+
+def test_a_number_that_it_does_not_know_is_an_answer() -> None:
+    assert source_of(TWILIO).said_of(CALLER, 404, b'{"code": 20404}') == Said("nothing")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"{"), (200, b"\xff\xfe"), (429, b"{}"), (302, b""), (200, b"[" * 99_999)]
+)
+def test_what_others_do_not_say(status: int, body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        source_of(TWILIO).said_of(CALLER, status, body)
+
+
+def test_regions() -> None:
+    table = source_of(PHONEBLOCK + 'regions = ["de", "AT"]').table
+    assert [covers(table, number) for number in ("+4930123456", "+431234567", CALLER)] == [True, True, False]
+    assert covers(source_of(PHONEBLOCK).table, CALLER)
+
+
+def test_each_table_is_a_source_of_its_kind() -> None:
+    kinds = [type(source) for source in sources_of(parse_settings(PHONEBLOCK + TELNYX + TWILIO, "x"))]
+    assert kinds == [PhoneBlock, HttpSource, HttpSource]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "error"),
+    [
+        (
+            PHONEBLOCK,
+            ('token = "env:PHONEBLOCK_TOKEN"', ""),
+            r"lookup 'phoneblock'.token: PhoneBlock answers only with",
+        ),
+        (PHONEBLOCK, ("env:PHONEBLOCK_TOKEN", "abc"), r"a secret does not stand in the settings"),
+        (
+            PHONEBLOCK,
+            ('kind = "phoneblock"', 'kind = "phoneblock"\nsend = "number"'),
+            r"\.send: PhoneBlock is asked by",
+        ),
+        (
+            PHONEBLOCK,
+            ('kind = "phoneblock"', 'kind = "phoneblock"\nbudget_ms = 301'),
+            r"\.budget_ms: takes at most 300",
+        ),
+        (
+            PHONEBLOCK,
+            ('kind = "phoneblock"', 'kind = "phoneblock"\nspam_when = ["a > 1"]'),
+            r"\.spam_when: is for kind",
+        ),
+        (PHONEBLOCK, ('kind = "phoneblock"', 'kind = "phoneblock"\nregions = ["DEU"]'), r"\.regions: 'DEU' is not"),
+        (PHONEBLOCK, ('kind = "phoneblock"', 'kind = "phoneblock"\nfresh_hours = 400'), r"\.fresh_hours: is longer"),
+        (TELNYX, ("consent = true", ""), r"lookup 'telnyx'.consent: the callers' numbers go to somebody else"),
+        (TELNYX, ('send = "number"', ""), r"\.send: kind \"http\" sends the whole number"),
+        (TELNYX, ("{number}", ""), r"\.url: needs \{number\} or \{digits\}"),
+        (TELNYX, ("https://", "http://"), r"\.url: plain http"),
+        (TELNYX, ("https://api", "https://{number}.api"), r"\.url: the number does not belong in the name"),
+        (TELNYX, ("https://api", "https://me:pw@api"), r"\.url: a user name or password"),
+        (TELNYX, ('spam_when = ["data.valid_number == false"]', ""), r"\.spam_when: says what in an answer"),
+        (TELNYX, ("== false", "is false"), r"\.spam_when: 'data.valid_number is false' is no condition"),
+        (TELNYX, ("daily_spend = 1.0", ""), r"\.daily_spend: is needed"),
+        (TELNYX, ("consent = true", 'consent = true\nheader = "X"'), r"\.header: is the name of the header"),
+        (TELNYX, ("consent = true", 'consent = true\ncategory = "a..b"'), r"\.category: 'a..b' is no path"),
+        (PHONEBLOCK + PHONEBLOCK, ("", ""), r"\[\[lookup\]\]: 'phoneblock' is there twice"),
+    ],
+)
+def test_settings_that_cannot_be(text: str, change: tuple[str, str], error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
+        parse_settings(text.replace(*change), "callsieve.toml")

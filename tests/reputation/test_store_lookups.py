@@ -1,0 +1,166 @@
+"""Look-ups in the store: what counts as evidence, until when, and what it can lead to; limits, and what is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reputation.model import AuthClass, Facts, FactsQuery, Imported, Level, Verdict
+from reputation.store.as_of import background_of
+from reputation.store.database import open_store
+from reputation.store.facts import facts_of
+from reputation.store.imports import import_numbers
+from reputation.store.journal import record_decisions
+from reputation.store.lookups import (
+    Compared,
+    DailyLimits,
+    StoredAnswer,
+    calls_of_listed,
+    compared,
+    last_failure,
+    put_back,
+    record_answer,
+    record_failure,
+    replace_sources,
+    reserve,
+    source_state,
+    switch_off,
+    switch_on,
+    usage_since,
+)
+from reputation.store.marks import add_mark
+from reputation.store.personal_lists import Contact, add_contacts
+from reputation.weights import DEFAULT
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_record, pass_challenge, read, write
+
+OTHER = "+12017421899"
+
+
+def say(path: Path, verdict: str = "spam", source: str = "phoneblock", at: float = NOW, number: str = CALLER) -> None:
+    with open_store(path) as db:
+        record_answer(db, number, StoredAnswer(source, verdict, "scam", at, at + 14 * DAY))
+
+
+def known(path: Path, at: float = NOW, number: str = CALLER) -> Facts:
+    return read(path, facts_of, FactsQuery(number, AuthClass.UNKNOWN, None, at), DEFAULT)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "callsieve.db"
+    write(path, replace_sources, {"phoneblock": False, "scores": True, "third": True})
+    return path
+
+
+def test_an_answer_is_evidence_of_its_source(store: Path) -> None:
+    say(store)
+    say(store, "ok", "scores", NOW - 1)
+    say(store, "nothing", "third")
+    assert set(known(store).imported) == {
+        Imported("phoneblock", "spam", "scam", imported_at=NOW, is_feed=False, looked_up=True),
+        Imported("scores", "ok", "scam", imported_at=NOW - 1, is_feed=True, looked_up=True),
+    }
+    assert known(store, number=OTHER).imported == ()
+
+
+def test_one_answer_leads_to_a_tag_and_many_to_no_more(store: Path) -> None:
+    say(store)
+    assert known(store).reputation.level is Level.TAG
+    for source in ("scores", "third"):
+        say(store, source=source)
+    with open_store(store) as db:
+        import_numbers(db, "a-feed", "spam", [(OTHER, None, None, None)], lambda: NOW)
+    assert known(store).reputation.level is Level.TAG
+    with open_store(store) as db:
+        import_numbers(db, "a-feed", "spam", [(CALLER, None, None, None)], lambda: NOW)
+    assert known(store).reputation.level is Level.WARN  # as with two feeds
+
+
+def test_an_answer_expires(store: Path) -> None:
+    say(store)
+    assert known(store, NOW + 14 * DAY - 1).imported
+    assert not known(store, NOW + 14 * DAY).imported
+
+
+def test_the_latest_answer_counts(store: Path) -> None:
+    say(store, "spam", at=NOW)
+    say(store, "nothing", at=NOW + 1)
+    assert not known(store, NOW + 1).imported
+    say(store, "spam", at=NOW)  # it came late
+    assert not known(store, NOW + 1).imported
+
+
+def test_a_source_that_the_settings_do_not_name_says_nothing(store: Path) -> None:
+    say(store)
+    write(store, replace_sources, {"scores": True})
+    assert not known(store).imported
+    write(store, replace_sources, {"phoneblock": True})
+    assert [row.is_feed for row in known(store).imported] == [True]
+
+
+def test_a_source_that_is_off_says_nothing(store: Path) -> None:
+    say(store)
+    before = read(store, source_state, "phoneblock")
+    assert before is not None
+    assert write(store, switch_off, "phoneblock", NOW, "{}")
+    assert not write(store, switch_off, "phoneblock", NOW + 1, "{}")
+    assert not known(store).imported
+    write(store, put_back, before)
+    assert known(store).imported
+    write(store, switch_off, "phoneblock", NOW, "{}")
+    assert write(store, switch_on, "phoneblock", NOW + 2)
+    assert not write(store, switch_on, "phoneblock", NOW + 3)
+    state = read(store, source_state, "phoneblock")
+    assert state is not None
+    assert (state.off_at, state.since) == (None, NOW + 2)
+
+
+def test_a_replay_sees_it_from_then_on(store: Path) -> None:
+    say(store)
+    background = read(store, background_of, CALLER)
+    assert [row.source for row in background.then(NOW).imported] == ["phoneblock"]
+    assert background.then(NOW - 1).imported == ()
+
+
+def test_what_a_day_may_have(store: Path) -> None:
+    with open_store(store) as db:
+        few, cheap = DailyLimits(2), DailyLimits(9, 4_000, 9_000)
+        assert [reserve(db, "a", NOW, few) for _ in range(3)] == [True, True, False]
+        assert reserve(db, "a", NOW + DAY, few)
+        assert [reserve(db, "b", NOW, cheap) for _ in range(3)] == [True, True, False]
+        record_failure(db, "a", NOW, "timeout")
+        assert usage_since(db, "a", NOW) == (3, 0, 1, 0)
+        assert usage_since(db, "a", NOW + DAY) == (1, 0, 0, 0)
+        assert usage_since(db, "b", NOW) == (2, 0, 0, 8_000)
+        assert last_failure(db, "a") == "timeout"
+        assert last_failure(db, "b") is None
+
+
+def test_what_is_compared(store: Path) -> None:
+    numbers = [f"+1201742180{n}" for n in range(8)]
+    marked, fine, both, nobody, passed, ok, old, retracted = numbers
+    for number in numbers:
+        say(store, number=number)
+    say(store, "nothing", number=passed)
+    say(store, "ok", number=ok)
+    say(store, number=old, at=NOW - 20 * DAY)
+    for number in (marked, both):
+        write(store, add_mark, make_mark(number))
+    write(store, add_mark, make_mark(ok, verdict=Verdict.OK))
+    write(store, add_mark, make_mark(retracted, verdict=Verdict.RETRACTED))
+    write(store, add_contacts, "crm", [Contact(fine, "Carol"), Contact(both, "Carol")])
+    write(store, pass_challenge, passed, AuthClass.UNKNOWN, NOW)
+    assert read(store, compared, "phoneblock", NOW - DAY) == Compared(
+        spam_of_spam=1, spam_of_fine=1, other_of_fine=1, fine_of_fine=1, unknown=4
+    )
+    assert read(store, compared, "scores", 0.0) == Compared()
+    assert nobody != old
+
+
+def test_calls_that_it_would_have_changed(store: Path) -> None:
+    say(store)
+    rows = [("a", -60.0, "allow"), ("b", -0.2, "allow"), ("c", 60.0, "tag"), ("d", 120.0, "warn")]
+    write(store, record_decisions, [make_record(name, NOW + at, caller=CALLER, action=act) for name, at, act in rows])
+    assert read(store, calls_of_listed, "phoneblock", 0.0) == (3, 2)
+    assert read(store, calls_of_listed, "phoneblock", NOW + 1) == (0, 0)
