@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from callsieve.doctor import (
+    api,
     asterisk,
     callees,
     challenge_recording,
@@ -91,6 +92,8 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("appeals", pending.has_no_appeal_overdue),
     ("reviews", pending.has_no_marks_to_review),
     ("identities", pending.has_no_identity_due),
+    ("API", api.is_served),
+    ("API tokens", api.has_tokens),
     ("people", service.knows_us),
     ("callees", callees.are_people),
     ("who rings", callees.are_rung),

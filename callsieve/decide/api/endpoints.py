@@ -19,13 +19,12 @@ from callsieve.decide.call_facts import CallFacts
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from reputation.api_tokens import Scope
 from reputation.users import Role
-from reputation.wording import Wording
 
 # A SIP message has 64 kB, and each byte of it at most six characters in JSON. One that is too long would be refused,
 # and the call would go on.
 MOST_BYTES = 512 * 1024
 FIELD_CHARACTERS = 80
-TWICE = Wording("it is there twice: quote what callers write as JSON does, or they add fields of their own")
+TWICE = "it is there twice: quote what callers write as JSON does, or they add fields of their own"
 
 
 class EmergencyCall(ApiStruct, frozen=True):

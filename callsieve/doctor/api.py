@@ -1,0 +1,67 @@
+"""The doctor's checks of the API: it is served where the settings say, and programs have tokens that count."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+
+from callsieve.doctor.finding import CheckContext, Finding, and_more, ok, warn
+from callsieve.doctor.service import told_by_store
+from callsieve.settings import Loaded, address_of
+from callsieve.text.times import day
+from reputation.store.api_tokens import all_tokens
+from reputation.wording import Wording
+
+CONNECT_SECONDS = 2.0
+# A token that ends within so long is to be replaced.
+DUE_SECONDS = 14 * 86_400.0
+OFF = Wording("it is off")
+WAY_OUT = Wording("systemctl restart callsieve, after [web] enabled = true or [api] listen; or run: callsieve web")
+
+
+def is_served(ground: CheckContext) -> Finding:
+    """Somebody listens where programs ask."""
+    loaded = ground.loaded
+    if not loaded.settings.api.enabled:
+        return ok(OFF)
+    where = _addresses(loaded)
+    for listen in where:
+        try:
+            socket.create_connection(address_of(listen), CONNECT_SECONDS).close()
+        except OSError:
+            return warn(
+                Wording("nobody answers on {where}", {"where": listen}),
+                WAY_OUT,
+            )
+    return ok(Wording("at {where}", {"where": ", ".join(where)}))
+
+
+def has_tokens(ground: CheckContext) -> Finding:
+    """There is a token, and none has ended or ends soon."""
+    if not ground.loaded.settings.api.enabled:
+        return ok(OFF)
+    return told_by_store(ground, _tokens_found)
+
+
+def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
+    tokens = [one.token for one in all_tokens(db)]
+    if not tokens:
+        return warn(Wording("no program has one"), "callsieve token add NAME")
+    ends = [(one.expires_at, one.name) for one in tokens if one.expires_at is not None]
+    due = sorted((at, name) for at, name in ends if at <= now + DUE_SECONDS)
+    if due:
+        at, name = due[0]
+        ended = Wording("{name} ended {day}", {"name": name, "day": day(at)})
+        ending = Wording("{name} ends {day}", {"name": name, "day": day(at)})
+        return warn(
+            and_more(ended if at <= now else ending, len(due) - 1),
+            Wording("callsieve token revoke {name}, and add another", {"name": name}),
+        )
+    return ok(str(len(tokens)))
+
+
+def _addresses(loaded: Loaded) -> tuple[str, ...]:
+    """Where it is served: by the daemon's console, at an address of its own, or by `callsieve web`."""
+    settings = loaded.settings
+    pages = settings.web.listen if settings.web.enabled or not settings.api.listen else ""
+    return tuple(filter(None, (pages, settings.api.listen)))

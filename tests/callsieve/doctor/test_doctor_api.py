@@ -1,0 +1,71 @@
+"""Whether the API is served, and whether its tokens count still."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.api import DUE_SECONDS, has_tokens, is_served
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.settings import Loaded, parse_settings
+from reputation.api_tokens import ApiToken, Scope
+from reputation.store.api_tokens import add_token
+from reputation.store.database import open_store
+from reputation.store.transaction import transaction
+from reputation.users import Role
+
+NOW = 1_790_000_000.0
+ENABLED = "[api]\nenabled = true\n"
+
+
+def looks(tmp_path: Path, settings: str = ENABLED) -> CheckContext:
+    loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
+    answers: dict[str, str] = {}
+    return CheckContext(loaded, answers.__getitem__, NOW)
+
+
+def tokens(tmp_path: Path, **expires_at: float | None) -> Finding:
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db):
+        for name, at in expires_at.items():
+            add_token(db, ApiToken(name, Role.VIEWER, (Scope.READ,), NOW, at), name)
+    return has_tokens(looks(tmp_path))
+
+
+@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize("own", [True, False], ids=["own-address", "the-console's"])
+def test_somebody_listens_there_or_not(tmp_path: Path, *, served: bool, own: bool) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if served:
+            listener.listen()
+        listen = f'listen = "127.0.0.1:{listener.getsockname()[1]}"\n'
+        found = is_served(looks(tmp_path, ENABLED + listen if own else f"[web]\n{listen}{ENABLED}"))
+    assert found.status is (CheckStatus.OK if served else CheckStatus.WARN)
+
+
+def test_an_api_that_is_off_needs_nothing(tmp_path: Path) -> None:
+    assert is_served(looks(tmp_path, "")).status is CheckStatus.OK
+    assert has_tokens(looks(tmp_path, "")).status is CheckStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "status"),
+    [
+        ({}, CheckStatus.WARN),
+        ({"crm": None}, CheckStatus.OK),
+        ({"crm": NOW + DUE_SECONDS + 1}, CheckStatus.OK),
+        ({"crm": NOW + DUE_SECONDS, "other": None}, CheckStatus.WARN),
+        ({"crm": NOW}, CheckStatus.WARN),
+    ],
+    ids=["none", "for-good", "for-long", "ends-soon", "over"],
+)
+def test_tokens_count_still(tmp_path: Path, expires_at: dict[str, float | None], status: CheckStatus) -> None:
+    assert tokens(tmp_path, **expires_at).status is status
+
+
+def test_the_first_that_ends_is_named(tmp_path: Path) -> None:
+    found = tokens(tmp_path, later=NOW + 99, first=NOW - 99)
+    assert str(found.detail).startswith("first ended ")
+    assert "first" in str(found.way_out)
