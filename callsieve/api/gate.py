@@ -117,7 +117,7 @@ class Api:
             headers.update(quota.headers)
             if quota.wait_seconds:
                 raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
-        path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
+        path = request.url.path
         if path == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
@@ -134,7 +134,7 @@ class Api:
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
         """The endpoint that is asked, before anything else is known."""
-        path: str = request.scope["path"]
+        path = request.url.path
         found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
         return None if found is None else found[0].by_method.get(request.method)
 
@@ -153,7 +153,8 @@ class Api:
         call = _Call(self._state, endpoint, Asked(parts, query, body, kept.token.scopes), context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
-        digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
+        url = request.url
+        digest = request_digest(request.method, f"{url.path}?{url.query}", raw)
         with self._in_flight.one(kept.id, key):
             answer, again = await call.run_once(kept.id, key, digest)
         return Response(answer.body, answer.status, {REPLAYED: "true"} if again else None, JSON)
@@ -222,14 +223,9 @@ def _wrong_method(allowed: Iterable[str]) -> ApiError:
     )
 
 
-def _query_of(request: Request) -> str:
-    query: bytes = request.scope["query_string"]
-    return query.decode("latin-1")
-
-
 def _pairs(request: Request) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(_query_of(request), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad-query", TOO_MANY_FIELDS) from None
 

@@ -22,14 +22,15 @@ STATUS_BY_CODE = {
     **dict.fromkeys(
         (
             *("not-listed", "not-marked", "not-reviewed", "not-reassigned", "unknown-number", "nobody"),
-            *("unknown-person", "nothing-to-review", "no-identity"),
+            *("unknown-person", "nothing-to-review", "no-identity", "not-recorded", "not-registered"),
         ),
         HTTPStatus.NOT_FOUND,
     ),
     **dict.fromkeys(
         (
             *("changed-since", "cannot-undo", "name-taken", "objections", "on-already"),
-            *("last-administrator", "unusable-policy", "unusable-plan"),
+            *("last-administrator", "unusable-policy", "unusable-plan", "several-imports"),
+            *("appealed", "denied-lately", "closed", "in-force", "not-in-force", "not-active", "rests-still"),
         ),
         HTTPStatus.CONFLICT,
     ),

@@ -34,19 +34,24 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
     for raw, group, callee, word in table:
         number = did_number_of(raw, region)
         groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
-        problem = _problem_of_did(number, raw, groups, callee, word)
+        problem = problem_of_did(number, raw, groups, callee) or _problem_of_word(word)
         if number is None or problem:
             table.refuse(problem)
         else:
             yield Did(number, groups, callee or None, SCREENED[word.lower()])
 
 
-def _problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str, word: str) -> str:
+def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> str:
+    """Why these are not a DID's, empty if they are. `number`: what `raw` is read as."""
     if number is None:
         return f"{raw[:40]!r} is no telephone number" if raw else "has no number"
     for what, name in (*(("group", group) for group in groups), ("callee", callee)):
         if name and not NAME.fullmatch(name):
             return f"{what} {name[:40]!r} is none: letters, digits, space, _, . and -"
+    return ""
+
+
+def _problem_of_word(word: str) -> str:
     return "" if word.lower() in SCREENED else f"screen {word[:20]!r}: write yes or no"
 
 

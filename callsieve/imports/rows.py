@@ -83,7 +83,12 @@ def people_in(table: CsvTable) -> Iterator[Person]:
         if problem:
             table.refuse(problem)
         else:
-            yield Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
+            yield person_of_row(extension, endpoint, group, language, name)
+
+
+def person_of_row(extension: str, endpoint: str, group: str, language: str, name: str) -> Person:
+    """The person of a row that has no problem."""
+    return Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
 
 
 def numbers_of_family(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from callsieve.api.endpoint import Endpoint
+from callsieve.appeals.api import endpoints as appeals
 from callsieve.audit.api import endpoints as audit
 from callsieve.calls.api import endpoints as calls
 from callsieve.decide.api import endpoints as decide
+from callsieve.identities.api import endpoints as identities
+from callsieve.imports.api import endpoints as imports
 from callsieve.lists.api import endpoints as lists
 from callsieve.numbers.api import endpoints as numbers
+from callsieve.own_numbers.api import endpoints as own_numbers
+from callsieve.people.api import endpoints as people
+from callsieve.policy.api import endpoints as policy
 from callsieve.status.api import endpoints as status
 from callsieve.switch.api import endpoints as switch
 
-_PARTS = (status, switch, decide, calls, numbers, lists, audit)
+_PARTS = (
+    *(status, switch, decide, calls, numbers, lists, audit),
+    *(identities, appeals, own_numbers, people, imports, policy),
+)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for part in _PARTS for one in part.ENDPOINTS)

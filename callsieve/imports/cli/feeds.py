@@ -25,16 +25,13 @@ from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_giv
 from callsieve.imports.cli.summary import Summary, print_summary
 from callsieve.imports.feed_health import (
     FeedFailure,
-    FeedHealth,
     FeedStatus,
     failure_of,
-    fresh_at,
     health_of,
     health_of_missing,
-    late_after_seconds,
     nobody_fetches,
-    read_failure,
 )
+from callsieve.imports.feed_records import feeds_as_json
 from callsieve.imports.feeds import (
     BARE_NUMBER,
     CSV_COLUMNS,
@@ -51,7 +48,7 @@ from callsieve.text.table_errors import TableError
 from callsieve.text.times import ago, span_words, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError
-from reputation.store.feed_fetches import FeedFetch, feed_fetches
+from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
 from reputation.wording import Wording
@@ -133,7 +130,7 @@ def show_feeds(
     there = {feed.name for feed in found}
     missing = {one.name: fetches.get(one.name) for one in loaded.settings.feed if one.name not in there}
     if as_json:
-        print_json([_as_json(feed, now) for feed in found] + [_missing_as_json(*one, now) for one in missing.items()])
+        print_json(feeds_as_json(found, missing, now))
         return
     _show(found, now)
     for name, fetch in missing.items():
@@ -169,39 +166,6 @@ def _show(feeds: list[FeedSource], now: float) -> None:
 
 def _next(feed: FeedSource, now: float) -> str:
     return "" if feed.next_at is None else str(ago(feed.next_at, now)) if feed.next_at > now else "now"
-
-
-def _as_json(feed: FeedSource, now: float) -> dict[str, object]:
-    return {
-        **feed._asdict(),
-        **_failure_as_json(feed.failure),
-        "age_seconds": now - feed.imported_at,
-        "stale_at": fresh_at(feed) + late_after_seconds(feed),
-        **_health_as_json(health_of(feed, now)),
-    }
-
-
-def _missing_as_json(name: str, fetch: FeedFetch | None, now: float) -> dict[str, object]:
-    """A feed of the settings that never came: the same keys, as far as there is something to say."""
-    known = fetch._asdict() if fetch else {}
-    keys = ("every_seconds", "asked_at", "next_at", "failed_at")
-    return {
-        "name": name,
-        "numbers": 0,
-        "imported_at": None,
-        **{key: known.get(key) for key in keys},
-        **_failure_as_json(fetch and fetch.failure),
-        **_health_as_json(health_of_missing(fetch, now)),
-    }
-
-
-def _failure_as_json(kept: str | None) -> dict[str, object]:
-    failure = None if kept is None else read_failure(kept)
-    return {"failure": failure and str(failure.words), "failure_code": failure and failure.code}
-
-
-def _health_as_json(health: FeedHealth) -> dict[str, object]:
-    return {"health": health.health, "detail": str(health.detail)}
 
 
 def _export(db: sqlite3.Connection, name: str) -> None:

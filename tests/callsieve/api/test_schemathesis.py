@@ -24,7 +24,9 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "office").mkdir()
     with serving_api(tmp_path / "office") as served:
         words = ("run", f"{served.url}/openapi.json", "-H", f"Authorization: Bearer {served.secret}")
-        options = ("--checks", "all", "--seed", "17", "--max-examples", "20", "--continue-on-failure", "--no-color")
+        # Wrong tokens keep an address waiting, which is 429 and not 401: test_gate.py tries each endpoint with them.
+        checks = ("--checks", "all", "--exclude-checks", "ignored_auth")
+        options = (*checks, "--seed", "17", "--max-examples", "20", "--continue-on-failure", "--no-color")
         result = subprocess.run(
             [str(Path(sys.executable).parent / "schemathesis"), *words, *options],
             capture_output=True,

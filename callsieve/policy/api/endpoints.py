@@ -1,0 +1,248 @@
+"""Policies, for programs: which there are, whether a text is right, how cases are decided, and which is in force."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
+from callsieve.api.fields import ChangeId
+from callsieve.changes.operation import Context, Refused
+from callsieve.policy import operations
+from callsieve.policy.catalogue import in_force, policies_there
+from callsieve.policy.records import policy_as_json, tried_as_json
+from callsieve.policy.views import Checked, checked
+from callsieve.settings import Loaded
+from callsieve.wiring import policies_of
+from policies.cases import Tried, read_trials, run_trial
+from policies.loader import load_policy
+from policies.policy import Policy, PolicyError, PolicySet
+from reputation.api_tokens import Scope
+from reputation.users import Role
+
+TEXT_CHARACTERS = 60_000
+MOST_BYTES = 12 * TEXT_CHARACTERS + 4096  # each as two escapes of JSON, at worst
+PolicyText = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS, description="TOML.")]
+POLICY = """\
+extends = "balanced"
+
+[[rule]]
+name = "premium"
+when = { prefix = ["+1900"] }
+action = "reject"
+reason = "premium numbers do not call"
+"""
+CASES = """\
+[[case]]
+name = "a stranger"
+call = { caller = "+12015550123" }
+expect = { action = "allow" }
+"""
+
+
+class PolicyFile(ApiStruct, frozen=True):
+    """A policy. `where`: preset, or its file; `problem`: why it cannot be used, empty if it can."""
+
+    name: str
+    where: str
+    in_force_for: list[str]
+    problem: str
+
+
+class Policies(ApiStruct, frozen=True):
+    """All policies, as `callsieve policy list --json` has them."""
+
+    policies: list[PolicyFile]
+
+
+class PolicyRule(ApiStruct, frozen=True):
+    """A rule; the first that holds decides."""
+
+    name: str
+    when: list[str]
+    action: str
+    reason: str
+    label: str | None
+    ask: str | None
+
+
+class PolicyRecord(ApiStruct, frozen=True):
+    """A policy, as `callsieve policy show --json` has it. `chain`: itself, and what it extends."""
+
+    name: str
+    chain: list[str]
+    observe: bool
+    default: str
+    rules: list[PolicyRule]
+
+
+class PolicyDraft(ApiStruct, frozen=True):
+    """The text of a policy."""
+
+    text: PolicyText
+
+
+class DraftProblem(ApiStruct, frozen=True):
+    """Something wrong with it, and in which line, where it is one."""
+
+    problem: str
+    line: int | None
+    text: str
+
+
+class DraftChecked(ApiStruct, frozen=True):
+    """Whether it can be used. `remarks`: what is right and yet never holds, or may hit an honest caller."""
+
+    usable: bool
+    problems: list[DraftProblem]
+    remarks: list[str]
+
+
+class PolicyCases(ApiStruct, frozen=True):
+    """Cases, and the policy for those that name none; null: what is in force."""
+
+    cases: PolicyText
+    policy: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class CaseDifference(ApiStruct, frozen=True):
+    """What was expected, and what came."""
+
+    key: str
+    expected: Any
+    found: Any
+
+
+class CaseTried(ApiStruct, frozen=True):
+    """What a case is decided."""
+
+    file: str
+    name: str
+    passed: bool
+    differs: list[CaseDifference]
+    policy: str
+    action: str
+    would_be: str
+    rule: str
+    reason: str
+    step: int
+    capped_by: str | None
+
+
+class CasesTried(ApiStruct, frozen=True):
+    """All cases, as `callsieve policy test --json` has them."""
+
+    cases: int
+    failed: int
+    tried: list[CaseTried]
+
+
+class PolicyActivated(ApiStruct, frozen=True):
+    """What is in force within two seconds. `observe`: it decides and records, and every call goes on."""
+
+    change_id: ChangeId | None
+    policy: str
+    observe: bool
+
+
+async def show(req: ApiRequest[None, None]) -> dict[str, Any]:
+    """All of them."""
+    return await req.in_thread(_there, req.context.loaded)
+
+
+async def show_one(req: ApiRequest[None, None]) -> dict[str, Any]:
+    """One, with its rules."""
+    policy = await req.in_thread(_called, req.asked.path["name"], req.context.loaded)
+    return policy_as_json(policy)
+
+
+async def check(req: ApiRequest[None, PolicyDraft]) -> DraftChecked:
+    """All that is wrong with a text. Nothing is changed."""
+    found: Checked = await req.read(checked, req.asked.body.text, req.context.loaded)
+    problems = [DraftProblem(problem=one.problem, line=one.line, text=one.text) for one in found.found]
+    return DraftChecked(usable=found.policy is not None, problems=problems, remarks=list(map(str, found.remarks)))
+
+
+async def test(req: ApiRequest[None, PolicyCases]) -> dict[str, Any]:
+    """What cases are decided. Nothing is changed."""
+    tried = await req.in_thread(_tried, req.asked.body, req.context.loaded)
+    return tried_as_json([("", one) for one in tried])
+
+
+def activate(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> PolicyActivated:
+    """Puts it in force."""
+    done = operations.activate(db, context, asked.path["name"])
+    return PolicyActivated(change_id=done.change_id, policy=done.policy.name, observe=done.policy.observe)
+
+
+def _there(loaded: Loaded) -> dict[str, Any]:
+    rows = [
+        {"name": name, "where": where, "in_force_for": in_force(name, loaded), "problem": problem}
+        for name, where, problem in policies_there(loaded)
+    ]
+    return {"policies": rows}
+
+
+def _called(name: str, loaded: Loaded) -> Policy:
+    """By its name alone: a program is shown no other file of this machine."""
+    try:
+        return load_policy(name, loaded.policy_directories)
+    except PolicyError as error:
+        known = {there for there, _, _ in policies_there(loaded)}
+        raise Refused("unusable-policy" if name in known else "no-such-policy", str(error), "policy") from None
+
+
+def _tried(asked: PolicyCases, loaded: Loaded) -> list[Tried]:
+    settings = loaded.settings
+    trials, problems = read_trials(asked.cases, settings.numbers.region, settings.reputation.levels)
+    if problems:
+        raise Refused("bad-cases", "; ".join(map(str, problems)), "cases")
+    running: PolicySet | Policy = policies_of(loaded) if asked.policy is None else _called(asked.policy, loaded)
+    window = 60.0 * settings.emergency.window_minutes
+    try:
+        return [run_trial(one, running, lambda name: _called(name, loaded), window) for one in trials]
+    except PolicyError as error:
+        raise Refused("bad-cases", str(error), "cases") from None
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/policies", show, Scope.READ, Role.VIEWER, Policies, "Which policies there are."),
+    Endpoint("GET", "/policies/{name}", show_one, Scope.READ, Role.VIEWER, PolicyRecord, "A policy, with its rules."),
+    Endpoint(
+        "POST",
+        "/policies/check",
+        check,
+        Scope.READ,
+        Role.OPERATOR,
+        DraftChecked,
+        "Check the text of a policy.",
+        body=PolicyDraft,
+        example=PolicyDraft(text=POLICY),
+        most_bytes=MOST_BYTES,
+        keeps_answer=False,
+    ),
+    Endpoint(
+        "POST",
+        "/policies/test",
+        test,
+        Scope.READ,
+        Role.OPERATOR,
+        CasesTried,
+        "Try cases: whether what is expected is decided, given a call and what is known.",
+        body=PolicyCases,
+        example=PolicyCases(cases=CASES, policy="balanced"),
+        most_bytes=MOST_BYTES,
+        keeps_answer=False,
+    ),
+    Endpoint(
+        "POST",
+        "/policies/{name}/activate",
+        activate,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        PolicyActivated,
+        "Put a policy in force.",
+    ),
+)

@@ -1,0 +1,96 @@
+"""Appeals of number owners, through the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice, Program
+from tests.callsieve.browsing import changes_of
+from tests.office import CALLER
+
+NEW = {"number": CALLER, "name": "J. Doe", "contact": "j.doe@hospital.example", "statement": "We are a hospital."}
+
+
+def filed(program: Program, **more: Any) -> str:
+    return str(program.done("POST", "/appeals", {**NEW, **more})["appeal"]["reference"])
+
+
+def test_an_appeal_goes_from_its_filing_to_its_decision(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        reference = filed(program)
+        assert [one["reference"] for one in program.get("/appeals")["items"]] == [reference]
+        accepted = program.done("POST", f"/appeals/{reference}/accept")
+        assert accepted["appeal"]["state"] == "in force"
+        assert accepted["appeal"]["due_at"] > accepted["appeal"]["opened_at"]
+        decided = program.done("POST", f"/appeals/{reference}/decide", {"ruling": "uphold", "reason": "It is."})
+        assert (decided["appeal"]["state"], decided["reporters"]) == ("upheld", [])
+        assert program.get("/appeals")["items"] == []
+        assert [one["state"] for one in program.get("/appeals", all="true")["items"]] == ["upheld"]
+        case = program.get(f"/appeals/{CALLER}")
+        assert (case["reference"], case["attachments"], case["marks"]) == (reference, [], [])
+    assert [what for what, _, _ in changes_of(office)] == ["appeal decide", "appeal accept", "appeal open"]
+
+
+def test_control_is_proven_by_a_call_back(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program(Role.OPERATOR)
+        reference = filed(program)
+        made = program.done("POST", f"/appeals/{reference}/code")
+        assert made["number"] == CALLER
+        wrong = "000000" if made["code"] != "000000" else "000001"
+        assert program.refused("POST", f"/appeals/{reference}/prove", {"code": wrong}) == (422, "code-wrong")
+        proven = program.done("POST", f"/appeals/{reference}/prove", {"code": made["code"]})
+        assert (proven["proven"], proven["state"]) == (True, "in force")
+
+
+def test_it_can_be_withdrawn(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program(Role.OPERATOR)
+        reference = filed(program)
+        done = program.done("POST", f"/appeals/{reference}/withdraw", {"reason": "filed twice"})
+        assert (done["appeal"]["state"], done["appeal"]["reason"]) == ("withdrawn", "filed twice")
+        assert program.refused("POST", f"/appeals/{reference}/accept") == (409, "closed")
+
+
+def test_pages_go_back_in_time(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        filings = []
+        for digit in range(5):
+            office.clock.now += 1
+            filings.append(filed(program, number=f"+1201555011{digit}"))
+        page = program.get("/appeals", limit=2)
+        seen = [one["reference"] for one in page["items"]]
+        while page["next"]:
+            page = program.get("/appeals", limit=2, cursor=page["next"])
+            seen += [one["reference"] for one in page["items"]]
+        assert seen == filings[::-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        pytest.param("", {**NEW, "name": ""}, (422, "bad-body"), id="by-nobody"),
+        pytest.param("", {**NEW, "decision": "7KQ2M4XA"}, (404, "no-such-decision"), id="about-no-decision"),
+        pytest.param("/7KQ2M4XA/accept", None, (404, "no-such-appeal"), id="no-appeal"),
+        pytest.param("/7KQ2M4XA/decide", {"ruling": "maybe", "reason": "x"}, (422, "bad-body"), id="no-ruling"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        assert api.program(Role.OPERATOR).refused("POST", f"/appeals{path}", body) == told
+
+
+def test_an_appeal_that_is_only_filed_cannot_be_decided(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program(Role.OPERATOR)
+        path = f"/appeals/{filed(program)}/decide"
+        assert program.refused("POST", path, {"ruling": "deny", "reason": "x"}) == (409, "not-in-force")
+        assert program.refused("POST", "/appeals", NEW) == (409, "appealed")

@@ -1,0 +1,29 @@
+"""Feeds through the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reputation.store.database import open_store
+from reputation.store.imports import Feed, import_numbers, last_of
+from reputation.users import Role
+from tests.callsieve.asking import ENABLED, ApiOffice
+from tests.callsieve.browsing import SETTINGS
+from tests.office import CALLER
+
+FEED = """\
+[[feed]]
+name = "never-came"
+url = "https://feeds.example/list.csv"
+"""
+
+
+def test_feeds_in_force_and_those_that_never_came(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path, SETTINGS + ENABLED + FEED)
+    with open_store(office.store) as db:
+        rows = [(CALLER, None, None, None)]
+        import_numbers(db, "complaints", "spam", rows, office.clock, feed=Feed("a list", last_of))
+    with office.api() as api:
+        feeds = {one["name"]: one for one in api.program(Role.VIEWER).get("/feeds")["feeds"]}
+    assert (feeds["complaints"]["numbers"], feeds["complaints"]["health"]) == (1, "ok")
+    assert (feeds["never-came"]["numbers"], feeds["never-came"]["imported_at"]) == (0, None)

@@ -1,0 +1,86 @@
+"""Our own numbers and the do-not-call list, through the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsieve.own_numbers.fields import FIELDS
+from reputation.users import Role
+from tests.callsieve.asking import ApiOffice
+from tests.callsieve.browsing import changes_of
+from tests.office import CALLER
+
+OWN = "+12025550140"
+
+
+def test_a_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        added = program.done("POST", "/own-numbers", {"number": OWN, "name": "Example Ltd", "trunks": ["carrier"]})
+        assert (added["own_number"]["name"], added["before"]) == ("Example Ltd", None)
+        edited = program.done("PATCH", f"/own-numbers/{OWN}", {"purpose": "appointments"})
+        assert (edited["own_number"]["name"], edited["own_number"]["purpose"]) == ("Example Ltd", "appointments")
+        same = program.done("PATCH", f"/own-numbers/{OWN}", {"purpose": "appointments"})
+        assert same["change_id"] is None
+        assert program.done("POST", f"/own-numbers/{OWN}/check", {"next_check": "never"})["own_number"]["checked_at"]
+        assert program.done("POST", f"/own-numbers/{OWN}/rest")["own_number"]["state"] == "resting"
+        assert program.refused("POST", f"/own-numbers/{OWN}/use", {}) == (409, "rests-still")
+        assert program.done("POST", f"/own-numbers/{OWN}/use", {"early": True})["own_number"]["state"] == "active"
+        assert program.done("POST", f"/own-numbers/{OWN}/retire")["own_number"]["state"] == "retired"
+        shown = program.get("/own-numbers")
+        assert [(one["number"], one["grade"], one["too_few_calls"]) for one in shown["numbers"]] == [(OWN, None, True)]
+        health = program.get(f"/own-numbers/{OWN}")
+        assert health["register"]["state"] == "retired"
+        assert health["health"]["windows"]
+        program.done("DELETE", f"/own-numbers/{OWN}")
+        assert program.refused("GET", f"/own-numbers/{OWN}") == (404, "not-registered")
+    assert [what for what, _, _ in changes_of(office)] == [
+        *("own remove", "own retire", "own use", "own rest", "own check", "own add", "own add")
+    ]
+
+
+def test_every_field_of_the_register_can_be_sent(tmp_path: Path) -> None:
+    sent = {field.name: ["one", "two"] if field.is_list else "2027-01-31" for field in FIELDS}
+    with ApiOffice(tmp_path).api() as api:
+        own = api.program().done("POST", "/own-numbers", {"number": OWN, **sent})["own_number"]
+        for field in FIELDS:
+            assert own[field.attribute], field
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        pytest.param("POST", "", {"number": "12"}, (422, "bad-number"), id="no-number"),
+        pytest.param("POST", "", {"number": OWN, "nme": "x"}, (422, "bad-body"), id="unknown-field"),
+        pytest.param("PATCH", f"/{OWN}", {"name": "x"}, (404, "not-registered"), id="not-registered"),
+        pytest.param("POST", f"/{OWN}/rest", None, (404, "not-registered"), id="rest"),
+        pytest.param("DELETE", f"/{OWN}", None, (404, "not-registered"), id="remove"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        assert api.program(Role.OPERATOR).refused(method, f"/own-numbers{path}", body) == told
+
+
+def test_a_number_is_registered_once(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program()
+        program.done("POST", "/own-numbers", {"number": OWN})
+        assert program.refused("POST", "/own-numbers", {"number": OWN}) == (409, "registered-already")
+
+
+def test_the_do_not_call_list(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        added = program.done("POST", "/do-not-call", {"number": CALLER, "note": "by mail"})
+        assert (added["wish"]["number"], added["wish"]["note"]) == (CALLER, "by mail")
+        assert program.done("POST", "/do-not-call", {"number": CALLER})["change_id"] is None
+        assert [one["number"] for one in program.get("/do-not-call")["items"]] == [CALLER]
+        program.done("DELETE", f"/do-not-call/{CALLER}")
+        assert program.refused("DELETE", f"/do-not-call/{CALLER}") == (404, "not-listed")
+    assert [what for what, _, _ in changes_of(office)] == ["own dnc remove", "own dnc add"]
