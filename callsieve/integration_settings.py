@@ -91,6 +91,40 @@ class FeedTable(SettingsTable, frozen=True):
     private: bool = False
 
 
+DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
+
+
+class PhoneBlockReporting(SettingsTable, frozen=True):
+    """Whether our people's marks are reported to PhoneBlock: the number and the kind of call, nothing else.
+
+    `delay_minutes`: a mark that is taken back before never leaves. `private`: `url` is in our own network.
+    """
+
+    enabled: bool = False
+    token: Secret = ""
+    delay_minutes: DelayMinutes = 60
+    url: str = "https://phoneblock.net/phoneblock/api"
+    private: bool = False
+
+
+class Reporting(SettingsTable, frozen=True):
+    """Who else is told what our people say about callers: nobody, unless an administrator wants that."""
+
+    phoneblock: PhoneBlockReporting = PhoneBlockReporting()
+
+
+def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
+    """A key, and what is wrong with it. What we report must not come back to us as the word of others."""
+    told, key = reporting.phoneblock, "reporting.phoneblock"
+    if (wrong := url_problem(told.url, private=told.private)) is not None:
+        yield f"{key}.url", wrong
+    if told.enabled and not told.token:
+        yield f"{key}.token", "required: write env:NAME, or file:/path of a file with mode 0600"
+    for place, feed in enumerate(feeds):
+        if told.enabled and urlsplit(feed.url).hostname == urlsplit(told.url).hostname:
+            yield f"feed[{place}].url", "is where our marks are reported to: they would come back as somebody else's"
+
+
 def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
     """A key, and what is wrong with it. Regions and repeated names: callsieve.settings."""
     for place, one in enumerate(feeds):

@@ -27,11 +27,13 @@ from callsieve.integration_settings import (
     MailTable,
     MqttTable,
     NotifyTable,
+    Reporting,
     WebhookTable,
     alert_problems,
     feed_problems,
     receiver_problems,
     receivers_in,
+    reporting_problems,
     webhook_problems,
 )
 from callsieve.lookup_settings import LookupTable, lookup_problems
@@ -277,6 +279,7 @@ class Settings(SettingsTable, frozen=True):
     alert: tuple[AlertTable, ...] = ()
     digest: DigestTable = DigestTable()
     lookup: tuple[LookupTable, ...] = ()
+    reporting: Reporting = Reporting()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -500,6 +503,7 @@ def _problems(settings: Settings) -> Problems:
     yield from feed_problems(settings.feed)
     for place, feed in enumerate(settings.feed):
         yield from _region_problem(f"feed[{place}].region", feed.region or home)
+    yield from reporting_problems(settings.reporting, settings.feed)
     yield from _repeated("feed", [feed.name for feed in settings.feed])
     receivers = (settings.webhook, settings.mqtt, settings.mail, settings.notify)
     yield from receiver_problems(*receivers)

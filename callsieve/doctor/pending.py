@@ -9,18 +9,22 @@ from callsieve.doctor.finding import NONE, CheckContext, CheckStatus, Finding, a
 from callsieve.doctor.service import check_of_store, told_by_store
 from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_in
+from callsieve.reporting.operations import PHONEBLOCK, reported, reporting_to
 from callsieve.text.times import ago
 from reputation.appeals import AppealState, is_overdue
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.clock import is_held
 from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
+from reputation.store.reports import service_state
 from reputation.store.reviews import numbers_to_review
 from reputation.wording import Places, Wording
 
 # An identity that ends within so long is to be proven again.
 DUE_SECONDS = 14 * 86_400.0
 # How long after its time a job is late: a PBX may be off for the night.
+REPORTING_LATE_SECONDS = 3600.0  # the timer looks every five minutes
+REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or callsieve report send by cron")
 LATE_SECONDS = 2 * 86_400.0
 
 
@@ -105,3 +109,21 @@ def keeps_house(db: sqlite3.Connection, now: float) -> Finding:
     latest = max(found.values(), key=lambda report: report.at)
     removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
     return ok(Wording("{when}; past their time: {removed:,}", {"when": ago(latest.at, now), "removed": removed}))
+
+
+def reports_what_is_marked(ground: CheckContext) -> Finding:
+    """Where marks are to be reported to PhoneBlock, they are."""
+    told = reporting_to(ground.loaded)
+    if not told.enabled:
+        return ok(Wording("nobody is told of marks"))
+    return told_by_store(ground, _reporting_found)
+
+
+def _reporting_found(db: sqlite3.Connection, now: float) -> Finding:
+    state = service_state(db, PHONEBLOCK)
+    if state is None or now - (state.looked_at or state.since) > REPORTING_LATE_SECONDS:
+        return warn(Wording("nobody reports marks: the timer does not run"), REPORTS_TIMER)
+    if state.failure is not None and state.failed_at is not None:
+        failed: Places = {"when": ago(state.failed_at, now), "failure": state.failure}
+        return warn(Wording("{when}, {failure}", failed), "callsieve report list")
+    return ok(Wording("PhoneBlock was told of {count} numbers", {"count": len(reported(db))}))

@@ -33,7 +33,11 @@ OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
 # They connect to others; an administrator enables those that the settings need.
-OUTSIDE_UNITS = ("callsieve-events.service", "callsieve-feeds.service", "callsieve-feeds.timer")
+OUTSIDE_UNITS = (
+    "callsieve-events.service",
+    *("callsieve-feeds.service", "callsieve-feeds.timer"),
+    *("callsieve-reports.service", "callsieve-reports.timer"),
+)
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"

@@ -43,6 +43,7 @@ from callsieve.own_numbers.web import pages as own
 from callsieve.policy.web import drafts
 from callsieve.policy.web import pages as policies
 from callsieve.replay.trial_jobs import TrialJobs
+from callsieve.reporting.web import pages as complaints
 from callsieve.settings import Loaded
 from callsieve.users.half_logins import HalfLogins
 from callsieve.users.web import account, login, second_factor
@@ -58,13 +59,13 @@ from callsieve.web.security_headers import SecurityHeaders
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
     *(do_not_call, guidance, own),
-    *(appeals, feeds, plans, people, users, audit),
+    *(appeals, complaints, feeds, plans, people, users, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 # The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
 CAPABILITIES = (
     *("appeals", "audit", "calls", "digest", "doctor", "identities", "imports", "lists", "numbering"),
-    *("numbers", "own_numbers", "policy", "users"),
+    *("numbers", "own_numbers", "policy", "reporting", "users"),
 )
 STATIC_SECONDS = 3600
 

@@ -47,6 +47,7 @@ EXPORT = {
     "inbound_talk": "SELECT * FROM inbound_talk WHERE number = :number ORDER BY at",
     "one_ring": "SELECT * FROM one_ring WHERE number = :number ORDER BY at",
     "mark": "SELECT * FROM mark WHERE number = :number ORDER BY at",
+    "report": "SELECT * FROM report WHERE number = :number ORDER BY at",
     "standing": "SELECT * FROM standing WHERE number = :number",
     "attachment": """
         SELECT attachment.* FROM attachment JOIN appeal ON reference = appeal
@@ -88,6 +89,7 @@ ERASE = {
     "inbound_talk": "DELETE FROM inbound_talk WHERE number = :number",
     "one_ring": "DELETE FROM one_ring WHERE number = :number",
     "mark": "DELETE FROM mark WHERE number = :number",
+    "report": "DELETE FROM report WHERE number = :number",
     "standing": "DELETE FROM standing WHERE number = :number",
     "attachment": "DELETE FROM attachment WHERE appeal IN (SELECT reference FROM appeal WHERE number = :number)",
     "appeal": "DELETE FROM appeal WHERE number = :number",
@@ -122,6 +124,7 @@ FREE_TEXTS = {
     "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),
     "feed_fetch": ("failure",),
+    "report_service": ("failure",),
     "audit": ("name", "before", "after"),
 }
 # How far an import and a recomputation are is written as a number.

@@ -34,6 +34,7 @@ EXPIRE = {
     "inbound_talk": ("DELETE FROM inbound_talk WHERE at < ?", EVIDENCE_DAYS),
     "one_ring": ("DELETE FROM one_ring WHERE at < ? RETURNING number", EVIDENCE_DAYS),
     "mark": ("DELETE FROM mark WHERE at < ? RETURNING number", EVIDENCE_DAYS),
+    "report": ("DELETE FROM report WHERE at < ?", EVIDENCE_DAYS),
     "review": ("DELETE FROM review WHERE at < ?", EVIDENCE_DAYS),
     "epoch": ("DELETE FROM epoch WHERE at < ? RETURNING number", AUDIT_DAYS),
     "tombstone": ("DELETE FROM tombstone WHERE until < ? RETURNING number", APPEAL_DAYS),

@@ -139,6 +139,11 @@ policy = "observe"
 [[scope]]
 group = "sales"
 policy = "cautious"
+[reporting.phoneblock]
+enabled = true
+token = "env:PHONEBLOCK_TOKEN"
+delay_minutes = 30
+url = "https://phoneblock.net/pb-test/api"
 [[feed]]
 name = "theirs"
 url = "https://example.com/list.csv"
@@ -291,6 +296,15 @@ DEFAULTS: dict[str, Any] = {
     "alert": (),
     "digest": {"at": "07:00", "to": (), "language": "en"},
     "lookup": (),
+    "reporting": {
+        "phoneblock": {
+            "enabled": False,
+            "token": "",
+            "delay_minutes": 60,
+            "url": "https://phoneblock.net/phoneblock/api",
+            "private": False,
+        }
+    },
 }
 
 
@@ -319,6 +333,8 @@ def test_every_key_can_be_set() -> None:
 
 
 FEED = '[[feed]]\nname = "ftc"\nurl = "https://example.com/l.csv"\n'
+ECHO = FEED.replace("example.com", "phoneblock.net")
+REPORT = "[reporting.phoneblock]\nenabled = true\n"
 HOOK = '[[webhook]]\nname = "crm"\nsecret = "env:X"\nurl = "https://crm.example/"\n'
 MAIL = "[mail]\nhost = 'mail.example'\nfrom = 'pbx@example.com'\n"
 ALERT = "[[alert]]\nname = 'x'\nevent = 'decision.taken'\n"
@@ -455,6 +471,12 @@ ERRORS = [
     ("feed-sha256", FEED + "sha256 = 'abc'", "feed[0].sha256: takes 64 hexadecimal digits, or an address"),
     ("feed-minisign", FEED + "minisign = 'abc'", "feed[0].minisign: takes the public key: the line of a minisign.p"),
     ("feed-region", FEED + "region = 'XX'", "feed[0].region: 'XX' is not a region"),
+    ("report-token", REPORT, "reporting.phoneblock.token: required: write env:NAME"),
+    (
+        "report-echo",
+        REPORT + "token = 'env:X'\n" + FEED.replace("example.com", "phoneblock.net"),
+        "feed[0].url: is where",
+    ),
     ("feed-twice", FEED + FEED, "[[feed]]: 'ftc' is there twice"),
     ("webhook-port", HOOK.replace("example", "example:x"), "webhook[0].url: is no address"),
     ("webhook-password", HOOK.replace("crm.", "a:b@crm."), "webhook[0].url: a user name or password does not stand in"),

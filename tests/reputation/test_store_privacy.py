@@ -55,6 +55,7 @@ from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
+from reputation.store.reports import Report, begin_reporting, set_report
 from reputation.store.retention import EXPIRE, expire
 from reputation.store.reviews import review
 from reputation.users import Role
@@ -90,6 +91,7 @@ NOT_ABOUT_CALLERS = {
     "emergency_close",
     "import_source",
     "feed_fetch",
+    "report_service",
     "call_import",
     "lookup_source",
     "lookup_day",
@@ -118,6 +120,7 @@ OF_CALLS = {
     "inbound_talk": 1,
     "one_ring": 1,
     "mark": 1,
+    "report": 1,
     "standing": 2,
     "epoch": 1,
     "review": 1,
@@ -149,6 +152,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
     add_mark(db, make_mark(number))
+    set_report(db, "phoneblock", Report(number, "G_FRAUD", NOW))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
     review(db, number, NOW, "admin")
     appeal_against_it(db, number, NOW)
@@ -212,6 +216,7 @@ def store(tmp_path: Path) -> Path:
         set_feed_fetch(db, FeedFetch("feed", "", 86_400.0, NOW, NOW))
         for number in (CALLER, OTHER):
             record_answer(db, number, StoredAnswer("somebody", "spam", "scam", NOW, NOW + DAY))
+        begin_reporting(db, "phoneblock", NOW)
     return path
 
 
@@ -318,6 +323,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, count_call, refused_call_to(number, NOW - days * DAY))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")
+        write(path, set_report, "phoneblock", Report(number, "G_FRAUD", NOW - days * DAY))
     for number, days in ((CALLER, 731), (OTHER, 729)):
         write(path, appeal_against_it, number, NOW - days * DAY)
         write(path, raise_epoch, number, NOW - days * DAY, "sold", "ada")

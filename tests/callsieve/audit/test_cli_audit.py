@@ -87,6 +87,7 @@ NOT_WRITING = {
     "user list",
     "token list",
     *("summary", "digest"),
+    *("report send", "report list", "report show"),
     *("own decisions", "own explain"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),

@@ -1,0 +1,65 @@
+"""Tells PhoneBlock what is due, one number after the other. Killed at any moment nothing is told twice or never:
+what was told and not noted is told again, which changes nothing there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.http_client import OutsideClient
+from callsieve.outside.secrets import secret_of
+from callsieve.reporting.operations import note_done, reporting_to
+from callsieve.reporting.phoneblock import NotTaken, PhoneBlock
+from callsieve.reporting.rule import Due, Step
+from callsieve.settings import Loaded
+
+MOST_AT_ONCE = 50  # the timer comes again in five minutes
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of it. `failure`: why it was broken off; `left`: how many were not tried."""
+
+    reported: int = 0
+    withdrawn: int = 0
+    refused: int = 0
+    left: int = 0
+    failure: str | None = None
+
+
+async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[Due]) -> Sent:
+    """Takes the steps in their order, until one fails for a reason that the next would fail for, too."""
+    sent, told = Sent(), reporting_to(loaded)
+    try:
+        token = secret_of(told.token)
+        async with OutsideClient() as client:
+            account = PhoneBlock(client, told.url, token, told.private)
+            for done, one in enumerate(due[:MOST_AT_ONCE]):
+                sent.left = len(due) - done
+                await _take(db, account, one, sent)
+            sent.left = max(0, len(due) - MOST_AT_ONCE)
+    except (OutsideError, NotTaken) as error:
+        sent.failure, sent.left = str(error), sent.left or len(due)
+    return sent
+
+
+async def _take(db: sqlite3.Connection, account: PhoneBlock, due: Due, sent: Sent) -> None:
+    """NotTaken, OutsideError."""
+    refused = False
+    try:
+        if due.step is Step.REPORT:
+            await account.rate(due.number, due.rating)
+        elif due.step is Step.WITHDRAW:
+            await account.withdraw(due.number)
+    except NotTaken as error:
+        if not error.forever:
+            raise
+        refused = True
+    note_done(db, due, time.time(), refused=refused)
+    sent.refused += refused
+    sent.reported += due.step is Step.REPORT and not refused
+    sent.withdrawn += due.step is Step.WITHDRAW and not refused
