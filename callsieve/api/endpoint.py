@@ -48,12 +48,15 @@ class Asked(Generic[Q, B]):
     """A request as its endpoint declares it. `path`: the parts in braces, as text: operations know what is allowed.
 
     `scopes`: all of the token, for what one endpoint does in the name of several.
+
+    `last_event_id`: where a stream is to go on, empty for no stream.
     """
 
     path: Mapping[str, str]
     query: Q
     body: B
     scopes: tuple[Scope, ...] = ()
+    last_event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ logger = logging.getLogger("callsieve.api")
 DOCUMENT = f"{ROOT}/openapi.json"
 THREADS = 2
 MOST_FIELDS = 50
+LAST_EVENT_CHARACTERS = 64
 ACTOR = "token:"
 REPLAYED = "Idempotency-Replayed"
 
@@ -150,7 +151,9 @@ class Api:
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
         context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
-        call = _Call(self._state, endpoint, Asked(parts, query, body, kept.token.scopes), context, self._threads)
+        last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
+        asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
+        call = _Call(self._state, endpoint, asked, context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
         url = request.url

@@ -7,6 +7,7 @@ from callsieve.appeals.api import endpoints as appeals
 from callsieve.audit.api import endpoints as audit
 from callsieve.calls.api import endpoints as calls
 from callsieve.decide.api import endpoints as decide
+from callsieve.events.api import endpoints as events
 from callsieve.identities.api import endpoints as identities
 from callsieve.imports.api import endpoints as imports
 from callsieve.lists.api import endpoints as lists
@@ -18,7 +19,7 @@ from callsieve.status.api import endpoints as status
 from callsieve.switch.api import endpoints as switch
 
 _PARTS = (
-    *(status, switch, decide, calls, numbers, lists, audit),
+    *(status, switch, decide, calls, numbers, lists, events, audit),
     *(identities, appeals, own_numbers, people, imports, policy),
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for part in _PARTS for one in part.ENDPOINTS)

@@ -31,6 +31,7 @@ from callsieve.calls.web import pages as calls
 from callsieve.decide.daemon_client import DaemonClient
 from callsieve.digest.web import pages as digest
 from callsieve.doctor.watch import HealthWatch
+from callsieve.events.stream import EventStreams
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
@@ -88,7 +89,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     """What the pages of a console with these settings share."""
     state = AppState(load, make_templates(), HealthWatch(load), clock)
     state.provide(LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
-    state.provide(DaemonClient.of(state.loaded))
+    state.provide(EventStreams(), DaemonClient.of(state.loaded))
     return state
 
 

@@ -66,6 +66,8 @@ OFF = "SELECT name FROM event_receiver WHERE off <> ''"
 WEIGHTS = "SELECT weights FROM event_weights"
 SET_WEIGHTS = "INSERT OR REPLACE INTO event_weights (only_row, weights) VALUES (1, ?)"
 STREAM = ""  # who reads the stream, in the place of a receiver
+STREAM_READ = "stream"  # the day on which somebody read it last
+STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
@@ -201,7 +203,12 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Drops what is older than is kept: how many events went, and how many of a receiver's that never got it."""
+    """Drops what is older than is kept: how many events went, and how many of a receiver's that never got it.
+
+    Nothing more is written for a stream that nobody has read for as long.
+    """
+    if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
+        _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()
     if first is None:
         return {}
