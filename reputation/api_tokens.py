@@ -23,9 +23,9 @@ _SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}", re.ASCII)
 class Scope(StrEnum):
     """What a token is for. None contains another: a token has those that it was given, and no more.
 
-    READ looks. DECIDE asks for the decision about a call. MARKS says what people say of numbers. EVENTS reads along what
-    happens. WRITE changes lists, identities, appeals, own numbers, and undoes changes. ADMIN changes what is in force
-    for everybody: policies, feeds, people, screening off and on.
+    READ looks. DECIDE asks for the decision about a call. MARKS says what people say of numbers. EVENTS reads along
+    what happens. WRITE changes lists, identities, appeals, own numbers, and undoes changes. ADMIN changes what is in
+    force for everybody: policies, feeds, people, screening off and on.
     """
 
     READ = "read"

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from callsieve.events.event import DELIVER_SECONDS, Event, Receiver
+from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.messages import Alert, with_alert
 from callsieve.integration_settings import (
     FIELD_BY_CONDITION,
@@ -25,6 +25,7 @@ from callsieve.integration_settings import (
 )
 from reputation.model import Level
 from reputation.quiet_hours import QuietHours
+from reputation.store.errors import StoreError
 from reputation.weights import QuietWeights
 
 SECONDS_BY_UNIT: Final = {"min": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -36,12 +37,23 @@ class StateStore(Protocol):
     """What the states of alerts are kept in."""
 
     async def read(self, key: str) -> str | None:
-        """The value that was kept last."""
+        """The value that was kept last. StoreError."""
         ...
 
     async def write(self, key: str, value: str, at: float) -> None:
         """Keeps it. StoreError."""
         ...
+
+
+class NoStates:
+    """For a try, which counts as nothing."""
+
+    async def read(self, _key: str) -> str | None:
+        """None."""
+        return None
+
+    async def write(self, _key: str, _value: str, _at: float) -> None:
+        """Keeps nothing."""
 
 
 class AlertState(msgspec.Struct, frozen=True):
@@ -74,20 +86,25 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Returns when the receiver has it, or need not be told. DeliveryError, StoreError."""
-        rule = self._rule
-        if not is_met(rule.when, event):
+        """Returns when the receiver has it, or need not be told. DeliveryError."""
+        if not is_met(self._rule.when, event):
             return
         async with self._one_at_a_time:
-            now = self._clock()
-            state = _state_from(await self._store.read(self.name))
-            if is_quiet_now(rule, self._usual, now) or is_too_often(rule.at_most, state.told, now):
-                since = state.since if state.suppressed else now
-                await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
-                return
-            alert = Alert(rule.name, state.suppressed, state.since)
-            await self._target.deliver(with_alert(event, alert))
-            await self._keep(AlertState((*_lately(rule.at_most, state.told, now), now)), now)
+            try:
+                await self._tell(event)
+            except StoreError as error:
+                raise DeliveryError(f"the store: {error}") from None
+
+    async def _tell(self, event: Event) -> None:
+        """Or counts that it was not. StoreError, DeliveryError."""
+        rule, now = self._rule, self._clock()
+        state = _state_from(await self._store.read(self.name))
+        if is_quiet_now(rule, self._usual, now) or is_too_often(rule.at_most, state.told, now):
+            since = state.since if state.suppressed else now
+            await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
+            return
+        await self._target.deliver(with_alert(event, Alert(rule.name, state.suppressed, state.since)))
+        await self._keep(AlertState((*_lately(rule.at_most, state.told, now), now)), now)
 
     async def _keep(self, state: AlertState, now: float) -> None:
         await self._store.write(self.name, msgspec.json.encode(state).decode(), now)

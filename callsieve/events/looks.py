@@ -1,6 +1,7 @@
 """What nobody writes down as it happens, and has to be looked for.
 
-Appeals that are due, feeds that do not come any more, trouble of the daemon, an emergency window that is over.
+Appeals that are due, feeds that do not come any more, trouble of the daemon, an emergency window that is over, a day
+that is over.
 
     look(db, loaded, now)      in a transaction: one event for each change since the last look, whoever looks
 """
@@ -9,22 +10,25 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from datetime import datetime
 from typing import Final
 
 from callsieve.daemon.telemetry import Telemetry, is_fresh
+from callsieve.digest.operations import day_before
 from callsieve.emergency_window import window_of
 from callsieve.events.event import EventKind
 from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.integration_settings import DigestTable
 from callsieve.settings import Settings
 from reputation.appeals import due_at
-from reputation.events import AppealDue, DaemonTrouble, FeedStale
+from reputation.events import AppealDue, DaemonTrouble, DigestReady, FeedStale
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.emergencies import BY_TIME, tell_closed
 from reputation.store.feeds import feed_sources
 from reputation.store.outbox import forget_state, is_wanted, set_state, state_of, states_of, tell_change
 
 DUE_SECONDS: Final = 86_400.0
-APPEAL, FEED, DAEMON = "appeal/", "feed/", "daemon"
+APPEAL, FEED, DAEMON, DIGEST = "appeal/", "feed/", "daemon", "digest"
 NOT_RUNNING: Final = "the daemon does not run"
 OK: Final = "ok"
 # Feeds that are smaller than before came all the same.
@@ -40,6 +44,8 @@ def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None
         _look_at_feeds(db, now)
     if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
         _look_at_daemon(db, telemetry, now)
+    if is_wanted(db, EventKind.DIGEST_READY):
+        _look_at_day(db, settings.digest, now)
     if is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
         window = window_of(db, settings, now)
         if not window.is_open:
@@ -85,3 +91,11 @@ def _look_at_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) ->
         return
     data = DaemonTrouble(trouble=trouble, running=running)
     tell_change(db, DAEMON, _FIGURES.sub("N", trouble), EventKind.DAEMON_TROUBLE, DAEMON, now, data)
+
+
+def _look_at_day(db: sqlite3.Connection, digest: DigestTable, now: float) -> None:
+    """Once a day, from the time of the settings on; not for a day that a clock which was set back comes to again."""
+    yesterday = day_before(now).isoformat()
+    if f"{datetime.fromtimestamp(now).astimezone():%H:%M}" < digest.at or yesterday <= (state_of(db, DIGEST) or ""):
+        return
+    tell_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))

@@ -1,11 +1,10 @@
-"""An event as a message: as JSON for programs, and in one line for people, in any language. Pure.
+"""An event as a message for people: one line, in any language. Pure.
 
 Numbers are whole, or masked where the receiver is so set: a mail and a chat travel through other hands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -14,12 +13,9 @@ from callsieve.events.event import Event, EventKind
 from callsieve.text.times import day, when
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.rendering import mask_numbers
-from reputation.numbers import masked
 from reputation.wording import Places, Wording
 
 ALERT: Final = "alert"  # what an alert adds to the data of its event
-# Fields of data that hold somebody's number.
-NUMBERS: Final = frozenset({"caller", "number", "dialled", "own_number", "did"})
 LINE_CHARACTERS: Final = 500
 
 
@@ -42,25 +38,6 @@ def alert_of(event: Event) -> Alert | None:
     """The alert that the event is told for; None: it is told for itself."""
     told = event.data.get(ALERT)
     return Alert(told["name"], told["suppressed"], told["since"]) if told else None
-
-
-def event_as_json(event: Event, *, mask: bool) -> dict[str, Any]:
-    """For programs."""
-    subject, data = event.subject, event.data
-    if mask:
-        subject, data = mask_numbers(subject), masked_data(data)
-    return {"id": event.id, "type": event.kind.value, "at": event.at, "subject": subject, "data": data}
-
-
-def masked_data(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data without whole numbers: also where a person has typed one into a text."""
-    return {name: _masked(name, value) for name, value in data.items()}
-
-
-def _masked(name: str, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return masked(value) if name in NUMBERS else mask_numbers(value)
 
 
 def event_in_words(event: Event, language: str, *, mask: bool) -> str:

@@ -26,10 +26,11 @@ def as_told(event: Event, *, mask: bool = False) -> Event:
     return replace(event, subject=_masked(event.subject), data=_masked(data)) if mask else replace(event, data=data)
 
 
-def body_of(event: Event) -> bytes:
-    """JSON in the form of Standard Webhooks: `type`, `timestamp`, `data`."""
+def body_of(event: Event, *, with_id: bool = False) -> bytes:
+    """JSON in the form of Standard Webhooks: `type`, `timestamp`, `data`; `with_id`: where no header says that."""
     at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return msgspec.json.encode({"type": event.kind.value, "timestamp": at, "data": event.data})
+    head = {"id": event.id} if with_id else {}
+    return msgspec.json.encode({**head, "type": event.kind.value, "timestamp": at, "data": event.data})
 
 
 def _masked(value: Any) -> Any:

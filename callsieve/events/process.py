@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
-from callsieve.events.receivers.build import open_receivers
+from callsieve.events.receivers.build import StatesInStore, open_receivers
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.settings import Loaded, SettingsError
 from reputation.backoff import wait_seconds
@@ -90,9 +90,9 @@ def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
 async def _send(loaded: Loaded, stop: asyncio.Event, reload: asyncio.Event) -> None:
     """Until it is to stop or to read the settings again. StoreError, StoreChanged."""
     async with AsyncExitStack() as stack:
-        receivers = await open_receivers(loaded.settings, stack)
         store = await Store.open(loaded.store_path)
         stack.push_async_callback(store.close)
+        receivers = await open_receivers(loaded, StatesInStore(store), stack)
         sender = Sender(store, loaded, receivers)
         stack.push_async_callback(sender.close)
         names = ", ".join(one.name for one in receivers) or "nobody: no receiver is in the settings"

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Final
 
 from callsieve.daemon.telemetry import read_telemetry
-from callsieve.events.event import DeliveryError, Receiver
+from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
 from callsieve.events.looks import look
 from callsieve.events.sender_state import HEARTBEAT, LOOK_SECONDS
@@ -48,7 +48,6 @@ logger = logging.getLogger("callsieve.events.sender")
 ASK_SECONDS: Final = 0.5  # whether anything was written
 FLUSH_SECONDS: Final = 0.1
 TICK_SECONDS: Final = 1.0  # when events that wait are looked at
-DELIVER_SECONDS: Final = 30.0
 CLOSE_SECONDS: Final = 3.0
 MOST_UNWRITTEN: Final = 5000  # deliveries; beyond, nothing is delivered until the store takes what became of them
 
@@ -156,6 +155,7 @@ class _LaneTasks:
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name
         self._receiver = receiver
+        self._seconds = float(getattr(receiver, "deliver_seconds", DELIVER_SECONDS))
         self._store = store
         self._lane = Lane(receiver.name, random.random)
         self._awake = asyncio.Event()
@@ -247,12 +247,12 @@ class _LaneTasks:
 
     async def _deliver(self, one: Delivery) -> None:
         try:
-            async with asyncio.timeout(DELIVER_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 await self._receiver.deliver(one.event)
         except DeliveryError as error:
             await self._note_failure(one, error)
         except TimeoutError:
-            await self._note_failure(one, DeliveryError(f"it took longer than {DELIVER_SECONDS:.0f} s"))
+            await self._note_failure(one, DeliveryError(f"it took longer than {self._seconds:.0f} s"))
         except Exception:
             logger.exception("%s: an event could not be delivered", self.name)
             await self._note_failure(one, DeliveryError("delivering failed: the log says why"))

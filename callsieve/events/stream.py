@@ -15,10 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import contextmanager
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
-import msgspec
-
 from callsieve.events.event import Event, EventKind
-from callsieve.events.messages import event_as_json
+from callsieve.events.payload import as_told, body_of
 from callsieve.text.times import day
 from reputation.store.errors import StoreError
 from reputation.store.outbox import STREAM_READ, event_of, events_after, places, set_state, use_stream
@@ -126,5 +124,5 @@ async def stream(
 
 def _told(event: Event) -> bytes:
     """JSON has no line break, so the event is one line."""
-    body = msgspec.json.encode(event_as_json(event, mask=False))
+    body = body_of(as_told(event))
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)

@@ -16,13 +16,14 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_
 from callsieve.cli.output import plural, print_table, say, say_command
 from callsieve.cli.store import context_of, perform
 from callsieve.events import operations, process
-from callsieve.events.event import DeliveryError, Event
+from callsieve.events.alerts import NoStates
+from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receivers.build import open_receivers
 from callsieve.events.samples import sample_of
 from callsieve.events.views import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.logs import configure_logs, flush_logs
-from callsieve.settings import Settings
+from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
 from callsieve.text.times import ago, when
 from callsieve.wiring import wanted_events_of
@@ -115,10 +116,10 @@ def try_receiver(
     """Send a made-up event to a receiver now, and say what it answers. One that was switched off gets events again."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
-    event = sample_of(wanted_events_of(loaded.settings)[name][0], time.time())
+    event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
     began = time.monotonic()
     try:
-        asyncio.run(_deliver(loaded.settings, name, event))
+        asyncio.run(_deliver(loaded, name, event))
     except DeliveryError as error:
         if as_json:
             print_json({"receiver": name, "event": event.id, "delivered": False, "error": error.words})
@@ -134,9 +135,9 @@ def try_receiver(
         say("It was switched off, and gets events again. What it missed are dead letters: callsieve events replay")
 
 
-async def _deliver(settings: Settings, name: str, event: Event) -> None:
+async def _deliver(loaded: Loaded, name: str, event: Event) -> None:
     async with AsyncExitStack() as stack:
-        (receiver,) = [one for one in await open_receivers(settings, stack) if one.name == name]
+        (receiver,) = [one for one in await open_receivers(loaded, NoStates(), stack) if one.name == name]
         await receiver.deliver(event)
 
 

@@ -30,7 +30,8 @@ from callsieve.events.home_assistant import (
     discovery_topic,
     state_topic,
 )
-from callsieve.events.messages import alert_of, event_as_json
+from callsieve.events.messages import alert_of
+from callsieve.events.payload import as_told, body_of
 from callsieve.integration_settings import MqttTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
@@ -84,7 +85,7 @@ class MqttReceiver:
             raise DeliveryError(f"{self._table.host}: {self._trouble}")
         alert = alert_of(event)
         part = f"alert/{_as_topic(alert.name)}" if alert is not None else f"event/{event.kind.value}"
-        payload = msgspec.json.encode(event_as_json(event, mask=self._table.mask))
+        payload = body_of(as_told(event, mask=self._table.mask), with_id=True)
         try:
             await client.publish(f"{self._table.prefix}/{part}", payload, qos=1, timeout=ANSWER_SECONDS)
         except aiomqtt.MqttError as error:
