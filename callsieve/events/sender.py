@@ -183,8 +183,10 @@ class _LaneTasks:
                 task = asyncio.create_task(self._deliver(one))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            # Not wait_for: before Python 3.12 it forgets that it was cancelled, if it was woken at the same moment.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._awake.wait()
             self._awake.clear()
 
     def wake(self) -> None:

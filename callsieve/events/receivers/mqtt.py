@@ -79,7 +79,8 @@ class MqttReceiver:
     async def deliver(self, event: Event) -> None:
         """Returns when the broker has it. DeliveryError."""
         with suppress(TimeoutError):  # we have just begun to connect
-            await asyncio.wait_for(self._tried.wait(), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._tried.wait()
         client = self._client
         if client is None:
             raise DeliveryError(f"{self._table.host}: {self._trouble}")
