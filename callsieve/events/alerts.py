@@ -98,7 +98,7 @@ class AlertReceiver:
     async def _tell(self, event: Event) -> None:
         """Or counts that it was not. StoreError, DeliveryError."""
         rule, now = self._rule, self._clock()
-        state = _state_from(await self._store.read(self.name))
+        state = state_from(await self._store.read(self.name))
         if is_quiet_now(rule, self._usual, now) or is_too_often(rule.at_most, state.told, now):
             since = state.since if state.suppressed else now
             await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
@@ -144,7 +144,7 @@ def _lately(at_most: str, told: tuple[float, ...], now: float) -> tuple[float, .
     return tuple(at for at in told if now - seconds < at <= now)
 
 
-def _state_from(kept: str | None) -> AlertState:
+def state_from(kept: str | None) -> AlertState:
     """Of a CallSieve that kept something else: none."""
     try:
         return msgspec.json.decode(kept or "{}", type=AlertState)

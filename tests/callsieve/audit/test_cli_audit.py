@@ -86,7 +86,7 @@ NOT_WRITING = {
     *("events send", "events list", "events dead"),
     "user list",
     "token list",
-    *("summary", "digest"),
+    *("summary", "digest", "alerts list", "alerts test"),
     *("report send", "report list", "report show"),
     *("own decisions", "own explain"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
