@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +25,7 @@ logger = logging.getLogger("callsieve.decide")
 LONGEST_SECONDS = 0.55
 MARGIN_SECONDS = 0.1
 LOG_INTERVAL_SECONDS = 10.0
+QUEUE_FULL_SECONDS = 0.005
 
 
 class DaemonClient:
@@ -63,7 +65,8 @@ class DaemonClient:
 
     async def _ask(self, request: Request) -> bytes:
         """All that the daemon says to this, which is one answer and the end of the connection."""
-        reader, writer = await asyncio.open_unix_connection(self._path, limit=COMMAND_LIMIT)
+        connection = await _connected(self._path)
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=COMMAND_LIMIT)
         try:
             writer.write(block_of(request))
             raw = b""
@@ -80,3 +83,24 @@ class DaemonClient:
             self._logged_at[reason] = now
             logger.warning("%s: a call goes on unscreened", reason.value)
         return fail_open(reason)
+
+
+async def _connected(path: Path) -> socket.socket:
+    """A socket that is connected. OSError.
+
+    The daemon's queue holds 64. Where it is full, connecting to a Unix socket does not wait but fails, which asyncio
+    does not know of: when many calls come together it is tried again.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        while True:
+            try:
+                connection.connect(str(path))
+            except BlockingIOError:
+                await asyncio.sleep(QUEUE_FULL_SECONDS)
+            else:
+                return connection
+    except BaseException:
+        connection.close()
+        raise

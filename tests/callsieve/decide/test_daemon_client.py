@@ -36,6 +36,7 @@ extension = "201"
 endpoint = "PJSIP/201"
 """
 BLOCKED = "+12015550123"
+STOPPING = b'EXEC MSet "CALLSIEVE_RULE=fail-open,CALLSIEVE_REASON=stopping"\n'
 FACTS = CallFacts(caller=BLOCKED, name="Prize", did="+442071838750", trunk="kamailio", call_id="a1@sip.example")
 
 
@@ -175,6 +176,26 @@ async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None
         async with asyncio.timeout(10):
             answer = await client.decide(FACTS)
     assert (answer.rule, answer.reason) == ("fail-open", NoDecision.TIMED_OUT)
+
+
+async def test_calls_that_come_together_wait_for_room_in_the_queue(tmp_path: Path) -> None:
+    path = tmp_path / "agi.sock"
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
+        listening.bind(str(path))
+        listening.listen(0)
+        first.connect(str(path))
+        client = DaemonClient(path, LONGEST_SECONDS, 10)
+        assert (await client.decide(FACTS)).reason == NoDecision.TIMED_OUT  # and not that nobody is there
+        second = asyncio.create_task(client.decide(FACTS))
+        await asyncio.sleep(0)
+        listening.accept()[0].close()
+        listening.setblocking(False)
+        connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+        with connection:
+            loop = asyncio.get_running_loop()
+            assert (await loop.sock_recv(connection, 4096)).endswith(b"\n\n")
+            await loop.sock_sendall(connection, STOPPING)
+        assert (await second).reason == "stopping"
 
 
 def test_the_daemons_own_fail_open_says_its_reason() -> None:
