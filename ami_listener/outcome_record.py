@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ami_listener.outcome import Outcome, Presentation
 from reputation.model import CallerKind, Direction, OutcomeRecord
-from reputation.numbers import caller_of, did_number_of, number_of
+from reputation.numbers import caller_of, did_number_of, is_emergency, number_of
 
 RegionOf = Callable[[str | None], str]
 
@@ -55,6 +55,11 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         blocked=outcome.blocked and direction is Direction.OUTBOUND,
         machine=outcome.machine and direction is Direction.OUTBOUND,
     )
+
+
+def is_emergency_call(outcome: Outcome, region: str) -> bool:
+    """Whether somebody here called an emergency number, after which nothing is screened for a while."""
+    return outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, region)
 
 
 def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str | None, CallerKind]:

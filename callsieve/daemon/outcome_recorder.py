@@ -21,7 +21,7 @@ from ami_listener.connection import Account
 from ami_listener.event_queue import Gap, Notice, Received
 from ami_listener.events import KeyPressed
 from ami_listener.outcome import Outcome
-from ami_listener.outcome_record import record_of
+from ami_listener.outcome_record import is_emergency_call, record_of
 from ami_listener.parsing import at_of, parse_event, parse_key
 from ami_listener.supervisor import AmiListener
 from ami_listener.tracker import CallTracker
@@ -30,8 +30,7 @@ from callsieve.settings import Ami
 from reputation.backoff import wait_seconds
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.feature_codes import mark_call
-from reputation.model import Direction, OutcomeRecord
-from reputation.numbers import is_emergency
+from reputation.model import OutcomeRecord
 from reputation.own.hours import CallingHours
 from reputation.store.errors import StoreError
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
@@ -151,7 +150,7 @@ class OutcomeRecorder:
                 self._queue.popleft()
                 self.dropped += 1
             self._queue.append(record)
-            if outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, site.region):
+            if is_emergency_call(outcome, site.region):
                 logger.warning("an emergency call was made from here: screening stays open")
                 self._emergencies.append(outcome.ended_at)
 

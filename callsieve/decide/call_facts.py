@@ -62,7 +62,7 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "") -> Request:
     """
     arguments = {
         "key": key,
-        "trunk": _TRUNK.sub("", facts.trunk)[:TRUNK_CHARACTERS],
+        "trunk": trunk_text_of(facts.trunk),
         "verification": "" if facts.verification == "none" else facts.verification,
         "attestation": "" if facts.attestation == "none" else facts.attestation,
         "uri": _ASSERTED.sub("", facts.asserted[:ASSERTED_CHARACTERS]),
@@ -77,6 +77,11 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "") -> Request:
         "agi_calleridname": facts.name[:CALLER_CHARACTERS],
     }
     return Request("screen", {name: value for name, value in arguments.items() if value}, variables)
+
+
+def trunk_text_of(text: str) -> str:
+    """What a switch says of where a call came in, cleaned."""
+    return _TRUNK.sub("", text)[:TRUNK_CHARACTERS]
 
 
 def linkedid_of(call_id: str) -> str:

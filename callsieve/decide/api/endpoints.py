@@ -1,4 +1,6 @@
-"""What to do with a call, for other switches. Fail open: the switch hears `allow` whatever state we are in."""
+"""What to do with a call, and how it ended, for other switches. Fail open: the switch hears `allow` whatever state we
+are in.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,13 @@ from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endp
 from callsieve.api.fields import Instant
 from callsieve.api.problem import UNPROCESSABLE, ApiError
 from callsieve.changes.operation import Context
+from callsieve.decide import operations
 from callsieve.decide.answer import CallAnswer, NoDecision, fail_open
 from callsieve.decide.call_facts import CallFacts
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
+from callsieve.decide.operations import CallEnding
 from reputation.api_tokens import Scope
+from reputation.model import Disposition
 from reputation.users import Role
 
 # A SIP message has 64 kB, and each byte of it at most six characters in JSON. One that is too long would be refused,
@@ -38,6 +43,13 @@ class EmergencyWindow(ApiStruct, frozen=True):
     until: Instant | None
 
 
+class EndingRecorded(ApiStruct, frozen=True):
+    """Whether it is new: a call is recorded once. `signal`: what was learnt, where that is known already."""
+
+    recorded: bool
+    signal: str | None
+
+
 async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
     """What to do with a call."""
     return await req.state.service(DaemonClient).decide(req.asked.body)
@@ -47,6 +59,12 @@ def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, Em
     """Nothing is screened for a while: an emergency call goes out, and whoever calls back must get through."""
     window = emergency_window.open_window(db, context)
     return EmergencyWindow(open=window.is_open, until=window.until if window.is_open else None)
+
+
+def record_ending(db: sqlite3.Connection, context: Context, asked: Asked[None, CallEnding]) -> EndingRecorded:
+    """How a call ended."""
+    done = operations.record_ending(db, context, asked.body)
+    return EndingRecorded(recorded=done.new, signal=None if done.signal is None else done.signal.category.value)
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
@@ -96,5 +114,28 @@ ENDPOINTS = (
         body=EmergencyCall,
         example=EmergencyCall(),
         status=HTTPStatus.CREATED,
+    ),
+    Endpoint(
+        "POST",
+        "/outcomes",
+        record_ending,
+        Scope.DECIDE,
+        Role.OPERATOR,
+        EndingRecorded,
+        "How a call through another switch ended: it is learnt from.",
+        body=CallEnding,
+        example=CallEnding(
+            call_id="a84b4c76@192.0.2.1",
+            disposition=Disposition.ANSWERED,
+            caller="+12015550123",
+            did="+442071838750",
+            trunk="carrier",
+            answered_by="201",
+            rang=("201",),
+            ring_seconds=4,
+            talk_seconds=95,
+            ended_by="caller",
+        ),
+        keeps_answer=False,
     ),
 )
