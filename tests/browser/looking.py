@@ -41,6 +41,8 @@ PATHS = {
     "call": f"/calls/{SHOWN_CALL}",
     "numbers": "/numbers",
     "number": f"/numbers/{quote(NUISANCE)}",
+    "complaint": f"/numbers/{quote(NUISANCE)}/complaint?to=ftc",
+    "complaint-none": f"/numbers/{quote(NUISANCE)}/complaint",
     "number-verified": f"/numbers/{quote(BUSINESS)}",
     "policies": "/policies",
     "policy": "/policies/named/balanced",

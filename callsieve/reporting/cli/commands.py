@@ -25,7 +25,6 @@ from callsieve.cli.output import clean, plural, print_table, say
 from callsieve.reporting.authorities import AUTHORITIES, READ
 from callsieve.reporting.complaint import Complaint, Say, complaint_of, complaint_text
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
-from callsieve.reporting.sending import Sent, send_due
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
 from reputation.store.reports import note_look, service_state
@@ -51,6 +50,8 @@ class Language(StrEnum):
 
 def send(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Report to PhoneBlock what our people marked, and take back what they no longer stand by. Run by a timer."""
+    from callsieve.reporting.sending import Sent, send_due  # brings the HTTP client: 100 ms
+
     loaded = settings_of(config)
     with any_store(loaded) as db:
         is_on = begin(db, loaded, time.time())

@@ -80,7 +80,7 @@ SHARED = (
         "/audit",
     ),
 )
-SINGLE = ("/calls/{call}", "/numbers/{number}", "/own/{number}")
+SINGLE = ("/calls/{call}", "/numbers/{number}", "/numbers/{number}/complaint?to=ftc", "/own/{number}")
 
 
 class Elements(HTMLParser):
