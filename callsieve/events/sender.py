@@ -23,7 +23,7 @@ from callsieve.daemon.telemetry import read_telemetry
 from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
 from callsieve.events.looks import look
-from callsieve.events.sender_state import HEARTBEAT, LOOK_SECONDS
+from callsieve.receiver_health import HEARTBEAT, LOOK_SECONDS
 from callsieve.settings import Loaded
 from callsieve.wiring import wanted_events_of
 from reputation.backoff import wait_seconds

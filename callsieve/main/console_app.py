@@ -32,6 +32,7 @@ from callsieve.decide.daemon_client import DaemonClient
 from callsieve.digest.web import pages as digest
 from callsieve.doctor.watch import HealthWatch
 from callsieve.events.stream import EventStreams
+from callsieve.events.web import pages as events
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
@@ -60,12 +61,12 @@ from callsieve.web.security_headers import SecurityHeaders
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
     *(do_not_call, guidance, own),
-    *(appeals, complaints, feeds, plans, people, users, audit),
+    *(appeals, complaints, feeds, plans, people, users, events, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 # The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.
 CAPABILITIES = (
-    *("appeals", "audit", "calls", "digest", "doctor", "identities", "imports", "lists", "numbering"),
+    *("appeals", "audit", "calls", "digest", "doctor", "events", "identities", "imports", "lists", "numbering"),
     *("numbers", "own_numbers", "policy", "reporting", "users"),
 )
 STATIC_SECONDS = 3600

@@ -19,6 +19,7 @@ from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
 from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.receiver_health import EventsShown
 from policies.decision import FAIL_OPEN_RULE
 from reputation.store.feeds import FeedSource
 
@@ -59,14 +60,27 @@ LISTENING_GAUGES = (
 )
 
 
+EVENT_COUNTERS = (
+    ("events_delivered", "delivered", "Events that a receiver took."),
+    ("events_attempts_failed", "failed", "Attempts that a receiver did not take."),
+    ("events_given_up", "dead", "Events that became dead letters of a receiver."),
+    ("events_lost", "lost", "Events that were dropped for their age or number before a receiver had them."),
+)
+EVENT_GAUGES = (
+    ("events_waiting", "waiting", "Events that a receiver is still to be told."),
+    ("events_dead_letters", "dead_letters", "Dead letters of a receiver that wait for somebody."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """The store and its feeds; `backup_age_seconds` is None where there is no backup."""
+    """The store, its feeds and its events; `backup_age_seconds` is None where there is no backup."""
 
     is_up: bool
     size_bytes: int = 0
     backup_age_seconds: float | None = None
     feeds: Sequence[FeedSource] = ()
+    events: EventsShown | None = None
 
 
 class _Families(Collector):
@@ -146,6 +160,24 @@ def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
         numbers.add_metric([feed.name], feed.numbers)
         healthy.add_metric([feed.name], float(health_of(feed, now).health is FeedStatus.OK))
     yield from (age, numbers, healthy)
+    if store.events is not None and store.events.receivers:
+        yield from _events(store.events)
+
+
+def _events(shown: EventsShown) -> Iterator[Metric]:
+    """Of each receiver that the sender knows, by the name that the settings give it."""
+    yield _gauge("events_sender_up", "1 while a sender of events says that it lives.", float(shown.is_sent))
+    states = [one.state for one in shown.receivers if one.state is not None]
+    for name, field, text in EVENT_COUNTERS:
+        counter = CounterMetricFamily(PREFIX + name, text, labels=["receiver"])
+        for state in states:
+            counter.add_metric([state.name], float(getattr(state, field)))
+        yield counter
+    for name, field, text in EVENT_GAUGES:
+        gauge = GaugeMetricFamily(PREFIX + name, text, labels=["receiver"])
+        for state in states:
+            gauge.add_metric([state.name], float(getattr(state, field)))
+        yield gauge
 
 
 def _doctor(findings: Findings | None, now: float) -> Iterator[Metric]:

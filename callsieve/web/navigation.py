@@ -34,6 +34,7 @@ PLACES: tuple[NavigationItem, ...] = (
     NavigationItem("/plans", N_("Ranges")),
     NavigationItem("/people", N_("People")),
     NavigationItem("/users", N_("Users"), Role.ADMINISTRATOR),
+    NavigationItem("/events", N_("Events"), Role.ADMINISTRATOR),
     NavigationItem("/audit", N_("Audit"), Role.ADMINISTRATOR),
     NavigationItem("/account", N_("My account")),
 )
@@ -91,6 +92,8 @@ MESSAGES: Messages = {
     ),
     "complaint-of-nobody": N_("The complaint is recorded, and does not count: nobody says who complains."),
     "complaint-gone": N_("The complaint is taken back."),
+    "events-replayed": N_("What was given up is delivered again."),
+    "no-dead-letter": N_("There is no dead letter any more."),
     "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     "draft-gone": N_("The draft is gone. What is in force has not changed."),
 }

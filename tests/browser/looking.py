@@ -69,6 +69,7 @@ PATHS = {
     "appeal": f"/appeals/{APPEAL}",
     "appeal-closed": f"/appeals/{CLOSED_APPEAL}",
     "users": "/users",
+    "events": "/events",
     "audit": "/audit",
     "account": "/account",
     "second-factor": "/account/second-factor",

@@ -21,13 +21,13 @@ from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receivers.build import open_receivers
 from callsieve.events.samples import sample_of
-from callsieve.events.views import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.logs import configure_logs, flush_logs
+from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
 from callsieve.text.times import ago, when
 from callsieve.wiring import wanted_events_of
-from reputation.store.event_deliveries import DeadLetter, ReceiverState, count_dead_letters, dead_letters
+from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters
 
 START = "systemctl enable --now callsieve-events"
 EventArgument = Annotated[
@@ -62,7 +62,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say("There is no receiver: [[webhook]] of the settings makes one.")
         return
     rows = [_row(one) for one in shown.receivers]
-    said = [_said(one.state, shown.now) for one in shown.receivers]
+    said = [_said(one, shown.now) for one in shown.receivers]
     headings = ("receiver", "waiting", "delivered", "dead", "lost", "state")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4, 5), right=(1, 2, 3, 4), below=said)
     if not shown.is_sent:
@@ -151,11 +151,9 @@ def _row(one: ReceiverShown) -> tuple[str | Text, ...]:
     return (one.name, *([f"{count:,}" for count in counts] or [""] * 4), _health(one.health))
 
 
-def _said(state: ReceiverState | None, now: float) -> str:
-    """Why it gets nothing, or what went wrong last, if nothing went well since."""
-    if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
-        return ""
-    return f"{state.off or state.error} ({ago(state.failed_at, now)})"
+def _said(one: ReceiverShown, now: float) -> str:
+    at = one.state.failed_at if one.state is not None else None
+    return f"{one.failure} ({ago(at, now)})" if one.failure and at is not None else ""
 
 
 def _as_json(shown: EventsShown) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.monitoring.metrics import StoreFigures, exposition
+from callsieve.receiver_health import events_shown
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from reputation.store.backup import backups_of
@@ -59,10 +60,11 @@ async def _figures(req: PageRequest) -> StoreFigures:
     path = req.state.loaded.store_path
     try:
         feeds = await req.read(feed_sources)
+        events = await req.read(events_shown, req.state.loaded.settings, req.now)
         size, backup_at = await asyncio.to_thread(_file_figures, path)
     except (StoreError, OSError):
         return StoreFigures(is_up=False)
-    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds)
+    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events)
 
 
 def _file_figures(path: Path) -> tuple[int, float | None]:

@@ -16,8 +16,8 @@ import pytest
 from callsieve.events.event import DeliveryError, Event, EventKind, Receiver
 from callsieve.events.samples import DATA
 from callsieve.events.sender import Sender, StoreChanged
-from callsieve.events.sender_state import HEARTBEAT
 from callsieve.integration_settings import WebhookTable
+from callsieve.receiver_health import HEARTBEAT
 from callsieve.settings import Loaded, Settings
 from reputation.store.connection import Store
 from reputation.store.database import open_store

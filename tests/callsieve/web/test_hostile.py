@@ -77,6 +77,7 @@ SHARED = (
         "/plans?country=US",
         "/people",
         "/users",
+        "/events",
         "/audit",
     ),
 )

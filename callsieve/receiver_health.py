@@ -1,4 +1,4 @@
-"""How events and their receivers do, as the command line, the console, the doctor and metrics show it."""
+"""How the receivers of events do, as the command line, the console, the doctor and metrics show it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callsieve.events.sender_state import FRESH_SECONDS, HEARTBEAT
 from callsieve.settings import Settings
 from callsieve.wiring import wanted_events_of
 from reputation.store.event_deliveries import ReceiverState, receiver_states
 from reputation.store.outbox import noted_at
 
 LATE_SECONDS = 600.0
+# How the sender says in the store that it runs, and how often; one that has not for longer than FRESH_SECONDS does not.
+HEARTBEAT = "events/sender"
+LOOK_SECONDS = 30.0
+FRESH_SECONDS = 4 * LOOK_SECONDS
 
 
 class ReceiverHealth(StrEnum):
@@ -31,6 +34,14 @@ class ReceiverShown:
     name: str
     health: ReceiverHealth
     state: ReceiverState | None
+
+    @property
+    def failure(self) -> str:
+        """Why it gets nothing, or what went wrong last, if nothing went well since."""
+        state = self.state
+        if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
+            return ""
+        return state.off or state.error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Receivers of events: how each does, and the dead letters, which can be delivered again; for administrators."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.changes.operation import Refused
+from callsieve.events import operations
+from callsieve.events.operations import ReplayRequest
+from callsieve.receiver_health import EventsShown, events_shown
+from callsieve.settings import Settings
+from callsieve.web.request import NotFound, PageRequest
+from callsieve.web.routes import Page
+from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters
+from reputation.users import Role
+
+MOST_DEAD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class EventsPage:
+    """The page. `letters` are the latest dead ones, `count` is how many there are."""
+
+    shown: EventsShown
+    letters: tuple[DeadLetter, ...]
+    count: int
+
+
+async def show(req: PageRequest) -> Response:
+    """The page."""
+    events = await req.read(events_page, req.state.loaded.settings, req.now)
+    return req.page("events/events.html", events=events)
+
+
+async def replay(req: PageRequest) -> Response:
+    """One dead letter, or all of them."""
+    try:
+        count = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
+    except Refused as refused:
+        if refused.code == "no-such-event":
+            raise NotFound from None
+        count = 0
+    return req.go("/events", "events-replayed" if count else "no-dead-letter")
+
+
+def events_page(db: sqlite3.Connection, settings: Settings, now: float) -> EventsPage:
+    """What the page shows."""
+    return EventsPage(events_shown(db, settings, now), tuple(dead_letters(db, MOST_DEAD)), count_dead_letters(db))
+
+
+PAGES = (
+    Page("GET", "/events", show, Role.ADMINISTRATOR),
+    Page("POST", "/events/replay", replay, Role.ADMINISTRATOR),
+)
