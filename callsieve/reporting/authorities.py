@@ -15,7 +15,7 @@ from reputation.wording import Wording
 READ = "2026-11-27"
 
 
-class FieldKind(StrEnum):
+class ComplaintFieldKind(StrEnum):
     """What a field of a complaint is about, as far as we can know it or not."""
 
     CALLER = "caller"
@@ -32,7 +32,7 @@ class FieldKind(StrEnum):
 class ComplaintField:
     """A field, in our words. `required`: we have read that it must be filled in."""
 
-    kind: FieldKind
+    kind: ComplaintFieldKind
     label: Wording
     required: bool = False
 
@@ -59,9 +59,9 @@ class Authority:
     sources: tuple[ComplaintSource, ...]
 
 
-_CALLER = ComplaintField(FieldKind.CALLER, Wording("The number that called"))
-_CALLED_AT = ComplaintField(FieldKind.CALLED_AT, Wording("Date and time of the call"))
-_DESCRIPTION = ComplaintField(FieldKind.DESCRIPTION, Wording("What happened"))
+_CALLER = ComplaintField(ComplaintFieldKind.CALLER, Wording("The number that called"))
+_CALLED_AT = ComplaintField(ComplaintFieldKind.CALLED_AT, Wording("Date and time of the call"))
+_DESCRIPTION = ComplaintField(ComplaintFieldKind.DESCRIPTION, Wording("What happened"))
 
 AUTHORITIES: Mapping[str, Authority] = {
     "12321": Authority(
@@ -73,11 +73,11 @@ AUTHORITIES: Mapping[str, Authority] = {
         fields=(
             _CALLER,
             _CALLED_AT,
-            ComplaintField(FieldKind.TALKED, Wording("How long the call was")),
-            ComplaintField(FieldKind.KIND, Wording("Kind of call")),
+            ComplaintField(ComplaintFieldKind.TALKED, Wording("How long the call was")),
+            ComplaintField(ComplaintFieldKind.KIND, Wording("Kind of call")),
             _DESCRIPTION,
-            ComplaintField(FieldKind.OUR_NUMBER, Wording("The number that was called")),
-            ComplaintField(FieldKind.YOURS, Wording("Your mobile number, for the code")),
+            ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called")),
+            ComplaintField(ComplaintFieldKind.YOURS, Wording("Your mobile number, for the code")),
         ),
         sources=(
             ComplaintSource(
@@ -100,16 +100,17 @@ AUTHORITIES: Mapping[str, Authority] = {
             "The steps of its form were not read, but its first page and what the State of New York says of it."
         ),
         fields=(
-            ComplaintField(FieldKind.OUR_NUMBER, Wording("The number that was called"), required=True),
+            ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called"), required=True),
             _CALLED_AT,
             _CALLER,
-            ComplaintField(FieldKind.RECORDED, Wording("A recorded message or robocall?")),
-            ComplaintField(FieldKind.KIND, Wording("What the call was about")),
+            ComplaintField(ComplaintFieldKind.RECORDED, Wording("A recorded message or robocall?")),
+            ComplaintField(ComplaintFieldKind.KIND, Wording("What the call was about")),
             ComplaintField(
-                FieldKind.YOURS, Wording("Whose goods or services they were, and other numbers that were named")
+                ComplaintFieldKind.YOURS,
+                Wording("Whose goods or services they were, and other numbers named"),
             ),
             ComplaintField(
-                FieldKind.YOURS,
+                ComplaintFieldKind.YOURS,
                 Wording("Had you allowed the calls, or done business with them? Since when on the registry?"),
             ),
             _DESCRIPTION,
@@ -135,11 +136,11 @@ AUTHORITIES: Mapping[str, Authority] = {
         ),
         not_read=Wording("Which of its fields must be filled in was not read, nor whether the form is still the same."),
         fields=(
-            ComplaintField(FieldKind.OUR_NUMBER, Wording("The number that was called")),
+            ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called")),
             _CALLED_AT,
             _CALLER,
-            ComplaintField(FieldKind.TALKED, Wording("Silent, or cut off when it was answered?")),
-            ComplaintField(FieldKind.YOURS, Wording("The company that provides your telephone service")),
+            ComplaintField(ComplaintFieldKind.TALKED, Wording("Silent, or cut off when it was answered?")),
+            ComplaintField(ComplaintFieldKind.YOURS, Wording("The company that provides your telephone service")),
             _DESCRIPTION,
         ),
         sources=(

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from callsieve.reporting.authorities import READ, Authority, ComplaintField, FieldKind
+from callsieve.reporting.authorities import READ, Authority, ComplaintField, ComplaintFieldKind
 from callsieve.text.times import day, when_there
 from reputation.model import Mark, Verdict
 from reputation.store.calls import CallFilter, CallRow, find_calls
@@ -38,7 +38,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class PreparedComplaint:
     """About one number. `filled`: each field of the authority with what we know; `calls`: the latest first."""
 
     number: str
@@ -47,15 +47,15 @@ class Complaint:
     calls: tuple[CallRow, ...]
 
 
-def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> Complaint:
+def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> PreparedComplaint:
     """What is known of the number, for this authority. Its latest call is the one that is complained of."""
     calls = find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)
     marks = [mark for mark in live_marks_of(db, number) if mark.verdict is Verdict.SPAM]
     filled = tuple((field, _known(field.kind, number, calls, marks)) for field in authority.fields)
-    return Complaint(number, authority, filled, tuple(calls))
+    return PreparedComplaint(number, authority, filled, tuple(calls))
 
 
-def complaint_text(complaint: Complaint, say: Say) -> str:
+def complaint_text(complaint: PreparedComplaint, say: Say) -> str:
     """All of it as text to copy."""
     authority = complaint.authority
     about: Places = {"number": complaint.number, "authority": authority.name}
@@ -85,25 +85,25 @@ def sources_lines(authority: Authority, say: Say) -> list[str]:
     return [*lines, say(authority.not_read)]
 
 
-def _known(kind: FieldKind, number: str, calls: Sequence[CallRow], marks: Sequence[Mark]) -> str | Wording:
+def _known(kind: ComplaintFieldKind, number: str, calls: Sequence[CallRow], marks: Sequence[Mark]) -> str | Wording:
     last = calls[0] if calls else None
     categories = list(dict.fromkeys(mark.category for mark in marks if mark.category))
     match kind:
-        case FieldKind.CALLER:
+        case ComplaintFieldKind.CALLER:
             return number
-        case FieldKind.CALLED_AT:
+        case ComplaintFieldKind.CALLED_AT:
             return when_there(last.at) if last else UNKNOWN
-        case FieldKind.OUR_NUMBER:
+        case ComplaintFieldKind.OUR_NUMBER:
             return (last and last.did) or UNKNOWN
-        case FieldKind.TALKED:
+        case ComplaintFieldKind.TALKED:
             return _talked(last) if last else UNKNOWN
-        case FieldKind.KIND:
+        case ComplaintFieldKind.KIND:
             return listed([KINDS.get(one, one) for one in categories], "{some}, {more}") or UNKNOWN
-        case FieldKind.RECORDED:
+        case ComplaintFieldKind.RECORDED:
             return Wording("yes, our people say") if "robocall" in categories else UNKNOWN
-        case FieldKind.DESCRIPTION:
+        case ComplaintFieldKind.DESCRIPTION:
             return _description(calls, marks)
-        case FieldKind.YOURS:
+        case ComplaintFieldKind.YOURS:
             return FILL_IN
 
 

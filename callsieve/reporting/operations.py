@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import replace
 
 from callsieve.integration_settings import PhoneBlockReporting
-from callsieve.reporting.rule import Due, NumberCase, Step, due_of
+from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of
 from callsieve.settings import Loaded
 from callsieve.wiring import known_own_numbers
 from reputation.model import AuthClass, FactsQuery
@@ -44,7 +44,7 @@ def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
     return False
 
 
-def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[Due]:
+def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
     """All that is to be done now."""
     state = service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
@@ -55,9 +55,9 @@ def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[Due]
     return [due for due in found if due is not None]
 
 
-def note_done(db: sqlite3.Connection, due: Due, now: float, *, refused: bool = False) -> None:
+def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bool = False) -> None:
     """They have it now, or have refused it."""
-    if due.step is Step.REPORT:
+    if due.step is ReportStep.REPORT:
         set_report(db, PHONEBLOCK, Report(due.number, due.rating, now, refused))
     else:
         forget_report(db, PHONEBLOCK, due.number)

@@ -29,7 +29,7 @@ class NotTaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneBlock:
+class PhoneBlockAccount:
     """An account of it. `url` is where its API begins."""
 
     client: OutsideClient

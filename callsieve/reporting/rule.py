@@ -24,13 +24,12 @@ RATING_BY_CATEGORY = {
     **dict.fromkeys(("one-ring", "one ring", "ping", "wangiri"), "C_PING"),
 }
 UNSPECIFIED = "B_MISSED"  # "negatively rated without determining the call type"
-RATINGS = (*sorted(set(RATING_BY_CATEGORY.values())), UNSPECIFIED)
 SPEAK_FOR = frozenset({Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT, Tie.TALKED, Tie.NOT_SPAM})
 # Whoever forged a number would have its owner reported. Without signatures nobody can know: those count.
 REPORTED_CLASSES = frozenset({AuthClass.AUTHENTICATED, AuthClass.UNKNOWN})
 
 
-class Step(StrEnum):
+class ReportStep(StrEnum):
     """What is to be done about a number."""
 
     REPORT = "report"
@@ -53,27 +52,27 @@ class NumberCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueReport:
     """A step that is to be taken. `rating` is empty where nothing is reported."""
 
     number: str
-    step: Step
+    step: ReportStep
     rating: str = ""
 
 
-def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> Due | None:
+def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> DueReport | None:
     """What is to be done now; None: nothing. `since`: marks of before are not reported."""
     reported = case.reported
     if reported and not case.marks:
-        return Due(number, Step.FORGET)
+        return DueReport(number, ReportStep.FORGET)
     spam = [mark for mark in case.counting if mark.verdict is Verdict.SPAM and mark.auth_class in REPORTED_CLASSES]
     if not spam or speaks_for_it(case):
-        return Due(number, Step.WITHDRAW) if reported and not reported.refused else None
+        return DueReport(number, ReportStep.WITHDRAW) if reported and not reported.refused else None
     old_enough = [mark for mark in spam if mark.at >= since and mark.at <= now - delay_seconds]
     if not old_enough or case.waits or (reported and reported.refused):
         return None
     rating = rating_of(old_enough)
-    return None if reported and reported.rating == rating else Due(number, Step.REPORT, rating)
+    return None if reported and reported.rating == rating else DueReport(number, ReportStep.REPORT, rating)
 
 
 def speaks_for_it(case: NumberCase) -> bool:

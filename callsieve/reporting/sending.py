@@ -13,8 +13,8 @@ from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import OutsideClient
 from callsieve.outside.secrets import secret_of
 from callsieve.reporting.operations import note_done, reporting_to
-from callsieve.reporting.phoneblock import NotTaken, PhoneBlock
-from callsieve.reporting.rule import Due, Step
+from callsieve.reporting.phoneblock import NotTaken, PhoneBlockAccount
+from callsieve.reporting.rule import DueReport, ReportStep
 from callsieve.settings import Loaded
 
 MOST_AT_ONCE = 50  # the timer comes again in five minutes
@@ -31,13 +31,13 @@ class Sent:
     failure: str | None = None
 
 
-async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[Due]) -> Sent:
+async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[DueReport]) -> Sent:
     """Takes the steps in their order, until one fails for a reason that the next would fail for, too."""
     sent, told = Sent(), reporting_to(loaded)
     try:
         token = secret_of(told.token)
         async with OutsideClient() as client:
-            account = PhoneBlock(client, told.url, token, told.private)
+            account = PhoneBlockAccount(client, told.url, token, told.private)
             for done, one in enumerate(due[:MOST_AT_ONCE]):
                 sent.left = len(due) - done
                 await _take(db, account, one, sent)
@@ -47,13 +47,13 @@ async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[Due]) -
     return sent
 
 
-async def _take(db: sqlite3.Connection, account: PhoneBlock, due: Due, sent: Sent) -> None:
+async def _take(db: sqlite3.Connection, account: PhoneBlockAccount, due: DueReport, sent: Sent) -> None:
     """NotTaken, OutsideError."""
     refused = False
     try:
-        if due.step is Step.REPORT:
+        if due.step is ReportStep.REPORT:
             await account.rate(due.number, due.rating)
-        elif due.step is Step.WITHDRAW:
+        elif due.step is ReportStep.WITHDRAW:
             await account.withdraw(due.number)
     except NotTaken as error:
         if not error.forever:
@@ -61,5 +61,5 @@ async def _take(db: sqlite3.Connection, account: PhoneBlock, due: Due, sent: Sen
         refused = True
     note_done(db, due, time.time(), refused=refused)
     sent.refused += refused
-    sent.reported += due.step is Step.REPORT and not refused
-    sent.withdrawn += due.step is Step.WITHDRAW and not refused
+    sent.reported += due.step is ReportStep.REPORT and not refused
+    sent.withdrawn += due.step is ReportStep.WITHDRAW and not refused

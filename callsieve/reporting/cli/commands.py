@@ -23,7 +23,7 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import clean, plural, print_table, say
 from callsieve.reporting.authorities import AUTHORITIES, READ
-from callsieve.reporting.complaint import Complaint, Say, complaint_of, complaint_text
+from callsieve.reporting.complaint import PreparedComplaint, Say, complaint_of, complaint_text
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
@@ -119,7 +119,7 @@ def show(
             say(clean(line))
 
 
-def _as_json(complaint: Complaint, said: Say) -> dict[str, object]:
+def _as_json(complaint: PreparedComplaint, said: Say) -> dict[str, object]:
     authority = complaint.authority
     return {
         "number": complaint.number,

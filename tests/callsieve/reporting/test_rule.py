@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.reporting.rule import Due, NumberCase, Step, due_of, rating_of
+from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of, rating_of
 from reputation.appeals import AppealState
 from reputation.model import AuthClass, Facts, ListName, Mark, MarkChannel, PersonalTie, Tie, Verdict
 from reputation.store.reports import Report
@@ -31,7 +31,7 @@ def make_case(*marks: Mark, **about: Any) -> NumberCase:
     return NumberCase(**{"marks": said, "counting": said, **known, **about})
 
 
-def due(case: NumberCase) -> Due | None:
+def due(case: NumberCase) -> DueReport | None:
     return due_of(NUMBER, case, SINCE, NOW, HOUR)
 
 
@@ -52,7 +52,7 @@ REPORTED = Report(NUMBER, "B_MISSED", NOW - 86_400.0)
     ],
 )
 def test_a_mark_is_reported_as_what_it_is(category: str | None, rating: str) -> None:
-    assert due(make_case(make_mark(category=category))) == Due(NUMBER, Step.REPORT, rating)
+    assert due(make_case(make_mark(category=category))) == DueReport(NUMBER, ReportStep.REPORT, rating)
 
 
 def test_what_most_people_wrote_counts_and_else_the_last() -> None:
@@ -69,7 +69,7 @@ def test_a_mark_is_reported_late_and_once() -> None:
 
 def test_another_category_is_reported_again() -> None:
     case = make_case(make_mark(category="scam"), reported=REPORTED)
-    assert due(case) == Due(NUMBER, Step.REPORT, "G_FRAUD")
+    assert due(case) == DueReport(NUMBER, ReportStep.REPORT, "G_FRAUD")
 
 
 def test_marks_of_before_the_consent_are_not_reported() -> None:
@@ -97,7 +97,7 @@ FOR_IT = {
 @pytest.mark.parametrize("case", FOR_IT.values(), ids=FOR_IT.keys())
 def test_nothing_is_said_against_whom_something_speaks_for(case: NumberCase) -> None:
     assert due(case) is None
-    assert due(replace(case, reported=REPORTED)) == Due(NUMBER, Step.WITHDRAW)
+    assert due(replace(case, reported=REPORTED)) == DueReport(NUMBER, ReportStep.WITHDRAW)
     assert due(replace(case, reported=REPORTED._replace(refused=True))) is None
 
 
@@ -111,4 +111,4 @@ def test_what_they_refused_is_not_sent_again() -> None:
 
 
 def test_what_is_past_its_time_is_forgotten_and_not_taken_back() -> None:
-    assert due(make_case(reported=REPORTED)) == Due(NUMBER, Step.FORGET)
+    assert due(make_case(reported=REPORTED)) == DueReport(NUMBER, ReportStep.FORGET)
