@@ -23,6 +23,7 @@ from callsieve.doctor import (
     prompts,
     routes,
     screening,
+    secrets,
     service,
     voicemail,
 )
@@ -80,6 +81,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("manager user", manager.has_user),
     ("manager login", manager.can_log_in),
     ("settings", service.settings_are_private),
+    ("secrets", secrets.are_readable_by_us_alone),
     ("policy", service.policy_loads),
     ("stopped calls", voicemail.takes_stopped_calls),
     ("first days", screening.may_act),

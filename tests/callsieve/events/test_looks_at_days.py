@@ -1,0 +1,68 @@
+"""`digest.ready`: once for each day, from its time on, whatever the clock and the sender do meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.events.event import EventKind
+from callsieve.events.looks import look
+from callsieve.settings import parse_settings
+from reputation.store.database import open_store
+from reputation.store.outbox import events_after, use_receivers
+from reputation.store.transaction import transaction
+
+SETTINGS = parse_settings('[digest]\nat = "07:00"\n', "test")
+HOUR, DAY = 3600.0, 86_400.0
+MIDNIGHT = 1_795_737_600.0  # 2026-11-27 00:00 UTC
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        with transaction(opened):
+            use_receivers(opened, {"mail": [EventKind.DIGEST_READY]})
+        yield opened
+
+
+def days(db: sqlite3.Connection, *times: float) -> list[str]:
+    """The days that are told when somebody looks at these times."""
+    for now in times:
+        with transaction(db):
+            look(db, SETTINGS, None, now)
+    return [event.data["day"] for event in events_after(db, 0, 100)]
+
+
+def test_a_day_is_told_once_and_from_its_time_on(db: sqlite3.Connection) -> None:
+    assert days(db, MIDNIGHT + 1, MIDNIGHT + 7 * HOUR - 1) == []
+    assert days(db, MIDNIGHT + 7 * HOUR, MIDNIGHT + 7 * HOUR + 30, MIDNIGHT + 23 * HOUR) == ["2026-11-26"]
+
+
+def test_a_sender_that_did_not_run_tells_yesterday_alone(db: sqlite3.Connection) -> None:
+    assert days(db, MIDNIGHT + 8 * HOUR, MIDNIGHT + 3 * DAY + 20 * HOUR) == ["2026-11-26", "2026-11-29"]
+
+
+def test_a_clock_that_is_set_back_tells_nothing_again(db: sqlite3.Connection) -> None:
+    later = MIDNIGHT + DAY + 8 * HOUR
+    assert days(db, later, later - DAY, later - 3 * DAY, later) == ["2026-11-27"]
+
+
+def test_where_nobody_wants_it_nothing_is_noted(tmp_path: Path) -> None:
+    with open_store(tmp_path / "other.db") as db:
+        assert days(db, MIDNIGHT + 8 * HOUR) == []
+        with transaction(db):
+            use_receivers(db, {"mail": [EventKind.DIGEST_READY]})
+        assert days(db, MIDNIGHT + 9 * HOUR) == ["2026-11-26"]
