@@ -23,6 +23,11 @@ from reputation.store.lookups import (
 from reputation.wording import Places, Wording
 
 SHOWN_DAYS = 30
+JUDGED = {
+    Judgement.TOO_FEW: Wording("too few calls to tell how good it is"),
+    Judgement.NO_WORSE: Wording("no better than chance so far"),
+    Judgement.WORSE: Wording("worse than chance: it is switched off within the hour"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +84,19 @@ class LookupShown:
         return f"{self.cost:,.2f}" if self.cost or self.daily_spend else ""
 
     @property
-    def right_text(self) -> str:
+    def right_said(self) -> Wording:
         """`12 of 14 (60-96 %)`."""
         skill = self.skill
         if not skill.told:
-            return "not known yet"
-        return f"{skill.right} of {skill.told} ({100 * skill.share.low:.0f}-{100 * skill.share.high:.0f} %)"
+            return Wording("not known yet")
+        low, high = (round(100 * share) for share in skill.share[1:])
+        places: Places = {"right": skill.right, "told": skill.told, "low": low, "high": high}
+        return Wording("{right} of {told} ({low}-{high} %)", places)
+
+    @property
+    def right_text(self) -> str:
+        """The same for the terminal."""
+        return str(self.right_said)
 
     @property
     def changed_text(self) -> str:
@@ -99,7 +111,7 @@ class LookupShown:
             why = read_reason(self.state.off_why or "").words
             found.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
         elif self.skill.judgement is not Judgement.BETTER:
-            found.append(Wording(self.skill.judgement.value))
+            found.append(JUDGED[self.skill.judgement])
         if self.lately.failed and self.failure:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": self.failure}
             found.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))

@@ -42,6 +42,8 @@ from callsieve.imports.feeds import (
     merged_complaints,
 )
 from callsieve.imports.operations import ImportKind
+from callsieve.lookups.cli.tables import print_lookups
+from callsieve.lookups.views import lookups_shown
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
@@ -127,6 +129,7 @@ def show_feeds(
             _export(db, export)
             return
         found, fetches = feed_sources(db), feed_fetches(db)
+        asked = lookups_shown(db, loaded.settings, now)
     there = {feed.name for feed in found}
     missing = {one.name: fetches.get(one.name) for one in loaded.settings.feed if one.name not in there}
     if as_json:
@@ -137,6 +140,8 @@ def show_feeds(
         say(f"{name} {health_of_missing(fetch, now)}")
     if nobody_fetches((one.name for one in loaded.settings.feed), fetches, now):
         say("Nobody fetches the feeds of the settings: systemctl enable --now callsieve-feeds.timer")
+    if asked:
+        print_lookups(asked)
 
 
 def _show(feeds: list[FeedSource], now: float) -> None:

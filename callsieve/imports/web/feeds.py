@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -16,6 +15,8 @@ from callsieve.imports.feed_health import (
     late_after_seconds,
     nobody_fetches,
 )
+from callsieve.lookups.views import LookupShown, lookups_shown
+from callsieve.settings import Settings
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from reputation.store.feed_fetches import feed_fetches
@@ -45,7 +46,7 @@ class MissingFeed:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts.
+    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups.
 
     `nobody_fetches`: feeds of the settings wait for a timer that does not run.
     """
@@ -55,16 +56,17 @@ class FeedsShown:
     nobody_fetches: bool
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
+    lookups: tuple[LookupShown, ...] = ()
 
 
 async def show(req: PageRequest) -> Response:
     """The page."""
-    wanted = [feed.name for feed in req.state.loaded.settings.feed]
-    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, wanted))
+    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded.settings))
 
 
-def feeds_shown(db: sqlite3.Connection, now: float, wanted: Sequence[str] = ()) -> FeedsShown:
-    """What the page shows. `wanted`: the feeds of the settings."""
+def feeds_shown(db: sqlite3.Connection, now: float, settings: Settings) -> FeedsShown:
+    """What the page shows: feeds and look-ups are those of the settings, too."""
+    wanted = [feed.name for feed in settings.feed]
     fetches = feed_fetches(db)
     found = [FeedShown(one, health_of(one, now), fresh_at(one) + late_after_seconds(one)) for one in feed_sources(db)]
     found.sort(key=lambda one: (not one.health.detail, one.feed.name))
@@ -75,7 +77,8 @@ def feeds_shown(db: sqlite3.Connection, now: float, wanted: Sequence[str] = ()) 
         for name in sorted(set(wanted) - names)
     )
     waits = nobody_fetches(wanted, fetches, now)
-    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)))
+    asked = lookups_shown(db, settings, now)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
 
 
 PAGES = (Page("GET", "/feeds", show, Role.VIEWER),)
