@@ -37,15 +37,9 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say("There is no rule: [[alert]] of the settings makes one.")
         return
     now, usual = time.time(), loaded.settings.reputation.quiet
-    rows = [
-        (rule.name, rule.event, ", ".join(rule.to), rule.quiet_hours or "", rule.at_most, _last_told(rule, states))
-        for rule in rules
-    ]
-    below = [
-        "; ".join(filter(None, (_conditions(rule), _kept_quiet(rule, states), _is_quiet(rule, usual, now))))
-        for rule in rules
-    ]
-    print_table(("alert", "event", "to", "quiet", "at most", "told last"), rows, keep=(0, 1), below=below)
+    rows = [(rule.name, rule.event, rule.at_most, _last_told(rule, states)) for rule in rules]
+    below = ["; ".join(filter(None, _about(rule, states, usual, now))) for rule in rules]
+    print_table(("alert", "event", "at most", "told last"), rows, keep=(0, 1, 2, 3), below=below)
 
 
 def try_rule(
@@ -113,8 +107,11 @@ def _kept_quiet(rule: AlertTable, states: States) -> str:
     return f"kept quiet since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
 
 
-def _is_quiet(rule: AlertTable, usual: QuietWeights, now: float) -> str:
-    return "quiet now" if is_quiet_now(rule, usual, now) else ""
+def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:
+    """What stands below its line; empty where there is nothing to say."""
+    is_quiet = " (now)" if is_quiet_now(rule, usual, now) else ""
+    quiet = f"quiet {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
+    return (_conditions(rule), f"to {', '.join(rule.to)}", quiet, _kept_quiet(rule, states))
 
 
 def _conditions(rule: AlertTable) -> str:

@@ -30,7 +30,7 @@ from callsieve.events.home_assistant import (
     discovery_topic,
     state_topic,
 )
-from callsieve.events.messages import alert_of
+from callsieve.events.messages import alert_of, one_line
 from callsieve.events.payload import as_told, body_of
 from callsieve.integration_settings import MqttTable
 from callsieve.outside.errors import OutsideError
@@ -38,6 +38,7 @@ from callsieve.outside.secrets import secret_of
 from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("callsieve.events.mqtt")
+logger.addHandler(logging.NullHandler())  # a command that tries a receiver says itself what went wrong
 
 KEEPALIVE_SECONDS: Final = 30
 ANSWER_SECONDS: Final = 10.0
@@ -179,5 +180,5 @@ def _words(error: Exception) -> str:
     """In one line: MQTT's reason, or the system's."""
     if isinstance(error, aiomqtt.MqttError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())[:200]
+    words = getattr(error, "strerror", None) or re.sub(r"^\[Errno \d+\] ", "", str(error)) or type(error).__name__
+    return one_line(words, mask=False)[:200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callsieve.events.alerts import AlertState
@@ -22,11 +23,15 @@ tls = "none"
 from = "pbx@example.com"
 to = ["office@example.com"]
 
+[mqtt]
+host = "localhost"
+port = {port}
+
 [[alert]]
 name = "stopped"
 event = "decision.taken"
 when = {{ action = ["reject", "route"], level_at_least = "warn" }}
-to = ["mail"]
+to = ["mail", "mqtt"]
 quiet_hours = "0-24"
 at_most = "3/h"
 """
@@ -37,34 +42,33 @@ def callsieve(tmp_path: Path, unused_tcp_port: int) -> Program:
     return Program(tmp_path, SETTINGS + RULES.format(port=unused_tcp_port))
 
 
-def test_the_rules_for_a_person(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_rules_for_a_person(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     out = callsieve.ok("alerts", "list")
-    assert "stopped  decision.taken  mail" in out
-    assert "when action reject or route, level_at_least warn" in out
+    assert "stopped  decision.taken  3/h" in out
+    words = " ".join(out.split())
+    assert "when action reject or route, level_at_least warn; to mail, mqtt; quiet 0-24" in words
 
 
 def test_what_was_told_and_kept_quiet(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     state = AlertState((time.time(),), 7, time.time())
     with open_store(callsieve.store) as db, transaction(db):
-        set_state(db, "alert/stopped/mail", _encoded(state), time.time())
+        set_state(db, "alert/stopped/mail", msgspec.json.encode(state).decode(), time.time())
     assert "kept quiet since" in callsieve.ok("alerts", "list")
     (rule,) = callsieve("alerts", "list", "--json").json
     assert rule["to"]["mail"]["suppressed"] == 7
     assert rule["when"] == {"action": ["reject", "route"], "level_at_least": "warn"}
 
 
-def _encoded(state: AlertState) -> str:
-    import msgspec
-
-    return msgspec.json.encode(state).decode()
-
-
 def test_who_could_not_be_told_is_said(callsieve: Program) -> None:
     result = callsieve("alerts", "test", "stopped")
     assert result.code == 2
-    assert result.out.startswith("mail: localhost: ")
+    mail, mqtt = result.out.splitlines()
+    assert mail.startswith("mail: localhost: ")
+    assert mqtt.startswith("mqtt: localhost: ")
+    assert len(result.err.splitlines()) == 1
     found = callsieve("alerts", "test", "stopped", "--json")
     assert (found.code, found.json[0]["delivered"]) == (2, False)
 
