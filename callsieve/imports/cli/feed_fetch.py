@@ -30,7 +30,7 @@ from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE, CsvTable, unpacked
 from callsieve.text.table_errors import TableError, TableProblem, table_error
-from callsieve.text.times import ago
+from callsieve.text.times import ago, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError
 from reputation.store.feed_fetches import FeedFetch, feed_fetches, forget_feed_fetches, set_feed_fetch
@@ -163,10 +163,10 @@ def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedR
 
 
 def _say(one: FeedResult) -> None:
-    again = f"The next look is {ago(one.next_at, time.time())}."
+    again = f"It is asked again at {when(one.next_at)}."
     if one.result == "failed":
         warn(f"{one.feed}: {one.failure}. What is in force stays. {again}")
     elif one.result == "unchanged":
         say(f"{one.feed}: unchanged. {again}")
     else:
-        say(f"{one.feed}: {one.numbers:,} numbers are in force. {again}")
+        say(f"{one.feed}: {plural(one.numbers or 0, 'number')} in force. {again}")

@@ -158,19 +158,22 @@ def _show(feeds: list[FeedSource], now: float) -> None:
             when(feed.imported_at),
             str(span_words(max(0.0, now - feed.imported_at))),
             Text(health.health, style="green" if health.health is FeedStatus.OK else "yellow"),
-            *([_next(feed, now)] if is_fetched else []),
+            *([_fetching(feed, now)] if is_fetched else []),
         )
         for feed, health in found
     ]
-    headings = ("feed", "verdict", "numbers", "imported", "age", "health", *(["fetched"] if is_fetched else []))
+    headings = ("feed", "verdict", "numbers", "imported", "age", "health", *(["fetched, next"] if is_fetched else []))
     print_table(headings, rows, keep=range(1, len(headings)))
     for feed, health in found:
         if health.detail:
             say(f"{feed.name} {health}")
 
 
-def _next(feed: FeedSource, now: float) -> str:
-    return "" if feed.next_at is None else str(ago(feed.next_at, now)) if feed.next_at > now else "now"
+def _fetching(feed: FeedSource, now: float) -> str:
+    """When it was asked last, and when it is asked next."""
+    if feed.asked_at is None or feed.next_at is None:
+        return ""
+    return f"{ago(feed.asked_at, now)}, {ago(feed.next_at, now) if feed.next_at > now else 'now'}"
 
 
 def _export(db: sqlite3.Connection, name: str) -> None:

@@ -19,7 +19,7 @@ from callsieve.lookups.views import LookupShown, lookups_shown
 from callsieve.settings import Settings
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
-from reputation.store.feed_fetches import feed_fetches
+from reputation.store.feed_fetches import FeedFetch, feed_fetches
 from reputation.store.feeds import FeedSource, feed_sources
 from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import NamedSource, contact_sources
@@ -37,10 +37,11 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class MissingFeed:
-    """A feed of the settings that never came, and when it is asked for next; None: nobody has asked yet."""
+    """A feed of the settings that never came, and when it was asked for last and is next; None: nobody has asked."""
 
     name: str
     health: FeedHealth
+    asked_at: float | None
     next_at: float | None
 
 
@@ -72,13 +73,15 @@ def feeds_shown(db: sqlite3.Connection, now: float, settings: Settings) -> Feeds
     found.sort(key=lambda one: (not one.health.detail, one.feed.name))
     names = {one.feed.name for one in found}
     lists = tuple(one for one in sources(db) if one.name not in names)
-    missing = tuple(
-        MissingFeed(name, health_of_missing(fetches.get(name), now), fetches[name].next_at if name in fetches else None)
-        for name in sorted(set(wanted) - names)
-    )
+    missing = tuple(_missing(name, fetches.get(name), now) for name in sorted(set(wanted) - names))
     waits = nobody_fetches(wanted, fetches, now)
     asked = lookups_shown(db, settings, now)
     return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
+
+
+def _missing(name: str, fetch: FeedFetch | None, now: float) -> MissingFeed:
+    asked_at, next_at = (fetch.asked_at, fetch.next_at) if fetch else (None, None)
+    return MissingFeed(name, health_of_missing(fetch, now), asked_at, next_at)
 
 
 PAGES = (Page("GET", "/feeds", show, Role.VIEWER),)
