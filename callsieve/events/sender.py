@@ -64,9 +64,11 @@ class Sender:
         self._loaded = loaded
         self._lanes = [_LaneTasks(store, receiver) for receiver in receivers]
         self._reread: str | None = None
+        self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
         """Until cancelled. StoreError, StoreChanged: open the store again."""
+        self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
         self._reread = await self._store.read(state_of, REREAD)
@@ -92,7 +94,6 @@ class Sender:
     async def _watch(self) -> None:
         """Wakes the lanes when anything was written, by whomever."""
         path = self._loaded.store_path
-        files = await asyncio.to_thread(files_of, path)
         version = 0
         while True:
             if (now_version := await self._store.read(_data_version)) != version:
@@ -105,7 +106,7 @@ class Sender:
                 for lane in self._lanes:
                     lane.wake()
             await asyncio.sleep(ASK_SECONDS)
-            if await asyncio.to_thread(files_of, path) != files:
+            if await asyncio.to_thread(files_of, path) != self._files:
                 raise StoreChanged
 
     async def _flush(self) -> None:

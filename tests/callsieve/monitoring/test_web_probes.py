@@ -13,12 +13,17 @@ from callsieve.daemon.telemetry import NAME, write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.monitoring.metrics import StoreFigures, exposition
+from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
+from reputation.store.event_deliveries import ReceiverState
 from reputation.store.feeds import FeedSource
 from tests.callsieve.browsing import NOW, ROLES, Console
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 
 DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "console.md"
 FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
+
+CRM = ReceiverState("webhook/crm", 3, 2, 1, 0, NOW, NOW, "", "", 5, NOW, 1)
+EVENTS = EventsShown((ReceiverShown(CRM.name, ReceiverHealth.OK, CRM),), NOW, NOW)
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -34,7 +39,7 @@ def samples_in(text: str) -> Samples:
 
 @pytest.fixture
 def told() -> Samples:
-    store = StoreFigures(True, 4096, 60.0, [FEED])
+    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS)
     findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
     return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
 
@@ -112,7 +117,7 @@ def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) ->
 
 
 def test_no_number_is_ever_a_label(told: Samples) -> None:
-    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed", "status"}
+    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed", "receiver", "status"}
 
 
 def test_alive_and_ready_while_the_store_is_there(console: Console) -> None:

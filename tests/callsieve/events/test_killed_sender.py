@@ -1,0 +1,154 @@
+"""The sender is killed a hundred times while things happen: nothing is lost, and what comes twice has the same id."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from callsieve.events.event import EventKind
+from reputation.events import NumberMarked
+from reputation.store.database import open_store
+from reputation.store.event_deliveries import receiver_states
+from reputation.store.outbox import add_event
+from reputation.store.transaction import transaction
+from tests.callsieve.events.hooks import SECRET, HookServer, hooked_in_thread
+from tests.office import ROOT, SETTINGS, Office
+from tests.waiting import wait_until
+
+KILLS = 100
+SUBJECTS = tuple(f"+120155501{place:02}" for place in range(20))
+# Starts a sender by forking, which takes no time; each is a process of its own, and killed as one.
+NURSERY = """
+import os, sys
+from functools import partial
+from pathlib import Path
+from callsieve.events import process
+from callsieve.settings import load_settings
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.close(0)
+        try:
+            process.run(partial(load_settings, Path(os.environ["CALLSIEVE_CONFIG"])))
+        finally:
+            os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+
+
+class Senders:
+    """One sender after the other."""
+
+    def __init__(self, office: Office) -> None:
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**office.environment, "HOOK_SECRET": SECRET},
+        )
+
+    def start(self) -> int:
+        """The process that sends from now on."""
+        assert self._nursery.stdin
+        assert self._nursery.stdout
+        self._nursery.stdin.write("\n")
+        self._nursery.stdin.flush()
+        return int(self._nursery.stdout.readline())
+
+    def end(self, process: int, how: int) -> None:
+        """Returns when it has ended."""
+        assert self._nursery.stdout
+        os.kill(process, how)
+        assert self._nursery.stdout.readline() == "ended\n"
+
+    def close(self) -> None:
+        self._nursery.communicate()
+
+
+class Happening(threading.Thread):
+    """What happens to twenty numbers, until it is stopped: each event says how many its number had before."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self.stopped = threading.Event()
+        self.ids: dict[str, tuple[str, int]] = {}
+
+    def run(self) -> None:
+        counts: dict[str, int] = defaultdict(int)
+        with open_store(self._path) as db:
+            while not self.stopped.wait(0.005):
+                with transaction(db):
+                    for subject in random.sample(SUBJECTS, 3):
+                        counts[subject] += 1
+                        self._happen(db, subject, counts[subject])
+
+    def _happen(self, db: sqlite3.Connection, subject: str, count: int) -> None:
+        about = {"auth_class": "unknown", "verdict": "spam", "reporter": "201", "channel": "web"}
+        data = NumberMarked(number=subject, reason=str(count), category=None, linkedid=None, **about)
+        event = add_event(db, EventKind.NUMBER_MARKED, subject, time.time(), data)
+        assert event is not None
+        self.ids[event.id] = (subject, count)
+
+
+@pytest.fixture
+def hook() -> Iterator[HookServer]:
+    with hooked_in_thread() as server:
+        yield server
+
+
+def more_than(hook: HookServer, seen: int) -> bool:
+    return len(hook.posted) > seen
+
+
+@pytest.mark.slow
+def test_a_sender_killed_a_hundred_times_loses_nothing(tmp_path: Path, hook: HookServer) -> None:
+    office, chance = Office(tmp_path, SETTINGS + hook.toml()), random.Random(7)
+    office.state.mkdir()
+    senders = Senders(office)
+    process = senders.start()
+    wait_until(lambda: office.store.exists() and office.read(receiver_states), "the first start")
+    happening = Happening(office.store)
+    happening.start()
+    try:
+        for kill in range(KILLS):
+            seen = len(hook.posted)
+            if kill % 10:  # else it is killed while it starts
+                wait_until(partial(more_than, hook, seen), "a delivery")
+            time.sleep(chance.uniform(0.0, 0.15))
+            senders.end(process, signal.SIGKILL)
+            process = senders.start()
+    finally:
+        happening.stopped.set()
+        happening.join()
+    wait_until(lambda: office.read(receiver_states)[0].waiting == 0, "delivering the rest", 60)
+    senders.end(process, signal.SIGTERM)
+    senders.close()
+
+    assert set(hook.ids) == set(happening.ids)
+    first: dict[str, bytes] = {}
+    counts: dict[str, list[int]] = defaultdict(list)
+    for posted in hook.posted:
+        if first.setdefault(posted.id, posted.body) is posted.body:
+            subject, count = happening.ids[posted.id]
+            counts[subject].append(count)
+        assert posted.body == first[posted.id], "what comes twice is the same"
+    for subject, found in counts.items():
+        assert found == list(range(1, len(found) + 1)), f"the order of {subject}"
+    print(f"{len(first)} events, {len(hook.posted) - len(first)} came twice in {KILLS} kills")
