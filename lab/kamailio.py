@@ -28,7 +28,7 @@ from lab.ports import free_port
 from lab.tools import library_path
 
 PACKAGES = Bundle("kamailio", ("kamailio", "kamailio-extra-modules", "kamailio-json-modules"))
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples/kamailio/callsieve.cfg"
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples/kamailio"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 AWAY = "202"  # the phone that stands for voicemail
@@ -53,7 +53,7 @@ loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
 include_file "{example}"
-
+{outcomes}
 request_route {{
     if (!mf_process_maxfwd_header("10")) {{
         sl_send_reply("483", "Too Many Hops");
@@ -66,18 +66,18 @@ request_route {{
         exit;
     }}
     if (has_totag()) {{
-        route(CALLSIEVE_GO_ON);
+{within}        route(CALLSIEVE_GO_ON);
         exit;
     }}
     if (!is_method("INVITE")) {{
         sl_send_reply("405", "Method Not Allowed");
         exit;
     }}
-    route(CALLSIEVE);
+{before}    route(CALLSIEVE);
 }}
 
 route[CALLSIEVE_GO_ON] {{
-    $du = "sip:{phone_address}:{phone_port}";
+{relayed}    $du = "sip:{phone_address}:{phone_port}";
     t_relay();
 }}
 """
@@ -87,6 +87,16 @@ route[CALLSIEVE_AWAY] {{
     t_relay();
 }}
 """
+OUTCOMES = """\
+#!define CALLSIEVE_OUTCOMES_URL "{outcomes_url}"
+include_file "{outcomes_example}"
+"""
+# Where the lines of the second example go.
+LINES = {
+    "within": "        dlg_manage();\n",
+    "before": "    route(CALLSIEVE_FOLLOW);\n",
+    "relayed": '    $dlg_var(callsieve_phone) = "201";\n    t_on_reply("CALLSIEVE_REPLY");\n',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +123,19 @@ class Kamailio:
     """A proxy that asks CallSieve at `url`, runs for the `with` block, and sends calls on to the phone 201.
 
     `has_away`: calls that are not for the phones go to the phone 202; else there is no such place.
+    `outcomes_url`: where it tells how calls ended.
     """
 
-    def __init__(self, url: str, token: str, *, trunk: str = "kamailio", has_away: bool = True) -> None:
+    def __init__(
+        self, url: str, token: str, *, trunk: str = "kamailio", has_away: bool = True, outcomes_url: str = ""
+    ) -> None:
         self.paths: PbxPaths = ensure_pbx()
         self._program = ensure_kamailio()
         self._url = url
         self._token = token
         self._trunk = trunk
         self._has_away = has_away
+        self._outcomes_url = outcomes_url
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -166,15 +180,19 @@ class Kamailio:
             "url": self._url,
             "token": self._token,
             "trunk": self._trunk,
-            "example": EXAMPLE,
+            "example": EXAMPLES / "callsieve.cfg",
+            "outcomes_example": EXAMPLES / "callsieve-outcomes.cfg",
+            "outcomes_url": self._outcomes_url,
             "address": ASTERISK_ADDRESS,
             "port": self.ports.sip,
             "phone_address": PHONE_ADDRESS,
             "phone_port": self.ports.phones["201"],
             "away_port": self.ports.phones[AWAY],
         }
+        lines = LINES if self._outcomes_url else dict.fromkeys(LINES, "")
+        outcomes = OUTCOMES.format_map(places) if self._outcomes_url else ""
         text = CONFIGURATION + (AWAY_ROUTE if self._has_away else "")
-        (self._folder / "kamailio.cfg").write_text(text.format_map(places))
+        (self._folder / "kamailio.cfg").write_text(text.format_map({**places, **lines, "outcomes": outcomes}))
         command = [str(self._program.program), "-DD", "-E", "-m", "32", "-M", "4"]
         command += ["-f", "kamailio.cfg", "-w", str(self._folder), "-Y", str(self._folder)]
         command += ["-P", "pid", "-L", str(self._program.modules)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +54,7 @@ class Screening:
         for number, action in ACTIONS.items():
             done = self.daemon.callsieve("list", "add", "block", number, "--action", action)
             assert done.returncode == 0, done.stderr
-        self.token = self.api.token(self.daemon, "kamailio", "decide")
+        self.token = self.api.token(self.daemon, "kamailio", "decide", role="operator")
 
     @property
     def url(self) -> str:
@@ -183,3 +186,52 @@ def test_sixty_four_calls_at_once_are_all_decided(screening: Screening) -> None:
     # A busy machine may let some go on: none is refused, and none is told anything else.
     assert {status for status, _ in said} == {200}
     assert all(action in (("reject", "allow") if number % 2 else ("allow",)) for number, (_, action) in enumerate(said))
+
+
+OUTCOME = "SELECT disposition, caller, did, trunk, answered_by, ended_by, rung, ring_seconds, talk_seconds FROM outcome"
+
+
+def told_of(screening: Screening, call_id: str) -> tuple[Any, ...]:
+    """What is stored of how a call ended, once it is there."""
+
+    def found() -> tuple[Any, ...] | None:
+        with closing(sqlite3.connect(f"file:{screening.daemon.store}?mode=ro", uri=True)) as db:
+            row: tuple[Any, ...] | None = db.execute(f"{OUTCOME} WHERE linkedid = ?", (f"sip:{call_id}",)).fetchone()
+            return row
+
+    wait_until(found, "the outcome")
+    return found() or ()
+
+
+@pytest.fixture(scope="module")
+def telling(screening: Screening) -> Iterator[Kamailio]:
+    urls = (screening.url, screening.token)
+    with Kamailio(*urls, trunk="kamailio/carrier", outcomes_url=f"{screening.api.url}/outcomes") as switch:
+        yield switch
+
+
+@pytest.mark.parametrize(
+    ("answering", "spec", "told"),
+    [
+        pytest.param(Answering(), CallSpec(), ("answered", "201", "caller"), id="caller-hangs-up"),
+        pytest.param(
+            Answering(hang_up_after=0.5), CallSpec(hang_up_after=None), ("answered", "201", "callee"), id="callee-does"
+        ),
+        pytest.param(Answering.busy(), CallSpec(), ("busy", None, None), id="busy"),
+        pytest.param(Answering.reject(), CallSpec(), ("rejected", None, None), id="rejected"),
+        pytest.param(Answering.never(), CallSpec(cancel_after=0.5), ("no-answer", None, "caller"), id="given-up"),
+    ],
+)
+def test_kamailio_tells_how_a_call_ended(
+    telling: Kamailio, screening: Screening, answering: Answering, spec: CallSpec, told: tuple[Any, ...]
+) -> None:
+    with Phone(telling, "201", answering) as phone:
+        Carrier(telling).call(replace(spec, caller=STRANGER))
+        call_id = phone.invites()[0].header("Call-ID")
+    disposition, caller, did, trunk, answered_by, ended_by, rung, *times = told_of(screening, call_id)
+    assert (disposition, answered_by, ended_by) == told
+    ring_seconds, talk_seconds = times
+    assert json.loads(rung) == ["201"]
+    assert (caller, did, trunk) == (STRANGER, "+442071838750", "kamailio")
+    assert (talk_seconds > 0) is (disposition == "answered")
+    assert ring_seconds > 0 or disposition == "busy"
