@@ -18,6 +18,14 @@ def number_field(context: Context, text: str, field: str = "") -> str:
         raise Refused("bad-number", str(error), field) from None
 
 
+def about_field(context: Context, text: str) -> str | None:
+    """What changes are about: a number however it was typed, else a name; None where nothing was."""
+    try:
+        return number_from(text, context.settings.numbers.region) if text else None
+    except EntryError:
+        return text
+
+
 def since_field(context: Context, text: str | None) -> float:
     """Since when: 7d or 2026-11-01; now for None."""
     try:

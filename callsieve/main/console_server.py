@@ -39,7 +39,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     web = settings.web
     own = settings.api.listen if settings.api.enabled else ""
     # The daemon starts us for the API alone where the console is not enabled.
-    pages = "" if until_stdin_ends and not web.enabled else web.listen
+    pages = "" if until_stdin_ends and own and not web.enabled else web.listen
     sockets = [_listening(*one) for one in ((pages, "[web] listen"), (own, "[api] listen")) if one[0]]
     app = make_app(state)
     proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None

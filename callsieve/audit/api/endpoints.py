@@ -14,10 +14,10 @@ from callsieve.api.paging import PageQuery, page_of, place_of
 from callsieve.api.problem import ApiError
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
+from callsieve.changes.fields import about_field
 from callsieve.changes.names import ADMINISTRATORS_ONLY
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import GONE, UndoRequest, can_undo
-from callsieve.text.number_entry import EntryError, number_from
 from reputation.api_tokens import Scope
 from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit
 from reputation.users import Role
@@ -70,7 +70,7 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, Non
     """Changes that are looked for."""
     query = asked.query
     before = place_of(query.cursor, tuple[int])
-    about = _about(query.about, context.settings.numbers.region)
+    about = about_field(context, query.about)
     limit = query.limit + 1
     wanted = AuditFilter(query.who or None, query.what or None, about, before[0] if before else None, limit)
     shown, following = page_of(search_audit(db, wanted), query.limit, lambda one: (one.id,))
@@ -106,26 +106,18 @@ def _change(db: sqlite3.Connection, asked: Asked[Any, Any]) -> KeptChange:
     return kept
 
 
-def _about(text: str, region: str) -> str | None:
-    """A number however it was typed; else a name."""
-    try:
-        return number_from(text, region) if text else None
-    except EntryError:
-        return text
-
-
 ENDPOINTS = (
     Endpoint(
         "GET",
         "/changes",
         show,
         Scope.READ,
-        Role.OPERATOR,
+        Role.ADMINISTRATOR,
         AuditedChanges,
         "Who changed what, the latest first.",
         query=ChangeQuery,
     ),
-    Endpoint("GET", "/changes/{change_id}", show_one, Scope.READ, Role.OPERATOR, AuditedChange, "One change."),
+    Endpoint("GET", "/changes/{change_id}", show_one, Scope.READ, Role.ADMINISTRATOR, AuditedChange, "One change."),
     Endpoint(
         "POST",
         "/changes/{change_id}/undo",

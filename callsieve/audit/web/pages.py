@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.changes.describe import value_of_side
+from callsieve.changes.fields import about_field
 from callsieve.changes.names import UNDOABLE
 from callsieve.changes.undo import can_undo
-from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
 from reputation.store.audit import AuditRow
@@ -50,7 +50,7 @@ async def show(req: PageRequest) -> Response:
     wanted = AuditFilter(
         who or None,
         what or None,
-        _about(about, req.state.loaded.settings.numbers.region),
+        about_field(req.context, about),
         int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
         PAGE_ROWS + 1,
     )
@@ -72,14 +72,6 @@ def audit_shown(db: sqlite3.Connection, wanted: AuditFilter) -> AuditShown:
 def _lines(text: str | None) -> str:
     value = value_of_side(text)
     return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _about(text: str, region: str) -> str | None:
-    """A number however it was typed; else a name."""
-    try:
-        return number_from(text, region) if text else None
-    except EntryError:
-        return text
 
 
 PAGES = (

@@ -30,15 +30,16 @@ def listed(program: Program) -> int:
 
 
 def test_a_change_is_found_and_undone(api: RunningApi) -> None:
-    program = api.program(Role.OPERATOR)
+    program, reader = api.program(Role.OPERATOR), api.program(Role.ADMINISTRATOR)
     change_id = listed(program)
-    one = program.get(f"/changes/{change_id}")
+    one = reader.get(f"/changes/{change_id}")
     assert (one["what"], one["who"], one["number"], one["can_undo"]) == ("list add", "token:program-1", CALLER, True)
     undone = program.done("POST", f"/changes/{change_id}/undo")
     assert (undone["what"], undone["subject"], undone["things"]) == ("list add", CALLER, 1)
     assert program.get(ENTRIES)["items"] == []
     assert program.refused("POST", f"/changes/{change_id}/undo") == (409, "undone-already")
-    assert program.get(f"/changes/{change_id}")["can_undo"] is False
+    assert reader.get(f"/changes/{change_id}")["can_undo"] is False
+    assert program.refused("GET", f"/changes/{change_id}") == (403, "wrong-role")
 
 
 def test_what_was_changed_again_stays(api: RunningApi) -> None:
