@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from callsieve.lookups.register import outside_of
+from callsieve.lookups.register import register_sources
 from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
 from reputation.model import Did, Person
 from reputation.store.errors import StoreError
 from reputation.store.journal import call_times
-from reputation.store.lookups import replace_sources
 from reputation.store.people import (
     replace_settings_dids,
     replace_settings_own_numbers,
@@ -37,7 +36,7 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
         await due.wait()
         due.clear()
         ours = settings()
-        written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours), outside_of(ours))
+        written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours), ours)
         if not await _done(written) or not await _name_short_codes(store, site_of(ours).region_of):
             due.set()
 
@@ -79,9 +78,9 @@ async def _done(asked: Awaitable[None]) -> bool:
 
 
 def _replace_settings(
-    db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str], outside: dict[str, bool]
+    db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str], ours: Settings
 ) -> None:
     replace_settings_people(db, people)
     replace_settings_dids(db, dids)
     replace_settings_own_numbers(db, own_numbers)
-    replace_sources(db, outside)
+    register_sources(db, ours)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
+from urllib.parse import urlsplit
+
 from callsieve.lookup_settings import LookupTable
+from callsieve.lookups.sources import PHONEBLOCK
+from callsieve.reporting import operations as reporting
 from callsieve.settings import Settings
+from reputation.store.lookups import replace_sources
+from reputation.store.reports import reports_to
 
 
-def outside_of(settings: Settings) -> dict[str, bool]:
-    """By name, whether a source is outside in rule 1 of the model: never where our own marks may come back from."""
-    return {table.name: is_outside(table) for table in settings.lookup}
+def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
+    """Makes the sources in the store those of the settings. Call it in a transaction."""
+    told = settings.reporting.phoneblock
+    are_told = told.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
+    replace_sources(db, {one.name: not (are_told and _has_it(one, told.url)) for one in settings.lookup})
 
 
-def is_outside(table: LookupTable) -> bool:
-    """PhoneBlock is what our people's marks can be reported to."""
-    return table.kind != "phoneblock"
+def _has_it(table: LookupTable, told: str) -> bool:
+    """Whether what we report there may come back from this source: then it is not outside in the model's rule 1."""
+    asked = urlsplit(table.url or PHONEBLOCK).hostname
+    return table.kind == "phoneblock" or asked == urlsplit(told).hostname
 
 
 def longest_budget_seconds(settings: Settings) -> float:

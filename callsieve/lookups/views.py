@@ -116,7 +116,7 @@ class LookupShown:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": self.failure}
             found.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
-            found.append(Wording("not the outside of the model: our own marks may come back"))
+            found.append(Wording("our own marks are reported there: it does not convict"))
         return tuple(found)
 
 

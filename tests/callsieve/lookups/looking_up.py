@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callsieve.lookups.process import fetch_with
-from callsieve.lookups.register import outside_of
+from callsieve.lookups.register import register_sources
 from callsieve.lookups.service import AskedSource, LookUpService
 from callsieve.lookups.sources import sources_of
 from callsieve.outside.http_client import OutsideClient
 from callsieve.settings import Settings, parse_settings
 from reputation.store.database import open_store
-from reputation.store.lookups import StoredAnswer, Usage, answers_about, replace_sources, usage_since
+from reputation.store.lookups import StoredAnswer, Usage, answers_about, usage_since
 from reputation.store.transaction import transaction
 from tests.builders import Clock
 
@@ -80,7 +80,7 @@ async def looking(folder: Path, settings: Settings) -> AsyncIterator[Looking]:
     """A service that asks the sources of these settings; the clock is the test's."""
     store = folder / "callsieve.db"
     with open_store(store) as db, transaction(db):
-        replace_sources(db, outside_of(settings))
+        register_sources(db, settings)
     clock = Clock()
     async with OutsideClient() as client:
         sources = [AskedSource(source) for source in sources_of(settings)]
