@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,7 @@ import msgspec
 
 from agi.server import Stats
 from callsieve.logs import lost_lines
+from callsieve.lookups.client import LookUpCounts
 from policies.files import open_regular
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from agi.server import AgiServer
     from callsieve.daemon.outcome_recorder import OutcomeRecorder
     from callsieve.daemon.store_supervisor import StoreSupervisor
+    from callsieve.lookups.client import LookUpClient
 
 NAME = "daemon.json"
 EVERY_SECONDS = 5.0
@@ -48,7 +51,7 @@ class Listening(msgspec.Struct, frozen=True):
 class Telemetry(msgspec.Struct, frozen=True):
     """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
     each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
-    `by_carrier`: as `agi.screening.Counts` has it.
+    `by_carrier`: as `agi.screening.Counts` has it. `look_ups`: None where nobody is asked.
     """
 
     at: float
@@ -69,6 +72,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     log_lost: int
     listening: Listening | None
     by_carrier: dict[str, tuple[int, int]] = {}
+    look_ups: LookUpCounts | None = None
 
 
 class Observed(Protocol):
@@ -80,6 +84,8 @@ class Observed(Protocol):
     def screening(self) -> Screening: ...
     @property
     def store(self) -> StoreSupervisor: ...
+    @property
+    def look_ups(self) -> LookUpClient: ...
     @property
     def learning(self) -> OutcomeRecorder | None: ...
     def trouble(self) -> str: ...
@@ -107,6 +113,7 @@ def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
         log_lost=lost_lines(),
         listening=_listening_of(daemon),
         by_carrier=dict(screening.counts.by_carrier),
+        look_ups=replace(daemon.look_ups.counts) if daemon.look_ups.budget_seconds else None,
     )
 
 

@@ -118,6 +118,13 @@ def _daemon(telemetry: Telemetry | None, now: float) -> Iterator[Metric]:
         failed.add_metric([reason], count)
     yield failed
     yield _decision_times(telemetry)
+    if telemetry.look_ups is not None:
+        asked = CounterMetricFamily(
+            f"{PREFIX}lookups", "Look-ups at others for calls, by what came of them in time.", labels=["result"]
+        )
+        for result in ("more", "nothing", "late", "failed", "skipped"):
+            asked.add_metric([result], float(getattr(telemetry.look_ups, result)))
+        yield asked
     if telemetry.listening is not None:
         yield from _plain(telemetry.listening, LISTENING_COUNTERS, LISTENING_GAUGES)
 

@@ -19,6 +19,7 @@ from callsieve.daemon.telemetry import (
     read_telemetry,
     write_telemetry,
 )
+from callsieve.lookups.client import LookUpCounts
 
 
 def make_telemetry(at: float = 1_000.0) -> Telemetry:
@@ -41,6 +42,7 @@ def make_telemetry(at: float = 1_000.0) -> Telemetry:
         journal_degraded=False,
         log_lost=0,
         listening=Listening(True, "", 53, 0, 0, 1, 0.0, 2, 0, 0),
+        look_ups=LookUpCounts(asked=3, more=1, nothing=1, late=1),
     )
 
 

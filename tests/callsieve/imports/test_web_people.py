@@ -17,6 +17,7 @@ from reputation.store.audit import audit_rows
 from reputation.store.feed_fetches import FeedFetch, set_feed_fetch
 from reputation.store.feeds import record_failure
 from reputation.store.imports import Feed, import_numbers
+from reputation.store.lookups import replace_sources, switch_off
 from reputation.store.people import (
     all_dids,
     all_people,
@@ -167,6 +168,22 @@ def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
         page = viewer.text("/feeds")
         assert "example.com: no complete answer within 300 seconds" in page
         assert "callsieve-feeds.timer" not in page
+
+
+def test_whom_we_ask_is_shown_beside_the_feeds(office: Office) -> None:
+    with office.config.open("a") as file:
+        file.write('[[lookup]]\nname = "block"\nkind = "phoneblock"\ntoken = "env:T"\n')
+    with office.console() as console:
+        viewer = console.browser("viewer")
+        assert "Nobody is asked." in viewer.text("/feeds")
+        office.write(replace_sources, {"block": True})
+        page = viewer.text("/feeds")
+        for text in ("block", "0 / 500", "not known yet", "too few calls"):
+            assert text in page
+        office.write(switch_off, "block", NOW, '{"code": "worse-than-chance", "right": 9, "told": 60}')
+        page = viewer.text("/feeds")
+        for text in ("switched off", "worse than chance: right about 9 of 60 numbers"):
+            assert text in page
 
 
 def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:

@@ -117,7 +117,15 @@ def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) ->
 
 
 def test_no_number_is_ever_a_label(told: Samples) -> None:
-    assert {key for _, labels in told for key, _ in labels} == {"action", "reason", "le", "feed", "receiver", "status"}
+    assert {key for _, labels in told for key, _ in labels} == {
+        "action",
+        "reason",
+        "le",
+        "feed",
+        "receiver",
+        "status",
+        "result",
+    }
 
 
 def test_alive_and_ready_while_the_store_is_there(console: Console) -> None:
