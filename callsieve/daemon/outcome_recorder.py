@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -43,6 +44,7 @@ QUEUE_LIMIT = 50_000
 FLUSH_SECONDS = 0.2
 TICK_SECONDS = 1.0
 SETTLE_SECONDS = 30.0
+SOON_SECONDS = 1.0  # the journal writes within 0.2 s
 FIRST_RETRY_SECONDS = 1.0
 
 
@@ -59,6 +61,7 @@ class OutcomeRecorder:
         self.dropped = 0
         self._queue: deque[OutcomeRecord] = deque()
         self._emergencies: deque[float] = deque()
+        self._settle_at = math.inf
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -161,7 +164,13 @@ class OutcomeRecorder:
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
-        """Writes all that waits; what a failing store does not take is back in the queue."""
+        """Writes all that waits; what a failing store does not take is back in the queue.
+
+        A call that we turned away is over before its decision is in the journal: a moment later it can be settled.
+        """
+        if time.monotonic() >= self._settle_at:
+            await self._store.write(settle_outcomes, time.time())
+            self._settle_at = math.inf
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             hours = self._site().outbound.hours
@@ -176,6 +185,7 @@ class OutcomeRecorder:
                 await self._flush_singly(len(batch), hours)
             else:
                 self.recorded += len(batch)
+                self._settle_at = time.monotonic() + SOON_SECONDS
 
     async def _flush_singly(self, count: int, hours: CallingHours) -> None:
         """Writes the first ones one by one; what cannot be written is dropped."""
