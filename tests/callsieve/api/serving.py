@@ -78,7 +78,7 @@ def know_a_little(office: Office) -> None:
 
 
 @contextmanager
-def serving_api(folder: Path, *, empty: bool = False) -> Iterator[ServedApi]:
+def serving_api(folder: Path, *, empty: bool = False, program: str = CONSOLE) -> Iterator[ServedApi]:
     """The running process, which ends with the block. `empty`: nothing was changed yet."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     asterisk = folder / "asterisk"
@@ -90,7 +90,7 @@ def serving_api(folder: Path, *, empty: bool = False) -> Iterator[ServedApi]:
         know_a_little(office)
     served = ServedApi(office, port)
     process = subprocess.Popen(
-        [sys.executable, "-m", CONSOLE, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
+        [sys.executable, "-m", program, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
     )
     try:
         wait_until(lambda: served.is_up() or process.poll() is not None, "the start of the API", 60)

@@ -19,30 +19,22 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422", "503"]
 """
 
 
+@pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     (tmp_path / "office").mkdir()
-    with serving_api(tmp_path / "office") as served:
+    # It says many wrong tokens, and looks whether each is 401.
+    with serving_api(tmp_path / "office", program="tests.callsieve.api.patient_api") as served:
         words = ("run", f"{served.url}/openapi.json", "-H", f"Authorization: Bearer {served.secret}")
-        # Wrong tokens keep an address waiting, which is 429 and not 401: test_gate.py tries each endpoint with them.
-        checks = ("--checks", "all", "--exclude-checks", "ignored_auth")
-        # A stream is no answer that a schema describes.
         options = (
-            *checks,
-            "--exclude-path",
-            "/events",
-            "--seed",
-            "17",
-            "--max-examples",
-            "20",
-            "--continue-on-failure",
-            "--no-color",
+            *("--checks", "all", "--seed", "17", "--max-examples", "8", "--continue-on-failure", "--no-color"),
+            *("--exclude-path", "/events"),  # a stream does not end
         )
         result = subprocess.run(
             [str(Path(sys.executable).parent / "schemathesis"), *words, *options],
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            timeout=110,
+            timeout=280,
         )
     assert result.returncode == 0, result.stdout + result.stderr
