@@ -86,12 +86,7 @@ class LookupShown:
     @property
     def right_said(self) -> Wording:
         """`12 of 14 (60-96 %)`."""
-        skill = self.skill
-        if not skill.told:
-            return Wording("not known yet")
-        low, high = (round(100 * share) for share in skill.share[1:])
-        places: Places = {"right": skill.right, "told": skill.told, "low": low, "high": high}
-        return Wording("{right} of {told} ({low}-{high} %)", places)
+        return said_right(self.skill)
 
     @property
     def right_text(self) -> str:
@@ -118,6 +113,15 @@ class LookupShown:
         if not self.state.is_outside:
             found.append(Wording("our own marks are reported there: it does not convict"))
         return tuple(found)
+
+
+def said_right(skill: Skill) -> Wording:
+    """`12 of 14 (60-96 %)`."""
+    if not skill.told:
+        return Wording("not known yet")
+    low, high = (round(100 * share) for share in skill.share[1:])
+    places: Places = {"right": skill.right, "told": skill.told, "low": low, "high": high}
+    return Wording("{right} of {told} ({low}-{high} %)", places)
 
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
@@ -150,9 +154,22 @@ def _shown(
     )
 
 
+def skill_as_json(skill: Skill) -> dict[str, object]:
+    """For scripts."""
+    return {
+        "right": skill.right,
+        "told": skill.told,
+        "right_low": skill.share.low,
+        "right_high": skill.share.high,
+        "gain": skill.gain.value,
+        "gain_low": skill.gain.low,
+        "gain_high": skill.gain.high,
+        "judgement": skill.judgement.code,
+    }
+
+
 def lookup_as_json(one: LookupShown) -> dict[str, object]:
     """For scripts."""
-    skill = one.skill
     return {
         "name": one.name,
         "kind": one.kind,
@@ -168,14 +185,7 @@ def lookup_as_json(one: LookupShown) -> dict[str, object]:
         "failure": one.failure,
         "cost": one.cost,
         "days": SHOWN_DAYS,
-        "right": skill.right,
-        "told": skill.told,
-        "right_low": skill.share.low,
-        "right_high": skill.share.high,
-        "gain": skill.gain.value,
-        "gain_low": skill.gain.low,
-        "gain_high": skill.gain.high,
-        "judgement": skill.judgement.code,
+        **skill_as_json(one.skill),
         "compared": one.compared._asdict(),
         "calls": one.calls,
         "treated": one.treated,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from reputation.store.imports import ImportedRow
+from reputation.store.lookups import Compared, counted
 
 FAILURE_CHARACTERS = 1_000
 
@@ -21,6 +22,28 @@ RECORD_FAILURE = "UPDATE import_source SET failed_at = ?, failure = ? WHERE name
 ROWS = """
 SELECT number, category, imported.name, note
   FROM imported JOIN import_source ON id = source WHERE import_source.name = ? AND live = 1 ORDER BY number
+"""
+
+
+# Callers of whom we know better by now what they are, and what the feed says of each. Contacts count where they called.
+COMPARED = """
+SELECT coalesce((SELECT verdict FROM imported JOIN import_source ON id = source
+                  WHERE imported.number = known.number AND import_source.name = :name AND live = 1), 'nothing'),
+       max(is_spam), max(is_fine)
+  FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
+         WHERE verdict = 'spam' AND at > :since AND NOT EXISTS (
+               SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
+                  AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until)
+        UNION ALL SELECT number, 1, 0 FROM challenge WHERE result IN ('wrong', 'silent') AND at > :since
+        UNION ALL SELECT number, 0, 1 FROM challenge WHERE result = 'passed' AND at > :since
+        UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since
+        UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since
+        UNION ALL SELECT number, 0, 1 FROM signal WHERE category IN ('long-talk', 'second-talk') AND at > :since
+        UNION ALL SELECT number, 0, 1 FROM identity
+        UNION ALL SELECT number, 0, 1 FROM contact
+                   WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since)
+       ) AS known
+ GROUP BY known.number
 """
 
 
@@ -54,6 +77,11 @@ def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
     """Notes with the source in force that an import of it was refused. False: there is no such source."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
+
+
+def compared_with_feed(db: sqlite3.Connection, name: str, since: float) -> Compared:
+    """What the feed in force says of callers against what we know ourselves since then."""
+    return counted(db.execute(COMPARED, {"name": name, "since": since}))
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:

@@ -8,6 +8,7 @@ transaction: the look-up process writes beside the daemon, one statement or two 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from reputation.store.transaction import transaction
@@ -199,9 +200,14 @@ def last_failure(db: sqlite3.Connection, source: str) -> str | None:
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
     """What the source said since then against what we know ourselves. A number with both for and against is unknown."""
+    return counted(db.execute(COMPARED, (source, since)))
+
+
+def counted(rows: Iterable[tuple[str, int, int]]) -> Compared:
+    """How many numbers there are of each kind: of each what a source says, and whether it is spam and whether fine."""
     counts = dict.fromkeys(Compared._fields, 0)
     said = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
-    for verdict, is_spam, is_fine in db.execute(COMPARED, (source, since)):
+    for verdict, is_spam, is_fine in rows:
         if bool(is_spam) == bool(is_fine):
             counts["unknown"] += 1
         else:

@@ -10,6 +10,7 @@ from reputation.model import AuthClass, Facts, FactsQuery, Imported, Level, Verd
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
+from reputation.store.feeds import compared_with_feed
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lookups import (
@@ -164,3 +165,21 @@ def test_calls_that_it_would_have_changed(store: Path) -> None:
     write(store, record_decisions, [make_record(name, NOW + at, caller=CALLER, action=act) for name, at, act in rows])
     assert read(store, calls_of_listed, "phoneblock", 0.0) == (3, 2)
     assert read(store, calls_of_listed, "phoneblock", NOW + 1) == (0, 0)
+
+
+def test_a_feed_is_compared_with_what_we_know(store: Path) -> None:
+    listed_spam, listed_fine, unlisted_spam, unlisted_fine, both, old = [f"+1201742180{n}" for n in range(6)]
+    with open_store(store) as db:
+        rows = [(number, None, None, None) for number in (listed_spam, listed_fine, both, old, OTHER)]
+        import_numbers(db, "ftc", "spam", rows, lambda: NOW)
+    for number in (listed_spam, unlisted_spam, both):
+        write(store, add_mark, make_mark(number))
+    write(store, add_mark, make_mark(old, at=NOW - 100 * DAY))
+    write(store, add_contacts, "crm", [Contact(number, "Carol") for number in (listed_fine, both, OTHER)])
+    write(store, pass_challenge, unlisted_fine, AuthClass.UNKNOWN, NOW)
+    calls = [(listed_fine, NOW), (both, NOW)]  # the third contact never called
+    write(store, record_decisions, [make_record(f"d{n}", at, caller=number) for n, (number, at) in enumerate(calls)])
+    assert read(store, compared_with_feed, "ftc", NOW - 90 * DAY) == Compared(
+        spam_of_spam=1, spam_of_fine=1, other_of_spam=1, other_of_fine=1, unknown=1
+    )
+    assert read(store, compared_with_feed, "gone", NOW - 90 * DAY).spam_of_spam == 0

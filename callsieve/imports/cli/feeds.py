@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from callsieve.changes.operation import Refused
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
@@ -32,6 +32,7 @@ from callsieve.imports.feed_health import (
     nobody_fetches,
 )
 from callsieve.imports.feed_records import feeds_as_json
+from callsieve.imports.feed_skill import skills_of
 from callsieve.imports.feeds import (
     BARE_NUMBER,
     CSV_COLUMNS,
@@ -43,7 +44,8 @@ from callsieve.imports.feeds import (
 )
 from callsieve.imports.operations import ImportKind
 from callsieve.lookups.cli.tables import print_lookups
-from callsieve.lookups.views import lookups_shown
+from callsieve.lookups.measure import Judgement, skill_of
+from callsieve.lookups.views import lookup_as_json, lookups_shown, said_right, skill_as_json
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
@@ -53,6 +55,7 @@ from reputation.store.errors import StoreError
 from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
+from reputation.store.lookups import Compared
 from reputation.wording import Wording
 
 # More is no list of telephone numbers; a small packed file can be any size unpacked.
@@ -129,13 +132,22 @@ def show_feeds(
             _export(db, export)
             return
         found, fetches = feed_sources(db), feed_fetches(db)
+        skills = skills_of(db, found, now)
         asked = lookups_shown(db, loaded.settings, now)
     there = {feed.name for feed in found}
     missing = {one.name: fetches.get(one.name) for one in loaded.settings.feed if one.name not in there}
     if as_json:
-        print_json(feeds_as_json(found, missing, now))
+        nothing = skill_of(Compared())
+        feeds = feeds_as_json(found, missing, now)
+        judged = [feed | skill_as_json(skills.get(str(feed["name"]), nothing)) for feed in feeds]
+        print_json([*judged, *map(lookup_as_json, asked)])
         return
     _show(found, now)
+    for name, skill in skills.items():
+        if skill.told:
+            say(f"{name} was right about {said_right(skill)} of the callers that it lists")
+        if skill.judgement is Judgement.WORSE:
+            warn(f"{name} is worse than chance: `callsieve import remove {name}` ends it")
     for name, fetch in missing.items():
         say(f"{name} {health_of_missing(fetch, now)}")
     if nobody_fetches((one.name for one in loaded.settings.feed), fetches, now):

@@ -15,7 +15,8 @@ from callsieve.imports.feed_health import (
     late_after_seconds,
     nobody_fetches,
 )
-from callsieve.lookups.views import LookupShown, lookups_shown
+from callsieve.imports.feed_skill import skills_of
+from callsieve.lookups.views import LookupShown, lookups_shown, said_right
 from callsieve.settings import Settings
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
@@ -24,15 +25,17 @@ from reputation.store.feeds import FeedSource, feed_sources
 from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import NamedSource, contact_sources
 from reputation.users import Role
+from reputation.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
 class FeedShown:
-    """A feed and how it is. `stale_at`: from when on it is late."""
+    """A feed and how it is. `stale_at`: from when on it is late; `was_right`: of how many callers that it lists."""
 
     feed: FeedSource
     health: FeedHealth
     stale_at: float
+    was_right: Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,12 @@ def feeds_shown(db: sqlite3.Connection, now: float, settings: Settings) -> Feeds
     """What the page shows: feeds and look-ups are those of the settings, too."""
     wanted = [feed.name for feed in settings.feed]
     fetches = feed_fetches(db)
-    found = [FeedShown(one, health_of(one, now), fresh_at(one) + late_after_seconds(one)) for one in feed_sources(db)]
+    feeds = feed_sources(db)
+    skills = skills_of(db, feeds, now)
+    found = [
+        FeedShown(one, health_of(one, now), fresh_at(one) + late_after_seconds(one), said_right(skills[one.name]))
+        for one in feeds
+    ]
     found.sort(key=lambda one: (not one.health.detail, one.feed.name))
     names = {one.feed.name for one in found}
     lists = tuple(one for one in sources(db) if one.name not in names)

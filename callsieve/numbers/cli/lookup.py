@@ -100,7 +100,9 @@ def _history(known: Profile) -> Iterator[Line]:
 
 
 def _sources(known: Profile) -> Iterator[Line]:
-    for label, row in _labelled("imported", known.facts.imported):
+    imported = [row for row in known.facts.imported if not row.looked_up]
+    asked = [row for row in known.facts.imported if row.looked_up]
+    for label, row in (*_labelled("imported", imported), *_labelled("asked", asked)):
         about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
         yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
 

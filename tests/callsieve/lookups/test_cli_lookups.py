@@ -16,6 +16,7 @@ from lab.children import ends_with_us
 from lab.programs import COMMAND_LINE
 from reputation.model import Verdict
 from reputation.store.database import open_store
+from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lookups import (
     DailyLimits,
@@ -178,3 +179,20 @@ def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
     assert "phoneblock is not asked: there is no secret in env:PHONEBLOCK_TOKEN" in said
     assert "asking scores" in said
     assert os.fspath(callsieve.state) in said
+
+
+def test_feeds_are_judged_and_shown_with_them(callsieve: Program) -> None:
+    numbers = [f"+1201742{n:04}" for n in range(1800, 1804)]
+    now = time.time()
+    with open_store(callsieve.store) as db:
+        import_numbers(db, "ftc", "spam", [(n, None, None, None) for n in numbers], lambda: now, feed=Feed("CSV"))
+        with transaction(db):
+            for number in numbers[:3]:
+                add_mark(db, make_mark(number, at=now))
+            add_mark(db, make_mark(numbers[3], at=now, verdict=Verdict.OK))
+    ftc, phoneblock, scores = callsieve("feeds", "--json").json
+    assert (ftc["name"], ftc["right"], ftc["told"], ftc["judgement"]) == ("ftc", 3, 4, "too-few-calls-to-tell")
+    assert (phoneblock["kind"], scores["kind"]) == ("phoneblock", "http")
+    text = callsieve.ok("feeds")
+    assert "ftc was right about 3 of 4 (30-95 %)" in text
+    assert "phoneblock  on" in text
