@@ -1,6 +1,6 @@
-"""Putting a policy in force: one that there is already, or a draft as the next version.
+"""Putting a policy in force: one that there is already, or a text as the next version.
 
-activate, activate_draft: operations (callsieve/changes/operation.py)
+activate, activate_text, activate_draft: operations (callsieve/changes/operation.py)
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from callsieve import policy_selection
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings
-from callsieve.policy.drafts import digest_of, draft_of, drop_draft
+from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft
 from callsieve.policy.versions import NOTE_CHARACTERS, add_version
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.settings import Loaded
@@ -21,6 +21,8 @@ from callsieve.text.times import when
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError
 from reputation.wording import Wording
+
+T = TypeVar("T")
 
 
 class DraftRequest(NamedTuple):
@@ -32,11 +34,20 @@ class DraftRequest(NamedTuple):
     typed: str | None = None
 
 
+class TextRequest(NamedTuple):
+    """A policy as somebody wrote it. `who`: as the version says it."""
+
+    text: str
+    who: str
+    note: str = ""
+
+
 class Activation(NamedTuple):
-    """What is in force now."""
+    """What is in force now. `name`: of the policy, for a text that of the version that it became."""
 
     change_id: int | None
     policy: Policy
+    name: str
 
 
 def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
@@ -50,7 +61,20 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": policy.name}
         with writing(loaded):
             policy_selection.activate(loaded, policy.name)
-    return Activation(changed.id, policy)
+    return Activation(changed.id, policy, policy.name)
+
+
+def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> Activation:
+    """Makes the text the next version and puts that in force."""
+    loaded = context.loaded
+    text = _usable(lambda: as_typed(request.text))
+    policy = _usable(lambda: policy_of_draft(text, loaded))
+    with change(db, context, "policy activate") as changed, writing(loaded):
+        changed.name = add_version(loaded, text, request.who, when(context.at), request.note)
+        note = request.note.strip()[:NOTE_CHARACTERS]
+        changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
+        policy_selection.activate(loaded, changed.name)
+    return Activation(changed.id, policy, changed.name)
 
 
 def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> Activation:
@@ -61,14 +85,9 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
     if digest_of(text) != request.digest or request.typed not in (None, text):
         words = "The draft has changed since it was tried or shown. Look at it again, then activate it."
         raise Refused("draft-changed", Wording(words))
-    policy = _usable(lambda: policy_of_draft(text, loaded))
-    with change(db, context, "policy activate") as changed, writing(loaded):
-        changed.name = add_version(loaded, text, request.user, when(context.at), request.note)
-        note = request.note.strip()[:NOTE_CHARACTERS]
-        changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
-        policy_selection.activate(loaded, changed.name)
+    done = activate_text(db, context, TextRequest(text, request.user, request.note))
     drop_draft(loaded, request.user)
-    return Activation(changed.id, policy)
+    return done
 
 
 @contextmanager
@@ -80,7 +99,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
         raise Refused("cannot-write", f"{error.filename or loaded.state}: {error.strerror}") from None
 
 
-def _usable(load: Callable[[], Policy]) -> Policy:
+def _usable(load: Callable[[], T]) -> T:
     try:
         return load()
     except PolicyError as error:

@@ -12,7 +12,9 @@ from callsieve.api.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
 from callsieve.policy import operations
 from callsieve.policy.catalogue import in_force, policies_there
+from callsieve.policy.operations import Activation, TextRequest
 from callsieve.policy.records import policy_as_json, tried_as_json
+from callsieve.policy.versions import NOTE_CHARACTERS
 from callsieve.policy.views import Checked, checked
 from callsieve.settings import Loaded
 from callsieve.wiring import policies_of
@@ -139,6 +141,13 @@ class CasesTried(ApiStruct, frozen=True):
     tried: list[CaseTried]
 
 
+class NewPolicy(ApiStruct, frozen=True):
+    """A policy to be put in force, and why."""
+
+    text: PolicyText
+    note: Annotated[str, Meta(max_length=NOTE_CHARACTERS)] = ""
+
+
 class PolicyActivated(ApiStruct, frozen=True):
     """What is in force within two seconds. `observe`: it decides and records, and every call goes on."""
 
@@ -173,8 +182,17 @@ async def test(req: ApiRequest[None, PolicyCases]) -> dict[str, Any]:
 
 def activate(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> PolicyActivated:
     """Puts it in force."""
-    done = operations.activate(db, context, asked.path["name"])
-    return PolicyActivated(change_id=done.change_id, policy=done.policy.name, observe=done.policy.observe)
+    return _activated(operations.activate(db, context, asked.path["name"]))
+
+
+def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewPolicy]) -> PolicyActivated:
+    """Makes a text the next version, and puts that in force."""
+    new = asked.body
+    return _activated(operations.activate_text(db, context, TextRequest(new.text, context.actor, new.note)))
+
+
+def _activated(done: Activation) -> PolicyActivated:
+    return PolicyActivated(change_id=done.change_id, policy=done.name, observe=done.policy.observe)
 
 
 def _there(loaded: Loaded) -> dict[str, Any]:
@@ -210,6 +228,19 @@ def _tried(asked: PolicyCases, loaded: Loaded) -> list[Tried]:
 ENDPOINTS = (
     Endpoint("GET", "/policies", show, Scope.READ, Role.VIEWER, Policies, "Which policies there are."),
     Endpoint("GET", "/policies/{name}", show_one, Scope.READ, Role.VIEWER, PolicyRecord, "A policy, with its rules."),
+    Endpoint(
+        "POST",
+        "/policies",
+        add,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        PolicyActivated,
+        "Make a text the next version of the policy, and put it in force.",
+        body=NewPolicy,
+        example=NewPolicy(text=POLICY, note="premium numbers"),
+        status=201,
+        most_bytes=MOST_BYTES,
+    ),
     Endpoint(
         "POST",
         "/policies/check",

@@ -38,6 +38,23 @@ def test_a_text_is_checked(tmp_path: Path) -> None:
         assert [one["line"] for one in wrong["problems"]] == [6]
 
 
+def test_a_text_becomes_the_next_version_and_is_in_force(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program()
+        done = program.done("POST", "/policies", {"text": POLICY, "note": "premium numbers"})
+        assert done["policy"] == "console-1"
+        latest = program.done("POST", "/policies", {"text": POLICY})
+        assert latest["policy"] == "console-2"
+        assert program.get("/policies/console-1")["rules"][0]["name"] == "premium"
+        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["policies"]}
+        assert (in_force["console-1"], in_force["console-2"]) == ([], ["all calls"])
+        assert program.refused("POST", "/policies", {"text": POLICY.replace("reject", "x")}) == (409, "unusable-policy")
+        program.done("POST", f"/changes/{latest['change_id']}/undo")
+        in_force = {one["name"]: one["in_force_for"] for one in program.get("/policies")["policies"]}
+        assert in_force["console-1"] == ["all calls"]
+
+
 def test_cases_are_tried(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
