@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
 from callsieve.events.event import Event, EventKind
@@ -96,9 +96,12 @@ async def stream(
     place: Place,
     kinds: Collection[EventKind],
     until: float,
+    ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """The events after the place, of these kinds, until the clock says so. It ends where the store cannot be read."""
+    """The events after the place, of these kinds, until the clock says so, or the process is to end (`ending`), or the
+    store cannot be read.
+    """
     with streams.one(who):
         heard_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
@@ -116,10 +119,12 @@ async def stream(
             elif clock() - heard_at >= HEARTBEAT_SECONDS:
                 heard_at = clock()
                 yield b": still here\n\n"
-            if clock() >= until:
-                return
             if len(found) < AT_ONCE:
-                await asyncio.sleep(min(LOOK_SECONDS, max(0.0, until - clock())))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(LOOK_SECONDS, max(0.0, until - clock()))):
+                        await ending.wait()
+            if ending.is_set() or clock() >= until:
+                return
 
 
 def _told(event: Event) -> bytes:

@@ -4,6 +4,7 @@ connections.py import it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -43,7 +44,8 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     sockets = [_listening(*one) for one in ((pages, "[web] listen"), (own, "[api] listen")) if one[0]]
     app = make_app(state)
     proxied = ProxyHeadersMiddleware(cast("Any", app), list(web.proxies)) if web.behind_proxy else None
-    server = uvicorn.Server(
+    server = _Server(
+        state.ending,
         uvicorn.Config(
             app,
             http=protocol_of(Connections(), proxied),
@@ -54,7 +56,7 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
             proxy_headers=False,  # connections.py decides who is a proxy
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        ),
     )
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
@@ -68,6 +70,18 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
         server.run(sockets)
     logger.info("console: stopped")
+
+
+class _Server(uvicorn.Server):
+    """Tells the answers that go on, of live calls and of events, that they are to end, before it waits for all."""
+
+    def __init__(self, ending: asyncio.Event, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending.set()
+        await super().shutdown(sockets)
 
 
 def _listening(listen: str, key: str) -> socket.socket:

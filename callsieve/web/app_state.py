@@ -86,6 +86,7 @@ class AppState:
         self.templates = templates
         self.health = health
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
+        self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
         self._services: dict[type, object] = {}
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 

@@ -24,10 +24,11 @@ from callsieve.settings import (
     parse_settings,
 )
 from callsieve.text.times import day, when_there
-from callsieve.wiring import dids_of, own_numbers_of, people_of, policies_of, site_of
+from callsieve.wiring import dids_of, own_numbers_of, people_of, policies_of, site_of, wanted_events_of
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from policies.situation import ScreeningHours
+from reputation.events import EventKind
 from reputation.model import Did, Person
 from reputation.own.hours import CallingHours, Hours, daily, parse_spans
 from reputation.quiet_hours import QuietHours
@@ -335,6 +336,23 @@ def test_every_key_can_be_set() -> None:
 FEED = '[[feed]]\nname = "ftc"\nurl = "https://example.com/l.csv"\n'
 ECHO = FEED.replace("example.com", "phoneblock.net")
 REPORT = "[reporting.phoneblock]\nenabled = true\n"
+
+
+def test_who_is_told_which_events() -> None:
+    wanted = wanted_events_of(parse_settings(EVERYTHING, "callsieve.toml"))
+    assert wanted == {
+        "webhook/crm": (EventKind.APPEAL_OPENED,),
+        "mqtt": (EventKind.CALL_ENDED,),
+        "mail": (EventKind.APPEAL_OPENED, EventKind.DIGEST_READY),
+        "notify/telegram": (EventKind.APPEAL_DUE,),
+        "alert/night/telegram": (EventKind.DECISION_TAKEN,),
+        "alert/night/mail": (EventKind.DECISION_TAKEN,),
+    }
+    everything = wanted_events_of(parse_settings(HOOK + "[mqtt]\nhost = 'b'\n", "callsieve.toml"))
+    assert everything == {"webhook/crm": tuple(EventKind), "mqtt": tuple(EventKind)}
+    assert wanted_events_of(parse_settings(MAIL, "callsieve.toml")) == {"mail": ()}
+
+
 HOOK = '[[webhook]]\nname = "crm"\nsecret = "env:X"\nurl = "https://crm.example/"\n'
 MAIL = "[mail]\nhost = 'mail.example'\nfrom = 'pbx@example.com'\n"
 ALERT = "[[alert]]\nname = 'x'\nevent = 'decision.taken'\n"

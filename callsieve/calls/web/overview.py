@@ -70,7 +70,9 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
         checked_at = req.now
         while True:
-            call = await _next_of(calls)
+            call = await _next_of(calls, req.state.ending)
+            if req.state.ending.is_set():
+                return
             now = req.state.clock()
             if now - checked_at >= HEARTBEAT_SECONDS:
                 checked_at = now
@@ -84,12 +86,15 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
             yield ": still here\n\n" if call is None else event_of(req, call)
 
 
-async def _next_of(calls: asyncio.Queue[CallRow]) -> CallRow | None:
-    """The next call; None when there was none for a while."""
+async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:
+    """The next call; None when there was none for a while, or the process is to end."""
+    call, end = asyncio.create_task(calls.get()), asyncio.create_task(ending.wait())
     try:
-        return await asyncio.wait_for(calls.get(), HEARTBEAT_SECONDS)
-    except TimeoutError:
-        return None
+        await asyncio.wait((call, end), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        return call.result() if call.done() else None
+    finally:
+        call.cancel()
+        end.cancel()
 
 
 def event_of(req: PageRequest, call: CallRow) -> str:

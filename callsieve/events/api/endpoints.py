@@ -39,7 +39,7 @@ async def read_along(req: ApiRequest[EventsQuery, None]) -> Stream:
     await req.state.store.write(keep_stream, req.context.settings.reputation, req.context.at)
     place = await req.read(place_after, req.asked.query.after or req.asked.last_event_id)
     until = time.monotonic() + req.asked.query.seconds
-    return Stream(stream(req, streams, req.context.actor, place, kinds, until), MEDIA_TYPE)
+    return Stream(stream(req, streams, req.context.actor, place, kinds, until, req.state.ending), MEDIA_TYPE)
 
 
 def kinds_named(text: str) -> frozenset[EventKind]:

@@ -41,6 +41,8 @@ esac
 class ServedApi:
     """It listens at `port`; `secret` may do everything."""
 
+    process: subprocess.Popen[bytes]
+
     def __init__(self, office: Office, port: int) -> None:
         self.office, self.port = office, port
         self.secret = self.token(Role.ADMINISTRATOR, tuple(Scope))
@@ -89,7 +91,7 @@ def serving_api(folder: Path, *, empty: bool = False, program: str = CONSOLE) ->
     if not empty:
         know_a_little(office)
     served = ServedApi(office, port)
-    process = subprocess.Popen(
+    process = served.process = subprocess.Popen(
         [sys.executable, "-m", program, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
     )
     try:

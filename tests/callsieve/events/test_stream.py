@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,7 +174,9 @@ class Seconds:
 
 async def test_whoever_hears_nothing_hears_that_we_are_there(api: RunningApi) -> None:
     place = api.office.read(place_after, "")
-    going = stream(Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, Seconds(20.0))
+    going = stream(
+        Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, asyncio.Event(), Seconds(20.0)
+    )
     assert await anext(going) == b"retry: 1000\n\n"
     assert await anext(going) == b": still here\n\n"
     await going.aclose()  # type: ignore[attr-defined]
@@ -184,7 +187,7 @@ async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
     for place in range(3):
         add(api, f"AP00000{place}")
     store, streams = Reading(api.office.store), EventStreams()
-    going = stream(store, streams, "x", Place(0, has_gap=True), set(EventKind), 1e9)
+    going = stream(store, streams, "x", Place(0, has_gap=True), set(EventKind), 1e9, asyncio.Event())
     assert (await anext(going)).endswith(GAP)
     await asyncio.sleep(0.05)
     assert store.reads == 0
@@ -197,8 +200,17 @@ async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
 async def test_a_store_that_cannot_be_read_ends_it(api: RunningApi) -> None:
     store = Reading(api.office.store)
     store.fails = True
-    going = stream(store, EventStreams(), "x", Place(0, has_gap=False), set(EventKind), 1e9)
+    going = stream(store, EventStreams(), "x", Place(0, has_gap=False), set(EventKind), 1e9, asyncio.Event())
     assert [chunk async for chunk in going] == [b"retry: 1000\n\n"]
+
+
+async def test_it_ends_with_the_process(api: RunningApi) -> None:
+    ending = asyncio.Event()
+    place = Place(0, has_gap=False)
+    going = stream(Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, ending)
+    assert await anext(going) == b"retry: 1000\n\n"
+    ending.set()
+    assert [chunk async for chunk in going] == []
 
 
 @pytest.mark.slow
@@ -213,3 +225,6 @@ def test_an_event_arrives_as_it_happens(tmp_path: Path) -> None:
             event = served.office.write(add_event, OPENED, CALLER, 1.0, data)
             assert event is not None
             assert next(line for line in lines if line.startswith("id: ")) == f"id: {event.id}"
+            served.process.terminate()
+            assert list(lines)[-1] == ""  # a whole answer: without its end the client would raise
+        assert served.process.wait(20) == -signal.SIGTERM

@@ -77,7 +77,7 @@ class Served:
 
 @contextmanager
 def serving(office: Office, port: int, settings: str = "") -> Iterator[Served]:
-    office.config.write_text(settings or f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n')
+    office.config.write_text(settings or f'{SETTINGS}\n[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.callsieve.cheap_console", str(office.config)],
         stdin=subprocess.PIPE,
@@ -107,7 +107,7 @@ def serving(office: Office, port: int, settings: str = "") -> Iterator[Served]:
 def serving_behind_proxy(folder: Path) -> Iterator[Served]:
     """Who runs the tests runs the console as well, and so passes for its proxy."""
     port = free_port()
-    settings = f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\nbehind_proxy = true\n'
+    settings = f'{SETTINGS}\n[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\nbehind_proxy = true\n'
     with serving(Office(folder), port, settings) as served:
         yield served
 
@@ -322,7 +322,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        office.config.write_text(f'[web]\nlisten = "127.0.0.1:{port}"\n')
+        office.config.write_text(f'[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
         done = subprocess.run(
             [sys.executable, "-m", COMMAND_LINE, "web", "--config", str(office.config)],
             capture_output=True,
