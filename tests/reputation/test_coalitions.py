@@ -166,6 +166,27 @@ def test_less_than_a_good_feed_convicts_nobody(rows: Rows, listed: int, spam: in
     assert level_of(rows, imported=tuple(sources), listed_neighbours=listed) <= Level.CHALLENGE
 
 
+ASKED = st.builds(
+    Imported,
+    st.text(max_size=3),
+    st.sampled_from(["spam", "ok"]),
+    is_feed=st.booleans(),
+    looked_up=st.just(True),
+)
+
+
+@given(st.lists(ASKED, max_size=9))
+def test_look_ups_alone_tag_and_no_more(said: list[Imported]) -> None:
+    assert level_of(Rows([], [], [], []), imported=tuple(said)) <= Level.TAG
+
+
+@given(rows_of(who), st.lists(ASKED, max_size=5))
+def test_look_ups_where_we_report_convict_nobody(rows: Rows, said: list[Imported]) -> None:
+    """What our people marked may come back from there."""
+    reported = tuple(replace(one, is_feed=False) for one in said)
+    assert level_of(rows, imported=reported) <= Level.CHALLENGE
+
+
 @given(rows_of(who), st.integers(0, 29))
 def test_who_passed_lately_is_not_convicted(rows: Rows, days: int) -> None:
     passed = Challenged(CALLER, UNKNOWN, DID, ChallengeResult.PASSED, NOW - DAY_SECONDS * days, "passed")
