@@ -23,6 +23,7 @@ ABOUT = """\
 What CallSieve knows about numbers and calls, and what people may do about it, for programs. Each endpoint runs the
 same operation as the command and the page of the console, and leaves the same row in the audit, by `token:NAME`.
 """
+_REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")
 TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
 # The parts of paths. Operations say what is allowed; this is what a client can know before.
@@ -62,7 +63,12 @@ PROBLEMS = {
     HTTPStatus.TOO_MANY_REQUESTS: ("too-many-requests", "The token has asked too often."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("no-store", "The store, or Asterisk, cannot be used at the moment."),
 }
-OF_BODIES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+OF_WRITES = {
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
 HEADERS_OF = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": {"required": True, "schema": {"type": "string"}}},
@@ -82,6 +88,7 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
     queries = {one.query.__name__ for one in table if one.query is not None}
+    sent = _reached([by_kind[id(one.body)] for one in table if one.body is not None], components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -115,10 +122,29 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
                     "example": '"token";q=600;w=60',
                 },
             },
-            "schemas": {name: one for name, one in components.items() if name not in queries},
+            "schemas": {
+                name: one if name in sent else _open(one) for name, one in components.items() if name not in queries
+            },
             "responses": {_name(status): _problem(status, code, words) for status, (code, words) in PROBLEMS.items()},
         },
     }
+
+
+def _open(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an answer: a later version may say more, and a program passes over that."""
+    return {key: value for key, value in schema.items() if key != "additionalProperties" or value is not False}
+
+
+def _reached(schemas: Iterable[Any], components: Mapping[str, Any]) -> set[str]:
+    """The names of all components that these schemas are made of."""
+    found: set[str] = set()
+    waiting = [match for one in schemas for match in _REF.findall(str(one))]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _REF.findall(str(components[name]))
+    return found
 
 
 def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +169,7 @@ def _responses(one: Endpoint, by_kind: Mapping[int, Any]) -> dict[str, Any]:
     headers = dict(_RATE_HEADERS)
     schema = by_kind[id(one.answer)] if one.media_type == JSON else {"type": "string"}
     done = {"description": "Done.", "headers": headers, "content": {one.media_type: {"schema": schema}}}
-    others = [status for status in PROBLEMS if status not in OF_BODIES or one.method != "GET"]
+    others = [status for status in PROBLEMS if status not in OF_WRITES or one.method != "GET"]
     return {
         str(one.status): done,
         **{str(status.value): {"$ref": f"#/components/responses/{_name(status)}"} for status in others},

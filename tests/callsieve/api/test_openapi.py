@@ -42,6 +42,15 @@ def test_no_two_kinds_have_one_name() -> None:
     assert all("." not in name for name in document_of(ENDPOINTS)["components"]["schemas"])
 
 
+def test_bodies_are_closed_and_answers_may_grow() -> None:
+    schemas = document_of(ENDPOINTS)["components"]["schemas"]
+    for one in ENDPOINTS:
+        if isinstance(one.body, type):
+            assert schemas[one.body.__name__]["additionalProperties"] is False
+        if isinstance(one.answer, type) and one.answer.__name__ in schemas:
+            assert "additionalProperties" not in schemas[one.answer.__name__]
+
+
 @pytest.mark.parametrize("one", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
 def test_an_endpoint_is_declared_as_a_whole(one: Endpoint) -> None:
     assert one.summary.endswith(".")
