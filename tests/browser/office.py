@@ -14,6 +14,7 @@ from callsieve.changes.operation import Context
 from callsieve.doctor.finding import Check, fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.install.install import TRUNK_LINES
+from callsieve.lookups.register import register_sources
 from callsieve.numbering.operations import UpdateRequest
 from callsieve.numbering.operations import update as update_plan
 from callsieve.plan_files import plan_folder
@@ -52,6 +53,8 @@ from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
+from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve, switch_off
+from reputation.store.lookups import record_failure as record_failure_at
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import put_own
@@ -100,6 +103,21 @@ prefix = "+1201555019"
 purpose = "call-centre"
 note = "our partner's, in Jersey City"
 """
+LOOK_UPS = """
+[[lookup]]
+name = "phoneblock"
+kind = "phoneblock"
+token = "env:PHONEBLOCK_TOKEN"
+[[lookup]]
+name = "scores"
+kind = "http"
+url = "https://api.example.com/{digits}"
+send = "number"
+consent = true
+spam_when = ["score > 75"]
+cost = 0.01
+daily_spend = 2.0
+"""
 GOOD_DRAFT = DRAFT.replace("chalenge", "challenge")
 
 
@@ -128,7 +146,21 @@ def fill(office: Office) -> None:
         import_numbers(db, "neighbours", "spam", few, feed=Feed("CSV"))
         with transaction(db):
             record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
+            register_sources(db, office.load().settings)
+            switch_off(db, "scores", now - DAY, '{"code": "worse-than-chance", "right": 9, "told": 60}')
+        _look_ups(db, [decision for decision, _ in calls if decision.caller], now)
     _policies(office.load(), now)
+
+
+def _look_ups(db: sqlite3.Connection, decisions: list[DecisionRecord], now: float) -> None:
+    """What was asked about some of the callers."""
+    for n, decision in enumerate(decisions[:40]):
+        at = now - HOUR * n
+        reserve(db, "phoneblock", at, DailyLimits(500))
+        verdict = "spam" if n % 3 == 0 else "nothing"
+        answer = StoredAnswer("phoneblock", verdict, "scam" if verdict == "spam" else None, at, at + 14 * DAY)
+        record_answer(db, decision.caller or "", answer)
+    record_failure_at(db, "phoneblock", now, "timeout")
 
 
 def _plans(db: sqlite3.Connection, loaded: Loaded, now: float) -> None:
@@ -285,7 +317,7 @@ def _policies(loaded: Loaded, now: float) -> None:
 
 def make_office(folder: Path, settings: str) -> Office:
     """An office in this directory, filled."""
-    office = Office(folder, settings)
+    office = Office(folder, settings + LOOK_UPS)
     fill(office)
     store_what_root_found(office)
     return office

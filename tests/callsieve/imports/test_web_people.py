@@ -146,7 +146,7 @@ def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None
     office.write(add_contacts, "crm", [Contact("+12015550125", "Carol")])
     viewer = console.browser("viewer")
     page = viewer.text("/feeds")
-    for text in ("ftc", "CSV", "old list", "crm", ">1<"):
+    for text in ("ftc", "CSV", "old list", "crm", ">1<", "not known yet"):
         assert text in page
     office.write(record_failure, "ftc", 4e9, "it has 1 number, less than half of the 500 in force")
     page = viewer.text("/feeds")
