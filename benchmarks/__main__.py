@@ -20,6 +20,7 @@ from benchmarks import (
     console,
     decision,
     events,
+    events_out,
     lifecycle,
     listening,
     lookup,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "orders": orders.measure,
     "console": console.measure,
     "own": own.measure,
+    "events-out": events_out.measure,
 }
 
 

@@ -17,13 +17,14 @@ from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.digest.operations import day_before
 from callsieve.emergency_window import window_of
 from callsieve.events.event import EventKind
-from callsieve.imports.feed_health import FeedStatus, health_of
+from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing
 from callsieve.integration_settings import DigestTable
 from callsieve.settings import Settings
 from reputation.appeals import due_at
 from reputation.events import AppealDue, DaemonTrouble, DigestReady, FeedStale
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.emergencies import BY_TIME, tell_closed
+from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.outbox import forget_state, is_wanted, set_state, state_of, states_of, tell_change
 
@@ -41,7 +42,7 @@ def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None
     if is_wanted(db, EventKind.APPEAL_DUE):
         _look_at_appeals(db, now)
     if is_wanted(db, EventKind.FEED_STALE):
-        _look_at_feeds(db, now)
+        _look_at_feeds(db, settings, now)
     if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
         _look_at_daemon(db, telemetry, now)
     if is_wanted(db, EventKind.DIGEST_READY):
@@ -66,20 +67,22 @@ def _look_at_appeals(db: sqlite3.Connection, now: float) -> None:
             forget_state(db, key)
 
 
-def _look_at_feeds(db: sqlite3.Connection, now: float) -> None:
-    """Each once when it goes bad, and not when it comes again."""
-    feeds = {f"{FEED}{feed.name}": feed for feed in feed_sources(db)}
-    for key, feed in feeds.items():
-        health = health_of(feed, now)
-        if health.health not in BAD_FEEDS:
+def _look_at_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """Each once when it goes bad, and not when it comes again. One of the settings may never have come."""
+    feeds, fetches = {feed.name: feed for feed in feed_sources(db)}, feed_fetches(db)
+    names = dict.fromkeys((*feeds, *(feed.name for feed in settings.feed)))
+    for name in names:
+        feed, key = feeds.get(name), f"{FEED}{name}"
+        health = health_of_missing(fetches.get(name), now) if feed is None else health_of(feed, now)
+        status = health.health.value
+        if health.health in BAD_FEEDS:
+            imported_at = None if feed is None else feed.imported_at
+            data = FeedStale(feed=name, status=status, detail=str(health.detail), imported_at=imported_at)
+            tell_change(db, key, status, EventKind.FEED_STALE, key, now, data)
+        else:
             set_state(db, key, OK, now)
-            continue
-        data = FeedStale(
-            feed=feed.name, status=health.health.value, detail=str(health.detail), imported_at=feed.imported_at
-        )
-        tell_change(db, key, health.health.value, EventKind.FEED_STALE, key, now, data)
     for key in states_of(db, FEED):
-        if key not in feeds:
+        if key.removeprefix(FEED) not in names:
             forget_state(db, key)
 
 

@@ -281,13 +281,14 @@ class _LaneTasks:
             await self._switch_off(error.words, now)
 
     async def _switch_off(self, why: str, now: float) -> None:
+        self._is_off = True  # others that are under way will be refused as well
         try:
             await self._store.write(switch_off, self.name, why, now)
         except StoreError:  # the next one to be refused does it
+            self._is_off = False
             return
         logger.warning("%s: is switched off: %s. `callsieve events test` switches it on again", self.name, why)
         self._lane.reset()
-        self._is_off = True
 
 
 def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float) -> None:

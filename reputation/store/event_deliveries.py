@@ -23,7 +23,7 @@ SELECT {_OF_EVENT}, attempts, failing_since, next_at
  WHERE receiver = :receiver AND dead_at IS NULL AND seq > :seq
 """
 AFTER = f"{_SELECT} ORDER BY seq LIMIT :limit"
-OF_SUBJECT = f"{_SELECT} AND delivery.subject = :subject AND seq <= :until ORDER BY seq LIMIT :limit"
+OF_SUBJECT = f"{_SELECT} AND event.subject = :subject AND seq <= :until ORDER BY seq LIMIT :limit"
 
 DELIVERED = "DELETE FROM event_delivery WHERE receiver = ? AND seq = ?"
 FAILED = """

@@ -14,12 +14,12 @@ from operator import attrgetter
 from typing import Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
-from reputation.events import DecisionTaken, EventKind, subject_of_call
+from reputation.events import EventKind
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
 from reputation.store.outbound import record_outbound
-from reputation.store.outbox import add_event, is_wanted
+from reputation.store.outbox import add_decisions, is_wanted
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -37,6 +37,7 @@ INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, tr
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
+LAST_ROW = "SELECT coalesce(max(rowid), 0) FROM decision"
 BY_ID = "SELECT * FROM decision WHERE id = ?"
 BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
@@ -55,29 +56,9 @@ def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) 
     if not is_wanted(db, EventKind.DECISION_TAKEN):
         db.executemany(RECORD, map(_columns_of, records))
         return
-    for record in records:
-        if db.execute(RECORD, _columns_of(record)).rowcount:
-            subject = subject_of_call(record.caller, record.linkedid)
-            add_event(db, EventKind.DECISION_TAKEN, subject, record.at, _told(record))
-
-
-def _told(record: DecisionRecord) -> DecisionTaken:
-    return DecisionTaken(
-        id=record.id,
-        linkedid=record.linkedid,
-        caller=record.caller,
-        caller_kind=record.caller_kind.value,
-        did=record.did,
-        trunk=record.trunk,
-        callee=record.callee,
-        action=record.action,
-        would_be=record.would_be,
-        rule=record.rule,
-        reason=record.reason,
-        level=record.level,
-        log_odds=record.log_odds,
-        policy=record.policy,
-    )
+    (last,) = db.execute(LAST_ROW).fetchone()
+    db.executemany(RECORD, map(_columns_of, records))
+    add_decisions(db, last)
 
 
 def decision_of(db: sqlite3.Connection, decision_id: str) -> DecisionRecord | None:

@@ -17,16 +17,31 @@ from typing import Any
 
 import msgspec
 
-from reputation.events import Event, EventData, EventKind, new_event_id
+from reputation.events import ID_PREFIX, DecisionTaken, Event, EventData, EventKind, new_event_id
 from reputation.weights import DEFAULT, Weights
 
 MOST_EVENTS = 100_000
 TRIM_EVERY = 1000  # events: so many may be too many
 KEPT_SECONDS = 7 * 86_400.0
 
+DECISION_FIELDS = DecisionTaken.__struct_fields__
+
 WANTED_BY = "SELECT receiver FROM event_wanted WHERE kind = ?"
 ADD = "INSERT INTO event (id, kind, subject, at, data) VALUES (?, ?, ?, ?, ?)"
-ADD_DELIVERY = "INSERT INTO event_delivery (receiver, seq, subject) VALUES (?, ?, ?)"
+# Of the events after a place, for everybody who wants their kind.
+DELIVER = """
+INSERT INTO event_delivery (receiver, seq)
+SELECT receiver, seq FROM event JOIN event_wanted USING (kind) WHERE seq > ? AND receiver <> ''
+"""
+LAST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0)"
+# Decisions come in batches, at the rate of calls: all of a batch are told by one statement, with the fields of
+# `DecisionTaken`, and no other thread of the daemon waits for ours meanwhile.
+ADD_DECISIONS = f"""
+INSERT INTO event (id, kind, subject, at, data)
+SELECT '{ID_PREFIX}' || printf('%012X', CAST(at * 1000 AS INTEGER)) || hex(randomblob(7)), ?,
+       coalesce(caller, 'call/' || linkedid), at, json_object({", ".join(f"'{one}', {one}" for one in DECISION_FIELDS)})
+  FROM decision WHERE rowid > ? ORDER BY rowid
+"""
 
 COLUMNS = "id, kind, subject, at, data, seq"
 BY_ID = f"SELECT {COLUMNS} FROM event WHERE id = ?"
@@ -77,15 +92,26 @@ def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
 
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
     """Writes it for everybody who wants its kind; None where nobody does. Call it in a transaction."""
-    receivers = [receiver for (receiver,) in db.execute(WANTED_BY, (kind.value,))]
-    if not receivers:
+    if not is_wanted(db, kind):
         return None
     event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
     seq = db.execute(ADD, (event_id, kind.value, subject, at, text)).lastrowid or 0
-    db.executemany(ADD_DELIVERY, ((receiver, seq, subject) for receiver in receivers if receiver != STREAM))
-    if seq % TRIM_EVERY == 0:
-        trim(db)
+    _deliver_after(db, seq - 1)
     return Event(event_id, kind, subject, at, msgspec.json.decode(text), seq)
+
+
+def add_decisions(db: sqlite3.Connection, after: int) -> None:
+    """Tells the decisions in the journal after this row. Call it in the transaction that has written them."""
+    (last,) = db.execute(LAST).fetchone()
+    db.execute(ADD_DECISIONS, (EventKind.DECISION_TAKEN.value, after))
+    _deliver_after(db, last)
+
+
+def _deliver_after(db: sqlite3.Connection, seq: int) -> None:
+    db.execute(DELIVER, (seq,))
+    (last,) = db.execute(LAST).fetchone()
+    if seq // TRIM_EVERY != last // TRIM_EVERY:
+        trim(db)
 
 
 def tell_change(

@@ -22,7 +22,6 @@ CREATE TABLE event_wanted (
 CREATE TABLE event_delivery (
     receiver TEXT NOT NULL,
     seq INTEGER NOT NULL REFERENCES event (seq) ON DELETE CASCADE,
-    subject TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     failing_since REAL,
     next_at REAL,
@@ -31,7 +30,6 @@ CREATE TABLE event_delivery (
     PRIMARY KEY (receiver, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_delivery_seq ON event_delivery (seq);
-CREATE INDEX event_delivery_subject ON event_delivery (receiver, subject, seq);
 
 -- How a receiver does: counts since it was first named. `off`: why nothing is sent to it any more.
 CREATE TABLE event_receiver (

@@ -1,0 +1,151 @@
+"""Events for receivers: how many a minute get out, how soon, and what receivers that are dead cost a decision."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import hook_server
+from benchmarks.callers import number_at
+from benchmarks.decision import LOADED, NUMBERS, p99_millis
+from benchmarks.figures import Budget, Figure, alternate
+from benchmarks.processes import ROOT, SETTINGS, running_daemon
+from benchmarks.workbench import Workbench
+from lab.ports import free_port
+from lab.programs import COMMAND_LINE
+from reputation.events import CallEnded, EventKind
+from reputation.store.database import open_store
+from reputation.store.event_deliveries import receiver_states
+from reputation.store.outbox import add_event
+from reputation.store.transaction import transaction
+
+A_MINUTE = 10_000
+SECONDS = 60.0
+TICK_SECONDS = 0.1  # as often as the journal writes
+SUBJECTS = 2_000
+BACKLOG = 20_000
+ROUNDS = 7
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr"
+HOOK = '[[webhook]]\nname = "{name}"\nurl = "http://{address}/"\nsecret = "env:HOOK_SECRET"\nprivate = true\n'
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """Deliveries by a real sender to a real web server, and decisions beside senders whose receivers are dead."""
+    return [*_deliveries(bench), _decisions(bench)]
+
+
+def _deliveries(bench: Workbench) -> list[Figure]:
+    seconds = 20.0 if bench.quick else SECONDS
+    bench.say(f"events: {A_MINUTE:,} a minute for {seconds:.0f} s, then {BACKLOG:,} at once")
+    state = bench.directory / "events-out"
+    state.mkdir()
+    with _hook_server() as (address, told), open_store(state / "callsieve.db") as db:
+        with _sender(state, HOOK.format(name="hook", address=address)):
+            began, written = time.monotonic(), 0
+            while (elapsed := time.monotonic() - began) < seconds:
+                due = int(elapsed * A_MINUTE / 60) - written
+                _happen(db, written, due)
+                written += due
+                time.sleep(TICK_SECONDS)
+            _wait_until_delivered(db)
+            rate = 60 * written / (time.monotonic() - began)
+            began = time.monotonic()
+            _happen(db, written, BACKLOG)
+            _wait_until_delivered(db)
+            most = 60 * BACKLOG / (time.monotonic() - began)
+        ages = sorted(told()["ages"][:written])
+    least, steady = Budget(0.95 * A_MINUTE, "/min", at_least=True), f"{A_MINUTE:,} a minute happen"
+    at_once = f"{BACKLOG:,} wait, of {SUBJECTS:,} numbers; one receiver"
+    return [
+        Figure("events delivered", [rate], "/min", budget=least, note=steady),
+        Figure("age of an event as it arrives, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
+        Figure("events delivered", [most], "/min", note=at_once),
+    ]
+
+
+def _decisions(bench: Workbench) -> Figure:
+    """p99 with all kinds wanted by three receivers, none of which takes anything; against no receiver at all."""
+    bench.say("events: p99 of a decision with dead receivers")
+    closed = free_port("127.0.0.1", socket.SOCK_STREAM)
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:  # connections are made, and nobody answers
+        silent_address = f"127.0.0.1:{silent.getsockname()[1]}"
+        addresses = {"closed": f"127.0.0.1:{closed}", "silent": silent_address, "nowhere": "192.0.2.1"}
+        hooks = "".join(HOOK.format(name=name, address=address) for name, address in addresses.items())
+        told, plain = bench.copy(NUMBERS), bench.copy(NUMBERS)
+        with running_daemon(told) as (_, ours), running_daemon(plain) as (_, theirs), _sender(told, hooks):
+            failed: list[int] = []
+            latency = partial(p99_millis, failed)
+            samples, reference = alternate(
+                bench.rounds(ROUNDS), lambda turn: latency(ours, turn), lambda turn: latency(theirs, turn)
+            )
+    note = f"{LOADED} calls in flight, all kinds to 3 dead receivers"
+    return Figure("p99 of a decision", samples, "ms", reference, "no receivers", Budget(1.1, "x"), note)
+
+
+def _happen(db: sqlite3.Connection, first: int, count: int) -> None:
+    """So many calls end."""
+    with transaction(db):
+        for one in range(first, first + count):
+            number, now = number_at(one % SUBJECTS), time.time()
+            add_event(db, EventKind.CALL_ENDED, number, now, _ended(number, f"{now:.0f}.{one}", now))
+
+
+def _ended(number: str, linkedid: str, now: float) -> CallEnded:
+    about: dict[str, Any] = dict.fromkeys(CallEnded.__struct_fields__)
+    about |= {"linkedid": linkedid, "direction": "inbound", "disposition": "answered", "caller": number}
+    about |= {"caller_kind": "number", "rung": ("201",), "started_at": now - 20.0, "ring_seconds": 8.0}
+    return CallEnded(**about | {"talk_seconds": 12.0, "voicemail_left": False, "complete": True})
+
+
+def _wait_until_delivered(db: sqlite3.Connection) -> None:
+    while receiver_states(db)[0].waiting:
+        time.sleep(0.05)
+
+
+@contextmanager
+def _hook_server() -> Iterator[tuple[str, Any]]:
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    command = (sys.executable, "-m", hook_server.__name__, str(port))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        def told() -> Any:
+            process.terminate()
+            return json.loads(process.communicate()[0])
+
+        try:
+            yield f"127.0.0.1:{port}", told
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _sender(state: Path, hooks: str) -> Iterator[None]:
+    """`callsieve events send`, once it has told the store who its receivers are."""
+    config = state / "events.toml"
+    config.write_text(f"{SETTINGS}\n{hooks}")
+    about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}
+    command = (sys.executable, "-m", COMMAND_LINE, "events", "send")
+    with (
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT, env={**os.environ, **about}
+        ) as process,
+        open_store(state / "callsieve.db") as db,
+    ):
+        try:
+            while not receiver_states(db):
+                time.sleep(0.02)
+            yield
+        finally:
+            process.terminate()

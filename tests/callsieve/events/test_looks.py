@@ -1,0 +1,101 @@
+"""What has to be looked for is told once for each change, however often somebody looks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.daemon.telemetry import Telemetry
+from callsieve.events.event import EventKind
+from callsieve.events.looks import NOT_RUNNING, look
+from callsieve.settings import Settings
+from reputation.appeals import AppealStep, due_at
+from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
+from reputation.store.database import open_store
+from reputation.store.emergencies import record_emergency
+from reputation.store.feeds import record_failure
+from reputation.store.imports import import_numbers, remove_source
+from reputation.store.outbox import events_after, use_receivers
+from tests.callsieve.daemon.test_telemetry import make_telemetry
+from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        wanted = set(EventKind) - {EventKind.APPEAL_OPENED, EventKind.APPEAL_DECIDED, EventKind.DIGEST_READY}
+        use_receivers(opened, {"crm": tuple(wanted)})
+        yield opened
+
+
+def seen(db: sqlite3.Connection, at: float, telemetry: Telemetry | None = None) -> list[dict[str, Any]]:
+    """What is told of two looks at that time."""
+    last = max((event.seq for event in events_after(db, 0, 1000)), default=0)
+    for _ in range(2):
+        look(db, Settings(), telemetry, at)
+    return [dict(event.data) for event in events_after(db, last, 1000)]
+
+
+def test_an_appeal_is_told_a_day_before_it_is_due(db: sqlite3.Connection) -> None:
+    filed = open_appeal(db, make_appeal())
+    assert seen(db, NOW + 30 * DAY) == []
+    accepted = take_step(db, filed.reference, AppealStep.ACCEPT, NOW)
+    due = due_at(accepted)
+    assert due is not None
+    assert seen(db, due - DAY - 1) == []
+    assert seen(db, due - DAY) == [{"reference": filed.reference, "number": CALLER, "due_at": due}]
+    assert seen(db, due + DAY) == []
+    decide(db, filed.reference, AppealRuling(False, "they were wrong"), due + DAY)
+    assert seen(db, due + 2 * DAY) == []
+    assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
+
+
+def bring(db: sqlite3.Connection, at: float) -> None:
+    db.execute("UPDATE import_source SET imported_at = ?, failed_at = NULL, format = 'csv'", (at,))
+
+
+def test_a_feed_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
+    import_numbers(db, "ftc", "spam", [(CALLER, None, None, None)], lambda: NOW)
+    bring(db, NOW)
+    assert seen(db, NOW + DAY) == []
+    (stale,) = seen(db, NOW + 40 * DAY)
+    assert (stale["feed"], stale["status"], stale["imported_at"]) == ("ftc", "stale", NOW)
+    bring(db, NOW + 40 * DAY)
+    assert seen(db, NOW + 40 * DAY) == []
+    record_failure(db, "ftc", NOW + 41 * DAY, '{"code": "nothing-usable"}')
+    (failed,) = seen(db, NOW + 41 * DAY)
+    assert (failed["status"], "not one row can be used" in failed["detail"]) == ("failed", True)
+    remove_source(db, "ftc")
+    assert seen(db, NOW + 42 * DAY) == []
+    assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
+
+
+def test_trouble_of_the_daemon_is_told_whatever_its_figures(db: sqlite3.Connection) -> None:
+    well = make_telemetry(NOW)
+
+    def trouble(text: str) -> Telemetry:
+        return msgspec.structs.replace(well, trouble=text)
+
+    assert seen(db, NOW, None) == []
+    assert seen(db, NOW, well) == []
+    waits = "7 decisions wait in memory, 0 were lost"
+    assert seen(db, NOW, trouble(waits)) == [{"trouble": waits, "running": True}]
+    assert seen(db, NOW, trouble("1,204 decisions wait in memory, 3 were lost")) == []
+    assert seen(db, NOW, well) == [{"trouble": "", "running": True}]
+    assert seen(db, NOW + 60, well) == [{"trouble": NOT_RUNNING, "running": False}]
+    assert seen(db, NOW, well) == [{"trouble": "", "running": True}]
+
+
+def test_the_emergency_window_is_told_when_its_time_is_over(db: sqlite3.Connection) -> None:
+    record_emergency(db, NOW)
+    assert seen(db, NOW + 7100) == []
+    record_emergency(db, NOW + 7150)
+    assert seen(db, NOW + 7300) == []
+    assert seen(db, NOW + 7150 + 7200) == [{"by": "time"}]
+    (closed,) = [event for event in events_after(db, 0, 100) if event.kind is EventKind.EMERGENCY_CLOSED]
+    assert closed.at == NOW + 7150 + 7200
