@@ -9,7 +9,7 @@ marked twice, and nobody verifies himself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from unicodedata import east_asian_width, normalize
@@ -95,17 +95,20 @@ class Display:
     language: str = ENGLISH
     characters: int = CHARACTERS
     own_texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
         """The prefix for a word; empty where the settings want none."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
-    def texts(self, words: Iterable[str] = TEXTS[ENGLISH]) -> tuple[str, ...]:
+    def texts(self, words: tuple[str, ...] = tuple(TEXTS[ENGLISH])) -> tuple[str, ...]:
         """Those for these words in every language, ours and the settings', the longest first."""
-        tables = (*TEXTS.values(), *self.own_texts.values())
-        found = {table[word] for table in tables for word in words if table.get(word)}
-        return tuple(sorted(found, key=len, reverse=True))
+        if words not in self._texts:  # the settings do not change, and nearly every call asks for one of two
+            tables = (*TEXTS.values(), *self.own_texts.values())
+            found = {table[word] for table in tables for word in words if table.get(word)}
+            self._texts[words] = tuple(sorted(found, key=len, reverse=True))
+        return self._texts[words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ def _is_bad(decision: Decision) -> bool:
 
 def tidied(raw_name: str) -> str:
     """A name from the network as a display may be given it: one line of characters that are to be seen."""
-    name = " ".join("".join(c if c.isprintable() else " " for c in raw_name).split())
+    printable = raw_name if raw_name.isprintable() else "".join(c if c.isprintable() else " " for c in raw_name)
+    name = " ".join(printable.split())
     return "" if name.casefold() == _UNKNOWN else name
 
 
@@ -224,4 +228,4 @@ def _fitting(prefix: str, name: str, characters: int) -> str:
 
 def _width_of(text: str) -> int:
     """Chinese characters take the room of two letters."""
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+    return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
