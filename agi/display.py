@@ -16,11 +16,12 @@ from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import Action, Decision, IncomingCall
+from reputation.families import first_call, quiet
 from reputation.model import Level
 from reputation.numbers import as_people_dial
 from reputation.plan.rows import Purpose
 
-VERIFIED, SPAM, UNKNOWN = "verified", "spam", "unknown"
+VERIFIED, SPAM, UNKNOWN, NEW_NUMBER = "verified", "spam", "unknown", "new-number"
 # By language and word; [display] of the settings may say others. The labels of the presets' rules are here, too.
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
@@ -33,6 +34,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "not-a-number": "Unreadable",
         "withheld": "Withheld",
         UNKNOWN: "Unknown",
+        NEW_NUMBER: "New number?",
         VERIFIED: "Verified:",
         "plan-telemarketing": "Telemarketing",
         "plan-call-centre": "Call centre?",
@@ -56,6 +58,7 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "not-a-number": "号码无法识别",
         "withheld": "号码隐藏",
         UNKNOWN: "陌生来电",
+        NEW_NUMBER: "陌生新号？",
         VERIFIED: "已核实：",
         "plan-telemarketing": "营销专用号",
         "plan-call-centre": "呼叫中心？",
@@ -149,13 +152,13 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """What is said of the caller: by category, by the range of the number, else `spam`; `unknown` if nothing speaks
-    against him.
+    """What is said of the caller: by category, by the range of the number, else `spam`; `new-number` where only the way
+    in which new numbers call speaks against him, and `unknown` if nothing does.
     """
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST or not _is_bad(decision)):
         return f"plan-{purpose.value}"
-    return spoken_word_against(decision)
+    return NEW_NUMBER if _is_new_number(decision) else spoken_word_against(decision)
 
 
 def spoken_word_against(decision: Decision) -> str:
@@ -165,6 +168,14 @@ def spoken_word_against(decision: Decision) -> str:
     if decision.purpose is Purpose.TELEMARKETING:
         return WORD_BY_CATEGORY["telemarketing"]
     return SPAM if _is_bad(decision) or decision.purpose in AGAINST else UNKNOWN
+
+
+def _is_new_number(decision: Decision) -> bool:
+    """Whether it is tagged for what strangers did shortly before, of whom he may be none: nobody has complained."""
+    if decision.level is not Level.TAG or decision.category is not None or decision.rule == BLOCKLIST_RULE:
+        return False
+    against = {family.name for family in decision.reputation.families if family.log_odds > 0}
+    return first_call.NAME in against and against <= {first_call.NAME, quiet.NAME}
 
 
 def _is_bad(decision: Decision) -> bool:

@@ -36,8 +36,18 @@ from policies.strangers import may_ask_again, may_ask_others
 from reputation.appeals import is_code
 from reputation.channels import endpoint_of
 from reputation.feature_codes import CODES
+from reputation.first_calls import FirstCalls
 from reputation.last_call import LastCall
-from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, Facts, FactsQuery
+from reputation.model import (
+    AuthClass,
+    Caller,
+    CallerKind,
+    ChallengeResult,
+    DecisionRecord,
+    Facts,
+    FactsQuery,
+    FirstCall,
+)
 from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.scoring import vector_of
@@ -163,6 +173,7 @@ class Screening:
     trouble: Callable[[], str] = str
     look_ups: LookUps | None = None
     velocity: Velocity = field(default_factory=Velocity)
+    first_calls: FirstCalls = field(default_factory=FirstCalls)
     breaker: Breaker = field(default_factory=Breaker)
     proofs: Velocity = field(default_factory=Velocity)
     counts: Counts = field(default_factory=Counts)
@@ -184,8 +195,11 @@ class Screening:
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))
-        query = query_of(call, now, hours.quiet, channel_endpoint=endpoint, plan=self.site.plan)
+        before = self._before(call, now)
+        query = query_of(call, now, hours.quiet, None, endpoint, self.site.plan, before)
         found = await self._read(self.knowledge.facts, query, started)
+        if found.first_call is not None:
+            self.first_calls.add(query.number or "", call.did, now)
         lately = self._lately(call, request, now)
         situation = situation_of(call, found, now, hours, lately)
         decision = decide(*situation.under(self.policies))
@@ -206,10 +220,11 @@ class Screening:
         """`/callee`: what one person wants differently, now that it is known who the call is for."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
-        query = query_of(call, now, hours.quiet, request.arguments.get("endpoint") or None, plan=self.site.plan)
-        found = await self._read(self.knowledge.facts, query, started)
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
         *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)
+        endpoint, before = request.arguments.get("endpoint") or None, self._before(call, came_at)
+        query = query_of(call, now, hours.quiet, endpoint, None, self.site.plan, before)
+        found = await self._read(self.knowledge.facts, query, started)
         lately = Lately(tuple(earlier), (), instant_of(request.arguments.get("emergency", "")), came_at)
         situation = situation_of(call, found, now, hours, lately)
         decision = decide_for_callee(*situation.under(self.policies))
@@ -371,9 +386,13 @@ class Screening:
         number, emergency_at = call.caller.e164, instant_of(request.arguments.get("emergency", ""))
         if number is None:
             return Lately(emergency_at=emergency_at)
-        lately = Lately(self.velocity.calls(number, now), self.velocity.block_calls(number, now), emergency_at)
-        self.velocity.add(number, now)
-        return lately
+        calls, dids, block_calls = self.velocity.count(number, now, call.did)
+        return Lately(calls, block_calls, emergency_at, dids=dids)
+
+    def _before(self, call: IncomingCall, now: float) -> FirstCall | None:
+        """What strangers did shortly before, should the call be the first of its number."""
+        number = call.caller.e164
+        return None if number is None else self.first_calls.before(number, call.did, now)
 
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
@@ -420,6 +439,7 @@ class Screening:
             policy=decision.policy,
             elapsed_ms=elapsed_ms,
             caller_text="" if call.caller.e164 or call.caller.kind is CallerKind.WITHHELD else call.caller.raw,
+            first_call=facts is not None and facts.first_call is not None,
         )
         self.knowledge.record_decision(record)
         self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else record.action)

@@ -58,6 +58,7 @@ class Phrase(StrEnum):
     TELEMARKETING = "explain-telemarketing"
     NOBODYS_RANGE = "explain-nobodys-range"
     CARRIER_WARNS = "explain-carrier-warns"
+    NEW_NUMBERS = "explain-new-numbers"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
@@ -267,6 +268,7 @@ _KEY_BY_FAMILY = {
     "own block": Phrase.BLOCK,
     "quiet hours": Phrase.QUIET_HOURS,
     "carrier label": Phrase.CARRIER_WARNS,
+    "first call": Phrase.NEW_NUMBERS,
 }
 
 

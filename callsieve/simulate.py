@@ -7,7 +7,7 @@ memory, is read from the journal; an emergency call that only Asterisk's own dat
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agi.parsing import did_of, withheld_number
@@ -31,14 +31,15 @@ from policies.situation import (
 )
 from reputation.explaining import would_raise
 from reputation.families.plan import evident_purpose
-from reputation.model import Attestation, Did, Facts, FactsQuery, Person, Verification
-from reputation.numbers import block_of, caller_of
+from reputation.first_calls import FirstCalls
+from reputation.model import Attestation, Did, Facts, FactsQuery, FirstCall, Person, Verification
+from reputation.numbers import caller_of
 from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.store.facts import evidence_of, facts_of
-from reputation.store.journal import call_times
+from reputation.store.journal import CallTime, call_times
 from reputation.store.people import person_of
-from reputation.velocity import KEPT_CALLS, WINDOW_SECONDS
+from reputation.velocity import WINDOW_SECONDS, Velocity
 from reputation.weights import Weights
 
 
@@ -106,13 +107,15 @@ def situation_about(
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
-    query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan)
+    number, calls = call.caller.e164, list(call_times(db, now - WINDOW_SECONDS))
+    before = _before(calls, number, call.did, now) if number is not None and at_its_hour else None
+    query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan, first_call=before)
     facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:
         facts = replace(facts, callee=_person(db, callee, ours))
     if not at_its_hour:
         facts = replace(facts, quiet=())
-    return situation_of(call, facts, now, ours.hours, _lately(db, call.caller.e164, now))
+    return situation_of(call, facts, now, ours.hours, _lately(calls, number, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +194,21 @@ def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
     return person
 
 
-def _lately(db: sqlite3.Connection, number: str | None, now: float) -> Lately:
+def _lately(calls: Iterable[CallTime], number: str | None, now: float) -> Lately:
     """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
     if number is None:
         return NOTHING_LATELY
-    near = block_of(number)
-    block = [
-        (who, at)
-        for who, at in call_times(db, now - WINDOW_SECONDS)
-        if at <= now and (who == number or (near is not None and block_of(who) == near))
-    ]
-    return Lately(
-        tuple(at for who, at in block if who == number)[-KEPT_CALLS:], tuple(at for _, at in block)[-KEPT_CALLS:]
-    )
+    velocity = Velocity()
+    for call in calls:
+        if call.at <= now:
+            velocity.add(call.caller, call.at, call.did)
+    return Lately(velocity.calls(number, now), velocity.block_calls(number, now), dids=velocity.dids(number, now))
+
+
+def _before(calls: Iterable[CallTime], number: str, did: str | None, now: float) -> FirstCall:
+    """What strangers did shortly before: the same by reputation.first_calls."""
+    first_calls = FirstCalls()
+    for call in calls:
+        if call.first and call.at <= now:
+            first_calls.add(call.caller, call.did, call.at)
+    return first_calls.before(number, did, now)

@@ -17,7 +17,8 @@ from policies.conditions import KeyPath
 from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
-from policies.vocabulary import enum_words, read_boolean
+from policies.vocabulary import MAX_IN_A_ROW, MAX_NEIGHBOURS, enum_words, read_boolean
+from reputation.families import block
 from reputation.families.caller import passed_until
 from reputation.model import (
     Attestation,
@@ -25,6 +26,7 @@ from reputation.model import (
     Did,
     EntryKind,
     Facts,
+    FirstCall,
     Identity,
     Imported,
     Level,
@@ -217,12 +219,17 @@ FACTS: dict[str, Reader] = {
     "own_number": read_boolean,
     "purpose": _word_of(Purpose),
     "law_forbids_blocking": read_boolean,
+    "bad_neighbours": partial(read_count, 0, 1000),
+    "first_call": read_boolean,
+    "neighbours_called": partial(read_count, 0, MAX_NEIGHBOURS),
+    "dids_in_a_row": partial(read_count, 1, MAX_IN_A_ROW),
     "challenge_passed_days_ago": read_amount,
     "challenges_failed": partial(read_count, 0, 1000),
     "emergency_minutes_ago": read_amount,
     "one_ring_hours_ago": read_amount,
     "called_minutes_ago": partial(read_list, read_amount),
     "block_called_minutes_ago": partial(read_list, read_amount),
+    "called_dids": partial(read_list, read_line),
 }
 
 EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
@@ -282,6 +289,8 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         plan=_plan(table, number),
         recent_calls=_minutes_ago(table.get("called_minutes_ago", ()), now),
         recent_block_calls=_minutes_ago(table.get("block_called_minutes_ago", ()), now),
+        recent_dids=table.get("called_dids", ()),
+        first_call=_first_call(table),
     )
 
 
@@ -330,15 +339,30 @@ def _plan(table: Mapping[str, Any], number: str) -> PlanRow | None:
     return PlanRow("", number, Purpose(table["purpose"]), law=law)
 
 
+def _first_call(table: Mapping[str, Any]) -> FirstCall | None:
+    """What strangers did before. Nothing is known of a caller unless the case says otherwise."""
+    if not table.get("first_call", table.keys().isdisjoint(_KNOWN_BY)):
+        return None
+    return FirstCall(table.get("neighbours_called", 0), table.get("dids_in_a_row", 1))
+
+
+_KNOWN_BY = frozenset(
+    {"ties", "identity", "allowlisted", "internal", "one_ring_hours_ago"}
+    | {"challenge_passed_days_ago", "challenges_failed"}
+)
+
+
 def _reputation(table: Mapping[str, Any], levels: Thresholds) -> Reputation:
     """Of points the level that they reach, of a level the fewest points that reach it; where both are told, both."""
     level, appeal = LEVELS.get(table.get("level", "")), table.get("appeal")
+    near = block.block_of(block.LISTED, table.get("bad_neighbours", 0), DEFAULT.block)
+    families = () if near is None else (near,)
     if "points" in table:
         log_odds = table["points"] / POINTS_OF_LOG_ODDS
-        return Reputation(log_odds, level_at(log_odds, levels) if level is None else level, appeal=appeal)
+        return Reputation(log_odds, level_at(log_odds, levels) if level is None else level, families, appeal=appeal)
     least = {strong: threshold for threshold, strong in levels.strongest_first}
     level = Level.NONE if level is None else level
-    return Reputation(least.get(level, 0.0), level, appeal=appeal)
+    return Reputation(least.get(level, 0.0), level, families, appeal=appeal)
 
 
 def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:

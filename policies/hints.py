@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from reprlib import Repr
 
-MAX_SHOWN = 30
+MAX_SHOWN = 40
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80

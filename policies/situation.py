@@ -18,7 +18,7 @@ from policies.policy import Policy, PolicySet
 from policies.quiet_hours import resting
 from reputation.caller_names import label_of_carrier
 from reputation.emergency_closing import counts_after_closing
-from reputation.model import Facts, FactsQuery
+from reputation.model import Facts, FactsQuery, FirstCall
 from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.quiet_hours import QuietHours, hour_at
 
@@ -33,13 +33,15 @@ class ScreeningHours:
 
 class Lately(NamedTuple):
     """What the store cannot tell: the earlier calls of the number and of its block within the hour, the last emergency
-    call that Asterisk's own database knows of, and when the call came in, if not just now.
+    call that Asterisk's own database knows of, when the call came in, if not just now, and to which DIDs the number's
+    earlier calls went.
     """
 
     calls: tuple[float, ...] = ()
     block_calls: tuple[float, ...] = ()
     emergency_at: float | None = None
     came_at: float | None = None
+    dids: tuple[str, ...] = ()
 
 
 class Situation(NamedTuple):
@@ -67,9 +69,11 @@ def query_of(
     endpoint: str | None = None,
     channel_endpoint: str | None = None,
     plan: NumberPlan = NO_PLAN,
+    first_call: FirstCall | None = None,
 ) -> FactsQuery:
     """What the store is asked. `quiet`: None where no call in particular is meant, so that its hour says nothing.
     `endpoint`: the phone that the call is for, where that is known; `channel_endpoint`: where it comes from.
+    `first_call`: what strangers did shortly before, where that is known.
     """
     number = call.caller.e164
     return FactsQuery(
@@ -85,6 +89,7 @@ def query_of(
         withheld=call.withheld,
         plan=None if number is None else plan.row_of(number, now),
         label=label_of(call),
+        first_call=first_call,
     )
 
 
@@ -98,7 +103,8 @@ def situation_of(
 ) -> Situation:
     """The facts as the store has them become those of this very moment."""
     if lately.calls or lately.block_calls:
-        facts = replace(facts, recent_calls=lately.calls, recent_block_calls=lately.block_calls)
+        calls, block_calls = lately.calls, lately.block_calls
+        facts = replace(facts, recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
     if lately.emergency_at is not None:
         facts = _with_emergency(facts, lately.emergency_at, now)
     if facts.quiet:

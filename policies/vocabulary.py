@@ -18,7 +18,9 @@ from policies.hints import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches
-from reputation.model import Attestation, AuthClass, CallerKind, Level, Verification
+from reputation.families import block
+from reputation.first_calls import KEPT_OF_BLOCK
+from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, supported_regions
 from reputation.plan.rows import NOBODYS, Purpose
 
@@ -28,6 +30,11 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # What the daemon's velocity counters keep: calls of the last hour, at most 64 a number.
 MAX_MINUTES = 60
 MAX_CALLS = 64
+# What they keep of a block, and how long a row of DIDs may be.
+MAX_NEIGHBOURS = KEPT_OF_BLOCK
+LEAST_IN_A_ROW, MAX_IN_A_ROW = 2, 9
+
+EXCHANGE_DIGITS = 4  # of a number, those behind its exchange
 
 # So many patterns of names a condition may have, each of so many characters.
 MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
@@ -140,6 +147,71 @@ def count_calls_within(case: Case, operand: CallsWithin) -> int:
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
     """More minutes and fewer calls hold wherever fewer minutes and more calls do."""
     return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
+
+
+@dataclass(frozen=True, slots=True)
+class DidsCalled:
+    """At least so many of our DIDs in so many minutes."""
+
+    minutes: int
+    at_least: int
+
+
+def read_dids_called(value: Any) -> DidsCalled:
+    """`{ minutes = 10, at_least = 5 }`."""
+    table = read_table(value, frozenset({"minutes", "at_least"}))
+    for key, lowest, highest in (("minutes", 1, MAX_MINUTES), ("at_least", 2, MAX_CALLS)):
+        if type(table[key]) is not int or not lowest <= table[key] <= highest:
+            raise PolicyError(f"takes {key} from {lowest} to {highest}, not {shown(table[key])}")
+    return DidsCalled(table["minutes"], table["at_least"])
+
+
+def count_dids_called(case: Case, operand: DidsCalled) -> int:
+    """How many of our DIDs the number has called in that time, that of this call among them."""
+    since = case.now - 60 * operand.minutes
+    calls = zip(case.facts.recent_calls, case.facts.recent_dids, strict=False)
+    return len({did for at, did in (*calls, (case.now, case.call.did)) if did and at > since})
+
+
+def read_at_least(lowest: int, highest: int, value: Any) -> int:
+    """A whole number within bounds."""
+    if type(value) is not int or not lowest <= value <= highest:
+        raise PolicyError(f"takes a whole number from {lowest} to {highest}, not {shown(value)}")
+    return value
+
+
+def at_least(lowest: int, highest: int, fact: Callable[[Case], int]) -> Word:
+    """A condition over a count: so many or more."""
+    return Word(
+        f"a whole number from {lowest} to {highest}",
+        partial(read_at_least, lowest, highest),
+        lambda case, least: fact(case) >= least,
+        lambda wide, narrow: wide <= narrow,
+        lambda case, _least: str(fact(case)),
+    )
+
+
+def before_first_call(case: Case) -> FirstCall:
+    """What strangers did before the call, if it is the first of its number; else nothing."""
+    return case.facts.first_call or NOTHING_BEFORE
+
+
+def is_first_call(case: Case) -> bool | None:
+    """Whether nobody here knows anything of the number; None for a caller without one."""
+    return None if case.call.caller.e164 is None else case.facts.first_call is not None
+
+
+def is_of_listed_block(case: Case) -> bool:
+    """Whether other numbers of the block are bad, and so many of them that it is evidence."""
+    return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
+
+
+def is_of_same_exchange(case: Case) -> bool | None:
+    """Whether number and DID differ in their last four digits only; None where one of them is not known."""
+    number, did = case.call.caller.e164, case.call.did
+    if number is None or not did:
+        return None
+    return len(number) == len(did) and number[:-EXCHANGE_DIGITS] == did[:-EXCHANGE_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +441,11 @@ VOCABULARY: dict[str, Word] = {
         covers_prefixes,
         told(lambda case: case.call.caller.e164),
     ),
+    "same_exchange": boolean(is_of_same_exchange),
+    "block_listed": boolean(is_of_listed_block),
+    "first_call": boolean(is_first_call),
+    "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours),
+    "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
     "callee_group": Word(
@@ -396,6 +473,13 @@ VOCABULARY: dict[str, Word] = {
         holds_calls_within,
         covers_calls_within,
         lambda case, operand: str(count_calls_within(case, operand)),
+    ),
+    "dids_called": Word(
+        "{ minutes = 10, at_least = 5 }",
+        read_dids_called,
+        lambda case, operand: count_dids_called(case, operand) >= operand.at_least,
+        lambda wide, narrow: wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least,
+        lambda case, operand: str(count_dids_called(case, operand)),
     ),
     "hours": Word(
         '{ from = "22:00", to = "08:00", zone = "Europe/London" }',

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import block, caller
+from reputation.families import block, caller, first_call
 from reputation.model import (
     AuthClass,
     ChallengeHistory,
@@ -301,6 +301,16 @@ _PLAN_WORDS = {
 }
 
 
+_WALK = "new numbers call {n} of our numbers one after the other"
+_FIRST_CALL_WORDS = {
+    first_call.NEIGHBOURS: _Words(
+        "a new number of its block of 1000 called another of our numbers within the hour",
+        "{n} new numbers of its block of 1000 called other numbers of ours within the hour",
+    ),
+    first_call.IN_A_ROW: _Words(_WALK, _WALK),
+}
+
+
 def sentence_of_families(families: Sequence[Family]) -> str:
     """The evidence in one sentence without a full stop; empty where there is none."""
     return "; ".join(str(part) for family in families for part in parts_of(family))
@@ -332,6 +342,8 @@ def parts_of(family: Family) -> Iterator[Wording]:
     elif name == "carrier label":
         (label,) = counts
         yield Wording("the carrier calls it {label} in the place of a name", {"label": label})
+    elif name == first_call.NAME:
+        yield from (_of(counts[what], words) for what, words in _FIRST_CALL_WORDS.items() if what in counts)
     elif name == "identity":
         yield Wording("its owner is verified")
 

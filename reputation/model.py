@@ -335,6 +335,19 @@ class ControlSample(NamedTuple):
 NO_SAMPLE = ControlSample()
 
 
+class FirstCall(NamedTuple):
+    """What strangers did shortly before the first call of a number (reputation.first_calls). `neighbours`: how many
+    other numbers of its block called other DIDs of ours for the first time within the hour; `in_a_row`: how many DIDs
+    strangers called one after the other in order, that of this call among them.
+    """
+
+    neighbours: int = 0
+    in_a_row: int = 1
+
+
+NOTHING_BEFORE = FirstCall()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that we know about one call, read at one instant.
@@ -346,7 +359,8 @@ class Facts:
     the caller; `failures`: how many it failed since, each DID and day once. `quiet`: who wants quiet hours, whatever
     the time is (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: what the numbering plan says
     of the number. `recent_calls` are the instants of earlier calls of the number within the hour, `recent_block_calls`
-    those of its block of 1000.
+    those of its block of 1000; `recent_dids` are the DIDs that those of the number went to. `first_call`: what
+    strangers did shortly before; None where the caller has no number, or something is known of it.
     """
 
     did: Did | None = None
@@ -368,6 +382,8 @@ class Facts:
     reputation: Reputation = field(default_factory=Reputation)
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
+    recent_dids: tuple[str, ...] = ()
+    first_call: FirstCall | None = None
     sample: ControlSample = NO_SAMPLE
     plan: PlanRow | None = None
 
@@ -380,7 +396,8 @@ class FactsQuery:
     the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
     where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
     nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
-    where its word counts, warns with in the place of a name; neither is a matter of the store.
+    where its word counts, warns with in the place of a name; `first_call`: what strangers did shortly before, should
+    this be a first call. None of these is a matter of the store.
     """
 
     number: str | None
@@ -395,6 +412,7 @@ class FactsQuery:
     withheld: str | None = None
     plan: PlanRow | None = None
     label: str | None = None
+    first_call: FirstCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +421,7 @@ class DecisionRecord:
 
     `vector` is the evidence by family, as JSON text; `elapsed_ms` from the request's last byte to the answer.
     `caller_text`: what the network showed where that is no number; at most 64 printable characters, untrusted.
+    `first_call`: nothing was known of the number.
     """
 
     id: str
@@ -424,6 +443,7 @@ class DecisionRecord:
     policy: str
     elapsed_ms: float
     caller_text: str = ""
+    first_call: bool = False
 
     @property
     def observed(self) -> bool:

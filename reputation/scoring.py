@@ -19,6 +19,7 @@ from reputation.families import (
     caller,
     carrier_label,
     feeds,
+    first_call,
     identity,
     marks,
     plan,
@@ -31,6 +32,7 @@ from reputation.model import (
     AuthClass,
     ChallengeHistory,
     Family,
+    FirstCall,
     Identity,
     Imported,
     Level,
@@ -47,7 +49,7 @@ VERIFIED_LEVEL = 2
 # Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
 # said and saw, what the caller itself did, and who it is.
 OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
-TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME})  # lead to a tag and no further
+TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME, first_call.NAME})  # lead to a tag and no further
 OF_CALL = frozenset({attestation.NAME, quiet.NAME}) | TAG_ONLY
 
 
@@ -78,7 +80,7 @@ class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
     knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
     where a source says so; `label`: what the carrier, where its word counts, warns with in the
-    place of a name.
+    place of a name; `first_call`: what strangers did shortly before, if this is a first call and they did anything.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -89,6 +91,7 @@ class Circumstances(NamedTuple):
     people: int = 0
     purpose: Purpose | None = None
     label: str | None = None
+    first_call: FirstCall | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -106,7 +109,8 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
-    is_told = circumstances.purpose is not None or circumstances.label is not None
+    call = circumstances
+    is_told = call.purpose is not None or call.label is not None or call.first_call is not None
     tag_only = _sum(families, TAG_ONLY) if is_told else 0.0
     level = _level(_Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now), weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
@@ -144,6 +148,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
         found.append(plan.plan_of(circumstances.purpose, weights.plan))
     if circumstances.label is not None:
         found.append(carrier_label.carrier_label_of(circumstances.label, weights.carrier_label))
+    if circumstances.first_call is not None:
+        found.append(first_call.first_call_of(circumstances.first_call, weights.first_call))
     found.append(identity.identity_of(level, weights.identity))
     return tuple([family for family in found if family is not None])
 
@@ -200,8 +206,8 @@ class _Said(NamedTuple):
 def _level(said: _Said, weights: Weights) -> Level:
     """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
 
-    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan and the
-    carrier's label tag and lead no further, so the levels above are reached without them.
+    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan, the
+    carrier's label and what strangers did lately tag and lead no further, so the levels above are reached without them.
     """
     level = level_at(said.log_odds, weights.levels)
     if level is Level.NONE and not said.tag_only:

@@ -17,6 +17,7 @@ from reputation.families import (
     caller,
     carrier_label,
     feeds,
+    first_call,
     identity,
     marks,
     plan,
@@ -52,6 +53,7 @@ _SPEAKER_BY_FAMILY = {
     quiet.NAME: Speaker.CALL,
     plan.NAME: Speaker.CALL,
     carrier_label.NAME: Speaker.CALL,
+    first_call.NAME: Speaker.CALL,
 }
 
 

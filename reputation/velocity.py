@@ -1,4 +1,4 @@
-"""Velocity: who called how often in the last hour, per number and per block of 1000 numbers.
+"""Velocity: who called how often in the last hour, per number and per block of 1000 numbers, and which of our DIDs.
 
 A counter in memory, bounded in every direction; the daemon rebuilds it from the journal at start. No clock
 inside: the instants are arguments.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from sys import intern
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from reputation.numbers import block_of
 
@@ -16,58 +18,91 @@ KEPT_CALLS = 64
 # Eight new callers a second for an hour, at some 250 bytes each and as much for their blocks (docs/performance.md).
 MAX_NUMBERS = 30_000
 
+_Call = tuple[float, str]  # at, and the DID; "" where that is not known
+_LAST = "\U0010ffff"  # comes behind every DID
+
+T = TypeVar("T", _Call, float)
+
+
+class Earlier(NamedTuple):
+    """The calls of a number within the hour, the DIDs that these went to, and the calls of its block; in time order."""
+
+    calls: tuple[float, ...] = ()
+    dids: tuple[str, ...] = ()
+    block_calls: tuple[float, ...] = ()
+
 
 class Velocity:
     """Recent calls of at most `max_numbers` numbers and as many blocks; the longest silent is forgotten first."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
-        self._by_number = _Recent(max_numbers)
-        self._by_block = _Recent(max_numbers)
+        self._by_number = _Recent[_Call](max_numbers)
+        self._by_block = _Recent[float](max_numbers)
 
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def add(self, number: str, at: float) -> None:
-        """Counts one call."""
-        self._by_number.add(number, at)
+    def add(self, number: str, at: float, did: str | None = None) -> None:
+        """Counts one call. `did`: of ours, which it went to."""
+        self._by_number.add(number, (at, intern(did or "")))
         self._by_block.add(block_of(number) or number, at)
+
+    def count(self, number: str, now: float, did: str | None = None) -> Earlier:
+        """Counts one call; what there was before it."""
+        block = block_of(number) or number
+        block_calls = self._by_block.between(block, now - WINDOW_SECONDS, now)
+        calls = self._calls(number, now) if block_calls else ()
+        self._by_number.add(number, (now, intern(did or "")))
+        self._by_block.add(block, now)
+        if not calls:
+            return Earlier(block_calls=block_calls) if block_calls else _NOTHING
+        return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
 
     def calls(self, number: str, now: float) -> tuple[float, ...]:
         """When the number called in the hour until `now`, in time order, the latest 64 at most."""
-        return self._by_number.calls(number, now)
+        return tuple([at for at, _ in self._calls(number, now)])
 
     def block_calls(self, number: str, now: float) -> tuple[float, ...]:
         """The same for the block of 1000 numbers that the number lies in; a service number is a block of its own."""
-        return self._by_block.calls(block_of(number) or number, now)
+        return self._by_block.between(block_of(number) or number, now - WINDOW_SECONDS, now)
+
+    def dids(self, number: str, now: float) -> tuple[str, ...]:
+        """Which of our DIDs these calls of the number went to, one each."""
+        return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, number: str) -> None:
         """Forgets a number (its owner asked for it). The block's count names nobody and stays."""
         self._by_number.forget(number)
 
+    def _calls(self, number: str, now: float) -> tuple[_Call, ...]:
+        return self._by_number.between(number, (now - WINDOW_SECONDS, ""), (now, _LAST))
 
-class _Recent:
-    """Keys in the order of their last call, the times of each in time order. Tuples, because most numbers call once and
+
+_NOTHING = Earlier()
+
+
+class _Recent(Generic[T]):
+    """Keys in the order of their last call, the calls of each in time order. Tuples, because most numbers call once and
     a deque takes 600 bytes.
     """
 
     def __init__(self, max_keys: int) -> None:
         self._max_keys = max_keys
-        self._times: OrderedDict[str, tuple[float, ...]] = OrderedDict()
+        self._calls: OrderedDict[str, tuple[T, ...]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self._calls)
 
-    def add(self, key: str, at: float) -> None:
-        times = self._times.pop(key, ())
-        in_order = not times or times[-1] <= at
-        times = (*times[1 - KEPT_CALLS :], at) if in_order else tuple(sorted((*times, at)))[-KEPT_CALLS:]
-        self._times[key] = times
-        if len(self._times) > self._max_keys:
-            self._times.popitem(last=False)
+    def add(self, key: str, call: T) -> None:
+        calls: tuple[Any, ...] = self._calls.pop(key, ())
+        in_order = not calls or calls[-1] <= call
+        self._calls[key] = (*calls[1 - KEPT_CALLS :], call) if in_order else tuple(sorted((*calls, call)))[-KEPT_CALLS:]
+        if len(self._calls) > self._max_keys:
+            self._calls.popitem(last=False)
 
-    def calls(self, key: str, now: float) -> tuple[float, ...]:
-        times = self._times.get(key)
-        return times[bisect_left(times, now - WINDOW_SECONDS) : bisect_right(times, now)] if times else ()
+    def between(self, key: str, first: T, last: T) -> tuple[T, ...]:
+        calls = self._calls.get(key)
+        return calls[bisect_left(calls, first) : bisect_right(calls, last)] if calls else ()
 
     def forget(self, key: str) -> None:
-        self._times.pop(key, None)
+        self._calls.pop(key, None)

@@ -205,6 +205,20 @@ class CarrierLabelWeights(WeightsTable, frozen=True):
     spam: ForSpam = 1.5  # the analytics of a carrier of which nobody here knows how they came to it
 
 
+class FirstCallWeights(WeightsTable, frozen=True):
+    """What strangers did shortly before the first call of a number. A tag, never more: a company with several lines
+    does the same on its first day.
+    """
+
+    one_neighbour: ForSpam = 1.0  # alone nothing: callers of a small town share its few blocks
+    some: Count = 3
+    some_neighbours: ForSpam = 1.5
+    next_did: ForSpam = 1.0  # alone nothing: chance
+    long: Annotated[int, Meta(ge=3, le=9)] = 3
+    walk: ForSpam = 1.5
+    most: ForSpam = 2.5
+
+
 class IdentityWeights(WeightsTable, frozen=True):
     """Proven owners: how much it speaks for the caller, and how little marks may then do."""
 
@@ -268,6 +282,7 @@ class Weights(WeightsTable, frozen=True, eq=False):
     quiet: QuietWeights = QuietWeights()
     plan: PlanWeights = PlanWeights()
     carrier_label: CarrierLabelWeights = CarrierLabelWeights()
+    first_call: FirstCallWeights = FirstCallWeights()
     identity: IdentityWeights = IdentityWeights()
     appeal: AppealWeights = AppealWeights()
     trust: TrustWeights = TrustWeights()

@@ -14,6 +14,7 @@ from policies.cases import Trial, read_trials
 from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
+from reputation.families.block import LISTED, block_of
 from reputation.last_call import LastCall
 from reputation.model import (
     Attestation,
@@ -27,6 +28,7 @@ from reputation.model import (
     Facts,
     FactsQuery,
     Family,
+    FirstCall,
     Identity,
     Imported,
     Level,
@@ -154,9 +156,9 @@ def make_imported(source: str = "ftc", verdict: str = "spam", category: str | No
     return Imported(source, verdict, category)
 
 
-def make_reputation(log_odds: float = 0.0, level: Level | None = None) -> Reputation:
-    """A reputation; its level follows the log-odds unless it is given."""
-    families = (Family("marks", log_odds, (("reporters", 2),)),) if log_odds else ()
+def make_reputation(log_odds: float = 0.0, level: Level | None = None, besides: tuple[Family, ...] = ()) -> Reputation:
+    """A reputation; its level follows the log-odds unless it is given. `besides`: families that do not count."""
+    families = (*((Family("marks", log_odds, (("reporters", 2),)),) if log_odds else ()), *besides)
     return Reputation(log_odds, level_at(log_odds, DEFAULT.levels) if level is None else level, families)
 
 
@@ -180,6 +182,9 @@ def make_facts(
     plan: PlanRow | None = None,
     recent_calls: Iterable[float] = (),
     recent_block_calls: Iterable[float] = (),
+    recent_dids: Iterable[str] = (),
+    first_call: FirstCall | None = None,
+    bad_neighbours: int | None = None,
 ) -> Facts:
     """What we know of a call: nothing, but for what is given."""
     return Facts(
@@ -196,11 +201,19 @@ def make_facts(
         emergency_closed_at=emergency_closed_at,
         own_number=own_number,
         quiet=tuple(quiet),
-        reputation=make_reputation(log_odds, level),
+        reputation=make_reputation(log_odds, level, families_near(bad_neighbours or 0)),
         plan=plan,
         recent_calls=tuple(recent_calls),
         recent_block_calls=tuple(recent_block_calls),
+        recent_dids=tuple(recent_dids),
+        first_call=first_call,
     )
+
+
+def families_near(bad_numbers: int) -> tuple[Family, ...]:
+    """What a block with so many listed numbers says."""
+    found = block_of(LISTED, bad_numbers, DEFAULT.block)
+    return () if found is None else (found,)
 
 
 def make_policy(text: str = "", name: str = "house") -> Policy:

@@ -266,7 +266,7 @@ class Daemon:
         await keep_settings(self.store, lambda: self._loaded.settings, self._settings_due)
 
     async def _recall(self) -> None:
-        await recall(self.store, self.screening.velocity, time.time())
+        await recall(self.store, self.screening.velocity, self.screening.first_calls, time.time())
 
     async def _read_plans(self) -> None:
         """Number plans of all countries, which the first calls can do without."""

@@ -11,9 +11,10 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.lookups.register import register_sources
 from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
+from reputation.first_calls import FirstCalls
 from reputation.model import Did, Person
 from reputation.store.errors import StoreError
-from reputation.store.journal import call_times
+from reputation.store.journal import CallTime, call_times
 from reputation.store.people import (
     replace_settings_dids,
     replace_settings_own_numbers,
@@ -55,15 +56,17 @@ async def _name_short_codes(store: StoreSupervisor, region_of: Callable[[str | N
     return False
 
 
-async def recall(store: StoreSupervisor, velocity: Velocity, started_at: float) -> None:
+async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
     """Who called in the hour before the start; later calls are counted as they come."""
-    times: list[tuple[str, float]] = []
+    times: list[CallTime] = []
     since = started_at - WINDOW_SECONDS
     while not await _done(store.read(lambda db: times.extend(call_times(db, since)))):
         times.clear()
-    for number, at in times:
+    for number, at, did, is_first in times:
         if at < started_at:
-            velocity.add(number, at)
+            velocity.add(number, at, did)
+            if is_first:
+                first_calls.add(number, did, at)
 
 
 async def _done(asked: Awaitable[None]) -> bool:

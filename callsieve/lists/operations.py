@@ -313,7 +313,7 @@ def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry 
 
 def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
     """How many calls of the last days the entry would have matched."""
-    return sum(covers(entry, number) for number, _ in call_times(db, now - LOOK_BACK_DAYS * 86400))
+    return sum(covers(entry, call.caller) for call in call_times(db, now - LOOK_BACK_DAYS * 86400))
 
 
 def _not_listed(text: str, list_name: ListName, whose: str = "") -> Refused:

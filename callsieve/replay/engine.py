@@ -26,8 +26,10 @@ from policies.reasons import Reason
 from policies.situation import label_of, situation_of
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
+from reputation.first_calls import FirstCalls
 from reputation.memory_store import MemoryStore
 from reputation.model import (
+    NOTHING_BEFORE,
     AuthClass,
     Caller,
     ControlSample,
@@ -93,6 +95,7 @@ class Replay:
         self._plan_at = plan_at
         self._weights = ours.weights
         self._velocity = Velocity()
+        self._first_calls = FirstCalls()
         self._lessons: list[tuple[float, int, OutcomeRecord]] = []
         self._backgrounds: dict[str, Background] = {}
         self._by_endpoint = {person.endpoint: person for person in ours.people.values() if person.endpoint}
@@ -165,7 +168,9 @@ class Replay:
         facts_then = facts if row_then == row else self._facts(call, outcome, row_then)
         self.marks.add_call(outcome)
         if number is not None:
-            self._velocity.add(number, at)
+            self._velocity.add(number, at, outcome.did)
+            if facts.first_call is not None:
+                self._first_calls.add(number, outcome.did, at)
         situation = situation_of(call, facts, at, self._ours.hours)
         first = situation if facts_then is facts else situation_of(call, facts_then, at, self._ours.hours)
         seen = chain((first,), repeat(situation))
@@ -189,7 +194,17 @@ class Replay:
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
         purpose = None if row is None else evident_purpose(row)
-        circumstances = Circumstances(*about, is_stranger, len(self._people), purpose, label_of(call))
+        standing = self.ledger.standing(number, auth_class)
+        is_first = standing is None and is_stranger and then.allow is None
+        before = self._first_calls.before(number, outcome.did, at) if is_first else None
+        circumstances = Circumstances(
+            *about,
+            is_stranger,
+            len(self._people),
+            purpose,
+            label_of(call),
+            None if before is NOTHING_BEFORE else before,
+        )
         if then.identity is not None:
             for proof in proofs_of_control(number, self.background(number).identified_at):
                 self.ledger.add_challenge(proof)
@@ -213,6 +228,8 @@ class Replay:
             reputation=reputation_of(evidence, circumstances, self._weights, at),
             recent_calls=self._velocity.calls(number, at),
             recent_block_calls=self._velocity.block_calls(number, at),
+            recent_dids=self._velocity.dids(number, at),
+            first_call=before,
             sample=self._sample,
             plan=row,
         )

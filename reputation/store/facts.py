@@ -16,6 +16,7 @@ from reputation.families.block import is_bad
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.model import (
+    NOTHING_BEFORE,
     ControlSample,
     EntryKind,
     Facts,
@@ -206,6 +207,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         reputation=with_changes(evidence, circumstances, weights, query.now),
         sample=ControlSample(moments[1], weights.sample.every),
         plan=query.plan,
+        first_call=query.first_call if _is_first_call(of, query) else None,
     )
 
 
@@ -215,7 +217,9 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
     is_stranger = "tie" not in of and identity is None
     purpose = None if query.plan is None else evident_purpose(query.plan)
     of_call = query.auth_class, query.attestation, query.verification, query.hour, is_stranger
-    about = *of_call, moments[9], purpose, query.label
+    before = query.first_call
+    first_call = before if before is not None and before is not NOTHING_BEFORE and _is_first_call(of, query) else None
+    about = *of_call, moments[9], purpose, query.label, first_call
     if _OF_EVIDENCE.isdisjoint(of) and moments[5:8] == (None, None, None):  # nearly every call
         return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(
@@ -229,6 +233,15 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
         appeal=moments[6],
     )
     return evidence, Circumstances(*about)
+
+
+def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
+    """Whether nobody here knows anything of the number: no person, no list of allowed ones, and no call that ended."""
+    if query.number is None or "standing" in of or "identity" in of or "caller" in of:
+        return False
+    if "tie" in of and any(row[1] != Tie.EXPECTED for row in of["tie"]):
+        return False
+    return "entry" not in of or all(row[1] != ListName.ALLOW for row in of["entry"])
 
 
 _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour"})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from itertools import chain
 from operator import attrgetter
-from typing import Protocol, TypeVar, TypeVarTuple
+from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
 from reputation.events import EventKind
@@ -33,8 +33,8 @@ _columns_of = attrgetter(*(field.name for field in fields(DecisionRecord)))
 
 RECORD = """
 INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, trunk, callee, action, would_be,
-                      rule, reason, level, log_odds, vector, policy, elapsed_ms, caller_text)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      rule, reason, level, log_odds, vector, policy, elapsed_ms, caller_text, first_call)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
 """
 LAST_ROW = "SELECT coalesce(max(rowid), 0) FROM decision"
@@ -43,7 +43,9 @@ BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDE
 BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 OF_SPAN = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at, id"
-CALL_TIMES = "SELECT caller, at, linkedid FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at"
+CALL_TIMES = """
+SELECT caller, at, linkedid, did, first_call FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at
+"""
 CAPPED_BY = """
 SELECT linkedid FROM decision
  WHERE at < ? AND CASE WHEN json_valid(reason) THEN json_extract(reason, '$.cap') END = ?
@@ -107,22 +109,32 @@ def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]
     return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
-def call_times(db: sqlite3.Connection, since: float) -> Iterator[tuple[str, float]]:
-    """(caller, at) of the calls since then in time order: what velocity is rebuilt from at start.
+class CallTime(NamedTuple):
+    """One call: who called, when, which DID (None: none that is known), and whether nothing was known of the number."""
+
+    caller: str
+    at: float
+    did: str | None
+    first: bool
+
+
+def call_times(db: sqlite3.Connection, since: float) -> Iterator[CallTime]:
+    """The calls since then in time order: what velocity and first calls are rebuilt from at start.
 
     A call counts once, however often it was decided about (at the trunk, and again for a callee).
     """
     seen: set[tuple[str, str]] = set()
-    for caller, at, linkedid in db.execute(CALL_TIMES, (since,)):
+    for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since,)):
         if not linkedid or (caller, linkedid) not in seen:
             seen.add((caller, linkedid))
-            yield caller, at
+            yield CallTime(caller, at, did, bool(first))
 
 
 def _record(row: tuple[object, ...]) -> DecisionRecord:
     record = dict(zip((field.name for field in fields(DecisionRecord)), row, strict=True))
     record["caller_kind"] = CallerKind(str(record["caller_kind"]))
     record["auth_class"] = AuthClass(str(record["auth_class"]))
+    record["first_call"] = bool(record["first_call"])
     return DecisionRecord(**record)  # type: ignore[arg-type]
 
 

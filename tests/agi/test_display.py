@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, Display, label_of, shown_of, tidied, without_prefix
 from policies.decision import Action, Decision
 from policies.loader import load_policy
-from reputation.model import Level
+from reputation.model import Family, Level, Reputation
 from reputation.plan.rows import Purpose
 from tests.builders import CALLER, make_call
 
@@ -21,6 +21,10 @@ ENGLISH = Display()
 
 def make_decision(action: Action = Action.TAG, **more: object) -> Decision:
     return replace(Decision(action, "a-rule", "", 8, level=Level.TAG), **more)  # type: ignore[arg-type]
+
+
+def told_by(*names: str) -> Reputation:
+    return Reputation(1.5, Level.TAG, tuple(Family(name, 1.0) for name in names))
 
 
 def tagged(called: str, /, display: Display = ENGLISH, **more: object) -> str:
@@ -44,6 +48,15 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
         pytest.param(make_decision(Action.WARN, category="telemarketing"), "Sales?", id="sales"),
         pytest.param(make_decision(Action.WARN, category="debt"), "SPAM?", id="another-category"),
         pytest.param(make_decision(), "SPAM?", id="by-evidence"),
+        pytest.param(make_decision(reputation=told_by("first call")), "New number?", id="as-new-numbers-call"),
+        pytest.param(make_decision(reputation=told_by("first call", "quiet hours")), "New number?", id="in-the-night"),
+        pytest.param(
+            make_decision(reputation=told_by("first call"), language="zh"), "陌生新号？", id="as-they-call-zh"
+        ),
+        pytest.param(make_decision(reputation=told_by("first call", "block")), "SPAM?", id="and-a-listed-block"),
+        pytest.param(
+            make_decision(Action.WARN, level=Level.WARN, reputation=told_by("first call")), "SPAM?", id="and-more"
+        ),
         pytest.param(make_decision(level=Level.NONE, rule="blocklist"), "SPAM?", id="by-the-administrators-list"),
         pytest.param(make_decision(level=Level.NONE), "Unknown", id="nothing-against-him"),
         pytest.param(make_decision(purpose=Purpose.TELEMARKETING), "Telemarketing", id="by-range"),

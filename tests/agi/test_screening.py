@@ -20,6 +20,7 @@ from policies.policy import PolicySet, Scope
 from policies.reasons import FailOpen, PresetReason
 from policies.situation import ScreeningHours
 from reputation.model import (
+    NOTHING_BEFORE,
     Attestation,
     AuthClass,
     CallerKind,
@@ -109,6 +110,7 @@ async def test_the_store_is_asked_once_about_the_call() -> None:
             attestation=Attestation.A,
             verification=Verification.FAILED,
             hour=hour_at(NOW, DEFAULT.quiet),
+            first_call=NOTHING_BEFORE,
         )
     ]
     assert memory.give_up_at == [NOW + 0.4]
@@ -252,6 +254,17 @@ async def test_calls_of_the_same_thousand_numbers_count_together() -> None:
     assert await rules_of(screening, memory, *calls, ("+12017422005", 1.0)) == [*["default"] * 3, "block", "default"]
 
 
+async def test_which_of_our_numbers_a_caller_has_called() -> None:
+    rule = "when = { dids_called = { minutes = 10, at_least = 3 } }"
+    memory = memory_of()
+    policy = make_policy(f'[[rule]]\nname = "fan-out"\n{rule}\naction = "tag"\nreason = "calls many of us"')
+    screening, rules = make_screening(memory, policy), []
+    for did in ("+442071838750", "+442071838751", "+442071838751", "+442071838752"):
+        memory.clock.now += MINUTE
+        rules.append((await variables(screening, make_request("screen", f"did={did}")))["CALLSIEVE_RULE"])
+    assert rules == ["default", "default", "default", "fan-out"]
+
+
 async def test_withheld_callers_are_not_taken_for_one() -> None:
     memory = memory_of()
     screening = make_screening(memory, make_policy(COUNTING))
@@ -334,7 +347,8 @@ async def test_a_persons_own_list_counts_once_the_callee_is_known() -> None:
         "CALLSIEVE_CALLEE": "reject",
     }
     hour = hour_at(NOW, DEFAULT.quiet)
-    assert memory.queries == [FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)]
+    query = FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)
+    assert memory.queries == [replace(query, first_call=NOTHING_BEFORE)]
     [record] = memory.decisions
     assert (record.linkedid, record.callee, record.trunk) == ("1767258007.11", "201", "carrier")
     assert (record.rule, record.action, record.auth_class) == ("callee-blocklist", "reject", AuthClass.UNKNOWN)

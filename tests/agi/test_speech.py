@@ -202,6 +202,18 @@ EXPLANATIONS = [
         id="a-range-of-nobody",
     ),
     pytest.param(
+        make_record(
+            rule="level-tag",
+            action="tag",
+            would_be="tag",
+            vector=make_vector(**{"first call": (1.5, {"neighbours": 3})}),
+        ),
+        "The call ending in one eight three four was marked on your display. Other new numbers called us in the same"
+        " way just before.",
+        "来电尾号幺八三四在屏幕上加了标记。在它之前，有别的新号码以同样的方式来电。",
+        id="one-of-many-new-numbers",
+    ),
+    pytest.param(
         make_record(rule="no-premium", action="reject", would_be="reject", vector=NO_EVIDENCE),
         "The call ending in one eight three four was turned away. Your administrator has a rule for it.",
         "来电尾号幺八三四已被拒接。管理员为它设了规则。",

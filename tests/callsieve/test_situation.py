@@ -275,6 +275,39 @@ def test_the_person_is_asked_about_with_the_same_facts(history: Path, world: Wor
         assert decided == ([told(expected)[:3]] if expected is not None else [])
 
 
+STORM = [(f"+12015558{n:03d}", f"+4420718387{n:02d}", 10.0 * n) for n in range(6)]  # in order, 10 s apart
+QUIET = [("+12025550140", "+442071838790", 120.0), ("+12035550141", "+442071838740", 900.0)]
+
+
+@pytest.mark.parametrize(
+    ("calls", "actions"),
+    [
+        pytest.param(STORM, ["allow", *["tag"] * 5], id="a-storm"),
+        pytest.param(QUIET, ["allow", "allow"], id="strangers-who-have-nothing-in-common"),
+        pytest.param([*STORM[:2], *QUIET], ["allow", "tag", "allow", "allow"], id="a-stranger-in-a-storm"),
+    ],
+)
+def test_first_calls_are_seen_alike(history: Path, calls: list[tuple[str, str, float]], actions: list[str]) -> None:
+    """By calls, by a question just before each, which reads the journal, and by a replay."""
+    world = World(load_policy("strict"))
+    with stored(history, world) as db:
+        memory = Stored(Clock(), db=db)
+        screening, questioned = make_screening(memory, world.policy, site=make_site(hours=HOURS)), []
+        for number, did, after in calls:
+            memory.clock.now = LATER + after
+            call = call_of(Question(number, did, "carrier"), make_site())
+            questioned.append(opinion_of(situation_about(db, call, LATER + after, world.ours), world.policy).decision)
+            request = make_request("screen", f"did={did}", callerid=number, channel="PJSIP/carrier-00000001")
+            asyncio.run(screening.answer(request))
+            record_decisions(db, [replace(memory.decisions[-1], id=number, linkedid=number)])
+        replay = Replay([world.policy], world.ours, partial(background_of, db))
+        past = [inbound(who, LATER + after, caller=who, did=did, ring_seconds=HOUR) for who, did, after in calls]
+        judged = [replay.take(event) for event in [*HISTORY, *events_in(lines(*past))]][-len(calls) :]
+    assert [record.action for record in memory.decisions] == actions
+    assert [told(decision) for decision in questioned] == [told_by_journal(one) for one in memory.decisions]
+    assert [told(one.decisions[0]) for one in judged if one is not None] == list(map(told, questioned))
+
+
 @pytest.mark.parametrize(("ago", "rule"), [(HOUR, "emergency-window"), (3 * HOUR, None)])
 def test_an_emergency_call_that_asterisk_alone_knows(history: Path, ago: float, rule: str | None) -> None:
     world = World(POLICIES[0])

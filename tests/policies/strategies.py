@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from policies.conditions import toml_of
 from policies.decision import Action, IncomingCall
 from policies.policy import Case
+from policies.vocabulary import LEAST_IN_A_ROW, MAX_IN_A_ROW, MAX_NEIGHBOURS
 from reputation.model import (
     Attestation,
     CallerKind,
     Facts,
+    FirstCall,
     Level,
     ListEntry,
     ListName,
@@ -126,6 +128,9 @@ def facts(*, lists: bool = True, levels: bool = True) -> st.SearchStrategy[Facts
         own_number=st.integers(0, 3).map(lambda roll: roll == 0),
         recent_calls=recent(),
         recent_block_calls=recent(),
+        recent_dids=st.lists(st.sampled_from(["", LONDON, "+442071838751"]), max_size=4),
+        first_call=st.none() | st.builds(FirstCall, st.integers(0, 4), st.integers(1, 4)),
+        bad_neighbours=rarely(st.integers(3, 9)),
     )
 
 
@@ -158,6 +163,11 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "purpose": some_of("telemarketing", "bank", "unallocated"),
     "allocated": st.booleans(),
     "prefix": some_of("+1", "+1201", "+1900", "+44", "+447"),
+    "same_exchange": st.booleans(),
+    "block_listed": st.booleans(),
+    "first_call": st.booleans(),
+    "neighbours_called": st.integers(1, MAX_NEIGHBOURS),
+    "dids_in_a_row": st.integers(LEAST_IN_A_ROW, MAX_IN_A_ROW),
     "did": some_of(LONDON, "s"),
     "trunk": some_of("carrier", "backbone"),
     "callee_group": some_of(*GROUPS),
@@ -171,6 +181,7 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
         {"minutes": st.sampled_from([1, 10, 60]), "at_least": st.integers(1, 4)},
         optional={"of": st.sampled_from(["number", "block"])},
     ),
+    "dids_called": st.fixed_dictionaries({"minutes": st.sampled_from([1, 10, 60]), "at_least": st.integers(2, 4)}),
     "hours": st.builds(
         lambda times, zone: {"from": times[0], "to": times[1], "zone": zone},
         st.lists(st.sampled_from(CLOCK_TIMES), min_size=2, max_size=2, unique=True),

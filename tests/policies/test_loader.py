@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action
-from policies.hints import nearest, shown
+from policies.hints import MAX_SHOWN, nearest, shown
 from policies.loader import MAX_BYTES, PRESETS, load_policy
 from policies.policy import PolicyError
 from policies.reasons import Why
@@ -305,7 +305,7 @@ def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:
         pytest.param("wran", ["warn", "tag"], " (did you mean warn?)", id="near"),
         pytest.param("WARN", ["warn", "tag"], " (did you mean warn?)", id="capitals"),
         pytest.param("xyz", ["warn", "tag"], " (allowed: tag, warn)", id="far"),
-        pytest.param("xyz", [f"word{n}" for n in range(31)], "", id="too-many-to-list"),
+        pytest.param("xyz", [f"word{n}" for n in range(MAX_SHOWN + 1)], "", id="too-many-to-list"),
     ],
 )
 def test_the_nearest_word(word: str, allowed: list[str], hint: str) -> None:

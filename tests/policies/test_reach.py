@@ -40,6 +40,10 @@ PAIRS = [
     ("calls_within = { minutes = 10, at_least = 2 }", "calls_within = { minutes = 5, at_least = 3 }", True),
     ("calls_within = { minutes = 10, at_least = 3 }", "calls_within = { minutes = 10, at_least = 2 }", False),
     ("calls_within = { minutes = 5, at_least = 2 }", "calls_within = { minutes = 10, at_least = 2 }", False),
+    ("dids_called = { minutes = 10, at_least = 2 }", "dids_called = { minutes = 5, at_least = 3 }", True),
+    ("dids_called = { minutes = 10, at_least = 3 }", "dids_called = { minutes = 10, at_least = 2 }", False),
+    ("neighbours_called = 2", "neighbours_called = 3", True),
+    ("dids_in_a_row = 3", "dids_in_a_row = 2", False),
     (
         "calls_within = { minutes = 10, at_least = 2 }",
         'calls_within = { minutes = 10, at_least = 2, of = "block" }',

@@ -13,7 +13,7 @@ from policies.conditions import read_when, toml_of, why_not
 from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
-from reputation.model import Attestation, CallerKind, Facts, Level, Tie, Verification
+from reputation.model import Attestation, CallerKind, Facts, FirstCall, Level, Tie, Verification
 from reputation.plan.rows import Purpose
 from tests.builders import (
     LONDON,
@@ -179,6 +179,22 @@ CONDITIONS = [
     ("trunk", 'trunk = "carrier"', CALL, NOTHING, True),
     ("other-trunk", 'trunk = "backbone"', CALL, NOTHING, False),
     ("no-trunk", 'trunk = "carrier"', make_call(trunk=None), NOTHING, False),
+    ("same-exchange", "same_exchange = true", make_call("+442071831234"), NOTHING, True),
+    ("other-exchange", "same_exchange = true", make_call("+442071841234"), NOTHING, False),
+    ("same-exchange-longer", "same_exchange = true", make_call("+4420718312345"), NOTHING, False),
+    ("no-did-no-exchange", "same_exchange = false", make_call(did=None), NOTHING, False),
+    ("withheld-no-exchange", "same_exchange = false", WITHHELD, NOTHING, False),
+    ("block-listed", "block_listed = true", CALL, make_facts(bad_neighbours=3), True),
+    ("block-hardly-listed", "block_listed = true", CALL, make_facts(bad_neighbours=2), False),
+    ("block-not-listed", "block_listed = false", CALL, NOTHING, True),
+    ("first-call", "first_call = true", CALL, make_facts(first_call=FirstCall()), True),
+    ("not-the-first-call", "first_call = false", CALL, NOTHING, True),
+    ("nobodys-first-call", "first_call = false", WITHHELD, NOTHING, False),
+    ("neighbours-called", "neighbours_called = 2", CALL, make_facts(first_call=FirstCall(2)), True),
+    ("too-few-neighbours-called", "neighbours_called = 2", CALL, make_facts(first_call=FirstCall(1)), False),
+    ("neighbours-of-somebody-known", "neighbours_called = 1", CALL, NOTHING, False),
+    ("in-a-row", "dids_in_a_row = 3", CALL, make_facts(first_call=FirstCall(0, 3)), True),
+    ("hardly-in-a-row", "dids_in_a_row = 3", CALL, make_facts(first_call=FirstCall(9, 2)), False),
     ("group-of-the-callee", 'callee_group = "sales"', CALL, make_facts(callee=SALES, did=SUPPORT), True),
     ("group-of-the-did", 'callee_group = "support"', CALL, make_facts(did=SUPPORT), True),
     (
@@ -245,6 +261,24 @@ def test_calls_within(operand: str, number: list[float], block: list[float], exp
     assert holds(f"calls_within = {operand}", CALL, facts) is expected
 
 
+DIDS = ("+442071838751", "", "+442071838751", "+442071838752")  # and of the call itself +442071838750
+
+
+@pytest.mark.parametrize(
+    ("operand", "expected"),
+    [
+        pytest.param("{ minutes = 60, at_least = 3 }", True, id="three-different-ones"),
+        pytest.param("{ minutes = 60, at_least = 4 }", False, id="one-short"),
+        pytest.param("{ minutes = 11, at_least = 3 }", False, id="too-long-ago"),
+        pytest.param("{ minutes = 3, at_least = 2 }", True, id="that-of-the-call-counts"),
+    ],
+)
+def test_dids_called(operand: str, expected: bool) -> None:
+    calls = [NOW - minutes * MINUTE for minutes in (30, 20, 12, 2)]
+    facts = make_facts(recent_calls=calls, recent_dids=DIDS)
+    assert holds(f"dids_called = {operand}", CALL, facts) is expected
+
+
 def at(text: str) -> float:
     """An instant, from `2026-01-01 09:00` in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
@@ -308,7 +342,7 @@ def test_any_all_and_not(when: str, expected: bool) -> None:
 def test_nothing_is_left_untested() -> None:
     """Each condition is in a table above, once true and once false, and in the strategies."""
     seen = {(when.partition(" ")[0], expected) for _, when, _, _, expected in CONDITIONS}
-    timed = {"calls_within", "hours", "weekdays"}
+    timed = {"calls_within", "dids_called", "hours", "weekdays"}
     assert seen == {(name, expected) for name in VOCABULARY.keys() - timed for expected in (True, False)}
     assert OPERANDS.keys() == VOCABULARY.keys()
 

@@ -24,6 +24,7 @@ from reputation.model import (
     AuthClass,
     Challenged,
     ChallengeResult,
+    FirstCall,
     Identity,
     Imported,
     Level,
@@ -443,17 +444,19 @@ def test_one_more_call_back_never_raises(history: list[object], who: str) -> Non
     classes,
     st.none() | st.sampled_from(Purpose),
     st.none() | st.sampled_from(sorted(SPAM_LABELS)),
+    st.none() | st.builds(FirstCall, st.integers(0, 16), st.integers(1, 9)),
     st.sampled_from(Attestation),
     st.sampled_from(Verification),
     st.integers(0, 3),
     st.integers(0, 6),
     st.sampled_from([4, 20, 200]),
 )
-def test_a_range_and_a_carriers_label_lead_to_a_tag_at_most(
+def test_range_label_and_new_numbers_lead_to_a_tag_at_most(
     history: list[object],
     auth: AuthClass,
     purpose: Purpose | None,
     label: str | None,
+    first_call: FirstCall | None,
     attestation: Attestation,
     verification: Verification,
     feeds: int,
@@ -464,10 +467,10 @@ def test_a_range_and_a_carriers_label_lead_to_a_tag_at_most(
     feed = tuple(Imported(str(n), "spam") for n in range(feeds))
     evidence = evidence._replace(imported=feed, listed_neighbours=listed)
     without = Circumstances(auth, attestation, verification, people=people)
-    told = without._replace(purpose=purpose, label=label)
+    told = without._replace(purpose=purpose, label=label, first_call=first_call)
     before, after = (reputation_of(evidence, one, DEFAULT, NOW) for one in (without, told))
     assert before.level <= after.level <= max(before.level, Level.TAG)
-    assert -1e-9 <= after.log_odds - before.log_odds <= 3.0 + 1e-9
+    assert -1e-9 <= after.log_odds - before.log_odds <= 5.5 + 1e-9
 
 
 @pytest.mark.parametrize("purpose", Purpose)
@@ -482,6 +485,24 @@ def test_what_a_carriers_label_weighs() -> None:
     found = judged(circumstances=Circumstances(label="scam likely"))
     assert (found.log_odds, found.level) == (1.5, Level.TAG)
     assert "scam likely" in sentence_of_families(found.families)
+
+
+@pytest.mark.parametrize(
+    ("before", "alone", "with_listed_neighbours", "with_signature_c"),
+    [
+        (FirstCall(1), Level.NONE, Level.TAG, Level.TAG),
+        (FirstCall(0, 2), Level.NONE, Level.TAG, Level.TAG),
+        (FirstCall(1, 2), Level.TAG, Level.TAG, Level.TAG),
+        (FirstCall(16, 9), Level.TAG, Level.TAG, Level.TAG),
+    ],
+)
+def test_what_new_numbers_justify(
+    before: FirstCall, alone: Level, with_listed_neighbours: Level, with_signature_c: Level
+) -> None:
+    call = Circumstances(first_call=before, is_stranger=True)
+    assert judged(circumstances=call).level is alone
+    assert judged(circumstances=call, listed_neighbours=3).level is with_listed_neighbours
+    assert judged(circumstances=call._replace(attestation=Attestation.C)).level is with_signature_c
 
 
 def test_a_verified_owner_outweighs_a_range() -> None:

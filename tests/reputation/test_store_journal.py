@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -23,13 +24,14 @@ from reputation.store.journal import (
     BY_TIME,
     CALL_TIMES,
     FLUSH_SECONDS,
+    CallTime,
     Journal,
     call_times,
     decision_of,
     decisions,
     record_decisions,
 )
-from tests.reputation.store_builders import CALLER, NOW, make_record, read, run_python, write
+from tests.reputation.store_builders import CALLER, DID, NOW, make_record, read, run_python, write
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -76,8 +78,12 @@ class TestRows:
     def test_velocity_is_rebuilt_from_the_calls_that_had_a_number(self, path: Path) -> None:
         calls = [make_record(str(i), NOW - i, CALLER if i % 2 else None, linkedid=f"c{i}") for i in range(6)]
         again = make_record("again", NOW - 0.5, CALLER, linkedid="c1")  # for a callee: the same call
+        calls[3] = replace(calls[3], did=None, first_call=True)
         write(path, record_decisions, [*calls, again])
-        assert read(path, lambda db: list(call_times(db, NOW - 3))) == [(CALLER, NOW - 3), (CALLER, NOW - 1)]
+        assert read(path, lambda db: list(call_times(db, NOW - 3))) == [
+            CallTime(CALLER, NOW - 3, None, True),
+            CallTime(CALLER, NOW - 1, DID, False),
+        ]
 
     @pytest.mark.parametrize("sql", [BY_ID, BY_CALLER, BY_LINKEDID, BY_TIME, CALL_TIMES])
     def test_every_search_uses_an_index(self, path: Path, sql: str) -> None:

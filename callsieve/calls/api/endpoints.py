@@ -56,7 +56,9 @@ class LevelSource(ApiStruct, frozen=True):
 
 
 class CallDecision(ApiStruct, frozen=True):
-    """A decision, as `callsieve calls show --json` has it. `vector`: the evidence by family."""
+    """A decision, as `callsieve calls show --json` has it. `vector`: the evidence by family. `first_call`: nothing was
+    known of the number.
+    """
 
     id: str
     at: Instant
@@ -64,6 +66,7 @@ class CallDecision(ApiStruct, frozen=True):
     caller: str | None
     caller_kind: str
     caller_text: str
+    first_call: bool
     auth_class: str
     did: str | None
     trunk: str | None

@@ -15,14 +15,18 @@ from callsieve.daemon import settings_sync
 from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import load_settings
+from reputation.first_calls import FirstCalls
+from reputation.model import FirstCall
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.journal import decisions, record_decisions
 from reputation.store.people import all_dids, all_people
 from reputation.velocity import Velocity
+from tests.builders import LONDON
 from tests.reputation.store_builders import CALLER, NOW, make_record
 from tests.waiting import until
 
+NEIGHBOUR, OTHER_DID = CALLER[:-1] + "9", "+442071838751"  # beside LONDON
 SETTINGS = """
 [[did]]
 number = "+442071838752"
@@ -98,13 +102,16 @@ async def test_callers_before_the_start_are_counted_once(
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])
-    velocity = Velocity()
+        stranger = make_record("stranger", at=NOW - 40, linkedid="s", caller=NEIGHBOUR)
+        record_decisions(db, [replace(stranger, did=OTHER_DID, first_call=True)])
+    velocity, first_calls = Velocity(), FirstCalls()
     velocity.add(CALLER, NOW + 5)
-    recalling = asyncio.create_task(recall(kept, velocity, NOW))
+    recalling = asyncio.create_task(recall(kept, velocity, first_calls, NOW))
     await until(lambda: "the store is not open yet" in caplog.text)  # the first try was too early
     await kept.start()
     await recalling
     assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
+    assert first_calls.before(CALLER, LONDON, NOW) == FirstCall(neighbours=1, in_a_row=2)
 
 
 async def test_calls_of_service_numbers_get_the_keys_that_they_had_not(kept: StoreSupervisor) -> None:

@@ -1,0 +1,123 @@
+"""First calls of numbers that nobody here knows: what single-use numbers have in common, though each calls once.
+
+    seen = first_calls.before(number, did, now) -> FirstCall     what strangers did shortly before
+    first_calls.add(number, did, now)                            it was a stranger, too
+
+A counter in memory, bounded in every direction; the daemon rebuilds it from the journal at start. No clock
+inside: the instants are arguments.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import lru_cache
+
+from reputation.model import NOTHING_BEFORE, FirstCall
+from reputation.numbers import block_of
+
+WINDOW_SECONDS = 3600.0
+NEXT_SECONDS = 180.0  # how long after a DID the one next to it is still called in a row
+# Whom strangers called more often in half an hour has a number that is known outside: that says nothing.
+KNOWN_SECONDS, WELL_KNOWN = 1800.0, 2
+MAX_CALLS = 8192  # more than two strangers a second for an hour
+KEPT_OF_BLOCK, KEPT_OF_DID = 16, 8
+MAX_IN_A_ROW = 9
+
+_Call = tuple[float, str, str]  # at, number, DID
+
+
+class FirstCalls:
+    """First calls of the last hour, at most `max_calls`; the oldest are forgotten first."""
+
+    def __init__(self, max_calls: int = MAX_CALLS) -> None:
+        self._max_calls = max_calls
+        self._calls: deque[_Call] = deque()
+        self._by_block: dict[str, tuple[_Call, ...]] = {}
+        self._by_did: dict[str, deque[_Call]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, number: str, did: str | None, at: float) -> None:
+        """One first call. One to no DID that is known is left out."""
+        if not did:
+            return
+        call = at, number, did
+        self._calls.append(call)
+        block = block_of(number)
+        if block is not None:
+            others = self._by_block.get(block)  # nearly always none
+            self._by_block[block] = (call,) if others is None else (*others[1 - KEPT_OF_BLOCK :], call)
+        calls = self._by_did.get(did)
+        if calls is None:
+            calls = self._by_did[did] = deque(maxlen=KEPT_OF_DID)
+        calls.append(call)
+        while len(self._calls) > self._max_calls or self._calls[0][0] < at - WINDOW_SECONDS:
+            self._drop(self._calls.popleft())
+
+    def before(self, number: str, did: str | None, now: float) -> FirstCall:
+        """What other strangers did in the time before `now`, seen from a call of the number to the DID."""
+        if not did:
+            return NOTHING_BEFORE
+        block = block_of(number)
+        near = self._by_block.get(block) if block is not None else None
+        below, above = _next_to(did)
+        next_to = below in self._by_did or above in self._by_did
+        if near is None and not next_to:
+            return NOTHING_BEFORE
+        neighbours = 0 if near is None else _neighbours(near, number, did, now)
+        in_a_row = self._in_a_row(number, did, now) if next_to else 1
+        return FirstCall(neighbours, in_a_row) if neighbours or in_a_row > 1 else NOTHING_BEFORE
+
+    def _in_a_row(self, number: str, did: str, now: float) -> int:
+        """How many DIDs beside each other were called, this one among them, each by a stranger and within three minutes
+        of the one before. Not those that strangers call anyway, as the company's main number.
+        """
+        if len(self._lately(did, number, now)) >= WELL_KNOWN:
+            return 1
+        return min(MAX_IN_A_ROW, 1 + self._walk(number, did, now, 0) + self._walk(number, did, now, 1))
+
+    def _walk(self, number: str, did: str, now: float, side: int) -> int:
+        """How many on one side of this one: below (0) or above (1)."""
+        at, length = now, 0
+        while length < MAX_IN_A_ROW - 1 and (near := _next_to(did)[side]) is not None:
+            did = near
+            times = self._lately(did, number, now)
+            if not 0 < len(times) <= WELL_KNOWN or abs(at - max(times)) > NEXT_SECONDS:
+                break
+            at, length = max(times), length + 1
+        return length
+
+    def _lately(self, did: str, number: str, now: float) -> list[float]:
+        """When other strangers called a DID in the half hour before."""
+        return [at for at, who, _ in self._by_did.get(did, ()) if who != number and now - KNOWN_SECONDS <= at <= now]
+
+    def _drop(self, call: _Call) -> None:
+        """Takes an old call out of the two look-ups, if it is still there."""
+        _, number, did = call
+        block = block_of(number)
+        if block is not None and (near := self._by_block.get(block)):
+            left = tuple([one for one in near if one is not call])
+            if left:
+                self._by_block[block] = left
+            else:
+                del self._by_block[block]
+        if (calls := self._by_did.get(did)) is not None and call in calls:
+            calls.remove(call)
+            if not calls:
+                del self._by_did[did]
+
+
+def _neighbours(calls: tuple[_Call, ...], number: str, did: str, now: float) -> int:
+    """How many other numbers called another DID within the hour."""
+    since = now - WINDOW_SECONDS
+    return len({who for at, who, to in calls if who != number and to != did and since <= at <= now})
+
+
+@lru_cache(maxsize=4096)
+def _next_to(did: str) -> tuple[str | None, str | None]:
+    """The DID below and the one above, in as many digits; None beside what is no number."""
+    digits = did.removeprefix("+")
+    if len(digits) == len(did) or not (digits.isascii() and digits.isdigit()):
+        return None, None
+    return f"+{int(digits) - 1:0{len(digits)}d}", f"+{int(digits) + 1:0{len(digits)}d}"

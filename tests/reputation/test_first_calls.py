@@ -1,0 +1,145 @@
+"""First calls of strangers: what those before say of the next, in bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.families.first_call import first_call_of
+from reputation.first_calls import KEPT_OF_BLOCK, MAX_IN_A_ROW, FirstCalls
+from reputation.model import NOTHING_BEFORE, FirstCall
+from reputation.weights import DEFAULT
+
+NOW = 1_000_000.0
+BLOCK, OTHER = "+44161555", "+44113555"  # of 10,000: the first digit behind is that of the block of 1000
+Call = tuple[str, int, float]  # number, which of our DIDs, how many seconds ago
+
+
+def did(place: int) -> str:
+    return f"+4420718387{place:02d}"
+
+
+def before(*calls: Call, number: str = f"{BLOCK}0001", place: int = 50) -> FirstCall:
+    """What is said of a call to our fiftieth number, after these."""
+    first_calls = FirstCalls()
+    for who, where, ago in calls:
+        first_calls.add(who, did(where), NOW - ago)
+    return first_calls.before(number, did(place), NOW)
+
+
+def near(last: int, place: int, ago: float = 60.0) -> Call:
+    """A call of a neighbour."""
+    return f"{BLOCK}{last:04d}", place, ago
+
+
+def far(place: int, ago: float = 60.0, last: int = 0) -> Call:
+    """A call of somebody else."""
+    return f"{OTHER}{1000 * place + last:04d}"[:13], place, ago
+
+
+@pytest.mark.parametrize(
+    ("calls", "found"),
+    [
+        pytest.param([], 0, id="nobody"),
+        pytest.param([near(2, 10)], 1, id="a-neighbour-at-another-number"),
+        pytest.param([near(2, 10), near(2, 11), near(3, 10)], 2, id="numbers-count-and-not-calls"),
+        pytest.param([near(2, 50)], 0, id="at-the-same-number"),
+        pytest.param([near(1, 10)], 0, id="the-number-itself"),
+        pytest.param([near(2, 10, 3600.0)], 1, id="an-hour-ago"),
+        pytest.param([near(2, 10, 3601.0)], 0, id="more-than-an-hour-ago"),
+        pytest.param([near(2, 10, -1.0)], 0, id="later"),
+        pytest.param([near(1002, 10)], 0, id="another-block"),
+        pytest.param([near(n, n) for n in range(2, 40)], KEPT_OF_BLOCK, id="as-many-as-are-kept"),
+    ],
+)
+def test_neighbours(calls: list[Call], found: int) -> None:
+    assert before(*calls).neighbours == found
+
+
+@pytest.mark.parametrize(
+    ("calls", "found"),
+    [
+        pytest.param([far(49)], 2, id="the-number-below"),
+        pytest.param([far(51)], 2, id="the-number-above"),
+        pytest.param([far(48)], 1, id="not-beside-it"),
+        pytest.param([far(49, 180.0)], 2, id="three-minutes-ago"),
+        pytest.param([far(49, 181.0)], 1, id="longer-ago"),
+        pytest.param([far(47, 240.0), far(48, 120.0), far(49)], 4, id="up"),
+        pytest.param([far(52, 50.0), far(51, 40.0)], 3, id="down"),
+        pytest.param([far(51, 3.0), far(49, 2.0), far(48, 1.0)], 4, id="several-lines-at-once"),
+        pytest.param([far(47, 500.0), far(48, 120.0), far(49)], 3, id="that-was-before"),
+        pytest.param([(f"{BLOCK}0001", 49, 60.0)], 1, id="by-the-number-itself"),
+        pytest.param([far(49), far(50, 900.0)], 2, id="called-once-before"),
+        pytest.param([far(49), far(50, 900.0), far(50, 300.0, 1)], 1, id="a-number-that-is-known"),
+        pytest.param([far(49), far(50, 2000.0), far(50, 1900.0, 1)], 2, id="was-known-half-an-hour-ago"),
+        pytest.param([far(49, 900.0), far(49, 600.0, 1), far(49, 60.0, 2)], 1, id="beside-one-that-is-known"),
+        pytest.param([far(n, 60.0) for n in range(30, 50)], MAX_IN_A_ROW, id="longer-than-anybody-counts"),
+    ],
+)
+def test_in_a_row(calls: list[Call], found: int) -> None:
+    assert before(*calls).in_a_row == found
+
+
+def test_service_numbers_are_nobodys_neighbours() -> None:
+    first_calls = FirstCalls()
+    first_calls.add("+8695588", did(1), NOW)
+    assert first_calls.before("+8695566", did(10), NOW) == NOTHING_BEFORE
+
+
+@pytest.mark.parametrize("where", ["", None])
+def test_a_call_to_no_number_of_ours_that_is_known_says_nothing(where: str | None) -> None:
+    first_calls = FirstCalls()
+    first_calls.add(f"{BLOCK}0002", where, NOW)
+    assert len(first_calls) == 0
+    first_calls.add(f"{BLOCK}0002", did(1), NOW)
+    assert first_calls.before(f"{BLOCK}0001", where, NOW) == NOTHING_BEFORE
+
+
+@pytest.mark.parametrize("where", ["s", "200", "", None])
+def test_what_is_no_number_is_beside_none(where: str | None) -> None:
+    first_calls = FirstCalls()
+    for one in ("201", "199", where, did(1)):
+        first_calls.add(f"{OTHER}0001", one, NOW)
+    assert first_calls.before(f"{BLOCK}0001", where, NOW).in_a_row == 1
+
+
+numbers = st.sampled_from([f"{start}{last:04d}" for start in (BLOCK, OTHER) for last in (1, 2, 3, 1001)])
+calls = st.lists(st.tuples(numbers, st.integers(1, 5), st.integers(0, 9000)), max_size=40)
+
+
+@given(calls, st.integers(1, 12))
+def test_the_memory_is_bounded(made: list[tuple[str, int, int]], most: int) -> None:
+    first_calls = FirstCalls(most)
+    for who, place, ago in made:
+        first_calls.add(who, did(place), NOW - ago)
+    assert len(first_calls) <= most
+    kept = [*first_calls._by_block.values(), *first_calls._by_did.values()]
+    assert {call for found in kept for call in found} <= set(first_calls._calls)
+
+
+@given(calls, numbers, st.integers(1, 5))
+def test_the_order_in_which_calls_come_to_be_known(made: list[tuple[str, int, int]], who: str, place: int) -> None:
+    """At a start the calls before it are read from the journal, while others come in. Neighbours are counted alike."""
+    made = [(number, where, ago) for number, where, ago in made if ago <= 3600]
+    found = [before(*some, number=who, place=place).neighbours for some in (made, made[::-1])]
+    told = {number for number, where, _ in made if number[:-3] == who[:-3] and number != who and where != place}
+    assert len(made) > KEPT_OF_BLOCK or found == [len(told)] * 2
+
+
+@pytest.mark.parametrize(
+    ("seen", "log_odds"),
+    [
+        (FirstCall(), None),
+        (FirstCall(1), 1.0),
+        (FirstCall(2), 1.0),
+        (FirstCall(3), 1.5),
+        (FirstCall(0, 2), 1.0),
+        (FirstCall(0, 3), 1.5),
+        (FirstCall(1, 2), 2.0),
+        (FirstCall(16, 9), 2.5),
+    ],
+)
+def test_what_it_weighs(seen: FirstCall, log_odds: float | None) -> None:
+    family = first_call_of(seen, DEFAULT.first_call)
+    assert (family and family.log_odds) == log_odds
