@@ -1,0 +1,46 @@
+"""A storm of numbers that are used once, on a real Asterisk, and an honest stranger who calls in the middle of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab import CallSpec, Phone
+from lab.screened import ScreenedPbx
+from tests.integration.office import decision_on
+
+BLOCK, FIRST_DID = "+12015558", 442071838760
+TAGGED = "New number? Joe"
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    with ScreenedPbx() as office:
+        yield office
+
+
+def shown(pbx: ScreenedPbx, caller: str, did: str) -> str:
+    """What the phone shows of a call to one of our numbers, each of which rings it."""
+    with Phone(pbx.asterisk, "201") as handset:
+        assert pbx.carrier.call(CallSpec(caller=caller, name="Joe", did=did, hang_up_after=0.2)).code == 200
+        return handset.wait_for_invite().from_name
+
+
+def test_a_storm_is_tagged_from_its_second_call_on(pbx: ScreenedPbx) -> None:
+    """Each number calls once, from one block, and our numbers in order. A stranger meanwhile is shown as ever."""
+    storm = [(f"{BLOCK}{17 * n:03d}", f"+{FIRST_DID + n}") for n in range(5)]
+    seen = [shown(pbx, *call) for call in storm[:3]]
+    stranger = shown(pbx, "+13125550147", "+442071838790")
+    seen += [shown(pbx, *call) for call in storm[3:]]
+    assert seen == ["Joe", TAGGED, TAGGED, TAGGED, TAGGED]
+    assert stranger == "Joe"
+    kept = [decision_on(pbx.daemon.store, caller) for caller, _ in storm]
+    assert [one.level for one in kept] == ["none", "tag", "tag", "tag", "tag"]
+    assert all(one.first_call and one.action in ("allow", "tag") for one in kept)
+
+
+def test_one_number_that_calls_many_of_ours_is_not_tagged(pbx: ScreenedPbx) -> None:
+    """As a clinic does that reminds its patients."""
+    seen = [shown(pbx, "+14155550148", f"+{FIRST_DID + 100 + n}") for n in range(3)]
+    assert seen == ["Joe"] * 3
