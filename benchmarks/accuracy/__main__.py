@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.accuracy.chart import chart_of
 from benchmarks.accuracy.closed_tables import closed_sheets
+from benchmarks.accuracy.first_calls import first_calls_sheet
+from benchmarks.accuracy.first_calls import measure_all as measure_first_calls
 from benchmarks.accuracy.running import FIRST_SEED, Results, measure_all
-from benchmarks.accuracy.tables import BLOCKS, Sheet, levels_sheet, markdown, methods_sheet, terminal_table
+from benchmarks.accuracy.tables import (
+    BLOCKS,
+    PAGE,
+    PICTURE,
+    Sheet,
+    levels_sheet,
+    markdown,
+    methods_sheet,
+    terminal_table,
+)
 from benchmarks.tables import write_page
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGE, PICTURE = DOCS / "accuracy.md", DOCS / "accuracy.svg"
 QUICK_SEEDS = 3
 
 
@@ -33,8 +41,10 @@ def main() -> None:
     if count < 1:
         parser.error("--seeds: at least 1")
     began = time.monotonic()
-    results = measure_all(range(FIRST_SEED, FIRST_SEED + count), arguments.workers)
-    sheets = [*closed_sheets(results), methods_sheet(results.shadow), levels_sheet(results.shadow)]
+    seeds = range(FIRST_SEED, FIRST_SEED + count)
+    results = measure_all(seeds, arguments.workers)
+    first_calls = first_calls_sheet(seeds, measure_first_calls(seeds, workers=arguments.workers))
+    sheets = [*closed_sheets(results), first_calls, methods_sheet(results.shadow), levels_sheet(results.shadow)]
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.table import Table
@@ -14,11 +15,14 @@ from benchmarks.accuracy.parameters import NEW_KINDS, STANDARD, Kind
 from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
 from reputation.model import Level
 
-# The blocks of docs/accuracy.md, in order.
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, PICTURE = DOCS / "accuracy.md", DOCS / "accuracy.svg"
+# The blocks of the page, in order.
 BLOCKS = (
     "seeds",
     "targets",
     "closed loop",
+    "first calls",
     "attacks",
     "spoofed owners",
     "offices",

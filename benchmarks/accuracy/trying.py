@@ -18,7 +18,6 @@ from msgspec import convert, to_builtins
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.accuracy.__main__ import PAGE
 from benchmarks.accuracy.attacks import MARKS, NOTHING, RELENTLESS, SPLIT
 from benchmarks.accuracy.closed_loop import What
 from benchmarks.accuracy.closed_tables import HONEST, LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, cell
@@ -28,7 +27,7 @@ from benchmarks.accuracy.offices import COLD, OFFICES, STANDARD_NAME
 from benchmarks.accuracy.parameters import NEW_KINDS, Kind
 from benchmarks.accuracy.running import AttackPlan, Tallies, add, attacks_of, play
 from benchmarks.accuracy.screening import STRICT
-from benchmarks.accuracy.tables import BLOCKS, Sheet, markdown, terminal_table
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
 from benchmarks.tables import write_page
 from reputation.weights import DEFAULT, Weights
 

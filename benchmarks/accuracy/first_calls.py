@@ -1,0 +1,354 @@
+"""`python -m benchmarks.accuracy.first_calls [--seeds N] [--write]`: first calls, of honest strangers and in storms.
+
+In the other tables each number is a world of its own. Here all numbers call one office, because single-use numbers are
+told by what they have in common. Played through the replay, which is the real code; what is decided changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from itertools import repeat
+from random import Random
+from typing import NamedTuple
+
+from msgspec.structs import replace as with_values
+from rich.console import Console
+
+from benchmarks.accuracy.callers import Attempt, Line, User, fate_of
+from benchmarks.accuracy.chances import arrivals
+from benchmarks.accuracy.estimates import Estimate, estimate
+from benchmarks.accuracy.happening import UNSCREENED, consequences
+from benchmarks.accuracy.office import Office, instant, make_office
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
+from benchmarks.accuracy.running import FIRST_SEED
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
+from benchmarks.tables import write_page
+from callsieve.replay.engine import Replay
+from callsieve.replay.history_file import PastCall
+from callsieve.simulate import Ours
+from policies.decision import Action
+from policies.loader import load_policy
+from reputation.model import Did, OutcomeRecord, Person
+from reputation.plan.index import NumberPlan
+from reputation.plan.loader import shipped_plans
+from reputation.weights import DEFAULT, FirstCallWeights, Weights
+
+SEEDS = 30
+
+
+class Style(StrEnum):
+    """Whose first call it is."""
+
+    ONE_OFF = "stranger"
+    COMPANY = "company with 4 to 20 lines, of which several call within an hour"
+    CLINIC = "clinic: one or two lines, 3 to 10 calls within an hour"
+    CALL_CENTRE = "call centre with 20 lines"
+    CONFERENCE = "conference that calls 3 to 8 of us at once, from up to 4 lines"
+    FLEET = "couriers: 100 mobile phones of one block"
+    SCATTERED = "single-use, one at a time"
+    WALK = "storm: 5 blocks, our numbers in order"
+    BLOCKS = "storm: 5 blocks, our numbers in any order"
+    MANY_BLOCKS = "storm: 100 blocks, our numbers in any order"
+    NEIGHBOURS = "storm: shows numbers of our own exchange, in any order"
+    SPREAD_WALK = "storm: any numbers, our numbers in order"
+    LINES_WALK = "storm: any numbers, in order, 8 lines at once"
+    UNALLOCATED = "storm: numbers that nobody has, in any order"
+    SPREAD = "storm: any numbers, in any order"
+    SLOW = "storm: 5 blocks, one call in 4 minutes"
+
+
+HONEST = (Style.ONE_OFF, Style.COMPANY, Style.CLINIC, Style.CALL_CENTRE, Style.CONFERENCE, Style.FLEET)
+STORMS = tuple(style for style in Style if style.value.startswith("storm"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Who calls this office. Rates are of the whole office, a day; each figure is ours."""
+
+    users: int = 200
+    days: int = 30
+    read_from_day: float = 7.0
+    town_blocks: int = 2000  # of 1000 numbers, that strangers who are no mobile phones have
+    mobile: float = 0.5
+    main_number: float = 0.4  # of strangers' calls go to the company's main number, the next in order to the second
+    second_number: float = 0.1
+    one_off: float = 60.0
+    companies: float = 0.2  # that call for the first time; so with clinics and conferences
+    clinics: float = 0.2
+    conferences: float = 0.1
+    call_centres: int = 3
+    call_centre: float = 4.0  # calls of each
+    fleets: int = 3
+    fleet: float = 5.0
+    scattered: float = 100.0
+    storms: int = 2  # of each style
+    storm_calls: int = 300
+
+
+OFFICES: Mapping[str, World] = {
+    "the standard office": World(),
+    "a small town: its numbers lie in 50 blocks": World(town_blocks=50, mobile=0.3),
+    "20 users, a tenth of the calls": World(
+        users=20,
+        one_off=6.0,
+        companies=0.02,
+        clinics=0.02,
+        conferences=0.01,
+        call_centre=0.4,
+        fleet=0.5,
+        scattered=10.0,
+        storm_calls=30,
+    ),
+    "no main number": World(main_number=0.0, second_number=0.0),
+}
+STANDARD_NAME = next(iter(OFFICES))
+OWN_EXCHANGE = "+44207183"
+SILENT = with_values(
+    DEFAULT, first_call=FirstCallWeights(one_neighbour=0.0, some_neighbours=0.0, next_did=0.0, walk=0.0)
+)
+
+
+class Ring(NamedTuple):
+    """One call."""
+
+    at: float
+    style: Style
+    number: str
+    user: User
+
+
+Tally = Counter[tuple[Style, str]]  # of first calls: "calls", "tagged", "more"; "before" with the weights at 0
+
+
+def any_mobile(chance: Random) -> str:
+    return f"+447{chance.randrange(400_000_000, 1_000_000_000)}"
+
+
+def block_of_london(chance: Random) -> str:
+    return f"+4420{chance.choice('378')}{chance.randrange(10_000):04d}"
+
+
+def any_number(chance: Random) -> str:
+    return any_mobile(chance) if chance.random() < 0.5 else f"{block_of_london(chance)}{chance.randrange(1000):03d}"
+
+
+class Calls:
+    """Makes the calls of one seed, kind by kind."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world = world
+        self.office: Office = make_office(replace(STANDARD, users=world.users, days=world.days), seed)
+        self.users = self.office.users
+        chance = self.office.chance("town")
+        self.town = [block_of_london(chance) for _ in range(world.town_blocks)]
+
+    def all(self) -> list[Ring]:
+        """In order of time."""
+        makers = (self.strangers, self.companies, self.clinics, self.call_centres, self.conferences, self.fleets)
+        found = [ring for make in (*makers, self.single_use, self.storms) for ring in make()]
+        return sorted(ring for ring in found if ring.at < instant(self.office.parameters, self.world.days))
+
+    def times(self, chance: Random, rate: float) -> Iterator[float]:
+        return (instant(self.office.parameters, day) for day in arrivals(chance, rate, 0.0, self.world.days))
+
+    def callee(self, chance: Random) -> User:
+        """Whom a stranger calls: often the main number, which is the first."""
+        where, world = chance.random(), self.world
+        if where < world.main_number:
+            return self.users[0]
+        return self.users[1] if where < world.main_number + world.second_number else chance.choice(self.users)
+
+    def strangers(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.ONE_OFF)
+        for at in self.times(chance, self.world.one_off):
+            local = f"{chance.choice(self.town)}{chance.randrange(1000):03d}"
+            number = any_mobile(chance) if chance.random() < self.world.mobile else local
+            yield Ring(at, Style.ONE_OFF, number, self.callee(chance))
+
+    def companies(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.COMPANY)
+        for at in self.times(chance, self.world.companies):
+            lines = _lines(chance, chance.randint(4, 20))
+            friends = chance.sample(self.users, chance.randint(2, 5))
+            for user in friends:
+                yield Ring(at + chance.uniform(0, 3600), Style.COMPANY, chance.choice(lines), user)
+            for later in arrivals(chance, 1.0, 1.0, self.world.days):
+                yield Ring(at + later * DAY_SECONDS, Style.COMPANY, chance.choice(lines), chance.choice(friends))
+
+    def clinics(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.CLINIC)
+        for at in self.times(chance, self.world.clinics):
+            lines = _lines(chance, chance.randint(1, 2))
+            for user in chance.sample(self.users, chance.randint(3, 10)):
+                yield Ring(at + chance.uniform(0, 3600), Style.CLINIC, chance.choice(lines), user)
+
+    def call_centres(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.CALL_CENTRE)
+        for _ in range(self.world.call_centres):
+            lines = _lines(chance, 20)
+            for at in self.times(chance, self.world.call_centre):
+                yield Ring(at, Style.CALL_CENTRE, chance.choice(lines), chance.choice(self.users))
+
+    def conferences(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.CONFERENCE)
+        for at in self.times(chance, self.world.conferences):
+            lines = _lines(chance, chance.choice((1, 1, 2, 4)))
+            for user in chance.sample(self.users, chance.randint(3, 8)):
+                yield Ring(at + chance.uniform(0, 20), Style.CONFERENCE, chance.choice(lines), user)
+
+    def fleets(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.FLEET)
+        for _ in range(self.world.fleets):
+            block = any_mobile(chance)[:-3]
+            for at in self.times(chance, self.world.fleet):
+                yield Ring(at, Style.FLEET, f"{block}{chance.randrange(100):03d}", self.callee(chance))
+
+    def single_use(self) -> Iterator[Ring]:
+        chance = self.office.chance(Style.SCATTERED)
+        for at in self.times(chance, self.world.scattered):
+            yield Ring(at, Style.SCATTERED, any_number(chance), chance.choice(self.users))
+
+    def storms(self) -> Iterator[Ring]:
+        for style in STORMS:
+            for place in range(self.world.storms):
+                yield from self.storm(style, self.office.chance(style, place))
+
+    def storm(self, style: Style, chance: Random) -> Iterator[Ring]:
+        """So many numbers within an hour, each once; a slow one through the day."""
+        world = self.world
+        begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
+        calls = world.storm_calls if style is not Style.SLOW else min(world.storm_calls, 60)
+        seconds = 3600.0 if style is not Style.SLOW else calls * 240.0
+        number = _NUMBERS_OF[style](chance) if style in _NUMBERS_OF else _from_blocks(chance, 5)
+        first = chance.randrange(len(self.users))
+        for n in range(calls):
+            at, walked = begin + seconds * n / calls + chance.uniform(0, 2), n
+            if style is Style.LINES_WALK:  # eight calls at the same time, in order but for their jitter
+                at = begin + seconds * (n - n % 8) / calls + chance.uniform(0, 8)
+            in_order = style in (Style.WALK, Style.SPREAD_WALK, Style.LINES_WALK)
+            user = self.users[(first + walked) % len(self.users)] if in_order else chance.choice(self.users)
+            yield Ring(at, style, number(chance), user)
+
+
+Numbers = Callable[[Random], str]
+
+
+def _lines(chance: Random, count: int) -> list[str]:
+    """Consecutive numbers of a company."""
+    block, first = block_of_london(chance), chance.randrange(1000 - count)
+    return [f"{block}{first + n:03d}" for n in range(count)]
+
+
+def _from_blocks(chance: Random, count: int) -> Numbers:
+    blocks = [any_number(chance)[:-3] for _ in range(count)]
+    return lambda draw: f"{draw.choice(blocks)}{draw.randrange(1000):03d}"
+
+
+_NUMBERS_OF: Mapping[Style, Callable[[Random], Numbers]] = {
+    Style.MANY_BLOCKS: lambda chance: _from_blocks(chance, 100),
+    Style.NEIGHBOURS: lambda _chance: lambda draw: f"{OWN_EXCHANGE}{draw.randrange(10_000):04d}",
+    Style.SPREAD_WALK: lambda _chance: any_number,
+    Style.LINES_WALK: lambda _chance: any_number,
+    Style.SPREAD: lambda _chance: any_number,
+    Style.UNALLOCATED: lambda _chance: lambda draw: f"+444{draw.randrange(10**9):09d}",
+}
+
+
+def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
+    """One office."""
+    calls, tally = Calls(world, seed), Tally()
+    office, rings = calls.office, calls.all()
+    people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
+    dids = {user.did: Did(user.did, (user.group,), user.extension) for user in office.users}
+    plan, policy = NumberPlan(shipped_plans()), load_policy("strict")
+    replays = [Replay([policy], Ours(people, dids, frozenset(dids), one, plan=plan)) for one in (weights, SILENT)]
+    read_from = START + world.read_from_day * DAY_SECONDS
+    seen: set[str] = set()
+    for n, ring in enumerate(rings):
+        event = PastCall(_outcome(office, ring, n))
+        now, before = (judged.decisions[0] for one in replays if (judged := one.take(event)) is not None)
+        is_first = ring.number not in seen
+        seen.add(ring.number)
+        if is_first and ring.at >= read_from:
+            tally[ring.style, "calls"] += 1
+            tally[ring.style, "tagged"] += now.action is Action.TAG
+            tally[ring.style, "before"] += before.action is Action.TAG
+            tally[ring.style, "more"] += now.action > Action.TAG
+    return tally
+
+
+def _outcome(office: Office, ring: Ring, place: int) -> OutcomeRecord:
+    kind = Kind.ONE_OFF if ring.style in HONEST else Kind.STORM
+    habits = office.parameters.habits[kind]
+    fate = fate_of(office.parameters, office.chance("fate", place), habits)
+    line = Line(habits, Nature.PERSON if ring.style in HONEST else Nature.ROBOT, 0.0)
+    _, outcome = consequences(office.parameters, Attempt(f"c{place}", ring.at, ring.user, line, fate), UNSCREENED)[0]
+    assert isinstance(outcome, OutcomeRecord)
+    return replace(outcome, caller=ring.number)
+
+
+def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:
+    """Each office by all seeds."""
+    jobs = [(name, world, seed) for name, world in OFFICES.items() for seed in seeds]
+    found: dict[str, list[Tally]] = {}
+    with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
+        _, worlds, each = zip(*jobs, strict=True)
+        for (name, *_), tally in zip(jobs, pool.map(measure, worlds, each, repeat(weights)), strict=False):
+            found.setdefault(name, []).append(tally)
+    return found
+
+
+def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
+    """In % of first calls, all styles together."""
+    calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
+    found = [sum(tally[style, what] for style in styles) for tally in tallies]
+    return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
+
+
+def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tally]]) -> Sheet:
+    """The table."""
+    standard = measured[STANDARD_NAME]
+    rows = [_row(style.value, standard, (style,)) for style in Style]
+    rows += [_row(f"all honest first calls: {name}", tallies, HONEST) for name, tallies in measured.items()]
+    rows += [_row(f"all storms: {name}", tallies, STORMS) for name, tallies in measured.items()]
+    headings = ("first calls of", "calls", "tagged before", "tagged", "more than a tag")
+    says = (
+        f"Seeds {seeds[0]} to {seeds[-1]}, on {date.today().isoformat()}. With `strict`, in % of first calls, 95 %"  # noqa: DTZ011
+        " intervals in brackets; before: without the family `first call`."
+    )
+    return Sheet("first calls", says, headings, rows)
+
+
+def _row(name: str, tallies: Sequence[Tally], styles: Sequence[Style]) -> list[str]:
+    calls = sum(tally[style, "calls"] for tally in tallies for style in styles)
+    return [name, f"{calls:,}", *(share(tallies, what, *styles).text for what in ("before", "tagged", "more"))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.first_calls", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many seeds ({SEEDS})")
+    parser.add_argument(
+        "--first", type=int, default=FIRST_SEED, help="the first of them; those below 1001 are for tuning"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/accuracy.md")
+    arguments = parser.parse_args()
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    sheet = first_calls_sheet(seeds, measure_all(seeds, workers=arguments.workers))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(terminal_table(sheet))
+    if arguments.write:
+        write_page(PAGE, {sheet.name: markdown(sheet)}, BLOCKS)
+
+
+if __name__ == "__main__":
+    main()
