@@ -81,7 +81,8 @@ class AlertReceiver:
         self._store = store
         self._usual = usual
         self._clock = clock
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()  # reads and writes of the state; many may be told at once, in one mail
+        self._being_told: list[float] = []
         self.name = alert_receiver(rule.name, to)
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
@@ -89,22 +90,52 @@ class AlertReceiver:
         """Returns when the receiver has it, or need not be told. DeliveryError."""
         if not is_met(self._rule.when, event):
             return
-        async with self._one_at_a_time:
+        now = self._clock()
+        try:
+            alert = await self._begin(now)
+            if alert is None:
+                return
             try:
-                await self._tell(event)
-            except StoreError as error:
-                raise DeliveryError(f"the store: {error}") from None
+                await self._target.deliver(with_alert(event, alert))
+                await self._told(now)
+            except DeliveryError:
+                await self._not_told(alert)
+                raise
+            finally:
+                self._being_told.remove(now)
+        except StoreError as error:
+            raise DeliveryError(f"the store: {error}") from None
 
-    async def _tell(self, event: Event) -> None:
-        """Or counts that it was not. StoreError, DeliveryError."""
-        rule, now = self._rule, self._clock()
-        state = state_from(await self._store.read(self.name))
-        if is_quiet_now(rule, self._usual, now) or is_too_often(rule.at_most, state.told, now):
-            since = state.since if state.suppressed else now
-            await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
+    async def _begin(self, now: float) -> Alert | None:
+        """What the receiver is to be told; None: it is kept quiet, and counted. StoreError."""
+        rule = self._rule
+        async with self._one_at_a_time:
+            state = state_from(await self._store.read(self.name))
+            if is_quiet_now(rule, self._usual, now) or is_too_often(
+                rule.at_most, (*state.told, *self._being_told), now
+            ):
+                since = state.since if state.suppressed else now
+                await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
+                return None
+            if state.suppressed:
+                await self._keep(AlertState(state.told), now)
+            self._being_told.append(now)
+            return Alert(rule.name, state.suppressed, state.since)
+
+    async def _told(self, now: float) -> None:
+        """It counts once it was taken: a crash before this tells once more, and never once less."""
+        async with self._one_at_a_time:
+            state = state_from(await self._store.read(self.name))
+            told = (*_lately(self._rule.at_most, state.told, now), now)
+            await self._keep(AlertState(told, state.suppressed, state.since), now)
+
+    async def _not_told(self, alert: Alert) -> None:
+        """How many were kept quiet is said by the next attempt."""
+        if not alert.suppressed:
             return
-        await self._target.deliver(with_alert(event, Alert(rule.name, state.suppressed, state.since)))
-        await self._keep(AlertState((*_lately(rule.at_most, state.told, now), now)), now)
+        async with self._one_at_a_time:
+            state = state_from(await self._store.read(self.name))
+            await self._keep(AlertState(state.told, state.suppressed + alert.suppressed, alert.since), alert.since)
 
     async def _keep(self, state: AlertState, now: float) -> None:
         await self._store.write(self.name, msgspec.json.encode(state).decode(), now)

@@ -20,6 +20,7 @@ from email.utils import format_datetime, localtime
 from io import BufferedReader
 from typing import Any, Final
 
+from callsieve.changes.operation import Refused
 from callsieve.digest.text import DigestText, html_page, plain_text
 from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.messages import alert_of, event_in_words, one_line, said
@@ -27,6 +28,7 @@ from callsieve.integration_settings import MailTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
 from callsieve.text.times import when_there
+from reputation.store.errors import StoreError
 from reputation.wording import Wording
 
 logger = logging.getLogger("callsieve.events.mail")
@@ -102,8 +104,12 @@ class MailReceiver:
                     taken.set_result(None) if error is None else taken.set_exception(error)
 
     async def _digest_mail(self, event: Event) -> EmailMessage:
+        """DeliveryError: the store cannot be read."""
         assert self._read_digest is not None
-        text = await asyncio.to_thread(self._read_digest, date.fromisoformat(event.data["day"]))
+        try:
+            text = await asyncio.to_thread(self._read_digest, date.fromisoformat(event.data["day"]))
+        except (StoreError, Refused) as error:
+            raise DeliveryError(f"the digest: {error}") from None
         subject = f"{text.title}: {text.lead}"
         mail = _mail(self._table, event, subject, plain_text(text))
         mail.add_alternative(html_page(text), subtype="html")

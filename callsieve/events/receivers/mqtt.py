@@ -114,6 +114,10 @@ class MqttReceiver:
                     logger.warning("mqtt: %s: %s", self._table.host, trouble)
                 self._trouble = trouble
                 self._tried.set()
+            except Exception:
+                logger.exception("mqtt: %s: the connection is made again", self._table.host)
+                self._trouble = "a part of ours failed: the log says more"
+                self._tried.set()
             failures += 1
             await asyncio.sleep(wait_seconds(failures, longest=LONGEST_WAIT_SECONDS))
 

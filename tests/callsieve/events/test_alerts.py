@@ -7,12 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often
+from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often, state_from
 from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.messages import Alert, alert_of
 from callsieve.integration_settings import AlertTable, WhenTable
+from reputation.store.errors import StoreError
 from reputation.weights import QuietWeights
+from tests.waiting import until
 
 CALLER = "+12017421834"
 NOON = 1_795_694_400.0  # 2026-11-26 12:00 UTC
@@ -91,8 +95,11 @@ class Kept:
 
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
+        self.fails = False
 
     async def read(self, key: str) -> str | None:
+        if self.fails:
+            raise StoreError("locked")
         return self.states.get(key)
 
     async def write(self, key: str, value: str, _at: float) -> None:
@@ -107,8 +114,13 @@ class Told:
     def __init__(self) -> None:
         self.alerts: list[Alert | None] = []
         self.fails = False
+        self.begun = 0
+        self.gate: asyncio.Event | None = None
 
     async def deliver(self, event: Event) -> None:
+        self.begun += 1
+        if self.gate is not None:
+            await self.gate.wait()
         if self.fails:
             raise DeliveryError("the server is down")
         self.alerts.append(alert_of(event))
@@ -119,12 +131,16 @@ class Rule:
 
     def __init__(self, store: Kept, **fields: Any) -> None:
         self.table = AlertTable(name="stopped", event="decision.taken", to=("mail",), **fields)
-        self.store, self.target, self.now = store, Told(), NOON
+        self.store, self.target, self.now, self.failed = store, Told(), NOON, 0
         self.receiver = AlertReceiver(self.table, "mail", self.target, store, UTC, lambda: self.now)
 
     async def meets(self, *times: float, data: dict[str, Any] = DECISION) -> None:
         for self.now in times:
-            await self.receiver.deliver(make_event(data))
+            try:
+                await self.receiver.deliver(make_event(data))
+            except DeliveryError:
+                self.failed += 1
+                raise
 
 
 async def test_what_is_too_often_is_counted_and_said_with_the_next() -> None:
@@ -162,6 +178,62 @@ async def test_what_could_not_be_told_does_not_count_as_told() -> None:
     rule.target.fails = False
     await rule.meets(NOON + 5)
     assert rule.target.alerts == [Alert("stopped")]
+
+
+async def test_what_was_kept_quiet_is_said_by_the_next_attempt() -> None:
+    rule = Rule(Kept(), at_most="1/h")
+    await rule.meets(NOON, NOON + 60)
+    rule.target.fails = True
+    with pytest.raises(DeliveryError):
+        await rule.meets(NOON + 3700)
+    rule.target.fails = False
+    await rule.meets(NOON + 3800, NOON + 9000)
+    assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 1, NOON + 60), Alert("stopped")]
+
+
+async def test_those_within_the_limit_are_told_together() -> None:
+    """So that a mail may gather them: none waits for the one before it."""
+    rule = Rule(Kept(), at_most="3/h")
+    rule.target.gate = asyncio.Event()
+    going = [asyncio.create_task(rule.receiver.deliver(make_event(DECISION))) for _ in range(5)]
+    await until(lambda: rule.target.begun == 3 and sum(task.done() for task in going) == 2)
+    rule.target.gate.set()
+    await asyncio.gather(*going)
+    await rule.meets(NOON + 3600)
+    assert rule.target.alerts[3:] == [Alert("stopped", 2, NOON)]
+
+
+async def test_a_store_that_fails_is_a_failed_delivery() -> None:
+    rule = Rule(Kept())
+    rule.store.fails = True
+    with pytest.raises(DeliveryError):
+        await rule.meets(NOON)
+    assert rule.target.alerts == []
+
+
+STEPS = st.lists(st.tuples(st.floats(0, 4000), st.booleans()), max_size=60)
+
+
+@given(STEPS, st.sampled_from(["1/min", "2/h", "3/h"]))
+def test_no_more_than_so_often_and_nothing_is_lost(steps: list[tuple[float, bool]], at_most: str) -> None:
+    async def run() -> None:
+        rule, told, now = Rule(Kept(), at_most=at_most), [], NOON
+        for seconds, fails in steps:
+            now += seconds
+            rule.target.fails = fails
+            before = len(rule.target.alerts)
+            try:
+                await rule.meets(now)
+            except DeliveryError:
+                continue
+            told += [now] * (len(rule.target.alerts) - before)
+        most, span = int(at_most[0]), {"min": 60.0, "h": 3600.0}[at_most[2:]]
+        assert all(sum(at - span < other <= at for other in told) <= most for at in told)
+        said = sum(alert.suppressed for alert in rule.target.alerts if alert is not None)
+        left = state_from(rule.store.states.get("alert/stopped/mail")).suppressed
+        assert said + left + len(told) + rule.failed == len(steps)
+
+    asyncio.run(run())
 
 
 async def test_many_at_once_are_told_once() -> None:

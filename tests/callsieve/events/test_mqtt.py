@@ -239,6 +239,22 @@ async def test_a_broker_that_restarts_gets_everything_again() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_state_that_cannot_be_told_is_told_later(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    faults = iter([KeyError("a fault of ours")])
+
+    def look() -> dict[str, Any]:
+        for fault in faults:
+            raise fault
+        return STATE
+
+    async with watching(broker) as watcher, MqttReceiver(table_of(broker, prefix="faulty"), look) as receiver:
+        await until(lambda: watcher.latest("faulty/state"))
+        await receiver.deliver(EVENT)
+        await until(lambda: watcher.latest("faulty/event/number.marked"))
+    assert "a fault of ours" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_broker_that_is_frozen_fails_a_delivery_in_time() -> None:
     with Broker() as broker:
         async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
