@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from callsieve.lookups.sources import OutsideRequest, sources_of
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Limits, OutsideClient
 from callsieve.outside.secrets import secret_of
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, SettingsError
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.users import Role
@@ -40,11 +41,12 @@ FIRST_MEASURE_SECONDS: Final = 60.0
 ACTOR: Final = "look-ups"
 
 
-def run(loaded: Loaded, *, log_json: bool) -> None:
-    """Until SIGTERM or SIGINT."""
+def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
+    """Until SIGTERM or SIGINT; SIGHUP reads the settings again. SettingsError."""
+    loaded = load()
     configure_logs(as_json=log_json)
     try:
-        asyncio.run(_serve(loaded))
+        asyncio.run(_serve(load, loaded))
     finally:
         flush_logs()
 
@@ -75,24 +77,75 @@ def fetch_with(client: OutsideClient) -> Fetch:
     return fetch
 
 
-async def _serve(loaded: Loaded) -> None:
-    stop = asyncio.Event()
+async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(OutsideClient(LIMITS))
-        service = LookUpService(loaded.store_path, asked_sources(loaded), fetch_with(client))
-        stack.push_async_callback(service.close)
-        path = socket_of(loaded)
-        await stack.enter_async_context(serving(path, service.look_up))
-        for background in (_keep_measuring(loaded), systemd.run_watchdog()):
+        asking = _Asking(loaded, fetch_with(client))
+        stack.push_async_callback(asking.close)
+        await stack.enter_async_context(serving(socket_of(loaded), asking.look_up))
+        for background in (_keep_measuring(asking), systemd.run_watchdog()):
             stack.push_async_callback(_ended, asyncio.create_task(background))
         systemd.ready()
-        names = ", ".join(asked.name for asked in service.sources)
-        logger.info("asking %s, for the daemon on %s", names or "nobody", path)
-        await stop.wait()
+        while not stop.is_set():
+            await _either(stop, reload)
+            if reload.is_set():
+                reload.clear()
+                systemd.reloading()
+                await asking.use(_reloaded(load, asking.loaded))
+                systemd.ready()
         systemd.stopping()
     logger.info("stopped")
+
+
+class _Asking:
+    """The service that is in use; another after the settings were read again."""
+
+    def __init__(self, loaded: Loaded, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._take(loaded)
+
+    async def look_up(self, number: str, wait_seconds: float) -> bool:
+        """As the daemon asks."""
+        return await self._service.look_up(number, wait_seconds)
+
+    async def use(self, loaded: Loaded) -> None:
+        """With these settings from now on. What is asked at the moment is given up."""
+        old = self._service
+        self._take(loaded)
+        await old.close()
+
+    async def close(self) -> None:
+        """Ends what is being asked."""
+        await self._service.close()
+
+    def _take(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self._service = LookUpService(loaded.store_path, asked_sources(loaded), self._fetch)
+        names = ", ".join(asked.name for asked in self._service.sources)
+        logger.info("asking %s, for the daemon on %s", names or "nobody", socket_of(loaded))
+
+
+def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
+    try:
+        return load()
+    except SettingsError as error:
+        logger.error("the old settings stay: %s", error)
+        return loaded
+
+
+async def _either(*events: asyncio.Event) -> None:
+    """Until one of them is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 def socket_of(loaded: Loaded) -> Path:
@@ -100,12 +153,12 @@ def socket_of(loaded: Loaded) -> Path:
     return loaded.state_path(SOCKET_NAME)
 
 
-async def _keep_measuring(loaded: Loaded) -> None:
+async def _keep_measuring(asking: _Asking) -> None:
     """Once an hour a source that is worse than chance is switched off."""
     await asyncio.sleep(FIRST_MEASURE_SECONDS)
     while True:
         try:
-            for name in await asyncio.to_thread(measure, loaded):
+            for name in await asyncio.to_thread(measure, asking.loaded):
                 logger.warning("%s is worse than chance and was switched off: callsieve lookups show", name)
         except StoreError as error:
             logger.warning("the look-ups could not be measured: %s", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,11 +25,11 @@ def serve(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Ask others about unknown callers, for the daemon. Runs until it is stopped."""
+    """Ask others about unknown callers, for the daemon. Runs until it is stopped; SIGHUP reloads settings."""
     loaded = served_settings(config)
     if not loaded.settings.lookup:
         raise CommandError(f"{loaded.settings_file}: there is no [[lookup]]: nobody is to be asked")
-    process.run(loaded, log_json=log_json)
+    process.run(partial(served_settings, config), log_json=log_json)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -167,6 +168,23 @@ def test_the_process_starts_and_ends(callsieve: Program) -> None:
     assert "asking phoneblock, scores" in said
     assert "s3cr3t" not in said
     assert not (callsieve.state / "lookups.sock").exists()
+
+
+def test_settings_are_read_again(callsieve: Program) -> None:
+    log = callsieve.folder / "lookups.log"
+    command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "lookups", "serve")
+    with log.open("wb") as out, subprocess.Popen(command, env=callsieve.environment, cwd=ROOT, stderr=out) as process:
+        wait_until(lambda: "asking scores" in log.read_text())
+        text = callsieve.config.read_text()
+        callsieve.config.write_text(text.replace('"scores"', '"others"'))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "asking others" in log.read_text())
+        callsieve.config.write_text("[[lookup]]\nname = 3\n")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the old settings stay" in log.read_text())
+        assert (callsieve.state / "lookups.sock").exists()
+        process.terminate()
+    assert process.returncode == 0
 
 
 def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
