@@ -18,6 +18,7 @@ from lab.configuration import DEFAULT_EXTENSIONS, PHONE_ADDRESS, TRUNK_ADDRESSES
 from lab.debian import LabUnavailable
 from lab.fetch import ensure_pbx
 from lab.kamailio import ensure_kamailio
+from lab.lua import ensure_lua
 from lab.mariadb import ensure_mariadb
 from lab.php import ensure_phpunit
 from lab.tools import TOOLS, ensure_tools
@@ -30,7 +31,7 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, mosquitto, phpunit, kamailio",
+        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, mosquitto, phpunit, kamailio, lua",
     )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
@@ -44,6 +45,7 @@ def main() -> int:
             ensure_broker(_print_line)
             ensure_phpunit(_print_line)
             ensure_kamailio(_print_line)
+            ensure_lua(_print_line)
         if arguments.command == "run":
             _run(arguments.extensions, arguments.include)
     except LabUnavailable as reason:

@@ -1,0 +1,20 @@
+"""Lua for the test of the example for FreeSWITCH: one on PATH, else Debian's, unpacked in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+
+LUA = Bundle("lua", ("lua5.4",))
+PROGRAM = "lua5.4"
+
+
+def ensure_lua(progress: Progress = lambda line: None) -> str:
+    """The program; raises LabUnavailable."""
+    if installed := shutil.which(PROGRAM):
+        return installed
+    program = unpacked(LUA, progress) / "usr/bin" / PROGRAM
+    if not program.exists():
+        raise LabUnavailable(f"{' '.join(LUA.packages)} brought no {PROGRAM}; install it yourself")
+    return str(program)
