@@ -25,7 +25,7 @@ from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing, nobody_fetches
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
-from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of
+from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of, parse_settings
 from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
@@ -211,7 +211,9 @@ def settings_are_private(ground: CheckContext) -> Finding:
         mode = file.stat().st_mode
         if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
             return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
-        if mode & 0o004 and ("secret" in file.read_text("utf-8") or ground.loaded.settings.agi.key):
+        # Of the manager user: the secrets of others stand elsewhere, and the environment may have another one.
+        written = parse_settings(file.read_text("utf-8"), str(file))
+        if mode & 0o004 and (written.ami.secret or written.agi.key):
             return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
         service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
         if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):

@@ -848,6 +848,13 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: CheckS
     assert "secret = " not in str(finding.detail)
 
 
+def test_where_a_secret_stands_is_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "callsieve.toml"
+    file.write_text('[[webhook]]\nname = "crm"\nurl = "https://crm.example.com"\nsecret = "env:CRM"\n')
+    file.chmod(0o644)
+    assert service.settings_are_private(make_ground(tmp_path, file=file)).status is CheckStatus.OK
+
+
 @pytest.mark.root
 @pytest.mark.parametrize(
     ("group", "mode", "status"),
