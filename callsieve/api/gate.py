@@ -118,7 +118,7 @@ class Api:
             headers.update(quota.headers)
             if quota.wait_seconds:
                 raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
-        path = request.url.path
+        path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
         if path == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
@@ -135,7 +135,7 @@ class Api:
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
         """The endpoint that is asked, before anything else is known."""
-        path = request.url.path
+        path: str = request.scope["path"]
         found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
         return None if found is None else found[0].by_method.get(request.method)
 
@@ -156,8 +156,7 @@ class Api:
         call = _Call(self._state, endpoint, asked, context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
-        url = request.url
-        digest = request_digest(request.method, f"{url.path}?{url.query}", raw)
+        digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
         with self._in_flight.one(kept.id, key):
             answer, again = await call.run_once(kept.id, key, digest)
         return Response(answer.body, answer.status, {REPLAYED: "true"} if again else None, JSON)
@@ -226,9 +225,14 @@ def _wrong_method(allowed: Iterable[str]) -> ApiError:
     )
 
 
+def _query_of(request: Request) -> str:
+    query: bytes = request.scope["query_string"]
+    return query.decode("latin-1")
+
+
 def _pairs(request: Request) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return parse_qsl(_query_of(request), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad-query", TOO_MANY_FIELDS) from None
 

@@ -119,4 +119,4 @@ def make_app(state: AppState) -> ASGIApp:
     )
     web = state.loaded.settings.web
     with_api = WithApi(app, Api(ENDPOINTS, state), state)
-    return SecurityHeaders(with_api, web.hosts, https_only=web.behind_proxy)
+    return SecurityHeaders(with_api, web.hosts, https_only=web.behind_proxy, may_be_plain=with_api.is_of_this_machine)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,10 +44,21 @@ def policy_with(style: str) -> str:
 
 
 class SecurityHeaders:
-    """Around the whole application. An answer that has a policy of its own (`policy_with`) keeps it."""
+    """Around the whole application. An answer that has a policy of its own (`policy_with`) keeps it.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, https_only: bool = False) -> None:
+    `may_be_plain`: which requests need no https where all others do.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Iterable[str] = (),
+        *,
+        https_only: bool = False,
+        may_be_plain: Callable[[Scope], bool] = lambda scope: False,
+    ) -> None:
         self._app = app
+        self._may_be_plain = may_be_plain
         self._hosts = frozenset(host.lower() for host in hosts) | LOCAL_NAMES
         self._https_only = https_only
 
@@ -74,7 +85,8 @@ class SecurityHeaders:
         """Why the request is not looked at; empty when it is."""
         if host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
             return "The console is not reached by this name: add it to [web] hosts.\n"
-        if self._https_only and scope["scheme"] != "https" and scope["path"] not in PLAIN_PATHS:
+        may_be_plain = scope["path"] in PLAIN_PATHS or self._may_be_plain(scope)
+        if self._https_only and scope["scheme"] != "https" and not may_be_plain:
             return "The console is reached over https only: the proxy must send X-Forwarded-Proto.\n"
         return ""
 

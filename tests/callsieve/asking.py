@@ -133,8 +133,8 @@ class ApiOffice(Office):
         super().__init__(folder, settings)
 
     @contextmanager
-    def api(self) -> Iterator[RunningApi]:
+    def api(self, base_url: str = "http://localhost") -> Iterator[RunningApi]:
         """The running API."""
         state = make_app_state(self.load, self.clock)
-        with TestClient(make_app(state), base_url="http://localhost", raise_server_exceptions=False) as client:
+        with TestClient(make_app(state), base_url=base_url, raise_server_exceptions=False) as client:
             yield RunningApi(self, state, client)

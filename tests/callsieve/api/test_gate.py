@@ -278,6 +278,34 @@ def test_wrong_tokens_keep_strangers_at_their_address_waiting(
         known.get("/openapi.json")
 
 
+@pytest.mark.parametrize(
+    ("url", "address", "status"),
+    [
+        ("http://localhost:8481", "127.0.0.1", 200),
+        ("http://localhost:8481", "::1", 200),
+        ("http://localhost:8481", "192.0.2.7", 400),
+        ("http://localhost:8481", "not an address", 400),
+        ("http://localhost:8480", "127.0.0.1", 400),
+        ("https://localhost:8480", "192.0.2.7", 200),
+        ("https://localhost:8481", "192.0.2.7", 200),
+    ],
+)
+def test_behind_a_proxy_only_this_machine_asks_in_the_clear(
+    tmp_path: Path, url: str, address: str, status: int
+) -> None:
+    settings = f'{SETTINGS}\n[web]\nbehind_proxy = true\n{ENABLED}listen = "127.0.0.1:8481"\n'
+    with ApiOffice(tmp_path, settings).api(url) as api:
+        program = api.program(address=address)
+        assert program.client.get(f"{ROOT}/openapi.json", headers=program.headers).status_code == status
+
+
+def test_a_host_header_changes_no_address(api: RunningApi) -> None:
+    """It is put before the path where an address is made of a request."""
+    program = api.program()
+    answer = program.ask("GET", "/lists/block/entries", headers={"host": "localhost:1/api/v1/openapi.json?"})
+    assert "items" in answer.json
+
+
 def test_an_api_that_is_not_enabled_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
     with ApiOffice(tmp_path_factory.mktemp("off"), SETTINGS).api() as api:
         program = api.program()
