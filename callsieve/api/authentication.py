@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections import OrderedDict
 from contextlib import suppress
 from http import HTTPStatus
@@ -23,9 +24,12 @@ from reputation.api_tokens import digest_of
 from reputation.store.api_tokens import KeptToken, token_by_digest, touch_token
 from reputation.store.errors import StoreError
 
+logger = logging.getLogger("callsieve.api")
+
 TRIES_OF_AN_ADDRESS = 20
 MOST_KNOWN = 1000
 TOUCH_SECONDS = 60.0
+ADDRESS_CHARACTERS = 64
 SCHEME = "bearer"
 NO_TOKEN = "say who asks: `Authorization: Bearer cs_...`, a token by `callsieve token add NAME`"
 WRONG_TOKEN = "this token is none, is revoked, or has expired"
@@ -54,6 +58,7 @@ class Authentication:
         if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
             self._known.pop(digest or "", None)
             self._tries.failed(address, now)
+            logger.warning("API: a wrong token from %s", _printable(request))
             raise _unauthorised("wrong-token", WRONG_TOKEN, 'error="invalid_token"')
         self._known[digest] = None
         self._known.move_to_end(digest)
@@ -79,6 +84,12 @@ class Authentication:
     async def _touch(self, token_id: int, now: float) -> None:
         with suppress(StoreError):  # a store that is locked makes nobody wait
             await self._store.write(touch_token, token_id, now)
+
+
+def _printable(request: Request) -> str:
+    """A proxy may pass on any text for an address."""
+    host = request.client.host if request.client else "local"
+    return "".join(filter(str.isprintable, host))[:ADDRESS_CHARACTERS]
 
 
 def _is_over(kept: KeptToken, now: float) -> bool:

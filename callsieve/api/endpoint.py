@@ -26,6 +26,7 @@ import msgspec
 from callsieve.api.decoding import body_from
 from callsieve.changes.operation import Context
 from callsieve.web.app_state import AppState
+from callsieve.web.store_client import StoreClient
 from reputation.api_tokens import Scope
 from reputation.users import Role
 
@@ -61,16 +62,17 @@ class Asked(Generic[Q, B]):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest(Generic[Q, B]):
-    """For what needs more than the store. `threads` bounds what runs beside it."""
+    """For what needs more than the store. `reads`: the store's reader, `threads` bounds what runs beside it."""
 
     asked: Asked[Q, B]
     context: Context
     state: AppState
+    reads: StoreClient
     threads: asyncio.Semaphore
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """What `fn(db, *args)` returns. StoreError."""
-        return await self.state.store.read(fn, *args)
+        return await self.reads.read(fn, *args)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""

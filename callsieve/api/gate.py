@@ -33,6 +33,7 @@ from callsieve.api.routing import ROOT, Routes
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.access import body_of
 from callsieve.web.app_state import AppState
+from callsieve.web.store_client import StoreClient
 from reputation.store.api_tokens import KeptAnswer, KeptToken
 from reputation.store.errors import StoreError
 
@@ -68,6 +69,9 @@ class Api:
         self._authentication = Authentication(state)
         state.provide(self._authentication)
         self._limits = RateLimits()
+        # A reader of its own: what programs look through for long keeps no page waiting.
+        self._reads = StoreClient(state.loaded.store_path)
+        state.provide(self._reads)
         self._in_flight = KeysInFlight()
         self._threads = asyncio.Semaphore(THREADS)
 
@@ -153,7 +157,7 @@ class Api:
         context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
         asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
-        call = _Call(self._state, endpoint, asked, context, self._threads)
+        call = _Call(self._state, self._reads, endpoint, asked, context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
         digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
@@ -168,21 +172,21 @@ class _Call:
     def __init__(
         self,
         state: AppState,
+        reads: StoreClient,
         endpoint: Endpoint,
         asked: Asked[Any, Any],
         context: Context,
         threads: asyncio.Semaphore,
     ) -> None:
-        self._state, self._endpoint, self._asked = state, endpoint, asked
+        self._state, self._reads, self._endpoint, self._asked = state, reads, endpoint, asked
         self._context, self._threads = context, threads
 
     async def run(self) -> object:
         """What it returns."""
         handler: Any = self._endpoint.handler
         if inspect.iscoroutinefunction(handler):
-            return await handler(ApiRequest(self._asked, self._context, self._state, self._threads))
-        store = self._state.store
-        run = store.read if self._endpoint.method == "GET" else store.write
+            return await handler(ApiRequest(self._asked, self._context, self._state, self._reads, self._threads))
+        run = self._reads.read if self._endpoint.method == "GET" else self._state.store.write
         return await run(handler, self._context, self._asked)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:

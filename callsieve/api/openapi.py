@@ -167,8 +167,8 @@ def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[st
 
 def _responses(one: Endpoint, by_kind: Mapping[int, Any]) -> dict[str, Any]:
     headers = dict(_RATE_HEADERS)
-    schema = by_kind[id(one.answer)] if one.media_type == JSON else {"type": "string"}
-    done = {"description": "Done.", "headers": headers, "content": {one.media_type: {"schema": schema}}}
+    content = {one.media_type: {"schema": by_kind[id(one.answer)]}}
+    done = {"description": "Done.", "headers": headers, "content": content}
     others = [status for status in PROBLEMS if status not in OF_WRITES or one.method != "GET"]
     return {
         str(one.status): done,

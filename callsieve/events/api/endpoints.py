@@ -30,6 +30,14 @@ class EventsQuery(ApiStruct, frozen=True):
     seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="How long the stream goes on.")] = STREAM_SECONDS
 
 
+class StreamedEvent(ApiStruct, frozen=True):
+    """One of the stream. `event`: its kind, or `gap`: some are missing before it; `data`: the event as JSON."""
+
+    data: str
+    event: str = ""
+    id: str = ""
+
+
 async def read_along(req: ApiRequest[EventsQuery, None]) -> Stream:
     """Server-sent events, until the client goes or five minutes are over."""
     kinds = kinds_named(req.asked.query.kinds)
@@ -59,7 +67,7 @@ ENDPOINTS = (
         read_along,
         Scope.EVENTS,
         Role.OPERATOR,
-        str,
+        StreamedEvent,
         "Read events as they happen (server-sent events); Last-Event-ID goes on where a stream ended.",
         query=EventsQuery,
         media_type=MEDIA_TYPE,
