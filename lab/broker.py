@@ -12,14 +12,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.children import ends_with_us
+from lab.children import start_server, stop_server
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
 from lab.ports import free_port
 from lab.tools import library_path
@@ -80,31 +79,14 @@ class Broker:
 
     def start(self) -> None:
         """Start it, again after `stop`, and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                (*ends_with_us(), str(self.paths.program), "-c", str(self.folder / "conf")),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment(),
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_listening():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"mosquitto did not start:\n{(self.folder / 'log').read_text()[-3000:]}")
-            time.sleep(0.02)
+        command = (str(self.paths.program), "-c", str(self.folder / "conf"))
+        log = self.folder / "log"
+        self._process = start_server(command, log, self._environment(), self._is_listening, START_SECONDS)
 
     def stop(self) -> None:
-        """Stop it tidily, so that it keeps what is retained; kill it if that takes long."""
+        """Stop it tidily, so that it keeps what is retained."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop_server(process, STOP_SECONDS)
 
     def send_signal(self, number: int) -> None:
         """To its process: SIGSTOP freezes it."""

@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import Self
 
 import pymysql
 
-from lab.children import ends_with_us
+from lab.children import start_server, stop_server
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
 from lab.ports import free_port
 from lab.tools import library_path
@@ -141,39 +140,21 @@ class MariaDb:
 
     def start(self) -> None:
         """Start it, again after `stop`, and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                (
-                    *ends_with_us(),
-                    *self._command(),
-                    f"--socket={self.socket_path}",
-                    f"--bind-address={ADDRESS}",
-                    f"--port={self.port}",
-                    f"--pid-file={self.folder / 'pid'}",
-                    "--skip-name-resolve",
-                ),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment(),
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_listening():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"MariaDB did not start:\n{self._tail()}")
-            time.sleep(0.02)
+        command = (
+            *self._command(),
+            f"--socket={self.socket_path}",
+            f"--bind-address={ADDRESS}",
+            f"--port={self.port}",
+            f"--pid-file={self.folder / 'pid'}",
+            "--skip-name-resolve",
+        )
+        log = self.folder / "log"
+        self._process = start_server(command, log, self._environment(), self._is_listening, START_SECONDS)
 
     def stop(self) -> None:
-        """Stop it tidily; kill it if that takes long. Does nothing if it is not running."""
+        """Stop it tidily. Does nothing if it is not running."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop_server(process, STOP_SECONDS)
 
     def _make_system_tables(self) -> None:
         (self.folder / "data/mysql").mkdir(parents=True)
@@ -224,6 +205,3 @@ class MariaDb:
         )
         with closing(connection):
             yield connection
-
-    def _tail(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")[-3000:]

@@ -165,12 +165,13 @@ async def test_home_assistant_finds_one_device_with_its_entities(broker: Broker,
     add_calls(office, make_decision())
     loaded = office.load()
     state = lambda: screening_state(loaded, mask=False)  # noqa: E731
-    async with watching(broker) as watcher, MqttReceiver(table_of(broker), state, "https://pbx.example.com"):
-        topic = "homeassistant/device/pbx_callsieve/config"
-        await until(lambda: watcher.latest(topic) and watcher.state())
+    table = table_of(broker, prefix="branch/callsieve")  # nobody else's: the broker keeps what was there before
+    async with watching(broker) as watcher, MqttReceiver(table, state, "https://pbx.example.com"):
+        topic = "homeassistant/device/branch_callsieve/config"
+        await until(lambda: watcher.latest(topic) and watcher.latest("branch/callsieve/state"))
         found = json.loads(watcher.latest(topic) or b"")
-        shown = watcher.state()
-    assert found["device"]["identifiers"] == ["pbx_callsieve"]
+        shown = json.loads(watcher.latest("branch/callsieve/state") or b"")
+    assert found["device"]["identifiers"] == ["branch_callsieve"]
     assert found["device"]["configuration_url"] == "https://pbx.example.com"
     assert found["origin"]["name"]
     ids = [one["unique_id"] for one in found["components"].values()]
