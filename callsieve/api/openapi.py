@@ -35,6 +35,11 @@ PARTS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999},
         "example": 17,
     },
+    "place": {
+        "description": "Which piece of evidence: the first is 1.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 9999},
+        "example": 1,
+    },
     "list": {"description": "Which list.", "schema": {"enum": ["allow", "block"]}, "example": "block"},
     "entry": {
         "description": "A number, a prefix (+1900*) or a range.",

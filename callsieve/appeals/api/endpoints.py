@@ -12,11 +12,19 @@ from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.api.fields import ChangeId, NumberText, pages_of, record_of
 from callsieve.api.paging import CursorText, Limit, page_of, place_of
 from callsieve.appeals import operations
-from callsieve.appeals.operations import AppealChange, AppealRequest, CodeRequest, RulingRequest, WithdrawRequest
+from callsieve.appeals.operations import (
+    AppealChange,
+    AppealRequest,
+    CodeRequest,
+    EvidencePlace,
+    EvidenceRequest,
+    RulingRequest,
+    WithdrawRequest,
+)
 from callsieve.appeals.views import appeal_as_json
 from callsieve.changes.operation import Context, Refused
 from reputation.api_tokens import Scope
-from reputation.appeals import LINE_CHARACTERS, STATEMENT_CHARACTERS, Appeal
+from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, LINE_CHARACTERS, STATEMENT_CHARACTERS, Appeal
 from reputation.model import Mark, Verdict
 from reputation.store.appeals import all_appeals, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
@@ -67,6 +75,38 @@ class AppealChanged(ApiStruct, frozen=True):
     change_id: ChangeId | None
     appeal: AppealRecord  # type: ignore[valid-type]
     reporters: list[str]
+
+
+class EvidenceFile(ApiStruct, frozen=True):
+    """What is shown for an appeal. `content`: Base64."""
+
+    name: Line
+    content: bytes
+
+
+class NewEvidence(ApiStruct, frozen=True):
+    """Files, all or none."""
+
+    files: Annotated[list[EvidenceFile], Meta(min_length=1, max_length=ATTACHMENTS)]
+
+
+class EvidenceAttached(ApiStruct, frozen=True):
+    """All that is attached to the appeal by now."""
+
+    attachments: list[AttachmentRecord]  # type: ignore[valid-type]
+
+
+class EvidenceContent(ApiStruct, frozen=True):
+    """A piece of evidence with its content, in Base64."""
+
+    attachment: AttachmentRecord  # type: ignore[valid-type]
+    content: bytes
+
+
+class EvidenceRemoved(ApiStruct, frozen=True):
+    """What was removed, for good."""
+
+    attachment: AttachmentRecord  # type: ignore[valid-type]
 
 
 class AppealCode(ApiStruct, frozen=True):
@@ -151,6 +191,30 @@ async def prove(req: ApiRequest[None, GivenAppealCode]) -> dict[str, Any]:
     return appeal_as_json(proven, req.context.at)
 
 
+def attach(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEvidence]) -> dict[str, Any]:
+    """Attaches files."""
+    files = tuple((one.name, one.content) for one in asked.body.files)
+    appeal = operations.attach(db, context, EvidenceRequest(asked.path["id"], files))
+    return {"attachments": [one._asdict() for one in attachments_of(db, appeal.reference)]}
+
+
+async def fetch(req: ApiRequest[None, None]) -> dict[str, Any]:
+    """Takes a piece of evidence out, which the audit notes."""
+    attachment, content = await req.perform(operations.fetch, _place_of(req.asked))
+    return {"attachment": attachment._asdict(), "content": content}
+
+
+def detach(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> dict[str, Any]:
+    """Removes a piece of evidence."""
+    return {"attachment": operations.detach(db, context, _place_of(asked))._asdict()}
+
+
+def _place_of(asked: Asked[Any, Any]) -> EvidencePlace:
+    """Of a text that is no number no evidence is there."""
+    text = asked.path["place"]
+    return EvidencePlace(asked.path["id"], int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0)
+
+
 def _changed(done: AppealChange, context: Context) -> dict[str, Any]:
     appeal = appeal_as_json(done.appeal, context.at)
     return {"change_id": done.change_id, "appeal": appeal, "reporters": list(done.reporters)}
@@ -199,4 +263,35 @@ ENDPOINTS = (
     _step("prove", prove, AppealRecord, "Take the code that was given back.", GivenAppealCode(code="123456")),
     _step("decide", decide, AppealChanged, "Decide an appeal.", RULED),
     _step("withdraw", withdraw, AppealChanged, "End an appeal without a decision.", Withdrawal()),
+    Endpoint(
+        "POST",
+        "/appeals/{id}/evidence",
+        attach,
+        Scope.WRITE,
+        Role.OPERATOR,
+        EvidenceAttached,
+        "Attach what is shown for an appeal.",
+        body=NewEvidence,
+        example=NewEvidence(files=[EvidenceFile(name="letter.txt", content=b"We are a hospital.")]),
+        status=201,
+        most_bytes=2 * ATTACHMENT_BYTES,
+    ),
+    Endpoint(
+        "GET",
+        "/appeals/{id}/evidence/{place}",
+        fetch,
+        Scope.READ,
+        Role.OPERATOR,
+        EvidenceContent,
+        "A piece of evidence; the audit notes who took it out.",
+    ),
+    Endpoint(
+        "DELETE",
+        "/appeals/{id}/evidence/{place}",
+        detach,
+        Scope.WRITE,
+        Role.OPERATOR,
+        EvidenceRemoved,
+        "Remove a piece of evidence for good.",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,28 @@ def test_control_is_proven_by_a_call_back(tmp_path: Path) -> None:
         assert program.refused("POST", f"/appeals/{reference}/prove", {"code": wrong}) == (422, "code-wrong")
         proven = program.done("POST", f"/appeals/{reference}/prove", {"code": made["code"]})
         assert (proven["proven"], proven["state"]) == (True, "in force")
+
+
+def test_evidence_is_attached_taken_out_and_removed(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        path = f"/appeals/{filed(program)}/evidence"
+        letter = {"name": "letter.bin", "content": b64encode(b"\0\xff a letter").decode()}
+        call = {"name": "call.txt", "content": b64encode(b"They called back.").decode()}
+        attached = program.done("POST", path, {"files": [letter, call]})["attachments"]
+        assert [(one["place"], one["name"], one["added_by"]) for one in attached] == [
+            *((1, "letter.bin", "token:program-1"), (2, "call.txt", "token:program-1"))
+        ]
+        assert b64decode(program.get(f"{path}/1")["content"]) == b"\0\xff a letter"
+        assert program.done("DELETE", f"{path}/1")["attachment"]["name"] == "letter.bin"
+        assert program.refused("GET", f"{path}/1") == (404, "no-such-evidence")
+        assert program.refused("GET", f"{path}/x") == (404, "no-such-evidence")
+        assert program.refused("POST", path, {"files": [{**letter, "content": "!"}]}) == (422, "bad-body")
+        assert program.refused("POST", path, {"files": [{**letter, "content": ""}]}) == (422, "empty-file")
+    assert [what for what, _, _ in changes_of(office)] == [
+        *("appeal evidence", "appeal evidence download", "appeal evidence", "appeal open")
+    ]
 
 
 def test_it_can_be_withdrawn(tmp_path: Path) -> None:
