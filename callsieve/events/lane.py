@@ -71,7 +71,7 @@ class Lane:
             subject = one.event.subject
             if subject in self._stored or one.event.seq in had:
                 continue
-            if one.next_at is not None and one.next_at > now and subject not in self._queues:
+            if one.next_at is not None and not _is_over(one.next_at, now) and subject not in self._queues:
                 self._stored[subject] = _Stored(one.event.seq - 1, one.next_at)
             else:
                 self._add(one)
@@ -81,13 +81,13 @@ class Lane:
 
         All that wait are looked at: ask once a second.
         """
-        if now < self.paused_until:
+        if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
         found = (
             (subject, stored.seq)
             for subject, stored in self._stored.items()
-            if stored.next_at <= now and subject not in self._queues and subject not in self._running
+            if _is_over(stored.next_at, now) and subject not in self._queues and subject not in self._running
         )
         return [one for one, _ in zip(found, range(room), strict=False)]
 
@@ -104,7 +104,7 @@ class Lane:
     def next(self, now: float) -> Delivery | None:
         """A delivery to make now."""
         most = IN_FLIGHT if self._failures < FAILURES_UNTIL_PAUSE else 1
-        if now < self.paused_until or len(self._running) >= most or not self._ready:
+        if not _is_over(self.paused_until, now) or len(self._running) >= most or not self._ready:
             return None
         subject = self._ready.popleft()
         queue = self._queues[subject]
@@ -178,7 +178,7 @@ class Lane:
 
     def _fails(self, now: float) -> None:
         """What was under way when the receiver began to fail says nothing new."""
-        if now < self.paused_until:
+        if not _is_over(self.paused_until, now):
             return
         self._failures += 1
         if self.failing_since is None:
@@ -191,3 +191,8 @@ class Lane:
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())
+
+
+def _is_over(until: float, now: float) -> bool:
+    """Whether a wait is over. One that is longer than any of ours is of a clock that was ahead."""
+    return not now < until <= now + LONGEST_ASKED_SECONDS

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from reputation.store.errors import StoreError
 logger = logging.getLogger("callsieve.events.process")
 
 LOCK = "events.lock"
+MOST_THREADS = 256
 
 
 class AlreadySending(OSError):
@@ -58,6 +60,8 @@ def run(load: Callable[[], Loaded]) -> None:
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A name that nobody answers for holds a thread for as long as resolv.conf says, and must not hold up others.
+    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "events"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)

@@ -191,7 +191,7 @@ def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
 def event_weights(db: sqlite3.Connection) -> Weights:
     """With which weights levels are compared."""
     row = db.execute(WEIGHTS).fetchone()
-    return DEFAULT if row is None else _weights(row[0])
+    return DEFAULT if row is None else weights_from(row[0])
 
 
 def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
@@ -251,8 +251,8 @@ def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=8)
-def _weights(text: str) -> Weights:
-    """Those of a CallSieve that knew other keys are replaced by the daemon; until then the defaults."""
+def weights_from(text: str) -> Weights:
+    """Weights that were kept. Those of a CallSieve that knew other keys: the defaults, until they are replaced."""
     try:
         return msgspec.json.decode(text, type=Weights)
     except msgspec.ValidationError:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
-from functools import lru_cache
 
 import msgspec
 
@@ -21,10 +20,10 @@ from reputation.model import AuthClass
 from reputation.standing import standing_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.level_events import Standings, tell_levels
-from reputation.store.outbox import is_wanted
+from reputation.store.outbox import is_wanted, weights_from
 from reputation.store.standing_rows import COLUMNS, standing, standing_columns
 from reputation.trust import Settled, trust_of
-from reputation.weights import DEFAULT, Weights
+from reputation.weights import Weights
 
 DROP = "DELETE FROM standing WHERE number = ?"
 ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES ({', '.join('?' * 16)})"
@@ -93,7 +92,7 @@ def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
 
 def weights_of(db: sqlite3.Connection) -> Weights:
     """With which weights the store's sums are made."""
-    return _weights(db.execute(FOLDING).fetchone()[0])
+    return weights_from(db.execute(FOLDING).fetchone()[0])
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
@@ -139,12 +138,3 @@ def _refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None
 def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
     agree, disagree = db.execute(SETTLED, (reporter,)).fetchone()
     return trust_of(Settled(int(agree), int(disagree)), weights.trust)
-
-
-@lru_cache(maxsize=8)
-def _weights(text: str) -> Weights:
-    """Those of a CallSieve that knew other keys are replaced by the daemon; until then the defaults."""
-    try:
-        return msgspec.json.decode(text, type=Weights)
-    except msgspec.ValidationError:
-        return DEFAULT

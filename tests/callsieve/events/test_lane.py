@@ -156,6 +156,14 @@ def test_after_a_start_a_subject_waits_as_it_was_written() -> None:
     assert (lane.due(NOW + 29.0), lane.due(NOW + 30.0)) == ([], [("a", 0)])
 
 
+def test_a_clock_that_was_ahead_keeps_nothing_waiting() -> None:
+    first, second = make_delivery(1, next_at=NOW + 365 * 86_400.0), make_delivery(2, "b")
+    lane = make_lane(first, second)
+    assert all_next(lane) == [1, 2]
+    lane.failed(first, BUSY, NOW)
+    assert lane.due(NOW - 86_400.0) == [("a", 0)]
+
+
 def test_a_reset_loads_all_again_but_what_is_under_way() -> None:
     first, second = make_delivery(1), make_delivery(2, "b")
     lane = make_lane(first, second, make_delivery(3))
