@@ -10,7 +10,7 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import say, say_undo
+from callsieve.cli.output import say, say_command, say_undo
 from callsieve.cli.store import perform
 from callsieve.lookups import operations, process
 from callsieve.lookups.cli.tables import print_lookups
@@ -39,6 +39,10 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         found = lookups_shown(db, loaded.settings, now)
     if as_json:
         print_json([lookup_as_json(one) for one in found])
+        return
+    if not found and loaded.settings.lookup:
+        say("The daemon has not read [[lookup]] of the settings yet:")
+        say_command("systemctl reload callsieve")
         return
     if not found:
         say("Nobody is asked: docs/how-to/look-ups.md says how.")

@@ -112,6 +112,12 @@ def test_nobody_is_asked(tmp_path: Path) -> None:
     assert "no [[lookup]]" in refused.err
 
 
+def test_a_daemon_that_has_not_read_the_settings_is_told(tmp_path: Path) -> None:
+    program = Program(tmp_path, SETTINGS + LOOKUPS)
+    program.ok("db", "migrate")
+    assert "systemctl reload callsieve" in program.ok("lookups", "show")
+
+
 def test_a_source_is_switched_off_and_on_again(callsieve: Program) -> None:
     callsieve.ok("lookups", "disable", "scores")
     assert (shown(callsieve, "scores")["on"], shown(callsieve, "scores")["off_why"]) == (False, "by-hand")
