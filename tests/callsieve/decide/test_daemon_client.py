@@ -43,10 +43,16 @@ FACTS = CallFacts(caller=BLOCKED, name="Prize", did="+442071838750", trunk="kama
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with Daemon(tmp_path_factory.mktemp("decide"), SETTINGS) as running:
-        wait_until(running.store.exists, "the store")
+        wait_for(running)
         done = running.callsieve("list", "add", "block", BLOCKED)
         assert done.returncode == 0, done.stderr
         yield running
+
+
+def wait_for(daemon: Daemon) -> None:
+    """It listens at its Unix socket last."""
+    wait_until(daemon.store.exists, "the store")
+    wait_until((daemon.state / "agi.sock").exists, "the socket")
 
 
 def client_of(daemon: Daemon, in_flight: int = 200) -> DaemonClient:
@@ -100,6 +106,7 @@ async def test_more_calls_than_the_limit_go_on_at_once(daemon: Daemon) -> None:
 
 async def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
     with Daemon(tmp_path, SETTINGS) as daemon:
+        wait_for(daemon)
         client = client_of(daemon)
         daemon.freeze()
         async with asyncio.timeout(10):  # far beyond the bound: what is tested is that there is one
