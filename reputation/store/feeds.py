@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from reputation.store.imports import ImportedRow
-from reputation.store.lookups import Compared, counted
+from reputation.store.lookups import NOTHING, Compared, counted
 
 FAILURE_CHARACTERS = 1_000
 
@@ -25,25 +26,29 @@ SELECT number, category, imported.name, note
 """
 
 
-# Callers of whom we know better by now what they are, and what the feed says of each. Contacts count where they called.
+# Callers of whom we know better by now what they are, counted: all of them, then those that each feed lists. Contacts
+# count where they called.
 COMPARED = """
-SELECT coalesce((SELECT verdict FROM imported JOIN import_source ON id = source
-                  WHERE imported.number = known.number AND import_source.name = :name AND live = 1), 'nothing'),
-       max(is_spam), max(is_fine)
-  FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
-         WHERE verdict = 'spam' AND at > :since AND NOT EXISTS (
-               SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
-                  AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until)
-        UNION ALL SELECT number, 1, 0 FROM challenge WHERE result IN ('wrong', 'silent') AND at > :since
-        UNION ALL SELECT number, 0, 1 FROM challenge WHERE result = 'passed' AND at > :since
-        UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since
-        UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since
-        UNION ALL SELECT number, 0, 1 FROM signal WHERE category IN ('long-talk', 'second-talk') AND at > :since
-        UNION ALL SELECT number, 0, 1 FROM identity
-        UNION ALL SELECT number, 0, 1 FROM contact
-                   WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since)
-       ) AS known
- GROUP BY known.number
+WITH known AS MATERIALIZED (
+    SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine
+      FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
+             WHERE verdict = 'spam' AND at > :since AND NOT EXISTS (
+                   SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
+                      AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until)
+            UNION ALL SELECT number, 1, 0 FROM challenge WHERE result IN ('wrong', 'silent') AND at > :since
+            UNION ALL SELECT number, 0, 1 FROM challenge WHERE result = 'passed' AND at > :since
+            UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since
+            UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since
+            UNION ALL SELECT number, 0, 1 FROM signal WHERE category IN ('long-talk', 'second-talk') AND at > :since
+            UNION ALL SELECT number, 0, 1 FROM identity
+            UNION ALL SELECT number, 0, 1 FROM contact
+                       WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since))
+     GROUP BY number)
+SELECT NULL, NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
+UNION ALL
+SELECT import_source.name, verdict, is_spam, is_fine, count(*)
+  FROM known JOIN imported USING (number) JOIN import_source ON id = source
+ WHERE live = 1 AND format IS NOT NULL GROUP BY import_source.name, verdict, is_spam, is_fine
 """
 
 
@@ -79,9 +84,27 @@ def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bo
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
-def compared_with_feed(db: sqlite3.Connection, name: str, since: float) -> Compared:
-    """What the feed in force says of callers against what we know ourselves since then."""
-    return counted(db.execute(COMPARED, {"name": name, "since": since}))
+def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
+    """What each feed in force says of callers against what we know ourselves since then, by name: of callers whom it
+    does not list it says nothing. One that lists none of them is left out.
+    """
+    every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
+    for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
+        if name is None:
+            every[is_spam, is_fine] += count
+        else:
+            listed[name].append((verdict, is_spam, is_fine, count))
+    return {name: counted(_with_unlisted(rows, every)) for name, rows in listed.items()}
+
+
+def _with_unlisted(
+    listed: list[tuple[str, int, int, int]], every: Counter[tuple[int, int]]
+) -> Iterator[tuple[str, int, int, int]]:
+    rest = Counter(every)
+    for verdict, is_spam, is_fine, count in listed:
+        rest[is_spam, is_fine] -= count
+        yield verdict, is_spam, is_fine, count
+    yield from ((NOTHING, *kind, count) for kind, count in rest.items())
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:

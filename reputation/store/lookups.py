@@ -200,18 +200,18 @@ def last_failure(db: sqlite3.Connection, source: str) -> str | None:
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
     """What the source said since then against what we know ourselves. A number with both for and against is unknown."""
-    return counted(db.execute(COMPARED, (source, since)))
+    return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 
-def counted(rows: Iterable[tuple[str, int, int]]) -> Compared:
-    """How many numbers there are of each kind: of each what a source says, and whether it is spam and whether fine."""
+def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
+    """Numbers by kind. A row: what the source says, whether they are spam, whether they are fine, and how many."""
     counts = dict.fromkeys(Compared._fields, 0)
     said = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
-    for verdict, is_spam, is_fine in rows:
+    for verdict, is_spam, is_fine, count in rows:
         if bool(is_spam) == bool(is_fine):
-            counts["unknown"] += 1
+            counts["unknown"] += count
         else:
-            counts[f"{said[verdict]}_of_{'spam' if is_spam else 'fine'}"] += 1
+            counts[f"{said[verdict]}_of_{'spam' if is_spam else 'fine'}"] += count
     return Compared(**counts)
 
 

@@ -10,8 +10,8 @@ from reputation.model import AuthClass, Facts, FactsQuery, Imported, Level, Verd
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.feeds import compared_with_feed
-from reputation.store.imports import import_numbers
+from reputation.store.feeds import compared_with_feeds
+from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lookups import (
     Compared,
@@ -171,7 +171,9 @@ def test_a_feed_is_compared_with_what_we_know(store: Path) -> None:
     listed_spam, listed_fine, unlisted_spam, unlisted_fine, both, old = [f"+1201742180{n}" for n in range(6)]
     with open_store(store) as db:
         rows = [(number, None, None, None) for number in (listed_spam, listed_fine, both, old, OTHER)]
-        import_numbers(db, "ftc", "spam", rows, lambda: NOW)
+        import_numbers(db, "ftc", "spam", rows, lambda: NOW, feed=Feed("CSV"))
+        import_numbers(db, "by hand", "spam", rows, lambda: NOW)
+        import_numbers(db, "strangers", "spam", [("+12017421999", None, None, None)], lambda: NOW, feed=Feed("CSV"))
     for number in (listed_spam, unlisted_spam, both):
         write(store, add_mark, make_mark(number))
     write(store, add_mark, make_mark(old, at=NOW - 100 * DAY))
@@ -179,7 +181,6 @@ def test_a_feed_is_compared_with_what_we_know(store: Path) -> None:
     write(store, pass_challenge, unlisted_fine, AuthClass.UNKNOWN, NOW)
     calls = [(listed_fine, NOW), (both, NOW)]  # the third contact never called
     write(store, record_decisions, [make_record(f"d{n}", at, caller=number) for n, (number, at) in enumerate(calls)])
-    assert read(store, compared_with_feed, "ftc", NOW - 90 * DAY) == Compared(
-        spam_of_spam=1, spam_of_fine=1, other_of_spam=1, other_of_fine=1, unknown=1
-    )
-    assert read(store, compared_with_feed, "gone", NOW - 90 * DAY).spam_of_spam == 0
+    assert read(store, compared_with_feeds, NOW - 90 * DAY) == {
+        "ftc": Compared(spam_of_spam=1, spam_of_fine=1, other_of_spam=1, other_of_fine=1, unknown=1)
+    }
