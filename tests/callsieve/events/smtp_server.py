@@ -97,7 +97,7 @@ async def _talk(
             case "RCPT":
                 refusals = {"no-recipients": "550 no such user here", "greylists": "451 come again later"}
                 if server.mood not in refusals:
-                    to.append(rest)
+                    to.append(rest.partition("<")[2].partition(">")[0])
                 await say(refusals.get(server.mood, "250 ok"))
             case "DATA":
                 await say("354 go on")
