@@ -25,7 +25,7 @@ from lab.tools import library_path
 
 SERVER = Bundle("mosquitto", ("mosquitto",))
 ADDRESS = "127.0.0.1"
-USER = "callsieve"
+USER, WATCHER = "callsieve", "watcher"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
@@ -52,12 +52,15 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
 
 
 class Broker:
-    """The broker. `tls`: the files of its certificate and key; then it speaks nothing else."""
+    """The broker. `tls`: the files of its certificate and key; then it speaks nothing else. `acl`: what USER may do, as
+    mosquitto's file of that name has it; else everything. WATCHER, with the same password, may read all.
+    """
 
-    def __init__(self, *, password: str = "a word", tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, *, password: str = "a word", tls: tuple[Path, Path] | None = None, acl: str = "") -> None:
         self.paths = ensure_broker()
         self.password = password
         self._tls = tls
+        self._acl = acl or f"user {USER}\ntopic readwrite #\n"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -94,20 +97,24 @@ class Broker:
         self._process.send_signal(number)
 
     def _write(self) -> None:
-        words = self.folder / "passwords"
+        words, rights = self.folder / "passwords", self.folder / "rights"
         words.touch(0o600)
-        subprocess.run(
-            (str(self.paths.passwords), "-b", str(words), USER, self.password),
-            check=True,
-            capture_output=True,
-            timeout=START_SECONDS,
-            env=self._environment(),
-        )
+        rights.touch(0o600)
+        rights.write_text(f"{self._acl}\nuser {WATCHER}\ntopic read #\n")
+        for user in (USER, WATCHER):
+            subprocess.run(
+                (str(self.paths.passwords), "-b", str(words), user, self.password),
+                check=True,
+                capture_output=True,
+                timeout=START_SECONDS,
+                env=self._environment(),
+            )
         lines = [
             f"listener {self.port} {ADDRESS}",
             *(("user root",) if os.geteuid() == 0 else ()),
             "allow_anonymous false",
             f"password_file {words}",
+            f"acl_file {rights}",
             "persistence true",
             f"persistence_location {self.folder}/",
             "log_type all",

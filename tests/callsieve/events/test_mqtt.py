@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ from callsieve.events.receivers import mqtt
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.screening_state import screening_state
 from callsieve.integration_settings import MqttTable
-from lab.broker import ADDRESS, USER, Broker
+from callsieve.settings import parse_settings
+from callsieve.status.views import Screening
+from lab.broker import ADDRESS, USER, WATCHER, Broker
 from lab.certificates import Authority, make_key
 from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import add_calls, make_decision
@@ -78,7 +81,7 @@ async def watching(broker: Broker) -> AsyncIterator[Watcher]:
             assert isinstance(message.payload, bytes)
             watcher.messages.append((str(message.topic), message.payload, bool(message.retain)))
 
-    async with aiomqtt.Client(ADDRESS, broker.port, username=USER, password=broker.password) as client:
+    async with aiomqtt.Client(ADDRESS, broker.port, username=WATCHER, password=broker.password) as client:
         await client.subscribe("#", qos=1)
         task = asyncio.create_task(read(client))
         yield watcher
@@ -208,6 +211,34 @@ async def test_without_discovery_home_assistant_forgets_us(broker: Broker) -> No
     async with watching(broker) as late:
         await until(lambda: late.latest("pbx/callsieve/availability"))
         assert late.latest("homeassistant/device/pbx_callsieve/config") is None
+
+
+PAGE = (ROOT / "docs" / "how-to" / "home-assistant.md").read_text()
+
+
+async def test_the_rights_of_the_page_are_enough() -> None:
+    """With its settings, too; and each topic of its table is published."""
+    rights = re.search(r"^   user callsieve\n(?:   topic .*\n)+", PAGE, re.MULTILINE)
+    settings = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert rights
+    assert settings
+    written = parse_settings(textwrap.dedent(settings[1]), "the page").mqtt
+    with Broker(acl=textwrap.dedent(rights[0])) as broker:
+        table = msgspec.structs.replace(written, host=ADDRESS, port=broker.port, password=PASSWORD)
+        async with watching(broker) as watcher, MqttReceiver(table, lambda: STATE) as receiver:
+            await receiver.deliver(EVENT)
+            await receiver.deliver(with_alert(EVENT, Alert("night")))
+            topics = set(re.findall(r"^\| `([a-z/A-Z_]+)` \| (?:yes|no) \|", PAGE, re.MULTILINE))
+            assert len(topics) == 5
+            wanted = {one.replace("KIND", "number.marked").replace("NAME", "night") for one in topics}
+            await until(lambda: wanted <= {name for name, _, _ in watcher.messages})
+
+
+def test_the_page_names_each_entity_and_each_value() -> None:
+    for entity in ENTITIES.values():
+        assert entity["name"] in PAGE
+    for state in Screening:
+        assert f"`{state.value}`" in PAGE
 
 
 def test_two_sites_have_two_devices() -> None:
