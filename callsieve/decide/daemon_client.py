@@ -29,11 +29,14 @@ QUEUE_FULL_SECONDS = 0.005
 
 
 class DaemonClient:
-    """The daemon at a socket. `in_flight`: as many questions wait at a time, which is the daemon's own limit."""
+    """The daemon at a socket.
 
-    def __init__(self, path: Path, deadline_seconds: float, in_flight: int, key: str = "") -> None:
+    `seconds`: how long each question waits; `in_flight`: as many wait at a time, which is the daemon's own limit.
+    """
+
+    def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
         self._path = path
-        self._seconds = min(deadline_seconds + MARGIN_SECONDS, LONGEST_SECONDS)
+        self._seconds = seconds
         self._limit = in_flight
         self._waiting = 0
         self._key = key
@@ -43,7 +46,8 @@ class DaemonClient:
     def of(cls, loaded: Loaded) -> Self:
         """The daemon of these settings."""
         agi = loaded.settings.agi
-        return cls(loaded.socket_path, agi.deadline_ms / 1000, agi.in_flight, agi.key)
+        seconds = min(agi.deadline_ms / 1000 + MARGIN_SECONDS, LONGEST_SECONDS)
+        return cls(loaded.socket_path, seconds, agi.in_flight, agi.key)
 
     async def decide(self, facts: CallFacts) -> CallAnswer:
         """What to do with the call."""

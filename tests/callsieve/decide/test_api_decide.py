@@ -18,6 +18,7 @@ from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, changes_of
 from tests.office import CALLER
+from tests.waiting import wait_until
 
 DECIDE = (Scope.DECIDE,)
 
@@ -110,14 +111,15 @@ def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> No
 
     def read(_db: sqlite3.Connection) -> None:
         is_read.set()
-        may_end.wait(30)
+        may_end.wait(60)
 
     portal = program.client.portal
     assert portal is not None
     reading = portal.start_task_soon(api.state.store.read, read)
     try:
         assert is_read.wait(30)
-        assert program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE
+        # Whoever came to the daemon's socket, and found none, did not wait; on a busy machine others may have.
+        wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE, "an answer in time")
     finally:
         may_end.set()
         reading.result(30)

@@ -17,11 +17,12 @@ from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
 from callsieve.decide.call_facts import CallFacts, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from lab.daemon import Daemon
+from policies.reasons import FailOpen
 from tests.waiting import wait_until
 
 SETTINGS = """\
 [agi]
-deadline_ms = 400
+deadline_ms = 550
 [policy]
 name = "strict"
 [[trunk]]
@@ -55,9 +56,21 @@ def wait_for(daemon: Daemon) -> None:
     wait_until((daemon.state / "agi.sock").exists, "the socket")
 
 
-def client_of(daemon: Daemon, in_flight: int = 200) -> DaemonClient:
-    # The longest deadline: these tests are about what is said, on a machine that may be busy.
-    return DaemonClient(daemon.state / "agi.sock", LONGEST_SECONDS, in_flight)
+PATIENT_SECONDS = 20.0  # where a test is about what is said, and the machine may be busy
+
+
+def client_of(daemon: Daemon, in_flight: int = 200, seconds: float = PATIENT_SECONDS) -> DaemonClient:
+    return DaemonClient(daemon.state / "agi.sock", seconds, in_flight)
+
+
+async def decided(client: DaemonClient, *calls: CallFacts) -> list[CallAnswer]:
+    """The answers to calls that are asked about at once. The daemon itself lets calls go on when it is late."""
+    answers: list[CallAnswer] = []
+    for _ in range(20):
+        answers = await asyncio.gather(*map(client.decide, calls))
+        if all(answer.reason != FailOpen.TIMED_OUT for answer in answers):
+            break
+    return answers
 
 
 def asked_by_asterisk(daemon: Daemon, request: Request) -> dict[str, str]:
@@ -67,8 +80,10 @@ def asked_by_asterisk(daemon: Daemon, request: Request) -> dict[str, str]:
 
 
 async def test_a_decision_is_what_asterisk_would_be_told(daemon: Daemon) -> None:
-    answer = await client_of(daemon).decide(FACTS)
-    told = asked_by_asterisk(daemon, request_of(FACTS, "other"))
+    (answer,) = await decided(client_of(daemon), FACTS)
+    told: dict[str, str] = {}
+    while "__CALLSIEVE_ACTION" not in told:  # until the daemon is in time
+        told = asked_by_asterisk(daemon, request_of(FACTS, "other"))
     assert (answer.action, answer.rule, answer.sip_code) == ("reject", "blocklist", 608)
     assert (told["__CALLSIEVE_ACTION"], told["__CALLSIEVE_RULE"]) == (answer.action, answer.rule)
     assert (told["CALLSIEVE_REASON"], told["CALLSIEVE_SIP_CODE"]) == (answer.reason, str(answer.sip_code))
@@ -77,7 +92,7 @@ async def test_a_decision_is_what_asterisk_would_be_told(daemon: Daemon) -> None
 
 async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon) -> None:
     facts = CallFacts(caller="+12015550177", trunk="kamailio", call_id="journal")
-    answer = await client_of(daemon).decide(facts)
+    (answer,) = await decided(client_of(daemon), facts)
 
     def row() -> tuple[str, str] | None:
         with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
@@ -91,7 +106,7 @@ async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon)
 async def test_sixty_four_calls_at_once_are_all_decided(daemon: Daemon) -> None:
     client = client_of(daemon)
     calls = [CallFacts(caller=f"+1201555{number:04d}", trunk="kamailio") for number in range(64)]
-    answers = await asyncio.gather(*map(client.decide, calls))
+    answers = await decided(client, *calls)
     assert {answer.rule for answer in answers} == {"default"}
     assert len({answer.id for answer in answers}) == 64
     assert [answer.caller for answer in answers] == [call.caller for call in calls]
@@ -101,13 +116,14 @@ async def test_more_calls_than_the_limit_go_on_at_once(daemon: Daemon) -> None:
     client = client_of(daemon, in_flight=2)
     answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(5)))
     assert [answer.rule for answer in answers].count("fail-open") == 3
-    assert (await client.decide(FACTS)).action == "reject"
+    (answer,) = await decided(client, FACTS)
+    assert answer.action == "reject"
 
 
 async def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
     with Daemon(tmp_path, SETTINGS) as daemon:
         wait_for(daemon)
-        client = client_of(daemon)
+        client = client_of(daemon, seconds=LONGEST_SECONDS)
         daemon.freeze()
         async with asyncio.timeout(10):  # far beyond the bound: what is tested is that there is one
             answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(100)))
@@ -138,7 +154,9 @@ async def test_a_dead_daemons_socket_lets_calls_go_on(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def saying(path: Path, said: bytes, *, ends: bool = True) -> AsyncIterator[DaemonClient]:
+async def saying(
+    path: Path, said: bytes, *, ends: bool = True, seconds: float = PATIENT_SECONDS
+) -> AsyncIterator[DaemonClient]:
     """A daemon that reads a request and says this."""
 
     done = asyncio.Event()
@@ -156,7 +174,7 @@ async def saying(path: Path, said: bytes, *, ends: bool = True) -> AsyncIterator
         done.set()
 
     async with await asyncio.start_unix_server(serve, path):
-        yield DaemonClient(path, 0.4, 10)
+        yield DaemonClient(path, seconds, 10)
         await done.wait()
 
 
@@ -179,7 +197,9 @@ async def test_an_answer_that_makes_no_sense_lets_calls_go_on(tmp_path: Path, sa
 
 
 async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None:
-    async with saying(tmp_path / "agi.sock", b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', ends=False) as client:
+    async with saying(
+        tmp_path / "agi.sock", b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', ends=False, seconds=0.05
+    ) as client:
         async with asyncio.timeout(10):
             answer = await client.decide(FACTS)
     assert (answer.rule, answer.reason) == ("fail-open", NoDecision.TIMED_OUT)
@@ -191,8 +211,9 @@ async def test_calls_that_come_together_wait_for_room_in_the_queue(tmp_path: Pat
         listening.bind(str(path))
         listening.listen(0)
         first.connect(str(path))
-        client = DaemonClient(path, LONGEST_SECONDS, 10)
-        assert (await client.decide(FACTS)).reason == NoDecision.TIMED_OUT  # and not that nobody is there
+        late = await DaemonClient(path, 0.05, 10).decide(FACTS)
+        assert late.reason == NoDecision.TIMED_OUT  # and not that nobody is there
+        client = DaemonClient(path, PATIENT_SECONDS, 10)
         second = asyncio.create_task(client.decide(FACTS))
         await asyncio.sleep(0)
         listening.accept()[0].close()
