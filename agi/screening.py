@@ -26,7 +26,7 @@ from agi.protocol import ProtocolError, Request
 from agi.site import Site
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
-from policies.outbound import OutgoingCall, day_of, guard
+from policies.outbound import OutgoingCall, guard, outbound_query
 from policies.policy import PolicySet
 from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
@@ -291,11 +291,9 @@ class Screening:
         """`/outbound`: whether a call of ours may go out now."""
         started, now, site = self.monotonic(), self.wall_clock(), self.site
         call = outgoing_call_of(request, site)
-        day = day_of(call, site.outbound, now)
-        if call.callee is None or day is None:
+        query = outbound_query(call, site.outbound, now)
+        if query is None:
             return self._guarded(call, OutboundFacts(), now, started)
-        limit = site.outbound.calls_per_number_hour
-        query = OutboundQuery(call.callee, call.own_number, day, now, call.linkedid, limit)
         async with self._one_by_one:  # each sees what was decided about the one before it
             facts = await self._read(self.knowledge.outbound_facts, query, started)
             return self._guarded(call, facts, now, started)

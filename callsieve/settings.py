@@ -157,7 +157,11 @@ class Emergency(SettingsTable, frozen=True):
 
 
 class Outbound(SettingsTable, frozen=True):
-    """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back."""
+    """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back.
+
+    `local_rules`: the law files; `follow_advice`: also what is good practice there and binds nobody. `registers`:
+    copies of national do-not-call registers; `needs_consent`: where a law asks for consent, nobody without is called.
+    """
 
     observe: bool = True
     do_not_call: bool = True
@@ -166,6 +170,9 @@ class Outbound(SettingsTable, frozen=True):
     first_hour: Hour = 8
     last_hour: Hour = 21
     local_rules: bool = True
+    follow_advice: bool = False
+    registers: bool = True
+    needs_consent: bool = False
     calls_per_person_day: CallLimit = 3
     calls_per_number_hour: CallLimit = 0
     calls_per_number_day: CallLimit = 0

@@ -18,9 +18,11 @@ from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
 from policies.situation import ScreeningHours
 from reputation.events import EventKind
+from reputation.law.calling_hours import hours_by_law
+from reputation.law.loader import shipped_laws
 from reputation.model import Did, Person
 from reputation.numbers import number_of
-from reputation.own.hours import LOCAL_HOURS, CallingHours, Hours, daily, parse_spans
+from reputation.own.hours import USUAL, CallingHours, Hours, daily, parse_spans
 from reputation.quiet_hours import QuietHours
 from reputation.store.people import own_numbers
 
@@ -50,12 +52,25 @@ def calling_hours_of(settings: Settings) -> CallingHours:
     """When people may be called. A region of [[hours]] takes the place of what is known of it."""
     outbound = settings.outbound
     usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
-    local = dict(LOCAL_HOURS) if outbound.local_rules else {}
+    local, advised = map(dict, hours_by_law()) if outbound.local_rules else ({}, {})
+    if usual != USUAL:  # where the law says no more than that, narrower hours of the settings count
+        local = {key: rows for key, rows in local.items() if not all(_is_usual(row) for row in rows)}
+    if outbound.follow_advice:
+        local, advised = local | advised, {}
     for table in settings.hours:
         weekdays, saturday, sunday = map(parse_spans, (table.weekdays, table.saturday, table.sunday))
-        local[table.region.upper()] = Hours(weekdays, saturday, sunday, "the settings")
+        region = table.region.upper()
+        # With the country go its states: they are known by the start of their numbers.
+        for known in (local, advised):
+            for key in [key for key, rows in known.items() if rows[0].area.partition("-")[0] == region]:
+                del known[key]
+        local[region] = (Hours(weekdays, saturday, sunday, "the settings"),)
     zone = settings.reputation.quiet.time_zone
-    return CallingHours(usual=usual, local=local, home_zones=(zone,) if zone else ())
+    return CallingHours(usual=usual, local=local, advised=advised, home_zones=(zone,) if zone else ())
+
+
+def _is_usual(hours: Hours) -> bool:
+    return (hours.weekdays, hours.saturday, hours.sunday) == (USUAL.weekdays, USUAL.saturday, USUAL.sunday)
 
 
 def outbound_rules_of(settings: Settings) -> OutboundRules:
@@ -67,6 +82,9 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         resting=outbound.resting,
         at_risk=PASSAGE_BY_WORD[outbound.at_risk],
         hours=calling_hours_of(settings),
+        laws=shipped_laws() if outbound.local_rules else (),
+        registers=outbound.registers,
+        needs_consent=outbound.needs_consent,
         calls_per_person_day=outbound.calls_per_person_day,
         calls_per_number_hour=outbound.calls_per_number_hour,
         calls_per_number_day=outbound.calls_per_number_day,

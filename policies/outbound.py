@@ -13,18 +13,22 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from policies.reasons import OutboundReason, Why
-from reputation.numbers import service_number_of
+from reputation.law.loader import binding
+from reputation.law.rows import LawFile, LimitRow, RefusalRow, RegisterRow
+from reputation.numbers import country_of, service_number_of
 from reputation.own.grades import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
+    DAY_SECONDS,
     CalledPlace,
     CallingHours,
     is_good_time,
+    is_holiday,
     local_date_number,
     next_good_time,
     next_morning,
 )
-from reputation.own.outbound_types import OutboundFacts
+from reputation.own.outbound_types import OutboundFacts, OutboundQuery, RegisterCopy
 from reputation.own.register import NumberState
 
 
@@ -54,13 +58,19 @@ def _utc_minute(at: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` and `when` say one in a reason."""
+    """The policy for outbound calls, from the settings. A limit of 0 is none; `day` and `when` say one in a reason.
+
+    `laws` are those of all countries that we know; `needs_consent`: where a law asks for consent, nobody without.
+    """
 
     observe: bool = True
     do_not_call: bool = True
     resting: bool = True
     at_risk: Passage = Passage.REFUSE
     hours: CallingHours = AS_INSTALLED
+    laws: tuple[LawFile, ...] = ()
+    registers: bool = True
+    needs_consent: bool = False
     calls_per_person_day: int = 3
     calls_per_number_hour: int = 0
     calls_per_number_day: int = 0
@@ -101,6 +111,17 @@ class _Case:
     now: float
 
     @property
+    def law(self) -> LawFile | None:
+        """The law where the called person is."""
+        return _law_of(self.call.callee, self.rules)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the called person agreed to be called by us, and did not say otherwise since."""
+        facts = self.facts
+        return facts.consent_at is not None and (facts.unwanted_at is None or facts.unwanted_at < facts.consent_at)
+
+    @property
     def tomorrow(self) -> float | None:
         """The first good time of the called person's next day."""
         return next_morning(self.place, self.now)
@@ -136,10 +157,71 @@ def _no_number(case: _Case) -> _Ruling | None:
 
 
 def _do_not_call(case: _Case) -> _Ruling | None:
-    if case.rules.do_not_call and case.facts.unwanted_at is not None:
-        asked = {"day": case.rules.day(case.facts.unwanted_at)}
-        return _Ruling(Passage.REFUSE, "do-not-call", Why(OutboundReason.DO_NOT_CALL, asked))
-    return None
+    said_at = case.facts.unwanted_at
+    if not case.rules.do_not_call or said_at is None or case.agrees:
+        return None
+    asked: dict[str, str | int] = {"day": case.rules.day(said_at)}
+    reason = OutboundReason.DO_NOT_CALL
+    found = _refusal_of(case)
+    if found is not None:
+        law, row = found
+        reason, asked = OutboundReason.DO_NOT_CALL_BY, {**asked, "days": row.days, "law": law.cite(row)}
+    return _Ruling(Passage.REFUSE, "do-not-call", Why(reason, asked))
+
+
+def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
+    """For how long a wish holds by law, while it does."""
+    law, said_at = case.law, case.facts.unwanted_at
+    row = binding(law.refusal, case.call.callee or "", case.now) if law else None
+    if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
+        return None
+    return law, row
+
+
+def _register(case: _Case) -> _Ruling | None:
+    if not case.rules.registers or not case.facts.listed or case.agrees:
+        return None
+    copy = case.facts.listed[0]
+    about, is_old = _about_copy(case, copy)
+    reason = OutboundReason.ON_OLD_REGISTER if is_old else OutboundReason.ON_REGISTER
+    return _Ruling(Passage.REFUSE, "register", Why(reason, about))
+
+
+def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
+    """What a reason says of a copy, and whether it is older than the law allows."""
+    about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
+    row = _row_of(case.law, copy.name)
+    if case.law is None or row is None:
+        return {**about, "law": "the settings"}, False
+    return {**about, "days": row.max_days, "law": case.law.cite(row)}, is_too_old(copy, row, case.now)
+
+
+def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
+    """Whether the law wants a newer copy."""
+    return now - copy.file_at > row.max_days * DAY_SECONDS
+
+
+def _row_of(law: LawFile | None, name: str) -> RegisterRow | None:
+    return next((row for row in law.register if row.name == name), None) if law else None
+
+
+def _copies(case: _Case) -> str:
+    """Of the copies of the registers there: those that are too old."""
+    old = [copy for copy in case.facts.copies if copy.country == country_of(case.call.callee or "")]
+    old = [copy for copy in old if _about_copy(case, copy)[1]]
+    return "; ".join(["passes", *(str(Why(OutboundReason.OLD_REGISTER, _about_copy(case, copy)[0])) for copy in old)])
+
+
+def _consent(case: _Case) -> _Ruling | None:
+    law, callee = case.law, case.call.callee or ""
+    if not case.rules.needs_consent or law is None or case.agrees or not _is_of_a_person(callee):
+        return None
+    row = binding(law.consent, callee, case.now)
+    return (
+        None
+        if row is None
+        else _Ruling(Passage.REFUSE, "consent", Why(OutboundReason.NO_CONSENT, {"law": law.cite(row)}))
+    )
 
 
 def _resting(case: _Case) -> _Ruling | None:
@@ -181,7 +263,20 @@ def _hours(case: _Case) -> _Ruling | None:
     if is_good_time(case.place, case.now) or not _is_of_a_person(case.call.callee):
         return None
     until = next_good_time(case.place, case.now)
-    return _Ruling(Passage.HOLD, "hours", Why(OutboundReason.BAD_HOURS), until)
+    source = case.place.hours.source
+    reason = OutboundReason.HOLIDAY if is_holiday(case.place, case.now) else OutboundReason.BAD_HOURS_BY
+    why = Why(reason, {"law": source}) if source else Why(OutboundReason.BAD_HOURS)
+    return _Ruling(Passage.HOLD, "hours", why, until)
+
+
+def _law_limit(case: _Case) -> _Ruling | None:
+    row, calls = limit_of(case.call.callee, case.rules, case.now), case.facts.calls_by_law
+    if row is None or case.law is None or calls < row.calls or not _is_of_a_person(case.call.callee):
+        return None
+    about: dict[str, str | int] = {"calls": calls, "days": row.days, "law": case.law.cite(row)}
+    frees_at = case.facts.law_frees_at
+    until = case.tomorrow if frees_at is None else next_good_time(case.place, max(frees_at, case.now))
+    return _Ruling(Passage.HOLD, "law-limit", Why(OutboundReason.LAW_LIMIT, about), until)
 
 
 def _person_day(case: _Case) -> _Ruling | None:
@@ -216,9 +311,12 @@ STEPS = (
     GuardStep("emergency calls", _emergency),
     GuardStep("what is no telephone number", _no_number),
     GuardStep("the do-not-call list", _do_not_call),
+    GuardStep("national do-not-call registers", _register, _copies),
+    GuardStep("consent, where a law asks for it", _consent),
     GuardStep("a number that rests", _resting),
     GuardStep("a number at risk", _at_risk, _grade),
     GuardStep("permitted hours at the called person", _hours),
+    GuardStep("calls to a person that a law allows", _law_limit),
     GuardStep("calls to a person on a day", _person_day),
     GuardStep("calls with a number within an hour", _number_hour),
     GuardStep("calls with a number on a day", _number_day),
@@ -230,7 +328,7 @@ FAIL_OPEN_RULE = "fail-open"
 def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:
     """What to do with an outbound call, and why. `now` in UTC seconds."""
     case = _case(call, facts, rules, now)
-    ruling = next((ruling for step in STEPS if (ruling := step.rule_on(case)) is not None), _ALLOWED)
+    ruling = next((ruling for step in STEPS if (ruling := step.rule_on(case)) is not None), None) or _allowed(case)
     decision = OutboundDecision(
         action=ruling.action,
         rule=ruling.rule,
@@ -241,7 +339,19 @@ def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
     return replace(decision, action=Passage.ALLOW, observed=True) if rules.observe else decision
 
 
-_ALLOWED = _Ruling(Passage.ALLOW, DEFAULT_RULE, Why(OutboundReason.NOTHING_AGAINST))
+def _allowed(case: _Case) -> _Ruling:
+    """By default; with what is good practice and binds nobody, or with a copy of a register that is too old."""
+    why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
+    if place.advised is not None and _is_of_a_person(case.call.callee):
+        at_better_hours = replace(place, hours=place.advised)
+        if not is_good_time(at_better_hours, case.now):
+            why = Why(OutboundReason.ADVISED_AGAINST, {"law": place.advised.source})
+    if case.rules.registers:
+        for copy in case.facts.copies:
+            about, is_old = _about_copy(case, copy)
+            if is_old and copy.country == country_of(case.call.callee or ""):
+                why = Why(OutboundReason.OLD_REGISTER, about)
+    return _Ruling(Passage.ALLOW, DEFAULT_RULE, why)
 
 
 def explain_guard(
@@ -255,17 +365,47 @@ def explain_guard(
         looks.append((step.title, step.passing(case) if ruling is None else f"{ruling.action.word}: {ruling.reason}"))
         if ruling is not None:
             return tuple(looks)
-    return (*looks, (DEFAULT_RULE, f"{_ALLOWED.action.word}: {_ALLOWED.reason}"))
+    allowed = _allowed(case)
+    return (*looks, (DEFAULT_RULE, f"{allowed.action.word}: {allowed.reason}"))
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
     """The called person's day, as days since 1970."""
-    return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee), now)
+    return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee, now), now)
+
+
+def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
+    """What the store is asked about the call; None for one that is no call to a number."""
+    day = day_of(call, rules, now)
+    if call.callee is None or day is None:
+        return None
+    row = limit_of(call.callee, rules, now)
+    return OutboundQuery(
+        call.callee,
+        call.own_number,
+        day,
+        now,
+        call.linkedid,
+        rules.calls_per_number_hour,
+        law_calls=row.calls if row else 0,
+        law_days=row.days if row else 0,
+    )
+
+
+def limit_of(callee: str | None, rules: OutboundRules, now: float) -> LimitRow | None:
+    """How many calls to this person a law allows; None: any number."""
+    law = _law_of(callee, rules)
+    return binding(law.limit, callee, now) if law and callee else None
+
+
+def _law_of(callee: str | None, rules: OutboundRules) -> LawFile | None:
+    country = country_of(callee) if callee and rules.laws else None
+    return next((law for law in rules.laws if law.country == country), None)
 
 
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
-    hours = rules.hours
-    return _Case(call, facts, rules, hours.place_of(call.callee) if call.callee else CalledPlace((), hours.usual), now)
+    place = rules.hours.place_of(call.callee, now) if call.callee else CalledPlace((), rules.hours.usual)
+    return _Case(call, facts, rules, place, now)
 
 
 def _counted(reason: OutboundReason, calls: int) -> Why:

@@ -81,11 +81,23 @@ class OutboundReason(StrEnum):
     EMERGENCY = "an emergency call is never held up"
     NOT_A_NUMBER = "what was dialled is no telephone number"
     DO_NOT_CALL = "the called person asked on {day} not to be called again"
+    DO_NOT_CALL_BY = (
+        "the called person asked on {day} not to be called again, which holds for {days} days at least ({law})"
+    )
+    ON_REGISTER = "the called person is on the register {register}, by its file of {day} ({law})"
+    ON_OLD_REGISTER = (
+        "the called person is on the register {register}, by its file of {day}, which is too old: "
+        "{law} allows {days} days"
+    )
+    NO_CONSENT = "nobody has noted that the called person agreed to be called ({law})"
     RETIRED = "the number it would go out with was given back"
     RESTING = "the number it would go out with rests until {day}"
     AT_RISK = "the number it would go out with is at risk of being marked"
     AT_RISK_FOR = "the number it would go out with is at risk of being marked: {why}"
     BAD_HOURS = "it is no time to call where the called person is"
+    BAD_HOURS_BY = "it is no time to call where the called person is ({law})"
+    HOLIDAY = "it is a public holiday where the called person is ({law})"
+    LAW_LIMIT = "the person was called {calls} times within {days} days of 24 hours ({law})"
     PERSON_ONCE = "the person was called once today already"
     PERSON_TWICE = "the person was called twice today already"
     PERSON_DAY = "the person was called {calls} times today already"
@@ -93,6 +105,8 @@ class OutboundReason(StrEnum):
     NUMBER_DAY = "{calls} calls went out with the number today"
     YOUNG_NUMBER_DAY = "{calls} calls went out today with a number that has been in use for less than 30 days"
     NOTHING_AGAINST = "nothing speaks against the call"
+    ADVISED_AGAINST = "nothing forbids the call, but it is no good time where the called person is ({law})"
+    OLD_REGISTER = "the copy of the register {register} is of {day} and too old: {law} allows {days} days"
 
 
 CAPPED = "{reason} ({cap})"

@@ -45,6 +45,7 @@ from callsieve.wiring import policies_of, regions_of, site_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.ids import new_id
+from reputation.law.calling_hours import read_holidays
 from reputation.numbers import read_plans, supported_regions
 from reputation.store.backup import has_backup_of_today
 from reputation.store.errors import StoreError
@@ -214,6 +215,8 @@ class Daemon:
         """The PBX as the settings have it, with the numbering plans. A file of a plan that is broken is left out."""
         self._plan_files = stamps_of(self._loaded)
         plans = plans_of(self._loaded)
+        if self._loaded.settings.outbound.local_rules:
+            read_holidays(time.time())
         self._plan_error = "; ".join(plans.problems)
         for problem in plans.problems:
             logger.error("a numbering plan is left out: %s", problem)

@@ -80,7 +80,7 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
         return None
     if own is None or not own.startswith("+"):
         return None
-    place = hours.place_of(callee)
+    place = hours.place_of(callee, outcome.at)
     machine = is_machine(outcome)
     answered = outcome.disposition is Disposition.ANSWERED and not machine
     return DailyCounts(

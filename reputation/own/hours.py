@@ -1,9 +1,9 @@
 """When people may be called, by the clock where they are. Pure; zones and countries come from the number itself.
 
-    AS_INSTALLED.place_of("+33123456789") -> CalledPlace(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
+    hours.place_of("+33123456789", now) -> CalledPlace(zones=("Europe/Paris",), hours=weekdays 10-13 and 14-20)
     next_good_time(place, now) -> the earliest instant at which it is a good time everywhere the number may be
 
-By the wall clock: what daylight saving does to it is zoneinfo's business.
+By the wall clock: what daylight saving does to it is zoneinfo's business. What the law says is data (reputation/law).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from reputation.law.holiday_calendar import holidays_of
 from reputation.numbers import country_of, time_zones_of
 
 DAY_SECONDS = 86_400.0
@@ -32,16 +33,29 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When people may be called. `source` says who says so."""
+    """When people may be called. `holidays`: on public holidays of `area` (FR, US-LA); None: as on any other day.
+
+    `source` says who says so. It holds from `begins_at` until before `ends_at`, UTC seconds.
+    """
 
     weekdays: tuple[HourSpan, ...]
     saturday: tuple[HourSpan, ...]
     sunday: tuple[HourSpan, ...]
     source: str = field(default="", compare=False)
+    holidays: tuple[HourSpan, ...] | None = None
+    area: str = ""
+    begins_at: float = -float("inf")
+    ends_at: float = float("inf")
 
-    def on(self, weekday: int) -> tuple[HourSpan, ...]:
-        """The spans of a day; 0 is Monday."""
-        return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(weekday, self.weekdays)
+    def on(self, day: date) -> tuple[HourSpan, ...]:
+        """The spans of a day."""
+        if self.is_holiday(day):
+            return self.holidays or ()
+        return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether the day has hours of its own, as a public holiday."""
+        return self.holidays is not None and day.toordinal() in holidays_of(self.area, day.year)
 
 
 def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
@@ -67,48 +81,50 @@ def parse_spans(text: str) -> tuple[HourSpan, ...]:
 
 # Where nothing is said of a country: what the FTC and the FCC permit, and most codes of conduct.
 USUAL = daily(8, 21, "8 to 21 h, as in 47 CFR 64.1200(c)(1)")
-# Countries whose rules are narrower, for calls that nobody asked for. Public holidays are not known here.
-LOCAL_HOURS: Mapping[str, Hours] = {
-    "FR": Hours(parse_spans("10:00-13:00 14:00-20:00"), (), (), "France, decree 2022-1313: weekdays 10-13, 14-20 h"),
-    "AU": Hours(
-        parse_spans("09:00-20:00"), parse_spans("09:00-17:00"), (), "Australia, Telemarketing Industry Standard 2017"
-    ),
-    "CA": Hours(
-        parse_spans("09:00-21:30"),
-        parse_spans("10:00-18:00"),
-        parse_spans("10:00-18:00"),
-        "Canada, CRTC Unsolicited Telecommunications Rules",
-    ),
-}
+# By the start of numbers (+1305) or the country (FR): those of one key in turn, each for its own time.
+HoursTable = Mapping[str, tuple[Hours, ...]]
+_LONGEST_PREFIX = 7
 
 
 @dataclass(frozen=True, slots=True)
 class CalledPlace:
-    """Where a called person may be, and when people may be called there. `zones` is empty when nobody knows."""
+    """Where a called person may be, and when people may be called there. `zones` is empty when nobody knows.
+
+    `advised`: hours that are good practice there and bind nobody.
+    """
 
     zones: tuple[str, ...]
     hours: Hours
+    advised: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
     """When people may be called in each country: the guard and the figures go by the same (callsieve/wiring.py).
 
-    `local` are countries with other hours than the `usual` ones; `home_zones` where a number is looked for that is in
-    no zone of its own.
+    `local` are places with other hours than the `usual` ones, `advised` those that bind nobody; `home_zones` where a
+    number is looked for that is in no zone of its own.
     """
 
     usual: Hours = USUAL
-    local: Mapping[str, Hours] = field(default_factory=lambda: LOCAL_HOURS)
+    local: HoursTable = field(default_factory=dict)
+    advised: HoursTable = field(default_factory=dict)
     home_zones: tuple[str, ...] = ()
 
-    def place_of(self, e164: str) -> CalledPlace:
-        """Where a called person may be, and when people may be called there."""
-        zones = time_zones_of(e164) or self.home_zones
-        return CalledPlace(zones, self.local.get(country_of(e164) or "", self.usual))
+    def place_of(self, e164: str, at: float) -> CalledPlace:
+        """Where a called person may be, and when people may be called there by the rules of that instant."""
+        zones, country = time_zones_of(e164) or self.home_zones, country_of(e164) or ""
+        hours = _of_number(self.local, e164, country, at) or self.usual
+        return CalledPlace(zones, hours, _of_number(self.advised, e164, country, at) if self.advised else None)
 
 
-AS_INSTALLED = CallingHours()
+def _of_number(table: HoursTable, e164: str, country: str, at: float) -> Hours | None:
+    keys = (*(e164[:length] for length in range(_LONGEST_PREFIX, 1, -1)), country)
+    found = (hours for key in keys for hours in table.get(key, ()))
+    return next((hours for hours in found if hours.begins_at <= at < hours.ends_at), None)
+
+
+AS_INSTALLED = CallingHours()  # where only the zones count
 
 
 def local_date_number(place: CalledPlace, at: float) -> int:
@@ -155,7 +171,13 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
         return True
     local = datetime.fromtimestamp(at, info)
     minute = 60 * local.hour + local.minute
-    return any(first <= minute < last for first, last in hours.on(local.weekday()))
+    return any(first <= minute < last for first, last in hours.on(local.date()))
+
+
+def is_holiday(place: CalledPlace, at: float) -> bool:
+    """Whether it is a public holiday with hours of its own in one of the zones."""
+    zones = [zone for zone in map(_zone, place.zones) if zone is not None]
+    return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 
 
 @lru_cache(maxsize=4096)
@@ -179,7 +201,7 @@ def _openings_in(hours: Hours, zone: str, at: float) -> Iterator[float]:
     today = datetime.fromtimestamp(at, info).date()
     for days in range(DAYS_AHEAD):
         day = today + timedelta(days=days)
-        for first, _ in hours.on(day.weekday()):
+        for first, _ in hours.on(day):
             opening = datetime.combine(day, time(first // 60, first % 60), info).timestamp()
             if opening >= at:
                 yield opening

@@ -14,7 +14,8 @@ class OutboundQuery:
     """What the one read of an outbound call asks for. `day` is the called person's (reputation/own/hours.py).
 
     `linkedid`: the call's own earlier decisions do not count against it; it may be asked about once for each trunk.
-    `hour_limit`: how many calls may go out with a number within an hour, 0 for any number.
+    `hour_limit`: how many calls may go out with a number within an hour, 0 for any number. `law_calls`: how many may
+    go to the callee within `law_days` of 24 hours; 0 where no law says so.
     """
 
     callee: str
@@ -23,6 +24,16 @@ class OutboundQuery:
     now: float
     linkedid: str = ""
     hour_limit: int = 0
+    law_calls: int = 0
+    law_days: int = 0
+
+
+class RegisterCopy(NamedTuple):
+    """Our copy of a national do-not-call register: its name, the country, and the day of the file, UTC seconds."""
+
+    name: str
+    country: str
+    file_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,10 @@ class OutboundFacts:
     `unwanted_at`: since when the callee does not want to be called. `calls_of_person`: calls of ours to the callee on
     the callee's day, those in flight too. `calls_of_day` and `calls_of_hour` went out with the own number, on that day
     and within the last hour; `hour_frees_at`: when there is room again, if it is full. `is_young`: as in the health.
+
+    `consent_at`: since when the callee agrees to be called by us, if that has not ended. `listed`: the registers that
+    the callee is on, `copies`: all that we have. `calls_by_law`: calls within the days of the query, and
+    `law_frees_at` when one more may be made.
     """
 
     unwanted_at: float | None = None
@@ -47,6 +62,11 @@ class OutboundFacts:
     calls_of_day: int = 0
     calls_of_hour: int = 0
     hour_frees_at: float | None = None
+    consent_at: float | None = None
+    listed: tuple[RegisterCopy, ...] = ()
+    copies: tuple[RegisterCopy, ...] = ()
+    calls_by_law: int = 0
+    law_frees_at: float | None = None
 
 
 class OutboundRecord(NamedTuple):

@@ -90,7 +90,7 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
     """Whether our number had called that one on its day, or within the 28 days before. '': nobody knows."""
     if not own_number or not number:
         return False
-    day = local_date_number(AS_INSTALLED.place_of(number), at)
+    day = local_date_number(AS_INSTALLED.place_of(number, at), at)
     return bool(db.execute(WAS_CALLED, (own_number, number, day - PEOPLE_DAYS, day)).fetchone()[0])
 
 

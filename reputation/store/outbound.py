@@ -11,16 +11,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reputation.own.grades import YOUNG_DAYS
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
+from reputation.store.consents import consent_of
 from reputation.store.do_not_call import do_not_call_of
 from reputation.store.own_days import first_days
 from reputation.store.own_grades import grade_of
 from reputation.store.own_register import own_of
 from reputation.store.people import person_of_endpoint
+from reputation.store.registers import copies_in_force, registers_with
 
 HOUR_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
 # The daemon grades every hour. Where that has ended, a number must not be refused for what it did long ago.
 GRADE_HOLDS_SECONDS = 86_400.0
 
@@ -55,6 +59,10 @@ LET_OUT_WITHIN = f"SELECT count(DISTINCT linkedid) FROM {_OF_HOUR}"
 FIRST_OF_FULL_HOUR = f"SELECT min(at) FROM {_OF_HOUR} GROUP BY linkedid ORDER BY 1 DESC LIMIT 1 OFFSET :limit - 1"
 CALLS_TO_PERSON = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = :callee AND day = :day"
 CALLS_ON_DAY = "SELECT coalesce(sum(attempts), 0) FROM own_day WHERE number = :own AND day = :day"
+_BY_LAW = _let_out("callee = :callee AND at > :law_since")
+LET_OUT_BY_LAW = f"SELECT count(DISTINCT linkedid) FROM {_BY_LAW}"
+FIRST_OF_LAW = f"SELECT min(at) FROM {_BY_LAW} GROUP BY linkedid ORDER BY 1 DESC LIMIT 1 OFFSET :law_calls - 1"
+CALLS_BY_LAW = "SELECT coalesce(sum(calls), 0) FROM own_called WHERE callee = :callee AND day > :day - :law_days"
 SHOWN = f"""
 SELECT {COLUMNS} FROM outbound_decision
  WHERE (:callee IS NULL OR callee = :callee) AND (:own_number IS NULL OR own_number = :own_number)
@@ -84,30 +92,55 @@ def outbound_facts(
         "limit": query.hour_limit,
         "same": query.linkedid,
         "waiting": json.dumps(on_their_way),
+        "law_since": now - query.law_days * DAY_SECONDS,
+        "law_days": query.law_days,
+        "law_calls": query.law_calls,
     }
     unwanted = do_not_call_of(db, query.callee)
     to_person = max(_count(db, LET_OUT_TO_PERSON, about), _count(db, CALLS_TO_PERSON, about))
-    unwanted_at = unwanted.at if unwanted else None
+    consent, (by_law, law_frees_at) = consent_of(db, query.callee), _calls_by_law(db, query, about)
+    copies = copies_in_force(db)
+    of_person = OutboundFacts(
+        unwanted_at=unwanted.at if unwanted else None,
+        calls_of_person=to_person,
+        consent_at=consent.at if consent and not consent.is_over(now) else None,
+        listed=registers_with(db, query.callee) if copies else (),
+        copies=copies,
+        calls_by_law=by_law,
+        law_frees_at=law_frees_at,
+    )
     if own is None:
-        return OutboundFacts(unwanted_at=unwanted_at, calls_of_person=to_person)
+        return of_person
     entry, graded = own_of(db, own), grade_of(db, own)
     if graded is not None and graded.at <= now - GRADE_HOLDS_SECONDS:
         graded = None
     of_hour = _count(db, LET_OUT_WITHIN, about)
     is_full = 0 < query.hour_limit <= of_hour
-    return OutboundFacts(
-        unwanted_at=unwanted_at,
+    return replace(
+        of_person,
         state=entry.state if entry else None,
         rests_until=entry.rests_until if entry else None,
         grade=graded.grade if graded else None,
         graded_at=graded.at if graded else None,
         grade_reasons=graded.reasons if graded else (),
         is_young=_is_young(db, own, query.day),
-        calls_of_person=to_person,
         calls_of_day=max(_count(db, LET_OUT_ON_DAY, about), _count(db, CALLS_ON_DAY, about)),
         calls_of_hour=of_hour,
         hour_frees_at=db.execute(FIRST_OF_FULL_HOUR, about).fetchone()[0] + HOUR_SECONDS if is_full else None,
     )
+
+
+def _calls_by_law(
+    db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
+) -> tuple[int, float | None]:
+    """Calls to the callee within the days that a law counts, and when one more may be made if these are all."""
+    if not query.law_calls:
+        return 0, None
+    let_out = _count(db, LET_OUT_BY_LAW, about)
+    calls = max(let_out, _count(db, CALLS_BY_LAW, about))
+    if let_out < query.law_calls:
+        return calls, None
+    return calls, float(db.execute(FIRST_OF_LAW, about).fetchone()[0]) + query.law_days * DAY_SECONDS
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:

@@ -109,5 +109,5 @@ def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord, hours: Call
     caller = outcome.number
     if caller is None or outcome.did is None or not outcome.complete:
         return
-    day = local_date_number(hours.place_of(caller), outcome.at)
+    day = local_date_number(hours.place_of(caller, outcome.at), outcome.at)
     db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

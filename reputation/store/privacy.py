@@ -65,6 +65,11 @@ EXPORT = {
     "own_register": "SELECT * FROM own_register WHERE number = :number",
     "own_called": "SELECT * FROM own_called WHERE callee = :number ORDER BY day",
     "do_not_call": "SELECT * FROM do_not_call WHERE number = :number",
+    "consent": "SELECT * FROM consent WHERE number = :number",
+    "register_number": """
+        SELECT number, name, file_at FROM register_number JOIN register_copy ON id = copy
+         WHERE number = CAST(substr(:number, 2) AS INTEGER)
+    """,
     "own_complaint": "SELECT * FROM own_complaint WHERE number = :number ORDER BY at",
     "outbound_decision": "SELECT * FROM outbound_decision WHERE callee = :number ORDER BY at",
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
@@ -100,6 +105,8 @@ ERASE = {
     "own_called": "DELETE FROM own_called WHERE callee = :number",
     "outbound_decision": "DELETE FROM outbound_decision WHERE callee = :number",
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
+    "consent": "DELETE FROM consent WHERE number = :number",
+    "register_number": "DELETE FROM register_number WHERE number = CAST(substr(:number, 2) AS INTEGER)",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "event": f"DELETE FROM event WHERE {OF_EVENT}",
     "api_answer": "DELETE FROM api_answer WHERE has_digits(body)",
@@ -120,6 +127,7 @@ FREE_TEXTS = {
     "appeal": ("name", "contact", "statement", "reason"),
     "attachment": ("name",),
     "do_not_call": ("note",),
+    "consent": ("proof", "note"),
     "own_complaint": ("note",),
     "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),

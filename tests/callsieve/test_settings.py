@@ -29,6 +29,8 @@ from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from policies.situation import ScreeningHours
 from reputation.events import EventKind
+from reputation.law.calling_hours import hours_by_law
+from reputation.law.loader import shipped_laws
 from reputation.model import Did, Person
 from reputation.own.hours import CallingHours, Hours, daily, parse_spans
 from reputation.quiet_hours import QuietHours
@@ -76,6 +78,9 @@ at_risk = "hold"
 first_hour = 9
 last_hour = 20
 local_rules = false
+follow_advice = true
+registers = false
+needs_consent = true
 calls_per_person_day = 2
 calls_per_number_hour = 30
 calls_per_number_day = 200
@@ -247,6 +252,9 @@ DEFAULTS: dict[str, Any] = {
         "first_hour": 8,
         "last_hour": 21,
         "local_rules": True,
+        "follow_advice": False,
+        "registers": True,
+        "needs_consent": False,
         "calls_per_person_day": 3,
         "calls_per_number_hour": 0,
         "calls_per_number_day": 0,
@@ -763,14 +771,21 @@ def test_the_site() -> None:
             at_risk=Passage.HOLD,
             day=day,
             when=when_there,
-            hours=CallingHours(usual=daily(9, 20), local={"NL": Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ())}),
+            hours=CallingHours(
+                usual=daily(9, 20), local={"NL": (Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ()),)}
+            ),
+            registers=False,
+            needs_consent=True,
             calls_per_person_day=2,
             calls_per_number_hour=30,
             calls_per_number_day=200,
             calls_per_young_number_day=50,
         ),
     )
-    assert site_of(Settings()) == Site(outbound=OutboundRules(day=day, when=when_there))
+    local, advised = hours_by_law()
+    by_law = CallingHours(local=local, advised=advised)
+    rules = OutboundRules(day=day, when=when_there, hours=by_law, laws=shipped_laws())
+    assert site_of(Settings()) == Site(outbound=rules)
 
 
 def test_our_people() -> None:

@@ -21,6 +21,8 @@ from policies.outbound import (
     guard,
 )
 from policies.reasons import OutboundReason, Why
+from reputation.law.calling_hours import hours_by_law
+from reputation.law.loader import shipped_laws, source_cited
 from reputation.model import Direction
 from reputation.numbers import time_zones_of
 from reputation.own.daily_counts import tally_of
@@ -35,12 +37,15 @@ from reputation.own.hours import (
     next_good_time,
     parse_spans,
 )
-from reputation.own.outbound_types import OutboundFacts
+from reputation.own.outbound_types import OutboundFacts, RegisterCopy
 from reputation.own.register import NumberState
 from tests.policies.world_clock import DAY, HOUR, PLACES, Somewhere, utc
 from tests.reputation.store_builders import make_outcome
 
-ACTING = OutboundRules(observe=False)
+LOCAL, ADVISED = hours_by_law()
+ACTING = OutboundRules(
+    observe=False, hours=CallingHours(local=LOCAL, advised=ADVISED), laws=shipped_laws(), needs_consent=False
+)
 LONDON, OWN = "+442071838799", "+442071838750"
 NOON = utc("2026-06-10 11:00")  # a Wednesday, noon in London
 MORNING = utc("2026-06-11 07:00")
@@ -220,7 +225,7 @@ def test_observe_records_and_never_acts() -> None:
 def test_an_explanation_ends_with_what_decides() -> None:
     looks = explain_guard(make_call(), OutboundFacts(calls_of_person=3), ACTING, NOON)
     title, said = looks[-1]
-    assert (title, said.partition(":")[0]) == (STEPS[6].title, "hold")
+    assert (title, said.partition(":")[0]) == (STEPS[9].title, "hold")
     assert {said.partition(":")[0] for _, said in looks[:-1]} == {"passes"}
     assert explain_guard(make_call(), OutboundFacts(), ACTING, NOON)[-1][0] == "default"
 
@@ -238,6 +243,79 @@ def test_an_explanation_ends_with_what_decides() -> None:
 )
 def test_an_explanation_says_by_which_grade_a_number_passes(facts: OutboundFacts, said: str) -> None:
     assert dict(explain_guard(make_call(), facts, ACTING, NOON))["a number at risk"].startswith(said)
+
+
+# The law.
+
+
+MIAMI, PARIS, SHANGHAI = "+13055550123", "+33140205050", "+8613800138000"
+IN_FRANCE = utc("2026-11-25 09:00")
+TPS = RegisterCopy("gb-tps", "GB", NOON - 29 * DAY)
+LAW_CASES = [
+    pytest.param(LONDON, {"listed": (TPS,)}, {}, NOON, "refuse", "register", "on-old-register", id="too-old"),
+    pytest.param(
+        LONDON,
+        {"listed": (TPS._replace(file_at=NOON - 27 * DAY),)},
+        {},
+        NOON,
+        "refuse",
+        "register",
+        "on-register",
+        id="listed",
+    ),
+    pytest.param(LONDON, {"listed": (TPS,)}, {"registers": False}, NOON, "allow", "default", "", id="not-asked"),
+    pytest.param(LONDON, {"listed": (TPS,), "consent_at": 1.0}, {}, NOON, "allow", "default", "", id="agreed"),
+    pytest.param(LONDON, {"copies": (TPS,)}, {}, NOON, "allow", "default", "old-register", id="not-listed-old-file"),
+    pytest.param(
+        LONDON, {"unwanted_at": 2.0, "consent_at": 1.0}, {}, NOON, "refuse", "do-not-call", "do-not-call", id="no-later"
+    ),
+    pytest.param(LONDON, {"unwanted_at": 1.0, "consent_at": 2.0}, {}, NOON, "allow", "default", "", id="yes-later"),
+    pytest.param(
+        PARIS,
+        {"unwanted_at": IN_FRANCE - 59 * DAY},
+        {},
+        IN_FRANCE,
+        "refuse",
+        "do-not-call",
+        "do-not-call-by",
+        id="refused",
+    ),
+    pytest.param(
+        PARIS, {"unwanted_at": 1.0}, {}, IN_FRANCE, "refuse", "do-not-call", "do-not-call", id="refused-long-ago"
+    ),
+    pytest.param(PARIS, {}, {"needs_consent": True}, IN_FRANCE, "refuse", "consent", "no-consent", id="no-consent"),
+    pytest.param(
+        PARIS, {"consent_at": 1.0}, {"needs_consent": True}, IN_FRANCE, "allow", "default", "", id="has-consent"
+    ),
+    pytest.param(PARIS, {"calls_by_law": 4}, {}, IN_FRANCE, "hold", "law-limit", "law-limit", id="four-a-month"),
+    pytest.param(PARIS, {"calls_by_law": 3}, {}, IN_FRANCE, "allow", "default", "", id="three-a-month"),
+    pytest.param(PARIS, {}, {}, utc("2026-11-11 09:00"), "hold", "hours", "holiday", id="armistice-day"),
+    pytest.param(MIAMI, {}, {}, utc("2026-06-11 00:30"), "hold", "hours", "bad-hours-by", id="half-past-eight"),
+    pytest.param(SHANGHAI, {}, {}, utc("2026-06-10 04:30"), "allow", "default", "advised-against", id="noon-in-china"),
+]
+
+
+@pytest.mark.parametrize(("callee", "facts", "rules", "now", "action", "rule", "reason"), LAW_CASES)
+def test_each_rule_of_the_law(
+    callee: str, facts: dict[str, object], rules: dict[str, object], now: float, action: str, rule: str, reason: str
+) -> None:
+    known = OutboundFacts(**facts)  # type: ignore[arg-type]
+    decision = guard(make_call(callee), known, replace(ACTING, **rules), now)  # type: ignore[arg-type]
+    assert (decision.action.word, decision.rule) == (action, rule)
+    assert decision.reason.code == (reason or "nothing-against")
+    if "law" in decision.reason.about and reason != "advised-against":
+        assert source_cited(str(decision.reason.about["law"]))
+
+
+def test_the_law_says_when_one_more_call_may_be_made() -> None:
+    frees_at = utc("2026-11-25 19:30")  # half past eight in the evening
+    decision = guard(make_call(PARIS), OutboundFacts(calls_by_law=4, law_frees_at=frees_at), ACTING, IN_FRANCE)
+    assert decision.until == utc("2026-11-26 09:00")
+
+
+def test_a_sunday_in_britain_is_advised_against() -> None:
+    sunday = utc("2026-06-14 11:00")
+    assert guard(make_call(LONDON), OutboundFacts(), ACTING, sunday).reason.code == "advised-against"
 
 
 # Hours.
@@ -335,7 +413,7 @@ CALLED = ["+442071838799", "+33140205050", "+12015550123", "+79161234567", "+800
     hours=st.builds(
         CallingHours,
         usual=HOURS,
-        local=st.dictionaries(st.sampled_from(["GB", "FR", "US", "RU"]), HOURS),
+        local=st.dictionaries(st.sampled_from(["GB", "FR", "US", "RU"]), st.tuples(HOURS)),
         home_zones=st.sampled_from([(), ("Asia/Tokyo",)]),
     ),
 )
@@ -346,7 +424,7 @@ def test_guard_and_figures_have_the_same_bad_hours(callee: str, at: int, hours: 
     call = make_call(callee)
     decision = guard(call, OutboundFacts(), replace(ACTING, hours=hours), at)
     assert tally.day == day_of(call, replace(ACTING, hours=hours), at)
-    if len(hours.place_of(callee).zones) == 1:
+    if len(hours.place_of(callee, at).zones) == 1:
         assert bool(tally.outside) is (decision.rule == "hours")
     elif tally.outside:  # in several zones it counts only where it was a bad hour in all of them
         assert decision.rule == "hours"

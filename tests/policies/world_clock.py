@@ -23,13 +23,15 @@ def utc(text: str) -> int:
 class Somewhere:
     """A number, its hours from UTC at the beginning of 2026, and at which instants they become others.
 
-    `open`: minutes of a weekday, a Saturday and a Sunday during which people may be called there.
+    `open`: minutes of a weekday, a Saturday and a Sunday during which people may be called there. `closed`: days on
+    which nobody is to be called, as month and day of 2026.
     """
 
     number: str
     hours: float
     changes: tuple[tuple[str, float], ...] = ()
     open: tuple[tuple[tuple[int, int], ...], ...] = (((480, 1260),),) * 3
+    closed: tuple[str, ...] = ()
 
     def offset(self, at: int) -> int:
         """Seconds ahead of UTC."""
@@ -43,6 +45,8 @@ class Somewhere:
         """By arithmetic on seconds: 1970-01-01 was a Thursday."""
         local = at + self.offset(at)
         weekday, minute = (local // DAY + 3) % 7, local % DAY // MINUTE
+        if f"{datetime.fromtimestamp(local, UTC):%m-%d}" in self.closed:
+            return False
         spans = self.open[0 if weekday < 5 else weekday - 4]
         return any(first <= minute < last for first, last in spans)
 
@@ -74,6 +78,9 @@ def _eu(standard: float) -> tuple[tuple[str, float], ...]:
 FRENCH = (((600, 780), (840, 1200)), (), ())
 CANADIAN = (((540, 1290),), ((600, 1080),), ((600, 1080),))
 AUSTRALIAN = (((540, 1200),), ((540, 1020),), ())
+# By the calendar: Easter Sunday was on 5 April.
+FRENCH_DAYS = ("01-01", "04-06", "05-01", "05-08", "05-14", "05-25", "07-14", "08-15", "11-01", "11-11", "12-25")
+AUSTRALIAN_DAYS = ("01-01", "01-26", "04-03", "04-06", "04-25", "12-25", "12-26")
 
 PLACES = {
     "New York": Somewhere("+12125550123", -5, _us(-5)),
@@ -85,7 +92,7 @@ PLACES = {
     "Toronto": Somewhere("+14165550123", -5, _us(-5), CANADIAN),
     "Halifax": Somewhere("+19025550123", -4, _us(-4), CANADIAN),
     "London": Somewhere("+442071838750", 0, _eu(0)),
-    "Paris": Somewhere("+33140205050", 1, _eu(1), FRENCH),
+    "Paris": Somewhere("+33140205050", 1, _eu(1), FRENCH, FRENCH_DAYS),
     "Berlin": Somewhere("+4930123456", 1, _eu(1)),
     "Rome": Somewhere("+390612345678", 1, _eu(1)),
     "Madrid": Somewhere("+34911234567", 1, _eu(1)),
@@ -93,7 +100,9 @@ PLACES = {
     "Athens": Somewhere("+302101234567", 2, _eu(2)),
     "Helsinki": Somewhere("+358912345678", 2, _eu(2)),
     "Jerusalem": Somewhere("+97221234567", 2, (("2026-03-27 00:00", 3), ("2026-10-24 23:00", 2))),
-    "Sydney": Somewhere("+61280001234", 11, (("2026-04-04 16:00", 10), ("2026-10-03 16:00", 11)), AUSTRALIAN),
+    "Sydney": Somewhere(
+        "+61280001234", 11, (("2026-04-04 16:00", 10), ("2026-10-03 16:00", 11)), AUSTRALIAN, AUSTRALIAN_DAYS
+    ),
     "Auckland": Somewhere("+6498001234", 13, (("2026-04-04 14:00", 12), ("2026-09-26 14:00", 13))),
     "Santiago": Somewhere("+56221234567", -3, (("2026-04-05 03:00", -4), ("2026-09-06 04:00", -3))),
     "Tokyo": Somewhere("+81312345678", 9),

@@ -34,6 +34,7 @@ from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge
+from reputation.store.consents import Consent, put_consent
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
@@ -55,6 +56,7 @@ from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
+from reputation.store.registers import add_numbers, begin_copy
 from reputation.store.reports import Report, begin_reporting, set_report
 from reputation.store.retention import EXPIRE, expire
 from reputation.store.reviews import review
@@ -107,6 +109,7 @@ NOT_ABOUT_CALLERS = {
     "event_wanted",
     "event_weights",
     "api_token",
+    "register_copy",
 }
 
 # What record_calls_with and a mark leave.
@@ -132,6 +135,8 @@ OF_CALLS = {
     "audit": 2,
     "own_called": 1,
     "do_not_call": 1,
+    "consent": 1,
+    "register_number": 1,
     "own_complaint": 1,
     "outbound_decision": 1,
     "event": 2,
@@ -158,6 +163,8 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     appeal_against_it(db, number, NOW)
     add_audit(db, Change("mark", number, after={"number": number}), "joe", NOW)
     add_do_not_call(db, DoNotCall(number, NOW, DID, "201"))
+    put_consent(db, Consent(number, NOW, None, "contract 7", "201", "by letter"))
+    add_numbers(db, begin_copy(db, "us-dnc", "US", "dnc.csv", NOW, NOW), [number])
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
     add_audit(db, Change("own complaint", DID, after={"from": number, "note": "by letter", "at": NOW}), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])

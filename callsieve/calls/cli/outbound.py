@@ -9,10 +9,12 @@ from rich.text import Text
 from callsieve.cli.options import print_json
 from callsieve.cli.output import bold, print_pairs, say
 from callsieve.text.times import when, when_exactly
-from policies.reasons import why_of
+from policies.reasons import OutboundReason, why_of
 from reputation.own.outbound_types import OutboundRecord
 
 COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+# What is said of a call that went out by default.
+TOLD_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER)
 
 
 def outbound_as_json(record: OutboundRecord) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def callee_words(record: OutboundRecord) -> str:
 
 def rule_words(record: OutboundRecord) -> str:
     """The rule and its reason; nothing where nothing speaks against the call."""
-    if record.rule == "default":
+    if record.rule == "default" and why_of(record.reason).reason not in TOLD_THOUGH_ALLOWED:
         return ""
     return f"{record.rule}: {why_of(record.reason)}" + (
         f"; better from {when(record.until)} on" if record.until else ""

@@ -21,9 +21,9 @@ from callsieve.cli.options import (
 from callsieve.cli.output import print_table, say, some
 from callsieve.text.times import TimeError, instant_of, when, when_there
 from callsieve.wiring import outbound_rules_of
-from policies.outbound import OutgoingCall, day_of, explain_guard, guard
+from policies.outbound import OutgoingCall, explain_guard, guard, outbound_query
 from reputation.numbers import is_emergency, number_of
-from reputation.own.outbound_types import OutboundFacts, OutboundQuery
+from reputation.own.outbound_types import OutboundFacts
 from reputation.store.outbound import outbound_decisions, outbound_facts
 
 MOST_SHOWN = 10_000
@@ -92,12 +92,10 @@ def explain(
     callee = None if emergency else number_of(number, loaded.settings.numbers.region)
     own_number = number_option("--from", own, loaded)
     call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
-    facts, day = OutboundFacts(), day_of(call, rules, now)
-    if callee is not None and day is not None:
+    facts, query = OutboundFacts(), outbound_query(call, rules, now)
+    if query is not None:
         with existing_store(loaded) as db:
-            facts = outbound_facts(
-                db, OutboundQuery(callee, own_number, day, now, hour_limit=rules.calls_per_number_hour)
-            )
+            facts = outbound_facts(db, query)
     decision = guard(call, facts, rules, now)
     looks = explain_guard(call, facts, rules, now)
     if as_json:
@@ -107,7 +105,7 @@ def explain(
         why = {"reason": str(decision.reason), "reason_code": decision.reason.code}
         print_json(about | did | why | {"until": decision.until, "steps": steps})
         return
-    zones = some(rules.hours.place_of(callee).zones, MOST_ZONES) if callee else ""
+    zones = some(rules.hours.place_of(callee, now).zones, MOST_ZONES) if callee else ""
     say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when_there(now)}")
     print_table(("step", "says"), looks, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (

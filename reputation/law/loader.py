@@ -1,0 +1,88 @@
+"""The law files that come with CallSieve. They are checked when they are read, and each by the tests.
+
+    law_of("FR").hours -> its rows;   binding(law_of("US").limit, "+13055550123", now) -> the row that holds, or None
+
+An administrator changes hours in the settings ([[hours]]) and no file: what differs from the law is seen there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import TypeVar
+
+import msgspec
+
+from reputation.law.rows import LawFile, LawRow, LawSource, RegisterRow
+from reputation.numbers import country_of
+
+R = TypeVar("R", bound=LawRow)
+
+
+class LawError(ValueError):
+    """A file that cannot be used, with its name and what is wrong."""
+
+
+def parse_law(raw: bytes, name: str) -> LawFile:
+    """The law that a file holds. LawError."""
+    try:
+        law = msgspec.toml.decode(raw, type=LawFile)
+    except msgspec.MsgspecError as error:
+        raise LawError(f"{name}: {error}") from None
+    except ValueError as error:
+        raise LawError(f"{name}: not TOML: {error}") from None
+    known = {source.name for source in law.source}
+    for row in law.rows:
+        if row.source and row.source not in known:
+            raise LawError(f"{name}: there is no [[source]] named {row.source!r}: add it")
+        if row.area.partition("-")[0] != law.country:
+            raise LawError(f"{name}: area {row.area!r} is not in {law.country}")
+        if row.valid_from and row.valid_until and row.valid_until < row.valid_from:
+            raise LawError(f"{name}: valid_until is before valid_from: both days are included")
+    return law
+
+
+@lru_cache(maxsize=1)
+def shipped_laws() -> tuple[LawFile, ...]:
+    """All countries, by their codes."""
+    found = (entry for entry in files("reputation.law").iterdir() if entry.name.endswith(".toml"))
+    return tuple(parse_law(entry.read_bytes(), entry.name) for entry in sorted(found, key=lambda entry: entry.name))
+
+
+def law_of(country: str) -> LawFile | None:
+    """The law of a country, by its code of two letters; None where we have none."""
+    return next((law for law in shipped_laws() if law.country == country), None)
+
+
+def law_of_number(number: str) -> LawFile | None:
+    """The law where a number is."""
+    return law_of(country_of(number) or "")
+
+
+def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
+    """The row for this number at that instant: that of the longest prefix, a binding one before advice."""
+    found = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
+    return max(found, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
+
+
+def binding(rows: Sequence[R], number: str, at: float) -> R | None:
+    """As `row_for`, of what binds only."""
+    return row_for([row for row in rows if row.is_binding], number, at)
+
+
+def source_cited(cite: str) -> LawSource | None:
+    """The source that a reason names."""
+    named = cite.removesuffix(" (advice)")
+    return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
+
+
+def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
+    """A national do-not-call register, by its name."""
+    found = ((law, row) for law in shipped_laws() for row in law.register)
+    return next(((law, row) for law, row in found if row.name == name), None)
+
+
+def register_names() -> tuple[str, ...]:
+    """Those that we know the law of."""
+    return tuple(row.name for law in shipped_laws() for row in law.register)

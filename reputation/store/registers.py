@@ -1,0 +1,106 @@
+"""Copies of national do-not-call registers: millions of numbers, looked up by one indexed read.
+
+A copy is written beside the one in force, in batches, and takes its place in one step at the end. Broken off, it leaves
+numbers of nobody's copy, which the next import takes away.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from reputation.own.outbound_types import RegisterCopy
+
+BATCH = 20_000
+
+
+class StoredCopy(NamedTuple):
+    """A copy in force. `file_at`: the day of the file; `sha256`: of the file as it was read."""
+
+    name: str
+    country: str
+    file: str
+    sha256: str
+    file_at: float
+    imported_at: float
+    numbers: int
+
+
+FIELDS = ", ".join(StoredCopy._fields)
+COPIES = f"SELECT {FIELDS} FROM register_copy WHERE complete ORDER BY name"
+LISTED = """
+SELECT name, country, file_at FROM register_number JOIN register_copy ON id = copy
+ WHERE number = ? AND complete ORDER BY file_at DESC
+"""
+IN_FORCE = "SELECT name, country, file_at FROM register_copy WHERE complete"
+BEGIN = f"INSERT INTO register_copy ({FIELDS}, complete) VALUES (?, ?, ?, ?, ?, ?, 0, 0)"
+ADD = "INSERT INTO register_number (number, copy) VALUES (?, ?) ON CONFLICT DO NOTHING"
+OTHERS = "SELECT id FROM register_copy WHERE name = ? AND id <> ?"
+SHELVED = "SELECT id FROM register_copy WHERE NOT complete AND name = ?"
+TAKE_AWAY = """
+DELETE FROM register_number WHERE (number, copy) IN
+    (SELECT number, copy FROM register_number WHERE number > :after AND copy = :copy ORDER BY number LIMIT :batch)
+RETURNING number
+"""
+
+
+def copies_there(db: sqlite3.Connection) -> list[StoredCopy]:
+    """All copies in force."""
+    return [StoredCopy(*row) for row in db.execute(COPIES)]
+
+
+def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, ...]:
+    """The copies that have the number, the newest first."""
+    return tuple(RegisterCopy(*row) for row in db.execute(LISTED, (_key(number),)))
+
+
+def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
+    """Which copies there are, for a reason."""
+    return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
+
+
+def begin_copy(db: sqlite3.Connection, name: str, country: str, file: str, file_at: float, now: float) -> int:
+    """A copy that is not in force yet; returns its id. Call it in a transaction."""
+    cursor = db.execute(BEGIN, (name, country, file, "", file_at, now))
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def add_numbers(db: sqlite3.Connection, copy: int, numbers: Iterable[str]) -> int:
+    """Adds numbers; returns how many were new to the copy. Call it in a transaction, once a batch."""
+    return db.executemany(ADD, ((_key(number), copy) for number in numbers)).rowcount
+
+
+def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -> list[int]:
+    """The copy takes the place of the one before; returns the ids of those that `take_away` is to take away."""
+    (name,) = db.execute("SELECT name FROM register_copy WHERE id = ?", (copy,)).fetchone()
+    others = [one for (one,) in db.execute(OTHERS, (name, copy))]
+    db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
+    db.execute("UPDATE register_copy SET complete = 1, sha256 = ?, numbers = ? WHERE id = ?", (sha256, numbers, copy))
+    return others
+
+
+def withdraw(db: sqlite3.Connection, name: str) -> StoredCopy | None:
+    """The register's copy is in force no more; returns what it was."""
+    gone = next((one for one in copies_there(db) if one.name == name), None)
+    db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
+    return gone
+
+
+def shelved(db: sqlite3.Connection, name: str) -> list[int]:
+    """Copies that are not in force: broken off, replaced or withdrawn."""
+    return [one for (one,) in db.execute(SHELVED, (name,))]
+
+
+def take_away(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
+    """Deletes a batch of the numbers of a copy, from there on; returns where to go on, None when all is gone."""
+    gone = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
+    if gone:
+        return max(int(number) for (number,) in gone)
+    db.execute("DELETE FROM register_copy WHERE id = ? AND NOT complete", (copy,))
+    return None
+
+
+def _key(number: str) -> int:
+    return int(number.removeprefix("+"))

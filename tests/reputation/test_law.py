@@ -1,0 +1,126 @@
+"""The law files: what they say of known numbers at known instants, and what a wrong file is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from reputation.law.calling_hours import hours_by_law
+from reputation.law.holiday_calendar import holidays_of
+from reputation.law.loader import (
+    LawError,
+    binding,
+    law_of,
+    law_of_number,
+    parse_law,
+    register_named,
+    register_names,
+    row_for,
+    shipped_laws,
+    source_cited,
+)
+from reputation.own.hours import CallingHours, is_good_time, is_holiday, next_good_time
+from tests.policies.world_clock import utc
+
+LOCAL, ADVISED = hours_by_law()
+HOURS = CallingHours(local=LOCAL, advised=ADVISED)
+MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
+    "+13055550123",
+    "+12125550123",
+    "+12255550123",
+    "+8613800138000",
+    "+33140205050",
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "at", "good"),
+    [
+        pytest.param(MIAMI, "2026-06-11 00:30", False, id="florida-ends-at-eight"),
+        pytest.param(NEW_YORK, "2026-06-11 00:30", True, id="new-york-at-nine"),
+        pytest.param(BATON_ROUGE, "2026-06-14 18:00", False, id="louisiana-rests-on-sunday"),
+        pytest.param(BATON_ROUGE, "2026-11-26 18:00", False, id="louisiana-rests-on-thanksgiving"),
+        pytest.param(BATON_ROUGE, "2026-11-25 18:00", True, id="and-not-the-day-before"),
+        pytest.param(PARIS, "2026-07-14 09:00", False, id="the-fourteenth-of-july"),
+        pytest.param(PARIS, "2026-07-15 09:00", True, id="the-day-after"),
+        pytest.param(PARIS, "2022-07-14 18:30", True, id="before-the-decree"),
+        pytest.param(SHANGHAI, "2026-06-10 04:30", True, id="noon-in-china-is-advice"),
+        pytest.param("+442071838799", "2026-06-14 11:00", True, id="sunday-in-britain-is-advice"),
+    ],
+)
+def test_when_people_may_be_called(number: str, at: str, good: bool) -> None:
+    place = HOURS.place_of(number, utc(at))
+    assert place.zones
+    assert is_good_time(place, utc(at)) is good
+
+
+def test_the_noon_rest_where_advice_is_followed() -> None:
+    place = CallingHours(local={**LOCAL, **ADVISED}).place_of(SHANGHAI, utc("2026-06-10 04:30"))
+    assert not is_good_time(place, utc("2026-06-10 04:30"))  # 12:30
+    assert next_good_time(place, utc("2026-06-10 04:30")) == utc("2026-06-10 06:00")
+    assert is_good_time(place, utc("2026-06-10 03:59"))
+
+
+def test_a_holiday_is_told_from_a_bad_hour() -> None:
+    day, night = utc("2026-07-14 10:00"), utc("2026-07-15 21:00")
+    assert is_holiday(HOURS.place_of(PARIS, day), day)
+    assert not is_holiday(HOURS.place_of(PARIS, night), night)
+
+
+def test_holidays_of_a_place_that_nobody_knows() -> None:
+    assert holidays_of("XX", 2026) == frozenset()
+    assert datetime(2026, 12, 25, tzinfo=UTC).date().toordinal() in holidays_of("US-LA", 2026)
+
+
+def test_limits_and_consent_have_their_days() -> None:
+    france, us = law_of("FR"), law_of("US")
+    assert france is not None
+    assert us is not None
+    assert binding(france.consent, PARIS, utc("2026-08-10 12:00")) is None
+    assert binding(france.consent, PARIS, utc("2026-08-11 12:00")) is not None
+    florida = binding(us.limit, MIAMI, utc("2026-06-10 12:00"))
+    assert florida is not None
+    assert (florida.calls, florida.days) == (3, 1)
+    assert binding(us.limit, NEW_YORK, utc("2026-06-10 12:00")) is None
+    assert row_for(us.hours, MIAMI, utc("2020-06-10 12:00")) == us.hours[0]
+
+
+def test_registers_and_their_ages() -> None:
+    assert {"us-dnc", "gb-tps", "gb-ctps"} <= set(register_names())
+    ages = {name: found[1].max_days for name in register_names() if (found := register_named(name))}
+    assert (ages["us-dnc"], ages["gb-tps"], ages["gb-ctps"]) == (31, 28, 28)
+
+
+def test_each_row_that_binds_has_a_source_that_a_reason_can_name() -> None:
+    for law in shipped_laws():
+        for row in law.rows:
+            if row.is_binding:
+                assert source_cited(law.cite(row)) is not None, (law.country, row)
+            else:
+                assert law.cite(row).endswith(" (advice)")
+    assert law_of_number(MIAMI) is law_of("US")
+    assert law_of_number("+819012345678") is None
+
+
+HEAD = 'country = "FR"\nread = 2026-01-01\n'
+HOURS_ROW = '[[hours]]\narea = "FR"\nweekdays = ""\nsaturday = ""\nsunday = ""\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("country =", "fr.toml: ", id="not-toml"),
+        pytest.param(HEAD + "hour = 1\n", "hour", id="unknown-key"),
+        pytest.param(HEAD + HOURS_ROW + 'source = "x"\n', "no [[source]] named 'x'", id="unknown-source"),
+        pytest.param(HEAD + HOURS_ROW.replace('"FR"', '"DE"'), "'DE' is not in FR", id="another-country"),
+        pytest.param(
+            HEAD + HOURS_ROW + "valid_from = 2026-02-01\nvalid_until = 2026-01-01\n", "valid_until", id="backwards"
+        ),
+    ],
+)
+def test_a_wrong_file_is_named(text: str, says: str) -> None:
+    with pytest.raises(LawError) as caught:
+        parse_law(text.encode(), "fr.toml")
+    assert str(caught.value).startswith("fr.toml: ")
+    assert says in str(caught.value)

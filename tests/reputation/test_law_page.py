@@ -1,0 +1,59 @@
+"""docs/reference/law.md: tables made from the law files; `python -m tests.reputation.test_law_page` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reputation.law.loader import shipped_laws
+from reputation.law.rows import ConsentRow, HoursRow, LawFile, LawRow, LimitRow, RefusalRow, RegisterRow
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "law.md"
+MARK = "<!-- from here on by python -m tests.reputation.test_law_page -->\n"
+
+
+def said(row: LawRow) -> str:
+    """What a row says, in words."""
+    if isinstance(row, HoursRow):
+        days = [("weekdays", row.weekdays), ("Saturdays", row.saturday), ("Sundays", row.sunday)]
+        days += [] if row.holidays is None else [("public holidays", row.holidays)]
+        return "; ".join(f"{name} {spans or 'never'}" for name, spans in days)
+    if isinstance(row, LimitRow):
+        return f"{row.calls} calls to a person within {row.days * 24} hours"
+    if isinstance(row, RefusalRow):
+        return f"who refuses is not called for {row.days} days"
+    if isinstance(row, ConsentRow):
+        return "nobody without consent (`needs_consent`)"
+    assert isinstance(row, RegisterRow)
+    return f"register `{row.name}`: {row.title}, at most {row.max_days} days old"
+
+
+def lines_of(law: LawFile) -> Iterator[str]:
+    """The part of the page about a country."""
+    yield f"## {law.country}\n"
+    yield f"Looked through on {law.read}.\n"
+    yield "| where | rule | since | binds | source |\n|---|---|---|---|---|"
+    for row in law.rows:
+        note = f" ({row.note})" if row.note else ""
+        since = row.valid_from or ""
+        yield f"| {row.area} | {said(row)}{note} | {since} | {'yes' if row.is_binding else 'advice'} | {row.source} |"
+    yield "\n| source | named in reasons as | page | read |\n|---|---|---|---|"
+    for one in law.source:
+        yield f"| {one.name} | {one.cite} | [{one.title}]({one.url}) | {one.read} |"
+    if law.unverified:
+        yield "\nCould not be verified:\n"
+        yield from (f"- {text}" for text in law.unverified)
+    yield ""
+
+
+def tables() -> str:
+    """All countries."""
+    return "\n".join(line for law in shipped_laws() for line in lines_of(law))
+
+
+def test_the_page_has_what_the_files_say() -> None:
+    assert PAGE.read_text().partition(MARK)[2] == tables(), "python -m tests.reputation.test_law_page"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + tables())
