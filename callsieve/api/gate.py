@@ -26,8 +26,8 @@ from callsieve.api.authentication import Authentication
 from callsieve.api.decoding import query_from
 from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
 from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_digest
-from callsieve.api.openapi import document_of
-from callsieve.api.problem import ApiError, error_of, problem_response
+from callsieve.api.openapi import PARTS, document_of
+from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
 from callsieve.api.rate_limit import Quota, RateLimits
 from callsieve.api.routing import ROOT, Routes
 from callsieve.changes.operation import Context, Refused
@@ -42,6 +42,7 @@ logger = logging.getLogger("callsieve.api")
 DOCUMENT = f"{ROOT}/openapi.json"
 THREADS = 2
 MOST_FIELDS = 50
+MOST_PART_CHARACTERS = 200
 LAST_EVENT_CHARACTERS = 64
 ACTOR = "token:"
 REPLAYED = "Idempotency-Replayed"
@@ -135,6 +136,7 @@ class Api:
         if endpoint is None:
             raise _wrong_method(route.by_method)
         _check_may(endpoint, kept)
+        _check_parts(parts)
         return await self._asked(endpoint, request, kept, parts, now)
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
@@ -221,6 +223,14 @@ def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
     if token.role < endpoint.role:
         words = f"this takes the role {endpoint.role.word}, and this token has {token.role.word}"
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-role", words)
+
+
+def _check_parts(parts: Mapping[str, str]) -> None:
+    """That none is longer than the document says; what is in them is for the operation to say."""
+    for name, text in parts.items():
+        most = PARTS[name]["schema"].get("maxLength", MOST_PART_CHARACTERS)
+        if len(text) > most:
+            raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {most} characters", name)
 
 
 def _wrong_method(allowed: Iterable[str]) -> ApiError:

@@ -11,6 +11,7 @@ from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.operations import action_of
 from reputation.model import ListEntry, ListName
 from reputation.store.lists import list_entries
+from reputation.store.personal_lists import PersonalEntry
 
 MOST_SHOWN = 500
 
@@ -59,6 +60,11 @@ def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
         "expires_at": entry.expires_at,
         "expired": is_over(entry, now),
     }
+
+
+def personal_as_json(entry: PersonalEntry) -> dict[str, Any]:
+    """An entry of a person's own list for scripts."""
+    return {"list": entry.verdict, "entry": entry.number, "person": entry.person, "at": entry.at}
 
 
 def has_text(text: str, *fields: str) -> bool:

@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
+from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.api.fields import ChangeId, Done, Instant
 from callsieve.api.paging import PageQuery, page_of, place_of
+from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.lists import operations
-from callsieve.lists.operations import ENTRY_CHARACTERS, NOTE_CHARACTERS, EntryRequest
-from callsieve.lists.views import entry_as_json
+from callsieve.lists.operations import ENTRY_CHARACTERS, NOTE_CHARACTERS, EntryRequest, PersonalRequest
+from callsieve.lists.views import entry_as_json, personal_as_json
 from reputation.api_tokens import Scope
 from reputation.model import ListEntry, ListName
 from reputation.store.lists import list_entries
+from reputation.store.personal_lists import personal_entries
 from reputation.users import Role
 
 EntryText = Annotated[str, Meta(min_length=1, max_length=ENTRY_CHARACTERS, examples=["+1900*"])]
@@ -61,6 +63,40 @@ class EntryAdded(ApiStruct, frozen=True):
     calls: int
 
 
+class EntryPreview(ApiStruct, frozen=True):
+    """What an entry would do. `coverage`: what it matches; `objections`: what speaks against it."""
+
+    entry: ListedEntry
+    coverage: str
+    objections: list[str]
+    only_administrators: bool
+    replaced: ListedEntry | None
+    calls: int
+
+
+class PersonalListEntry(ApiStruct, frozen=True):
+    """A number on the own list of one of our people, as `callsieve list show --person --json` has it."""
+
+    list: Literal["allow", "block"]
+    entry: str
+    person: str
+    at: Instant
+
+
+class PersonalListEntries(ApiStruct, frozen=True):
+    """A page of them, by number."""
+
+    items: list[PersonalListEntry]
+    next: str | None
+
+
+class PersonalListing(ApiStruct, frozen=True):
+    """On which of the person's lists; `force`: whatever speaks against it."""
+
+    list: Literal["allow", "block"]
+    force: bool = False
+
+
 def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]) -> dict[str, Any]:
     """The entries of a list."""
     after = place_of(asked.query.cursor, tuple[str, str, str])
@@ -72,9 +108,7 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]
 
 def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEntry]) -> dict[str, Any]:
     """An entry; one that is there already is replaced."""
-    new = asked.body
-    request = EntryRequest(_list_of(asked), new.entry, new.note, new.expires, new.action, new.force)
-    done = operations.add(db, context, request)
+    done = operations.add(db, context, _request(asked))
     return {
         "change_id": done.change_id,
         "entry": entry_as_json(done.entry, context.at),
@@ -87,6 +121,48 @@ def remove(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -
     """An entry off its list."""
     done = operations.remove(db, context, EntryRequest(_list_of(asked), asked.path["entry"]))
     return Done(change_id=done.change_id)
+
+
+async def preview(req: ApiRequest[None, NewEntry]) -> dict[str, Any]:
+    """What an entry would do, before it is added."""
+    now = req.context.at
+    look = await req.read(operations.preview, req.context, _request(req.asked))
+    return {
+        "entry": entry_as_json(look.entry, now),
+        "coverage": look.coverage,
+        "objections": look.objections,
+        "only_administrators": look.is_for_administrators,
+        "replaced": look.replaced and entry_as_json(look.replaced, now),
+        "calls": look.calls,
+    }
+
+
+def show_personal(db: sqlite3.Connection, _context: Context, asked: Asked[PageQuery, None]) -> dict[str, Any]:
+    """The own lists of one of our people."""
+    after = place_of(asked.query.cursor, tuple[str])
+    entries = personal_entries(db, asked.path["person"])
+    rows = [one for one in entries if after is None or one.number > after[0]]
+    shown, following = page_of(rows, asked.query.limit, lambda one: (one.number,))
+    return {"items": [personal_as_json(one) for one in shown], "next": following}
+
+
+def add_personal(db: sqlite3.Connection, context: Context, asked: Asked[None, PersonalListing]) -> Done:
+    """A number, for that person's calls alone."""
+    new, path = asked.body, asked.path
+    request = PersonalRequest(ListName(new.list), path["number"], path["person"], new.force)
+    return Done(change_id=operations.add_personal(db, context, request).change_id)
+
+
+def remove_personal(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> Done:
+    """A number off whichever of the person's lists it is on."""
+    number, person = number_field(context, asked.path["number"], "number"), asked.path["person"]
+    there = next((one.verdict for one in personal_entries(db, person) if one.number == number), ListName.BLOCK)
+    return Done(change_id=operations.remove_personal(db, context, PersonalRequest(there, number, person)).change_id)
+
+
+def _request(asked: Asked[None, NewEntry]) -> EntryRequest:
+    new = asked.body
+    return EntryRequest(_list_of(asked), new.entry, new.note, new.expires, new.action, new.force)
 
 
 def _place(entry: ListEntry) -> tuple[str, str, str]:
@@ -131,5 +207,47 @@ ENDPOINTS = (
         Role.OPERATOR,
         Done,
         "Take an entry off a list.",
+    ),
+    Endpoint(
+        "POST",
+        "/lists/{list}/preview",
+        preview,
+        Scope.READ,
+        Role.OPERATOR,
+        EntryPreview,
+        "What an entry would do, before it is added.",
+        body=NewEntry,
+        example=NewEntry(entry="+1900*"),
+        keeps_answer=False,
+    ),
+    Endpoint(
+        "GET",
+        "/people/{person}/entries",
+        show_personal,
+        Scope.READ,
+        Role.OPERATOR,
+        PersonalListEntries,
+        "The own lists of one of our people.",
+        query=PageQuery,
+    ),
+    Endpoint(
+        "PUT",
+        "/people/{person}/entries/{number}",
+        add_personal,
+        Scope.WRITE,
+        Role.OPERATOR,
+        Done,
+        "Put a number on a person's own list, for that person's calls alone.",
+        body=PersonalListing,
+        example=PersonalListing(list="block"),
+    ),
+    Endpoint(
+        "DELETE",
+        "/people/{person}/entries/{number}",
+        remove_personal,
+        Scope.WRITE,
+        Role.OPERATOR,
+        Done,
+        "Take a number off a person's own list.",
     ),
 )

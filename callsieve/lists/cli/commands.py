@@ -21,7 +21,7 @@ from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, s
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
-from callsieve.lists.views import entry_as_json, is_over
+from callsieve.lists.views import entry_as_json, is_over, personal_as_json
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import coverage, covers
@@ -166,7 +166,7 @@ def _show_personal(
             if list_name in (None, one.verdict) and number in (None, one.number)
         ]
     if as_json:
-        print_json([{"list": one.verdict, "entry": one.number, "person": one.person, "at": one.at} for one in entries])
+        print_json([personal_as_json(one) for one in entries])
     elif entries:
         print_table(("list", "number", "since"), ((one.verdict.value, one.number, when(one.at)) for one in entries))
     else:

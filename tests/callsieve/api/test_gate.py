@@ -257,8 +257,7 @@ def test_when_a_token_was_used_is_known_to_the_minute(api: RunningApi) -> None:
 
 
 async def drained(api: RunningApi) -> None:
-    while api.state.background:
-        await next(iter(api.state.background))
+    await asyncio.gather(*api.state.background)
 
 
 def test_wrong_tokens_keep_strangers_at_their_address_waiting(

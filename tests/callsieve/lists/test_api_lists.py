@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reputation.api_tokens import Scope
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice
 from tests.callsieve.browsing import changes_of
@@ -61,3 +62,31 @@ def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None
         page = program.get(ENTRIES, limit=2, cursor=page["next"])
         assert [one["entry"] for one in page["items"]] == numbers[2:]
         assert page["next"] is None
+
+
+def test_what_an_entry_would_do_is_shown_first(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(Role.OPERATOR, (Scope.READ,))
+        look = program.done("POST", "/lists/block/preview", {"entry": "+33*"})
+        assert (look["only_administrators"], look["replaced"], look["calls"]) == (True, None, 0)
+        assert program.done("POST", "/lists/block/preview", {"entry": "+12025550100"})["objections"]
+        assert program.refused("POST", "/lists/block/preview", {"entry": "12"}) == (422, "bad-entry")
+    assert changes_of(office) == []
+
+
+def test_a_number_goes_onto_a_persons_own_list_and_off_it(tmp_path: Path) -> None:
+    office, path = ApiOffice(tmp_path), f"/people/201/entries/{CALLER}"
+    with office.api() as api:
+        program = api.program(Role.OPERATOR)
+        assert program.done("PUT", path, {"list": "block"})["change_id"]
+        program.done("PUT", path, {"list": "allow"})
+        (entry,) = program.get("/people/201/entries")["items"]
+        assert (entry["list"], entry["entry"], entry["person"]) == ("allow", CALLER, "201")
+        assert program.get("/people/202/entries") == {"items": [], "next": None}
+        assert program.refused("PUT", f"/people/999/entries/{CALLER}", {"list": "block"}) == (404, "no-such-person")
+        undo = program.done("DELETE", path)["change_id"]
+        assert program.refused("DELETE", path) == (404, "not-listed")
+        program.done("POST", f"/changes/{undo}/undo")
+        assert len(program.get("/people/201/entries")["items"]) == 1
+    assert [what for what, _, _ in changes_of(office)] == ["undo list remove", "list remove", "list add", "list add"]
