@@ -62,12 +62,14 @@ class Request:
 
     `path` says what for: the script of `agi://host/screen`, or the file name of a classic script. `arguments`
     are the dialplan's, in its order, and come from the caller in part. `variables` are all of Asterisk's own
-    header lines under Asterisk's names, `agi_callerid` for instance; every value is untrusted text.
+    header lines under Asterisk's names, `agi_callerid` for instance; every value is untrusted text. `accepted_at`: the
+    monotonic instant of its connection, from which the deadline counts; None where there was none.
     """
 
     path: str
     arguments: Mapping[str, str]
     variables: Mapping[str, str]
+    accepted_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,12 @@ Event = Request | Reply | HungUp | Closed
 
 @dataclass(slots=True)
 class AgiSession:
-    """One AGI conversation, seen from the server. After a ProtocolError it stays broken and repeats it."""
+    """One AGI conversation, seen from the server. After a ProtocolError it stays broken and repeats it.
 
+    `accepted_at`: when its connection was accepted, for the request.
+    """
+
+    accepted_at: float | None = None
     _buffer: bytearray = field(default_factory=bytearray)
     _searched: int = 0
     _in_header: bool = True
@@ -141,7 +147,7 @@ class AgiSession:
         self._in_header = False
         self._searched = 0
         try:
-            return parse_request(block)
+            return parse_request(block, self.accepted_at)
         except ProtocolError as error:
             self._fail(str(error))
 
@@ -202,7 +208,7 @@ class AgiSession:
         raise ProtocolError(reason)
 
 
-def parse_request(block: str) -> Request:
+def parse_request(block: str, accepted_at: float | None = None) -> Request:
     """The header block, without its blank line, as a Request. Raises ProtocolError.
 
     A line that occurs twice, or an argument out of its turn, was forged by someone who could put a newline
@@ -217,7 +223,7 @@ def parse_request(block: str) -> Request:
         variables = dict([_split_header_line(line) for line in lines])
     if len(variables) != len(lines):
         raise ProtocolError("a header line occurs twice")
-    return request_of(variables)
+    return request_of(variables, accepted_at)
 
 
 def block_of(request: Request) -> bytes:
@@ -237,7 +243,7 @@ def block_of(request: Request) -> bytes:
     return raw
 
 
-def request_of(variables: dict[str, str]) -> Request:
+def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
     """The Request that these header lines make; the arguments are taken out of them. Raises ProtocolError."""
     arguments: dict[str, str] = {}
     count = 0
@@ -258,7 +264,7 @@ def request_of(variables: dict[str, str]) -> Request:
         path = variables.get("agi_request", "").rpartition("/")[2]
         if not path:
             raise ProtocolError("the header block names no script")
-    return Request(path, arguments, variables)
+    return Request(path, arguments, variables, accepted_at)
 
 
 def _split_header_line(line: str) -> tuple[str, str]:

@@ -203,7 +203,9 @@ class Screening:
         lately = self._lately(call, request, now)
         situation = situation_of(call, found, now, hours, lately)
         decision = decide(*situation.under(self.policies))
-        if self.look_ups is not None and (more := await self._looked_up(query, situation, decision, started)):
+        if self.look_ups is not None and (
+            more := await self._looked_up(query, situation, decision, _accepted_at(request, started))
+        ):
             situation = situation_of(call, more, now, hours, lately)
             decision = decide(*situation.under(self.policies))
         facts = situation.facts
@@ -357,11 +359,12 @@ class Screening:
         return found
 
     async def _looked_up(
-        self, query: FactsQuery, situation: Situation, decision: Decision, started: float
+        self, query: FactsQuery, situation: Situation, decision: Decision, accepted_at: float
     ) -> Facts | None:
         """The facts again where others were asked and said something in time. None: what is decided stays.
 
-        It has been decided already: nothing that goes wrong here may cost the call its decision.
+        It has been decided already: nothing that goes wrong here may cost the call its decision, and neither may the
+        time: the server's deadline counts from the moment when the connection was accepted.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
         number = call.caller.e164
@@ -372,7 +375,7 @@ class Screening:
             return None
         if not may_ask_others(call, facts, decision, now):
             return None
-        give_up_at = started + self.deadline_seconds - ANSWERING_SECONDS
+        give_up_at = accepted_at + self.deadline_seconds - ANSWERING_SECONDS
         try:
             return await self.knowledge.facts(query, give_up_at) if await look_ups.ask(number, give_up_at) else None
         except Exception as error:  # noqa: BLE001 (see above)
@@ -444,6 +447,10 @@ class Screening:
 
     def _count(self, action: str) -> None:
         self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1
+
+
+def _accepted_at(request: Request, started: float) -> float:
+    return started if request.accepted_at is None else request.accepted_at
 
 
 def _asks_for_decision(reason: str, request: Request | None) -> bool:

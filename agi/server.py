@@ -313,7 +313,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         server = self._server
         loop = asyncio.get_running_loop()
-        self._accepted_at = loop.time()
+        self._session.accepted_at = self._accepted_at = loop.time()
         first = min(server.header_seconds, server.deadline_seconds)
         self._timer = loop.call_later(first, self._time_is_up)
         server._connections.add(self)

@@ -83,6 +83,14 @@ async def test_what_others_say_in_time_counts_at_once() -> None:
     assert len(others.memory.queries) == 2
 
 
+async def test_a_call_that_waited_already_has_less_time() -> None:
+    memory = Memory(Clock(), make_facts())
+    screening = make_screening(memory)
+    screening.look_ups = others = Others(memory)
+    await screening.answer(replace(make_request(), accepted_at=NOW - 0.2))
+    assert others.asked == [(CALLER, NOW + 0.2 - ANSWERING_SECONDS)]
+
+
 async def test_without_an_answer_nothing_is_different() -> None:
     action, others = await decided(make_facts())
     assert (action, len(others.asked), len(others.memory.queries)) == ("allow", 1, 1)

@@ -90,6 +90,26 @@ async def test_a_request_is_answered_in_one_piece_and_counted() -> None:
     assert (request.path, dict(request.arguments)) == ("screen", {"trunk": "carrier"})
 
 
+async def test_a_request_says_when_it_was_accepted() -> None:
+    """The deadline counts from then, by the clock that handlers know."""
+    accepted_at: list[float | None] = []
+
+    async def handle(request: Request) -> bytes:
+        accepted_at.append(request.accepted_at)
+        return ANSWER
+
+    async with serving(handle) as (server, port):
+        before = time.monotonic()
+        async with calling(port, HEADER[:20]) as (reader, writer):
+            await until(lambda: server.connections)
+            between = time.monotonic()
+            writer.write(HEADER[20:])
+            assert await reader.read() == ANSWER
+    [at] = accepted_at
+    assert at is not None
+    assert before - 0.01 < at < between + 0.01  # uvloop's clock ticks in milliseconds
+
+
 async def test_a_handler_that_need_not_wait_answers_without_a_task() -> None:
     tasks: list[asyncio.Task[Any] | None] = []
 
