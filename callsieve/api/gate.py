@@ -29,7 +29,7 @@ from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_
 from callsieve.api.openapi import PARTS, document_of
 from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
 from callsieve.api.rate_limit import Quota, RateLimits
-from callsieve.api.routing import ROOT, Routes
+from callsieve.api.routing import ROOT, Route, Routes
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.access import body_of
 from callsieve.web.app_state import AppState
@@ -123,12 +123,11 @@ class Api:
             headers.update(quota.headers)
             if quota.wait_seconds:
                 raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
-        path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
-        if path == DOCUMENT:
+        if request.scope["path"] == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
             return Response(self._document, media_type=JSON)
-        found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+        found = self._find(request)
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "no-such-endpoint", NOT_FOUND)
         route, parts = found
@@ -141,9 +140,12 @@ class Api:
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
         """The endpoint that is asked, before anything else is known."""
-        path: str = request.scope["path"]
-        found = self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+        found = self._find(request)
         return None if found is None else found[0].by_method.get(request.method)
+
+    def _find(self, request: Request) -> tuple[Route, Mapping[str, str]] | None:
+        path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
+        return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
     def _quota(self, kept: KeptToken) -> Quota:
         per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
