@@ -152,6 +152,6 @@ def asked_at(text: str) -> float | None:
 
 def _diverted_from(text: str, header: str, region: str) -> str | None:
     """Who redirected the call to us, as Asterisk has it, else the first of a chain in one header: who did it last."""
-    if text in NOTHING and (found := _FIRST_URI.search(header)) is not None:
+    if header and text in NOTHING and (found := _FIRST_URI.search(header)) is not None:
         text = found[1]
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])

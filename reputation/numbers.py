@@ -177,8 +177,9 @@ def did_number_of(text: str, region: str) -> str | None:
     Many deliver the last three or four digits of it, or an extension, which are no service number.
     """
     number = number_of(text, region)
-    is_short = number is not None and len(number) <= _LONGEST_SERVICE_KEY and not _fold(text).startswith("+")
-    service = service_number_of(number) if is_short and number is not None else None
+    if number is None or len(number) > _LONGEST_SERVICE_KEY or _fold(text).startswith("+"):
+        return number
+    service = service_number_of(number)
     return None if service is not None and len(service.digits) < LEAST_SERVICE_DIGITS else number
 
 
@@ -211,8 +212,9 @@ def block_of(e164: str) -> str | None:
 
     A service number is in none: 95588 and 95566 are two banks.
     """
-    is_short = len(e164) <= _LONGEST_SERVICE_KEY
-    return None if is_short and service_number_of(e164) is not None else e164[:-3]
+    if len(e164) > _LONGEST_SERVICE_KEY:  # nearly every number
+        return e164[:-3]
+    return None if service_number_of(e164) is not None else e164[:-3]
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from reputation.plan.rows import PlanFile, PlanRow
 
-_FIRST = 2  # `+4`: the lengths are kept for each first digit of a calling code
+_FIRST = 3  # `+44`: no prefix is shorter; the lengths are kept for each such beginning
 
 # Begins at, ends at, how long numbers are (empty: any), and the row.
 _Entry = tuple[float, float, frozenset[int], PlanRow]

@@ -348,7 +348,7 @@ async def test_a_persons_own_list_counts_once_the_callee_is_known() -> None:
     }
     hour = hour_at(NOW, DEFAULT.quiet)
     query = FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)
-    assert memory.queries == [replace(query, first_call=NOTHING_BEFORE)]
+    assert memory.queries == [query._replace(first_call=NOTHING_BEFORE)]
     [record] = memory.decisions
     assert (record.linkedid, record.callee, record.trunk) == ("1767258007.11", "201", "carrier")
     assert (record.rule, record.action, record.auth_class) == ("callee-blocklist", "reject", AuthClass.UNKNOWN)
