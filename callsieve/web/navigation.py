@@ -36,7 +36,6 @@ PLACES: tuple[NavigationItem, ...] = (
     NavigationItem("/users", N_("Users"), Role.ADMINISTRATOR),
     NavigationItem("/events", N_("Events"), Role.ADMINISTRATOR),
     NavigationItem("/audit", N_("Audit"), Role.ADMINISTRATOR),
-    NavigationItem("/account", N_("My account")),
 )
 
 MESSAGES: Messages = {
