@@ -108,7 +108,7 @@ def situation_about(
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
     number, calls = call.caller.e164, list(call_times(db, now - WINDOW_SECONDS))
-    before = _before(calls, number, call.did, now) if number is not None and at_its_hour else None
+    before = None if number is None else _before(calls, number, call.did, now)
     query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan, first_call=before)
     facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:

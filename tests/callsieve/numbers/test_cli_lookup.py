@@ -136,6 +136,18 @@ def test_in_observe_mode_it_says_what_would_be_done(callsieve: Program) -> None:
     assert "by policy observe" in out
 
 
+def test_a_call_of_a_stranger_would_be_a_first_one(callsieve: Program) -> None:
+    program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "house"\n')
+    policies = callsieve.store.parent / "policies"
+    policies.mkdir(parents=True, exist_ok=True)
+    rule = '[[rule]]\nname = "new"\nwhen = { first_call = true }\naction = "tag"\nreason = "nobody knows it"\n'
+    (policies / "house.toml").write_text(rule)
+    program.ok("db", "migrate")
+    assert "tag by new" in program.ok("lookup", CALLER)
+    program.ok("list", "add", "allow", CALLER, "--person", "201")
+    assert "allow by default" in program.ok("lookup", CALLER)
+
+
 def test_a_policy_that_cannot_be_used_does_not_hide_the_rest(callsieve: Program) -> None:
     program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "mine"\n')
     program.ok("db", "migrate")
