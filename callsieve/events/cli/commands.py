@@ -59,7 +59,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(_as_json(shown))
         return
     if not shown.receivers:
-        say("There is no receiver: [[webhook]] of the settings makes one.")
+        say("There is no receiver: [[webhook]], [mqtt], [mail] and [[notify]] of the settings make some.")
         return
     rows = [_row(one) for one in shown.receivers]
     said = [_said(one, shown.now) for one in shown.receivers]
