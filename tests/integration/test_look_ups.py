@@ -177,13 +177,23 @@ def test_what_others_say_labels_the_first_call(others: Others, record_delay: Rec
 
 
 @pytest.mark.usefixtures("alice")
-def test_nobody_is_asked_about_who_is_known(pbx: ScreenedPbx, others: Others, record_delay: RecordDelay) -> None:
-    with asking(pbx):
+def test_nobody_is_asked_about_who_is_known(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
+    """Not even the look-up process: nobody connects to its socket, until a stranger calls."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(pbx.state / "lookups.sock"))
+        door.listen()
+        door.setblocking(False)
         call_from(pbx, FRIEND, record_delay)
-        pbx.daemon.callsieve("emergency", "open")
-        call_from(pbx, STRANGER, record_delay)
         call_from(pbx, "anonymous", record_delay)
-    assert others.asked == []
+        assert pbx.daemon.callsieve("emergency", "open").returncode == 0
+        call_from(pbx, STRANGER, record_delay)
+        with pytest.raises(BlockingIOError):
+            door.accept()
+        assert pbx.daemon.callsieve("emergency", "close").returncode == 0
+        call_from(pbx, STRANGERS[1], lambda _: None)
+        connection, _ = door.accept()
+        with connection:
+            assert STRANGERS[1].encode() in connection.recv(1000)
 
 
 @pytest.mark.usefixtures("alice")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.lookups import KINDS, Kind, switched_off_after
 from callsieve.lookups.measure import Judgement, difference, judgement_of, skill_of, wilson
 from reputation.store.lookups import Compared
 
@@ -70,3 +73,14 @@ def test_calling_everybody_spam_is_neither_better_nor_worse(spam: int, times: in
 )
 def test_judgement(compared: Compared, judgement: Judgement) -> None:
     assert judgement_of(compared) is judgement
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what)
+def test_how_soon_a_source_is_switched_off(kind: Kind) -> None:
+    """As docs/decisions/look-ups.md has it, with fewer runs: the bad ones are, the good ones never."""
+    random = Random(7)
+    ends = [switched_off_after(kind, random, 200) for _ in range(20)]
+    if kind.what == "always wrong":
+        assert all(end is not None and end <= 50 for end in ends)
+    elif kind.of_spam >= kind.of_fine:
+        assert sum(end is not None for end in ends) <= 1
