@@ -96,6 +96,22 @@ def test_a_campaign(pbx: ScreenedPbx, caller: str, kept: str, rule: str, english
     assert decision_on(pbx.daemon.store, kept).rule == rule
 
 
+@pytest.mark.parametrize(
+    ("series", "kept", "label"),
+    [
+        pytest.param("9512345{}", "+869512345{}", "Call centre? ", id="cn-95"),
+        pytest.param("+3316212345{}", "+3316212345{}", "Telemarketing ", id="fr-0162"),
+        pytest.param("+91140123456{}", "+91140123456{}", "Telemarketing ", id="in-140"),
+    ],
+)
+def test_each_call_of_a_campaign_is_labelled_and_rings(pbx: ScreenedPbx, series: str, kept: str, label: str) -> None:
+    """A campaign shows another number at each call; nobody here has seen any of them."""
+    for digit in range(7):
+        assert shown(pbx, series.format(digit)) == f"{label}Joe"
+        record = decision_on(pbx.daemon.store, kept.format(digit))
+        assert record.action in ("tag", "warn")
+
+
 @pytest.mark.parametrize("caller", [CALL_CENTRE, FRENCH, INDIAN])
 def test_a_rule_for_the_range_turns_calls_away(pbx: ScreenedPbx, caller: str) -> None:
     """Also one that the law protects: the administrator has said so by name."""

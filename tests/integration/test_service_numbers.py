@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,30 @@ def latest(pbx: ScreenedPbx, caller: str, key: str | None, trusted: bool = False
 def test_a_bank_has_one_key_however_the_carrier_writes_it(pbx: ScreenedPbx, caller: str) -> None:
     code, record = latest(pbx, caller, BANK)
     assert (code, record.caller, record.caller_kind, record.action) == (200, BANK, CallerKind.SERVICE, "allow")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"raw_from": "<sip:95588@127.0.0.1;user=phone>"}, id="from"),
+        pytest.param({"raw_from": '"ICBC" <sip:+8695588@127.0.0.1>;x=y'}, id="from-with-plus"),
+        pytest.param({"raw_from": "<tel:95588;phone-context=+86>"}, id="from-tel"),
+        pytest.param({"raw_from": "<tel:+8695588>"}, id="from-tel-with-plus"),
+        pytest.param({"headers": {"P-Asserted-Identity": "<sip:95588@carrier.example>"}}, id="asserted"),
+        pytest.param({"headers": {"P-Asserted-Identity": "<tel:+8695588>"}}, id="asserted-tel"),
+        pytest.param({"headers": {"Remote-Party-ID": "<sip:95588@h>;party=calling"}}, id="remote-party-id"),
+        pytest.param(
+            {"headers": {"P-Asserted-Identity": "<sip:8695588;verstat=No-TN-Validation@h>"}}, id="asserted-with-verstat"
+        ),
+    ],
+)
+def test_a_bank_has_one_key_in_each_form_of_header(pbx: ScreenedPbx, spec: dict[str, Any]) -> None:
+    before = len(journal(pbx.daemon.store))
+    with Phone(pbx.asterisk, "201"):
+        assert pbx.carrier.call(CallSpec(caller=None, did=ALICE, **spec)).code == 200
+    wait_until(lambda: len(journal(pbx.daemon.store)) > before, "the decision")
+    latest, *_ = journal(pbx.daemon.store)
+    assert (latest.caller, latest.caller_kind) == (BANK, CallerKind.SERVICE)
 
 
 @pytest.mark.parametrize(
