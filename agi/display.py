@@ -193,6 +193,8 @@ def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
     """The name without the prefixes that it begins with, however they are written, a few times over; the first counts
     before the others.
     """
+    if not name:  # nearly every call outside of North America
+        return name
     folded = _all_folded(prefixes)
     for _ in range(_MAX_REPEATED):
         left = _after_first(name, folded)
