@@ -41,11 +41,15 @@ class _Stored:
 
 
 class Lane:
-    """Of one receiver. `chance()` is from 0 to 1. `cursor`: all before it was loaded, or is in the store on purpose."""
+    """Of one receiver. `chance()` is from 0 to 1. `cursor`: all before it was loaded, or is in the store on purpose.
+
+    `resets` counts: what was read from the store before a reset is not to be loaded after it.
+    """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
         self.name = name
         self.cursor = 0
+        self.resets = 0
         self.paused_until = 0.0
         self.failing_since: float | None = None
         self._chance = chance
@@ -138,12 +142,15 @@ class Lane:
             self.paused_until = max(self.paused_until, next_at)  # it speaks for itself, not for the subject
         self._running.pop(event.subject, None)
         self._drop(event.subject)
-        self._stored[event.subject] = _Stored(event.seq - 1, next_at)
+        stored = self._stored.get(event.subject)
+        seq = event.seq - 1 if stored is None else min(event.seq - 1, stored.seq)
+        self._stored[event.subject] = _Stored(seq, next_at)
         return FailedDelivery(event.seq, error.words, since, next_at)
 
     def reset(self) -> None:
         """Everything is to be loaded again, but for what is under way."""
         self.cursor = 0
+        self.resets += 1
         self.paused_until = 0.0
         self._queues.clear()
         self._ready.clear()

@@ -49,6 +49,7 @@ ASK_SECONDS: Final = 0.5  # whether anything was written
 FLUSH_SECONDS: Final = 0.1
 TICK_SECONDS: Final = 1.0  # when events that wait are looked at
 CLOSE_SECONDS: Final = 3.0
+TELL_SECONDS: Final = 60.0  # between two lines about dead letters
 MOST_UNWRITTEN: Final = 5000  # deliveries; beyond, nothing is delivered until the store takes what became of them
 
 
@@ -167,6 +168,8 @@ class _LaneTasks:
         self._had: set[int] = set()  # delivered, and not written yet
         self._is_off = False
         self._is_failing = False
+        self._told_at = 0.0
+        self._untold = 0  # dead letters
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -236,15 +239,20 @@ class _LaneTasks:
                 self._lane.reset()
 
     async def _refill(self, now: float) -> None:
+        resets = self._lane.resets
         for subject, seq in self._lane.due(now):
             found = await self._store.read(
                 deliveries_of_subject, self.name, subject, seq, self._lane.cursor, OF_SUBJECT
             )
+            if self._lane.resets != resets:
+                return
             self._lane.refill(subject, found, self._had)
 
     async def _load(self, now: float) -> None:
-        limit = self._lane.room
+        limit, resets = self._lane.room, self._lane.resets
         found = await self._store.read(deliveries_after, self.name, self._lane.cursor, limit)
+        if self._lane.resets != resets:
+            return
         self._has_more = len(found) == limit
         self._lane.load(found, now, self._had)
 
@@ -273,12 +281,20 @@ class _LaneTasks:
         failed = self._lane.failed(one, error, now)
         self._failed.append(failed)
         if failed.next_at is None:
-            logger.warning("%s: event %s is a dead letter: %s", self.name, one.event.id, error.words)
+            self._tell_dead(one, error, now)
         elif not self._is_failing:
             self._is_failing = True
             logger.warning("%s: an event is tried again later: %s", self.name, error.words)
         if error.gone and not self._is_off:
             await self._switch_off(error.words, now)
+
+    def _tell_dead(self, one: Delivery, error: DeliveryError, now: float) -> None:
+        """Once a minute: a receiver may refuse everything that happens."""
+        self._untold += 1
+        if not 0 <= now - self._told_at < TELL_SECONDS:
+            others = f", and {self._untold - 1} others before it" if self._untold > 1 else ""
+            logger.warning("%s: event %s is a dead letter%s: %s", self.name, one.event.id, others, error.words)
+            self._told_at, self._untold = now, 0
 
     async def _switch_off(self, why: str, now: float) -> None:
         self._is_off = True  # others that are under way will be refused as well

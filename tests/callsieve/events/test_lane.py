@@ -177,6 +177,16 @@ def test_a_reset_loads_all_again_but_what_is_under_way() -> None:
     assert all_next(lane) == [3]
 
 
+def test_a_failure_after_a_reset_forgets_nothing_before_it() -> None:
+    earlier, first = make_delivery(1), make_delivery(2)
+    lane = make_lane(first)
+    assert lane.next(NOW) == first
+    lane.reset()
+    lane.load([earlier, first], NOW)
+    lane.failed(first, BUSY, NOW)
+    assert lane.due(NOW + FIRST_WAIT_SECONDS) == [("a", 0)]
+
+
 @dataclass
 class Office:
     """What a sender and a store are to a lane: rows that are deleted when they are delivered."""
