@@ -29,6 +29,7 @@ logger = logging.getLogger("callsieve.api")
 TRIES_OF_AN_ADDRESS = 20
 MOST_KNOWN = 1000
 TOUCH_SECONDS = 60.0
+OPENING_SECONDS = 2.0
 ADDRESS_CHARACTERS = 64
 SCHEME = "bearer"
 NO_TOKEN = "say who asks: `Authorization: Bearer cs_...`, a token by `callsieve token add NAME`"
@@ -69,6 +70,10 @@ class Authentication:
             self._state.background.add(task)
             task.add_done_callback(self._state.background.discard)
         return kept
+
+    async def open(self) -> None:
+        """Before the first call waits for it."""
+        await self._store.open(OPENING_SECONDS)
 
     async def close(self) -> None:
         """With the state."""

@@ -18,11 +18,10 @@ from callsieve.wiring import calling_hours_of, site_of
 from reputation.model import Direction, Disposition, EndedBy
 from reputation.store.emergencies import record_emergency
 from reputation.store.outcomes import Recorded, record_outcome
-from reputation.wording import Wording
 
 LATEST_SECONDS = 60.0  # a switch whose clock is ahead
 OLDEST_SECONDS = 86_400.0
-BAD_TIME = Wording("a call is told of within a day after its end: UTC seconds")
+BAD_TIME = "a call is told of within a day after its end: UTC seconds"
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 Phone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@/+-]{1,81}\Z", description="201, or PJSIP/201.")]

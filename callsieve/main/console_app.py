@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
+from callsieve.api.authentication import Authentication
 from callsieve.api.gate import Api
 from callsieve.api.server import WithApi
 from callsieve.appeals.web import pages as appeals
@@ -99,6 +100,7 @@ def make_app(state: AppState) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await state.service(Authentication).open()
         yield
         await state.close()
 

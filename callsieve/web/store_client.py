@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -29,7 +30,7 @@ class StoreClient:
         self._read_seconds = read_seconds
         self._store: Store | None = None
         self._files: tuple[object, ...] = ()
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Future[Store] | None = None
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """What `fn(db, *args)` returns, within so many seconds."""
@@ -44,21 +45,49 @@ class StoreClient:
         store = await self._current()
         return await store.write(fn, *args)
 
+    async def open(self, seconds: float) -> None:
+        """Opens it before it is asked for, within so many seconds; where that cannot be, it is tried again then."""
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._current()
+
     async def close(self) -> None:
         """Ends its threads."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._close()
+
+    async def _current(self) -> Store:
+        """The open store. `callsieve db restore` puts another file in its place: then that one."""
+        if self._store is not None and self._is_same():
+            return self._store
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.ensure_future(self._opened())
+            self._opening.add_done_callback(_look_at)
+        # It goes on when who asks has gone: where opening takes longer than a call may wait, it would never be open.
+        return await asyncio.shield(self._opening)
+
+    async def _opened(self) -> Store:
+        if files_of(self._path)[0] is None:
+            raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one")
+        if not self._is_same():
+            await self._close()
+        if self._store is None:
+            self._store = await Store.open(self._path)
+            self._files = files_of(self._path)
+        return self._store
+
+    async def _close(self) -> None:
         store, self._store = self._store, None
         if store is not None:
             await store.close()
 
-    async def _current(self) -> Store:
-        """The open store. `callsieve db restore` puts another file in its place: then that one."""
-        async with self._opening:
-            files = files_of(self._path)
-            if files[0] is None:
-                raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one")
-            if self._store is not None and files != self._files:
-                await self.close()
-            if self._store is None:
-                self._store = await Store.open(self._path)
-                self._files = files_of(self._path)
-            return self._store
+    def _is_same(self) -> bool:
+        return files_of(self._path) == self._files
+
+
+def _look_at(opening: asyncio.Future[Store]) -> None:
+    """That it failed is told to who waited, who may be gone."""
+    if not opening.cancelled():
+        opening.exception()

@@ -13,7 +13,8 @@ import pytest
 
 from callsieve.decide.answer import NoDecision
 from callsieve.decide.api.endpoints import MOST_BYTES
-from reputation.api_tokens import Scope
+from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
+from reputation.store.api_tokens import add_token
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, changes_of
@@ -95,14 +96,18 @@ def test_calls_go_on_while_nobody_can_read_the_store(office: ApiOffice, api: Run
     assert program.refused("GET", "/lists/block/entries") == (503, "no-store")
 
 
-def test_calls_go_on_while_the_store_is_locked(office: ApiOffice, api: RunningApi) -> None:
-    program = switch_of(api)
+def test_calls_go_on_while_the_store_is_locked(office: ApiOffice) -> None:
+    secret = new_secret()
+    office.write(add_token, ApiToken("switch", Role.VIEWER, DECIDE, NOW), digest_of(secret) or "")
     with closing(sqlite3.connect(office.store, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN IMMEDIATE")
-        other.execute("UPDATE api_token SET used_at = 1")
-        other.execute("COMMIT")
-        assert program.done("POST", "/decide", {})["rule"] == "fail-open"
+        other.execute("BEGIN EXCLUSIVE")
+        with office.api() as api:
+            program = api.with_secret(secret)
+            assert program.done("POST", "/decide", {})["reason"] == NoDecision.TIMED_OUT
+            other.execute("ROLLBACK")
+            other.close()
+            wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_THERE, "the store again")
 
 
 def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> None:
