@@ -28,6 +28,8 @@ from reputation.store.event_deliveries import (
     switch_on,
 )
 from reputation.store.outbox import (
+    MOST_EVENTS,
+    TRIM_EVERY,
     add_event,
     event_of,
     event_weights,
@@ -183,6 +185,24 @@ def test_too_many_events_go_first_those_that_everybody_has(db: sqlite3.Connectio
     assert [event.seq for event in events_after(db, 0, 100)] == [7, 8, 9, 10]
     assert [(one.lost, one.waiting) for one in receiver_states(db)] == [(3, 4)]
     assert trim(db, 4) == 0
+
+
+FILL = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+INSERT INTO event (id, kind, subject, at, data) SELECT 'evt_' || i, 'emergency.opened', 'emergency', 0, '{}' FROM n
+"""
+
+
+def test_the_outbox_is_bounded_while_nobody_tidies_up(db: sqlite3.Connection) -> None:
+    use_receivers(db, {"crm": [OPENED]})
+    db.execute(FILL, (MOST_EVENTS + 900,))
+    db.execute("INSERT INTO event_delivery (receiver, seq) SELECT 'crm', seq FROM event")
+    for _ in range(TRIM_EVERY):
+        add(db)
+    assert db.execute("SELECT count(*) FROM event").fetchone()[0] <= MOST_EVENTS + TRIM_EVERY
+    (state,) = receiver_states(db)
+    assert state.lost >= 1000
+    assert state.waiting + state.lost == MOST_EVENTS + 900 + TRIM_EVERY
 
 
 def test_old_events_go_and_what_was_not_delivered_is_counted(db: sqlite3.Connection) -> None:
