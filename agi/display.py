@@ -215,6 +215,8 @@ def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)
+    if folded.keys().isdisjoint(ends):  # nearly every name
+        return None
     found = (_after(name[ends[begun] :], prefix) for begun, prefix in folded.items() if begun in ends)
     return next((left for left in found if left is not None), None)
 
