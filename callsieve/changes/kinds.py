@@ -17,6 +17,7 @@ from callsieve.changes.names import (
     ACTIVATION,
     APPEALS,
     COMPLAINTS,
+    CONSENTS,
     CORRECTIONS,
     IDENTITIES,
     LISTS,
@@ -46,6 +47,7 @@ from reputation.store.api_tokens import remove_token, token_of
 from reputation.store.appeals import appeal_of
 from reputation.store.appeals import put_back as put_back_appeal
 from reputation.store.audit import AuditRow
+from reputation.store.consents import Consent, consent_of, put_consent, remove_consent
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -253,6 +255,12 @@ WISH = UndoKind(
     lambda db, _, wish: remove_do_not_call(db, wish.number),
     lambda db, _, wish: add_do_not_call(db, wish),
 )
+CONSENT = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in Consent._fields], Consent),
+    lambda db, _, consent: consent_of(db, consent.number),
+    lambda db, _, consent: remove_consent(db, consent.number),
+    lambda db, _, consent: put_consent(db, consent),
+)
 COMPLAINT = UndoKind(
     lambda row, value: msgspec.convert(
         [row.number, *((SETTLED | value)[key] for key in ("from", "at", "note", "is_of_called"))], Complaint
@@ -346,6 +354,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(IDENTITIES, IDENTITY),
     **dict.fromkeys(REGISTER, OWN_NUMBER),
     **dict.fromkeys(WISHES, WISH),
+    **dict.fromkeys(CONSENTS, CONSENT),
     **dict.fromkeys(COMPLAINTS, COMPLAINT),
     **dict.fromkeys(MARKS, MARK),
     **dict.fromkeys(REVIEWS, REVIEW),

@@ -11,6 +11,7 @@ LISTS = ("list add", "list remove", "list import")
 IDENTITIES = ("identity add", "identity remove")
 REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
 WISHES = ("own dnc add", "own dnc remove")
+CONSENTS = ("own consent add", "own consent remove", "own consent import")
 COMPLAINTS = ("own complaint",)
 MARKS = ("mark", "unmark")
 REVIEWS = ("review done", "review undo")
@@ -29,6 +30,7 @@ UNDOABLE = (
     *IDENTITIES,
     *REGISTER,
     *WISHES,
+    *CONSENTS,
     *COMPLAINTS,
     *MARKS,
     *REVIEWS,
@@ -46,7 +48,7 @@ UNDOABLE = (
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
-IMPORTS = ("list import", "own import", *PEOPLE)
+IMPORTS = ("list import", "own import", "own consent import", *PEOPLE)
 # Nobody does by undoing what they may not do.
 ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS)
 
@@ -86,6 +88,11 @@ FINAL = {
     "off": Wording("Switch screening on again: callsieve on."),
     "on": Wording("Switch screening off again: callsieve off."),
     "own export": NOTHING,
+    "own hygiene": NOTHING,
+    **dict.fromkeys(
+        ("own registers import", "own registers remove"),
+        Wording("A file brings the copy of a register back: callsieve own registers import FILE."),
+    ),
     "people export": NOTHING,
     "privacy erase": Wording("What was erased is gone; a backup from before may have it."),
     "privacy export": NOTHING,

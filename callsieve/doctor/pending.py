@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from agi.parsing import instant_of
+from callsieve.call_lists.registers import copy_ages
 from callsieve.doctor.finding import NONE, CheckContext, CheckStatus, Finding, and_more, fail, ok, warn
 from callsieve.doctor.service import check_of_store, told_by_store
 from callsieve.emergency_window import EmergencyWindow, window_of
@@ -72,6 +73,21 @@ def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
             Wording("bursts of marks wait for a look: {count}", {"count": len(bursts)}), "callsieve review list"
         )
     return ok(Wording("no marks wait for one"))
+
+
+@check_of_store
+def has_fresh_registers(db: sqlite3.Connection, now: float) -> Finding:
+    """Copies of national do-not-call registers are as new as the law wants them."""
+    ages = copy_ages(db, now)
+    old = [one for one in ages if one.is_too_old]
+    if old:
+        first = old[0]
+        most = first.law.max_days if first.law else 0
+        about: Places = {"name": first.copy.name, "days": first.age_days, "law": first.cite, "most": most}
+        words = Wording("the copy of {name} is {days} days old, and {law} allows {most}", about)
+        return warn(and_more(words, len(old) - 1), f"callsieve own registers import FILE --register {first.copy.name}")
+    numbers = sum(one.copy.numbers for one in ages)
+    return ok(Wording("{count}, with {numbers} numbers", {"count": len(ages), "numbers": numbers}) if ages else NONE)
 
 
 @check_of_store

@@ -59,7 +59,11 @@ HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
 # Set by a shell that wants to know how a command line may go on.
 COMPLETION = "_CALLSIEVE_COMPLETE"
 
-HELP_WITHIN = {"own dnc": "People who do not want to be called."}
+HELP_WITHIN = {
+    "own dnc": "People who do not want to be called.",
+    "own consent": "People who agreed to be called, and what proves it.",
+    "own registers": "Copies of national do-not-call registers.",
+}
 
 COMMANDS = {
     "status": "status.cli.commands:status",
@@ -105,6 +109,13 @@ COMMANDS = {
     "own dnc add": "own_numbers.cli.do_not_call:add",
     "own dnc remove": "own_numbers.cli.do_not_call:remove",
     "own dnc list": "own_numbers.cli.do_not_call:show",
+    "own consent add": "call_lists.cli.consents:add",
+    "own consent remove": "call_lists.cli.consents:remove",
+    "own consent list": "call_lists.cli.consents:show",
+    "own consent import": "call_lists.cli.consents:import_file",
+    "own registers import": "call_lists.cli.registers:import_file",
+    "own registers list": "call_lists.cli.registers:show",
+    "own registers remove": "call_lists.cli.registers:remove",
     "list add": "lists.cli.commands:add",
     "list remove": "lists.cli.commands:remove",
     "list show": "lists.cli.commands:show",

@@ -85,6 +85,8 @@ MESSAGES: Messages = {
         "The number is on the do-not-call list; where the outbound guard acts, it refuses the next call."
     ),
     "may-call": N_("The number is off the do-not-call list: it may be called again."),
+    "consent-noted": N_("The consent is noted: the outbound guard lets calls to the number pass."),
+    "consent-gone": N_("The consent is noted no more."),
     "complaint-counts": N_("The complaint is recorded, and counts: its sender was called within 28 days."),
     "complaint-noted": N_(
         "The complaint is recorded, and does not count: nobody knows that its sender was called within 28 days."

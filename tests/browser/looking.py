@@ -54,6 +54,7 @@ PATHS = {
     "identities": "/identities",
     "own": "/own",
     "own-do-not-call": "/own/do-not-call",
+    "own-consents": "/own/consents",
     "own-guidance": "/own/guidance",
     "own-leaflet": "/own/leaflet",
     "own-new": f"/own/new?number={quote(OWN_STRANGER)}",

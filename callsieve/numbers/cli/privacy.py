@@ -52,6 +52,8 @@ WHAT_BY_TABLE = {
     "event": ("event for receivers", "events for receivers"),
     "outbound_decision": ("decision about a call to it", "decisions about calls to it"),
     "do_not_call": ("wish not to be called", "wishes not to be called"),
+    "consent": ("consent to be called", "consents to be called"),
+    "register_number": ("entry of a national register", "entries of national registers"),
     "own_complaint": ("complaint about a number of ours", "complaints about numbers of ours"),
     "own_day": ("day of an own number", "days of an own number"),
     "own_blocked": ("day of refused calls of an own number", "days of refused calls of an own number"),

@@ -60,7 +60,8 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_lookups, test_cli_list_files and test_cli_events; of what needs an Asterisk in test_install.
+# test_cli_lookups, test_cli_list_files, test_cli_call_lists and test_cli_events; of what needs an Asterisk in
+# test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -76,6 +77,7 @@ WRITING_IN_THEIR_TURN = {
         "review undo",
     ),
     *("own add", "own check", "own complaint", "own dnc add", "own dnc remove", "own import", "own remove", "own rest"),
+    *("own consent add", "own consent remove", "own consent import", "own registers import", "own registers remove"),
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
     *("events replay", "events test"),
@@ -89,6 +91,7 @@ NOT_WRITING = {
     *("summary", "digest", "alerts list", "alerts test"),
     *("report send", "report list", "report show"),
     *("own decisions", "own explain"),
+    *("own consent list", "own registers list"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),

@@ -71,6 +71,7 @@ SHARED = (
         "/identities",
         "/own",
         "/own/do-not-call",
+        "/own/consents",
         "/appeals",
         "/feeds",
         "/plans",

@@ -1,0 +1,157 @@
+"""Who agreed to be called by us: noted with its proof, taken back, and brought in from a file.
+
+A consent opens the way for that number and our company alone: past the do-not-call list where it is younger than the
+wish, past national registers, and where a law asks for it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from callsieve.changes.fields import number_field, since_field
+from callsieve.changes.names import CONSENTS
+from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.undo import Latest, latest_changes
+from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, usable
+from callsieve.text.table_errors import TableError
+from callsieve.text.times import TimeError, expiry_of, since_of
+from reputation.numbers import number_of
+from reputation.store.audit import Change, add_audit
+from reputation.store.consents import Consent, consent_of, find_consents, put_consent, remove_consent
+from reputation.wording import Wording
+
+COLUMNS = ("number", "proof", "at", "until", "note")
+MOST_ROWS = 100_000  # each leaves a row in the audit
+MOST_SHOWN = 500
+TEXT_CHARACTERS = 200
+
+
+class ConsentRequest(NamedTuple):
+    """Who agreed, and by which proof: a text, or where the document is. `at`, `until` as typed; None: now, no end."""
+
+    number: str
+    proof: str
+    at: str | None = None
+    until: str | None = None
+    note: str = ""
+
+
+class ConsentChange(NamedTuple):
+    """The consent as it is now, or was."""
+
+    change_id: int | None
+    consent: Consent
+
+
+class ConsentImport(NamedTuple):
+    """How many numbers of a file are new, and how many had another consent."""
+
+    change_id: int | None
+    added: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentsShown:
+    """The register. `found`: how many match what was looked for; `over` are the numbers whose consent has ended."""
+
+    consents: tuple[Consent, ...]
+    found: int
+    over: frozenset[str]
+    latest: tuple[Latest, ...]
+
+
+def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> ConsentChange:
+    """The number agreed to be called; what was noted before goes."""
+    number = number_field(context, request.number)
+    at = since_field(context, request.at)
+    try:
+        until = expiry_of(request.until, context.at) if request.until else None
+    except TimeError as error:
+        raise Refused("bad-time", str(error), "until") from None
+    proof, note = _text("proof", request.proof), _text("note", request.note)
+    if not proof:
+        words = Wording("say what proves it: the text that was agreed to, or where the document is kept")
+        raise Refused("no-proof", words, "proof")
+    consent = Consent(number, at, until, proof, context.actor, note)
+    with change(db, context, "own consent add", number) as changed:
+        before = consent_of(db, number)
+        changed.before, changed.after = before and before._asdict(), consent._asdict()
+        put_consent(db, consent)
+    return ConsentChange(changed.id, consent)
+
+
+def remove(db: sqlite3.Connection, context: Context, number: str) -> ConsentChange:
+    """The number agrees no more, or never did."""
+    number = number_field(context, number)
+    with change(db, context, "own consent remove", number) as changed:
+        consent = remove_consent(db, number)
+        if consent is None:
+            raise Refused("no-consent", Wording("no consent of {number} is noted", {"number": number}))
+        changed.before = consent._asdict()
+    return ConsentChange(changed.id, consent)
+
+
+def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Consent]) -> ConsentImport:
+    """The consents of a file, each with a row of its own in the audit, and one that sums them up."""
+    with whole(db):
+        before = {number: consent_of(db, number) for number in found}
+        told = [(before[number], one) for number, one in found.items() if not _is_same(before[number], one)]
+        if not told:
+            return ConsentImport(None, 0, 0)
+        added = sum(was is None for was, _ in told)
+        with change(db, context, "own consent import") as changed:
+            for was, one in told:
+                put_consent(db, one)
+                row = Change("own consent import", one.number, before=was and was._asdict(), after=one._asdict())
+                add_audit(db, row, context.actor, context.at)
+            changed.after = {"added": added, "changed": len(told) - added}
+    return ConsentImport(changed.id, added, len(told) - added)
+
+
+def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[str, Consent]:
+    """The consents of a file; rows that cannot be used are named. TableError: not one can."""
+    found: dict[str, Consent] = {}
+
+    def rows() -> list[tuple[str, ...]]:
+        return usable(table, table, MOST_ROWS, Wording("has more than {most} rows: split it", {"most": MOST_ROWS}))
+
+    for number, proof, at, until, note in rows():
+        e164 = number_of(number, region)
+        if e164 is None:
+            table.refuse(f"{number[:40]!r} is no telephone number" if number else "has no number")
+        elif not proof:
+            table.refuse("has no proof")
+        else:
+            try:
+                since = since_of(at, now) if at else now
+                ends = expiry_of(until, now) if until else None
+            except TimeError as error:
+                table.refuse(str(error))
+                continue
+            found[e164] = Consent(e164, since, ends, proof[:TEXT_CHARACTERS], actor, note[:TEXT_CHARACTERS])
+    if not found:
+        raise TableError(nothing_usable(table.problems), NOTHING_USABLE)
+    return found
+
+
+def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
+    """Those with the text in one of their fields, or of this number."""
+    consents, found = find_consents(db, text, number, MOST_SHOWN)
+    over = frozenset(one.number for one in consents if one.is_over(now))
+    return ConsentsShown(tuple(consents), found, over, latest_changes(db, CONSENTS))
+
+
+def _is_same(was: Consent | None, one: Consent) -> bool:
+    return was is not None and was._replace(at=one.at, person=one.person) == one
+
+
+def _text(field: str, text: str) -> str:
+    text = text.strip()
+    if len(text) > TEXT_CHARACTERS or not text.isprintable():
+        most = {"most": TEXT_CHARACTERS}
+        raise Refused("bad-text", Wording("takes one line of at most {most} characters", most), field)
+    return text

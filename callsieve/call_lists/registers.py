@@ -1,0 +1,139 @@
+"""Copies of national do-not-call registers: brought in from a file, shown with their age, taken out."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from callsieve.call_lists.register_file import RegisterFile
+from callsieve.changes.operation import Context, Refused, change, whole
+from reputation.law.loader import register_named, register_names
+from reputation.law.rows import RegisterRow
+from reputation.store.registers import (
+    BATCH,
+    StoredCopy,
+    add_numbers,
+    begin_copy,
+    copies_there,
+    put_in_force,
+    shelved,
+    take_away,
+    withdraw,
+)
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Places, Wording
+
+MOST_NUMBERS = 300_000_000  # the whole register of the US has 260 million
+LEAST_SHARE = 0.5  # of the copy before: half a download is no register
+NAME_CHARACTERS = 32
+
+
+class RegisterRequest(NamedTuple):
+    """`name`: us-dnc, gb-tps, or any of a country that is named. `file_at`: the day of the file, UTC seconds."""
+
+    name: str
+    country: str
+    file: str
+    file_at: float
+    numbers: RegisterFile
+    accept_smaller: bool = False
+
+
+class RegisterImported(NamedTuple):
+    """The copy that is in force now, and the one before."""
+
+    copy: StoredCopy
+    before: StoredCopy | None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyAge:
+    """A copy and how old it is. `law` is None of a register that no law file knows; `cite` names its source."""
+
+    copy: StoredCopy
+    age_days: int
+    law: RegisterRow | None
+    cite: str
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether the law wants a newer one."""
+        return self.law is not None and self.age_days > self.law.max_days
+
+
+def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
+    """All copies in force."""
+    return [_age_of(copy, now) for copy in copies_there(db)]
+
+
+def country_of_register(name: str, country: str | None) -> str:
+    """The country of a register that the law files know, or that was given. Refused."""
+    known = register_named(name)
+    if known is not None:
+        return known[0].country
+    if not name.isascii() or not name.isprintable() or not 0 < len(name) <= NAME_CHARACTERS:
+        raise Refused("bad-name", Wording("a name has 1 to {most} letters", {"most": NAME_CHARACTERS}), "register")
+    if country is None:
+        names = {"name": name, "known": ", ".join(register_names())}
+        raise Refused("no-country", Wording("no law that we know names {name} ({known}): say its country", names))
+    return country.upper()
+
+
+def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
+    """Makes the numbers of the file the copy of the register, at once or not at all."""
+    before = next((one for one in copies_there(db) if one.name == request.name), None)
+    _clear(db, request.name)
+    with whole(db):
+        copy = begin_copy(db, request.name, request.country, request.file, request.file_at, context.at)
+    numbers, rows = 0, iter(request.numbers)
+    try:
+        while batch := list(islice(rows, BATCH)):
+            with whole(db):
+                numbers += add_numbers(db, copy, batch)
+            if numbers > MOST_NUMBERS:
+                raise Refused("too-many", Wording("has more than {most} numbers", {"most": MOST_NUMBERS}))
+        _check(request, numbers, before)
+        with change(db, context, "own registers import", name=request.name) as changed:
+            put_in_force(db, copy, request.numbers.sha256, numbers)
+            changed.before = before and {"numbers": before.numbers, "sha256": before.sha256}
+            changed.after = {"numbers": numbers, "file": request.file, "sha256": request.numbers.sha256}
+    finally:
+        _clear(db, request.name)
+    return RegisterImported(next(one for one in copies_there(db) if one.name == request.name), before)
+
+
+def remove_register(db: sqlite3.Connection, context: Context, name: str) -> StoredCopy:
+    """The register counts no more."""
+    with change(db, context, "own registers remove", name=name) as changed:
+        gone = withdraw(db, name)
+        if gone is None:
+            raise Refused("no-register", Wording("there is no copy of a register {name}", {"name": name}))
+        changed.before = {"numbers": gone.numbers, "file": gone.file, "sha256": gone.sha256}
+    _clear(db, name)
+    return gone
+
+
+def _check(request: RegisterRequest, numbers: int, before: StoredCopy | None) -> None:
+    if not numbers:
+        raise Refused("nothing-usable", Wording("{file}: there is no telephone number in it", {"file": request.file}))
+    if before and numbers < LEAST_SHARE * before.numbers and not request.accept_smaller:
+        counts: Places = {"file": request.file, "numbers": numbers, "before": before.numbers}
+        words = Wording("{file} has {numbers} numbers, the copy before {before}: --accept-smaller, if so", counts)
+        raise Refused("register-shrank", words)
+
+
+def _clear(db: sqlite3.Connection, name: str) -> None:
+    """Takes away what is in force no more, in steps that let others write between them."""
+    for copy in shelved(db, name):
+        after: int | None = 0
+        while after is not None:
+            with whole(db):
+                after = take_away(db, copy, after)
+
+
+def _age_of(copy: StoredCopy, now: float) -> CopyAge:
+    known = register_named(copy.name)
+    age = max(0, int((now - copy.file_at) // DAY_SECONDS))
+    return CopyAge(copy, age, known[1] if known else None, known[0].cite(known[1]) if known else "")

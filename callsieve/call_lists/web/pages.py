@@ -1,0 +1,81 @@
+"""Who agreed to be called by us, as `callsieve own consent`."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from callsieve.call_lists import consents as operations
+from callsieve.call_lists.consents import COLUMNS, ConsentRequest, consents_in, consents_shown
+from callsieve.call_lists.registers import copy_ages
+from callsieve.changes.names import CONSENTS
+from callsieve.changes.operation import Refused
+from callsieve.numbers.web.pages import LONGEST
+from callsieve.text.table_errors import TableError
+from callsieve.web.request import PageRequest, undoing, uploaded_table
+from callsieve.web.routes import Page
+from reputation.numbers import number_of
+from reputation.users import Role
+from reputation.wording import Places, Wording
+
+PATH = "/own/consents"
+UPLOAD_BYTES = 1 << 20
+FIELDS = ("number", "proof", "at", "until", "note")
+HEADING_BY_FIELD = {
+    "proof": Wording("proof"),
+    "since": Wording("since"),
+    "until": Wording("until"),
+    "note": Wording("note"),
+}
+
+
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The register, with what was wrong of what was asked."""
+    text = req.query.get("q", "").strip()[:LONGEST]
+    number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
+    shown = await req.read(consents_shown, text, number, req.now)
+    copies = await req.read(copy_ages, req.now)
+    typed = {field: req.form.get(field, req.query.get(field, "")) for field in FIELDS}
+    about = {"shown": shown, "copies": copies, "text": text, "typed": typed, "problem": problem, "columns": COLUMNS}
+    return req.page("call_lists/consents.html", 422 if problem else 200, **about)
+
+
+async def add(req: PageRequest) -> Response:
+    """Somebody agreed to be called."""
+    number, proof, at, until, note = (req.form.get(field, "").strip()[:LONGEST] for field in FIELDS)
+    try:
+        await req.perform(operations.add, ConsentRequest(number, proof, at or None, until or None, note))
+    except Refused as refused:
+        if refused.field not in HEADING_BY_FIELD:
+            return await show(req, refused.words)
+        about: Places = {"field": HEADING_BY_FIELD[refused.field], "problem": refused.words}
+        return await show(req, Wording("{field} {problem}", about))
+    return req.go(PATH, "consent-noted")
+
+
+async def remove(req: PageRequest) -> Response:
+    """Somebody agrees no more."""
+    await req.perform(operations.remove, req.form.get("number", "")[:LONGEST])
+    return req.go(PATH, "consent-gone")
+
+
+async def bring_in_file(req: PageRequest) -> Response:
+    """The consents of a file, all that can be used at once."""
+    try:
+        table = uploaded_table(req, COLUMNS)
+        found = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
+    except TableError as error:
+        return await show(req, error.words)
+    await req.perform(operations.bring_in, found)
+    if table.problems:
+        counts: Places = {"count": table.skipped, "first": str(table.problems[0])}
+        return await show(req, Wording("rows passed over: {count}, the first: {first}", counts))
+    return req.go(PATH, "consent-noted")
+
+
+PAGES = (
+    Page("GET", PATH, show, Role.OPERATOR),
+    Page("POST", f"{PATH}/add", add, Role.OPERATOR),
+    Page("POST", f"{PATH}/remove", remove, Role.OPERATOR),
+    Page("POST", f"{PATH}/undo", undoing(PATH, CONSENTS), Role.OPERATOR),
+    Page("POST", f"{PATH}/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+)

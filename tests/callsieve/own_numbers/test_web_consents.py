@@ -1,0 +1,56 @@
+"""Consent in the browser: noted, refused, taken back and undone; and copies of registers with their age."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from reputation.store.consents import Consent, consent_of
+from reputation.store.registers import add_numbers, begin_copy, put_in_force
+from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of, undo_of
+from tests.reputation.store_builders import DAY
+
+PAGE, CALLED = "/own/consents", "+12017421834"
+
+
+@pytest.fixture
+def otto(console: Console) -> Browser:
+    return console.browser("operator")
+
+
+def test_a_consent_is_noted_taken_back_and_put_back(console: Console, office: Office, otto: Browser) -> None:
+    assert "No consent is noted." in otto.text(PAGE)
+    page = otto.done(f"{PAGE}/add", number="201-742-1834", proof=" contract 12 ", at="", until="", note="").text
+    noted = office.read(consent_of, CALLED)
+    assert noted is not None
+    assert (noted.proof, noted.at, noted.until) == ("contract 12", NOW, None)
+    assert "contract 12" in page
+    page = otto.done(f"{PAGE}/remove", number=CALLED).text
+    assert office.read(consent_of, CALLED) is None
+    otto.done(f"{PAGE}/undo", id=undo_of(page))
+    assert office.read(consent_of, CALLED) == noted
+
+
+def test_a_consent_without_proof_is_refused(office: Office, otto: Browser) -> None:
+    answer = otto.post(f"{PAGE}/add", number=CALLED, proof=" ", at="", until="", note="by phone")
+    assert answer.status_code == 422
+    assert problem_of(answer.text)
+    assert "by phone" in answer.text
+    assert office.read(consent_of, CALLED) is None
+
+
+def test_a_copy_that_is_too_old_says_so(office: Office, otto: Browser) -> None:
+    def fill(db: sqlite3.Connection) -> None:
+        copy = begin_copy(db, "us-dnc", "US", "dnc.txt", NOW - 32 * DAY, NOW)
+        put_in_force(db, copy, "abc", add_numbers(db, copy, [CALLED]))
+
+    office.write(fill)
+    page = otto.text(PAGE)
+    assert "us-dnc" in page
+    assert "too old" in page
+
+
+def test_an_ended_consent_is_over() -> None:
+    assert Consent(CALLED, NOW - DAY, NOW).is_over(NOW)
+    assert not Consent(CALLED, NOW - DAY, NOW + 1).is_over(NOW)
