@@ -1,0 +1,76 @@
+"""`callsieve signing`: the key that statements are signed with, and whether a statement is genuine."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.output import say
+from callsieve.settings import Loaded
+from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
+from callsieve.signing.statements import MOST_BYTES, StatementError, verify
+from callsieve.text.times import day
+
+
+def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Print the public key, for those who check what we sign. The secret half stays in the state directory."""
+    public = _key(settings_of(config)).public_key
+    if as_json:
+        print_json({"key_id": public.id, "public_key": public.text})
+        return
+    say(f"Key {public.id}. Its public half, to be given to whoever checks our statements:")
+    say()
+    print(public.text)  # alone on its line: to be copied
+
+
+def verify_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The statement.", show_default=False)],
+    public_key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="The signer's public key; else our own.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Check who signed a statement, and whether it still counts."""
+    loaded = settings_of(config)
+    try:
+        public = _key(loaded).public_key if public_key is None else PublicKey.parse(public_key)
+    except KeyFileError as error:
+        raise CommandError(f"--key: {error}") from None
+    try:
+        with file.open("rb") as opened:
+            statement = verify(opened.read(MOST_BYTES + 1), public)
+    except StatementError as error:
+        raise CommandError(f"{file}: {error}") from None
+    is_over = statement.is_over(time.time())
+    if as_json:
+        until = statement.valid_until
+        print_json(
+            {
+                **{"type": statement.kind, "issuer": statement.issuer, "key_id": statement.key_id},
+                **{"issued_at": statement.issued_at, "valid_until": until, "over": is_over},
+                "about": statement.about,
+            }
+        )
+        return
+    if is_over:
+        assert statement.valid_until is not None
+        raise CommandError(f"{file}: the signature is good, but it counted until {day(statement.valid_until)} only")
+    how_long = "for good" if statement.valid_until is None else f"until {day(statement.valid_until)}"
+    say(f"Signed by key {statement.key_id} on {day(statement.issued_at)}, counts {how_long}.")
+    say(f"{json.dumps(statement.issuer, ensure_ascii=False)} says, as {statement.kind}:")
+    print_json(statement.about)
+
+
+def _key(loaded: Loaded) -> SigningKey:
+    try:
+        return signing_key(loaded.state)
+    except KeyFileError as error:
+        raise CommandError(str(error)) from None

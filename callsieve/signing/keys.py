@@ -1,0 +1,113 @@
+"""The key that this installation signs with, Ed25519: made when it is first needed, and kept in the state directory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+KEY_FILE = "signing.key"
+KEY_BYTES = 32
+MODE = 0o600
+
+
+class KeyFileError(ValueError):
+    """The text is no key. The words name the file, where there is one, and the way out."""
+
+
+class BadSignature(ValueError):
+    """The signature is not of this text by this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """`raw`: its 32 bytes, which others are given as base64."""
+
+    raw: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> PublicKey:
+        """The line that `callsieve signing key` prints. KeyFileError."""
+        return cls(_decoded(text, "a public key is 44 characters, as `callsieve signing key` prints it"))
+
+    @property
+    def id(self) -> str:
+        """Names the key: the first 16 hex digits of its SHA-256."""
+        return sha256(self.raw).hexdigest()[:16]
+
+    @property
+    def text(self) -> str:
+        """Base64, for people to hand on."""
+        return base64.b64encode(self.raw).decode()
+
+    def verify(self, signature: bytes, signed: bytes) -> None:
+        """BadSignature unless this key signed it."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, signed)
+        except InvalidSignature:
+            raise BadSignature from None
+
+
+class SigningKey:
+    """The secret half. `seed`: its 32 bytes."""
+
+    __slots__ = ("_key", "public_key")
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = PublicKey(self._key.public_key().public_bytes_raw())
+
+    def sign(self, what: bytes) -> bytes:
+        """64 bytes."""
+        return self._key.sign(what)
+
+
+def signing_key(state: Path) -> SigningKey:
+    """The key of the state directory, made if there is none; two processes agree on one. KeyFileError, OSError."""
+    path = state / KEY_FILE
+    text = _read(path) or _made(path)
+    way_out = f"{path}: is no key: restore it from a backup; without it, remove it, and a new key is made"
+    return SigningKey(_decoded(text, way_out))
+
+
+def _read(path: Path) -> str:
+    """Empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(1024).decode("ascii", "replace") or "-"
+    except FileNotFoundError:
+        return ""
+
+
+def _made(path: Path) -> str:
+    """A new key, unless another process has made one meanwhile: then that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # mkstemp: 0600
+    try:
+        with open(handle, "wb") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
+    return _read(path)
+
+
+def _decoded(text: str, problem: str) -> bytes:
+    try:
+        raw = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyFileError(problem) from None
+    if len(raw) != KEY_BYTES:
+        raise KeyFileError(problem)
+    return raw

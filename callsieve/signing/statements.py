@@ -1,0 +1,163 @@
+"""Signed statements: what we say to others in a file that anybody can check. Pure.
+
+    text = sign(key, "evidence-pack", "Example Ltd", issued_at=1_764_230_400, valid_until=None, about={...})
+    verify(text, key.public_key) -> Statement(kind="evidence-pack", issuer="Example Ltd", ...)
+
+The file is JSON: `statement`, and `signature` of the statement as canonical JSON. docs/reference/signed-statements.md
+has the format and the lines that check it without this program.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from callsieve.signing.keys import BadSignature, PublicKey, SigningKey
+
+ALGORITHM = "Ed25519"
+MOST_BYTES = 4 << 20
+GREATEST = 2**53 - 1  # what every JSON library reads as a whole number
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_FIELDS = {"about", "issued_at", "issuer", "key_id", "type", "valid_until"}
+
+
+class StatementError(ValueError):
+    """The text is no statement, or not signed by this key. `code`: `not-a-statement`, `other-key`, `bad-signature`."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was signed. Instants are whole UTC seconds; `valid_until` None: for good. `about`: what `kind` needs."""
+
+    kind: str
+    issuer: str
+    key_id: str
+    issued_at: int
+    valid_until: int | None
+    about: Mapping[str, Any]
+
+    def is_over(self, now: float) -> bool:
+        """Whether it counts no longer."""
+        return self.valid_until is not None and self.valid_until <= now
+
+
+def sign(
+    key: SigningKey,
+    kind: str,
+    issuer: str,
+    *,
+    issued_at: float,
+    valid_until: float | None,
+    about: Mapping[str, Any],
+) -> str:
+    """The text of the file. ValueError for what canonical JSON cannot hold: see `canonical`."""
+    statement = {
+        **{"type": kind, "issuer": issuer, "key_id": key.public_key.id, "about": about},
+        **{"issued_at": _iso(issued_at), "valid_until": None if valid_until is None else _iso(valid_until)},
+    }
+    value = base64.b64encode(key.sign(canonical(statement))).decode()
+    signature = {"algorithm": ALGORITHM, "key_id": key.public_key.id, "value": value}
+    both = {"statement": statement, "signature": signature}
+    return json.dumps(both, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+
+
+def verify(text: str | bytes, key: PublicKey) -> Statement:
+    """What the file says, if this key signed it. StatementError. Whether it is over is for the caller to ask."""
+    found = _parsed(text)
+    statement, signature = found.get("statement"), found.get("signature")
+    if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:
+        raise _no_statement("it has no `statement` and `signature`")
+    if signature.get("algorithm") != ALGORITHM:
+        raise _no_statement(f"its algorithm is not {ALGORITHM}")
+    if statement["key_id"] != key.id:
+        raise StatementError("other-key", f"it is signed by another key than {key.id}")
+    try:
+        key.verify(base64.b64decode(str(signature.get("value")), validate=True), canonical(statement))
+    except (BadSignature, binascii.Error, ValueError):
+        raise StatementError("bad-signature", "the signature is not of this text and key: do not trust it") from None
+    return _statement(statement)
+
+
+def canonical(value: object) -> bytes:
+    """JSON with names in order, no space and no escapes that are not needed, as RFC 8785 writes what we allow.
+
+    ValueError for the rest: names that are not ASCII words, numbers that are not whole or beyond 2**53, and
+    characters that are no text.
+    """
+    _check(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _check(value: object) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise ValueError(f"a statement has no name {name!r}")
+            _check(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check(inner)
+    elif value is not None and not isinstance(value, str | bool) and not _is_whole(value):
+        raise ValueError(f"a statement has no {type(value).__name__} {value!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and abs(value) <= GREATEST
+
+
+def _parsed(text: str | bytes) -> dict[str, Any]:
+    if len(text) > MOST_BYTES:
+        raise _no_statement("it is too long")
+    try:
+        found = json.loads(text, object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError):
+        raise _no_statement("it is not JSON") from None
+    if not isinstance(found, dict):
+        raise _no_statement("it is not a JSON object")
+    return found
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a name that stands twice one reader would take the first value, and another the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _statement(fields: Mapping[str, Any]) -> Statement:
+    try:
+        until = fields["valid_until"]
+        return Statement(
+            kind=str(fields["type"]),
+            issuer=str(fields["issuer"]),
+            key_id=str(fields["key_id"]),
+            issued_at=_seconds(fields["issued_at"]),
+            valid_until=None if until is None else _seconds(until),
+            about=dict(fields["about"]),
+        )
+    except (TypeError, ValueError):
+        raise _no_statement("its fields are not those of a statement") from None
+
+
+def _no_statement(why: str) -> StatementError:
+    return StatementError("not-a-statement", f"this is no signed statement: {why}")
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(int(at), UTC).strftime(_TIME)
+
+
+def _seconds(text: str) -> int:
+    return int(datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp())
