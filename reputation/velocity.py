@@ -32,6 +32,9 @@ class Earlier(NamedTuple):
     block_calls: tuple[float, ...] = ()
 
 
+NOTHING_EARLIER = Earlier()
+
+
 class Velocity:
     """Recent calls of at most `max_numbers` numbers and as many blocks; the longest silent is forgotten first."""
 
@@ -55,7 +58,7 @@ class Velocity:
         self._by_number.add(number, (now, intern(did or "")))
         self._by_block.add(block, now)
         if not calls:
-            return Earlier(block_calls=block_calls) if block_calls else _NOTHING
+            return Earlier(block_calls=block_calls) if block_calls else NOTHING_EARLIER
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
 
     def calls(self, number: str, now: float) -> tuple[float, ...]:
@@ -76,9 +79,6 @@ class Velocity:
 
     def _calls(self, number: str, now: float) -> tuple[_Call, ...]:
         return self._by_number.between(number, (now - WINDOW_SECONDS, ""), (now, _LAST))
-
-
-_NOTHING = Earlier()
 
 
 class _Recent(Generic[T]):

@@ -49,7 +49,7 @@ from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.signals import LABELS, proofs_of_control
 from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
-from reputation.velocity import Velocity
+from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
 
 BACKWARDS = "is older than the line before it: a history is in time order"
@@ -164,13 +164,12 @@ class Replay:
         )
         at = outcome.at
         row, row_then = self._row_of(number, at), self._row_of(number, at if self._plan_at is None else self._plan_at)
-        facts = self._facts(call, outcome, row)
-        facts_then = facts if row_then == row else self._facts(call, outcome, row_then)
+        earlier = NOTHING_EARLIER if number is None else self._velocity.count(number, at, outcome.did)
+        facts = self._facts(call, outcome, row, earlier)
+        facts_then = facts if row_then == row else self._facts(call, outcome, row_then, earlier)
         self.marks.add_call(outcome)
-        if number is not None:
-            self._velocity.add(number, at, outcome.did)
-            if facts.first_call is not None:
-                self._first_calls.add(number, outcome.did, at)
+        if number is not None and facts.first_call is not None:
+            self._first_calls.add(number, outcome.did, at)
         situation = situation_of(call, facts, at, self._ours.hours)
         first = situation if facts_then is facts else situation_of(call, facts_then, at, self._ours.hours)
         seen = chain((first,), repeat(situation))
@@ -180,8 +179,10 @@ class Replay:
     def _row_of(self, number: str | None, at: float) -> PlanRow | None:
         return None if number is None else self._ours.plan.row_of(number, at)
 
-    def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None) -> Facts:
-        """As reputation/store/facts.py reads them, at the start of the call. `row`: what the numbering plan says."""
+    def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None, earlier: Earlier) -> Facts:
+        """As reputation/store/facts.py reads them, at the start of the call. `row`: what the numbering plan says;
+        `earlier`: the calls of the number and of its block within the hour.
+        """
         number, at = call.caller.e164, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
@@ -194,17 +195,6 @@ class Replay:
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
         purpose = None if row is None else evident_purpose(row)
-        standing = self.ledger.standing(number, auth_class)
-        is_first = standing is None and is_stranger and then.allow is None
-        before = self._first_calls.before(number, outcome.did, at) if is_first else None
-        circumstances = Circumstances(
-            *about,
-            is_stranger,
-            len(self._people),
-            purpose,
-            label_of(call),
-            None if before is NOTHING_BEFORE else before,
-        )
         if then.identity is not None:
             for proof in proofs_of_control(number, self.background(number).identified_at):
                 self.ledger.add_challenge(proof)
@@ -213,6 +203,10 @@ class Replay:
         evidence = self.ledger.evidence(number, auth_class, at, listed)
         if then.imported or then.identity:
             evidence = evidence._replace(imported=then.imported, identity=then.identity)
+        is_first = evidence.standing is None and is_stranger and then.allow is None
+        before = self._first_calls.before(number, outcome.did, at) if is_first else None
+        told = purpose, label_of(call), None if before is NOTHING_BEFORE else before
+        circumstances = Circumstances(*about, is_stranger, len(self._people), *told)
         return Facts(
             did=did,
             callee=callee,
@@ -226,9 +220,9 @@ class Replay:
             one_ring_at=self.ledger.one_ring_at(number, at),
             own_number=number in self._ours.own_numbers or number in self._ours.dids,
             reputation=reputation_of(evidence, circumstances, self._weights, at),
-            recent_calls=self._velocity.calls(number, at),
-            recent_block_calls=self._velocity.block_calls(number, at),
-            recent_dids=self._velocity.dids(number, at),
+            recent_calls=earlier.calls,
+            recent_block_calls=earlier.block_calls,
+            recent_dids=earlier.dids,
             first_call=before,
             sample=self._sample,
             plan=row,
