@@ -50,7 +50,7 @@ UNDOABLE = (
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", "own consent import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS)
+ADMINISTRATORS_ONLY = (*IMPORTS, *OWNERS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.changes.operation import Context
+from callsieve.numbers.operations import OwnerRequest, new_owner
 from callsieve.tokens import operations as tokens
 from reputation.api_tokens import Scope
 from reputation.users import Role
@@ -77,3 +78,12 @@ def test_nobody_undoes_what_they_may_not_do(api: RunningApi) -> None:
     assert api.program(Role.OPERATOR).refused("POST", path) == (403, "administrators-only")
     assert api.program(Role.ADMINISTRATOR, (Scope.WRITE,)).refused("POST", path) == (403, "wrong-scope")
     assert api.program(Role.ADMINISTRATOR).done("POST", path)["what"] == "token add"
+
+
+def test_an_operator_takes_back_no_change_of_owner(api: RunningApi) -> None:
+    """In the console administrators alone say whose a number is."""
+    context = Context("joe", Role.ADMINISTRATOR, NOW, api.office.load())
+    change_id = api.office.write(new_owner, context, OwnerRequest("+12017421834", "sold")).change_id
+    path = f"/changes/{change_id}/undo"
+    assert api.program(Role.OPERATOR).refused("POST", path) == (403, "administrators-only")
+    assert api.program(Role.ADMINISTRATOR).done("POST", path)["what"] == "reassigned add"
