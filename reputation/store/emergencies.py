@@ -6,7 +6,7 @@ import sqlite3
 
 from reputation.events import EmergencyClosed, EmergencyOpened, EventKind
 from reputation.store.audit import Change, add_audit
-from reputation.store.outbox import is_wanted, state_of, tell_change
+from reputation.store.outbox import is_wanted, state_of, tell_change, telling
 
 # The clock may have been ahead. An emergency call more than two hours away is not believed; a closing that lies ahead
 # is never believed, for it would keep the window closed after an emergency call that is made before that.
@@ -27,9 +27,10 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
-    if opened and is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
-        data = EmergencyOpened(by=who or BY_HAND)
-        tell_change(db, WINDOW, OPEN, EventKind.EMERGENCY_OPENED, WINDOW, at, data)
+    with telling(db):
+        if opened and is_wanted(db, EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED):
+            data = EmergencyOpened(by=who or BY_HAND)
+            tell_change(db, WINDOW, OPEN, EventKind.EMERGENCY_OPENED, WINDOW, at, data)
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
@@ -41,8 +42,9 @@ def close_window(db: sqlite3.Connection, at: float) -> None:
 
 def tell_closed(db: sqlite3.Connection, at: float, by: str) -> None:
     """The event that the window is closed, if it was told that it is open. Call it in a transaction."""
-    if state_of(db, WINDOW) == OPEN:
-        tell_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
+    with telling(db):
+        if state_of(db, WINDOW) == OPEN:
+            tell_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:

@@ -14,12 +14,11 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
-from reputation.events import EventKind
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
 from reputation.store.outbound import record_outbound
-from reputation.store.outbox import add_decisions, is_wanted
+from reputation.store.outbox import add_decisions
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -55,9 +54,6 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
     """Adds decisions; one that is already there (by id) changes nothing."""
-    if not is_wanted(db, EventKind.DECISION_TAKEN):
-        db.executemany(RECORD, map(_columns_of, records))
-        return
     (last,) = db.execute(LAST_ROW).fetchone()
     db.executemany(RECORD, map(_columns_of, records))
     add_decisions(db, last)

@@ -10,15 +10,20 @@ go, first of all those that everybody has.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from reputation.events import ID_PREFIX, DecisionTaken, Event, EventData, EventKind, new_event_id
+from reputation.store.errors import TROUBLE, primary_code
 from reputation.weights import DEFAULT, Weights
+
+logger = logging.getLogger(__name__)
 
 MOST_EVENTS = 100_000
 TRIM_EVERY = 1000  # events: so many may be too many
@@ -85,26 +90,52 @@ STREAM_READ = "stream"  # the day on which somebody read it last
 STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 
+@contextmanager
+def telling(db: sqlite3.Connection) -> Iterator[None]:
+    """Events that cannot be written are left out, and logged: what caused them is kept all the same.
+
+    A call, a mark or an emergency call must not be lost because of who would hear of it. A store that is full, locked
+    or damaged is another matter: it takes nothing at all, and whoever writes finds out.
+    """
+    db.execute("SAVEPOINT telling")
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, sqlite3.Error):
+            if primary_code(error) in TROUBLE:
+                raise
+            logger.warning("an event could not be written, nobody is told of it: %s", error)
+        else:
+            logger.exception("an event could not be written, nobody is told of it")
+        db.execute("ROLLBACK TO telling")
+    finally:
+        if db.in_transaction:  # SQLite rolls back by itself when the disk is full
+            db.execute("RELEASE telling")
+
+
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
     """Whether anybody wants one of these: else there is no need to find out what to tell."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
-    """Writes it for everybody who wants its kind; None where nobody does. Call it in a transaction."""
-    if not is_wanted(db, kind):
-        return None
-    event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
-    seq = db.execute(ADD, (event_id, kind.value, subject, at, text)).lastrowid or 0
-    _deliver_after(db, seq - 1)
-    return Event(event_id, kind, subject, at, msgspec.json.decode(text), seq)
+    """Writes it for everybody who wants its kind; None where nobody does, or it cannot be. Call it in a transaction."""
+    with telling(db):
+        if is_wanted(db, kind):
+            event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
+            seq = db.execute(ADD, (event_id, kind.value, subject, at, text)).lastrowid or 0
+            _deliver_after(db, seq - 1)
+            return Event(event_id, kind, subject, at, msgspec.json.decode(text), seq)
+    return None
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
     """Tells the decisions in the journal after this row. Call it in the transaction that has written them."""
-    (last,) = db.execute(LAST).fetchone()
-    db.execute(ADD_DECISIONS, (EventKind.DECISION_TAKEN.value, after))
-    _deliver_after(db, last)
+    with telling(db):
+        if is_wanted(db, EventKind.DECISION_TAKEN):
+            (last,) = db.execute(LAST).fetchone()
+            db.execute(ADD_DECISIONS, (EventKind.DECISION_TAKEN.value, after))
+            _deliver_after(db, last)
 
 
 def _deliver_after(db: sqlite3.Connection, seq: int) -> None:

@@ -20,7 +20,7 @@ from reputation.model import AuthClass
 from reputation.standing import standing_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.level_events import Standings, tell_levels
-from reputation.store.outbox import is_wanted, weights_from
+from reputation.store.outbox import is_wanted, telling, weights_from
 from reputation.store.standing_rows import COLUMNS, standing, standing_columns
 from reputation.trust import Settled, trust_of
 from reputation.weights import Weights
@@ -65,7 +65,8 @@ def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
             db.execute(ADD, (number, auth_class.value, may_be_bad(folded, weights), *standing_columns(folded)))
     if before is not None:
         # Of rows that are dated in the past as well: the level is what a call meets now.
-        tell_levels(db, number, before, _standings(db, number), time.time())
+        with telling(db):
+            tell_levels(db, number, before, _standings(db, number), time.time())
 
 
 def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, tell: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,15 +18,15 @@ from reputation.model import CallerKind, Direction, Verdict
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.store.appeals import AppealRuling, decide, open_appeal, put_back, take_step
 from reputation.store.database import open_store
-from reputation.store.emergencies import close_window, record_emergency, tell_closed
+from reputation.store.emergencies import close_window, latest_emergency, record_emergency, tell_closed
 from reputation.store.housekeeping import JOBS, run_jobs
-from reputation.store.journal import record_decisions
-from reputation.store.marks import add_mark
-from reputation.store.outbox import events_after, places, use_receivers
-from reputation.store.outcomes import record_outcome, settle_outcomes
+from reputation.store.journal import decision_of, record_decisions
+from reputation.store.marks import add_mark, marks_between
+from reputation.store.outbox import events_after, places, telling, use_receivers
+from reputation.store.outcomes import outcome_of, record_outcome, settle_outcomes
 from reputation.store.own_grades import record_grade
 from reputation.store.standing import fold_next, refresh, use_weights
-from reputation.store.transaction import rehearsal
+from reputation.store.transaction import rehearsal, transaction
 from reputation.weights import MarkWeights, Thresholds, Weights
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_appeal, make_mark, make_outcome, make_record
 
@@ -214,3 +215,37 @@ def test_housekeeping_drops_old_events(db: sqlite3.Connection) -> None:
     (report,) = run_jobs(db, JOBS[:1], NOW)
     assert (report.did["event"], report.did["event not delivered"]) == (1, 1)
     assert [event.data["id"] for event in told(db)] == ["d2"]
+
+
+BROKEN = {
+    "refused": "CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    "no-deliveries": "DROP TABLE event_delivery",
+    "no-events": "DROP TABLE event",
+    "no-weights": "INSERT OR REPLACE INTO event_weights VALUES (1, '{')",
+}
+
+
+@pytest.mark.parametrize("broken", [pytest.param(sql, id=name) for name, sql in BROKEN.items()])
+def test_what_cannot_be_told_is_kept_all_the_same(db: sqlite3.Connection, broken: str) -> None:
+    now = time.time()
+    db.execute(broken)
+    with transaction(db):
+        record_decisions(db, [make_record("d1")])
+    with transaction(db):
+        record_outcome(db, make_outcome(at=NOW, by="201", talk=31.0), NOW + 41)
+        record_emergency(db, now)
+    with transaction(db):
+        for reporter in ("201", "202", "203"):
+            add_mark(db, make_mark(reporter=reporter, at=now, category="scam"))
+    assert decision_of(db, "d1") is not None
+    assert outcome_of(db, make_outcome(at=NOW).linkedid) is not None
+    assert len(marks_between(db, 0, math.inf)) == 3
+    assert latest_emergency(db) == now
+
+
+def test_a_full_or_damaged_store_is_no_fault_of_the_event(db: sqlite3.Connection) -> None:
+    """The journal keeps its decisions until the store takes them again, and their events with them."""
+    full = sqlite3.OperationalError("full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    with pytest.raises(sqlite3.OperationalError), telling(db):
+        raise full
