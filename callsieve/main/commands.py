@@ -117,6 +117,8 @@ COMMANDS = {
     "own registers import": "call_lists.cli.registers:import_file",
     "own registers list": "call_lists.cli.registers:show",
     "own registers remove": "call_lists.cli.registers:remove",
+    "own hygiene": "call_lists.cli.hygiene:hygiene_of_list",
+    "own comply": "call_lists.cli.comply:comply",
     "list add": "lists.cli.commands:add",
     "list remove": "lists.cli.commands:remove",
     "list show": "lists.cli.commands:show",

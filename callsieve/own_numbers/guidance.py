@@ -24,7 +24,7 @@ from reputation.own.figures import MONTH, FiguresWindow, percent
 from reputation.own.health import NumberHealth
 from reputation.own.register import NumberState
 from reputation.store.do_not_call import count_do_not_call
-from reputation.store.own_days import calling_numbers
+from reputation.store.own_days import NO_REPEATS, WeeklyRepeats, calling_numbers, weekly_repeats
 from reputation.store.own_health import own_health
 from reputation.store.own_register import register_of
 from reputation.weights import DAY_SECONDS
@@ -36,6 +36,7 @@ LANGUAGES = ("en", "zh")
 MEASURES_BY_RULE: dict[str, tuple[str, ...]] = {
     "hours": ("outside",),
     "repeats": ("repeated",),
+    "again": (),
     "patience": ("abandoned",),
     "short": ("short",),
     "answer": ("unanswered",),
@@ -51,7 +52,8 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 class Company:
     """What the guidance is filled with: the health of each number that called within 28 days, how many of them are
     registered and how many due for a check, how many people are on the do-not-call list, and the usual hours in which
-    people may be called.
+    people may be called. `weekly`: of the people called within 28 days, those who were called three times or more
+    within seven days of these.
     """
 
     numbers: Sequence[NumberHealth]
@@ -60,6 +62,7 @@ class Company:
     do_not_call: int = 0
     first_hour: int = 8
     last_hour: int = 21
+    weekly: WeeklyRepeats = NO_REPEATS
 
     def total(self, name: str) -> int:
         """The sum over all numbers in 28 days."""
@@ -78,6 +81,7 @@ def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Compan
         do_not_call=count_do_not_call(db),
         first_hour=settings.outbound.first_hour,
         last_hour=settings.outbound.last_hour,
+        weekly=weekly_repeats(db, int(now // DAY_SECONDS)),
     )
 
 
@@ -130,6 +134,11 @@ def figures_of(company: Company) -> dict[str, dict[str, object]]:
     return {
         "hours": of("outside", calls) | {"first": company.first_hour, "last": company.last_hour},
         "repeats": {"repeated": f"{company.total('repeated'):,}", "most": most},
+        "again": {
+            "often": f"{company.weekly.often:,}",
+            "people": f"{company.weekly.people:,}",
+            "share": percent(company.weekly.often / company.weekly.people) if company.weekly.people else "0%",
+        },
         "patience": of("abandoned", calls),
         "short": of("short", answered),
         "answer": of("answered", calls) | {"failed": f"{company.total('failed'):,}"},

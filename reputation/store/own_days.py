@@ -7,6 +7,7 @@ older than outcomes are kept for are not counted, because nobody could tell then
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 from reputation.model import Direction, OutcomeRecord
 from reputation.numbers import country_of
@@ -51,7 +52,32 @@ PEOPLE = "SELECT count(DISTINCT callee) FROM own_called WHERE number = ? AND day
 FIRST_DAY = "SELECT min(day) FROM own_day WHERE number = ? AND attempts > 0"
 LAST_BEFORE = "SELECT max(day) FROM own_day WHERE number = ? AND day < ? AND attempts > 0"
 FIRST_DAY_OF_ALL = "SELECT min(day) FROM own_day"
+# Each day on which a person was called, with the six days before it: whoever has three calls there once, has them.
+WEEKLY = """
+WITH of_day AS (SELECT callee, day, sum(calls) AS calls FROM own_called WHERE day > :since GROUP BY callee, day),
+     often AS (SELECT DISTINCT callee FROM
+               (SELECT callee, sum(calls) OVER
+                       (PARTITION BY callee ORDER BY day RANGE BETWEEN 6 PRECEDING AND CURRENT ROW)
+                       AS within_week FROM of_day) WHERE within_week >= :many)
+SELECT (SELECT count(*) FROM often), (SELECT count(DISTINCT callee) FROM of_day)
+"""
 CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
+
+
+class WeeklyRepeats(NamedTuple):
+    """People who were called three times or more within seven days, of all called within 28 days."""
+
+    often: int
+    people: int
+
+
+NO_REPEATS = WeeklyRepeats(0, 0)
+
+
+def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
+    """Over all own numbers, up to and with that day (since 1970). The days are the called people's."""
+    often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
+    return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:

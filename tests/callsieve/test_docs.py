@@ -34,6 +34,7 @@ FILES = {
     "2017421834,2026-11-02 09:14:11,2026-11-01 18:02:00,Springfield,Ohio,419,Computer & technical support,Y\n"
     "2017421834,2026-11-03 10:00:00,2026-11-03 09:58:00,Springfield,Ohio,419,Other,N\n"
     "5551234567,2026-11-03 10:20:00,2026-11-03 10:11:00,,Ohio,419,Other,N\n",
+    "campaign.csv": "number,name\n201-742-1834,Jo\n+12010001234,Nobody\n12,Broken\n2017421834,Jo again\n",
     "consents.csv": "number,proof,until\n+12017421834,contract 12,2027-12-31\n+12017421835,,\n",
     "dnc-201.txt": "201,7421834\n201,7421835\n",
     "history.jsonl": '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12017421850", "answered": true,'

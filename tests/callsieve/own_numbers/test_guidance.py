@@ -27,6 +27,7 @@ from reputation.own.figures import HealthFacts
 from reputation.own.grades import Grade
 from reputation.own.health import health_of
 from reputation.store.database import open_store
+from reputation.store.own_days import WeeklyRepeats, weekly_repeats
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 from tests.reputation import own_campaigns
@@ -194,3 +195,20 @@ def test_the_leaflet_needs_no_store(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.ok("own", "guidance", "--leaflet", "--out", tmp_path / "leaflet.html")
     assert not callsieve.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "often"),
+    [
+        pytest.param({100: 1, 103: 1, 106: 1}, 1, id="three-within-seven-days"),
+        pytest.param({100: 1, 103: 1, 107: 1}, 0, id="three-within-eight"),
+        pytest.param({100: 3}, 1, id="three-on-a-day"),
+        pytest.param({80: 3, 107: 1}, 0, id="long-ago"),
+    ],
+)
+def test_who_was_called_again_and_again_within_a_week(tmp_path: Path, days: dict[int, int], often: int) -> None:
+    with open_store(tmp_path / "store.db") as db:
+        rows = [(OWN if day % 2 else "+442071838751", "+12017421834", day, calls) for day, calls in days.items()]
+        db.executemany("INSERT INTO own_called (number, callee, day, calls) VALUES (?, ?, ?, ?)", rows)
+        db.execute("INSERT INTO own_called (number, callee, day, calls) VALUES (?, '+12017421835', 107, 1)", (OWN,))
+        assert weekly_repeats(db, 108) == WeeklyRepeats(often, 2)

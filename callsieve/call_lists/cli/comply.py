@@ -1,0 +1,124 @@
+"""`callsieve own comply`: proof of what was checked on a day."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from callsieve.call_lists.comply import CheckedCall, DayProof, proof_of_day
+from callsieve.call_lists.registers import CopyAge
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import plural, print_pairs, print_table, say
+from callsieve.text.times import day, iso_with_zone, when, when_exactly
+from callsieve.web.rendering import document_of
+from reputation.numbers import masked
+
+
+def comply(
+    of_day: Annotated[str, typer.Argument(metavar="DAY", help="2026-11-25, by the clock here.", show_default=False)],
+    html: Annotated[bool, typer.Option("--html", help="A page of its own, to print or send on.")] = False,
+    numbers: Annotated[bool, typer.Option("--numbers", help="With the whole called numbers, not masked.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Print what the outbound guard checked on a day, by which rules, sources and files, and what it did not see."""
+    loaded, now = settings_of(config), time.time()
+    first, last = _bounds(of_day)
+    with existing_store(loaded) as db:
+        proof = proof_of_day(db, loaded.settings, first, last, now)
+    if as_json:
+        print_json(_as_json(proof, numbers))
+    elif html:
+        shown = {"proof": proof, "name": lambda number: _shown(number, numbers), "version": proof.version}
+        print(document_of("call_lists", "comply.html", "en", shown))
+    else:
+        _print(proof, numbers)
+
+
+def _print(proof: DayProof, numbers: bool) -> None:
+    acts = "the guard only observes" if proof.observe else "the guard acts"
+    print_pairs(
+        [
+            ("day", day(proof.first)),
+            ("asked about", f"{plural(proof.asked, 'call')}: {proof.went_out:,} went out ({acts})"),
+            ("failed open", f"{proof.failed_open:,} went out undecided"),
+            ("without the guard", f"{plural(proof.missed, 'call')} went out unasked"),
+            ("do-not-call list", f"{plural(proof.wishes, 'number')}"),
+            ("consent", f"{plural(proof.consents, 'number')}"),
+            *(("register", _register(one)) for one in proof.registers),
+            *(("law", f"{one.country}, read {one.read}, sha256 {one.sha256[:12]}") for one in proof.laws),
+            ("made", f"{when_exactly(proof.made_at)} by CallSieve {proof.version}"),
+        ]
+    )
+    if proof.rules:
+        say()
+        rows = [
+            (one.rule, f"{one.held:,}", f"{one.refused:,}", f"{one.observed:,}", one.source, one.url)
+            for one in proof.rules
+        ]
+        print_table(("rule", "held", "refused", "would have", "source", "page"), rows, keep=(0, 1, 2, 3))
+    if proof.unguarded:
+        say()
+        unasked = [
+            (when(one.at), _shown(one.callee, numbers), one.own_number or "", one.trunk or "")
+            for one in proof.unguarded[:20]
+        ]
+        print_table(("without the guard", "to", "from", "trunk"), unasked, keep=range(4))
+    say()
+    say("Each call with its checks: --html or --json.")
+
+
+def _register(one: CopyAge) -> str:
+    old = ", too old" if one.is_too_old else ""
+    numbers, file_of = f"{one.copy.numbers:,} numbers", f"file of {day(one.copy.file_at)}{old}"
+    return f"{one.copy.name}: {numbers}, {file_of}, sha256 {one.copy.sha256[:12]}"
+
+
+def _as_json(proof: DayProof, numbers: bool) -> dict[str, Any]:
+    return {
+        "day": day(proof.first),
+        "first": iso_with_zone(proof.first),
+        "last": iso_with_zone(proof.last),
+        "made_at": iso_with_zone(proof.made_at),
+        "version": proof.version,
+        "settings": proof.settings,
+        "asked": proof.asked,
+        "went_out": proof.went_out,
+        "failed_open": proof.failed_open,
+        "without_guard": proof.missed,
+        "rules": [one._asdict() for one in proof.rules],
+        "registers": [
+            {**one.copy._asdict(), "age_days": one.age_days, "too_old": one.is_too_old} for one in proof.registers
+        ],
+        "laws": [one._asdict() for one in proof.laws],
+        "consents": proof.consents,
+        "do_not_call": proof.wishes,
+        "calls": [_call(one, numbers) for one in proof.calls],
+        "unguarded": [one._asdict() | {"callee": _shown(one.callee, numbers)} for one in proof.unguarded],
+    }
+
+
+def _call(one: CheckedCall, numbers: bool) -> dict[str, Any]:
+    record = one.record
+    about = {"id": record.id, "at": record.at, "to": _shown(record.callee, numbers), "from": record.own_number}
+    did = {"action": record.action, "would_be": record.would_be, "rule": record.rule, "until": record.until}
+    return about | did | {"passed": one.passed, "reason": str(one.says), "source": one.source}
+
+
+def _shown(number: str | None, whole: bool) -> str:
+    return (number if whole else masked(number)) if number else ""
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    """The first instant of the day here, and of the next one."""
+    try:
+        first = date.fromisoformat(text)
+        days = (first, first + timedelta(days=1))
+        midnight, next_midnight = (time.mktime(one.timetuple()) for one in days)
+    except (ValueError, OverflowError):
+        raise CommandError(f"{text[:40]!r} is no day: write it as 2026-12-31") from None
+    return midnight, next_midnight

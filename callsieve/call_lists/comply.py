@@ -1,0 +1,174 @@
+"""Proof of a day: what the outbound guard checked for each call, by which rules and copies, and what it did not see."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from callsieve.call_lists.registers import CopyAge, copy_ages
+from callsieve.settings import Settings
+from callsieve.version import program_version
+from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
+from policies.reasons import why_of
+from reputation.law.loader import shipped_laws, source_cited
+from reputation.own.outbound_types import OutboundRecord
+from reputation.store.call_lists import UnguardedCall, outbound_of_day, unguarded_of_day
+from reputation.store.consents import find_consents
+from reputation.store.do_not_call import count_do_not_call
+from reputation.wording import Wording
+
+MOST_CALLS = 10_000
+MOST_UNGUARDED = 1000
+# The rule of each step of the guard, in its order: a call that a later one decided was looked at by all before it.
+CHECKS = (
+    *("emergency", "no-number", "do-not-call", "register", "consent", "resting", "at-risk", "hours"),
+    *("law-limit", "person-day", "number-hour", "number-day"),
+)
+STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
+
+
+class CheckedCall(NamedTuple):
+    """A call and the checks that were made for it, the last of which decided; all of them where none did."""
+
+    record: OutboundRecord
+    passed: tuple[str, ...]
+    says: str | Wording
+    source: str
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it did not go out."""
+        return PASSAGE_BY_WORD[self.record.action] is not Passage.ALLOW
+
+
+class RuleCount(NamedTuple):
+    """How many calls a rule held, refused, or would have while the guard observes; who says so, and where."""
+
+    rule: str
+    source: str
+    held: int
+    refused: int
+    observed: int
+    url: str
+    read: str
+
+
+class LawVersion(NamedTuple):
+    """A law file: when it was looked through, and its checksum."""
+
+    country: str
+    read: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayProof:
+    """From `first` until before `last`, UTC seconds. `calls` are the first of `asked`, `unguarded` of `missed`."""
+
+    first: float
+    last: float
+    made_at: float
+    version: str
+    observe: bool
+    settings: dict[str, Any]
+    asked: int
+    went_out: int
+    failed_open: int
+    missed: int
+    rules: tuple[RuleCount, ...]
+    calls: tuple[CheckedCall, ...]
+    unguarded: tuple[UnguardedCall, ...]
+    registers: tuple[CopyAge, ...]
+    laws: tuple[LawVersion, ...]
+    consents: int
+    wishes: int
+
+
+def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
+    """All that is known of the day. Copies and law files are those of now: what was replaced since is not kept."""
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    asked = went_out = failed_open = 0
+    calls: list[CheckedCall] = []
+    for record in outbound_of_day(db, first, last):
+        asked += 1
+        went_out += record.action == Passage.ALLOW.word
+        failed_open += record.rule == FAIL_OPEN_RULE
+        one = _checked(record)
+        if record.would_be != Passage.ALLOW.word:
+            counts[record.rule, one.source, record.would_be, record.action] += 1
+        if len(calls) < MOST_CALLS:
+            calls.append(one)
+    missed = unguarded_of_day(db, first, last)
+    unguarded = tuple(islice(missed, MOST_UNGUARDED))
+    return DayProof(
+        first=first,
+        last=last,
+        made_at=now,
+        version=program_version(),
+        observe=settings.outbound.observe,
+        settings=msgspec.to_builtins(settings.outbound),
+        asked=asked,
+        went_out=went_out,
+        failed_open=failed_open,
+        missed=len(unguarded) + sum(1 for _ in missed),
+        rules=_rules(counts),
+        calls=tuple(calls),
+        unguarded=unguarded,
+        registers=tuple(copy_ages(db, now)),
+        laws=law_versions(),
+        consents=find_consents(db, limit=1)[1],
+        wishes=count_do_not_call(db),
+    )
+
+
+def law_versions() -> tuple[LawVersion, ...]:
+    """The law files as they are installed."""
+    folder = files("reputation.law")
+    return tuple(
+        LawVersion(
+            law.country,
+            law.read.isoformat(),
+            hashlib.sha256((folder / f"{law.country.lower()}.toml").read_bytes()).hexdigest(),
+        )
+        for law in shipped_laws()
+    )
+
+
+def _checked(record: OutboundRecord) -> CheckedCall:
+    why = why_of(record.reason)
+    step = STEP_OF_RULE.get(record.rule, record.rule)
+    passed = CHECKS[: CHECKS.index(step)] if step in CHECKS else () if step == FAIL_OPEN_RULE else CHECKS
+    return CheckedCall(record, passed, why.words, str(why.about.get("law", "")))
+
+
+def _rules(counts: Counter[tuple[str, str, str, str]]) -> tuple[RuleCount, ...]:
+    found = sorted({(rule, source) for rule, source, _, _ in counts})
+    return tuple(_rule(rule, source, counts) for rule, source in found)
+
+
+def _rule(rule: str, source: str, counts: Counter[tuple[str, str, str, str]]) -> RuleCount:
+    def of(would_be: str, acted: bool) -> int:
+        return sum(
+            count
+            for (name, cite, would, did), count in counts.items()
+            if (name, cite, would) == (rule, source, would_be) and (did == would) is acted
+        )
+
+    page = source_cited(source)
+    hold, refuse = Passage.HOLD.word, Passage.REFUSE.word
+    return RuleCount(
+        rule,
+        source,
+        of(hold, True),
+        of(refuse, True),
+        of(hold, False) + of(refuse, False),
+        page.url if page else "",
+        page.read.isoformat() if page else "",
+    )

@@ -1,0 +1,164 @@
+"""Which numbers of a call list are to go, and why. The list is read row by row; of each number an integer stays.
+
+for finding in hygiene(db, rows, line_of, terms, report, keep): ...
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from callsieve.text.times import day
+from reputation.law.loader import binding, law_of_number
+from reputation.numbers import is_valid, number_of
+from reputation.plan.index import NumberPlan
+from reputation.plan.rows import NOBODYS
+from reputation.store.call_lists import past_calls
+from reputation.store.consents import Consent, consent_of
+from reputation.store.do_not_call import do_not_call_of
+from reputation.store.ownership import epoch_of
+from reputation.store.registers import registers_with
+from reputation.wording import Places, Wording
+
+MOST_ROWS = 1_000_000
+TRIES = 5
+
+
+class ListFault(StrEnum):
+    """Why a number is to go."""
+
+    NOT_A_NUMBER = "not-a-number"
+    DUPLICATE = "duplicate"
+    UNALLOCATED = "unallocated"  # nobody can have it, by the numbering plan
+    GONE = "gone"  # our latest call to it ended with "unallocated number"
+    REASSIGNED = "reassigned"
+    DO_NOT_CALL = "do-not-call"
+    REGISTER = "register"
+    NO_CONSENT = "no-consent"
+    NEVER_ANSWERS = "never-answers"
+
+
+class Finding(NamedTuple):
+    """A row that is to go: its line, the number as written and in E.164, and what says so."""
+
+    line: int
+    written: str
+    number: str | None
+    fault: ListFault
+    evidence: Wording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HygieneTerms:
+    """By what a list is judged. `tries`: so many calls that nobody answered, in the 30 days that calls are kept."""
+
+    region: str
+    now: float
+    plan: NumberPlan
+    needs_consent: bool
+    tries: int = TRIES
+
+
+@dataclass(slots=True)
+class ListReport:
+    """What was found, filled while the list is read. `kept`: how many numbers may stay."""
+
+    rows: int = 0
+    kept: int = 0
+    by_fault: dict[ListFault, int] = field(default_factory=dict)
+    cut_off: bool = False
+
+
+def hygiene(
+    db: sqlite3.Connection,
+    rows: Iterator[tuple[str, ...]],
+    line_of: Callable[[], int],
+    terms: HygieneTerms,
+    report: ListReport,
+    keep: Callable[[str], None],
+) -> Iterator[Finding]:
+    """Each reason of each row; a number without one is handed to `keep`. The report counts meanwhile."""
+    seen: set[int] = set()
+    for written, *_ in rows:
+        if report.rows == MOST_ROWS:
+            report.cut_off = True
+            return
+        report.rows += 1
+        number = number_of(written, terms.region)
+        if number is None:
+            found = [(ListFault.NOT_A_NUMBER, Wording("it is no telephone number"))]
+        elif (key := int(number[1:])) in seen:
+            found = [(ListFault.DUPLICATE, Wording("it stands above already"))]
+        else:
+            seen.add(key)
+            found = list(_faults_of(db, number, terms))
+        if number is not None and not found:
+            report.kept += 1
+            keep(number)
+        for fault, evidence in found:
+            report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
+            yield Finding(line_of(), written, number, fault, evidence)
+
+
+def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
+    consent = consent_of(db, number)
+    agrees = consent is not None and not consent.is_over(terms.now)
+    yield from _by_plan(number, terms)
+    yield from _by_people(db, number, consent if agrees else None)
+    yield from _by_law(db, number, agrees, terms)
+    yield from _by_calls(db, number, terms)
+
+
+def _by_plan(number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
+    row = terms.plan.row_of(number, terms.now)
+    if row is not None and row.purpose in NOBODYS:
+        source = row.source.title if row.source else row.country
+        yield (
+            ListFault.UNALLOCATED,
+            Wording("nobody has a number of {prefix}: {source}", {"prefix": row.prefix, "source": source}),
+        )
+    elif row is None and not is_valid(number):
+        yield ListFault.UNALLOCATED, Wording("its range is given to nobody, by libphonenumber's plan of the country")
+
+
+def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> Iterator[tuple[ListFault, Wording]]:
+    epoch, wish = epoch_of(db, number), do_not_call_of(db, number)
+    if epoch is not None and (consent is None or consent.at < epoch.at):
+        about = {"day": day(epoch.at), "who": epoch.who}
+        yield ListFault.REASSIGNED, Wording("it has another owner since {day}, noted by {who}", about)
+    if wish is not None and (consent is None or consent.at <= wish.at):
+        yield (
+            ListFault.DO_NOT_CALL,
+            Wording("asked on {day} not to be called, noted by {who}", {"day": day(wish.at), "who": wish.person}),
+        )
+
+
+def _by_law(
+    db: sqlite3.Connection, number: str, agrees: bool, terms: HygieneTerms
+) -> Iterator[tuple[ListFault, Wording]]:
+    if agrees:
+        return
+    for copy in registers_with(db, number):
+        yield (
+            ListFault.REGISTER,
+            Wording("on {register}, by its file of {day}", {"register": copy.name, "day": day(copy.file_at)}),
+        )
+    law = law_of_number(number) if terms.needs_consent else None
+    row = binding(law.consent, number, terms.now) if law else None
+    if law is not None and row is not None:
+        yield ListFault.NO_CONSENT, Wording("no consent is noted, and {law} asks for it", {"law": law.cite(row)})
+
+
+def _by_calls(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
+    calls = past_calls(db, number)
+    if calls and calls[0].to_nobody:
+        yield (
+            ListFault.GONE,
+            Wording("our call of {day} was told that nobody has it (cause 1)", {"day": day(calls[0].at)}),
+        )
+    elif len(calls) >= terms.tries and not any(call.answered for call in calls):
+        about: Places = {"calls": len(calls), "day": day(calls[-1].at)}
+        yield ListFault.NEVER_ANSWERS, Wording("no person answered {calls} calls since {day}", about)

@@ -1,0 +1,56 @@
+"""What our own calls say of the numbers of a call list, and what the outbound guard did on a day."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reputation.own.outbound_types import OutboundRecord
+from reputation.store.outbound import COLUMNS
+
+# As long as outcomes are kept; the latest first.
+CALLS = """
+SELECT at, disposition = 'answered' AND NOT machine, disposition = 'failed' AND cause = 1 FROM outcome
+ WHERE dialled = ? AND direction = 'outbound' AND complete ORDER BY at DESC LIMIT 100
+"""
+OF_DAY = f"SELECT {COLUMNS} FROM outbound_decision WHERE at >= ? AND at < ? ORDER BY at, id"
+UNGUARDED = """
+SELECT linkedid, at, dialled, own_number, trunk FROM outcome
+ WHERE at >= :first AND at < :last AND direction = 'outbound' AND dialled IS NOT NULL
+   AND linkedid NOT IN (SELECT linkedid FROM outbound_decision WHERE at >= :first - 3600 AND at < :last + 3600)
+ ORDER BY at, linkedid
+"""
+
+
+class PastCall(NamedTuple):
+    """A call of ours to a number: whether a person answered, and whether the number was nobody's (Q.850 cause 1)."""
+
+    at: float
+    answered: bool
+    to_nobody: bool
+
+
+class UnguardedCall(NamedTuple):
+    """A call that went out and about which the guard was not asked."""
+
+    linkedid: str
+    at: float
+    callee: str
+    own_number: str | None
+    trunk: str | None
+
+
+def past_calls(db: sqlite3.Connection, number: str) -> list[PastCall]:
+    """Our calls to the number, the latest first: a hundred at most."""
+    return [PastCall(at, bool(answered), bool(nobody)) for at, answered, nobody in db.execute(CALLS, (number,))]
+
+
+def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:
+    """What the guard decided from `first` until before `last`, one by one."""
+    return (OutboundRecord(*row) for row in db.execute(OF_DAY, (first, last)))
+
+
+def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
+    """Calls that the guard was not asked about, one by one."""
+    return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))

@@ -1,0 +1,151 @@
+"""Call lists that are cleaned, and the proof of a day, on the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from policies.reasons import OutboundReason, Why
+from reputation.model import Direction, Disposition
+from reputation.own.outbound_types import OutboundRecord
+from reputation.store.database import open_store
+from reputation.store.outbound import record_outbound
+from reputation.store.outcomes import record_outcomes
+from reputation.store.transaction import transaction
+from tests.callsieve.program import Program
+from tests.office import SETTINGS
+from tests.reputation.store_builders import make_outcome
+
+GOOD, UNWANTED, GONE, NEVER, MOVED, LISTED, AGREED = (f"+1201742180{n}" for n in range(7))
+UNALLOCATED, FRENCH, OWN = "+12010001234", "+33140205050", "+442071838750"
+DAY = 86_400.0
+
+
+def called(number: str, at: float, count: int = 1, **others: object) -> list[object]:
+    about = {"direction": Direction.OUTBOUND, "dialled": number, "own_number": OWN, "by": "201"} | others
+    return [make_outcome(f"{number}-{at}-{n}", at + n, **about) for n in range(count)]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    program = Program(tmp_path, SETTINGS)
+    now = time.time()
+    missed = {"disposition": Disposition.NO_ANSWER, "talk_seconds": 0.0}
+    calls = called(GOOD, now - DAY) + called(NEVER, now - 2 * DAY, 5, **missed)
+    calls += called(GONE, now - 3 * DAY) + called(GONE, now - DAY, disposition=Disposition.FAILED, cause=1)
+    with open_store(program.store) as db, transaction(db):
+        record_outcomes(db, calls, now)  # type: ignore[arg-type]
+    program("own", "dnc", "add", UNWANTED)
+    program("own", "dnc", "add", AGREED)
+    program("own", "consent", "add", AGREED, "--proof", "form 1")
+    program("reassigned", "add", MOVED, "--reason", "told so")
+    (tmp_path / "dnc.txt").write_text(LISTED[2:5] + "," + LISTED[5:] + "\n")
+    program("own", "registers", "import", tmp_path / "dnc.txt", "--register", "us-dnc")
+    numbers = [GOOD, UNWANTED, GONE, NEVER, MOVED, LISTED, AGREED, UNALLOCATED, FRENCH, "x", GOOD]
+    (tmp_path / "list.csv").write_text("name,number\n" + "".join(f"Jo,{number}\n" for number in numbers))
+    return program
+
+
+REASONS = {
+    UNWANTED: "do-not-call",
+    GONE: "gone",
+    NEVER: "never-answers",
+    MOVED: "reassigned",
+    LISTED: "register",
+    UNALLOCATED: "unallocated",
+    "x": "not-a-number",
+    GOOD: "duplicate",
+}
+
+
+def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: Path) -> None:
+    out, clean = tmp_path / "out.csv", tmp_path / "clean.csv"
+    told = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", out, "--keep", clean, "--json").json
+    assert (told["rows"], told["kept"]) == (11, 3)
+    assert {one["number"] or one["written"]: one["reason"] for one in told["findings"]} == REASONS
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [row["line"] for row in rows] == ["3", "4", "5", "6", "7", "9", "11", "12"]
+    assert all(row["evidence"] for row in rows)
+    assert clean.read_text().split() == ["number", GOOD, AGREED, FRENCH]
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_who_has_not_agreed_is_to_go_where_a_law_asks(callsieve: Program, tmp_path: Path) -> None:
+    told = callsieve("own", "hygiene", tmp_path / "list.csv", "--needs-consent", "--json").json
+    assert [one["number"] for one in told["findings"] if one["reason"] == "no-consent"] == [FRENCH]
+
+
+def test_a_list_without_a_header_and_fewer_tries(callsieve: Program, tmp_path: Path) -> None:
+    (tmp_path / "bare.txt").write_text(f"{NEVER}\n{GOOD}\n")
+    told = callsieve("own", "hygiene", tmp_path / "bare.txt", "--tries", "6", "--json").json
+    assert (told["rows"], told["kept"], told["findings"]) == (2, 2, [])
+    assert "2 rows, 1 may stay; 1 never-answers." in callsieve("own", "hygiene", tmp_path / "bare.txt").out
+
+
+def test_a_file_that_is_there_is_not_overwritten(callsieve: Program, tmp_path: Path) -> None:
+    done = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", tmp_path / "list.csv")
+    assert done.code == 2
+    assert (tmp_path / "list.csv").read_text().startswith("name,number\n")
+
+
+# Proof of a day.
+
+TODAY = datetime(2026, 6, 10, 11, tzinfo=UTC).timestamp()
+
+
+def decision(place: int, action: str, rule: str, why: Why, would_be: str = "") -> OutboundRecord:
+    return OutboundRecord(
+        f"AAAAAAA{place}", TODAY + place, f"1.{place}", GOOD, 20614, OWN, "201", action, would_be or action, rule,
+        why.kept, None, 1.0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Program:
+    program = Program(tmp_path, SETTINGS)
+    hours = Why(OutboundReason.BAD_HOURS_BY, {"law": "47 CFR 64.1200"})
+    records = [
+        decision(1, "allow", "default", Why(OutboundReason.NOTHING_AGAINST)),
+        decision(2, "hold", "hours", hours),
+        decision(3, "allow", "hours", hours, "hold"),
+        decision(4, "refuse", "do-not-call", Why(OutboundReason.DO_NOT_CALL, {"day": "2026-06-01"})),
+        decision(5, "allow", "fail-open", Why("timed out")),
+        decision(6, "allow", "default", Why(OutboundReason.NOTHING_AGAINST))._replace(at=TODAY + 2 * DAY),
+    ]
+    about = {"direction": Direction.OUTBOUND, "dialled": GOOD, "own_number": OWN}
+    calls = [make_outcome(linkedid, TODAY + 1, **about) for linkedid in ("1.1", "9.9")]  # type: ignore[arg-type]
+    with open_store(program.store) as db, transaction(db):
+        record_outbound(db, records)
+        record_outcomes(db, calls, TODAY)
+    return program
+
+
+def test_a_day_is_proven_with_rules_sources_and_files(day: Program) -> None:
+    proof = day("own", "comply", "2026-06-10", "--json").json
+    assert (proof["asked"], proof["went_out"], proof["failed_open"], proof["without_guard"]) == (5, 3, 1, 1)
+    rules = {one["rule"]: (one["held"], one["refused"], one["observed"], one["source"]) for one in proof["rules"]}
+    assert rules == {"hours": (1, 0, 1, "47 CFR 64.1200"), "do-not-call": (0, 1, 0, "")}
+    assert next(one["url"] for one in proof["rules"] if one["rule"] == "hours").startswith("http")
+    assert {one["country"] for one in proof["laws"]} >= {"CN", "US", "GB"}
+    by_id = {one["id"]: one for one in proof["calls"]}
+    assert by_id["AAAAAAA4"]["passed"] == ["emergency", "no-number"]
+    assert len(by_id["AAAAAAA1"]["passed"]) == 12
+    assert GOOD not in json.dumps(proof)
+    assert GOOD in day("own", "comply", "2026-06-10", "--json", "--numbers").out
+
+
+def test_the_page_of_a_day_names_what_ran_without_the_guard(day: Program) -> None:
+    page = day("own", "comply", "2026-06-10", "--html").out
+    assert page.startswith("<!doctype html>")
+    assert "Without the guard" in page
+    assert "47 CFR 64.1200" in page
+    assert "own comply" not in day("own", "comply", "2026-06-10").err
+
+
+def test_a_day_that_is_none(day: Program) -> None:
+    assert day("own", "comply", "yesterday").code == 2
