@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.law.calling_hours import hours_by_law
 from reputation.memory_store import MemoryStore
 from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
 from reputation.own.daily_counts import OwnDay, tally_of
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.own.health import LIMITS, SHARES, NumberHealth, above_limits, health_of
+from reputation.own.hours import CallingHours
 from reputation.own.register import OwnNumber
 from reputation.own.self_assessment import turned_round, view_of
 from reputation.store.database import open_store
@@ -102,7 +104,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     ],
 )
 def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
-    tally = tally_of(call)
+    tally = tally_of(call, CallingHours(local=hours_by_law()[0]))
     assert tally is not None
     flags = ("answered", "short", "unanswered", "failed", "abandoned", "outside", "blocked", "machine")
     assert {flag for flag in flags if getattr(tally, flag)} == counts
