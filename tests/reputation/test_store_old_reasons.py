@@ -28,6 +28,9 @@ VALUES = {"entry": "+12015550100-+12015550199", "day": "2026-06-11", "calls": "1
 YOUNGER = {
     *(Reason.CONTROL_SAMPLE, Reason.NOT_SPAM_FOR_CALLEE, Reason.LAW_FORBIDS),
     *(PresetReason.NO_TELEPHONE_NUMBER, PresetReason.TELEMARKETING_RANGE),
+    *(OutboundReason.DO_NOT_CALL_BY, OutboundReason.ON_REGISTER, OutboundReason.ON_OLD_REGISTER),
+    *(OutboundReason.NO_CONSENT, OutboundReason.BAD_HOURS_BY, OutboundReason.HOLIDAY, OutboundReason.LAW_LIMIT),
+    *(OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER),
 }
 OURS = [Why(one, {place: VALUES[place] for place in PLACES[one]}) for one in CODES if one not in YOUNGER]
 CAPPED = [
