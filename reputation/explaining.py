@@ -3,6 +3,8 @@
 sentence_of_families(families)            "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) what would make the level lower, and what it would be then
 would_raise(evidence, circumstances, ...)  what would make it higher
+more_marks(evidence, circumstances, ...)   how many more marks alone would
+fades_of(evidence, circumstances, ...)     when it is lower by itself
 with_changes(evidence, circumstances, ...) the reputation with them, as a decision records it
 """
 
@@ -36,6 +38,8 @@ from reputation.wording import Wording
 
 # The longest that `days_until_lower` looks ahead: how long evidence is kept.
 HORIZON_DAYS = 365
+FADE_SECONDS = 60.0  # how exactly `fades_of` says when
+MOST_MARKS = 200  # so many more marks `more_marks` tries
 MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
@@ -138,6 +142,54 @@ def days_until_lower(
         after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
         if after < level:
             return days, after
+    return None
+
+
+def fades_of(
+    evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[tuple[float, Level], ...]:
+    """When the level falls by itself, within a year: each instant, exact to a minute, and the level from then on."""
+
+    def level_at_time(at: float) -> Level:
+        return reputation_of(evidence, circumstances, weights, at).level
+
+    found: list[tuple[float, Level]] = []
+    level = level_at_time(now)
+    for day in range(1, HORIZON_DAYS + 1):
+        if level is Level.NONE:
+            break
+        high = now + day * DAY_SECONDS
+        if level_at_time(high) >= level:
+            continue
+        low = high - DAY_SECONDS
+        while high - low > FADE_SECONDS:
+            middle = (low + high) / 2
+            low, high = (low, middle) if level_at_time(middle) < level else (middle, high)
+        level = level_at_time(high)
+        found.append((high, level))
+    return tuple(found)
+
+
+def more_marks(
+    evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
+) -> tuple[int, Level] | None:
+    """How many more people must answer and mark the number until its level is higher, and which it is then; None: marks
+    alone never make it higher. They come by and by, so that they are no burst.
+    """
+    standing = _at(evidence.standing, weights, now)
+    level = reputation_of(evidence, circumstances, weights, now).level
+    for n in range(1, MOST_MARKS + 1):
+        more = standing._replace(
+            marks=standing.marks + n,
+            answers=standing.answers + n,
+            reporters=standing.reporters + n,
+            answered=standing.answered + n,
+            groups=standing.groups + 1 if standing.groups else 0,
+            witnessed=(now,) * n + standing.witnessed,
+        )
+        after = reputation_of(evidence._replace(standing=more), circumstances, weights, now).level
+        if after > level:
+            return n, after
     return None
 
 

@@ -26,6 +26,7 @@ from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState, HealthNotices
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import MESSAGES, PLACES
+from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
 from reputation.users import ConsoleUser, Role, Session
@@ -192,6 +193,16 @@ def local_path(text: str | None, otherwise: str = "/") -> str:
 def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-8") -> Response:
     """A file for the browser to keep. `name` is one of ours."""
     return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def document_response(req: PageRequest, page: str, name: str) -> Response:
+    """A page by itself, to look at, or with `?download=` to keep: it needs nothing else, and brings its style with it.
+    `name` is one of ours, without the language.
+    """
+    if req.query.get("download"):
+        return as_file(page, f"{name}-{req.language}.html", "text/html; charset=utf-8")
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style)})
 
 
 def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:

@@ -9,10 +9,13 @@ from starlette.responses import Response
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
 from callsieve.numbers import operations
+from callsieve.numbers.mark_effects import mark_effects_here
+from callsieve.numbers.mark_page import effects_page, owner_page
 from callsieve.numbers.operations import MarkRequest, OwnerRequest
+from callsieve.numbers.owner_view import owner_view_of
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import NotFound, PageRequest, local_path
+from callsieve.web.request import NotFound, PageRequest, document_response, local_path
 from callsieve.web.routes import Page
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
@@ -40,6 +43,18 @@ async def show(req: PageRequest) -> Response:
     number = number_in(req)
     shown = await req.read(number_shown, req.state.loaded, number, req.now, req.me.extension)
     return req.page("numbers/number.html", number=shown)
+
+
+async def explain_marks(req: PageRequest) -> Response:
+    """How many marks until it takes effect, to print or to show to others."""
+    shown = await req.read(mark_effects_here, req.state.loaded)
+    return document_response(req, effects_page(shown, req.language), "marks")
+
+
+async def explain(req: PageRequest) -> Response:
+    """What may be told to the owner of a number, to print or to send."""
+    view = await req.read(owner_view_of, req.state.loaded, number_in(req), req.now)
+    return document_response(req, owner_page(view, req.language), "number")
 
 
 def number_in(req: PageRequest) -> str:
@@ -132,6 +147,8 @@ _ACTIONS: tuple[tuple[str, Handler, Role], ...] = (
 )
 PAGES = (
     Page("GET", "/numbers", find, Role.OPERATOR),
+    Page("GET", "/numbers/marks", explain_marks, Role.VIEWER),
     Page("GET", "/numbers/{number}", show, Role.OPERATOR),
+    Page("GET", "/numbers/{number}/for-owner", explain, Role.OPERATOR),
     *(Page("POST", f"/numbers/{{number}}/{name}", handler, role) for name, handler, role in _ACTIONS),
 )

@@ -105,6 +105,7 @@ NOT_WRITING = {
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
     *("status", "doctor", "completion", "man"),
     "guide",
+    *("explain marks", "explain number"),
     "lookup",
     "audit",
     "calls show",

@@ -1,0 +1,263 @@
+"""How many marks until it takes effect: the tables, made of the running weights, for everybody to see.
+
+They hold nothing of this site but how many people work here, and what is done by the policy in force.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from callsieve.settings import Loaded
+from callsieve.wiring import policies_of
+from policies.decision import Action
+from policies.loader import PRESETS, load_policy
+from policies.mark_effects import Effect, Kind, MarkedNumber, action_under, effect_of, least_people, strongest
+from policies.policy import Policy, PolicyError
+from reputation.model import Level
+from reputation.store.site import people_here
+from reputation.weights import Weights
+from reputation.wording import Wording
+
+ANSWERED = (10, 50, 200)
+MARKS = (1, 2, 3, 5, 10, 20)
+# What can come together, in the words of the table; each is looked at with as many people as make the most of it.
+COMBINED: tuple[tuple[Wording, MarkedNumber], ...] = (
+    (Wording("marks alone, however many"), MarkedNumber(1)),
+    (Wording("marks alone, many within an hour, until somebody has looked"), MarkedNumber(1, at_once=True)),
+    (Wording("short hang-ups alone"), MarkedNumber(0, 1)),
+    (Wording("marks and short hang-ups"), MarkedNumber(1, 1)),
+    (Wording("marks, and a source outside"), MarkedNumber(1, listed=True)),
+    (Wording("marks and short hang-ups, and a failed challenge"), MarkedNumber(1, 1, failed=True)),
+    (Wording("marks and short hang-ups, and a source outside"), MarkedNumber(1, 1, listed=True)),
+    (Wording("all of these, marks of one group of people"), MarkedNumber(1, 1, groups=1, listed=True, failed=True)),
+    (Wording("all of these, marks of several groups"), MarkedNumber(1, 1, listed=True, failed=True)),
+    (Wording("all of these, while an appeal is in force"), MarkedNumber(1, 1, listed=True, failed=True, appealed=True)),
+    (Wording("all of these, the owner is verified"), MarkedNumber(1, 1, listed=True, failed=True, verified=True)),
+    (Wording("all of these, a challenge passed since"), MarkedNumber(1, 1, listed=True, failed=True, passed=True)),
+)
+NEVER = Wording("never by these")
+IMPOSSIBLE = "-"
+
+
+class Least(NamedTuple):
+    """Of so many who answered, how many people it takes for a label and for a challenge; None: not even all of them."""
+
+    answered: int
+    kind: Kind
+    label: int | None
+    challenge: int | None
+
+
+class Combination(NamedTuple):
+    """The most that can come of it: the level, and what each policy then orders."""
+
+    words: Wording
+    level: Level
+    actions: tuple[tuple[str, Action], ...]
+
+
+class Example(NamedTuple):
+    """One made-up number, and what comes of it."""
+
+    case: MarkedNumber
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEffects:
+    """All of it, where so many people work. `policy`: which is in force, "" where that cannot be told."""
+
+    people: int
+    policy: str
+    least: tuple[Least, ...]
+    examples: tuple[Example, ...]
+    combined: tuple[Combination, ...]
+
+
+class Table(NamedTuple):
+    """A table for any door: a heading, what to know about it, the heads of the columns and the rows."""
+
+    title: Wording
+    note: Wording
+    heads: tuple[str | Wording, ...]
+    rows: tuple[tuple[str | Wording, ...], ...]
+
+
+def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
+    """Made by the scorer and the policies; what takes a while is kept until the weights or the office change."""
+    policies = dict(_presets())
+    if policy is not None:
+        policies[policy.name] = policy
+    least, examples = _of_people(weights, people)
+    combined = []
+    for words, case in COMBINED:
+        case = strongest(case, weights, people)
+        actions = tuple((name, action_under(one, case, weights, people)) for name, one in policies.items())
+        combined.append(Combination(words, effect_of(case, weights, people).level, actions))
+    return MarkEffects(people, "" if policy is None else policy.name, least, examples, tuple(combined))
+
+
+def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
+    """Those of this site, or of an office of so many."""
+    return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
+
+
+def _in_force(loaded: Loaded) -> Policy | None:
+    """That of the PBX; of one that cannot be used `policy check` and `doctor` speak."""
+    try:
+        return policies_of(loaded).default
+    except PolicyError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _presets() -> tuple[tuple[str, Policy], ...]:
+    return tuple((name, load_policy(name)) for name in PRESETS)
+
+
+@lru_cache(maxsize=16)
+def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[Example, ...]]:
+    """What no policy has a part in."""
+    least = tuple(
+        Least(answered, kind, *(least_people(kind, answered, level, weights, people) for level in _ASKED))
+        for answered in ANSWERED
+        for kind in Kind
+    )
+    cases = [
+        MarkedNumber(marks, hung_up, answered)
+        for marks in MARKS
+        for hung_up in (0, marks)
+        for answered in ANSWERED
+        if marks + hung_up <= answered
+    ]
+    return least, tuple(Example(case, effect_of(case, weights, people)) for case in cases)
+
+
+_ASKED = (Level.WARN, Level.CHALLENGE)
+
+
+# For people. ----------------------------------------------------------------------------------------------
+
+TITLE = Wording("How many marks until it takes effect?")
+KIND_WORDS = {
+    Kind.MARKS: Wording("marks"),
+    Kind.HANG_UPS: Wording("hang-ups"),
+    Kind.BOTH: Wording("half marks, half hang-ups"),
+}
+
+
+def introduction(shown: MarkEffects) -> Iterator[Wording]:
+    """What to know before the tables, a sentence each without a full stop."""
+    yield Wording(
+        "these tables are made by the same calculation that decides about calls, with the weights in force, for "
+        "{people} people who work here",
+        {"people": shown.people},
+    )
+    yield Wording(
+        "everybody counts once: more marks by the same person add nothing, and a mark by somebody who hung up is one "
+        "of both"
+    )
+    yield Wording("where a source outside lists the number or a signature is false, it takes fewer people")
+    if shown.policy:
+        yield Wording("the policy in force is {policy}", {"policy": shown.policy})
+
+
+def tables_of(shown: MarkEffects) -> tuple[Table, ...]:
+    """The tables, for any door."""
+    return _least_table(shown), _examples_table(shown), _combined_table(shown)
+
+
+def _least_table(shown: MarkEffects) -> Table:
+    rows = [
+        (
+            f"{one.answered}" if i % len(Kind) == 0 else "",
+            KIND_WORDS[one.kind],
+            _count(one.label),
+            _count(one.challenge),
+        )
+        for i, one in enumerate(shown.least)
+    ]
+    return Table(
+        Wording("The least number of people"),
+        Wording("of those who answered; a hang-up is one within 6 seconds, by somebody who did not mark the number"),
+        (Wording("answered"), Wording("by"), Wording("for a label"), Wording("for a challenge")),
+        tuple(rows),
+    )
+
+
+def _count(people: int | None) -> str | Wording:
+    return NEVER if people is None else f"{people}"
+
+
+def _examples_table(shown: MarkEffects) -> Table:
+    effects = {one.case: one.effect for one in shown.examples}
+    rows = []
+    for marks in MARKS:
+        for hung_up in (0, marks):
+            cases = [MarkedNumber(marks, hung_up, answered) for answered in ANSWERED]
+            rows.append((f"{marks}", f"{hung_up}", *(_cell(effects.get(case)) for case in cases)))
+    of_people = (Wording("of {n} who answered", {"n": answered}) for answered in ANSWERED)
+    return Table(
+        Wording("What comes of it"),
+        Wording("with the days until the level falls if nothing more happens; marks that came over more than an hour"),
+        (Wording("marks"), Wording("hang-ups"), *of_people),
+        tuple(rows),
+    )
+
+
+def _cell(effect: Effect | None) -> str | Wording:
+    if effect is None:
+        return IMPOSSIBLE
+    level = Wording(effect.level.word)
+    if effect.lower_in is None:
+        return level
+    return Wording("{level}, {days} d", {"level": level, "days": effect.lower_in[0]})
+
+
+def _combined_table(shown: MarkEffects) -> Table:
+    names = [name for name, _ in shown.combined[0].actions]
+    rows = [(one.words, *(Wording(action.word) for _, action in one.actions)) for one in shown.combined]
+    return Table(
+        Wording("The most that can come of it, by policy"),
+        Wording("however many people; an administrator's own list or rule goes beyond it. observe only writes it down"),
+        (Wording("what speaks against a number"), *names),
+        tuple(rows),
+    )
+
+
+# As JSON: keys are stable.
+
+
+def effects_as_json(shown: MarkEffects) -> Mapping[str, Any]:
+    """All of it for scripts."""
+    return {
+        "people": shown.people,
+        "policy": shown.policy or None,
+        "least": [
+            {"answered": one.answered, "by": one.kind.value, "label": one.label, "challenge": one.challenge}
+            for one in shown.least
+        ],
+        "examples": [
+            {
+                "marks": case.marks,
+                "hang_ups": case.hung_up,
+                "answered": case.answered,
+                "level": effect.level.word,
+                "log_odds": round(effect.reputation.log_odds, 3),
+                "lower_in": effect.lower_in and {"days": effect.lower_in[0], "level": effect.lower_in[1].word},
+            }
+            for case, effect in shown.examples
+        ],
+        "most": [
+            {
+                "what": one.words.template,
+                "level": one.level.word,
+                "actions": {name: action.word for name, action in one.actions},
+            }
+            for one in shown.combined
+        ],
+    }

@@ -1,0 +1,160 @@
+"""How many marks it takes until something happens, by the scorer and the policies themselves. Pure.
+
+    effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      its level, and how long
+    least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           None: never
+    action_under(policy, case, weights, people) -> Action                                    what is done with a call
+
+The rows of a made-up number go through the same fold and the same levels as everybody's, so this is no second model.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from policies.decision import Action, IncomingCall
+from policies.engine import decide
+from policies.policy import Policy
+from reputation.explaining import days_until_lower
+from reputation.families.caller import passed_until
+from reputation.model import (
+    Answered,
+    AuthClass,
+    Caller,
+    CallerKind,
+    Challenged,
+    ChallengeResult,
+    Facts,
+    Identity,
+    Imported,
+    Level,
+    Mark,
+    MarkChannel,
+    Reputation,
+    Signal,
+    SignalCategory,
+    Verdict,
+)
+from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.standing import Rows, standing_of
+from reputation.weights import DAY_SECONDS, Weights
+
+NOW = 1_800_000_000.0  # any: nothing depends on it
+NUMBER = "+12015550100"
+CLASS = AuthClass.UNKNOWN
+MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
+
+
+class MarkedNumber(NamedTuple):
+    """A made-up number. `marks` people marked it, `hung_up` others hung up within seconds; all of them answered, and
+    with those who said nothing they are `answered`. `groups`: of how many groups those who marked are.
+
+    `listed`: a source outside lists it; `failed`: it was challenged twice and pressed nothing, `passed`: it pressed the
+    digit; `at_once`: all marks came within minutes; `appealed`: an appeal is in force; `verified`: its owner is known.
+    """
+
+    marks: int
+    hung_up: int = 0
+    answered: int = 0
+    groups: int = 2
+    listed: bool = False
+    failed: bool = False
+    passed: bool = False
+    at_once: bool = False
+    appealed: bool = False
+    verified: bool = False
+
+
+class Effect(NamedTuple):
+    """What comes of it: the reputation, and in how many days the level is lower, and which, if no more happens."""
+
+    reputation: Reputation
+    lower_in: tuple[int, Level] | None
+
+    @property
+    def level(self) -> Level:
+        """The level now."""
+        return self.reputation.level
+
+
+class Kind(StrEnum):
+    """How our people say that they do not want a call."""
+
+    MARKS = "marks"  # they mark it
+    HANG_UPS = "hang-ups"  # they hang up within seconds, and mark nothing
+    BOTH = "both"  # as many mark it as hang up
+
+
+@lru_cache(maxsize=4096)
+def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
+    """What comes of it where so many people work."""
+    evidence, circumstances = evidence_of(case, weights), Circumstances(auth_class=CLASS, people=people)
+    reputation = reputation_of(evidence, circumstances, weights, NOW)
+    is_more = reputation.level is not Level.NONE
+    return Effect(reputation, days_until_lower(evidence, circumstances, weights, NOW) if is_more else None)
+
+
+def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
+    """What the store would know of it."""
+    apart = 0.0 if case.at_once else 60.0 * weights.marks.burst_minutes + 60.0  # else they are a burst
+    marks, signals = [], []
+    for i in range(case.marks):
+        group, at = f"group {i % max(case.groups, 1)}", NOW - i * apart
+        marks.append(Mark(NUMBER, CLASS, f"marks {i}", Verdict.SPAM, at, MarkChannel.EXTENSION, group=group))
+    for i in range(case.hung_up):
+        signals.append(Signal(NUMBER, CLASS, f"hangs up {i}", SignalCategory.HUNG_UP_ON, NOW, f"call {i}"))
+    who = [mark.reporter for mark in marks] + [signal.callee for signal in signals]
+    who += [f"silent {i}" for i in range(case.answered - len(who))]
+    answered = [Answered(NUMBER, CLASS, callee, NOW) for callee in who]
+    challenges = [
+        Challenged(NUMBER, CLASS, "", result, NOW - day * DAY_SECONDS, f"challenge {day}")
+        for result, days in ((ChallengeResult.SILENT, (2, 1)), (ChallengeResult.PASSED, (0,)))
+        for day in days
+        if (case.failed if result is ChallengeResult.SILENT else case.passed)
+    ]
+    return Evidence(
+        standing=standing_of(Rows(marks, signals, answered, challenges), CLASS, weights),
+        imported=(Imported("a source", "spam", is_feed=True),) if case.listed else (),
+        identity=Identity(NUMBER, "", 2, NOW + 365 * DAY_SECONDS) if case.verified else None,
+        appeal="an appeal" if case.appealed else None,
+    )
+
+
+def least_people(kind: Kind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
+    """How many people of those who answered it takes to reach the level, by this alone; None: not even all of them."""
+
+    def level_by(count: int) -> Level:
+        marks = {Kind.MARKS: count, Kind.HANG_UPS: 0, Kind.BOTH: count // 2}[kind]
+        case = MarkedNumber(marks, count - marks, answered)
+        return reputation_of(evidence_of(case, weights), Circumstances(CLASS, people=people), weights, NOW).level
+
+    counts = range(1, answered + 1)  # more people never lead to less
+    index = bisect_left(counts, level, key=level_by)
+    return counts[index] if index < len(counts) else None
+
+
+def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
+    """The case with as many people as make the most of it: its marks and hang-ups, in their proportion, of as many who
+    answered.
+    """
+    sized = (
+        case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
+        for n in MULTIPLES
+        if not case.at_once or n >= weights.marks.burst_marks
+    )
+    return max(sized, key=lambda one: effect_of(one, weights, people).level)
+
+
+def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
+    """What the policy orders for a call of a stranger with that number; of one that observes, what it would order."""
+    call = IncomingCall("", Caller(NUMBER, NUMBER, CallerKind.NUMBER))
+    evidence = evidence_of(case, weights)
+    facts = Facts(
+        identity=evidence.identity,
+        passed_until=passed_until(evidence.challenges, weights.caller),
+        failures=evidence.challenges.failures,
+        reputation=effect_of(case, weights, people).reputation,
+    )
+    return decide(call, facts, policy, NOW).would_be

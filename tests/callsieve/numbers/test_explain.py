@@ -1,0 +1,139 @@
+"""`callsieve explain`, its pages in the console, and docs/reference/marks.md.
+
+`python -m tests.callsieve.numbers.test_explain` writes the tables of that page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.numbers.mark_effects import mark_effects, tables_of
+from reputation.model import AuthClass, Identity, Mark, MarkChannel, Verdict
+from reputation.store.database import open_store
+from reputation.store.identities import set_identity
+from reputation.store.marks import add_mark
+from reputation.weights import DEFAULT
+from tests.callsieve.browsing import NOW, Console, Office
+from tests.callsieve.program import Program
+from tests.office import CALLER
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "marks.md"
+MARK = "<!-- from here on by python -m tests.callsieve.numbers.test_explain -->\n"
+OFFICES = (20, 200)
+
+
+def page_tables() -> str:
+    """The tables for both offices."""
+    return "\n".join(line for people in OFFICES for line in _lines(people))
+
+
+def _lines(people: int) -> Iterator[str]:
+    yield f"## Where {people} people work\n"
+    for table in tables_of(mark_effects(DEFAULT, people)):
+        note = str(table.note)
+        yield f"### {table.title}, of {people}\n\n{note[0].upper()}{note[1:]}.\n"
+        yield "| " + " | ".join(map(str, table.heads)) + " |"
+        yield "|" + "---|" * len(table.heads)
+        yield from ("| " + " | ".join(map(str, row)) + " |" for row in table.rows)
+        yield ""
+
+
+def test_the_page_of_the_docs_is_what_the_scorer_makes() -> None:
+    assert PAGE.read_text().partition(MARK)[2] == page_tables(), "python -m tests.callsieve.numbers.test_explain"
+
+
+def marked(reporter: str, at: float, group: str | None = None) -> Mark:
+    return Mark(CALLER, AuthClass.UNKNOWN, reporter, Verdict.SPAM, at, MarkChannel.EXTENSION, group, "scam", "a secret")
+
+
+@pytest.fixture
+def known(callsieve: Program) -> Program:
+    """Two have marked CALLER."""
+    callsieve.ok("db", "migrate")
+    now = time.time()
+    with open_store(callsieve.store) as db:
+        for reporter, ago in (("201", 7200.0), ("202", 90_000.0)):
+            add_mark(db, marked(reporter, now - ago))
+    return callsieve
+
+
+def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> None:
+    told = known("explain", "number", CALLER, "--json").json
+    assert (told["level"], told["action"]) == ("warn", "warn")
+    assert told["against"] == ["2 marked it"]
+    assert told["marks"] is None
+    assert [fade["level"] for fade in told["fades"]] == ["none"]
+    assert told["fades"][0]["at"] > time.time()
+    assert {"what": "upheld", "level": "none", "people": None} in told["better_if"]
+
+
+def test_one_mark_says_what_one_more_would_do(callsieve: Program) -> None:
+    callsieve.ok("mark", CALLER, "spam", "--as", "201")
+    told = callsieve("explain", "number", CALLER, "--json").json
+    assert (told["level"], told["marks"]) == ("none", {"people": 1, "level": "warn"})
+    assert told["fades"] == []
+
+
+@pytest.mark.parametrize("way", [(), ("--json",), ("--out", "told.html"), ("--out", "told.html", "--language", "zh")])
+def test_nobody_of_ours_and_no_text_of_theirs_is_told(
+    known: Program, way: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_store(known.store) as db:
+        set_identity(db, Identity(CALLER, "Springfield Motors", 1, time.time() + 1e6, "a note"), time.time())
+    out = known.ok("explain", "number", CALLER, *way)
+    for path in tmp_path.glob("told.html"):
+        out += path.read_text()
+    assert CALLER in out
+    for secret in ("Alice", "201 ", "a secret", "a note", "Springfield Motors"):
+        assert secret not in out
+
+
+def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    small, large = (callsieve("explain", "marks", "--json", "--people", n).json for n in ("20", "200"))
+    assert [one["label"] for one in small["least"][:3]] == [2, 5, 2]
+    assert [one["label"] for one in large["least"][:3]] == [5, 5, 5]
+    most = {one["what"]: one["actions"] for one in small["most"]}
+    assert most["marks alone, however many"] == dict.fromkeys(("observe", "cautious", "balanced", "strict"), "warn")
+    assert small["policy"] == "cautious"
+
+
+def test_the_weights_in_force_count(callsieve: Program) -> None:
+    callsieve.ok("db", "migrate")
+    with callsieve.config.open("a") as file:
+        file.write("\n[reputation.witnesses]\nlabel_least = 4\n")
+    assert callsieve("explain", "marks", "--json", "--people", "20").json["least"][0]["label"] == 4
+
+
+def test_a_wrong_language_and_a_file_that_is_there(callsieve: Program, tmp_path: Path) -> None:
+    callsieve.ok("db", "migrate")
+    path = tmp_path / "marks.html"
+    assert "'fr'" in callsieve.fails("explain", "marks", "--out", path, "--language", "fr")
+    callsieve.ok("explain", "marks", "--out", path, "--language", "zh")
+    assert "多少个标记才会生效？" in path.read_text()
+    assert str(path) in callsieve.fails("explain", "marks", "--out", path)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path)
+    office.write(add_mark, marked("201", NOW - 3600))
+    return office
+
+
+def test_the_console_has_both_as_pages_to_print(console: Console) -> None:
+    viewer, operator = console.browser("viewer"), console.browser("operator")
+    assert "How many marks until it takes effect?" in viewer.text("/numbers/marks")
+    page = operator.text(f"/numbers/{CALLER}/for-owner")
+    assert "one more person who answers and marks it: warn" in page
+    assert "a secret" not in page
+    assert f"/numbers/{CALLER}/for-owner".replace("+", "%2B") in operator.text(f"/numbers/{CALLER}")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + page_tables())

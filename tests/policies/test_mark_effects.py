@@ -1,0 +1,112 @@
+"""How many marks until it takes effect: the figures are those of the scorer, and marks alone never stop a call."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decision import Action
+from policies.loader import PRESETS, load_policy
+from policies.mark_effects import (
+    NOW,
+    Kind,
+    MarkedNumber,
+    action_under,
+    effect_of,
+    evidence_of,
+    least_people,
+    strongest,
+)
+from reputation.explaining import fades_of, more_marks
+from reputation.model import Level
+from reputation.scoring import Circumstances, reputation_of
+from reputation.weights import DEFAULT
+
+ALL = MarkedNumber(1, 1, listed=True, failed=True)
+counts = st.integers(0, 60)
+
+
+def case_by(kind: Kind, count: int, answered: int) -> MarkedNumber:
+    marks = {Kind.MARKS: count, Kind.HANG_UPS: 0, Kind.BOTH: count // 2}[kind]
+    return MarkedNumber(marks, count - marks, answered)
+
+
+@pytest.mark.parametrize("people", [0, 3, 20, 200])
+@pytest.mark.parametrize("answered", [1, 5, 10, 50])
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("level", [Level.WARN, Level.CHALLENGE, Level.ROUTE])
+def test_the_least_is_the_least(level: Level, kind: Kind, answered: int, people: int) -> None:
+    reached = [
+        count
+        for count in range(1, answered + 1)
+        if effect_of(case_by(kind, count, answered), DEFAULT, people).level >= level
+    ]
+    assert least_people(kind, answered, level, DEFAULT, people) == (reached[0] if reached else None)
+
+
+@given(marks=counts, silent=counts, groups=st.integers(0, 5), people=st.integers(0, 500))
+def test_marks_alone_never_do_more_than_label(marks: int, silent: int, groups: int, people: int) -> None:
+    case = MarkedNumber(marks, 0, marks + silent, groups)
+    assert effect_of(case, DEFAULT, people).level <= Level.WARN
+    assert action_under(load_policy("strict"), case, DEFAULT, people) <= Action.WARN
+
+
+@given(marks=counts, hung_up=counts, silent=counts, failed=st.booleans(), people=st.integers(0, 500))
+def test_without_a_source_outside_our_people_only_ask(
+    marks: int, hung_up: int, silent: int, failed: bool, people: int
+) -> None:
+    case = MarkedNumber(marks, hung_up, marks + hung_up + silent, failed=failed)
+    assert action_under(load_policy("strict"), case, DEFAULT, people) <= Action.CHALLENGE
+
+
+@pytest.mark.parametrize(
+    ("case", "action"),
+    [
+        pytest.param(ALL, Action.REJECT, id="all-of-several-groups"),
+        pytest.param(ALL._replace(groups=1), Action.ROUTE, id="one-group"),
+        pytest.param(ALL._replace(appealed=True), Action.CHALLENGE, id="appealed"),
+        pytest.param(ALL._replace(verified=True), Action.WARN, id="verified"),
+        pytest.param(ALL._replace(passed=True), Action.WARN, id="passed"),
+        pytest.param(ALL._replace(listed=False), Action.CHALLENGE, id="no-source"),
+        pytest.param(ALL._replace(failed=False), Action.CHALLENGE, id="not-asked"),
+        pytest.param(MarkedNumber(1, at_once=True), Action.ALLOW, id="a-burst"),
+    ],
+)
+def test_what_it_takes_to_be_turned_away(case: MarkedNumber, action: Action) -> None:
+    assert action_under(load_policy("strict"), strongest(case, DEFAULT, 20), DEFAULT, 20) is action
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "strict"])
+def test_only_strict_turns_anybody_away(preset: str) -> None:
+    assert action_under(load_policy(preset), strongest(ALL, DEFAULT, 20), DEFAULT, 20) <= Action.ROUTE
+
+
+@given(marks=st.integers(1, 20), hung_up=st.integers(0, 20), listed=st.booleans(), failed=st.booleans())
+def test_it_fades_when_it_says(marks: int, hung_up: int, listed: bool, failed: bool) -> None:
+    case = MarkedNumber(marks, hung_up, marks + hung_up, listed=listed, failed=failed)
+    evidence, about = evidence_of(case, DEFAULT), Circumstances(people=20)
+
+    def level_at(at: float) -> Level:
+        return reputation_of(evidence, about, DEFAULT, at).level
+
+    before = level_at(NOW)
+    fades = fades_of(evidence, about, DEFAULT, NOW)
+    for at, level in fades:
+        assert level_at(at - 61) > level == level_at(at)
+        assert before > level
+        before = level
+    assert bool(fades) or level_at(NOW) is Level.NONE or listed
+
+
+@pytest.mark.parametrize(
+    ("case", "more"),
+    [
+        pytest.param(MarkedNumber(0, 0, 5), (2, Level.WARN), id="nobody-has-marked"),
+        pytest.param(MarkedNumber(1, 0, 5), (1, Level.WARN), id="one-has-one-more-labels"),
+        pytest.param(MarkedNumber(5, 0, 5), None, id="labelled-by-marks-alone"),
+        pytest.param(MarkedNumber(1, 1, 3), (3, Level.CHALLENGE), id="and-hang-ups"),
+    ],
+)
+def test_how_many_more_marks(case: MarkedNumber, more: tuple[int, Level] | None) -> None:
+    assert more_marks(evidence_of(case, DEFAULT), Circumstances(people=20), DEFAULT, NOW) == more
