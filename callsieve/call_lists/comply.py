@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date, timedelta
 from importlib.resources import files
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,9 +17,11 @@ import msgspec
 from callsieve.call_lists.registers import CopyAge, copy_ages
 from callsieve.settings import Settings
 from callsieve.version import program_version
+from callsieve.web.rendering import document_of
 from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
 from policies.reasons import why_of
 from reputation.law.loader import shipped_laws, source_cited
+from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.call_lists import UnguardedCall, outbound_of_day, unguarded_of_day
 from reputation.store.consents import find_consents
@@ -126,6 +130,26 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
         consents=find_consents(db, limit=1)[1],
         wishes=count_do_not_call(db),
     )
+
+
+def day_bounds(text: str) -> tuple[float, float] | None:
+    """The first instant of a day such as 2026-12-31 by the clock here, and of the next one; None of what is no day."""
+    try:
+        first = date.fromisoformat(text)
+        days = (first, first + timedelta(days=1))
+        midnight, next_midnight = (time.mktime(one.timetuple()) for one in days)
+    except (ValueError, OverflowError):
+        return None
+    return midnight, next_midnight
+
+
+def proof_page(proof: DayProof, *, whole_numbers: bool) -> str:
+    """A page of HTML that needs nothing else, with each call."""
+
+    def name(number: str | None) -> str:
+        return (number if whole_numbers else masked(number)) if number else ""
+
+    return document_of("call_lists", "comply.html", "en", {"proof": proof, "name": name, "version": proof.version})
 
 
 def law_versions() -> tuple[LawVersion, ...]:

@@ -24,6 +24,7 @@ from callsieve.api.gate import Api
 from callsieve.api.server import WithApi
 from callsieve.appeals.web import pages as appeals
 from callsieve.audit.web import pages as audit
+from callsieve.call_lists.web import outbound
 from callsieve.call_lists.web import pages as consents
 from callsieve.calls.disputes import appeal_in_words
 from callsieve.calls.live import LiveCalls
@@ -62,7 +63,7 @@ from callsieve.web.security_headers import SecurityHeaders
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
-    *(do_not_call, consents, guidance, own),
+    *(do_not_call, consents, outbound, guidance, own),
     *(appeals, complaints, feeds, plans, people, users, events, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)

@@ -55,6 +55,8 @@ PATHS = {
     "own": "/own",
     "own-do-not-call": "/own/do-not-call",
     "own-consents": "/own/consents",
+    "own-outbound": "/own/outbound",
+    "own-outbound-page": "/own/outbound/page",
     "own-guidance": "/own/guidance",
     "own-leaflet": "/own/leaflet",
     "own-new": f"/own/new?number={quote(OWN_STRANGER)}",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import date, timedelta
 from typing import Annotated, Any
 
 import typer
 
-from callsieve.call_lists.comply import CheckedCall, DayProof, proof_of_day
+from callsieve.call_lists.comply import CheckedCall, DayProof, day_bounds, proof_of_day, proof_page
 from callsieve.call_lists.registers import CopyAge
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import plural, print_pairs, print_table, say
 from callsieve.text.times import day, iso_with_zone, when, when_exactly
-from callsieve.web.rendering import document_of
 from reputation.numbers import masked
 
 
@@ -27,14 +25,15 @@ def comply(
 ) -> None:
     """Print what the outbound guard checked on a day, by which rules, sources and files, and what it did not see."""
     loaded, now = settings_of(config), time.time()
-    first, last = _bounds(of_day)
+    bounds = day_bounds(of_day)
+    if bounds is None:
+        raise CommandError(f"{of_day[:40]!r} is no day: write it as 2026-12-31")
     with existing_store(loaded) as db:
-        proof = proof_of_day(db, loaded.settings, first, last, now)
+        proof = proof_of_day(db, loaded.settings, *bounds, now)
     if as_json:
         print_json(_as_json(proof, numbers))
     elif html:
-        shown = {"proof": proof, "name": lambda number: _shown(number, numbers), "version": proof.version}
-        print(document_of("call_lists", "comply.html", "en", shown))
+        print(proof_page(proof, whole_numbers=numbers))
     else:
         _print(proof, numbers)
 
@@ -111,14 +110,3 @@ def _call(one: CheckedCall, numbers: bool) -> dict[str, Any]:
 
 def _shown(number: str | None, whole: bool) -> str:
     return (number if whole else masked(number)) if number else ""
-
-
-def _bounds(text: str) -> tuple[float, float]:
-    """The first instant of the day here, and of the next one."""
-    try:
-        first = date.fromisoformat(text)
-        days = (first, first + timedelta(days=1))
-        midnight, next_midnight = (time.mktime(one.timetuple()) for one in days)
-    except (ValueError, OverflowError):
-        raise CommandError(f"{text[:40]!r} is no day: write it as 2026-12-31") from None
-    return midnight, next_midnight

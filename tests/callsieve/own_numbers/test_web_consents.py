@@ -6,7 +6,10 @@ import sqlite3
 
 import pytest
 
+from policies.reasons import OutboundReason, Why
+from reputation.own.outbound_types import OutboundRecord
 from reputation.store.consents import Consent, consent_of
+from reputation.store.outbound import record_outbound
 from reputation.store.registers import add_numbers, begin_copy, put_in_force
 from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of, undo_of
 from tests.reputation.store_builders import DAY
@@ -54,3 +57,16 @@ def test_a_copy_that_is_too_old_says_so(office: Office, otto: Browser) -> None:
 def test_an_ended_consent_is_over() -> None:
     assert Consent(CALLED, NOW - DAY, NOW).is_over(NOW)
     assert not Consent(CALLED, NOW - DAY, NOW + 1).is_over(NOW)
+
+
+def test_the_day_of_the_outbound_guard_names_rules_and_sources(office: Office, otto: Browser) -> None:
+    why = Why(OutboundReason.BAD_HOURS_BY, {"law": "47 CFR 64.1200"})
+    about = (NOW, "1.1", CALLED, 20614, "+442071838750", "201", "hold", "hold", "hours", why.kept, NOW + 60, 1.0)
+    office.write(record_outbound, [OutboundRecord("AAAAAAA1", *about)])
+    page = otto.text("/own/outbound")
+    assert "47 CFR 64.1200" in page
+    assert f"/numbers/{CALLED.replace('+', '%2B')}" in page
+    printed = otto.text("/own/outbound/page")
+    assert "47 CFR 64.1200" in printed
+    assert CALLED not in printed
+    assert problem_of(otto.get("/own/outbound?day=soon").text)

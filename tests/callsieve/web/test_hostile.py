@@ -72,6 +72,7 @@ SHARED = (
         "/own",
         "/own/do-not-call",
         "/own/consents",
+        "/own/outbound",
         "/appeals",
         "/feeds",
         "/plans",
