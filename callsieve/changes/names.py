@@ -88,6 +88,7 @@ FINAL = {
     "off": Wording("Switch screening on again: callsieve on."),
     "on": Wording("Switch screening off again: callsieve off."),
     "own export": NOTHING,
+    "own pack": NOTHING,
     "own hygiene": NOTHING,
     **dict.fromkeys(
         ("own registers import", "own registers remove"),

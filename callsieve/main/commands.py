@@ -108,6 +108,7 @@ COMMANDS = {
     "own decisions": "own_numbers.cli.outbound:decisions",
     "own explain": "own_numbers.cli.outbound:explain",
     "own guidance": "own_numbers.cli.guidance:guidance",
+    "own pack": "evidence_packs.cli.commands:pack",
     "own dnc add": "own_numbers.cli.do_not_call:add",
     "own dnc remove": "own_numbers.cli.do_not_call:remove",
     "own dnc list": "own_numbers.cli.do_not_call:show",

@@ -6,7 +6,7 @@
     page.made() -> bytes
 
 All text is plain: nothing in it is markup. The same calls make the same bytes. Characters that the font lacks (it has
-ASCII, Latin, and the 6,763 of GB 2312) become a box. fonts/README.md says how the font was made.
+ASCII, Latin, and the 6,763 of GB 2312) become a box. callsieve/text/fonts/README.md says how the font was made.
 """
 
 from __future__ import annotations

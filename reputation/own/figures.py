@@ -80,16 +80,16 @@ class HealthFacts:
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
     """The sums of the last so many days."""
-    within = _sums([day for day in facts.days if day.day > facts.today - days])
+    within = sums_of([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
 def window_of_day(day: OwnDay) -> FiguresWindow:
     """One day by itself."""
-    return replace(_sums([day]), days=1, people=day.people)
+    return replace(sums_of([day]), days=1, people=day.people)
 
 
-def _sums(days: Sequence[OwnDay]) -> FiguresWindow:
+def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
     """What the days add up to, but for what is distinct over all of them."""
 
     def total(name: str) -> int:

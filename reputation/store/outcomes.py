@@ -115,6 +115,11 @@ SELECT * FROM (SELECT {_COLUMNS} FROM outcome WHERE own_number = :number AND dir
  WHERE at >= :since ORDER BY at DESC LIMIT :limit
 """
 
+OUT_WITH = f"""
+SELECT {_COLUMNS} FROM outcome
+ WHERE own_number = ? AND direction = 'outbound' AND at >= ? AND at < ? ORDER BY at, linkedid
+"""
+
 # Actions from the weakest: the words of Level, and allow.
 _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
@@ -192,6 +197,11 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
     """Calls that went out with this number of ours, and that came in to it, since then, the latest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
+
+
+def calls_out_with(db: sqlite3.Connection, number: str, since: float, until: float) -> Iterator[OutcomeRecord]:
+    """Calls that went out with this number of ours from `since` until before `until`, in time order, one by one."""
+    return map(_outcome, db.execute(OUT_WITH, (number, since, until)))
 
 
 def _recorded(

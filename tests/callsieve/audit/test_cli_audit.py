@@ -60,8 +60,8 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_lookups, test_cli_list_files, test_cli_call_lists and test_cli_events; of what needs an Asterisk in
-# test_install.
+# test_cli_lookups, test_cli_list_files, test_cli_call_lists, test_pack and test_cli_events; of what needs an
+# Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -85,6 +85,7 @@ WRITING_IN_THEIR_TURN = {
         "own registers remove",
         "own hygiene",
     ),
+    "own pack",
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
     *("events replay", "events test"),

@@ -1,0 +1,158 @@
+"""The pack as a zip: a document, tables, and a signed list of what is in it. Same data, same time: same bytes.
+
+Called numbers are masked in every file. The calls are written one by one, so that a hundred thousand need no more
+memory than ten.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from callsieve.changes.operation import Context
+from callsieve.evidence_packs.contents import Document, PackContents, contents_of
+from callsieve.evidence_packs.document import pack_document
+from callsieve.evidence_packs.operations import AttachedFile, Pack
+from callsieve.evidence_packs.platforms import platforms
+from callsieve.own_numbers.figures import date_of
+from callsieve.signing.statements import sign
+from callsieve.text.csv_table import as_text
+from callsieve.text.times import iso_with_zone
+from callsieve.version import program_version
+from reputation.model import OutcomeRecord
+from reputation.numbers import country_of, masked
+from reputation.own.daily_counts import OwnDay, is_machine
+from reputation.store.outcomes import calls_out_with
+
+KIND = "evidence-pack"
+CALL_COLUMNS = (
+    *("at", "called", "country", "result", "answered_by", "ring_seconds", "talk_seconds", "ended_by", "blocked"),
+    "sip_code",
+)
+DAY_COLUMNS = (
+    *("day", "calls", "answered", "over_within_6_s", "not_taken", "failed", "given_up_early", "bad_hour", "people"),
+    *("people_called_3_times", "called_back", "blocked", "machine"),
+)
+COMPLAINT_COLUMNS = ("at", "from", "was_called_within_28_days", "on_do_not_call_list_since")
+DOCUMENT_COLUMNS = ("name", "date", "bytes", "sha256")
+
+
+class _Entry(NamedTuple):
+    name: str
+    size: int
+    digest: str
+
+
+def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
+    """Writes the zip. StoreError, OSError, Refused: the number has gone meanwhile."""
+    request, platform = pack.request, platforms()[pack.request.platform]
+    files = [_document(one, context.at) for one in request.files]
+    contents = contents_of(db, pack.number, request.days, context.at, context.settings, files)
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        zipped = _Zip(archive, contents.until)
+        zipped.add("evidence.pdf", pack_document(contents, platform, request.language, pack.key.public_key))
+        calls = calls_out_with(db, pack.number, contents.calls_since, contents.until)
+        zipped.add_table("calls.csv", CALL_COLUMNS, map(_call, calls))
+        zipped.add_table("days.csv", DAY_COLUMNS, map(_day, contents.days))
+        zipped.add_table("complaints.csv", COMPLAINT_COLUMNS, _complaints(contents))
+        zipped.add_table("documents.csv", DOCUMENT_COLUMNS, _documents(contents))
+        for file in request.files:
+            zipped.add(f"documents/{file.name}", file.content)
+        about = {
+            **{"number": pack.number, "platform": platform.name, "language": request.language},
+            **{"from": iso_with_zone(contents.since), "until": iso_with_zone(contents.until)},
+            "made_by": f"CallSieve {program_version()}",
+            "files": [{"name": one.name, "bytes": one.size, "sha256": one.digest} for one in zipped.entries],
+        }
+        statement = sign(pack.key, KIND, contents.own.name, issued_at=contents.until, valid_until=None, about=about)
+        zipped.add("manifest.json", statement.encode())
+
+
+class _Zip:
+    """A zip being written, whose entries all have the time of the pack and are counted."""
+
+    def __init__(self, archive: ZipFile, at: float) -> None:
+        self._archive = archive
+        self._date = time.gmtime(at)[:6]
+        self.entries: list[_Entry] = []
+
+    def add(self, name: str, content: bytes) -> None:
+        self._add(name, [content])
+
+    def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """As CSV for spreadsheets, which must not compute with what stands in it. With a byte order mark: Excel."""
+        self._add(name, _lines(columns, rows))
+
+    def _add(self, name: str, pieces: Iterable[bytes]) -> None:
+        info = ZipInfo(name, self._date)
+        info.compress_type, info.external_attr, info.create_system = ZIP_DEFLATED, 0o644 << 16, 3
+        digest, size = hashlib.sha256(), 0
+        with self._archive.open(info, "w", force_zip64=True) as entry:
+            for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                entry.write(piece)
+        self.entries.append(_Entry(name, size, digest.hexdigest()))
+
+
+def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    yield b"\xef\xbb\xbf"
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(map(as_text, row))
+        if buffer.tell() > 1 << 16:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _document(file: AttachedFile, at: float) -> Document:
+    return Document(file.name, at, len(file.content), hashlib.sha256(file.content).hexdigest())
+
+
+def _call(call: OutcomeRecord) -> tuple[str, ...]:
+    answered = call.disposition.value == "answered"
+    return (
+        iso_with_zone(call.at),
+        masked(call.dialled),
+        (country_of(call.dialled) if call.dialled else None) or "",
+        call.disposition.value,
+        ("machine" if is_machine(call) else "person") if answered else "",
+        f"{call.ring_seconds:.1f}",
+        f"{call.talk_seconds:.1f}",
+        call.ended_by.value if call.ended_by else "",
+        "yes" if call.blocked else "",
+        str(call.sip_code or ""),
+    )
+
+
+def _day(day: OwnDay) -> tuple[str, ...]:
+    counts = (
+        *(day.attempts, day.answered, day.short, day.unanswered, day.failed, day.abandoned, day.outside, day.people),
+        *(day.repeated, day.called_back, day.blocked, day.machine),
+    )
+    return (date_of(day.day), *map(str, counts))
+
+
+def _complaints(contents: PackContents) -> Iterator[tuple[str, ...]]:
+    for complaint, unlisted_at in ((one.complaint, one.unlisted_at) for one in contents.complaints):
+        yield (
+            iso_with_zone(complaint.at),
+            masked(complaint.number) if complaint.number else "",
+            "yes" if complaint.is_of_called else "no",
+            iso_with_zone(unlisted_at) if unlisted_at else "",
+        )
+
+
+def _documents(contents: PackContents) -> Iterator[tuple[str, ...]]:
+    for one in contents.documents:
+        yield (one.name, iso_with_zone(one.added_at) if one.added_at else "", str(one.size or ""), one.digest)

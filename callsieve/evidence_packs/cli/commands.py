@@ -1,0 +1,67 @@
+"""`callsieve own pack`: evidence about a number of ours, for one of those who mark numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption, NumberArgument, check_new, existing_store, settings_of
+from callsieve.cli.output import say
+from callsieve.cli.store import context_of
+from callsieve.evidence_packs import operations
+from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, AttachedFile, PackRequest
+from callsieve.evidence_packs.platforms import platforms
+from callsieve.system.files import complete_file
+from callsieve.system.privileges import acting_for
+
+PRIVATE = 0o600
+
+
+def pack(
+    number: NumberArgument,
+    platform: Annotated[
+        str, typer.Option("--for", metavar="PLATFORM", help="carrier, hiya, tencent ...; a wrong one names them all.")
+    ],
+    language: Annotated[str, typer.Option(metavar="en|zh", help="In which language.")] = "en",
+    days: Annotated[int, typer.Option(metavar="DAYS", help="How far back, at most 180.")] = DEFAULT_DAYS,
+    documents: Annotated[
+        list[Path] | None,
+        typer.Option("--document", metavar="FILE", help="Goes into the pack; may be repeated.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR|FILE.zip", help="Where to; else here.", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a zip with what proves how a number is called from: a document, tables, and a signed list of them."""
+    loaded = settings_of(config)
+    files = [AttachedFile(path.name, _read(path)) for path in documents or []]
+    context = context_of(loaded)
+    with existing_store(loaded) as db:
+        request = PackRequest(number, platform, language, days, files)
+        if out is not None and not _is_directory(out):
+            check_new(out)
+        made = operations.announce(db, context, request)
+        path = out / made.file_name if out is not None and _is_directory(out) else out or Path(made.file_name)
+        check_new(path)
+        with complete_file(path, PRIVATE) as file:
+            write_pack(db, context, made, file)
+    say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand it in:")
+    say("it names what is missing, and what nobody could verify.")
+
+
+def _is_directory(path: Path) -> bool:
+    with acting_for(path):
+        return path.is_dir()
+
+
+def _read(path: Path) -> bytes:
+    with acting_for(path), path.open("rb") as file:
+        content = file.read(MOST_FILE_BYTES + 1)
+    if not content:
+        raise CommandError(f"--document: {path}: is empty")
+    return content

@@ -1,0 +1,124 @@
+"""What a pack says: read from the store, by the same functions as the pages of own numbers; without the calls."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from callsieve.own_numbers.operations import registered
+from callsieve.settings import Outbound, Settings
+from reputation.model import Identity
+from reputation.own.daily_counts import OwnDay
+from reputation.own.figures import FiguresWindow, sums_of
+from reputation.own.health import NumberHealth
+from reputation.own.register import OwnNumber
+from reputation.store.appeals import appeals_of
+from reputation.store.attachments import attachments_of
+from reputation.store.do_not_call import Complaint, complaints_about, count_do_not_call, do_not_call_of, wishes_after
+from reputation.store.identities import identity_of
+from reputation.store.own_days import days_of
+from reputation.store.own_health import own_health
+from reputation.store.retention import OUTCOME_DAYS
+from reputation.weights import DAY_SECONDS
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that proves whose the number is. `digest`: SHA-256 in hex, empty where we have no file of it."""
+
+    name: str
+    added_at: float | None = None
+    size: int | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandledComplaint:
+    """A complaint, and since when its sender is on the do-not-call list; None: not, or nobody knows who complained."""
+
+    complaint: Complaint
+    unlisted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week by ISO 8601, and what its days add up to."""
+
+    label: str
+    sums: FiguresWindow
+
+
+@dataclass(frozen=True, slots=True)
+class PackContents:
+    """All but the calls. `days` and `weeks` are those with calls from `since` on; `calls_since`: how far calls go back.
+
+    `wishes`: how many people wanted no more calls after one of this number; `do_not_call`: how many are on the list.
+    """
+
+    own: OwnNumber
+    identity: Identity | None
+    since: float
+    until: float
+    calls_since: float
+    health: NumberHealth
+    days: tuple[OwnDay, ...]
+    weeks: tuple[Week, ...]
+    total: FiguresWindow
+    complaints: tuple[HandledComplaint, ...]
+    wishes: int
+    do_not_call: int
+    guard: Outbound
+    documents: tuple[Document, ...]
+
+
+def contents_of(
+    db: sqlite3.Connection, number: str, days: int, now: float, settings: Settings, documents: Sequence[Document] = ()
+) -> PackContents:
+    """What the store knows of the last so many days. Refused: the number is not registered."""
+    own = registered(db, number)
+    since = now - days * DAY_SECONDS
+    health = own_health(db, number, now, settings.reputation)
+    first = int(since // DAY_SECONDS)
+    # The health knows which calls of its days a machine answered; older days are as they were counted.
+    by_day = {day.day: day for day in days_of(db, number, first)}
+    by_day |= {day.day: day for day in health.facts.days if day.day >= first}
+    counted = tuple(by_day[day] for day in sorted(by_day))
+    return PackContents(
+        own=own,
+        identity=identity_of(db, number),
+        since=since,
+        until=now,
+        calls_since=max(since, now - OUTCOME_DAYS * DAY_SECONDS),
+        health=health,
+        days=counted,
+        weeks=_weeks(counted),
+        total=sums_of(counted),
+        complaints=tuple(_handled(db, one) for one in complaints_about(db, number, since)),
+        wishes=len(wishes_after(db, number, since)),
+        do_not_call=count_do_not_call(db),
+        guard=settings.outbound,
+        documents=(*(Document(name) for name in own.documents), *_of_appeals(db, number), *documents),
+    )
+
+
+def _weeks(days: Sequence[OwnDay]) -> tuple[Week, ...]:
+    by_week: dict[str, list[OwnDay]] = {}
+    for day in days:
+        year, week, _ = (EPOCH + timedelta(days=day.day)).isocalendar()
+        by_week.setdefault(f"{year}-W{week:02d}", []).append(day)
+    return tuple(Week(label, sums_of(of_week)) for label, of_week in by_week.items())
+
+
+def _handled(db: sqlite3.Connection, complaint: Complaint) -> HandledComplaint:
+    wish = do_not_call_of(db, complaint.number) if complaint.number else None
+    return HandledComplaint(complaint, wish.at if wish else None)
+
+
+def _of_appeals(db: sqlite3.Connection, number: str) -> list[Document]:
+    """What was shown when the number was appealed for here."""
+    found = (one for appeal in appeals_of(db, number) for one in attachments_of(db, appeal.reference))
+    return [Document(one.name, one.added_at, one.size, one.digest) for one in found]

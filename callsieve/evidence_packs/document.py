@@ -1,0 +1,207 @@
+"""The pack as a document for people: who we are, what the platform asks for, figures, complaints, practice. Pure."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from functools import cache, partial
+from importlib.resources import files
+
+from callsieve.evidence_packs.contents import Document, PackContents
+from callsieve.evidence_packs.platforms import Ask, Platform
+from callsieve.own_numbers.figures import MEASURES, grade_words, share_words
+from callsieve.settings import Outbound
+from callsieve.signing.keys import PublicKey
+from callsieve.text.pdf import PdfDocument
+from callsieve.text.times import day, when_exactly
+from callsieve.web.i18n import translated, translations_of
+from reputation.numbers import masked
+from reputation.own.figures import percent
+from reputation.wording import Wording
+
+MOST_COMPLAINTS = 20  # the table has them all
+MOST_DOCUMENTS = 40
+# Limits of the guard by the clock or by count, in the order shown: 0 is none.
+LIMITS = ("calls_per_person_day", "calls_per_number_hour", "calls_per_number_day", "calls_per_young_number_day")
+SWITCHES = ("do_not_call", "resting", "local_rules", "follow_advice", "registers", "needs_consent")
+
+
+@cache
+def texts_of(language: str) -> dict[str, str]:
+    """All texts of one language; figures stand in braces."""
+    text = (files("callsieve.evidence_packs") / "texts" / f"pack-{language}.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def pack_document(contents: PackContents, platform: Platform, language: str, key: PublicKey) -> bytes:
+    """The PDF."""
+    return _Writer(contents, platform, language, key).written()
+
+
+class _Writer:
+    def __init__(self, contents: PackContents, platform: Platform, language: str, key: PublicKey) -> None:
+        self._contents, self._platform, self._language, self._key = contents, platform, language, key
+        self._say = texts_of(language)
+        self._words: Callable[[str], str] = partial(translated, catalogue=translations_of(language))
+        number = contents.own.number
+        title = self._say["title"].format(number=number)
+        footer = f"{number} · {platform.words(language)} · {day(contents.until)}"
+        self._page = PdfDocument(title, language=language, footer=footer)
+
+    def written(self) -> bytes:
+        self._facts()
+        self._asks()
+        self._figures()
+        self._complaints()
+        self._guard()
+        self._documents()
+        self._practice()
+        self._check()
+        return self._page.made()
+
+    def _facts(self) -> None:
+        say, own, identity = self._say, self._contents.own, self._contents.identity
+        rows = [
+            (say["f-number"], own.number),
+            (say["f-company"], own.name),
+            (say["f-purpose"], own.purpose or say["not-said"]),
+            (say["f-owner"], own.owner or say["not-said"]),
+            (say["f-registered"], ", ".join(own.registered) or say["not-said"]),
+            (say["f-in-use"], self._in_use()),
+            (say["f-grade"], self._translated(grade_words(self._contents.health.grade))),
+        ]
+        if identity is not None and identity.expires_at > self._contents.until:
+            words = say["identity"].format(name=identity.name, level=identity.level, until=day(identity.expires_at))
+            rows.append((say["f-identity"], words))
+        rows.append((say["f-platform"], self._platform.words(self._language)))
+        rows.append((say["f-period"], f"{day(self._contents.since)} - {day(self._contents.until)}"))
+        rows.append((say["f-made"], when_exactly(self._contents.until)))
+        self._page.table((), rows, (1, 3))
+        self._page.paragraph(say[f"letter-{self._platform.kind}"].format(number=own.number, name=own.name))
+
+    def _in_use(self) -> str:
+        days = self._contents.days
+        return self._say["in-use"].format(days=len([one for one in days if one.attempts]))
+
+    def _asks(self) -> None:
+        say, platform = self._say, self._platform
+        self._page.heading(say["h-asks"].format(platform=platform.words(self._language)))
+        self._page.paragraph(say["asks-intro"].format(day=platform.read.isoformat()))
+        rows = [
+            (ask.words(self._language), say[f"where-{ask.part or 'none'}"], self._proof(ask)) for ask in platform.asks
+        ]
+        self._page.table((say["c-ask"], say["c-where"], say["c-source"]), rows, (4, 3, 4))
+        address = say["address"].format(address=platform.address) if platform.address else say["address-none"]
+        self._page.paragraph(address)
+
+    def _proof(self, ask: Ask) -> str:
+        return self._say[f"proof-{ask.proof}"].format(source=ask.source)
+
+    def _figures(self) -> None:
+        say, contents = self._say, self._contents
+        self._page.heading(say["h-figures"])
+        self._page.paragraph(say["figures-intro"])
+        week, month = contents.health.windows[-2:]
+        rows = [(self._words(one.words), self._shown(one.show(week)), self._shown(one.show(month))) for one in MEASURES]
+        self._page.table((say["c-measure"], say["c-week"], say["c-month"]), rows, (3, 2, 2))
+        for reason in contents.health.reasons:
+            self._page.paragraph(f"{self._words(reason.grade.value)}: {self._translated(reason.words)}", dim=True)
+        total = contents.total
+        answered = share_words(total.answered, total.attempts)
+        self._page.paragraph(say["total"].format(calls=f"{total.attempts:,}", answered=answered))
+        if not contents.weeks:
+            return
+        self._page.heading(say["h-weeks"])
+        self._page.bars(
+            [
+                (
+                    one.label[5:],
+                    one.sums.answered / one.sums.attempts if one.sums.attempts else None,
+                    f"{one.sums.answered / one.sums.attempts:.0%}" if one.sums.attempts else "-",
+                )
+                for one in contents.weeks
+            ]
+        )
+        self._page.paragraph(say["weeks"], dim=True)
+
+    def _complaints(self) -> None:
+        say, contents = self._say, self._contents
+        found = contents.complaints
+        self._page.heading(say["h-complaints"])
+        listed = sum(one.unlisted_at is not None for one in found)
+        share = percent(len(found) / contents.total.attempts) if contents.total.attempts else "-"
+        counts = {"complaints": len(found), "share": share, "listed": listed, "wishes": contents.wishes}
+        self._page.paragraph(say["complaints"].format(**counts, people=f"{contents.do_not_call:,}"))
+        rows = [
+            (
+                day(one.complaint.at),
+                masked(one.complaint.number) if one.complaint.number else say["nobody"],
+                say["yes"] if one.complaint.is_of_called else say["no"],
+                day(one.unlisted_at) if one.unlisted_at else say["not-listed"],
+            )
+            for one in found[-MOST_COMPLAINTS:]
+        ]
+        self._page.table((say["c-day"], say["c-from"], say["c-called"], say["c-listed"]), rows, (2, 3, 3, 3))
+        if len(found) > MOST_COMPLAINTS:
+            self._page.paragraph(
+                say["more"].format(most=MOST_COMPLAINTS, all=len(found), file="complaints.csv"), dim=True
+            )
+
+    def _guard(self) -> None:
+        say, guard = self._say, self._contents.guard
+        self._page.heading(say["h-guard"])
+        self._page.paragraph(say["guard-observes"] if guard.observe else say["guard-acts"])
+        rows = [(say[f"g-{name}"], say["yes"] if getattr(guard, name) else say["no"]) for name in SWITCHES]
+        rows.append((say["g-at_risk"], say[f"at-risk-{guard.at_risk}"]))
+        rows.append((say["g-hours"], say["hours"].format(first=guard.first_hour, last=guard.last_hour)))
+        rows += [(say[f"g-{name}"], str(getattr(guard, name) or say["no-limit"])) for name in LIMITS]
+        self._page.table((say["c-setting"], say["c-value"]), rows, (3, 2))
+
+    def _documents(self) -> None:
+        say, found = self._say, self._contents.documents
+        self._page.heading(say["h-documents"])
+        if not found:
+            self._page.paragraph(say["documents-none"])
+        rows = [self._document(one) for one in found[:MOST_DOCUMENTS]]
+        self._page.table((say["c-document"], say["c-day"], "SHA-256"), rows, (3, 2, 5))
+        if len(found) > MOST_DOCUMENTS:
+            self._page.paragraph(
+                say["more"].format(most=MOST_DOCUMENTS, all=len(found), file="documents.csv"), dim=True
+            )
+
+    def _document(self, one: Document) -> tuple[str, str, str]:
+        return one.name, day(one.added_at) if one.added_at else "-", one.digest or self._say["no-file"]
+
+    def _practice(self) -> None:
+        self._page.heading(self._say["h-practice"])
+        for key in practice_of(self._contents.guard):
+            first, last = self._contents.guard.first_hour, self._contents.guard.last_hour
+            most = self._contents.guard.calls_per_person_day
+            self._page.paragraph(self._say[key].format(first=first, last=last, most=most))
+
+    def _check(self) -> None:
+        say, contents = self._say, self._contents
+        self._page.heading(say["h-check"])
+        self._page.paragraph(say["check-files"].format(since=day(contents.calls_since)))
+        self._page.paragraph(say["check"].format(id=self._key.id, key=self._key.text))
+
+    def _shown(self, shown: str | Wording) -> str:
+        return self._translated(shown) if isinstance(shown, Wording) else shown
+
+    def _translated(self, words: Wording) -> str:
+        return words.said(self._words)
+
+
+def practice_of(guard: Outbound) -> tuple[str, ...]:
+    """The sentences of the statement of practice that are true of these settings: keys of the texts."""
+    sentences = ["p-record", "p-grade", "p-observes" if guard.observe else "p-acts"]
+    if guard.do_not_call:
+        sentences.append("p-no")
+    sentences.append("p-hours-law" if guard.local_rules else "p-hours")
+    if guard.calls_per_person_day:
+        sentences.append("p-repeats")
+    if guard.registers:
+        sentences.append("p-registers")
+    if guard.needs_consent:
+        sentences.append("p-consent")
+    return tuple(sentences)

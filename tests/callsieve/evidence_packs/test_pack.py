@@ -1,0 +1,269 @@
+"""`callsieve own pack`: what is in a pack, what is not, and that it can be checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+import tracemalloc
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.evidence_packs import operations
+from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.document import practice_of, texts_of
+from callsieve.evidence_packs.operations import AttachedFile, PackRequest
+from callsieve.evidence_packs.platforms import platforms
+from callsieve.settings import Loaded, Outbound, Settings
+from callsieve.signing.keys import signing_key
+from callsieve.signing.statements import verify
+from reputation.own.register import NumberState, OwnNumber
+from reputation.store.audit import audit_rows
+from reputation.store.database import open_store
+from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.own_register import put_own
+from reputation.users import Role
+from tests.callsieve.program import Program
+from tests.reputation import own_campaigns
+from tests.reputation.own_campaigns import CONSIDERATE, OWN, campaign, run
+from tests.reputation.store_builders import DAY
+
+NOW = 20_500 * DAY + 36_000.0
+UNHAPPY = "+442079460123"
+REGISTERED = OwnNumber(
+    number=OWN, name="Acme Care", purpose="reminders", documents=("LOA 2026-03",), since=NOW - 90 * DAY, added_at=NOW
+)
+
+
+@pytest.fixture(scope="module")
+def campaign_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The number has called for 40 days; somebody complained, and is on the do-not-call list."""
+    path = tmp_path_factory.mktemp("packs") / "store.db"
+    with pytest.MonkeyPatch.context() as patch, open_store(path) as db:
+        patch.setattr(own_campaigns, "MIDNIGHT", 20_459 * DAY)
+        run(db, campaign(CONSIDERATE, range(40)))
+        put_own(db, REGISTERED)
+        add_complaint(db, Complaint(OWN, UNHAPPY, NOW - 3 * DAY, "he was angry", True))
+        add_do_not_call(db, DoNotCall(UNHAPPY, NOW - 2 * DAY, OWN))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def state(tmp_path: Path, campaign_store: bytes) -> Path:
+    (tmp_path / "store.db").write_bytes(campaign_store)
+    return tmp_path
+
+
+def context_in(state: Path, settings: Settings | None = None) -> Context:
+    loaded = Loaded(settings=settings or Settings(), file=None, state=state)
+    return Context("joe", Role.OPERATOR, NOW, loaded)
+
+
+def pack_of(state: Path, request: PackRequest, settings: Settings | None = None) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(bytes_of(state, request, settings)))
+
+
+def bytes_of(state: Path, request: PackRequest, settings: Settings | None = None) -> bytes:
+    context, out = context_in(state, settings), io.BytesIO()
+    with open_store(state / "store.db") as db:
+        write_pack(db, context, operations.announce(db, context, request), out)
+    return out.getvalue()
+
+
+def text_of(pack: zipfile.ZipFile) -> str:
+    """The document's text without spaces: lines are broken anywhere."""
+    pages = PdfReader(io.BytesIO(pack.read("evidence.pdf"))).pages
+    return re.sub(r"\s", "", "".join(page.extract_text() for page in pages))
+
+
+def rows_of(pack: zipfile.ZipFile, name: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(pack.read(name).decode("utf-8-sig"))))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("platform", platforms())
+def test_a_pack_answers_what_the_platform_asks(state: Path, platform: str, language: str) -> None:
+    text = text_of(pack_of(state, PackRequest(OWN, platform, language)))
+    about, say = platforms()[platform], texts_of(language)
+    for ask in about.asks:
+        assert re.sub(r"\s", "", ask.words(language)) in text
+        assert re.sub(r"\s", "", say[f"proof-{ask.proof}"].format(source=ask.source)) in text
+    for key in ("h-figures", "h-weeks", "h-complaints", "h-guard", "h-documents", "h-practice", "h-check"):
+        assert re.sub(r"\s", "", say[key]) in text, key
+    for shown in (OWN, "AcmeCare", "LOA2026-03", "1,600"):
+        assert shown in text, shown
+
+
+def test_called_numbers_are_whole_in_no_file(state: Path) -> None:
+    with open_store(state / "store.db") as db:
+        called = {str(number) for (number,) in db.execute("SELECT dialled FROM outcome WHERE dialled IS NOT NULL")}
+    pack = pack_of(state, PackRequest(OWN, "carrier", days=180))
+    whole = text_of(pack) + "".join(pack.read(name).decode("utf-8-sig") for name in pack.namelist()[1:])
+    found = set(re.findall(r"\d{9,15}", whole.replace(" ", "")))
+    digits = {number.lstrip("+") for number in called | {UNHAPPY}}
+    assert len(called) > 500
+    assert not {one for one in digits if any(one in text for text in found)}
+    assert "angry" not in whole, "what we noted is ours"
+    header, *calls = rows_of(pack, "calls.csv")
+    assert len(calls) > 1000
+    assert {row[header.index("result")] for row in calls} == {"answered", "no-answer"}
+
+
+def test_the_tables_add_up(state: Path) -> None:
+    pack = pack_of(state, PackRequest(OWN, "hiya"))
+    header, *days = rows_of(pack, "days.csv")
+    assert sum(int(row[header.index("calls")]) for row in days) == 1600
+    assert rows_of(pack, "complaints.csv")[1][1:3] == ["'+4420******23", "yes"]
+    assert rows_of(pack, "complaints.csv")[1][3], "the sender is on the list"
+
+
+def test_the_manifest_is_signed_and_has_every_file(state: Path) -> None:
+    pack = pack_of(state, PackRequest(OWN, "tns", files=[AttachedFile("licence.pdf", b"%PDF-1.4")]))
+    statement = verify(pack.read("manifest.json"), signing_key(state).public_key)
+    assert (statement.kind, statement.issuer, statement.issued_at) == ("evidence-pack", "Acme Care", int(NOW))
+    listed = {one["name"]: one["sha256"] for one in statement.about["files"]}
+    assert sorted([*listed, "manifest.json"]) == sorted(pack.namelist())
+    assert listed == {name: sha256(pack.read(name)).hexdigest() for name in listed}
+    assert rows_of(pack, "documents.csv")[2][0::3] == ["licence.pdf", listed["documents/licence.pdf"]]
+
+
+def test_the_same_data_at_the_same_time_is_the_same_pack(state: Path) -> None:
+    assert bytes_of(state, PackRequest(OWN, "teddy", "zh")) == bytes_of(state, PackRequest(OWN, "teddy", "zh"))
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1", '"x",y', "<b>&amp;</b>", "号码"])
+def test_hostile_text_breaks_nothing(state: Path, text: str) -> None:
+    with open_store(state / "store.db") as db:
+        put_own(db, replace(REGISTERED, name=text, purpose=text, owner=text, documents=(text,), registered=(text,)))
+    pack = pack_of(state, PackRequest(OWN, "tencent", files=[AttachedFile(f"{text}.txt".replace("/", "_"), b"x")]))
+    assert text_of(pack).count(re.sub(r"\s", "", text)) >= 5
+    for name in pack.namelist():
+        if name.endswith(".csv"):
+            assert not [cell for row in rows_of(pack, name) for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert rows_of(pack, "documents.csv")[1][0].lstrip("'") == text
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (PackRequest(OWN, "nobody"), "unknown-platform"),
+        (PackRequest(OWN, "hiya", "fr"), "unknown-language"),
+        (PackRequest(OWN, "hiya", days=0), "bad-days"),
+        (PackRequest(OWN, "hiya", days=181), "bad-days"),
+        (PackRequest("+442071838759", "hiya"), "not-registered"),
+        (PackRequest("nonsense", "hiya"), "bad-number"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("a", b"1"), AttachedFile("a", b"2")]), "bad-files"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("../a", b"1")]), "bad-file"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("a", bytes((10 << 20) + 1))]), "bad-file"),
+    ],
+)
+def test_what_is_refused_is_not_noted(state: Path, request_: PackRequest, code: str) -> None:
+    with open_store(state / "store.db") as db:
+        with pytest.raises(Refused) as refused:
+            operations.announce(db, context_in(state), request_)
+        assert refused.value.code == code
+        assert audit_rows(db) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [(replace(REGISTERED, name=""), "no-name"), (replace(REGISTERED, state=NumberState.RETIRED), "retired")],
+)
+def test_a_number_that_nobody_may_speak_for(state: Path, own: OwnNumber, code: str) -> None:
+    with open_store(state / "store.db") as db:
+        put_own(db, own)
+        with pytest.raises(Refused) as refused:
+            operations.announce(db, context_in(state), PackRequest(OWN, "hiya"))
+    assert refused.value.code == code
+
+
+def test_the_practice_claims_what_the_settings_do() -> None:
+    acting = Outbound(observe=False, needs_consent=True)
+    assert {"p-acts", "p-consent", "p-no", "p-hours-law"} <= set(practice_of(acting))
+    nothing = Outbound(do_not_call=False, local_rules=False, registers=False, calls_per_person_day=0)
+    assert practice_of(nothing) == ("p-record", "p-grade", "p-observes", "p-hours")
+
+
+def test_the_data_of_platforms_has_its_sources() -> None:
+    assert next(iter(platforms())) == "carrier"
+    assert len(platforms()) == 11
+    for platform in platforms().values():
+        assert platform.asks
+        for ask in platform.asks:
+            assert bool(ask.source) == (ask.proof != "unverified"), (platform.name, ask.en)
+    assert texts_of("en").keys() == texts_of("zh").keys()
+    for key, text in texts_of("en").items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", texts_of("zh")[key])), key
+
+
+# One call again and again, a second apart, to others.
+COPY = """
+INSERT INTO outcome ({columns})
+SELECT {values} FROM (SELECT * FROM outcome WHERE own_number IS NOT NULL LIMIT 1), json_each(?)
+"""
+COPIED = {
+    "linkedid": "'copy-' || value",
+    "at": f"{NOW - 20 * DAY} + value",
+    "dialled": "'+44207946' || (1000 + value % 9000)",
+}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_calls_need_no_more_memory_than_some(state: Path) -> None:
+    def peak(calls: range) -> int:
+        with open_store(state / "store.db") as db:
+            columns = [name for _, name, *_ in db.execute("PRAGMA table_info(outcome)")]
+            values = ", ".join(COPIED.get(name, name) for name in columns)
+            db.execute(COPY.format(columns=", ".join(columns), values=values), (str(list(calls)),))
+            context = context_in(state)
+            pack = operations.announce(db, context, PackRequest(OWN, "carrier"))
+            with (state / "pack.zip").open("wb") as out:
+                tracemalloc.start()
+                try:
+                    write_pack(db, context, pack, out)
+                    return tracemalloc.get_traced_memory()[1]
+                finally:
+                    tracemalloc.stop()
+
+    some = peak(range(12_000))
+    assert peak(range(12_000, 100_000)) < some + (4 << 20)
+    with zipfile.ZipFile(state / "pack.zip") as pack:
+        assert len(rows_of(pack, "calls.csv")) > 100_000
+
+
+@pytest.fixture
+def calling(callsieve: Program) -> Program:
+    with pytest.MonkeyPatch.context() as patch, open_store(callsieve.store) as db:
+        patch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 5) * DAY)
+        run(db, campaign(CONSIDERATE, range(4)))
+    callsieve.ok("own", "add", OWN, "--name", "Acme Care")
+    return callsieve
+
+
+def test_the_command(calling: Program) -> None:
+    licence = calling.folder / "licence.pdf"
+    licence.write_bytes(b"%PDF-1.4")
+    out = calling.folder / "pack.zip"
+    typed = ("own", "pack", OWN, "--for", "baidu", "--language", "zh", "--document", licence, "--out")
+    calling.ok(*typed, out)
+    with zipfile.ZipFile(out) as pack:
+        assert pack.read("documents/licence.pdf") == b"%PDF-1.4"
+        (calling.folder / "manifest.json").write_bytes(pack.read("manifest.json"))
+    assert calling("signing", "verify", calling.folder / "manifest.json").code == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+    (row,) = [row for row in calling.read(audit_rows) if row.what == "own pack"]
+    assert (row.number, row.name) == (OWN, "baidu")
+    assert calling(*typed, out).code == 2, "there is a file of this name"
+    calling.ok(*typed, calling.folder)
+    assert list(calling.folder.glob(f"{OWN[1:]}-baidu-zh-*.zip"))
+    wrong = calling("own", "pack", OWN, "--for", "baidoo")
+    assert (wrong.code, "baidu" in wrong.err) == (2, True)
+    licence.write_bytes(b"")
+    assert calling(*typed, calling.folder / "other.zip").code == 2
