@@ -115,7 +115,14 @@ class Daemon:
             await self._listen(host, port)
             await self.server.listen_unix(str(self._loaded.socket_path))
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
-            house = (self._keep_house, self._tell, self._keep_console, self._keep_recordings, self._watch_dialplan)
+            house = (
+                self._read_holidays,
+                self._keep_house,
+                self._tell,
+                self._keep_console,
+                self._keep_recordings,
+                self._watch_dialplan,
+            )
             for background in (*ours, *house, systemd.run_watchdog):
                 stack.push_async_callback(
                     _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
@@ -192,6 +199,7 @@ class Daemon:
                     logger.warning("%s.* changed: restart to apply it", table)
             self._loaded = loaded
             site = await asyncio.to_thread(self._site)
+            await self._read_holidays()
             self.screening.site = replace(site, recordings=self.screening.site.recordings)
             self.store.weights = loaded.settings.reputation
             self._use_look_ups()
@@ -215,12 +223,15 @@ class Daemon:
         """The PBX as the settings have it, with the numbering plans. A file of a plan that is broken is left out."""
         self._plan_files = stamps_of(self._loaded)
         plans = plans_of(self._loaded)
-        if self._loaded.settings.outbound.local_rules:
-            read_holidays(time.time())
         self._plan_error = "; ".join(plans.problems)
         for problem in plans.problems:
             logger.error("a numbering plan is left out: %s", problem)
         return replace(site_of(self._loaded.settings), plan=plans.plan)
+
+    async def _read_holidays(self) -> None:
+        """The public holidays of the year, beside the calls: the library behind them takes 0.2 s to import."""
+        if self._loaded.settings.outbound.local_rules:
+            await asyncio.to_thread(read_holidays, time.time())
 
     def _first_policies(self) -> PolicySet:
         try:

@@ -376,6 +376,11 @@ ELSEWHERE = {
         *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
         *("appeal decide", "appeal withdraw"),
     ),
+    "test_cli_call_lists.py": (
+        *("own consent add", "own consent import", "own consent list", "own consent remove"),
+        *("own registers import", "own registers list", "own registers remove"),
+    ),
+    "test_cli_hygiene.py": ("own comply", "own hygiene"),
     "test_cli_own_guard.py": ("own decisions", "own explain"),
     "test_cli_reviews.py": (
         *("identity code", "identity due", "identity prove", "reassigned add", "reassigned remove", "reassigned show"),
