@@ -13,6 +13,7 @@ from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.own_numbers.fields import one_line
 from callsieve.text.times import day
 from callsieve.wiring import known_own_numbers
+from reputation.law.loader import binding, law_of_number
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
@@ -24,6 +25,7 @@ from reputation.store.do_not_call import (
     was_called,
 )
 from reputation.store.own_register import own_of
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
 
@@ -125,6 +127,16 @@ def listed_since(wish: DoNotCall) -> Wording:
     """That the number was on the list already."""
     places: Places = {"number": wish.number, "day": day(wish.at)}
     return Wording("{number} has been on the list since {day}: what was noted then stays", places)
+
+
+def held_by_law(wish: DoNotCall, now: float) -> Wording | None:
+    """That a law wants the wish to be kept for longer; None where it does not, or is not known."""
+    law = law_of_number(wish.number)
+    row = binding(law.refusal, wish.number, now) if law else None
+    if law is None or row is None or now >= (until := wish.at + row.days * DAY_SECONDS):
+        return None
+    places: Places = {"law": law.cite(row), "until": day(until), "days": row.days}
+    return Wording("{law} wants it kept for {days} days, until {until}", places)
 
 
 def _check_not_ours(db: sqlite3.Connection, context: Context, number: str, option: str = "") -> None:

@@ -12,6 +12,7 @@ from reputation.model import Direction, Person
 from reputation.own.grades import Grade
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.own.register import NumberState, OwnNumber
+from reputation.store.consents import Consent, put_consent
 from reputation.store.database import open_store
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.journal import record_all
@@ -190,3 +191,22 @@ def test_decisions_are_kept_beside_those_about_inbound_calls(db: sqlite3.Connect
     assert [one.id for one in outbound_decisions(db, own_number="+442071838759")] == []
     assert outbound_decisions(db, held=True) == [held._replace(person="201")]
     assert db.execute("SELECT count(*) FROM decision").fetchone() == (1,)
+
+
+def ask_by_law(db: sqlite3.Connection, calls: int, days: int, waiting: Sequence[OutboundRecord] = ()) -> OutboundFacts:
+    return outbound_facts(db, OutboundQuery(CALLEE, OWN, TODAY, NOW, law_calls=calls, law_days=days), waiting)
+
+
+def test_calls_that_a_law_counts_and_when_one_more_may_be_made(db: sqlite3.Connection) -> None:
+    record_outbound(db, [make_let_out(n, NOW - n * DAY, day=TODAY - n) for n in (1, 5, 29, 31)])
+    facts = ask_by_law(db, 4, 30, [make_let_out(9, NOW - 60)])
+    assert (facts.calls_by_law, facts.law_frees_at) == (4, NOW - 29 * DAY + 30 * DAY)
+    assert (ask_by_law(db, 4, 30).calls_by_law, ask_by_law(db, 4, 30).law_frees_at) == (3, None)
+    assert ask_by_law(db, 3, 1).calls_by_law == 0, "a day of 24 hours"
+    assert ask_by_law(db, 0, 0).calls_by_law == 0
+
+
+def test_a_consent_that_has_ended_is_none(db: sqlite3.Connection) -> None:
+    put_consent(db, Consent(CALLEE, NOW - DAY, NOW + 1, "form 1"))
+    assert ask(db).consent_at == NOW - DAY
+    assert ask(db, NOW + 1).consent_at is None

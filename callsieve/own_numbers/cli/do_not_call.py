@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
 
+from callsieve.cli.errors import warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
@@ -41,6 +43,8 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """The number may be called again."""
     done = perform(settings_of(config), operations.unlist, number, existing=True)
     say(f"{done.wish.number} may be called again.")
+    if kept := operations.held_by_law(done.wish, time.time()):
+        warn(f"{kept}")
     say_undo(done.change_id, config)
 
 
