@@ -36,6 +36,7 @@ from callsieve.digest.web import pages as digest
 from callsieve.doctor.watch import HealthWatch
 from callsieve.events.stream import EventStreams
 from callsieve.events.web import pages as events
+from callsieve.evidence_packs.web import pages as packs
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
@@ -63,7 +64,7 @@ from callsieve.web.security_headers import SecurityHeaders
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
-    *(do_not_call, consents, outbound, guidance, own),
+    *(do_not_call, consents, outbound, guidance, packs, own),
     *(appeals, complaints, feeds, plans, people, users, events, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
@@ -77,6 +78,7 @@ CAPABILITIES = (
         "digest",
         "doctor",
         "events",
+        "evidence_packs",
         "identities",
         "imports",
         "lists",

@@ -53,6 +53,7 @@ COMMANDS = (
     "own export --out {folder}/own.csv",
     "own export --out {state}/own.csv",
     "own guidance --out {state}/guidance.html",
+    "signing key",
     "appeal list",
     "review list",
     "identity add +12015550100 --name Carol --level 1",
