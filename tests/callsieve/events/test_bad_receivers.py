@@ -19,7 +19,7 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, receiver_states
 from reputation.store.outbox import add_event
 from reputation.store.transaction import transaction
-from tests.callsieve.events.hooks import SECRET, Posted, hooked, http, taken
+from tests.callsieve.events.hooks import SECRET, Posted, hooked, http, taken, tell_no_digest
 from tests.callsieve.events.test_sender import sending
 from tests.waiting import until
 
@@ -67,6 +67,7 @@ ANSWERS = {
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     with open_store(tmp_path / "callsieve.db") as opened:
+        tell_no_digest(opened)
         yield opened
 
 

@@ -16,7 +16,7 @@ from callsieve.events.event import EventKind
 from callsieve.events.samples import CALLER, DATA
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
 from reputation.store.outbox import add_event, use_receivers
-from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread, http
+from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread, http, tell_no_digest
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 from tests.waiting import wait_until
@@ -36,6 +36,7 @@ def callsieve(tmp_path: Path, hook: HookServer, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOOK_SECRET", SECRET)
     program = Program(tmp_path, SETTINGS + hook.toml())
     program.ok("db", "migrate")
+    program.write(tell_no_digest)
     return program
 
 

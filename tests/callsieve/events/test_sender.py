@@ -24,6 +24,7 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, dead_letters, receiver_states, replay, switch_on
 from reputation.store.outbox import add_event, noted_at, use_receivers
 from reputation.store.transaction import transaction
+from tests.callsieve.events.hooks import tell_no_digest
 from tests.waiting import until
 
 KIND = EventKind.NUMBER_MARKED
@@ -68,6 +69,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def db(path: Path) -> Iterator[sqlite3.Connection]:
     with open_store(path) as opened:
+        tell_no_digest(opened)
         yield opened
 
 
