@@ -16,14 +16,16 @@ from datetime import date, datetime, time, timedelta
 from callsieve.changes.operation import Context, Refused
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, read_findings
-from callsieve.imports.feed_health import FeedHealth, FeedStatus, health_of
+from callsieve.imports.feed_health import FeedHealth, FeedStatus, health_of, health_of_missing
 from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
+from callsieve.settings import Settings
 from reputation.appeals import Appeal, AppealState
 from reputation.model import ChallengeResult
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.challenges import challenge_results
-from reputation.store.feeds import FeedSource, feed_sources
+from reputation.store.feed_fetches import feed_fetches
+from reputation.store.feeds import feed_sources
 from reputation.store.own_grades import GradeChange, changed_grades
 from reputation.wording import Wording
 
@@ -57,7 +59,7 @@ class Digest:
     appeals: tuple[Appeal, ...]
     filed: int
     grades: tuple[GradeChange, ...]
-    feeds: tuple[tuple[FeedSource, FeedHealth], ...]
+    feeds: tuple[tuple[str, FeedHealth], ...]
     findings: tuple[Check, ...] | Wording
 
     @property
@@ -97,7 +99,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         appeals=in_force,
         filed=len(appeals) - len(in_force),
         grades=tuple(changed_grades(db, since, until)),
-        feeds=tuple(_ill_feeds(db, now)),
+        feeds=tuple(_ill_feeds(db, context.loaded.settings, now)),
         findings=_findings(context),
     )
 
@@ -138,11 +140,13 @@ def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
     return list(by_number.values())
 
 
-def _ill_feeds(db: sqlite3.Connection, now: float) -> Iterable[tuple[FeedSource, FeedHealth]]:
-    for feed in feed_sources(db):
-        health = health_of(feed, now)
-        if health.health is not FeedStatus.OK:
-            yield feed, health
+def _ill_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Iterable[tuple[str, FeedHealth]]:
+    """Those that came once and are not well, and those of the settings that never came."""
+    there = {feed.name: health_of(feed, now) for feed in feed_sources(db)}
+    fetches = feed_fetches(db)
+    missing = [one.name for one in settings.feed if one.name not in there]
+    there |= {name: health_of_missing(fetches.get(name), now) for name in missing}
+    return ((name, health) for name, health in there.items() if health.health is not FeedStatus.OK)
 
 
 def _findings(context: Context) -> tuple[Check, ...] | Wording:

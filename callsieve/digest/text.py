@@ -164,7 +164,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
             | {"reasons": [reason.code for reason in one.reasons]}
             for one in digest.grades
         ],
-        "feeds": [{"source": feed.name, "health": health.health} for feed, health in digest.feeds],
+        "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None
         if isinstance(digest.findings, Wording)
         else [{"name": one.name, "status": one.status, "detail": str(one.detail)} for one in digest.findings],
@@ -261,8 +261,8 @@ def _why(reasons: Iterable[GradeReason]) -> str | Wording:
 
 
 def _feeds(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
-    for feed, health in digest.feeds:
-        words = Wording("{name}: {health}", {"name": feed.name, "health": health.said})
+    for name, health in digest.feeds:
+        words = Wording("{name}: {health}", {"name": name, "health": health.said})
         yield DigestLine(writer.say(words), ("callsieve feeds",))
 
 

@@ -142,7 +142,7 @@ def show_feeds(
         judged = [feed | skill_as_json(skills.get(str(feed["name"]), nothing)) for feed in feeds]
         print_json([*judged, *map(lookup_as_json, asked)])
         return
-    _show(found, now)
+    _show(found, now, are_named=bool(missing))
     for name, skill in skills.items():
         if skill.told:
             say(f"{name} was right about {said_right(skill)} of the callers that it lists")
@@ -156,7 +156,10 @@ def show_feeds(
         print_lookups(asked)
 
 
-def _show(feeds: list[FeedSource], now: float) -> None:
+def _show(feeds: list[FeedSource], now: float, *, are_named: bool) -> None:
+    if not feeds and are_named:
+        say("No feed has come yet: `callsieve feeds fetch` fetches those of the settings.")
+        return
     if not feeds:
         say("There is no feed: `callsieve import feed FILE --source NAME` brings one, or [[feed]] in the settings.")
         return

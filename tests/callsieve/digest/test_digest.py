@@ -15,6 +15,7 @@ from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_o
 from callsieve.digest.text import DigestText, digest_as_json, digest_text, html_page, plain_text
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.imports.feed_health import FeedStatus
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import (
     AuthClass,
@@ -142,9 +143,16 @@ def test_what_waits(full: Office) -> None:
     found = digest_of(full)
     assert [one.reference for one in found.appeals] == ["AP9E4100"]
     assert [(one.number, one.before, one.grade) for one in found.grades] == [(OWN, Grade.HEALTHY, Grade.WATCH)]
-    assert [feed.name for feed, _ in found.feeds] == ["ftc"]
+    assert [name for name, _ in found.feeds] == ["ftc"]
     assert isinstance(found.findings, tuple)
     assert [check.name for check in found.findings] == ["daemon", "backup"]
+
+
+def test_a_feed_that_never_came_waits_too(office: Office) -> None:
+    """The doctor's finding about feeds is left out, for they are named here."""
+    with office.config.open("a") as file:
+        file.write('\n[[feed]]\nname = "theirs"\nurl = "https://example.com/list.csv"\n')
+    assert [(name, health.health) for name, health in digest_of(office).feeds] == [("theirs", FeedStatus.WAITING)]
 
 
 @pytest.mark.parametrize(

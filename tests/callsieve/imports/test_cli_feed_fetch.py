@@ -295,3 +295,13 @@ def test_a_name_that_no_feed_has(callsieve: FedOffice) -> None:
 
 def test_settings_without_a_feed(tmp_path: Path) -> None:
     assert "the settings have no [[feed]]" in Program(tmp_path).fails("feeds", "fetch")
+
+
+def test_a_feed_of_the_settings_that_has_not_come(callsieve: FedOffice) -> None:
+    """It is not said that there is none."""
+    with open_store(callsieve.store):
+        pass
+    said = callsieve.ok("feeds")
+    assert "feeds fetch" in said
+    assert "import feed" not in said
+    assert "theirs" in said
