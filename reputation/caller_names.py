@@ -31,8 +31,21 @@ SPAM_LABELS = frozenset(
 @lru_cache(maxsize=4096)
 def compared(text: str) -> str:
     """The text as it is compared: letters of one form and case, single spaces, nothing that is not to be seen."""
-    seen = "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text[:MAX_NAME])
-    return " ".join(normalize("NFKC", seen).casefold().split())
+    seen = _seen(text[:MAX_NAME])
+    return " ".join((seen.casefold() if seen.isascii() else _folded(seen))[:MAX_NAME].split())
+
+
+def _folded(text: str) -> str:
+    """Unicode's NFKC_Casefold, twice: what a first time has taken apart may have another form. One character may
+    become eighteen, or a space.
+    """
+    for _ in range(2):
+        text = normalize("NFKC", normalize("NFD", text).casefold())
+    return _seen(text)
+
+
+def _seen(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else "" for c in text)
 
 
 def name_matches(name: str, pattern: str) -> bool:
