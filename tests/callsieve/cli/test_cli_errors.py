@@ -63,6 +63,23 @@ READING = [
     pytest.param(("appeal", "list"), id="appeal-list"),
     pytest.param(("appeal", "show", "A1"), id="appeal-show"),
     pytest.param(("user", "list"), id="user-list"),
+    pytest.param(("digest",), id="digest"),
+    pytest.param(("events", "list"), id="events-list"),
+    pytest.param(("events", "dead"), id="events-dead"),
+    pytest.param(("events", "replay", "--all"), id="events-replay"),
+    pytest.param(("explain", "marks"), id="explain-marks"),
+    pytest.param(("explain", "number", CALLER), id="explain-number"),
+    pytest.param(("lookups", "show"), id="lookups-show"),
+    pytest.param(("own", "comply", "2026-11-25"), id="own-comply"),
+    pytest.param(("own", "consent", "list"), id="own-consent-list"),
+    pytest.param(("own", "consent", "remove", CALLER), id="own-consent-remove"),
+    pytest.param(("own", "pack", OWN, "--for", "hiya", "--out", "{numbers}.zip"), id="own-pack"),
+    pytest.param(("own", "registers", "list"), id="own-registers-list"),
+    pytest.param(("own", "registers", "remove", "us-dnc"), id="own-registers-remove"),
+    pytest.param(("report", "list"), id="report-list"),
+    pytest.param(("report", "show", CALLER, "--to", "ftc"), id="report-show"),
+    pytest.param(("token", "list"), id="token-list"),
+    pytest.param(("token", "revoke", "crm"), id="token-revoke"),
 ]
 WRITING = [
     pytest.param(("list", "add", "block", CALLER), id="list-add"),
@@ -81,6 +98,10 @@ WRITING = [
     pytest.param(("own", "import", "{numbers}"), id="own-import"),
     pytest.param(("own", "dnc", "add", CALLER), id="own-dnc-add"),
     pytest.param(("appeal", "open", CALLER, "--name", "Acme", "--contact", "a@b.example"), id="appeal-open"),
+    pytest.param(("own", "consent", "add", CALLER, "--proof", "form 12"), id="own-consent-add"),
+    pytest.param(("own", "consent", "import", "{consents}"), id="own-consent-import"),
+    pytest.param(("own", "registers", "import", "{numbers}", "--register", "gb-tps"), id="own-registers-import"),
+    pytest.param(("token", "add", "crm", "--scope", "read"), id="token-add"),
 ]
 # They work without a store, or say what there is to say of an empty one.
 CONTENT = [
@@ -106,6 +127,7 @@ def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
     places = {
         "numbers": callsieve.file("numbers.csv", f"number\n{CALLER}\n"),
         "entries": callsieve.file("entries.csv", f"entry,list\n{CALLER},block\n"),
+        "consents": callsieve.file("consents.csv", f"number,proof\n{CALLER},form 12\n"),
         "people": callsieve.file("people.csv", "extension\n202\n"),
         "history": callsieve.file("history.jsonl", HISTORY),
     }
@@ -376,11 +398,13 @@ ELSEWHERE = {
         *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
         *("appeal decide", "appeal withdraw"),
     ),
-    "test_cli_call_lists.py": (
-        *("own consent add", "own consent import", "own consent list", "own consent remove"),
-        *("own registers import", "own registers list", "own registers remove"),
-    ),
-    "test_cli_hygiene.py": ("own comply", "own hygiene"),
+    "test_cli_alerts.py": ("alerts list", "alerts test"),
+    "test_cli_events.py": ("events send", "events test"),
+    "test_cli_feed_fetch.py": ("feeds fetch",),
+    "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),
+    "test_cli_report.py": ("report send",),
+    "test_statements.py": ("signing key", "signing verify"),
+    "test_cli_hygiene.py": ("own hygiene",),
     "test_cli_own_guard.py": ("own decisions", "own explain"),
     "test_cli_reviews.py": (
         *("identity code", "identity due", "identity prove", "reassigned add", "reassigned remove", "reassigned show"),
