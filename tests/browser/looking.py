@@ -62,6 +62,7 @@ PATHS = {
     "own-new": f"/own/new?number={quote(OWN_STRANGER)}",
     "own-number": f"/own/{quote(OWN)}?do=change",
     "own-resting": f"/own/{quote(OWN_RESTING)}?do=use",
+    "own-pack": f"/own/{quote(OWN)}/pack",
     "own-stranger": f"/own/{quote(OWN_STRANGER)}",
     "feeds": "/feeds",
     "plans": "/plans",
