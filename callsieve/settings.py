@@ -544,7 +544,10 @@ def _web_problems(web: Web) -> Problems:
     """Without a proxy in front the console speaks plain HTTP, and so to this machine only."""
     wrong = _form_problem(web.listen) if web.behind_proxy else _address_problem(web.listen)
     if wrong is not None:
-        yield "web.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"
+        yield (
+            "web.listen",
+            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it: docs/console.md",
+        )
     for host in web.hosts:
         if not HOST.fullmatch(host):
             yield "web.hosts", f"{host[:60]!r} is no host name"
@@ -562,7 +565,10 @@ def _api_problems(settings: Settings) -> Problems:
         return
     wrong = _form_problem(listen) if web.behind_proxy else _address_problem(listen)
     if wrong is not None:
-        yield "api.listen", wrong if web.behind_proxy else f"{wrong}; see docs/console.md for proxies"
+        yield (
+            "api.listen",
+            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it: docs/console.md",
+        )
     elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
         yield "api.listen", f"the console listens on port {address_of(listen)[1]}: take another, or leave it empty"
 
@@ -612,5 +618,5 @@ def _address_problem(text: str) -> str | None:
     if (wrong := _form_problem(text)) is not None:
         return wrong
     if not is_loopback(address_of(text)[0]):
-        return f"{text!r} is not on this machine: use 127.0.0.1 (the socket is worth root)"
+        return f"{text!r} is not on this machine: use 127.0.0.1"
     return None

@@ -11,6 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,7 @@ LIMITS: Final = Limits(total_seconds=8.0, connect_seconds=3.0, body_bytes=1 << 2
 MEASURE_SECONDS: Final = 3600.0
 FIRST_MEASURE_SECONDS: Final = 60.0
 ACTOR: Final = "look-ups"
+MOST_THREADS: Final = 256
 
 
 def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
@@ -80,6 +82,8 @@ def fetch_with(client: OutsideClient) -> Fetch:
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A name that nobody answers for holds a thread for as long as resolv.conf says. The store is read in others.
+    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "look-ups"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from functools import partial
 from typing import Annotated
@@ -29,7 +30,13 @@ def serve(
     loaded = served_settings(config)
     if not loaded.settings.lookup:
         raise CommandError(f"{loaded.settings_file}: there is no [[lookup]]: nobody is to be asked")
-    process.run(partial(served_settings, config), log_json=log_json)
+    try:
+        process.run(partial(served_settings, config), log_json=log_json)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        words = "look-ups are made already by another process: stop it first (systemctl stop callsieve-lookups)"
+        raise CommandError(words) from None
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -174,6 +175,13 @@ def test_the_process_starts_and_ends(callsieve: Program) -> None:
     assert "asking phoneblock, scores" in said
     assert "s3cr3t" not in said
     assert not (callsieve.state / "lookups.sock").exists()
+
+
+def test_a_second_process_says_what_to_stop(callsieve: Program) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as first:
+        first.bind(os.fspath(callsieve.state / "lookups.sock"))
+        first.listen()
+        assert "systemctl stop callsieve-lookups" in callsieve.fails("lookups", "serve")
 
 
 def test_settings_are_read_again(callsieve: Program) -> None:
