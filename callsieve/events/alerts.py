@@ -83,6 +83,7 @@ class AlertReceiver:
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()  # reads and writes of the state; many may be told at once, in one mail
         self._being_told: list[float] = []
+        self._being_said = 0  # of those that were kept quiet, how many are being told of now
         self.name = alert_receiver(rule.name, to)
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
@@ -97,12 +98,10 @@ class AlertReceiver:
                 return
             try:
                 await self._target.deliver(with_alert(event, alert))
-                await self._told(now)
-            except DeliveryError:
-                await self._not_told(alert)
-                raise
+                await self._told(now, alert)
             finally:
                 self._being_told.remove(now)
+                self._being_said -= alert.suppressed
         except StoreError as error:
             raise DeliveryError(f"the store: {error}") from None
 
@@ -117,25 +116,19 @@ class AlertReceiver:
                 since = state.since if state.suppressed else now
                 await self._keep(AlertState(state.told, state.suppressed + 1, since), now)
                 return None
-            if state.suppressed:
-                await self._keep(AlertState(state.told), now)
+            unsaid = max(0, state.suppressed - self._being_said)
             self._being_told.append(now)
-            return Alert(rule.name, state.suppressed, state.since)
+            self._being_said += unsaid
+            return Alert(rule.name, unsaid, state.since if unsaid else 0.0)
 
-    async def _told(self, now: float) -> None:
-        """It counts once it was taken: a crash before this tells once more, and never once less."""
+    async def _told(self, now: float, alert: Alert) -> None:
+        """It and what it said count once it was taken: a crash before this tells once more, and never once less."""
         async with self._one_at_a_time:
             state = state_from(await self._store.read(self.name))
             told = (*_lately(self._rule.at_most, state.told, now), now)
-            await self._keep(AlertState(told, state.suppressed, state.since), now)
-
-    async def _not_told(self, alert: Alert) -> None:
-        """How many were kept quiet is said by the next attempt."""
-        if not alert.suppressed:
-            return
-        async with self._one_at_a_time:
-            state = state_from(await self._store.read(self.name))
-            await self._keep(AlertState(state.told, state.suppressed + alert.suppressed, alert.since), alert.since)
+            left = max(0, state.suppressed - alert.suppressed)
+            since = state.since if left == state.suppressed else now
+            await self._keep(AlertState(told, left, since if left else 0.0), now)
 
     async def _keep(self, state: AlertState, now: float) -> None:
         await self._store.write(self.name, msgspec.json.encode(state).decode(), now)

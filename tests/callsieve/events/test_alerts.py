@@ -191,6 +191,20 @@ async def test_what_was_kept_quiet_is_said_by_the_next_attempt() -> None:
     assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 1, NOON + 60), Alert("stopped")]
 
 
+async def test_a_delivery_that_was_ended_has_said_nothing() -> None:
+    """The sender ends one that takes too long, and is perhaps killed meanwhile."""
+    rule = Rule(Kept(), at_most="1/h")
+    await rule.meets(NOON, NOON + 60)
+    rule.target.gate, rule.now = asyncio.Event(), NOON + 3700
+    going = asyncio.create_task(rule.receiver.deliver(make_event(DECISION)))
+    await until(lambda: rule.target.begun == 2)
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    rule.target.gate.set()
+    await rule.meets(NOON + 3800)
+    assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 1, NOON + 60)]
+
+
 async def test_those_within_the_limit_are_told_together() -> None:
     """So that a mail may gather them: none waits for the one before it."""
     rule = Rule(Kept(), at_most="3/h")
