@@ -63,7 +63,7 @@ def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str,
     """What was answered already. ApiError for another request, or where no more is kept."""
     kept = answer_of(db, token_id, key, now)
     if kept is None:
-        if not has_room(db, token_id):
+        if not has_room(db, token_id, now):
             raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-keys", NO_ROOM, HEADER, {"Retry-After": "3600"})
         return None
     if kept.digest != digest:

@@ -21,7 +21,7 @@ REMOVE = "DELETE FROM api_token WHERE name = ?"
 ANSWER_SECONDS = 86_400.0
 MOST_ANSWERS = 10_000  # of one token: what it may have the store keep for it
 ANSWER_OF = "SELECT digest, status, body FROM api_answer WHERE token = ? AND key = ? AND at > ?"
-COUNT_ANSWERS = "SELECT count(*) FROM api_answer WHERE token = ?"
+COUNT_ANSWERS = "SELECT count(*) FROM api_answer WHERE token = ? AND at > ?"
 FORGET_ANSWERS = "DELETE FROM api_answer WHERE at <= ?"
 KEEP_ANSWER = "INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -79,9 +79,9 @@ def answer_of(db: sqlite3.Connection, token_id: int, key: str, now: float) -> Ke
     return next((KeptAnswer(*row) for row in db.execute(ANSWER_OF, (token_id, key, now - ANSWER_SECONDS))), None)
 
 
-def has_room(db: sqlite3.Connection, token_id: int) -> bool:
+def has_room(db: sqlite3.Connection, token_id: int, now: float) -> bool:
     """Whether one more answer may be kept for this token."""
-    return bool(db.execute(COUNT_ANSWERS, (token_id,)).fetchone()[0] < MOST_ANSWERS)
+    return bool(db.execute(COUNT_ANSWERS, (token_id, now - ANSWER_SECONDS)).fetchone()[0] < MOST_ANSWERS)
 
 
 def keep_answer(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, at: float) -> None:
