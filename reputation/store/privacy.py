@@ -26,6 +26,14 @@ number = :number OR what IN ('own complaint', 'undo own complaint') AND :number 
 OF_DECISION = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
 # Its deliveries go with an event. It is erased whole: what was told of another number has been told.
 OF_EVENT = "(subject = :number OR has_digits(data))"
+# A program may have made its key of the number.
+OF_ANSWER = "(has_digits(body) OR has_digits(key))"
+# It names the call, and the CDRs of the PBX would give the caller back.
+OF_CHALLENGE_RESULT = f"""linkedid <> '' AND linkedid IN (
+    SELECT linkedid FROM challenge WHERE number = :number
+     UNION ALL SELECT linkedid FROM outcome WHERE caller = :number
+     UNION ALL SELECT linkedid FROM decision WHERE {OF_DECISION})
+"""
 # Of the lists only what names this one number: a wider prefix or range is not about it.
 EXPORT = {
     "list_entry": "SELECT * FROM list_entry WHERE first = :number AND last IN ('', :number)",
@@ -37,6 +45,7 @@ EXPORT = {
     """,
     "lookup_result": "SELECT * FROM lookup_result WHERE number = :number",
     "identity": "SELECT * FROM identity WHERE number = :number",
+    "challenge_result": f"SELECT * FROM challenge_result WHERE {OF_CHALLENGE_RESULT} ORDER BY at",
     "challenge": "SELECT * FROM challenge WHERE number = :number ORDER BY at",
     "decision": f"SELECT * FROM decision WHERE {OF_DECISION} ORDER BY at",
     "outcome": "SELECT * FROM outcome WHERE caller = :number OR dialled = :number ORDER BY at",
@@ -59,7 +68,7 @@ EXPORT = {
     "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
     "review": "SELECT * FROM review WHERE number = :number",
     "audit": f"SELECT * FROM audit WHERE {OF_AUDIT} ORDER BY at",
-    "api_answer": "SELECT key, at, status, body FROM api_answer WHERE has_digits(body) ORDER BY at",
+    "api_answer": f"SELECT key, at, status, body FROM api_answer WHERE {OF_ANSWER} ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
     "own_number": "SELECT * FROM own_number WHERE number = :number",
     "own_register": "SELECT * FROM own_register WHERE number = :number",
@@ -84,6 +93,7 @@ ERASE = {
     "imported": "DELETE FROM imported WHERE number = :number",
     "lookup_result": "DELETE FROM lookup_result WHERE number = :number",
     "identity": "DELETE FROM identity WHERE number = :number",
+    "challenge_result": f"DELETE FROM challenge_result WHERE {OF_CHALLENGE_RESULT}",
     "challenge": "DELETE FROM challenge WHERE number = :number",
     "decision": f"DELETE FROM decision WHERE {OF_DECISION}",
     "outcome": "DELETE FROM outcome WHERE caller = :number OR dialled = :number",
@@ -109,7 +119,7 @@ ERASE = {
     "register_number": "DELETE FROM register_number WHERE number = CAST(substr(:number, 2) AS INTEGER)",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "event": f"DELETE FROM event WHERE {OF_EVENT}",
-    "api_answer": "DELETE FROM api_answer WHERE has_digits(body)",
+    "api_answer": f"DELETE FROM api_answer WHERE {OF_ANSWER}",
     "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
 # What people or systems wrote, where a number may stand in a row about another. Attachments are not among them: what

@@ -174,4 +174,4 @@ def make_appeal(**fields: Any) -> Appeal:
 
 def pass_challenge(db: sqlite3.Connection, number: str, auth_class: AuthClass, at: float) -> None:
     """A caller with this number has passed a challenge."""
-    record_challenge(db, f"challenged-{at}", number, auth_class, ChallengeResult.PASSED, at)
+    record_challenge(db, f"challenged-{number}-{at}", number, auth_class, ChallengeResult.PASSED, at)

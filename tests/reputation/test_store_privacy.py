@@ -81,7 +81,6 @@ OTHER = "+12015550999"
 # Tables that hold no caller's number: our own people and lines, and what has no number at all.
 NOT_ABOUT_CALLERS = {
     "list_digest",
-    "challenge_result",
     "migration",
     "old_reason",
     "reason_backlog",
@@ -117,7 +116,8 @@ OF_CALLS = {
     "outcome": 3,
     "reached": 1,
     "signal": 1,
-    "challenge": 1,
+    "challenge_result": 2,
+    "challenge": 2,
     "answered": 1,
     "talk": 1,
     "inbound_talk": 1,
@@ -131,7 +131,7 @@ OF_CALLS = {
     "appeal": 1,
     "call_back_code": 1,
     "tombstone": 1,
-    "api_answer": 1,
+    "api_answer": 2,
     "audit": 2,
     "own_called": 1,
     "do_not_call": 1,
@@ -156,6 +156,8 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     pass_challenge(db, number, AuthClass.UNKNOWN, NOW)
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
+    # A carrier may put the number into the id of its call.
+    record_challenge(db, f"sip:{number}@sbc", number, AuthClass.UNKNOWN, ChallengeResult.WRONG, NOW)
     add_mark(db, make_mark(number))
     set_report(db, "phoneblock", Report(number, "G_FRAUD", NOW))
     raise_epoch(db, number, NOW - DAY, "reassigned", "admin")
@@ -177,8 +179,9 @@ def answer_about(db: sqlite3.Connection, number: str, at: float) -> None:
         add_token(db, ApiToken("crm", Role.OPERATOR, (Scope.WRITE,), NOW), "digest")
     kept = token_of(db, "crm")
     assert kept is not None
-    row = (kept.id, f"{number} {at}", "digest", at, 201, json.dumps({"number": number}))
-    db.execute("INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)", row)
+    for key, body in ((f"a{at}-{number[-3:]}", {"number": number}), (f"mark-{number}-{at}", {"change_id": 7})):
+        row = (kept.id, key, "digest", at, 201, json.dumps(body))
+        db.execute("INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
 def make_outbound(callee: str, at: float) -> OutboundRecord:
@@ -344,7 +347,15 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
             record_answer(db, number, StoredAnswer("somebody", "spam", None, at, at))
         for days in (367, 1):
             reserve(db, "somebody", NOW - days * DAY, DailyLimits(9))
-    gone |= {"challenge_result": 3, "outcome": 6, "reached": 2, "signal": 2, "call_back_code": 2, "own_called": 2}
+    gone |= {
+        "api_answer": 2,
+        "challenge_result": 3,
+        "outcome": 6,
+        "reached": 2,
+        "signal": 2,
+        "call_back_code": 2,
+        "own_called": 2,
+    }
     for days in (366, 364):
         write(path, add_complaint, Complaint(DID, "", NOW - days * DAY))
     for days in (31, 29):

@@ -29,6 +29,7 @@ WHAT_BY_TABLE = {
     "imported": ("row of imports", "rows of imports"),
     "lookup_result": ("answer of a look-up", "answers of look-ups"),
     "identity": ("identity", "identities"),
+    "challenge_result": ("result of a challenge", "results of challenges"),
     "challenge": ("challenge", "challenges"),
     "decision": ("decision", "decisions"),
     "outcome": ("call", "calls"),
