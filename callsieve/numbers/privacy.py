@@ -16,6 +16,7 @@ from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Loaded
 from reputation.store.erasure import clear_freed, erase_from_backups, files_naming
+from reputation.store.event_deliveries import read_again
 from reputation.store.privacy import ERASE, erase_number, export_number
 
 
@@ -72,7 +73,10 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> Erased:
     stored = stored_about(db, context, number)
     spoken = spoken_names.erase(stored.recordings)  # first: without the decisions nothing says whose they are
     with change(db, context, "privacy erase"):
-        return Erased(stored.number, erase_number(db, stored.number), spoken)
+        counts = erase_number(db, stored.number)
+        if counts["event"]:
+            read_again(db, context.at)
+        return Erased(stored.number, counts, spoken)
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:

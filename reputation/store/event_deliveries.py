@@ -193,8 +193,13 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
     """Has dead letters delivered again: those of one event, of one receiver, or all. How many. In a transaction."""
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
-        set_state(db, REREAD, new_id(), at)
+        read_again(db, at)
     return replayed
+
+
+def read_again(db: sqlite3.Connection, at: float) -> None:
+    """What the sender has in memory is not what waits any more: it reads it again. Call it in a transaction."""
+    set_state(db, REREAD, new_id(), at)
 
 
 def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
@@ -210,7 +215,8 @@ def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind],
         return False
     wanted = ((kind.value, receiver) for kind in kinds)
     db.executemany("INSERT INTO event_wanted (kind, receiver) VALUES (?, ?) ON CONFLICT DO NOTHING", wanted)
-    return set_state(db, REREAD, new_id(), at)
+    read_again(db, at)
+    return True
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:

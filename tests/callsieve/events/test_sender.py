@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.changes.operation import Context
 from callsieve.events.event import DeliveryError, Event, EventKind, Receiver
+from callsieve.events.lane import IN_FLIGHT
 from callsieve.events.samples import DATA
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
+from callsieve.numbers.privacy import erase
 from callsieve.receiver_health import HEARTBEAT
 from callsieve.settings import Loaded, Settings
 from reputation.store.connection import Store
@@ -24,6 +27,7 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, dead_letters, receiver_states, replay, switch_on
 from reputation.store.outbox import add_event, noted_at, use_receivers
 from reputation.store.transaction import transaction
+from reputation.users import Role
 from tests.callsieve.events.hooks import tell_no_digest
 from tests.waiting import until
 
@@ -41,10 +45,13 @@ class Book:
         self.refuses = refuses or (lambda _event: None)
         self.seconds = 0.0
         self.begun = 0
+        self.gate: asyncio.Event | None = None
 
     async def deliver(self, event: Event) -> None:
         self.begun += 1
         await asyncio.sleep(self.seconds)
+        if self.gate is not None:
+            await self.gate.wait()
         if (error := self.refuses(event)) is not None:
             raise error
         self.got.append(event)
@@ -227,3 +234,20 @@ async def test_what_is_under_way_at_the_end_is_delivered(path: Path, db: sqlite3
         await until(lambda: crm.begun)
     assert crm.ids == [event]
     assert (state_of(db).waiting, state_of(db).delivered) == (0, 1)
+
+
+async def test_nobody_is_told_of_a_number_that_was_erased(path: Path, db: sqlite3.Connection) -> None:
+    """What the sender has read already, for a receiver that is slow, goes as well."""
+    numbers = [f"+4420718387{n:02}" for n in range(IN_FLIGHT + 8)]
+    crm, other = Book(), Book("webhook/other")
+    crm.gate = asyncio.Event()
+    async with sending(path, crm, other):
+        happen(db, *numbers)
+        await until(lambda: crm.begun == IN_FLIGHT and len(other.got) == len(numbers))
+        with transaction(db):
+            erase(db, Context("joe", Role.ADMINISTRATOR, time.time(), loaded_in(path.parent)), numbers[-1])
+        (last,) = happen(db, "later")
+        await until(lambda: last in other.ids)
+        crm.gate.set()
+        await until(lambda: last in crm.ids)
+    assert {event.subject for event in crm.got} == {*numbers[:-1], "later"}
