@@ -35,6 +35,7 @@ EventWord = Literal[
     "appeal.due",
     "appeal.decided",
     "own-number.grade-changed",
+    "own-number.label-changed",
     "feed.stale",
     "daemon.trouble",
     "emergency.opened",

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     APPEAL_DUE = "appeal.due"
     APPEAL_DECIDED = "appeal.decided"
     GRADE_CHANGED = "own-number.grade-changed"
+    LABEL_CHANGED = "own-number.label-changed"
     FEED_STALE = "feed.stale"
     DAEMON_TROUBLE = "daemon.trouble"
     EMERGENCY_OPENED = "emergency.opened"
@@ -165,6 +166,18 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
 
 
+class LabelChanged(EventData, frozen=True, kw_only=True):
+    """A platform shows something else of a number of ours than before; `before` None: it was looked at for the first
+    time. An empty label is none; `marks`: how many marks the platform says that there are, None: it does not say.
+    """
+
+    number: str
+    platform: str
+    before: str | None
+    label: str
+    marks: int | None
+
+
 class FeedStale(EventData, frozen=True, kw_only=True):
     """A feed does not come any more, or came with an error (`status`); `imported_at` None: it never came."""
 
@@ -208,6 +221,7 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.APPEAL_DUE: AppealDue,
     EventKind.APPEAL_DECIDED: AppealDecided,
     EventKind.GRADE_CHANGED: GradeChanged,
+    EventKind.LABEL_CHANGED: LabelChanged,
     EventKind.FEED_STALE: FeedStale,
     EventKind.DAEMON_TROUBLE: DaemonTrouble,
     EventKind.EMERGENCY_OPENED: EmergencyOpened,

@@ -21,6 +21,7 @@ from callsieve.changes.names import (
     CORRECTIONS,
     IDENTITIES,
     LISTS,
+    LOOKS,
     LOOKUPS,
     MARKS,
     OWNERS,
@@ -64,6 +65,7 @@ from reputation.store.identities import identity_of, remove_identity, set_identi
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.lookups import SourceState, source_state
 from reputation.store.lookups import put_back as put_source_back
+from reputation.store.own_labels import Look, look_at, put_look, remove_look
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
@@ -269,6 +271,12 @@ COMPLAINT = UndoKind(
     lambda db, _, one: remove_complaint(db, one.own_number, one.number, one.at),
     lambda db, _, one: add_complaint(db, one),
 )
+LOOK = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in Look._fields], Look),
+    lambda db, _, look: look_at(db, look),
+    lambda db, _, look: remove_look(db, look),
+    lambda db, _, look: put_look(db, look),
+)
 MARK = UndoKind(
     lambda _row, value: msgspec.convert(value, Mark),
     lambda db, _, mark: _last_word(db, mark),
@@ -356,6 +364,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(WISHES, WISH),
     **dict.fromkeys(CONSENTS, CONSENT),
     **dict.fromkeys(COMPLAINTS, COMPLAINT),
+    **dict.fromkeys(LOOKS, LOOK),
     **dict.fromkeys(MARKS, MARK),
     **dict.fromkeys(REVIEWS, REVIEW),
     **dict.fromkeys(CORRECTIONS, CORRECTION),

@@ -12,6 +12,7 @@ IDENTITIES = ("identity add", "identity remove")
 REGISTER = ("own add", "own check", "own rest", "own use", "own retire", "own remove", "own import")
 WISHES = ("own dnc add", "own dnc remove")
 CONSENTS = ("own consent add", "own consent remove", "own consent import")
+LOOKS = ("own watch add",)
 COMPLAINTS = ("own complaint",)
 MARKS = ("mark", "unmark")
 REVIEWS = ("review done", "review undo")
@@ -32,6 +33,7 @@ UNDOABLE = (
     *WISHES,
     *CONSENTS,
     *COMPLAINTS,
+    *LOOKS,
     *MARKS,
     *REVIEWS,
     *CORRECTIONS,
@@ -90,6 +92,7 @@ FINAL = {
     "own export": NOTHING,
     "own pack": NOTHING,
     "own hygiene": NOTHING,
+    "own watch ask": Wording("What was said on that day stays; the next time says what is said then."),
     **dict.fromkeys(
         ("own registers import", "own registers remove"),
         Wording("A file brings the copy of a register back: callsieve own registers import FILE."),

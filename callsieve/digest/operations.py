@@ -27,6 +27,7 @@ from reputation.store.challenges import challenge_results
 from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.own_grades import GradeChange, changed_grades
+from reputation.store.own_labels import LabelChange, changed_labels
 from reputation.wording import Wording
 
 # The digest says itself what these checks say.
@@ -47,8 +48,8 @@ class Digest:
 
     `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
     `appeals`: those in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers whose
-    grade changed on the day. `feeds`: those that are not well. `findings`: what the doctor found as root; or why
-    nothing of it is known.
+    grade changed on the day; `labels`: what platforms began or ceased to show of them. `feeds`: those that are not
+    well. `findings`: what the doctor found as root; or why nothing of it is known.
     """
 
     day: date
@@ -59,6 +60,7 @@ class Digest:
     appeals: tuple[Appeal, ...]
     filed: int
     grades: tuple[GradeChange, ...]
+    labels: tuple[LabelChange, ...]
     feeds: tuple[tuple[str, FeedHealth], ...]
     findings: tuple[Check, ...] | Wording
 
@@ -99,6 +101,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         appeals=in_force,
         filed=len(appeals) - len(in_force),
         grades=tuple(changed_grades(db, since, until)),
+        labels=tuple(changed_labels(db, since, until)),
         feeds=tuple(_ill_feeds(db, context.loaded.settings, now)),
         findings=_findings(context),
     )

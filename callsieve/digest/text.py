@@ -164,6 +164,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
             | {"reasons": [reason.code for reason in one.reasons]}
             for one in digest.grades
         ],
+        "labels": [one._asdict() for one in digest.labels],
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None
         if isinstance(digest.findings, Wording)
@@ -183,6 +184,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Calls that nobody screened"), _unscreened(digest, writer)
     yield Wording("Appeals to decide"), _appeals(digest, writer)
     yield Wording("Own numbers with another grade"), _grades(digest, writer)
+    yield Wording("Own numbers that platforms show otherwise"), _labels(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
     yield Wording("What the doctor found"), _findings(digest, writer)
 
@@ -254,6 +256,14 @@ def _grades(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
         if one.reasons:
             words = Wording("{change} ({why})", {"change": words, "why": _why(one.reasons)})
         yield DigestLine(writer.say(words), (f"callsieve own show {one.number}",) if writer.numbers else ())
+
+
+def _labels(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.labels[:MOST_LISTED]:
+        labels: Places = {"label": one.label or Wording("no label"), "before": one.before or Wording("no label")}
+        about: Places = {"number": one.number, "platform": one.platform, **labels}
+        words = Wording("{number}: {platform} shows {label}, before: {before}", about)
+        yield DigestLine(writer.say(words), (f"callsieve own watch show {one.number}",) if writer.numbers else ())
 
 
 def _why(reasons: Iterable[GradeReason]) -> str | Wording:

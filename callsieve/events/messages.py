@@ -94,6 +94,10 @@ def _words(event: Event) -> Wording:
         case EventKind.GRADE_CHANGED:
             grades: Places = {name: Wording(data[name] or "none") for name in ("grade", "before")}
             return Wording("own number {number}: {grade}, before: {before}", {"number": data["number"], **grades})
+        case EventKind.LABEL_CHANGED:
+            labels: Places = {name: data[name] or Wording("no label") for name in ("label", "before")}
+            shown: Places = {"number": data["number"], "platform": data["platform"], **labels}
+            return Wording("{platform} shows {label} of our number {number}, before: {before}", shown)
         case EventKind.FEED_STALE:
             about["status"] = Wording(data["status"])
             return Wording("feed {feed}: {status}: {detail}", about)

@@ -17,6 +17,7 @@ from reputation.events import (
     EmergencyOpened,
     FeedStale,
     GradeChanged,
+    LabelChanged,
     LevelChanged,
     NumberMarked,
     new_event_id,
@@ -81,6 +82,7 @@ DATA: dict[EventKind, EventData] = {
     EventKind.APPEAL_DUE: AppealDue(reference="AP9E4100", number=CALLER, due_at=AT + 43_200.0),
     EventKind.APPEAL_DECIDED: AppealDecided(reference="AP9E4100", number=CALLER, ruling="upheld", category_only=False),
     EventKind.GRADE_CHANGED: GradeChanged(number=DID, before="healthy", grade="watch", reasons=("listed",)),
+    EventKind.LABEL_CHANGED: LabelChanged(number=DID, platform="Hiya", before="", label="Scam Likely", marks=12),
     EventKind.FEED_STALE: FeedStale(
         feed="ftc", status="stale", detail="it used to come every 7 d", imported_at=AT - 1_814_400.0
     ),

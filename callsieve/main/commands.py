@@ -63,6 +63,7 @@ COMPLETION = "_CALLSIEVE_COMPLETE"
 
 HELP_WITHIN = {
     "own dnc": "People who do not want to be called.",
+    "own watch": "What platforms show of our own numbers.",
     "own consent": "People who agreed to be called, and what proves it.",
     "own registers": "Copies of national do-not-call registers.",
 }
@@ -112,6 +113,10 @@ COMMANDS = {
     "own dnc add": "own_numbers.cli.do_not_call:add",
     "own dnc remove": "own_numbers.cli.do_not_call:remove",
     "own dnc list": "own_numbers.cli.do_not_call:show",
+    "own watch add": "mark_watch.cli.commands:add",
+    "own watch show": "mark_watch.cli.commands:show",
+    "own watch due": "mark_watch.cli.commands:due",
+    "own watch ask": "mark_watch.cli.commands:ask",
     "own consent add": "call_lists.cli.consents:add",
     "own consent remove": "call_lists.cli.consents:remove",
     "own consent list": "call_lists.cli.consents:show",

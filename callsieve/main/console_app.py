@@ -41,6 +41,7 @@ from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
 from callsieve.lists.web import pages as lists
 from callsieve.main.api_table import ENDPOINTS
+from callsieve.mark_watch.web import pages as mark_watch
 from callsieve.monitoring.web import probes
 from callsieve.numbering.web import pages as plans
 from callsieve.numbers.web import pages as numbers
@@ -64,7 +65,7 @@ from callsieve.web.security_headers import SecurityHeaders
 # In the order of the navigation; each has its own table.
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
-    *(do_not_call, consents, outbound, guidance, packs, own),
+    *(do_not_call, consents, outbound, guidance, packs, mark_watch, own),
     *(appeals, complaints, feeds, plans, people, users, events, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)

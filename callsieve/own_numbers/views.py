@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from urllib.parse import quote
 
-from callsieve.changes.names import COMPLAINTS, REGISTER
+from callsieve.changes.names import COMPLAINTS, LOOKS, REGISTER
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
 from callsieve.own_numbers.fields import FIELDS, FieldKind
@@ -23,11 +23,13 @@ from reputation.own.register import OwnNumber
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
+from reputation.store.own_labels import Look, looks_of
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
+SHOWN_LOOKS = 30
 DUE_SECONDS = 14 * 86_400.0
 
 
@@ -71,7 +73,8 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it.
+    """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it;
+    `looks`: what platforms show of it, the latest first.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
@@ -89,6 +92,7 @@ class OneShown:
     said: ComplaintsShown
     latest: tuple[Latest, ...]
     to_owner: Wording | str
+    looks: tuple[Look, ...]
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
@@ -140,7 +144,8 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
-        latest=latest_changes(db, (*REGISTER, *COMPLAINTS), number),
+        latest=latest_changes(db, (*REGISTER, *COMPLAINTS, *LOOKS), number),
+        looks=tuple(looks_of(db, number, SHOWN_LOOKS)),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )
 

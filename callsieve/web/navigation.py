@@ -80,6 +80,7 @@ MESSAGES: Messages = {
     "own-rests": N_("The number rests for 45 days."),
     "own-used": N_("The number is in use again."),
     "own-retired": N_("The number is retired: it is not one of ours any more, and its history stays."),
+    "own-watched": N_("It is recorded what the platform shows."),
     "own-removed": N_("The number is not registered any more."),
     "do-not-call": N_(
         "The number is on the do-not-call list; where the outbound guard acts, it refuses the next call."

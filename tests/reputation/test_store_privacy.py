@@ -51,6 +51,7 @@ from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
+from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
 from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
@@ -234,7 +235,8 @@ def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
     assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
-    assert set(ERASE) == set(EXPORT) - {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade"}
+    ours = {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade", "own_label"}
+    assert set(ERASE) == set(EXPORT) - ours
 
 
 def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
@@ -331,6 +333,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, count_call, refused_call_to(number, NOW - days * DAY))
+        write(path, put_look, Look(DID, "Hiya", NOW - days * DAY, ""))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")
         write(path, set_report, "phoneblock", Report(number, "G_FRAUD", NOW - days * DAY))

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response
 
-from callsieve.changes.names import COMPLAINTS, REGISTER
+from callsieve.changes.names import COMPLAINTS, LOOKS, REGISTER
 from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, Typed
-from callsieve.own_numbers.operations import Changed, CheckRequest, NumberRequest, UseRequest
+from callsieve.own_numbers.operations import CheckRequest, NumberRequest, UseRequest
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
@@ -32,12 +32,22 @@ if TYPE_CHECKING:
     from callsieve.web.routes import Handler
 
 UPLOAD_BYTES = 1 << 20
+
+
+class _Done(Protocol):
+    @property
+    def change_id(self) -> int | None: ...
+
+
 # Any operation on one number.
-Operation = Callable[[sqlite3.Connection, Context, Any], Changed]
+Operation = Callable[[sqlite3.Connection, Context, Any], _Done]
 # What is wrong is said of the field by the name that stands beside it.
 HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
     "next": Wording("next check"),
     "note": Wording("note"),
+    "platform": Wording("platform"),
+    "label": Wording("label"),
+    "count": Wording("marks"),
 }
 
 
@@ -86,7 +96,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 async def take_back_here(req: PageRequest) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(req)
-    await take_back_named(req, (*REGISTER, *COMPLAINTS), number)
+    await take_back_named(req, (*REGISTER, *COMPLAINTS, *LOOKS), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 
@@ -145,6 +155,9 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
         typed |= {field.name: req.form.get(field.name, "") for field in FIELDS}
     typed["check"] = req.form.get("next_check", CHECK_EVERY) if form == "check" else CHECK_EVERY
     typed |= {field: req.form.get(field, "") if form == "complain" else "" for field in ("from", "note")}
+    typed |= {
+        field: req.form.get(field, "") if form == "watch" else "" for field in ("platform", "label", "count", "next")
+    }
     about = {"one": shown, "typed": typed, "problem": problem, "form": form, **_about_form(req)}
     return req.page("own_numbers/own_number.html", 422 if problem else 200, **about)
 

@@ -60,8 +60,8 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_lookups, test_cli_list_files, test_cli_call_lists, test_pack and test_cli_events; of what needs an
-# Asterisk in test_install.
+# test_cli_lookups, test_cli_list_files, test_cli_call_lists, test_pack, test_watch and test_cli_events; of what needs
+# an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -89,6 +89,7 @@ WRITING_IN_THEIR_TURN = {
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
     *("events replay", "events test"),
+    *("own watch add", "own watch ask"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
@@ -99,6 +100,7 @@ NOT_WRITING = {
     *("summary", "digest", "alerts list", "alerts test"),
     *("report send", "report list", "report show"),
     *("own decisions", "own explain"),
+    *("own watch show", "own watch due"),
     *("own consent list", "own registers list", "own comply"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),

@@ -1,0 +1,96 @@
+"""Watching what platforms show of our own numbers: looks that people make, and lists and sources that are asked.
+
+record     operation: somebody looked at a phone or in an app, and saw this
+note_all   operation: what sources and lists said, all at once
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from callsieve.changes.fields import number_field
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.own_numbers.fields import next_check_of, one_line
+from callsieve.wiring import known_own_numbers
+from reputation.store.own_labels import LabelChange, Look, LookKind, add_look, lists_about_ours
+from reputation.wording import Wording
+
+NEXT = "30d"
+MOST_COUNT = 1_000_000_000
+PLATFORM_CHARACTERS = 40
+
+
+class LookRequest(NamedTuple):
+    """What somebody saw, as typed. `label` empty: the platform shows nothing; `proof`: a file with its SHA-256, or a
+    text; `next_look`: when to look again, or `never`.
+    """
+
+    number: str
+    platform: str
+    label: str = ""
+    marks: int | None = None
+    proof: str = ""
+    next_look: str = NEXT
+
+
+class Recorded(NamedTuple):
+    """`changed`: what the platform showed before was something else."""
+
+    change_id: int | None
+    look: Look
+    changed: LabelChange | None
+
+
+class Noted(NamedTuple):
+    """What sources and lists say of our numbers, and where that is something else than before."""
+
+    change_id: int | None
+    looks: tuple[Look, ...]
+    changed: tuple[LabelChange, ...]
+
+
+def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Recorded:
+    """Somebody looked."""
+    number = number_field(context, request.number)
+    platform = one_line("platform", request.platform)
+    if not platform or len(platform) > PLATFORM_CHARACTERS:
+        words = Wording("takes one line of 1 to {most} characters", {"most": PLATFORM_CHARACTERS})
+        raise Refused("bad-platform", words, "platform")
+    if request.marks is not None and not 0 <= request.marks <= MOST_COUNT:
+        raise Refused("bad-count", Wording("takes a count from 0 on"), "count")
+    if number not in known_own_numbers(db, context.loaded):
+        raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
+    look = Look(
+        number=number,
+        platform=platform,
+        at=context.at,
+        label=one_line("label", request.label),
+        marks=request.marks,
+        person=context.actor,
+        proof=one_line("screenshot", request.proof),
+        next_at=next_check_of(request.next_look, context.at, "next"),
+    )
+    with change(db, context, "own watch add", number) as changed:
+        changed.after = kept(look)
+        label = add_look(db, look)
+    return Recorded(changed.id, look, label)
+
+
+def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[Look]) -> Noted:
+    """Keeps what was asked, with what the imported lists say."""
+    listed = [
+        Look(number, name, context.at, (category or "spam") if is_listed else "", kind=LookKind.LISTED)
+        for name, number, is_listed, category in lists_about_ours(db)
+    ]
+    asked = {(look.number, look.platform): look for look in (*listed, *looks)}
+    with change(db, context, "own watch ask") as changed:
+        found = [label for look in asked.values() if (label := add_look(db, look)) is not None]
+        changed.after = {"looks": len(asked), "changed": len(found)}
+    return Noted(changed.id, tuple(asked.values()), tuple(found))
+
+
+def kept(look: Look) -> dict[str, Any]:
+    """For the audit."""
+    return look._asdict()

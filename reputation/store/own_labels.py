@@ -1,0 +1,138 @@
+"""What platforms (carriers, apps, lists) show of our own numbers: each look, who looked, and when to look again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from reputation.events import EventKind, LabelChanged
+from reputation.store.outbox import add_event
+
+
+class LookKind(StrEnum):
+    """How it was seen."""
+
+    MANUAL = "manual"  # somebody looked at a phone, or in an app
+    ASKED = "asked"  # a [[lookup]] was asked
+    LISTED = "listed"  # an imported list was read
+
+
+class Look(NamedTuple):
+    """`label`: what the platform shows, "" for nothing; `marks`: how many marks it says that there are, None: it does
+    not say. `person`: who of us looked; `proof`: a file with its SHA-256, or a text; `next_at`: when to look again.
+    """
+
+    number: str
+    platform: str
+    at: float
+    label: str
+    marks: int | None = None
+    kind: LookKind = LookKind.MANUAL
+    person: str = ""
+    proof: str = ""
+    next_at: float | None = None
+
+
+class LabelChange(NamedTuple):
+    """A platform that shows something else than before; `before` None: it was looked at for the first time."""
+
+    number: str
+    platform: str
+    at: float
+    before: str | None
+    label: str
+    marks: int | None
+
+
+COLUMNS = ", ".join(Look._fields)
+PUT = f"INSERT OR REPLACE INTO own_label ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ONE = f"SELECT {COLUMNS} FROM own_label WHERE number = ? AND platform = ? AND at = ?"
+REMOVE = "DELETE FROM own_label WHERE number = ? AND platform = ? AND at = ?"
+OF_NUMBER = f"SELECT {COLUMNS} FROM own_label WHERE number = ? ORDER BY at DESC, platform LIMIT ?"
+BEFORE = f"""
+SELECT {COLUMNS} FROM own_label WHERE number = ? AND platform = ? AND at < ? ORDER BY at DESC LIMIT 1
+"""
+# The row of a max() is the row with the maximum: so SQLite has it.
+LATEST = f"SELECT {COLUMNS.replace('at,', 'max(at),', 1)} FROM own_label GROUP BY number, platform ORDER BY 1, 2"
+SINCE = f"SELECT {COLUMNS} FROM own_label WHERE at >= ? AND at < ? ORDER BY at, number, platform"
+LISTS = """
+SELECT import_source.name, own_number.number, imported.number IS NOT NULL, coalesce(imported.category, '')
+  FROM import_source JOIN own_number
+  LEFT JOIN imported ON imported.source = import_source.id AND imported.number = own_number.number
+ WHERE live = 1 AND verdict = 'spam' ORDER BY 1, 2
+"""
+
+
+def add_look(db: sqlite3.Connection, look: Look) -> LabelChange | None:
+    """Keeps it, and tells where the platform shows something else than before. Call it in a transaction."""
+    before = look_before(db, look)
+    put_look(db, look)
+    change = _change(before, look)
+    if change is not None:
+        data = LabelChanged(
+            number=look.number, platform=look.platform, before=change.before, label=look.label, marks=look.marks
+        )
+        add_event(db, EventKind.LABEL_CHANGED, look.number, look.at, data)
+    return change
+
+
+def put_look(db: sqlite3.Connection, look: Look) -> None:
+    """Keeps it, and tells nobody."""
+    db.execute(PUT, look)
+
+
+def look_at(db: sqlite3.Connection, look: Look) -> Look | None:
+    """The look of that number, platform and instant, as it is kept."""
+    return next((_look(row) for row in db.execute(ONE, (look.number, look.platform, look.at))), None)
+
+
+def remove_look(db: sqlite3.Connection, look: Look) -> None:
+    """Forgets it."""
+    db.execute(REMOVE, (look.number, look.platform, look.at))
+
+
+def look_before(db: sqlite3.Connection, look: Look) -> Look | None:
+    """The look before it at the same platform."""
+    return next((_look(row) for row in db.execute(BEFORE, (look.number, look.platform, look.at))), None)
+
+
+def looks_of(db: sqlite3.Connection, number: str, limit: int = 100) -> list[Look]:
+    """The looks at a number, the latest first."""
+    return [_look(row) for row in db.execute(OF_NUMBER, (number, limit))]
+
+
+def latest_looks(db: sqlite3.Connection) -> list[Look]:
+    """The latest of each number and platform, in that order."""
+    return [_look(row) for row in db.execute(LATEST)]
+
+
+def looks_due(looks: Iterable[Look], until: float) -> list[Look]:
+    """Those of the latest looks that are to be repeated by then, the earliest first."""
+    due = [(look.next_at, look) for look in looks if look.next_at is not None and look.next_at <= until]
+    return [look for _, look in sorted(due)]
+
+
+def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:
+    """What platforms began or ceased to show from `since` until before `until`, in that order."""
+    looks = [_look(row) for row in db.execute(SINCE, (since, until))]
+    return [change for look in looks if (change := _change(look_before(db, look), look)) is not None]
+
+
+def lists_about_ours(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
+    """Of each imported list of spam and each number of ours: whether it is on it, and as what."""
+    return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
+
+
+def _change(before: Look | None, look: Look) -> LabelChange | None:
+    """A first look that finds nothing is no change."""
+    was = None if before is None else before.label
+    if (was or "") == look.label:
+        return None
+    return LabelChange(look.number, look.platform, look.at, was, look.label, look.marks)
+
+
+def _look(row: tuple[str, str, float, str, int | None, str, str, str, float | None]) -> Look:
+    number, platform, at, label, marks, kind, person, proof, next_at = row
+    return Look(number, platform, at, label, marks, LookKind(kind), person, proof, next_at)

@@ -1,0 +1,202 @@
+"""The mark watch: what platforms show of our own numbers, who looked, what changed, and when to look again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from reputation.events import EventKind
+from reputation.own.register import OwnNumber
+from reputation.store.database import open_store
+from reputation.store.imports import import_numbers
+from reputation.store.outbox import events_after, use_receivers
+from reputation.store.own_labels import Look, add_look, changed_labels, latest_looks, looks_due, looks_of
+from reputation.store.own_register import put_own
+from reputation.store.transaction import transaction
+from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
+from tests.callsieve.program import Program
+
+OWN, OTHER = "+12025550100", "+442071838750"
+
+
+def look(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> Look:
+    return Look(OWN, platform, at, label, next_at=next_at)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with open_store(tmp_path / "callsieve.db") as opened:
+        use_receivers(opened, {"crm": tuple(EventKind)})
+        yield opened
+
+
+def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connection) -> None:
+    with transaction(db):
+        for at, label in ((1.0, ""), (2.0, "spam"), (3.0, "spam"), (4.0, "")):
+            add_look(db, look(at, label))
+        add_look(db, look(2.0, "fraud", "Tencent"))
+    told = [event.data for event in events_after(db, 0, 100) if event.kind is EventKind.LABEL_CHANGED]
+    assert [(one["platform"], one["before"], one["label"]) for one in told] == [
+        ("Hiya", "", "spam"),
+        ("Hiya", "spam", ""),
+        ("Tencent", None, "fraud"),
+    ]
+    assert [(one.at, one.label) for one in changed_labels(db, 2.0, 4.0)] == [(2.0, "spam"), (2.0, "fraud")]
+
+
+def test_the_latest_look_says_when_to_look_again(db: sqlite3.Connection) -> None:
+    with transaction(db):
+        for one in (look(1.0, "", next_at=5.0), look(2.0, "", next_at=9.0), look(1.0, "", "Tencent", next_at=6.0)):
+            add_look(db, one)
+    assert [one.platform for one in looks_due(latest_looks(db), 8.0)] == ["Tencent"]
+    assert [one.platform for one in looks_due(latest_looks(db), 9.0)] == ["Tencent", "Hiya"]
+
+
+def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Program, tmp_path: Path) -> None:
+    callsieve.ok("own", "add", OWN)
+    shot = tmp_path / "hiya.png"
+    shot.write_bytes(b"PNG")
+    out = callsieve.ok(
+        "own", "watch", "add", OWN, "Hiya", "--label", "Scam Likely", "--count", "12", "--screenshot", shot
+    )
+    assert f"Hiya shows Scam Likely of {OWN}." in out
+    [one] = callsieve("own", "watch", "show", OWN, "--json").json
+    assert (one["label"], one["marks"], one["kind"], one["person"]) == ("Scam Likely", 12, "manual", "joe")
+    assert one["proof"] == "hiya.png sha256:" + hashlib.sha256(b"PNG").hexdigest()
+    assert 29 < (one["next_at"] - time.time()) / 86_400 <= 30
+    callsieve.ok("undo", "1" if "undo 1" in out else out.rsplit("undo ", 1)[1].split()[0])
+    assert callsieve("own", "watch", "show", OWN, "--json").json == []
+
+
+def test_what_is_due_is_listed(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "12h")
+    callsieve.ok("own", "watch", "add", OWN, "Tencent", "--next", "never")
+    callsieve.ok("own", "watch", "add", OWN, "360", "--next", "40d")
+    assert [one["platform"] for one in callsieve("own", "watch", "due", "--json").json] == ["Hiya"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        pytest.param(("+12025550199", "Hiya"), "not one of our own numbers", id="not-ours"),
+        pytest.param((OWN, ""), "one line", id="no-platform"),
+        pytest.param((OWN, "x" * 41), "one line", id="a-long-platform"),
+        pytest.param((OWN, "Hiya", "--label", "a\nb"), "one line", id="two-lines"),
+        pytest.param((OWN, "Hiya", "--next", "soon"), "--next", id="no-time"),
+        pytest.param((OWN, "Hiya", "--screenshot", "/nowhere.png"), "/nowhere.png", id="no-file"),
+    ],
+)
+def test_what_cannot_be_recorded_says_why(callsieve: Program, typed: tuple[str, ...], said: str) -> None:
+    callsieve.ok("own", "add", OWN)
+    assert said in callsieve.fails("own", "watch", "add", *typed)
+
+
+@contextmanager
+def answering(answers: dict[str, object]) -> Iterator[int]:
+    """A server on loopback with an answer for each path; 500 for any other. Its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = answers.get(self.path)
+            body = json.dumps(found).encode()
+            self.send_response(500 if found is None else 200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+SOURCE = """
+[[lookup]]
+name = "{name}"
+kind = "http"
+url = "http://127.0.0.1:{port}/{name}/{{digits}}"
+send = "number"
+consent = true
+private = true
+budget_ms = 300
+spam_when = ["spam == true"]
+category = "kind"
+daily_limit = {limit}
+"""
+
+
+def test_sources_and_lists_are_asked_about_our_numbers(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    with open_store(callsieve.store) as db:
+        import_numbers(db, "ftc", "spam", [(OWN, "scam", None, None)])
+    answers: dict[str, object] = {f"/good/{OWN[1:]}": {"spam": True, "kind": "telemarketing"}}
+    with answering(answers) as port:
+        with callsieve.config.open("a") as file:
+            file.write(SOURCE.format(name="good", port=port, limit=2) + SOURCE.format(name="bad", port=port, limit=9))
+        first = callsieve("own", "watch", "ask", "--json")
+        assert [(one["platform"], one["label"], one["kind"]) for one in first.json["looks"]] == [
+            ("ftc", "scam", "listed"),
+            ("good", "telemarketing", "asked"),
+        ]
+        assert [one["source"] for one in first.json["failures"]] == ["bad"]
+        answers[f"/good/{OWN[1:]}"] = {"spam": False}
+        second = callsieve("own", "watch", "ask", "--json").json
+        assert [(one["platform"], one["before"], one["label"]) for one in second["changed"]] == [
+            ("good", "telemarketing", "")
+        ]
+        third = callsieve(
+            "own", "watch", "ask", "--json"
+        ).json  # beyond the limit of the day: no label, and no end of one
+        assert [one["platform"] for one in third["looks"]] == ["ftc"]
+        assert "good" in {one["source"] for one in third["failures"]}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path)
+    office.write(put_own, OwnNumber(number=OTHER, added_at=NOW - 1e6))
+    return office
+
+
+def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> None:
+    otto = console.browser("operator")
+    page = f"/own/{OTHER}"
+    otto.done(f"{page}/watch", platform="Hiya", label="<b>spam</b>", count="7", next="30d")
+    text = otto.text(page)
+    assert "&lt;b&gt;spam&lt;/b&gt;" in text
+    assert "<b>spam" not in text
+    assert [(one.platform, one.marks, one.person) for one in office.read(looks_of, OTHER)] == [
+        ("Hiya", 7, "otto (console)")
+    ]
+    wrong = otto.post(f"{page}/watch", platform="Hiya", label="", count="many", next="30d")
+    assert "count" in problem_of(wrong.text)
+    assert [what for what, *_ in changes_of(office)] == ["own watch add"]
+
+
+def test_the_digest_has_what_changed(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with open_store(callsieve.store) as db, transaction(db):
+        add_look(db, look(yesterday.timestamp(), "Scam Likely"))
+    [label] = callsieve("digest", yesterday.date().isoformat(), "--json").json["labels"]
+    assert (label["platform"], label["before"], label["label"]) == ("Hiya", None, "Scam Likely")
+    assert "Hiya shows Scam Likely" in callsieve.ok("digest", yesterday.date().isoformat())
