@@ -85,7 +85,12 @@ def _check(request: PackRequest) -> None:
         words = Wording("takes at most {most} files, each of another name", {"most": MOST_FILES})
         raise Refused("bad-files", words, "document")
     for one in request.files:
-        if len(one.content) > MOST_FILE_BYTES or not one.name.isprintable() or "/" in one.name:
+        if len(one.content) > MOST_FILE_BYTES or not _is_plain(one.name):
             raise Refused(
                 "bad-file", Wording("{file} is larger than 10 MB, or has no plain name", {"file": one.name}), "document"
             )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether whoever unpacks the zip gets a file of this name where they expect it, on any system."""
+    return name.isprintable() and not set(name) & set("/\\:") and name.strip(". ") != ""

@@ -14,6 +14,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from policies.files import open_regular
+
 KEY_FILE = "signing.key"
 KEY_BYTES = 32
 MODE = 0o600
@@ -81,7 +83,7 @@ def signing_key(state: Path) -> SigningKey:
 def _read(path: Path) -> str:
     """Empty where there is none."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(1024).decode("ascii", "replace") or "-"
     except FileNotFoundError:
         return ""

@@ -17,6 +17,7 @@ from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, A
 from callsieve.evidence_packs.platforms import platforms
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
+from policies.files import open_regular
 
 PRIVATE = 0o600
 
@@ -60,7 +61,7 @@ def _is_directory(path: Path) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    with acting_for(path), path.open("rb") as file:
+    with acting_for(path), open_regular(path) as file:
         content = file.read(MOST_FILE_BYTES + 1)
     if not content:
         raise CommandError(f"--document: {path}: is empty")

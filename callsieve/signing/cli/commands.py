@@ -16,6 +16,7 @@ from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
 from callsieve.signing.statements import MOST_BYTES, StatementError, verify
 from callsieve.text.times import day
+from policies.files import open_regular
 
 
 def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -45,7 +46,7 @@ def verify_file(
     except KeyFileError as error:
         raise CommandError(f"--key: {error}") from None
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             statement = verify(opened.read(MOST_BYTES + 1), public)
     except StatementError as error:
         raise CommandError(f"{file}: {error}") from None

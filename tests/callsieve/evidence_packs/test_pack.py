@@ -161,6 +161,10 @@ def test_hostile_text_breaks_nothing(state: Path, text: str) -> None:
         (PackRequest("nonsense", "hiya"), "bad-number"),
         (PackRequest(OWN, "hiya", files=[AttachedFile("a", b"1"), AttachedFile("a", b"2")]), "bad-files"),
         (PackRequest(OWN, "hiya", files=[AttachedFile("../a", b"1")]), "bad-file"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("..\\a", b"1")]), "bad-file"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("..", b"1")]), "bad-file"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("", b"1")]), "bad-file"),
+        (PackRequest(OWN, "hiya", files=[AttachedFile("a\n", b"1")]), "bad-file"),
         (PackRequest(OWN, "hiya", files=[AttachedFile("a", bytes((10 << 20) + 1))]), "bad-file"),
     ],
 )

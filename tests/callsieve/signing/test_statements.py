@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from callsieve.signing.keys import KEY_FILE, KeyFileError, PublicKey, SigningKey, signing_key
 from callsieve.signing.statements import StatementError, canonical, sign, verify
+from policies.files import NotRegular
 from tests.callsieve.program import Program
 
 KEY = SigningKey(bytes(range(32)))
@@ -118,6 +120,12 @@ def test_a_broken_key_is_said_and_kept(tmp_path: Path, text: str) -> None:
     with pytest.raises(KeyFileError, match=KEY_FILE):
         signing_key(tmp_path)
     assert (tmp_path / KEY_FILE).read_text() == text
+
+
+def test_a_pipe_in_the_place_of_the_key_is_no_key(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / KEY_FILE)
+    with pytest.raises(NotRegular):
+        signing_key(tmp_path)
 
 
 def test_the_commands(tmp_path: Path) -> None:
