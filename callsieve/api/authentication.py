@@ -21,7 +21,7 @@ from callsieve.web.connections import network_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.throttle import Throttle
 from reputation.api_tokens import digest_of
-from reputation.store.api_tokens import KeptToken, token_by_digest, touch_token
+from reputation.store.api_tokens import KeptToken, all_tokens, token_by_digest, touch_token
 from reputation.store.errors import StoreError
 
 logger = logging.getLogger("callsieve.api")
@@ -45,6 +45,7 @@ class Authentication:
         self._store = StoreClient(state.loaded.store_path)
         self._tries = Throttle(TRIES_OF_AN_ADDRESS)
         self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were right, the latest last
+        self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
         """The token of the request. ApiError. Once a minute the store learns that it was used."""
@@ -53,7 +54,7 @@ class Authentication:
             raise _unauthorised("no-token", NO_TOKEN)
         digest = digest_of(secret.strip())
         address = network_of(request.client.host) if request.client else "local"
-        if digest is None or digest not in self._known:
+        if digest is None or not await self._was_right_before(digest):
             self._check_may_try(address, now)
         kept = None if digest is None else await self._store.read(token_by_digest, digest)
         if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
@@ -74,6 +75,14 @@ class Authentication:
     async def open(self) -> None:
         """Before the first call waits for it."""
         await self._store.open(OPENING_SECONDS)
+
+    async def _was_right_before(self, digest: str) -> bool:
+        """Also in an earlier process: a restart must not keep a switch waiting because of another program beside it."""
+        if not self._has_recalled:
+            used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]
+            self._known = OrderedDict.fromkeys((*used, *self._known))
+            self._has_recalled = True
+        return digest in self._known
 
     async def close(self) -> None:
         """With the state."""

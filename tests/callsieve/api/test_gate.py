@@ -20,7 +20,7 @@ from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import PAGES, make_app, make_app_state
 from callsieve.web import access
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
-from reputation.store.api_tokens import add_token, remove_token, token_of
+from reputation.store.api_tokens import add_token, remove_token, token_of, touch_token
 from reputation.users import Role
 from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS
@@ -275,6 +275,22 @@ def test_wrong_tokens_keep_strangers_at_their_address_waiting(
         assert fresh.refused("GET", "/openapi.json") == (429, "too-many-tries")
         assert api.with_secret(fresh.secret, "198.51.100.1").get("/openapi.json")
         known.get("/openapi.json")
+
+
+def test_a_token_that_was_right_before_a_restart_does_not_wait(tmp_path: Path) -> None:
+    """Another program at its address may go on with a token that has expired."""
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        used = api.program()
+        used.get("/openapi.json")
+    kept = office.read(token_of, "program-1")
+    assert kept is not None
+    office.write(touch_token, kept.id, NOW)
+    with office.api() as api:
+        stranger = api.with_secret(new_secret())
+        while stranger.refused("GET", "/openapi.json")[0] != 429:
+            pass
+        api.with_secret(used.secret).get("/openapi.json")
 
 
 @pytest.mark.parametrize(
