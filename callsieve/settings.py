@@ -70,6 +70,10 @@ MAX_BYTES = 1 << 20
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
+# What strangers type. No path: links begin with it.
+_PUBLIC_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+MOST_LINE = 200
+
 # FreePBX 15 to 17 run a FastAGI server of their own here, on the port that Asterisk asks where none is named. It runs
 # what it is asked for as a script and dies of one that is not there; ring groups then ring nobody.
 FREEPBX_PORT = 4573
@@ -200,6 +204,22 @@ class Web(SettingsTable, frozen=True):
     session_hours: SessionHours = 12
 
 
+class Public(SettingsTable, frozen=True):
+    """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are."""
+
+    enabled: bool = False
+    listen: str = "127.0.0.1:8482"
+    address: str = ""
+    name: str = ""
+    contact: str = ""
+    proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether a proxy stands before it, which speaks https to the world."""
+        return self.address.startswith("https://")
+
+
 class AsteriskTable(SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
@@ -271,6 +291,7 @@ class Settings(SettingsTable, frozen=True):
     outbound: Outbound = Outbound()
     web: Web = Web()
     api: Api = Api()
+    public: Public = Public()
     asterisk: AsteriskTable = AsteriskTable()
     reputation: Weights = DEFAULT
     trunk: tuple[TrunkTable, ...] = ()
@@ -484,6 +505,7 @@ def _problems(settings: Settings) -> Problems:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)
     yield from _api_problems(settings)
+    yield from _public_problems(settings.public)
     yield from _outbound_problems(settings)
     home = settings.numbers.region
     yield from _region_problem("numbers.region", home)
@@ -551,11 +573,34 @@ def _web_problems(web: Web) -> Problems:
     for host in web.hosts:
         if not HOST.fullmatch(host):
             yield "web.hosts", f"{host[:60]!r} is no host name"
-    for proxy in web.proxies:
+    yield from _proxy_problems("web.proxies", web.proxies)
+
+
+def _proxy_problems(key: str, proxies: tuple[str, ...]) -> Problems:
+    for proxy in proxies:
         try:
             ipaddress.ip_network(proxy)
         except ValueError:
-            yield "web.proxies", f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
+            yield key, f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
+
+
+def _public_problems(public: Public) -> Problems:
+    """Its address is what strangers type and what is signed. Without a proxy it speaks to this machine only."""
+    yield from _proxy_problems("public.proxies", public.proxies)
+    if (wrong := (_form_problem if public.behind_proxy else _address_problem)(public.listen)) is not None:
+        yield "public.listen", wrong if public.behind_proxy else f"{wrong}; see docs/how-to/public-page.md for proxies"
+    for key, text in (("name", public.name), ("contact", public.contact)):
+        if len(text) > MOST_LINE or not text.isprintable():
+            yield f"public.{key}", f"is one line of at most {MOST_LINE} characters"
+    if not public.address and not public.enabled:
+        return
+    found = _PUBLIC_ADDRESS.fullmatch(public.address)
+    if found is None or not HOST.fullmatch(found["host"]):
+        yield "public.address", f"{public.address[:80]!r} is no address: write https://appeals.example.org"
+    elif found["scheme"] == "http" and found["host"] not in ("localhost", "127.0.0.1"):
+        yield "public.address", "is https, but on this machine: strangers send names and documents"
+    if public.enabled and not public.name:
+        yield "public.name", "is required with enabled = true: strangers read there whose page it is"
 
 
 def _api_problems(settings: Settings) -> Problems:

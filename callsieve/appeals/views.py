@@ -32,6 +32,7 @@ from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import evidence_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
+from reputation.store.public_appeals import public_appeals
 from reputation.store.site import people_here
 from reputation.wording import Wording
 
@@ -40,11 +41,15 @@ MOST_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An appeal in the queue. `due_at`: when the day ends on which it is to be decided; None: it is not in force."""
+    """An appeal in the queue. `due_at`: when the day ends on which it is to be decided; None: it is not in force.
+
+    `is_public`: a stranger filed it on the public page.
+    """
 
     appeal: Appeal
     due_at: float | None
     is_overdue: bool
+    is_public: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class CaseShown:
     reporters: tuple[str, ...]
     if_upheld: Reputation
     has_code: bool
+    is_public: bool
     to_owner: Wording | str
     undo_id: int | None
 
@@ -94,7 +100,10 @@ def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
     live = {one.reference for one in waiting}
     closed = [one for one in all_appeals(db) if one.reference not in live]
     closed.sort(key=lambda one: -(one.closed_at or one.opened_at))
-    return QueueShown(_queued(waiting, now), _queued(closed[:MOST_SHOWN], now))
+    public = public_appeals(db)
+    # What strangers filed and nobody has proven comes last: a flood of them must bury nobody.
+    waiting.sort(key=lambda one: one.state is AppealState.OPEN and one.reference in public)
+    return QueueShown(_queued(waiting, public, now), _queued(closed[:MOST_SHOWN], public, now))
 
 
 def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: float) -> CaseShown | None:
@@ -115,6 +124,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
         reporters=tuple(sorted({mark.reporter for mark in marks})),
         if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
         has_code=code_of(db, reference) is not None,
+        is_public=reference in public_appeals(db),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
         undo_id=_undo_id(db, appeal),
     )
@@ -149,8 +159,8 @@ def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, no
     return reputation_of(evidence._replace(standing=standing), circumstances, weights, now)
 
 
-def _queued(appeals: Iterable[Appeal], now: float) -> tuple[Queued, ...]:
-    return tuple(Queued(one, due_at(one), is_overdue(one, now)) for one in appeals)
+def _queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
+    return tuple(Queued(one, due_at(one), is_overdue(one, now), one.reference in public) for one in appeals)
 
 
 def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:

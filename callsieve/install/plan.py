@@ -36,6 +36,7 @@ OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
 OUTSIDE_UNITS = (
     "callsieve-events.service",
     "callsieve-lookups.service",
+    "callsieve-public.service",
     *("callsieve-feeds.service", "callsieve-feeds.timer"),
     *("callsieve-reports.service", "callsieve-reports.timer"),
 )

@@ -153,7 +153,7 @@ async def _admitted(page: Page, req: PageRequest) -> PageRequest:
         if req.user.role < page.role:
             raise HTTPException(403)
     if page.method == "POST":
-        form, files = await _form_of(req.http, page.most_bytes)
+        form, files = await form_of(req.http, page.most_bytes)
         req = replace(req, form=form, files=files)
         if not _is_ours(req):
             raise HTTPException(419)
@@ -193,7 +193,7 @@ def _to_login(req: PageRequest, page: Page) -> Response:
     return RedirectResponse(target, 303)
 
 
-async def _form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
+async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
     """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
     request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     if not request.headers.get("content-type", "").startswith(
@@ -223,10 +223,13 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
 
 def _is_ours(req: PageRequest) -> bool:
     """The form carries the token of the session, and the browser does not say that another site sent it."""
-    headers = req.http.headers
+    return not is_from_elsewhere(req.http) and is_form_token(req.form.get("form_token", ""), req.token)
+
+
+def is_from_elsewhere(request: Request) -> bool:
+    """Whether the browser says that a page of another site sends this."""
+    headers = request.headers
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return False
+        return True
     origin = headers.get("origin")
-    if origin is not None and host_of(origin.partition("://")[2]) != host_of(headers.get("host", "")):
-        return False
-    return is_form_token(req.form.get("form_token", ""), req.token)
+    return origin is not None and host_of(origin.partition("://")[2]) != host_of(headers.get("host", ""))

@@ -1,5 +1,5 @@
 """The connections of the console: how many, for how long, and which of them are a proxy's. Only this module and
-console_server.py import uvicorn.
+main/http_server.py import uvicorn.
 
 A client that is slow costs nobody else a page: beyond a limit the oldest connection that waits for its client is
 closed, one that is logged in only where no other waits, and the new one only where none waits at all. A request that

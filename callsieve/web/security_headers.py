@@ -46,7 +46,7 @@ def policy_with(style: str) -> str:
 class SecurityHeaders:
     """Around the whole application. An answer that has a policy of its own (`policy_with`) keeps it.
 
-    `may_be_plain`: which requests need no https where all others do.
+    `may_be_plain`: which requests need no https where all others do; `other_name`: what is said to another `Host`.
     """
 
     def __init__(
@@ -56,8 +56,10 @@ class SecurityHeaders:
         *,
         https_only: bool = False,
         may_be_plain: Callable[[Scope], bool] = lambda scope: False,
+        other_name: str = "The console is not reached by this name: add it to [web] hosts.\n",
     ) -> None:
         self._app = app
+        self._other_name = other_name
         self._may_be_plain = may_be_plain
         self._hosts = frozenset(host.lower() for host in hosts) | LOCAL_NAMES
         self._https_only = https_only
@@ -84,10 +86,10 @@ class SecurityHeaders:
     def _refusal(self, scope: Scope) -> str:
         """Why the request is not looked at; empty when it is."""
         if host_of(Headers(scope=scope).get("host", "")) not in self._hosts:
-            return "The console is not reached by this name: add it to [web] hosts.\n"
+            return self._other_name
         may_be_plain = scope["path"] in PLAIN_PATHS or self._may_be_plain(scope)
         if self._https_only and scope["scheme"] != "https" and not may_be_plain:
-            return "The console is reached over https only: the proxy must send X-Forwarded-Proto.\n"
+            return "This is reached over https only: the proxy must send X-Forwarded-Proto.\n"
         return ""
 
 

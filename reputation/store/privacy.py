@@ -62,6 +62,10 @@ EXPORT = {
         SELECT attachment.* FROM attachment JOIN appeal ON reference = appeal
          WHERE number = :number ORDER BY appeal, place
     """,
+    "public_appeal": """
+        SELECT reference, filed_at FROM public_appeal JOIN appeal USING (reference) WHERE number = :number
+         ORDER BY filed_at
+    """,
     "appeal": "SELECT * FROM appeal WHERE number = :number ORDER BY opened_at",
     "call_back_code": "SELECT about, number, made_at, tries FROM call_back_code WHERE number = :number",
     "tombstone": "SELECT * FROM tombstone WHERE number = :number ORDER BY until",
@@ -108,6 +112,9 @@ ERASE = {
     "report": "DELETE FROM report WHERE number = :number",
     "standing": "DELETE FROM standing WHERE number = :number",
     "attachment": "DELETE FROM attachment WHERE appeal IN (SELECT reference FROM appeal WHERE number = :number)",
+    "public_appeal": """
+        DELETE FROM public_appeal WHERE reference IN (SELECT reference FROM appeal WHERE number = :number)
+    """,
     "appeal": "DELETE FROM appeal WHERE number = :number",
     "call_back_code": "DELETE FROM call_back_code WHERE number = :number",
     "tombstone": "DELETE FROM tombstone WHERE number = :number",

@@ -18,6 +18,7 @@ OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
 AUDIT_DAYS = 730  # longer than anything that a change leaves in force, such as an identity (12 months)
 APPEAL_DAYS = 730  # the mark that a decided appeal or a tombstone keeps from counting is gone long before
+PUBLIC_APPEAL_DAYS = 7  # of one that was only filed: it had no effect, and nobody has proven or accepted it
 
 EXPIRE = {
     "decision": ("DELETE FROM decision WHERE at < ?", DECISION_DAYS),
@@ -39,6 +40,11 @@ EXPIRE = {
     "epoch": ("DELETE FROM epoch WHERE at < ? RETURNING number", AUDIT_DAYS),
     "tombstone": ("DELETE FROM tombstone WHERE until < ? RETURNING number", APPEAL_DAYS),
     "appeal": ("DELETE FROM appeal WHERE coalesce(closed_at, opened_at) < ? AND state <> 'in force'", APPEAL_DAYS),
+    "public_appeal": (
+        "DELETE FROM appeal WHERE state = 'open'"
+        " AND reference IN (SELECT reference FROM public_appeal WHERE filed_at < ?)",
+        PUBLIC_APPEAL_DAYS,
+    ),
     "call_back_code": ("DELETE FROM call_back_code WHERE made_at <= ?", CODE_SECONDS / DAY),
     "own_day": ("DELETE FROM own_day WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),
     "own_blocked": ("DELETE FROM own_blocked WHERE day < CAST(? / 86400 AS INTEGER)", EVIDENCE_DAYS),

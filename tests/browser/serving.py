@@ -27,12 +27,12 @@ def web_settings() -> tuple[str, str]:
 
 
 @contextmanager
-def serving(url: str, config: Path, state: Path) -> Iterator[None]:
+def serving(url: str, config: Path, state: Path, command: str = "web") -> Iterator[None]:
     """Runs it with these settings, which name the port of `url`, over this state directory."""
     log = state / "console.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "web", "--config", str(config)),
+            (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, command, "--config", str(config)),
             stdin=subprocess.DEVNULL,
             stdout=stderr,
             stderr=stderr,

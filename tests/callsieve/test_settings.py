@@ -92,6 +92,13 @@ weekdays = "09:00-12:00 13:00-18:00"
 enabled = true
 listen = "127.0.0.1:8482"
 per_minute = 60
+[public]
+enabled = true
+listen = "127.0.0.1:8483"
+address = "https://appeals.example.org"
+name = "Example Ltd"
+contact = "appeals@example.org"
+proxies = ["192.0.2.7"]
 [asterisk]
 command = "docker exec pbx asterisk"
 etc = "/srv/pbx/etc"
@@ -271,6 +278,10 @@ DEFAULTS: dict[str, Any] = {
         "session_hours": 12,
     },
     "api": {"enabled": False, "listen": "", "per_minute": 600},
+    "public": {
+        **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": ""},
+        "proxies": ("127.0.0.1", "::1"),
+    },
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
     "trunk": (),
     "did": (),
@@ -456,6 +467,12 @@ ERRORS = [
     ("web-listen", "[web]\nlisten = '[::]:8480'", "web.listen: '[::]:8480' is not on this machine"),
     ("web-listen-proxied", "[web]\nlisten = 'pbx:8480'\nbehind_proxy = true", "'pbx:8480' is not an address"),
     ("web-host", "[web]\nhosts = ['https://pbx']", "web.hosts: 'https://pbx' is no host name"),
+    ("public-listen", "[public]\nlisten = '0.0.0.0:8482'", "public.listen: '0.0.0.0:8482' is not on this machine"),
+    ("public-address", "[public]\nenabled = true\nname = 'X'", "public.address: '' is no address"),
+    ("public-plain", "[public]\naddress = 'http://example.org'", "public.address: is https"),
+    ("public-path", "[public]\naddress = 'https://example.org/a'", "is no address: write https"),
+    ("public-name", "[public]\nenabled = true\naddress = 'https://a.example'", "public.name: is required"),
+    ("public-contact", '[public]\ncontact = "a\\nb"', "public.contact: is one line"),
     ("web-proxy", "[web]\nproxies = ['proxy']", "web.proxies: 'proxy' is no address"),
     (
         "region",

@@ -57,6 +57,7 @@ from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
+from reputation.store.public_appeals import add_public_appeal
 from reputation.store.registers import add_numbers, begin_copy
 from reputation.store.reports import Report, begin_reporting, set_report
 from reputation.store.retention import EXPIRE, expire
@@ -129,6 +130,7 @@ OF_CALLS = {
     "epoch": 1,
     "review": 1,
     "attachment": 1,
+    "public_appeal": 1,
     "appeal": 1,
     "call_back_code": 1,
     "tombstone": 1,
@@ -143,6 +145,7 @@ OF_CALLS = {
     "event": 2,
     "lookup_result": 1,
 }
+THIRD, FOURTH = "+12015550133", "+12015550134"
 
 
 def know_all_about(db: sqlite3.Connection, number: str) -> None:
@@ -190,10 +193,17 @@ def make_outbound(callee: str, at: float) -> OutboundRecord:
     return OutboundRecord(f"o{callee}{at}", at, "1.1", callee, 20_000, DID, "PJSIP/201", *about, at + 60, 0.4)
 
 
+def appeal_on_the_page(db: sqlite3.Connection, number: str, at: float) -> None:
+    """Filed by a stranger, and no more."""
+    open_appeal(db, make_appeal(reference=f"AP{number[-6:]}", number=number, opened_at=at))
+    add_public_appeal(db, f"AP{number[-6:]}", f"link {number}", at)
+
+
 def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
     """Filed with a letter, called back, accepted and upheld."""
     reference = f"AP{number[-6:]}"
     open_appeal(db, make_appeal(reference=reference, number=number, opened_at=at))
+    add_public_appeal(db, reference, f"link {reference}", at)
     attach(db, reference, NewAttachment("letter.txt", f"It was not {number}".encode(), "joe"), at)
     keep_code(db, reference, number, "031415", at)
     take_step(db, reference, AppealStep.ACCEPT, at)
@@ -340,6 +350,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 731), (OTHER, 729)):
         write(path, appeal_against_it, number, NOW - days * DAY)
         write(path, raise_epoch, number, NOW - days * DAY, "sold", "ada")
+    for number, days in ((THIRD, 8), (FOURTH, 6)):
+        write(path, appeal_on_the_page, number, NOW - days * DAY)
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
@@ -374,7 +386,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     assert [entry.text for entry in read(path, list_entries)] == ["+2*", "+3*"]
     assert [tie.person for tie in facts(path).ties] == ["202"]
     assert [identity.number for identity in read(path, all_identities)] == [OTHER]
-    assert [len(read(path, appeals_of, number)) for number in (CALLER, OTHER)] == [0, 1]
+    assert [len(read(path, appeals_of, number)) for number in (CALLER, OTHER, THIRD, FOURTH)] == [0, 1, 0, 1]
     assert read(path, latest_emergency) == NOW - 89 * DAY
     assert [len(read(path, marks_of, number)) for number in (CALLER, OTHER)] == [0, 1]
     assert [len(read(path, signals_of, number)) for number in (CALLER, OTHER)] == [0, 1]

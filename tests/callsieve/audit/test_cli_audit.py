@@ -93,7 +93,7 @@ WRITING_IN_THEIR_TURN = {
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
-    *("serve", "web", "lookups serve", "lookups show"),
+    *("serve", "web", "public", "lookups serve", "lookups show"),
     *("events send", "events list", "events dead"),
     "user list",
     "token list",

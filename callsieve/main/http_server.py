@@ -1,0 +1,91 @@
+"""Serving a website, the console or the public page: uvicorn, behind all that answers calls. Only this module and
+web/connections.py import it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from callsieve.settings import SettingsError, address_of
+from callsieve.system.port_holder import address_taken
+from callsieve.web.connections import Connections, protocol_of
+
+NICE = 10
+GRACE_SECONDS = 2
+KEEP_ALIVE_SECONDS = 20
+BACKLOG = 2048  # as uvicorn has it
+
+
+class HttpServer(uvicorn.Server):
+    """Tells the answers that go on, of live calls and of events, that they are to end, before it waits for all."""
+
+    def __init__(self, ending: asyncio.Event, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending.set()
+        await super().shutdown(sockets)
+
+
+def make_server(app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None) -> HttpServer:
+    """A server of the application. `ending` is set when it is to stop; `proxies` None: there is no proxy before it."""
+    proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
+    config = uvicorn.Config(
+        cast("Any", app),
+        http=protocol_of(Connections(), proxied),
+        ws="none",  # an upgrade would leave the limits of connections.py
+        log_config=None,
+        access_log=False,  # addresses of pages hold numbers and secrets
+        server_header=False,
+        proxy_headers=False,  # connections.py decides who is a proxy
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return HttpServer(ending, config)
+
+
+def run_server(server: HttpServer, sockets: Sequence[socket.socket], *, until_stdin_ends: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself what we tell in one line
+    with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
+        server.run(list(sockets))
+
+
+def listening(listen: str, key: str, what: str) -> socket.socket:
+    """A socket at the address of the settings. SettingsError when it cannot be listened on."""
+    host, port = address_of(listen)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as asyncio does: the other may be another's
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise SettingsError(f"{what} cannot listen: {address_taken(listen, key)}") from None
+    return sock
+
+
+def _end_with_stdin(server: uvicorn.Server) -> None:
+    with suppress(OSError):
+        while sys.stdin.buffer.read(1024):
+            pass
+    server.should_exit = True

@@ -1,0 +1,63 @@
+"""How often strangers may ask the public page. In memory and bounded; what the store must not exceed is counted there
+(operations.py).
+
+docs/how-to/public-page.md computes what guessing a reference would take under these figures.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from callsieve.web.throttle import Throttle
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+REQUESTS_A_MINUTE = 120  # of one network
+WRONG_A_HOUR = 1000  # of all together
+FILED_A_DAY = 3  # of one network
+MOST_KEPT = 10_000
+
+
+class Count:
+    """At most so many in each stretch of so many seconds, by key."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._by_key: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def is_spent(self, key: str, now: float) -> bool:
+        """Whether the key has had all of it."""
+        return self._of(key, now)[1] >= self._most
+
+    def take(self, key: str, now: float) -> bool:
+        """Counts one more; False, and not counted, where the key has had all."""
+        began, count = self._of(key, now)
+        if count >= self._most:
+            return False
+        self._by_key[key] = (began, count + 1)
+        self._by_key.move_to_end(key)
+        while len(self._by_key) > MOST_KEPT:
+            self._by_key.popitem(last=False)
+        return True
+
+    def _of(self, key: str, now: float) -> tuple[float, int]:
+        began, count = self._by_key.get(key, (now, 0))
+        return (now, 0) if not 0 <= now - began < self._seconds else (began, count)
+
+
+class Limits:
+    """`network`: whose address it is, callsieve/web/connections.py."""
+
+    def __init__(self) -> None:
+        self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
+        self.filings = Count(FILED_A_DAY, DAY)
+        self._wrong = Throttle()
+        self._wrong_of_all = Count(WRONG_A_HOUR, HOUR)
+
+    def may_look_up(self, network: str, now: float) -> bool:
+        """Whether references may be tried. Not after five wrong ones, for a time that doubles."""
+        return self._wrong.wait_seconds(network, now) <= 0 and not self._wrong_of_all.is_spent("", now)
+
+    def was_wrong(self, network: str, now: float) -> None:
+        """The reference was none."""
+        self._wrong.failed(network, now)
+        self._wrong_of_all.take("", now)

@@ -1,0 +1,77 @@
+"""The pages: the front with the form for a reference, the appeal, and its status by a secret link."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from callsieve.changes.operation import Refused
+from callsieve.public_page import operations
+from callsieve.public_page.operations import UNKNOWN, AppealStatus, PublicAppealRequest
+from callsieve.public_page.web.visit import Visit
+from callsieve.web.tokens import hash_of, new_token, parse_token
+
+NO_FORM = {"name": "", "contact": "", "statement": ""}
+
+
+async def front(visit: Visit) -> Response:
+    """What this is, and the form for a reference."""
+    return visit.page("front", wrong="")
+
+
+async def look_up(visit: Visit) -> Response:
+    """The form of an appeal, for a reference that is known; else the front page again, whatever is wrong with it."""
+    limits = visit.state.limits
+    if not limits.may_look_up(visit.network, visit.now):
+        return visit.error(429)
+    held = await visit.read(operations.look_up, visit.form.get("reference", ""))
+    if held is None:
+        limits.was_wrong(visit.network, visit.now)
+        return visit.page("front", 422, wrong=UNKNOWN)
+    return visit.page("appeal", held=held, wrong="", form=NO_FORM)
+
+
+async def file(visit: Visit) -> Response:
+    """Files the appeal, and goes to its status. What was typed stays in the form where something is wrong with it."""
+    limits, form = visit.state.limits, visit.form
+    if not limits.may_look_up(visit.network, visit.now) or limits.filings.is_spent(visit.network, visit.now):
+        return visit.error(429)
+    typed = {key: form.get(key, "")[:4000] for key in NO_FORM}
+    reference, token = form.get("reference", ""), new_token()
+    try:
+        await visit.perform(operations.file, PublicAppealRequest(reference, **typed, link=hash_of(token)))
+    except Refused as refused:
+        if refused.code == "unknown-reference":
+            limits.was_wrong(visit.network, visit.now)
+            return visit.page("front", 422, wrong=UNKNOWN)
+        held = await visit.read(operations.look_up, reference)
+        return visit.page("appeal", 422, held=held, wrong=refused.words, form=typed)
+    limits.filings.take(visit.network, visit.now)
+    return visit.go(f"/status/{token}")
+
+
+async def status(visit: Visit) -> Response:
+    """What became of an appeal."""
+    return visit.page("status", status=await status_in(visit), link=_link(visit))
+
+
+async def status_in(visit: Visit) -> AppealStatus:
+    """The status whose secret the address has. HTTPException: there is none."""
+    token = parse_token(str(visit.http.path_params["token"]))
+    found = None if token is None else await visit.read(operations.status_of, hash_of(token))
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _link(visit: Visit) -> str:
+    """To be kept by its owner. Never of the Host that a browser names."""
+    return f"{visit.state.loaded.settings.public.address}/status/{visit.http.path_params['token']}"
+
+
+PAGES = (
+    ("GET", "/", front),
+    ("POST", "/reference", look_up),
+    ("POST", "/appeal", file),
+    ("GET", "/status/{token}", status),
+)

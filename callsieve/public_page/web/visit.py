@@ -1,0 +1,172 @@
+"""One request to the public page, and what stands between it and the function of a page.
+
+limits -> Host and headers -> the form (token, origin, size) -> the page's function -> its answer
+
+A form's token is an HMAC of the hour and of whose address asks, by a secret of this process: it needs no cookie, and
+another site can only get one that counts for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import secrets
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, TypeVarTuple
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.public_page.limits import Limits
+from callsieve.public_page.operations import ACTOR, ROLE, STATEMENT_CHARACTERS
+from callsieve.settings import Loaded
+from callsieve.web.access import form_of, is_from_elsewhere
+from callsieve.web.connections import network_of
+from callsieve.web.i18n import LANGUAGES, TAGS, wanted_language
+from callsieve.web.rendering import Templates
+from callsieve.web.security_headers import POLICY_HEADER
+from callsieve.web.store_client import StoreClient
+from callsieve.web.words import N_
+from reputation.store.errors import StoreError
+from reputation.wording import Wording
+
+R = TypeVar("R")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger("callsieve.public")
+
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+FORM_BYTES = 32 * 1024
+TOKEN_SECONDS = 4 * 3600
+
+ERRORS = {
+    400: N_("This request makes no sense here."),
+    404: N_("There is no such page. A link to a status is valid as long as the appeal is kept: copy all of it."),
+    408: N_("The form took too long to arrive. Nothing was changed: send it again."),
+    413: N_("This is more than can be sent at once."),
+    419: N_(
+        "The form was too old, or from somewhere else. Nothing was changed: go back, load the page again and retry."
+    ),
+    429: N_("There were too many tries. Wait a while, or call us."),
+    500: N_("Something failed here. Nothing was changed: try again later, or call us."),
+}
+
+
+class PublicState:
+    """What all pages share. `clock` is in UTC seconds. Settings are read once: a change takes a restart."""
+
+    def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
+        self.loaded = load()
+        self.clock = clock
+        self.store = StoreClient(self.loaded.store_path)
+        self.templates = Templates(("public_page",), {})
+        self.limits = Limits()
+        self.ending = asyncio.Event()
+        self._secret = secrets.token_bytes(32)
+
+    def form_token(self, network: str, at: float) -> str:
+        """What a form of now carries."""
+        begun = str(int(at))
+        return f"{begun}.{self._proof(network, begun)}"
+
+    def is_form_token(self, text: str, network: str, now: float) -> bool:
+        """Whether a form carries one that was made for this network lately."""
+        begun, _, proof = text[:100].partition(".")
+        if not (begun.isascii() and begun.isdecimal() and 0 <= now - int(begun) + 1 <= TOKEN_SECONDS):
+            return False
+        return hmac.compare_digest(proof.encode(), self._proof(network, begun).encode())
+
+    def _proof(self, network: str, begun: str) -> str:
+        return hmac.digest(self._secret, f"{begun} {network}".encode(), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request. `network`: whose address asks, as limits count; `now`, in UTC seconds, is when it came."""
+
+    http: Request
+    state: PublicState
+    now: float
+    network: str
+    language: str
+    form: Mapping[str, str] = field(default_factory=dict)
+    uploads: Mapping[str, bytes] = field(default_factory=dict)
+
+    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
+        """What `fn(db, *args)` returns. StoreError."""
+        return await self.state.store.read(fn, *args)
+
+    async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
+        """What the operation returns. Refused, StoreError."""
+        context = Context(ACTOR, ROLE, self.now, self.state.loaded)
+        return await self.state.store.write(operation, context, request)
+
+    def page(self, name: str, status: int = 200, /, **shown: Any) -> Response:
+        """A template of this capability."""
+        settings = self.state.loaded.settings.public
+        common = {
+            "site": settings,
+            "sees_numbers": True,
+            "form_token": self.state.form_token(self.network, self.now),
+            "language": self.language,
+            "lang": TAGS[self.language],
+            "languages": LANGUAGES,
+            "path": self.http.url.path,
+            "now": self.now,
+            "most_statement": STATEMENT_CHARACTERS,
+        }
+        text = self.state.templates.render(f"public_page/{name}.html", self.language, {**common, **shown})
+        return HTMLResponse(text, status, headers={POLICY_HEADER: POLICY})
+
+    def error(self, status: int, words: str | Wording = "") -> Response:
+        """What went wrong, and what to do."""
+        return self.page("error", status, words=words or ERRORS.get(status, ERRORS[400]))
+
+    def go(self, path: str) -> Response:
+        """To another page, in the same language."""
+        return RedirectResponse(f"{path}?lang={self.language}", 303, headers={POLICY_HEADER: POLICY})
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def answering(handler: Handler, state: PublicState, most_bytes: int = FORM_BYTES) -> Callable[..., Awaitable[Response]]:
+    """The function of a page behind limits and the checks of its form."""
+
+    async def answer(request: Request) -> Response:
+        chosen = request.query_params.get("lang")
+        language = wanted_language(chosen, request.headers.get("accept-language", ""))
+        network = network_of(request.client.host if request.client else "")
+        visit = Visit(request, state, state.clock(), network, language)
+        try:
+            if not state.limits.requests.take(network, visit.now):
+                return visit.error(429)
+            if request.method == "POST":
+                form, uploads = await form_of(request, most_bytes)
+                visit = Visit(request, state, visit.now, network, language, form, uploads)
+                if is_from_elsewhere(request) or not state.is_form_token(
+                    form.get("form_token", ""), network, visit.now
+                ):
+                    return visit.error(419)
+            return await handler(visit)
+        except Refused as refused:
+            return visit.error(422, refused.words)
+        except StoreError as error:
+            logger.warning("%s", error)
+            return visit.error(500)
+        except HTTPException as error:
+            return visit.error(error.status_code)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            logger.exception("a page failed")  # its address may be a secret link
+            return visit.error(500)
+
+    return answer

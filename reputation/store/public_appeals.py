@@ -1,0 +1,36 @@
+"""Appeals that came from the public page: which they are, the secret link of each, and how many there are."""
+
+from __future__ import annotations
+
+import sqlite3
+
+ADD = "INSERT INTO public_appeal (reference, link, filed_at) VALUES (?, ?, ?)"
+OF_LINK = "SELECT reference FROM public_appeal WHERE link = ?"
+ALL = "SELECT reference FROM public_appeal"
+OPEN = "SELECT count(*) FROM public_appeal JOIN appeal USING (reference) WHERE state = 'open'"
+SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
+
+
+def add_public_appeal(db: sqlite3.Connection, reference: str, link: str, at: float) -> None:
+    """The appeal was filed on the public page. `link`: the SHA-256 of its secret, as hex."""
+    db.execute(ADD, (reference, link, at))
+
+
+def reference_of_link(db: sqlite3.Connection, link: str) -> str | None:
+    """The appeal whose status the secret link shows; None: there is no such."""
+    return next((reference for (reference,) in db.execute(OF_LINK, (link,))), None)
+
+
+def public_appeals(db: sqlite3.Connection) -> frozenset[str]:
+    """The references of all that were filed there."""
+    return frozenset(reference for (reference,) in db.execute(ALL))
+
+
+def count_open_public(db: sqlite3.Connection) -> int:
+    """How many of them have no effect yet."""
+    return int(db.execute(OPEN).fetchone()[0])
+
+
+def count_filed_since(db: sqlite3.Connection, at: float) -> int:
+    """How many were filed after the instant."""
+    return int(db.execute(SINCE, (at,)).fetchone()[0])

@@ -1,0 +1,94 @@
+"""From a reference to the status of an appeal, and what the console shows of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reputation.appeals import AppealState, AppealStep
+from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
+from reputation.store.audit import audit_rows
+from reputation.store.retention import expire
+from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import CALLER, add_calls, make_decision
+from tests.callsieve.public_page.pages import ADDRESS, Stranger, text_of
+
+REFERENCE = "7KQ2M4XA"
+DAY = 86_400.0
+
+
+@pytest.fixture(autouse=True)
+def call(office: Office) -> None:
+    add_calls(office, make_decision(REFERENCE))
+
+
+def test_a_reference_leads_to_an_appeal_and_its_status(stranger: Stranger, office: Office) -> None:
+    form = stranger.post("/reference", reference=" 7kq2m4xa ")
+    assert form.status_code == 200
+    assert CALLER not in form.text
+    status = stranger.get(stranger.filed(REFERENCE))
+    (appeal,) = office.read(all_appeals)
+    assert (appeal.number, appeal.state, appeal.decision_id) == (CALLER, AppealState.OPEN, REFERENCE)
+    assert status.status_code == 200
+    assert appeal.reference in status.text
+    assert f"{ADDRESS}/status/" in status.text
+    assert CALLER not in status.text
+    assert [(row.who, row.what) for row in office.read(audit_rows)][:1] == [("public", "appeal open")]
+
+
+def test_the_status_follows_the_appeal(stranger: Stranger, office: Office) -> None:
+    path = stranger.filed(REFERENCE)
+    (appeal,) = office.read(all_appeals)
+    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
+    assert "in force" in text_of(stranger.get(path))
+    office.write(decide, appeal.reference, AppealRuling(False, "Forty people complained."), NOW + DAY)
+    office.clock.now = NOW + 2 * DAY
+    assert "Forty people complained." in text_of(stranger.get(path))
+
+
+def test_it_speaks_chinese(stranger: Stranger) -> None:
+    assert 'lang="zh-Hans"' in stranger.get("/", **{"accept-language": "zh-CN,zh;q=0.9"}).text
+    answer = stranger.get("/?lang=zh").text
+    assert "参考号" in answer
+
+
+def test_what_nobody_has_proven_is_removed_after_a_week(stranger: Stranger, office: Office) -> None:
+    path = stranger.filed(REFERENCE)
+    office.write(expire, NOW + 6 * DAY)
+    assert stranger.get(path).status_code == 200
+    office.write(expire, NOW + 7 * DAY + 1)
+    assert stranger.get(path).status_code == 404
+    assert office.read(all_appeals) == []
+
+
+def test_what_was_accepted_stays(stranger: Stranger, office: Office) -> None:
+    path = stranger.filed(REFERENCE)
+    (appeal,) = office.read(all_appeals)
+    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
+    office.write(expire, NOW + 30 * DAY)
+    assert stranger.get(path).status_code == 200
+
+
+def test_the_console_says_where_it_came_from(stranger: Stranger, office: Office) -> None:
+    stranger.filed(REFERENCE)
+    (appeal,) = office.read(all_appeals)
+    with office.console() as console:
+        operator = console.browser("operator")
+        assert "from the public page" in operator.text("/appeals")
+        assert "from the public page" in operator.text(f"/appeals/{appeal.reference}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param({"name": " "}, "say who appeals", id="nobody"),
+        pytest.param({"contact": "a\nb"}, "one line each", id="two-lines"),
+        pytest.param({"statement": "x" * 2001}, "2,000 characters", id="long"),
+    ],
+)
+def test_what_is_wrong_stays_in_the_form(stranger: Stranger, office: Office, fields: dict[str, str], said: str) -> None:
+    typed = {"name": "Carol", "contact": "carol@example.com", "statement": "parcels", **fields}
+    answer = stranger.post("/appeal", reference=REFERENCE, **typed)
+    assert answer.status_code == 422
+    assert said in text_of(answer).lower()
+    assert REFERENCE in answer.text
+    assert office.read(all_appeals) == []
