@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from callsieve.events.event import Event, EventKind
+from callsieve.web.rendering import mask_numbers
 from policies.reasons import why_of
 from reputation.numbers import masked
 
+IDS = frozenset({"id", "linkedid", "decision_id", "reference"})
 _NUMBER = re.compile(r"\+[0-9]{4,17}")
 
 
@@ -23,7 +25,9 @@ def as_told(event: Event, *, mask: bool = False) -> Event:
     if event.kind is EventKind.DECISION_TAKEN:
         why = why_of(str(data["reason"]))
         data = {**data, "reason": str(why), "reason_code": why.code}
-    return replace(event, subject=_masked(event.subject), data=_masked(data)) if mask else replace(event, data=data)
+    if not mask:
+        return replace(event, data=data)
+    return replace(event, subject=_masked_id(event.subject), data=_masked(data))
 
 
 def body_of(event: Event, *, with_id: bool = False) -> bytes:
@@ -34,9 +38,14 @@ def body_of(event: Event, *, with_id: bool = False) -> bytes:
 
 
 def _masked(value: Any) -> Any:
-    """Numbers in all texts, wherever they stand."""
+    """Numbers in all texts, wherever they stand and however they are written."""
     if isinstance(value, str):
-        return _NUMBER.sub(lambda found: masked(found[0]), value)
+        return mask_numbers(value)
     if isinstance(value, Mapping):
-        return {key: _masked(one) for key, one in value.items()}
+        return {key: _masked_id(one) if key in IDS and one else _masked(one) for key, one in value.items()}
     return [_masked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _masked_id(text: str) -> str:
+    """Receivers find a call by it, so its digits stay; a whole number in it is none of its own."""
+    return _NUMBER.sub(lambda found: masked(found[0]), text)

@@ -1,0 +1,35 @@
+"""What receivers are told whose settings say `mask = true`: no number, in whatever field and spelling."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from callsieve.events.event import EventKind
+from callsieve.events.payload import as_told, body_of
+from callsieve.events.samples import sample_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "text"),
+    [
+        pytest.param(EventKind.NUMBER_MARKED, "reason", "call (201) 555-0177 back", id="written-by-a-person"),
+        pytest.param(EventKind.DECISION_TAKEN, "did", "2015550177", id="as-it-was-dialled"),
+        pytest.param(EventKind.DECISION_TAKEN, "linkedid", "sip:+12015550177@sbc", id="in-the-id-of-a-carrier"),
+        pytest.param(EventKind.DAEMON_TROUBLE, "trouble", "no trunk for 0012015550177", id="in-a-message"),
+    ],
+)
+def test_no_number_is_left(kind: EventKind, field: str, text: str) -> None:
+    event = sample_of(kind)
+    event = replace(event, data={**event.data, field: text})
+    assert "2015550177" in re.sub(r"[ ()-]", "", body_of(as_told(event)).decode())
+    assert "5550177" not in re.sub(r"[ ()-]", "", body_of(as_told(event, mask=True)).decode())
+
+
+def test_a_receiver_still_finds_the_call() -> None:
+    event = sample_of(EventKind.CALL_ENDED)
+    told = as_told(event, mask=True)
+    for field in ("linkedid", "decision_id", "answered_by", "started_at", "trunk"):
+        assert told.data[field] == event.data[field]
