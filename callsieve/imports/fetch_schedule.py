@@ -16,12 +16,12 @@ from callsieve.changes.operation import Refused
 from callsieve.imports.feed_health import FeedFailure, failure_of
 from callsieve.integration_settings import FeedTable
 from callsieve.text.times import SECONDS_BY_UNIT
+from reputation.backoff import wait_seconds
 from reputation.store.feed_fetches import FeedFetch
 from reputation.wording import Wording
 
 # After a failure it is asked again soon, then less and less often, up to its usual time.
 FIRST_RETRY_SECONDS = 900.0
-MOST_DOUBLINGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: flo
     """How it goes after it did not come, or was refused. What is known of the file in force stays known."""
     every, kind = every_seconds(wanted), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
-    wait = min(every, FIRST_RETRY_SECONDS * 2 ** min(before.failures, MOST_DOUBLINGS))
+    wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
     if isinstance(error, TryLater):
         wait = max(wait, error.seconds)
     return before._replace(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from reputation.backoff import wait_seconds
+
 FAILURES: Final = 3
 FIRST_SECONDS: Final = 10.0
 LONGEST_SECONDS: Final = 900.0
@@ -44,6 +46,5 @@ class Rest:
     def failed(self, now: float) -> None:
         """It did not, or with nothing that can be used."""
         self._failures += 1
-        over = self._failures - FAILURES
-        if over >= 0:
-            self._until = now + min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(over, 10))
+        if self._failures >= FAILURES:
+            self._until = now + wait_seconds(self._failures - FAILURES + 1, FIRST_SECONDS, LONGEST_SECONDS)
