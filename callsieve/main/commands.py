@@ -119,6 +119,7 @@ COMMANDS = {
     "own watch show": "mark_watch.cli.commands:show",
     "own watch due": "mark_watch.cli.commands:due",
     "own watch ask": "mark_watch.cli.commands:ask",
+    "own watch suspect": "mark_watch.cli.commands:suspect",
     "own consent add": "call_lists.cli.consents:add",
     "own consent remove": "call_lists.cli.consents:remove",
     "own consent list": "call_lists.cli.consents:show",

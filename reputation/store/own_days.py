@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from reputation.model import Direction, OutcomeRecord
 from reputation.numbers import country_of
-from reputation.own.daily_counts import MANY_CALLS, OwnDay, tally_of
+from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
+from reputation.own.suspicion import NetworkCalls
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
 
@@ -60,6 +61,12 @@ WITH of_day AS (SELECT callee, day, sum(calls) AS calls FROM own_called WHERE da
                        (PARTITION BY callee ORDER BY day RANGE BETWEEN 6 PRECEDING AND CURRENT ROW)
                        AS within_week FROM of_day) WHERE within_week >= :many)
 SELECT (SELECT count(*) FROM often), (SELECT count(DISTINCT callee) FROM of_day)
+"""
+# Answered by a person: see reputation.own.daily_counts.is_machine.
+NETWORK_CALLS = """
+SELECT dialled, disposition = 'answered' AND NOT machine AND NOT (ring_seconds > 0 AND ring_seconds <= ?), blocked
+  FROM outcome
+ WHERE own_number = ? AND at >= ? AND at < ? AND direction = 'outbound' AND complete AND dialled LIKE '+%'
 """
 CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
 
@@ -124,6 +131,18 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
     """The number's last day with calls before that one."""
     (last,) = db.execute(LAST_BEFORE, (number, day)).fetchone()
     return None if last is None else int(last)
+
+
+def network_calls(db: sqlite3.Connection, number: str, since: float, until: float) -> list[NetworkCalls]:
+    """The number's calls by country since then, those of before `until`: of raw outcomes, kept for 30 days."""
+    counts: dict[str, list[int]] = {}
+    for dialled, answered, blocked in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
+        country = country_of(dialled)
+        if country is not None:
+            found = counts.setdefault(country, [0, 0, 0])
+            for place, count in enumerate((1, answered, blocked)):
+                found[place] += count
+    return [NetworkCalls(country, *found) for country, found in sorted(counts.items())]
 
 
 def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:

@@ -19,7 +19,10 @@ from callsieve.mark_watch.asking import ask as ask_sources
 from callsieve.mark_watch.operations import NEXT, LookRequest
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
+from reputation.own.figures import percent
 from reputation.own.register import NumberState
+from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, suspicions_of
+from reputation.store.own_days import network_calls
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of
 from reputation.store.own_register import register_of
 
@@ -89,6 +92,38 @@ def ask(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         return
     say(f"{plural(len(noted.looks), 'look')}, {plural(len(noted.changed), 'change')}.")
     _show_changes(noted.changed)
+
+
+def suspect(
+    number: Annotated[str | None, typer.Argument(help="This one; else all that are registered.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show into which countries calls fare worse than they did: a number may be marked there, which is no fact."""
+    loaded = settings_of(config)
+    now = time.time()
+    with existing_store(loaded) as db:
+        numbers = [own.number for own in register_of(db)] if number is None else [number_argument(number, loaded)]
+        lately_since = now - LATELY_DAYS * DAY_SECONDS
+        before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
+        found = [
+            (own, one)
+            for own in numbers
+            for one in suspicions_of(
+                network_calls(db, own, before_since, lately_since), network_calls(db, own, lately_since, now)
+            )
+        ]
+    if as_json:
+        print_json([{"number": own, **one._asdict()} for own, one in found])
+    elif found:
+        rows = [
+            (own, one.network, one.by, *map(percent, (one.before, one.lately)), f"{one.confidence:.2%}")
+            for own, one in found
+        ]
+        print_table(("number", "country", "share", "before", "last 7 days", "confidence"), rows, keep=(0, 1, 2))
+        say("A suspicion and no fact: other people called, or another script, look the same. Look at a phone there.")
+    else:
+        say("Nothing in the calls of the last 28 days makes us suspect a mark.")
 
 
 def _show_changes(changes: Iterable[LabelChange]) -> None:

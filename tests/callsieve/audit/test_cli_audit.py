@@ -100,7 +100,7 @@ NOT_WRITING = {
     *("summary", "digest", "alerts list", "alerts test"),
     *("report send", "report list", "report show"),
     *("own decisions", "own explain"),
-    *("own watch show", "own watch due"),
+    *("own watch show", "own watch due", "own watch suspect"),
     *("own consent list", "own registers list", "own comply"),
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),

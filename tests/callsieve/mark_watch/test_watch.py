@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from reputation.events import EventKind
+from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
 from reputation.store.outbox import events_after, use_receivers
+from reputation.store.outcomes import record_outcomes
 from reputation.store.own_labels import Look, add_look, changed_labels, latest_looks, looks_due, looks_of
 from reputation.store.own_register import put_own
 from reputation.store.transaction import transaction
@@ -200,3 +202,30 @@ def test_the_digest_has_what_changed(callsieve: Program) -> None:
     [label] = callsieve("digest", yesterday.date().isoformat(), "--json").json["labels"]
     assert (label["platform"], label["before"], label["label"]) == ("Hiya", None, "Scam Likely")
     assert "Hiya shows Scam Likely" in callsieve.ok("digest", yesterday.date().isoformat())
+
+
+def test_a_country_that_answers_no_more_is_suspected(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    now = time.time()
+    with open_store(callsieve.store) as db:
+        for n in range(400):
+            days, answered = (3, False) if n < 100 else (15, True)
+            record_outcomes(db, [call_out(n, f"+1201742{n % 100:04}", now - days * 86_400, answered=answered)], now)
+            if n < 300:
+                other = call_out(
+                    1000 + n, f"+4420718387{n % 90 + 10}", now - (3 if n < 100 else 15) * 86_400, answered=True
+                )
+                record_outcomes(db, [other], now)
+    [one] = callsieve("own", "watch", "suspect", "--json").json
+    assert (one["number"], one["network"], one["by"], one["lately"]) == (OWN, "US", "answered", 0.0)
+    assert one["calls_lately"] == 100
+    assert "no fact" in callsieve.ok("own", "watch", "suspect", OWN)
+
+
+def call_out(n: int, dialled: str, at: float, *, answered: bool) -> OutcomeRecord:
+    how = Disposition.ANSWERED if answered else Disposition.NO_ANSWER
+    return OutcomeRecord(
+        linkedid=f"o{n}", at=at, direction=Direction.OUTBOUND, disposition=how, caller="201",
+        caller_kind=CallerKind.NUMBER, dialled=dialled, own_number=OWN, answered_by=dialled if answered else None,
+        ring_seconds=8.0, talk_seconds=30.0 if answered else 0.0, complete=True,
+    )  # fmt: skip

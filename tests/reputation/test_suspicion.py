@@ -1,0 +1,66 @@
+"""Where an own number may be marked: honest traffic is hardly ever suspected, and a real drop is found."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from reputation.own.suspicion import NetworkCalls, suspicions_of
+
+RUNS = 1000
+
+
+def traffic(chance: random.Random, shares: dict[str, float], calls: int, factor: float = 1.0) -> list[NetworkCalls]:
+    """Calls as they come; `factor`: how well the days went, for all networks alike."""
+
+    def hits(share: float, of: int) -> int:
+        return sum(chance.random() < share for _ in range(of))
+
+    found = []
+    for network, share in shares.items():
+        of = round(calls * chance.uniform(0.4, 1.6))
+        found.append(NetworkCalls(network, of, hits(share * factor, of), hits(0.002, of)))
+    return found
+
+
+def test_honest_numbers_are_hardly_ever_suspected() -> None:
+    chance, wrong = random.Random(18), 0
+    for _ in range(RUNS):
+        shares = {network: chance.uniform(0.1, 0.6) for network in ("US", "GB", "CN", "FR")[: chance.randint(2, 4)]}
+        before, lately = traffic(chance, shares, 600), traffic(chance, shares, 200, chance.uniform(0.85, 1.1))
+        wrong += bool(suspicions_of(before, lately))
+    print(f"false suspicions: {wrong / RUNS:.2%} of {RUNS} honest numbers")
+    assert wrong / RUNS <= 0.01
+
+
+def test_a_network_that_answers_half_as_often_is_found() -> None:
+    chance, found = random.Random(19), 0
+    for _ in range(100):
+        shares = {"US": 0.4, "GB": 0.4, "CN": 0.4}
+        before, lately = traffic(chance, shares, 600), traffic(chance, shares | {"GB": 0.2}, 250)
+        found += {one.network for one in suspicions_of(before, lately)} == {"GB"}
+    print(f"found: {found} of 100 numbers whose answered share halved in one network")
+    assert found >= 75
+
+
+@pytest.mark.parametrize(
+    ("lately", "found"),
+    [
+        pytest.param(NetworkCalls("US", 200, 80, 8), [("US", "blocked")], id="the-network-refuses"),
+        pytest.param(NetworkCalls("US", 200, 80, 1), [], id="one-refusal-is-chance"),
+        pytest.param(NetworkCalls("US", 200, 20), [("US", "answered")], id="fewer-answer"),
+        pytest.param(NetworkCalls("US", 40, 0), [], id="too-few-calls"),
+        pytest.param(NetworkCalls("US", 200, 160), [], id="more-answer"),
+        pytest.param(NetworkCalls("FR", 200, 0), [], id="no-baseline"),
+    ],
+)
+def test_what_is_suspected(lately: NetworkCalls, found: list[tuple[str, str]]) -> None:
+    told = suspicions_of([NetworkCalls("US", 1000, 400, 0)], [lately])
+    assert [(one.network, one.by) for one in told] == found
+    assert all(0.99 < one.confidence <= 1 for one in told)
+
+
+def test_a_bad_week_everywhere_is_nobodys_mark() -> None:
+    before = [NetworkCalls(network, 1000, 400) for network in ("US", "GB", "CN")]
+    assert suspicions_of(before, [NetworkCalls(network, 300, 60) for network in ("US", "GB", "CN")]) == []
