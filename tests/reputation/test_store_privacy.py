@@ -318,6 +318,19 @@ def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> No
             assert found == {left}, (table, column)
 
 
+WRITTEN = {"name", "note", "reason", "statement", "contact", "category", "proof", "purpose", "owner"}
+# A word of ours, whatever the column is called.
+NOT_WRITTEN = {("signal", "category")}
+
+
+def test_every_text_that_people_write_is_searched(store: Path) -> None:
+    def columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
+        return {(table, row[1]) for table in ERASE for row in db.execute(f"PRAGMA table_info({table})")}
+
+    written = {one for one in read(store, columns) if one[1] in WRITTEN} - NOT_WRITTEN
+    assert written <= {(table, column) for table, names in FREE_TEXTS.items() for column in names}
+
+
 def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
     write(store, replace_settings_dids, [Did(DID)])
     assert len(read(store, export_number, DID)["did"]) == 1
