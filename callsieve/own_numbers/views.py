@@ -23,7 +23,7 @@ from reputation.own.register import OwnNumber
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
-from reputation.store.own_labels import Look, looks_of
+from reputation.store.own_labels import Look, looks_of, looks_to_make
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
@@ -111,8 +111,9 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
         found=len(found),
         all=len(register),
         strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
-        due=tuple(
-            DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)
+        due=(
+            *(DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)),
+            *(DueLine(one, f"/own/{quote(one.number)}?do=watch#watch") for one in looks_to_make(db, now + DUE_SECONDS)),
         ),
         latest=latest_changes(db, REGISTER),
     )

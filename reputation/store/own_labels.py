@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reputation.events import EventKind, LabelChanged
+from reputation.own.due import Due
 from reputation.store.outbox import add_event
+from reputation.wording import Wording
 
 
 class LookKind(StrEnum):
@@ -112,6 +114,14 @@ def looks_due(looks: Iterable[Look], until: float) -> list[Look]:
     """Those of the latest looks that are to be repeated by then, the earliest first."""
     due = [(look.next_at, look) for look in looks if look.next_at is not None and look.next_at <= until]
     return [look for _, look in sorted(due)]
+
+
+def looks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
+    """The same, as what is to be done about our numbers."""
+    return [
+        Due(look.number, look.next_at or 0.0, Wording("look again what {platform} shows", {"platform": look.platform}))
+        for look in looks_due(latest_looks(db), until)
+    ]
 
 
 def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:

@@ -32,6 +32,7 @@ from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.due import due_of
 from reputation.owner_sentence import owner_sentence
 from reputation.store.own_health import own_health, recent_grade
+from reputation.store.own_labels import looks_to_make
 from reputation.store.own_register import own_of, register_of, unregistered
 from reputation.store.site import people_here
 
@@ -123,6 +124,7 @@ def due(
         raise CommandError(f"--within: {error}") from None
     with existing_store(settings_of(config)) as db:
         todo = due_of(register_of(db), unregistered(db, now - SEEN_SECONDS), until)
+        todo = sorted([*todo, *looks_to_make(db, until)], key=lambda one: (one.at, one.number))
     if as_json:
         print_json([one._asdict() | {"what": str(one.what)} for one in todo])
     elif todo:

@@ -86,6 +86,7 @@ def test_what_is_due_is_listed(callsieve: Program) -> None:
     callsieve.ok("own", "watch", "add", OWN, "Tencent", "--next", "never")
     callsieve.ok("own", "watch", "add", OWN, "360", "--next", "40d")
     assert [one["platform"] for one in callsieve("own", "watch", "due", "--json").json] == ["Hiya"]
+    assert "look again what Hiya shows" in callsieve.ok("own", "due")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +193,13 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
     wrong = otto.post(f"{page}/watch", platform="Hiya", label="", count="many", next="30d")
     assert "count" in problem_of(wrong.text)
     assert [what for what, *_ in changes_of(office)] == ["own watch add"]
+
+
+def test_the_console_says_where_to_look_again(console: Console, office: Office) -> None:
+    office.write(add_look, Look(OTHER, "Tencent", NOW - 1e6, "", next_at=NOW - 1))
+    page = console.browser("operator").text("/own")
+    assert "look again what Tencent shows" in page
+    assert "?do=watch#watch" in page
 
 
 def test_the_digest_has_what_changed(callsieve: Program) -> None:
