@@ -53,7 +53,10 @@ def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
 
     Whoever wants to know is told of another level, unless `tell` is False: the rows are what they were.
     """
-    before = _standings(db, number) if tell and is_wanted(db, EventKind.LEVEL_CHANGED) else None
+    before = None
+    with telling(db):
+        if tell and is_wanted(db, EventKind.LEVEL_CHANGED):
+            before = _standings(db, number)
     weights = weights_of(db)
     rows = rows_of(db, number)
     (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()

@@ -220,6 +220,7 @@ def test_housekeeping_drops_old_events(db: sqlite3.Connection) -> None:
 BROKEN = {
     "refused": "CREATE TRIGGER broken BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'broken'); END",
     "no-deliveries": "DROP TABLE event_delivery",
+    "no-receivers": "DROP TABLE event_wanted",
     "no-events": "DROP TABLE event",
     "no-weights": "INSERT OR REPLACE INTO event_weights VALUES (1, '{')",
 }
