@@ -79,7 +79,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait_seconds(failures))
         except StoreChanged:
-            logger.warning("the store's file is another one: it is opened again")
+            logger.warning("the store is another one, or a backup: it is opened again")
     logger.info("stopped")
 
 

@@ -32,6 +32,7 @@ from reputation.store.database import files_of
 from reputation.store.errors import StoreError
 from reputation.store.event_deliveries import (
     REREAD,
+    RESTORED,
     Delivery,
     FailedDelivery,
     Progress,
@@ -54,7 +55,7 @@ MOST_UNWRITTEN: Final = 5000  # deliveries; beyond, nothing is delivered until t
 
 
 class StoreChanged(Exception):
-    """The store's file is another one than the one that is open."""
+    """The store's file is another one than the one that is open, or a backup was put into it."""
 
 
 class Sender:
@@ -65,6 +66,7 @@ class Sender:
         self._loaded = loaded
         self._lanes = [_LaneTasks(store, receiver) for receiver in receivers]
         self._reread: str | None = None
+        self._restored: str | None = None
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
@@ -73,6 +75,7 @@ class Sender:
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
         self._reread = await self._store.read(state_of, REREAD)
+        self._restored = await self._store.read(state_of, RESTORED)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for part in (self._watch, self._flush, self._look, *(lane.run for lane in self._lanes)):
@@ -99,6 +102,8 @@ class Sender:
         while True:
             if (now_version := await self._store.read(_data_version)) != version:
                 version = now_version
+                if await self._store.read(state_of, RESTORED) != self._restored:
+                    raise StoreChanged
                 if (reread := await self._store.read(state_of, REREAD)) != self._reread:
                     self._reread = reread
                     await self._write_progress()

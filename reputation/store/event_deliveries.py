@@ -70,6 +70,8 @@ UNWANT = "DELETE FROM event_wanted WHERE receiver = ?"
 SWITCH_ON = "UPDATE event_receiver SET off = '', error = '' WHERE name = ? AND off <> ''"
 # Another value of this state tells a sender that runs to look at everything again.
 REREAD = "events/reread"
+# Another value of this one: the store is a backup now, in which events have places that a sender has seen already.
+RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):

@@ -14,10 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from reputation.ids import new_id
 from reputation.store.backup import copy_store, last_good_backup, make_backup, open_backup, problem_of_backup, stamp_of
 from reputation.store.database import companions_of, connect, open_store
 from reputation.store.errors import StoreError, store_error, store_errors
+from reputation.store.event_deliveries import RESTORED
 from reputation.store.migrations import migrate
+from reputation.store.outbox import set_state
+from reputation.store.transaction import transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,8 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
         return None
     with open_backup(backup) as source, closing(connect(path)) as target, store_errors(path):
         copy_store(source, target)
-    with open_store(path):
-        pass
+    with open_store(path) as db, transaction(db):
+        set_state(db, RESTORED, new_id(), now)
     return before
 
 

@@ -22,10 +22,12 @@ from callsieve.integration_settings import WebhookTable
 from callsieve.numbers.privacy import erase
 from callsieve.receiver_health import HEARTBEAT
 from callsieve.settings import Loaded, Settings
+from reputation.store.backup import make_backup
 from reputation.store.connection import Store
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, dead_letters, receiver_states, replay, switch_on
 from reputation.store.outbox import add_event, noted_at, use_receivers
+from reputation.store.recovery import restore
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from tests.callsieve.events.hooks import tell_no_digest
@@ -251,3 +253,18 @@ async def test_nobody_is_told_of_a_number_that_was_erased(path: Path, db: sqlite
         crm.gate.set()
         await until(lambda: last in crm.ids)
     assert {event.subject for event in crm.got} == {*numbers[:-1], "later"}
+
+
+async def test_a_backup_that_was_put_back_is_left_too(path: Path, db: sqlite3.Connection) -> None:
+    """It is in the same file. Who gets what may be other than before, and its events have places that were used."""
+    crm = Book()
+    async with sending(path, crm) as task:
+        backup = make_backup(path, time.time())
+        old = happen(db, "a", "b", "c")
+        await until(lambda: set(old) == set(crm.ids))
+        await asyncio.to_thread(restore, path, backup, time.time())
+        await until(task.done)
+        assert isinstance(task.exception(), StoreChanged)
+    async with sending(path, crm):
+        (new,) = happen(db, "a")
+        await until(lambda: new in crm.ids)
