@@ -1,6 +1,6 @@
 """What happens lately, counted: decisions over time, and the numbers and blocks that call more than they did.
 
-Read from indices alone where there are many rows (migration `calls_index`), so an overview costs milliseconds.
+Read from indices alone where there are very many rows (migration `calls_index`), so an overview costs milliseconds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from reputation.signals import HUNG_UP_SECONDS
 COUNTS = """
 SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision
  WHERE at >= :since AND at < :until GROUP BY 1, 2
+"""
+# Those about a call that was decided about before: what one of the called wants differently.
+AGAIN = """
+SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision AS later
+ WHERE callee IS NOT NULL AND at >= :since AND at < :until AND linkedid <> ''
+   AND EXISTS (SELECT 1 FROM decision WHERE decision.linkedid = later.linkedid AND decision.at < later.at)
+ GROUP BY 1, 2
 """
 CALLERS = """
 SELECT caller, count(*) FROM decision WHERE at >= :since AND at < :until AND caller IS NOT NULL
@@ -86,8 +93,13 @@ class Block(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float) -> list[Count]:
-    """Decisions by what was ordered, or would have been, in steps of so many seconds."""
-    return [Count(*row) for row in db.execute(COUNTS, {"since": since, "until": until, "step": step})]
+    """Calls by what was ordered first, or would have been, in steps of so many seconds."""
+    about = {"since": since, "until": until, "step": step}
+    again = {(step, action): calls for step, action, calls in db.execute(AGAIN, about)}
+    counted = (
+        Count(step, action, calls - again.get((step, action), 0)) for step, action, calls in db.execute(COUNTS, about)
+    )
+    return [one for one in counted if one.calls]
 
 
 def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
 from callsieve.digest.text import DigestText, digest_as_json, digest_text, html_page, plain_text
@@ -104,6 +106,16 @@ def fill(db: sqlite3.Connection) -> None:
     take_step(db, "AP9E4100", AppealStep.ACCEPT, NOON - 8e5)
     record_grade(db, OWN, Graded(NOON - 90_000, Grade.HEALTHY, ()))
     record_grade(db, OWN, Graded(NOON, Grade.WATCH, (GradeReason("short", {"part": 24, "whole": 150}),)))
+
+
+def test_a_call_counts_once_as_on_the_overview(office: Office) -> None:
+    """One that is decided about again for the phone that it goes to."""
+    first = make_decision("AAAAAAA1", at=NOON, caller=CALLER, action="warn")
+    again = replace(first, id="AAAAAAA2", at=NOON + 4, callee="201", action="allow", would_be="allow")
+    office.write(record_decisions, [first, again, make_decision("AAAAAAA3", at=NOON + 60, caller=OTHER)])
+    shown = office.read(activity_shown, SPANS["day"], NOON + 90)
+    digest = digest_of(office, DAY)
+    assert (shown.calls, shown.totals["warn"]) == (digest.calls, digest.figures.warned) == (2, 1)
 
 
 @pytest.fixture
