@@ -95,7 +95,7 @@ class Knowledge(Protocol):
         """
         ...
 
-    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+    async def prove_by_call(self, number: str, code: str, at: float, auth_class: AuthClass, give_up_at: float) -> bool:
         """Whether it is the code that was made for the number, whose control is proven by it.
 
         Nothing becomes of it after that monotonic instant: TimeoutError.
@@ -280,7 +280,8 @@ class Screening:
             return answers.answer_to_prove(False)
         self.proofs.add(number, now)
         left = self.deadline_seconds - ANSWERING_SECONDS
-        return answers.answer_to_prove(await self.knowledge.prove_by_call(number, code, now, started + left))
+        proven = await self.knowledge.prove_by_call(number, code, now, call.auth_class, started + left)
+        return answers.answer_to_prove(proven)
 
     async def explain(self, request: Request) -> bytes:
         """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""

@@ -205,13 +205,17 @@ class Web(SettingsTable, frozen=True):
 
 
 class Public(SettingsTable, frozen=True):
-    """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are."""
+    """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are.
+
+    `call_in`: a number of ours whose dialplan goes to [callsieve-prove]; empty: nobody proves anything by calling.
+    """
 
     enabled: bool = False
     listen: str = "127.0.0.1:8482"
     address: str = ""
     name: str = ""
     contact: str = ""
+    call_in: str = ""
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
 
     @property
@@ -592,6 +596,8 @@ def _public_problems(public: Public) -> Problems:
     for key, text in (("name", public.name), ("contact", public.contact)):
         if len(text) > MOST_LINE or not text.isprintable():
             yield f"public.{key}", f"is one line of at most {MOST_LINE} characters"
+    if public.call_in and (public.call_in[0] != "+" or number_of(public.call_in, "US") is None):
+        yield "public.call_in", f"{public.call_in[:40]!r} is not a number: write it as +442071838750"
     if not public.address and not public.enabled:
         return
     found = _PUBLIC_ADDRESS.fullmatch(public.address)

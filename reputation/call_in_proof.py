@@ -1,26 +1,39 @@
-"""Proof of control by a call: whoever calls from a number keys the code that an administrator made for it.
+"""Proof of control by a call: whoever calls from a number keys the code that was made for it.
 
 The code proves it, not the caller ID, which anybody can show: without the code a forged number proves nothing.
+
+A code that the public page showed to whoever filed an appeal is worth less: whoever forges the number could file and
+then call. It proves control in a signed call alone; else it is noted, and an operator decides whether to believe it.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
-from reputation.appeals import ProofAnswer
+from reputation.appeals import LIVE, Appeal, AppealStep, ProofAnswer, stepped
+from reputation.model import AuthClass
+from reputation.store.appeals import appeals_of, set_appeal
 from reputation.store.audit import Change, add_audit
 from reputation.store.call_backs import name_for, try_code
 from reputation.store.identities import identity_of, note_control
+from reputation.store.public_appeals import note_called_in, shown_code
 
 NOTE = "keyed the code in a call from the number"
+UNSIGNED_NOTE = "keyed the code in a call that showed the number, unsigned"
 WHO = "a call from the number"
 
 
-def prove_by_call(db: sqlite3.Connection, number: str, code: str, at: float) -> ProofAnswer:
+def prove_by_call(
+    db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
+) -> ProofAnswer:
     """The code as it was keyed in a call from the number. A right one is level 1. Call it in a transaction.
 
     Where no code could be right nothing is written: anybody may key digits.
     """
+    appeal = next((one for one in appeals_of(db, number) if one.state in LIVE), None)
+    if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is ProofAnswer.RIGHT:
+        _appeal_proven(db, appeal, at, auth_class)
+        return ProofAnswer.RIGHT
     name, before = name_for(db, number), identity_of(db, number)
     answer = try_code(db, number, code, at)
     if answer is ProofAnswer.RIGHT:
@@ -31,3 +44,14 @@ def prove_by_call(db: sqlite3.Connection, number: str, code: str, at: float) -> 
         return answer
     add_audit(db, Change("identity prove", number, before=before, after=after), WHO, at)
     return answer
+
+
+def _appeal_proven(db: sqlite3.Connection, appeal: Appeal, at: float, auth_class: AuthClass) -> None:
+    """The code that the public page showed was keyed: the appeal is in force, or it is noted that somebody called."""
+    note_called_in(db, appeal.reference, at)
+    after: object = {"note": UNSIGNED_NOTE}
+    if auth_class is AuthClass.AUTHENTICATED:
+        after = proven = stepped(appeal, AppealStep.PROVE, at)
+        set_appeal(db, proven)
+        note_control(db, appeal.number, appeal.name, at, NOTE)
+    add_audit(db, Change("appeal prove", appeal.number, before=appeal, after=after), WHO, at)

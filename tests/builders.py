@@ -292,7 +292,7 @@ class Memory:
         self.codes.append((endpoint, code, at))
         return self.word_for_codes
 
-    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+    async def prove_by_call(self, number: str, code: str, at: float, auth_class: AuthClass, give_up_at: float) -> bool:
         self.keyed.append((number, code, at))
         return code == self.right_code
 

@@ -32,7 +32,7 @@ from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import evidence_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
-from reputation.store.public_appeals import public_appeals
+from reputation.store.public_appeals import called_in_at, public_appeals
 from reputation.store.site import people_here
 from reputation.wording import Wording
 
@@ -64,7 +64,8 @@ class QueueShown:
 class CaseShown:
     """One appeal. `number` is all that its number's page has; `marks` are those that are judged, by `reporters`.
 
-    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back. `to_owner`:
+    `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back;
+    `called_at`: when the code of the public page was keyed in a call that showed the number. `to_owner`:
     what marks can do to a number.
     `undo_id`: the change that made it what it is, where that can be undone.
     """
@@ -80,6 +81,7 @@ class CaseShown:
     if_upheld: Reputation
     has_code: bool
     is_public: bool
+    called_at: float | None
     to_owner: Wording | str
     undo_id: int | None
 
@@ -125,6 +127,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
         if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
         has_code=code_of(db, reference) is not None,
         is_public=reference in public_appeals(db),
+        called_at=called_in_at(db, reference),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
         undo_id=_undo_id(db, appeal),
     )

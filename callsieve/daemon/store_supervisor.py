@@ -141,9 +141,9 @@ class StoreSupervisor:
         except (StoreError, TimeoutError) as error:
             logger.warning("a code that came too late: %s", error)
 
-    async def prove_by_call(self, number: str, code: str, at: float, give_up_at: float) -> bool:
+    async def prove_by_call(self, number: str, code: str, at: float, auth_class: AuthClass, give_up_at: float) -> bool:
         """The code that was keyed in a call from the number."""
-        answer = await self.write(prove_by_call, number, code, at, give_up_at=give_up_at)
+        answer = await self.write(prove_by_call, number, code, at, auth_class, give_up_at=give_up_at)
         return answer is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:

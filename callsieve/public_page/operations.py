@@ -14,17 +14,20 @@ from typing import NamedTuple
 from agi.answers import CALLEES_BLOCKLIST_RULE, HEARD_BY_CALLER
 from callsieve.appeals.operations import AppealRequest
 from callsieve.appeals.operations import file as file_appeal
-from callsieve.changes.operation import Context, Refused, whole
+from callsieve.changes.operation import Context, Refused, change, whole
 from policies.decision import ACTION_BY_WORD
-from reputation.appeals import Appeal, AppealState, due_at, free_again_at
+from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code
 from reputation.ids import parse_id
 from reputation.store.appeals import appeal_of
+from reputation.store.call_backs import keep_code
 from reputation.store.journal import decision_of
 from reputation.store.public_appeals import (
     add_public_appeal,
+    called_in_at,
     count_filed_since,
     count_open_public,
     reference_of_link,
+    shown_code,
 )
 from reputation.store.retention import PUBLIC_APPEAL_DAYS
 from reputation.users import Role
@@ -40,6 +43,7 @@ NO_REFERENCE = "00000000"  # looked up for what cannot be one, which takes as lo
 
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than people can look at. Try again tomorrow, or call us.")
 NOT_NOW = Wording("An appeal about this call cannot be filed now: there is one already, or one was decided lately.")
+NO_PROOF = Wording("Nothing is to be proven by a call now.")
 UNKNOWN = Wording("We know no such reference.")
 
 
@@ -64,13 +68,15 @@ class PublicAppealRequest(NamedTuple):
 class AppealStatus(NamedTuple):
     """What the secret link shows. Instants are UTC seconds, None where there is none.
 
-    `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again.
+    `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again;
+    `called_at`: when the code was keyed.
     """
 
     appeal: Appeal
     due_at: float | None
     removed_at: float | None
     again_at: float | None
+    called_at: float | None
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
@@ -107,6 +113,19 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
     return appeal
 
 
+def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
+    """Makes the code that is to be keyed in a call from the number. It counts for a day; one from before does not."""
+    status = status_of(db, link)
+    if status is None:
+        raise Refused("no-such-appeal", UNKNOWN)
+    appeal, code = status.appeal, new_code()
+    if appeal.state not in LIVE or appeal.proven or not context.settings.public.call_in:
+        raise Refused("no-proof", NO_PROOF)
+    with change(db, context, "appeal code", appeal.number):
+        keep_code(db, shown_code(appeal.reference), appeal.number, code, context.at)
+    return code
+
+
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     """What became of an appeal, by the SHA-256 of the secret of its link; None: it is none."""
     reference = reference_of_link(db, link)
@@ -114,4 +133,4 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     if appeal is None:
         return None
     removed_at = appeal.opened_at + PUBLIC_APPEAL_DAYS * DAY_SECONDS if appeal.state is AppealState.OPEN else None
-    return AppealStatus(appeal, due_at(appeal), removed_at, free_again_at(appeal))
+    return AppealStatus(appeal, due_at(appeal), removed_at, free_again_at(appeal), called_in_at(db, appeal.reference))

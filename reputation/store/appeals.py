@@ -104,7 +104,7 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[Appeal]:
 def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: float, reason: str = "") -> Appeal:
     """Accepts it, takes control of the number as proven, or withdraws it. AppealError where that cannot be."""
     appeal = stepped(_known(db, reference), step, at, reason.strip() and checked_reason(reason))
-    _store(db, appeal)
+    set_appeal(db, appeal)
     return appeal
 
 
@@ -117,7 +117,7 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> Proof
     appeal = stepped(_known(db, reference), AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
     if answer is ProofAnswer.RIGHT:
-        _store(db, appeal)
+        set_appeal(db, appeal)
         note_control(db, appeal.number, appeal.name, at, f"gave the code of a call-back back, for appeal {reference}")
     return answer
 
@@ -131,7 +131,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
     reporters = _judged(db, before.number)
     step = AppealStep.UPHOLD if ruling.upheld else AppealStep.DENY
     appeal = stepped(before, step, at, reason, category_only=ruling.category_only and ruling.upheld)
-    _store(db, appeal)
+    set_appeal(db, appeal)
     if ruling.upheld:
         add_tombstone(db, Tombstone(appeal.number, "", reference, at))
     if not appeal.category_only:
@@ -153,7 +153,7 @@ def put_back(db: sqlite3.Connection, before: Appeal) -> None:
             "appeal {reference} of the number is not decided yet: withdraw it first", {"reference": others[0].reference}
         )
         raise AppealError("appealed", words)
-    _store(db, before)
+    set_appeal(db, before)
     remove_tombstones(db, before.reference)
     unsettle_case(db, before.reference)
 
@@ -184,7 +184,8 @@ def _known(db: sqlite3.Connection, reference: str) -> Appeal:
     return appeal
 
 
-def _store(db: sqlite3.Connection, appeal: Appeal) -> None:
+def set_appeal(db: sqlite3.Connection, appeal: Appeal) -> None:
+    """What a step has made of it."""
     db.execute(SET, msgspec.to_builtins(appeal))
 
 

@@ -63,7 +63,7 @@ EXPORT = {
          WHERE number = :number ORDER BY appeal, place
     """,
     "public_appeal": """
-        SELECT reference, filed_at FROM public_appeal JOIN appeal USING (reference) WHERE number = :number
+        SELECT reference, filed_at, called_at FROM public_appeal JOIN appeal USING (reference) WHERE number = :number
          ORDER BY filed_at
     """,
     "appeal": "SELECT * FROM appeal WHERE number = :number ORDER BY opened_at",

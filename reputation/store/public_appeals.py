@@ -8,7 +8,24 @@ ADD = "INSERT INTO public_appeal (reference, link, filed_at) VALUES (?, ?, ?)"
 OF_LINK = "SELECT reference FROM public_appeal WHERE link = ?"
 ALL = "SELECT reference FROM public_appeal"
 OPEN = "SELECT count(*) FROM public_appeal JOIN appeal USING (reference) WHERE state = 'open'"
+CALLED = "UPDATE public_appeal SET called_at = ? WHERE reference = ?"
+CALLED_AT = "SELECT called_at FROM public_appeal WHERE reference = ?"
 SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
+
+
+def shown_code(reference: str) -> str:
+    """What the code that the status page shows is kept by (call_backs.py): not as one that an operator says."""
+    return f"shown {reference}"
+
+
+def note_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
+    """That code was keyed in a call that showed the number."""
+    db.execute(CALLED, (at, reference))
+
+
+def called_in_at(db: sqlite3.Connection, reference: str) -> float | None:
+    """When that was last; None: never, or the appeal is not of the public page."""
+    return next((at for (at,) in db.execute(CALLED_AT, (reference,))), None)
 
 
 def add_public_appeal(db: sqlite3.Connection, reference: str, link: str, at: float) -> None:

@@ -98,6 +98,7 @@ listen = "127.0.0.1:8483"
 address = "https://appeals.example.org"
 name = "Example Ltd"
 contact = "appeals@example.org"
+call_in = "+442071838753"
 proxies = ["192.0.2.7"]
 [asterisk]
 command = "docker exec pbx asterisk"
@@ -279,7 +280,7 @@ DEFAULTS: dict[str, Any] = {
     },
     "api": {"enabled": False, "listen": "", "per_minute": 600},
     "public": {
-        **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": ""},
+        **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": "", "call_in": ""},
         "proxies": ("127.0.0.1", "::1"),
     },
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
@@ -472,6 +473,7 @@ ERRORS = [
     ("public-plain", "[public]\naddress = 'http://example.org'", "public.address: is https"),
     ("public-path", "[public]\naddress = 'https://example.org/a'", "is no address: write https"),
     ("public-name", "[public]\nenabled = true\naddress = 'https://a.example'", "public.name: is required"),
+    ("public-call-in", "[public]\ncall_in = '0123'", "public.call_in: '0123' is not a number"),
     ("public-contact", '[public]\ncontact = "a\\nb"', "public.contact: is one line"),
     ("web-proxy", "[web]\nproxies = ['proxy']", "web.proxies: 'proxy' is no address"),
     (

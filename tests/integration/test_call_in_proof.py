@@ -10,13 +10,15 @@ import pytest
 
 from lab import Answering, CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, ScreenedPbx
-from reputation.appeals import CODE_TRIES
+from reputation.appeals import CODE_TRIES, Appeal, AppealState
 from reputation.model import AuthClass
+from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.audit import audit_rows
 from reputation.store.call_backs import code_of, keep_code
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import transaction
 from reputation.store.identities import identity_of
+from reputation.store.public_appeals import add_public_appeal, called_in_at, shown_code
 from tests.integration.office import ASKS_FOR_DIGIT, ASKS_FOR_NAME, asking_office, heard_digits, played
 from tests.waiting import wait_until
 
@@ -155,3 +157,19 @@ def test_while_the_daemon_is_frozen_no_code_is_right(pbx: ScreenedPbx, db: sqlit
         finally:
             pbx.daemon.thaw()
         call.close()
+
+
+def test_a_code_of_the_public_page_is_noted_in_an_unsigned_call(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    appeal = Appeal(
+        reference="AP000001", number=LIFTS[8], name="Lift Ltd", contact="lift@example.com", opened_at=time.time()
+    )
+    with transaction(db):
+        open_appeal(db, appeal)
+        add_public_appeal(db, appeal.reference, "link", time.time())
+        keep_code(db, shown_code(appeal.reference), appeal.number, RIGHT, time.time())
+    assert proving(pbx, LIFTS[8], RIGHT)[1] == "auth-thankyou"
+    assert called_in_at(db, appeal.reference) is not None
+    filed = appeal_of(db, appeal.reference)
+    assert filed is not None
+    assert filed.state is AppealState.OPEN
+    assert identity_of(db, LIFTS[8]) is None

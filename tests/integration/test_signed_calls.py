@@ -15,10 +15,13 @@ from lab.certificates import make_key
 from lab.ports import free_port
 from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from lab.shaken import Signer, signing_carrier
+from reputation.appeals import Appeal, AppealState
 from reputation.model import AuthClass, DecisionRecord
+from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.call_backs import code_of, keep_code
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import identity_of
+from reputation.store.public_appeals import add_public_appeal, shown_code
 from tests.integration.office import decision_on
 from tests.waiting import wait_until
 
@@ -140,6 +143,24 @@ def test_a_code_counts_where_the_number_may_be_the_callers(
         kept = code_of(db, caller)
     assert (kept is None) is is_proven
     assert kept is None or kept.tries == 0, "a call that does not count spends no try"
+
+
+def test_a_signed_call_with_the_public_pages_code_proves(pbx: ScreenedPbx, signer: Signer) -> None:
+    caller, code, before, now = next(CALLERS), "314159", len(asked(pbx)), time.time()
+    appeal = Appeal(reference="AP000001", number=caller, name="Carol", contact="carol@example.com", opened_at=now)
+    with open_store(pbx.daemon.store) as db:
+        with transaction(db):
+            open_appeal(db, appeal)
+            add_public_appeal(db, appeal.reference, "link", now)
+            keep_code(db, shown_code(appeal.reference), caller, code, now)
+        headers = signer.headers(caller, PROVING, "A")
+        with pbx.carrier.start(CallSpec(caller=caller, did=PROVING, headers=headers, hang_up_after=3.0)) as call:
+            wait_until(lambda: len(asked(pbx)) > before, "the question")
+            call.press(code)
+            call.result()
+        proven = appeal_of(db, appeal.reference)
+    assert proven is not None
+    assert (proven.state, proven.proven) == (AppealState.IN_FORCE, True)
 
 
 def asked(pbx: ScreenedPbx) -> list[str]:

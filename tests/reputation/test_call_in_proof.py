@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from reputation.appeals import CODE_SECONDS, CODE_TRIES, ProofAnswer
+from reputation.appeals import CODE_SECONDS, CODE_TRIES, AppealState, ProofAnswer
 from reputation.call_in_proof import prove_by_call
-from reputation.model import Identity
+from reputation.model import AuthClass, Identity
+from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.audit import audit_rows
 from reputation.store.call_backs import keep_code
 from reputation.store.connection import open_store
 from reputation.store.identities import LASTS_SECONDS, all_identities, identity_of, set_identity
+from reputation.store.public_appeals import add_public_appeal, called_in_at, shown_code
 from tests.builders import CALLER, NOW
+from tests.reputation.store_builders import make_appeal
 
 LIFT, RIGHT, WRONG = CALLER, "314159", "271828"
 ADDED_AT = "SELECT added_at FROM identity WHERE number = ?"
@@ -72,3 +75,40 @@ def test_who_guesses_spends_the_code_and_is_in_the_audit(db: sqlite3.Connection)
     assert {prove_by_call(db, LIFT, WRONG, NOW + n) for n in range(CODE_TRIES)} == {ProofAnswer.WRONG}
     assert prove_by_call(db, LIFT, RIGHT, NOW + 9) is ProofAnswer.SPENT
     assert (len(audit_rows(db)), all_identities(db)) == (CODE_TRIES, [])
+
+
+def appeal_filed(db: sqlite3.Connection, code: str) -> str:
+    """On the public page, which showed the code."""
+    appeal = open_appeal(db, make_appeal(number=LIFT, opened_at=NOW))
+    add_public_appeal(db, appeal.reference, "link", NOW)
+    keep_code(db, shown_code(appeal.reference), LIFT, code, NOW)
+    return appeal.reference
+
+
+@pytest.mark.parametrize(
+    ("auth_class", "state", "proven"),
+    [
+        pytest.param(AuthClass.AUTHENTICATED, AppealState.IN_FORCE, True, id="signed"),
+        pytest.param(AuthClass.UNKNOWN, AppealState.OPEN, False, id="unsigned"),
+    ],
+)
+def test_a_code_of_the_page_proves_in_a_signed_call_alone(
+    db: sqlite3.Connection, auth_class: AuthClass, state: AppealState, proven: bool
+) -> None:
+    reference = appeal_filed(db, RIGHT)
+    assert prove_by_call(db, LIFT, WRONG, NOW + 1, auth_class) is ProofAnswer.NONE
+    assert prove_by_call(db, LIFT, RIGHT, NOW + 60, auth_class) is ProofAnswer.RIGHT
+    appeal = appeal_of(db, reference)
+    assert appeal is not None
+    assert (appeal.state, appeal.proven) == (state, proven)
+    assert called_in_at(db, reference) == NOW + 60
+    assert (identity_of(db, LIFT) is not None) == proven
+    [row] = audit_rows(db, LIFT)
+    assert (row.what, row.at) == ("appeal prove", NOW + 60)
+
+
+def test_a_code_of_the_page_takes_nothing_from_an_operators(db: sqlite3.Connection) -> None:
+    keep_code(db, LIFT, LIFT, "161803", NOW, "Lift 3")
+    appeal_filed(db, RIGHT)
+    assert prove_by_call(db, LIFT, "161803", NOW + 1) is ProofAnswer.RIGHT
+    assert identity_of(db, LIFT) is not None

@@ -52,7 +52,14 @@ async def file(visit: Visit) -> Response:
 
 async def status(visit: Visit) -> Response:
     """What became of an appeal."""
-    return visit.page("status", status=await status_in(visit), link=_link(visit))
+    return visit.page("status", status=await status_in(visit), link=_link(visit), code="")
+
+
+async def make_code(visit: Visit) -> Response:
+    """The status with a code, which is shown this once."""
+    status = await status_in(visit)
+    code = await visit.perform(operations.make_code, hash_of(str(visit.http.path_params["token"])))
+    return visit.page("status", status=status, link=_link(visit), code=f"{code[:3]} {code[3:]}")
 
 
 async def status_in(visit: Visit) -> AppealStatus:
@@ -74,4 +81,5 @@ PAGES = (
     ("POST", "/reference", look_up),
     ("POST", "/appeal", file),
     ("GET", "/status/{token}", status),
+    ("POST", "/status/{token}/code", make_code),
 )

@@ -22,6 +22,7 @@ enabled = true
 address = "{ADDRESS}"
 name = "Example Ltd"
 contact = "appeals@example.org"
+call_in = "+442071838753"
 """
 SETTINGS = f"{CONSOLE}\n{PUBLIC}"
 FILED = {"name": "Carol Ltd", "contact": "carol@example.com", "statement": "We deliver parcels."}

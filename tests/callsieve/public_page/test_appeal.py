@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from reputation.appeals import AppealState, AppealStep
+from reputation.appeals import AppealState, AppealStep, ProofAnswer
+from reputation.call_in_proof import prove_by_call
+from reputation.model import AuthClass
 from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
 from reputation.store.audit import audit_rows
 from reputation.store.retention import expire
@@ -92,3 +96,23 @@ def test_what_is_wrong_stays_in_the_form(stranger: Stranger, office: Office, fie
     assert said in text_of(answer).lower()
     assert REFERENCE in answer.text
     assert office.read(all_appeals) == []
+
+
+def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: Office) -> None:
+    path = stranger.filed(REFERENCE).partition("?")[0]
+    page = stranger.post(f"{path}/code")
+    found = re.search(r'class="mono">(\d{3}) (\d{3})<', page.text)
+    assert found
+    assert "+442071838753" in page.text
+    assert 'class="mono"' not in stranger.get(path).text
+    code = found[1] + found[2]
+    assert office.write(prove_by_call, CALLER, code, NOW + 60, AuthClass.UNKNOWN) is ProofAnswer.RIGHT
+    assert "did not sign" in text_of(stranger.get(path))
+    (appeal,) = office.read(all_appeals)
+    with office.console() as console:
+        assert "a forged number can do that" in console.browser("operator").text(f"/appeals/{appeal.reference}")
+    again = re.search(r'class="mono">(\d{3}) (\d{3})<', stranger.post(f"{path}/code").text)
+    assert again
+    office.write(prove_by_call, CALLER, again[1] + again[2], NOW + 90, AuthClass.AUTHENTICATED)
+    assert "It is in force" in text_of(stranger.get(path))
+    assert stranger.post(f"{path}/code").status_code == 422
