@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -88,8 +89,10 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
             continue
         skill = skill_of(compared_of(db, state))
         if skill.judgement is Judgement.WORSE:
-            disable(db, context, SwitchRequest(state.name, OffReason(skill.judgement.code, skill.right, skill.told)))
-            done.append(state.name)
+            with suppress(Refused):  # comparing takes a while: somebody has switched it off meanwhile
+                reason = OffReason(skill.judgement.code, skill.right, skill.told)
+                disable(db, context, SwitchRequest(state.name, reason))
+                done.append(state.name)
     return done
 
 

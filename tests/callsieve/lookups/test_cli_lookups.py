@@ -228,3 +228,20 @@ def test_feeds_are_judged_and_shown_with_them(callsieve: Program) -> None:
     text = callsieve.ok("feeds")
     assert "ftc was right about 3 of 4 (30-95 %)" in text
     assert "phoneblock  on" in text
+
+
+WHEN_ONE_GOES_OFF = """
+CREATE TRIGGER meanwhile AFTER UPDATE OF off_at ON lookup_source WHEN NEW.name = 'phoneblock'
+ BEGIN UPDATE lookup_source SET off_at = NEW.off_at, off_why = '{"code": "by-hand"}' WHERE name = 'scores'; END
+"""
+
+
+def test_a_source_that_somebody_switches_off_meanwhile_stays_off(callsieve: Program) -> None:
+    """All are measured at the next hour again, whatever people do while it goes on."""
+    for name in ("phoneblock", "scores"):
+        ask_about(callsieve, name, spam=20, fine=60)
+    with open_store(callsieve.store) as db, transaction(db):
+        db.execute("UPDATE lookup_result SET verdict = 'nothing' WHERE number <= '+12017420019'")
+        db.execute(WHEN_ONE_GOES_OFF)
+    assert measure(callsieve.load()) == ["phoneblock"]
+    assert shown(callsieve, "scores")["off_why"] == "by-hand"
