@@ -44,7 +44,9 @@ class Rest:
         self._is_trying = False
 
     def failed(self, now: float) -> None:
-        """It did not, or with nothing that can be used."""
+        """It did not, or with nothing that can be used. Those under way when it began to rest say nothing new."""
+        if self.is_resting(now):
+            return
         self._failures += 1
         if self._failures >= FAILURES:
             self._until = now + wait_seconds(self._failures - FAILURES + 1, FIRST_SECONDS, LONGEST_SECONDS)

@@ -156,6 +156,8 @@ class LookUpService:
 
     async def _ask(self, asked: AskedSource, number: str) -> bool:
         async with asked.slots:
+            if asked.rest.is_resting(self.monotonic()):  # since it began to wait
+                return False
             at = self.clock()
             if not await asyncio.to_thread(self._reserve, asked, at):
                 self._tell_spent(asked, at)

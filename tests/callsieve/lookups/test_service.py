@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.lookups.rest import FAILURES
+from callsieve.lookups.service import AT_ONCE
 from reputation.store.database import open_store
 from reputation.store.lookups import last_failure, switch_off
 from reputation.store.transaction import transaction
@@ -189,6 +191,14 @@ async def test_a_dead_server_rests_and_is_tried_again(tmp_path: Path) -> None:
         for n in range(10):
             await look.ask(f"+1201555011{n}")
         assert look.usage().asked == 4
+
+
+async def test_those_that_wait_for_a_dead_server_do_not_ask_it_any_more(tmp_path: Path) -> None:
+    async with serving(answer(200, SPAM)) as gone:
+        port = gone.port
+    async with looking(tmp_path, settings_for(port)) as look:
+        await asyncio.gather(*(look.ask(f"+120155501{n:02}") for n in range(40)))
+        assert look.usage().asked < AT_ONCE + FAILURES
 
 
 async def test_a_store_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
