@@ -12,13 +12,16 @@ import sqlite3
 from typing import NamedTuple
 
 from agi.answers import CALLEES_BLOCKLIST_RULE, HEARD_BY_CALLER
-from callsieve.appeals.operations import AppealRequest
+from callsieve.appeals.operations import AppealRequest, EvidenceRequest
+from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.public_page.documents import kind_of
 from policies.decision import ACTION_BY_WORD
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code
 from reputation.ids import parse_id
 from reputation.store.appeals import appeal_of
+from reputation.store.attachments import Attachment, attachments_of, size_of_all
 from reputation.store.call_backs import keep_code
 from reputation.store.journal import decision_of
 from reputation.store.public_appeals import (
@@ -39,10 +42,18 @@ ROLE = Role.VIEWER
 MOST_OPEN = 100  # appeals that have no effect yet: people here still look at each
 MOST_A_DAY = 100
 STATEMENT_CHARACTERS = 2000
+MOST_DOCUMENTS = 5
+MOST_DOCUMENT_BYTES = 200 << 20  # of all its appeals: they are in the store that calls need
+TITLE_CHARACTERS = 100
 NO_REFERENCE = "00000000"  # looked up for what cannot be one, which takes as long
 
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than people can look at. Try again tomorrow, or call us.")
 NOT_NOW = Wording("An appeal about this call cannot be filed now: there is one already, or one was decided lately.")
+NO_DOCUMENTS = Wording(
+    "Documents can be attached once the appeal is in force or the code was keyed, until the decision."
+)
+NO_FILE = Wording("Choose a file first.")
+BAD_TYPE = Wording("Attach a PDF, PNG or JPEG file, or plain text.")
 NO_PROOF = Wording("Nothing is to be proven by a call now.")
 UNKNOWN = Wording("We know no such reference.")
 
@@ -65,11 +76,19 @@ class PublicAppealRequest(NamedTuple):
     link: str
 
 
+class DocumentRequest(NamedTuple):
+    """A document for the appeal of a link. `title`: what it is, as its owner says."""
+
+    link: str
+    title: str
+    content: bytes
+
+
 class AppealStatus(NamedTuple):
     """What the secret link shows. Instants are UTC seconds, None where there is none.
 
     `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again;
-    `called_at`: when the code was keyed.
+    `called_at`: when the code was keyed; `documents`: those that came through the page.
     """
 
     appeal: Appeal
@@ -77,6 +96,17 @@ class AppealStatus(NamedTuple):
     removed_at: float | None
     again_at: float | None
     called_at: float | None
+    documents: tuple[Attachment, ...]
+
+    @property
+    def takes_documents(self) -> bool:
+        """Whether it was called in, proven or accepted, and is not decided."""
+        return self.appeal.state in LIVE and (self.due_at is not None or self.called_at is not None)
+
+    @property
+    def may_attach(self) -> bool:
+        """Whether there is room for one more."""
+        return self.takes_documents and sum(one.added_by == ACTOR for one in self.documents) < MOST_DOCUMENTS
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
@@ -126,6 +156,27 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
     return code
 
 
+def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -> Appeal:
+    """Attaches a document. Not while anybody could have filed the appeal: nobody else's documents fill the disk."""
+    with whole(db):
+        status = status_of(db, request.link)
+        if status is None:
+            raise Refused("no-such-appeal", UNKNOWN)
+        if not status.takes_documents:
+            raise Refused("no-documents", NO_DOCUMENTS)
+        if not request.content:
+            raise Refused("empty-file", NO_FILE)
+        kind = kind_of(request.content)
+        if kind is None:
+            raise Refused("bad-type", BAD_TYPE)
+        ours = [one for one in status.documents if one.added_by == ACTOR]
+        if len(ours) >= MOST_DOCUMENTS or size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES:
+            raise Refused("too-many-files", Wording("No more documents can be attached."))
+        title = request.title.strip()[:TITLE_CHARACTERS] or f"document {len(ours) + 1}"
+        files = ((f"{title}.{kind}", request.content),)
+        return attach_evidence(db, context, EvidenceRequest(status.appeal.reference, files))
+
+
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     """What became of an appeal, by the SHA-256 of the secret of its link; None: it is none."""
     reference = reference_of_link(db, link)
@@ -133,4 +184,7 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     if appeal is None:
         return None
     removed_at = appeal.opened_at + PUBLIC_APPEAL_DAYS * DAY_SECONDS if appeal.state is AppealState.OPEN else None
-    return AppealStatus(appeal, due_at(appeal), removed_at, free_again_at(appeal), called_in_at(db, appeal.reference))
+    shown = tuple(one for one in attachments_of(db, appeal.reference) if one.added_by == ACTOR)
+    return AppealStatus(
+        appeal, due_at(appeal), removed_at, free_again_at(appeal), called_in_at(db, appeal.reference), shown
+    )

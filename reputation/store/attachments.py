@@ -16,6 +16,7 @@ SELECT :appeal, 1 + coalesce(max(place), 0), :name, :at, :by, :digest, :content 
 COLUMNS = "place, name, added_at, added_by, length(content), digest"
 OF = f"SELECT {COLUMNS} FROM attachment WHERE appeal = ? ORDER BY place"
 CONTENT = "SELECT content FROM attachment WHERE appeal = ? AND place = ?"
+SIZE = "SELECT coalesce(sum(length(content)), 0) FROM attachment WHERE added_by = ?"
 REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {COLUMNS}"
 
 
@@ -62,6 +63,11 @@ def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float
 def attachments_of(db: sqlite3.Connection, reference: str) -> list[Attachment]:
     """What was attached, in the order of its coming."""
     return [Attachment(*row) for row in db.execute(OF, (reference,))]
+
+
+def size_of_all(db: sqlite3.Connection, added_by: str) -> int:
+    """How many bytes all together have that somebody added."""
+    return int(db.execute(SIZE, (added_by,)).fetchone()[0])
 
 
 def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | None:

@@ -42,10 +42,10 @@ def make_public_app(state: PublicState) -> ASGIApp:
 
     async def failed(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return await answering(not_found, state)(request) if status == 404 else Response(status_code=status)
+        return await answering(not_found, state, 0)(request) if status == 404 else Response(status_code=status)
 
     routes = [
-        *(Route(path, answering(handler, state), methods=[method]) for method, path, handler in PAGES),
+        *(Route(path, answering(handler, state, most), methods=[method]) for method, path, handler, most in PAGES),
         Route("/public.css", style, methods=["GET"]),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: failed})

@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.public_page import operations
-from callsieve.public_page.operations import UNKNOWN, AppealStatus, PublicAppealRequest
-from callsieve.public_page.web.visit import Visit
+from callsieve.public_page.operations import UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
+from callsieve.public_page.web.visit import FORM_BYTES, Visit
 from callsieve.web.tokens import hash_of, new_token, parse_token
+from reputation.appeals import ATTACHMENT_BYTES
 
 NO_FORM = {"name": "", "contact": "", "statement": ""}
 
@@ -62,6 +63,15 @@ async def make_code(visit: Visit) -> Response:
     return visit.page("status", status=status, link=_link(visit), code=f"{code[:3]} {code[3:]}")
 
 
+async def attach(visit: Visit) -> Response:
+    """One document, and back to the status."""
+    await status_in(visit)
+    token = str(visit.http.path_params["token"])
+    content = visit.uploads.get("file", b"")
+    await visit.perform(operations.attach, DocumentRequest(hash_of(token), visit.form.get("title", ""), content))
+    return visit.go(f"/status/{token}")
+
+
 async def status_in(visit: Visit) -> AppealStatus:
     """The status whose secret the address has. HTTPException: there is none."""
     token = parse_token(str(visit.http.path_params["token"]))
@@ -76,10 +86,13 @@ def _link(visit: Visit) -> str:
     return f"{visit.state.loaded.settings.public.address}/status/{visit.http.path_params['token']}"
 
 
+UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
+# Method, path, function, and how much may be sent.
 PAGES = (
-    ("GET", "/", front),
-    ("POST", "/reference", look_up),
-    ("POST", "/appeal", file),
-    ("GET", "/status/{token}", status),
-    ("POST", "/status/{token}/code", make_code),
+    ("GET", "/", front, 0),
+    ("POST", "/reference", look_up, FORM_BYTES),
+    ("POST", "/appeal", file, FORM_BYTES),
+    ("GET", "/status/{token}", status, 0),
+    ("POST", "/status/{token}/code", make_code, FORM_BYTES),
+    ("POST", "/status/{token}/documents", attach, UPLOAD_BYTES),
 )

@@ -137,7 +137,7 @@ class Visit:
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
-def answering(handler: Handler, state: PublicState, most_bytes: int = FORM_BYTES) -> Callable[..., Awaitable[Response]]:
+def answering(handler: Handler, state: PublicState, most_bytes: int) -> Callable[..., Awaitable[Response]]:
     """The function of a page behind limits and the checks of its form."""
 
     async def answer(request: Request) -> Response:

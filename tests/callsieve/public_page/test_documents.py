@@ -1,0 +1,110 @@
+"""Documents of strangers: when, which and how many are taken, and that none is shown."""
+
+from __future__ import annotations
+
+import pytest
+from httpx2 import Response
+
+from callsieve.public_page.documents import kind_of
+from callsieve.public_page.operations import MOST_DOCUMENTS
+from reputation.appeals import ATTACHMENT_BYTES, AppealStep
+from reputation.store.appeals import all_appeals, take_step
+from reputation.store.attachments import attachments_of
+from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import add_calls, make_decision
+from tests.callsieve.public_page.pages import Stranger, text_of
+
+REFERENCE = "7KQ2M4XA"
+PDF = b"%PDF-1.7\n..."
+HOSTILE = [
+    pytest.param(b"<html><script>alert(1)</script>", id="html"),
+    pytest.param(b"\xef\xbb\xbf \n<svg onload=alert(1)>", id="svg"),
+    pytest.param(b"PK\x03\x04...", id="zip"),
+    pytest.param(b"MZ\x90\x00", id="exe"),
+    pytest.param(b"\x7fELF", id="elf"),
+    pytest.param(b"\x00", id="nul"),
+    pytest.param(b"{\\rtf1}", id="rtf"),
+]
+
+
+@pytest.fixture
+def path(stranger: Stranger, office: Office) -> str:
+    add_calls(office, make_decision(REFERENCE))
+    return stranger.filed(REFERENCE).partition("?")[0]
+
+
+@pytest.fixture
+def accepted(path: str, office: Office) -> str:
+    (appeal,) = office.read(all_appeals)
+    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
+    return path
+
+
+def send(stranger: Stranger, path: str, content: bytes, title: str = "letter") -> Response:
+    data = {"form_token": stranger.token(), "title": title}
+    files = {"file": ("../../x.html", content, "text/html")}
+    return stranger.client.post(f"{path}/documents", data=data, files=files, follow_redirects=False)
+
+
+def names(office: Office) -> list[str]:
+    (appeal,) = office.read(all_appeals)
+    return [one.name for one in office.read(attachments_of, appeal.reference)]
+
+
+def test_a_document_is_in_the_store_and_in_the_console(stranger: Stranger, office: Office, accepted: str) -> None:
+    assert send(stranger, accepted, PDF).status_code == 303
+    assert names(office) == ["letter.pdf"]
+    assert "letter.pdf" in text_of(stranger.get(accepted))
+    (appeal,) = office.read(all_appeals)
+    with office.console() as console:
+        answer = console.browser("operator").get(f"/appeals/{appeal.reference}/evidence/1")
+    assert answer.content == PDF
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_nobody_attaches_to_what_anybody_could_have_filed(stranger: Stranger, office: Office, path: str) -> None:
+    assert send(stranger, path, PDF).status_code == 422
+    assert names(office) == []
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_what_could_run_is_refused(stranger: Stranger, office: Office, accepted: str, content: bytes) -> None:
+    assert send(stranger, accepted, content).status_code == 422
+    assert names(office) == []
+
+
+def test_five_and_no_more(stranger: Stranger, office: Office, accepted: str) -> None:
+    codes = [send(stranger, accepted, PDF + bytes([65 + n])).status_code for n in range(MOST_DOCUMENTS + 1)]
+    assert codes == [303] * MOST_DOCUMENTS + [422]
+    assert len(names(office)) == MOST_DOCUMENTS
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, 303), (1, 422), (100_000, 413)])
+def test_a_megabyte_and_no_more(stranger: Stranger, accepted: str, more: int, code: int) -> None:
+    content = PDF + b"x" * (ATTACHMENT_BYTES - len(PDF) + more)
+    assert send(stranger, accepted, content).status_code == code
+
+
+def test_an_unknown_link_takes_nothing(stranger: Stranger, accepted: str) -> None:
+    assert send(stranger, f"/status/{'A' * 43}", PDF).status_code == 404
+
+
+@pytest.mark.parametrize("title", ["<script>alert(1)</script>", "../../etc/passwd", "x" * 500])
+def test_a_hostile_title_is_only_text(stranger: Stranger, accepted: str, title: str) -> None:
+    assert send(stranger, accepted, PDF, title).status_code == 303
+    assert "<script" not in stranger.get(accepted).text
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PDF, "pdf"),
+        (b"\x89PNG\r\n\x1a\n...", "png"),
+        (b"\xff\xd8\xff\xe0", "jpg"),
+        ("电话,时间\r\n".encode(), "txt"),
+        ("x\u202ey".encode(), None),
+    ],
+)
+def test_the_content_says_what_it_is(content: bytes, kind: str | None) -> None:
+    assert kind_of(content) == kind
