@@ -193,7 +193,7 @@ async def test_a_dead_server_rests_and_is_tried_again(tmp_path: Path) -> None:
         assert look.usage().asked == 4
 
 
-async def test_those_that_wait_for_a_dead_server_do_not_ask_it_any_more(tmp_path: Path) -> None:
+async def test_those_that_wait_for_a_dead_server_do_not_ask_it(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as gone:
         port = gone.port
     async with looking(tmp_path, settings_for(port)) as look:
