@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.public_page import operations
+from callsieve.public_page.cleared import Cleared, is_cleared, is_link_of
 from callsieve.public_page.operations import UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
 from callsieve.public_page.web.visit import FORM_BYTES, Visit
+from callsieve.signing.keys import SigningKey, signing_key
+from callsieve.web.request import as_file
 from callsieve.web.tokens import hash_of, new_token, parse_token
-from reputation.appeals import ATTACHMENT_BYTES
+from reputation.appeals import ATTACHMENT_BYTES, Appeal
+from reputation.store.appeals import appeal_of
 
 NO_FORM = {"name": "", "contact": "", "statement": ""}
 
@@ -72,6 +79,48 @@ async def attach(visit: Visit) -> Response:
     return visit.go(f"/status/{token}")
 
 
+async def cleared_file(visit: Visit) -> Response:
+    """The signed statement."""
+    cleared = await _cleared_in(visit)
+    return as_file(cleared.text(), f"cleared-{cleared.appeal.reference}.json", "application/json")
+
+
+async def cleared_document(visit: Visit) -> Response:
+    """The same to print."""
+    cleared, state = await _cleared_in(visit), visit.state
+    say = partial(state.templates.say, language=visit.language)
+    async with state.printing:  # a page takes a processor that calls need for a moment
+        content = await asyncio.to_thread(cleared.document, visit.language, say)
+    return as_file(content, f"cleared-{cleared.appeal.reference}.pdf", "application/pdf")
+
+
+async def check_cleared(visit: Visit) -> Response:
+    """Whether a statement still stands, for whoever was shown it."""
+    reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
+    key = await asyncio.to_thread(signing_key, visit.state.loaded.state)
+    if not is_link_of(key, reference, proof):
+        raise HTTPException(404)
+    appeal = await visit.read(appeal_of, reference)
+    cleared = None if appeal is None else _cleared(visit, appeal, key)
+    stands = cleared is not None and visit.now < cleared.until
+    return visit.page("cleared", cleared=cleared, stands=stands, key=key.public_key)
+
+
+async def _cleared_in(visit: Visit) -> Cleared:
+    status = await status_in(visit)
+    cleared = _cleared(visit, status.appeal, await asyncio.to_thread(signing_key, visit.state.loaded.state))
+    if cleared is None:
+        raise HTTPException(404)
+    return cleared
+
+
+def _cleared(visit: Visit, appeal: Appeal, key: SigningKey) -> Cleared | None:
+    settings = visit.state.loaded.settings.public
+    if not is_cleared(appeal) or appeal.closed_at is None:
+        return None
+    return Cleared(appeal, appeal.closed_at, settings.name, settings.address, key)
+
+
 async def status_in(visit: Visit) -> AppealStatus:
     """The status whose secret the address has. HTTPException: there is none."""
     token = parse_token(str(visit.http.path_params["token"]))
@@ -95,4 +144,7 @@ PAGES = (
     ("GET", "/status/{token}", status, 0),
     ("POST", "/status/{token}/code", make_code, FORM_BYTES),
     ("POST", "/status/{token}/documents", attach, UPLOAD_BYTES),
+    ("GET", "/status/{token}/cleared.json", cleared_file, 0),
+    ("GET", "/status/{token}/cleared.pdf", cleared_document, 0),
+    ("GET", "/cleared/{reference}/{proof}", check_cleared, 0),
 )

@@ -69,6 +69,7 @@ class PublicState:
         self.templates = Templates(("public_page",), {})
         self.limits = Limits()
         self.ending = asyncio.Event()
+        self.printing = asyncio.Lock()
         self._secret = secrets.token_bytes(32)
 
     def form_token(self, network: str, at: float) -> str:
