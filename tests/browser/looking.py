@@ -43,6 +43,8 @@ PATHS = {
     "number": f"/numbers/{quote(NUISANCE)}",
     "complaint": f"/numbers/{quote(NUISANCE)}/complaint?to=ftc",
     "complaint-none": f"/numbers/{quote(NUISANCE)}/complaint",
+    "marks": "/numbers/marks",
+    "number-for-owner": f"/numbers/{quote(NUISANCE)}/for-owner",
     "number-verified": f"/numbers/{quote(BUSINESS)}",
     "policies": "/policies",
     "policy": "/policies/named/balanced",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import CallSpec, Phone
-from lab.screened import ScreenedPbx
+from lab.screened import SETTINGS, ScreenedPbx
 from tests.integration.office import decision_on
 
 BLOCK, FIRST_DID = "+12015558", 442071838760
@@ -16,7 +16,7 @@ TAGGED = "New number? Joe"
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx() as office:
+    with ScreenedPbx(settings=SETTINGS.replace("[reputation.first_call]\nmost = 0\n", "")) as office:
         yield office
 
 

@@ -53,6 +53,9 @@ name = "office"
 [reputation.sample]
 every = 0
 
+[reputation.first_call]
+most = 0
+
 [[person]]
 extension = "201"
 endpoint = "PJSIP/201"
