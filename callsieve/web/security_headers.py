@@ -34,13 +34,13 @@ LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
-def policy_with(style: str) -> str:
+def policy_with(style: str, policy: str = POLICY) -> str:
     """The policy of a document that brings this one style with it, and needs nothing else: that text and no other.
 
     The hash is that of Content Security Policy Level 3, of what stands between `<style>` and `</style>`.
     """
     digest = b64encode(sha256(style.encode()).digest()).decode()
-    return POLICY.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
+    return policy.replace("style-src 'self'", f"style-src 'sha256-{digest}'")
 
 
 class SecurityHeaders:

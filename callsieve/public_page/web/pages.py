@@ -6,15 +6,18 @@ import asyncio
 from functools import partial
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from callsieve.changes.operation import Refused
+from callsieve.numbers.mark_effects import mark_effects_here
+from callsieve.numbers.mark_page import effects_page
 from callsieve.public_page import operations
 from callsieve.public_page.cleared import Cleared, is_cleared, is_link_of
 from callsieve.public_page.operations import UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
-from callsieve.public_page.web.visit import FORM_BYTES, Visit
+from callsieve.public_page.web.visit import FORM_BYTES, POLICY, Visit
 from callsieve.signing.keys import SigningKey, signing_key
 from callsieve.web.request import as_file
+from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
 from reputation.store.appeals import appeal_of
@@ -37,6 +40,13 @@ async def look_up(visit: Visit) -> Response:
         limits.was_wrong(visit.network, visit.now)
         return visit.page("front", 422, wrong=UNKNOWN)
     return visit.page("appeal", held=held, wrong="", form=NO_FORM)
+
+
+async def marks(visit: Visit) -> Response:
+    """How many marks until it takes effect, by the weights in force: the same page as the console's."""
+    page = effects_page(await visit.read(mark_effects_here, visit.state.loaded), visit.language)
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style, POLICY)})
 
 
 async def file(visit: Visit) -> Response:
@@ -139,6 +149,7 @@ UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
 # Method, path, function, and how much may be sent.
 PAGES = (
     ("GET", "/", front, 0),
+    ("GET", "/marks", marks, 0),
     ("POST", "/reference", look_up, FORM_BYTES),
     ("POST", "/appeal", file, FORM_BYTES),
     ("GET", "/status/{token}", status, 0),

@@ -116,3 +116,14 @@ def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: O
     office.write(prove_by_call, CALLER, again[1] + again[2], NOW + 90, AuthClass.AUTHENTICATED)
     assert "It is in force" in text_of(stranger.get(path))
     assert stranger.post(f"{path}/code").status_code == 422
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "How many marks"), ("zh", "标记")])
+def test_how_many_marks_take_effect_is_public(stranger: Stranger, language: str, said: str) -> None:
+    answer = stranger.get(f"/marks?lang={language}")
+    assert answer.status_code == 200
+    assert said in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "sha256-" in policy
+    assert "script-src" not in policy
+    assert "/marks" in stranger.get("/").text
