@@ -76,6 +76,10 @@ READING = [
     pytest.param(("own", "pack", OWN, "--for", "hiya", "--out", "{numbers}.zip"), id="own-pack"),
     pytest.param(("own", "registers", "list"), id="own-registers-list"),
     pytest.param(("own", "registers", "remove", "us-dnc"), id="own-registers-remove"),
+    pytest.param(("own", "watch", "ask"), id="own-watch-ask"),
+    pytest.param(("own", "watch", "due"), id="own-watch-due"),
+    pytest.param(("own", "watch", "show"), id="own-watch-show"),
+    pytest.param(("own", "watch", "suspect"), id="own-watch-suspect"),
     pytest.param(("report", "list"), id="report-list"),
     pytest.param(("report", "show", CALLER, "--to", "ftc"), id="report-show"),
     pytest.param(("token", "list"), id="token-list"),
@@ -101,6 +105,7 @@ WRITING = [
     pytest.param(("own", "consent", "add", CALLER, "--proof", "form 12"), id="own-consent-add"),
     pytest.param(("own", "consent", "import", "{consents}"), id="own-consent-import"),
     pytest.param(("own", "registers", "import", "{numbers}", "--register", "gb-tps"), id="own-registers-import"),
+    pytest.param(("own", "watch", "add", OWN, "Hiya"), id="own-watch-add"),
     pytest.param(("token", "add", "crm", "--scope", "read"), id="token-add"),
 ]
 # They work without a store, or say what there is to say of an empty one.
@@ -171,6 +176,7 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
 
 def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
+    assert "cannot be read" in callsieve.fails("public", "--config", callsieve.folder / "missing.toml")
 
 
 @pytest.mark.parametrize("arguments", WRITING)
@@ -419,7 +425,7 @@ ELSEWHERE = {
     "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
     "test_cli_replay.py": ("replay",),
     "test_store_replay.py": ("calls export",),
-    "test_cli_errors.py": ("web",),
+    "test_cli_errors.py": ("public", "web"),
     "test_cli_serve.py": ("serve",),
     "test_cli_store.py": ("db migrate", "db restore"),
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),

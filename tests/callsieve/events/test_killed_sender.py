@@ -23,7 +23,7 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import receiver_states
 from reputation.store.outbox import add_event
 from reputation.store.transaction import transaction
-from tests.callsieve.events.hooks import SECRET, HookServer, hooked_in_thread
+from tests.callsieve.events.hooks import SECRET, HookServer, hooked_in_thread, tell_no_digest
 from tests.office import ROOT, SETTINGS, Office
 from tests.waiting import wait_until
 
@@ -121,6 +121,7 @@ def more_than(hook: HookServer, seen: int) -> bool:
 def test_a_sender_killed_a_hundred_times_loses_nothing(tmp_path: Path, hook: HookServer) -> None:
     office, chance = Office(tmp_path, SETTINGS + hook.toml()), random.Random(7)
     office.state.mkdir()
+    office.write(tell_no_digest)
     senders = Senders(office)
     process = senders.start()
     wait_until(lambda: office.store.exists() and office.read(receiver_states), "the first start")
