@@ -14,7 +14,7 @@ import msgspec
 
 from callsieve.api.endpoint import JSON, Endpoint
 from callsieve.api.idempotency import HEADER, REUSED
-from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem
+from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
 from callsieve.api.routing import ROOT
 from reputation.api_tokens import Scope
 
@@ -206,7 +206,7 @@ def _key_parameter(one: Endpoint) -> list[dict[str, Any]]:
 
 
 def _problem(status: HTTPStatus, code: str, words: str) -> dict[str, Any]:
-    example = Problem(type=TYPE + code, title=status.phrase, status=status.value, code=code, detail=words)
+    example = Problem(type=TYPE + code, title=title_of(status), status=status.value, code=code, detail=words)
     return {
         "description": words,
         "headers": HEADERS_OF.get(status, {}),
@@ -220,7 +220,7 @@ def _problem(status: HTTPStatus, code: str, words: str) -> dict[str, Any]:
 
 
 def _name(status: HTTPStatus) -> str:
-    return "".join(word.capitalize() for word in status.name.split("_"))
+    return title_of(status).replace(" ", "")
 
 
 def _scope_words() -> str:

@@ -36,6 +36,8 @@ STATUS_BY_CODE = {
     ),
 }
 UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+# As RFC 9110 has them: Python says so from 3.13 on.
+RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -85,9 +87,14 @@ def status_of(code: str) -> HTTPStatus:
     return HTTPStatus.CONFLICT if code.endswith("-already") else UNPROCESSABLE
 
 
+def title_of(status: int) -> str:
+    """What a status is called, the same with every Python."""
+    return RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 def problem_of(error: ApiError) -> Problem:
     """The body of the answer."""
-    title = HTTPStatus(error.status).phrase
+    title = title_of(error.status)
     return Problem(
         type=TYPE + error.code,
         title=title,

@@ -225,7 +225,7 @@ def test_emergency_window_opens_even_when_the_daemon_is_dead(
 
 def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     slow = "+12015550177"
-    with sqlite3.connect(pbx.daemon.store) as db:
+    with closing(sqlite3.connect(pbx.daemon.store)) as db, db:
         db.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000)"
             " INSERT INTO contact (number, person, source) SELECT ?, 'x' || i, 'slow' FROM n",
@@ -402,7 +402,7 @@ def test_store_damaged_while_running(pbx: ScreenedPbx, alice: Phone, record_dela
 
 def damage(store: Path) -> None:
     """Overwrite everything behind the header, as a failing disk or a stray program does."""
-    with sqlite3.connect(store) as db:
+    with closing(sqlite3.connect(store)) as db, db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     with store.open("r+b") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -75,7 +76,7 @@ def test_what_was_refused_is_tried_again(api: RunningApi) -> None:
 
 def test_what_is_answered_and_what_is_done_are_written_together(api: RunningApi) -> None:
     """Where the answer cannot be kept, nothing is done either."""
-    with sqlite3.connect(api.office.store) as db:
+    with closing(sqlite3.connect(api.office.store)) as db, db:
         db.execute("CREATE TRIGGER full BEFORE INSERT ON api_answer BEGIN SELECT RAISE(ABORT, 'no room'); END")
     assert api.program().refused("POST", ENTRIES, {"entry": CALLER}, headers=KEY) == (500, "failed")
     assert changes_of(api.office) == []
@@ -83,7 +84,7 @@ def test_what_is_answered_and_what_is_done_are_written_together(api: RunningApi)
 
 def test_a_token_keeps_so_many_answers_and_no_more(api: RunningApi) -> None:
     program = api.program()
-    with sqlite3.connect(api.office.store) as db:
+    with closing(sqlite3.connect(api.office.store)) as db, db:
         rows = ((1, f"key-{count}", "", api.office.clock.now, 200, "{}") for count in range(MOST_ANSWERS))
         db.executemany("INSERT INTO api_answer (token, key, digest, at, status, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
     assert program.refused("POST", ENTRIES, {"entry": CALLER}, headers=KEY) == (429, "too-many-keys")

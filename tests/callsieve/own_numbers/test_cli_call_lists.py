@@ -7,6 +7,7 @@ import hashlib
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_register_refuses_whom_it_lists_until_it_is_taken_out(callsieve: Progr
     callsieve("own", "consent", "remove", CALLED)
     callsieve("own", "registers", "remove", "us-dnc")
     assert rule(callsieve, CALLED, "23:59") != "register"
-    with sqlite3.connect(callsieve.store) as db:
+    with closing(sqlite3.connect(callsieve.store)) as db, db:
         assert db.execute("SELECT count(*) FROM register_number").fetchone() == (0,)
     db.close()
 
