@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -89,6 +90,9 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
         kinds += [kind for kind in (one.answer, one.body, one.query) if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
+    for component in components.values():
+        if "description" in component:  # Python dedents docstrings from 3.13 on
+            component["description"] = cleandoc(component["description"])
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
