@@ -24,6 +24,7 @@ import uvicorn
 from callsieve.web import connections
 from callsieve.web.access import BODY_SECONDS
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
+from lab import ports
 from lab.daemon import Daemon
 from lab.programs import COMMAND_LINE, CONSOLE
 from tests.callsieve.browsing import PASSWORD, SETTINGS, Office, field_of
@@ -36,9 +37,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return ports.free_port("127.0.0.1", socket.SOCK_STREAM)
 
 
 class Served:
