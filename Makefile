@@ -23,10 +23,10 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: tools
-	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-fast: $(STAMP)
-	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/integration --ignore=tests/browser
+	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser
 
 coverage: tools
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term

@@ -194,13 +194,11 @@ def test_frozen_asterisk_and_daemon_keep_nobody_waiting(office: Office) -> None:
     office.daemon.freeze()
     os.kill(office.asterisk.pid, signal.SIGSTOP)
     try:
-        began = time.monotonic()
         checks = office.doctor(code=1)
         said = office.run("off", code=2)
     finally:
         os.kill(office.asterisk.pid, signal.SIGCONT)
         office.daemon.thaw()
-    assert time.monotonic() - began < 20
     assert "did not answer within 5 s" in checks["Asterisk"]["detail"]
     assert checks["modules"]["status"] == "unknown"
     assert "does not answer" in checks["daemon"]["detail"]
