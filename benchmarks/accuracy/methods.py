@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import Protocol
 
 from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
+from reputation.intervals import wilson as wilson_interval
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Disposition, Level, Mark, OutcomeRecord, Verdict
 from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
@@ -122,11 +122,7 @@ def wilson(tally: Tally, now: float) -> bool:
 
 def wilson_bound(bad: int, good: int, z: float = WILSON_Z) -> float:
     """The lower end of Wilson's interval of the share `bad / (bad + good)`; 0 of nothing."""
-    n = bad + good
-    if n == 0:
-        return 0.0
-    share = bad / n
-    return (share + z * z / (2 * n) - z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+    return wilson_interval(bad, bad + good, z).low
 
 
 BASELINES: Mapping[str, Callable[[], Method]] = {

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
-from typing import Final, NamedTuple
+from typing import Final
 
+from reputation.intervals import Interval, difference, wilson
 from reputation.store.lookups import Compared
 
 SHOWN_Z: Final = 1.96  # 95 % of such intervals have the true share in them
@@ -21,14 +21,6 @@ DECIDING_Z: Final = 3.29
 # With fewer numbers of either kind nothing is decided.
 LEAST_OF_KIND: Final = 10
 LEAST_IN_ALL: Final = 40
-
-
-class Interval(NamedTuple):
-    """A share, or a difference of shares, and between what it lies."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Judgement(StrEnum):
@@ -59,29 +51,11 @@ class Skill:
     judgement: Judgement
 
 
-def wilson(hits: int, of: int, z: float = SHOWN_Z) -> Interval:
-    """The share of hits. Of nothing it may be anything."""
-    if of == 0:
-        return Interval(0.0, 0.0, 1.0)
-    share, z2 = hits / of, z * z
-    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = z * sqrt(share * (1 - share) / of + z2 / (4 * of * of)) / (1 + z2 / of)
-    return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
-
-
-def difference(one: Interval, other: Interval) -> Interval:
-    """How much larger the first share is."""
-    gap = one.value - other.value
-    low = gap - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
-    high = gap + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
-    return Interval(gap, max(-1.0, low), min(1.0, high))
-
-
 def skill_of(compared: Compared) -> Skill:
     """What is to be thought of the source."""
     right = compared.spam_of_spam + compared.fine_of_fine
     told = right + compared.spam_of_fine + compared.fine_of_spam
-    return Skill(right, told, wilson(right, told), _gain(compared, SHOWN_Z), judgement_of(compared))
+    return Skill(right, told, wilson(right, told, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
 
 
 def judgement_of(compared: Compared) -> Judgement:

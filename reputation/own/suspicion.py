@@ -17,6 +17,8 @@ from math import log, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
+from reputation.intervals import wilson
+
 LATELY_DAYS, BEFORE_DAYS = 7, 21
 LEAST_LATELY, LEAST_BEFORE = 50, 100
 ALPHA = 0.005  # of one number and look, over all of its networks and both comparisons
@@ -107,14 +109,7 @@ def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
     """The upper limit of the sum of signed shares."""
     middle = squares = 0.0
     for sign, hits, of in terms:
-        share, low, high = _wilson(hits, of, z)
+        share, low, high = wilson(hits, of, z)
         middle += sign * share
         squares += ((high - share) if sign > 0 else (share - low)) ** 2
     return middle + sqrt(squares)
-
-
-def _wilson(hits: int, of: int, z: float) -> tuple[float, float, float]:
-    share, z2 = hits / of, z * z
-    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = z * sqrt(share * (1 - share) / of + z2 / (4 * of * of)) / (1 + z2 / of)
-    return share, centre - half, centre + half

@@ -9,23 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.lookups import KINDS, Kind, switched_off_after
-from callsieve.lookups.measure import Judgement, difference, judgement_of, skill_of, wilson
+from callsieve.lookups.measure import Judgement, judgement_of, skill_of
 from reputation.store.lookups import Compared
 
 COUNTS = st.integers(0, 400)
 ANY = st.builds(Compared, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
-
-
-@given(st.integers(0, 500), st.integers(0, 500))
-def test_an_interval_holds_its_share(hits: int, others: int) -> None:
-    found = wilson(hits, hits + others)
-    assert 0.0 <= found.low <= found.value <= found.high <= 1.0 or hits + others == 0
-
-
-def test_the_interval_of_a_textbook() -> None:
-    """Newcombe 1998: 81 of 263, and 56/70 against 48/80."""
-    assert [round(x, 4) for x in wilson(81, 263)[1:]] == [0.2553, 0.3662]
-    assert [round(x, 4) for x in difference(wilson(56, 70), wilson(48, 80))] == [0.2, 0.0524, 0.3339]
 
 
 @given(ANY)

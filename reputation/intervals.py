@@ -1,0 +1,32 @@
+"""Shares of few cases, and between what they lie: Wilson's interval of a share, Newcombe's of a difference. Pure."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import NamedTuple
+
+
+class Interval(NamedTuple):
+    """A share, or a difference of shares, and between what it lies."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(hits: int, of: int, z: float) -> Interval:
+    """The share of hits, `z` standard deviations wide (1.96: 95 %). Of nothing it may be anything."""
+    if of == 0:
+        return Interval(0.0, 0.0, 1.0)
+    share, z2 = hits / of, z * z
+    middle = (share + z2 / (2 * of)) / (1 + z2 / of)
+    half = z * sqrt(share * (1 - share) / of + z2 / (4 * of * of)) / (1 + z2 / of)
+    return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
+
+
+def difference(one: Interval, other: Interval) -> Interval:
+    """How much larger the first share is."""
+    gap = one.value - other.value
+    low = gap - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
+    high = gap + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
+    return Interval(gap, max(-1.0, low), min(1.0, high))
