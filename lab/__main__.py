@@ -21,6 +21,7 @@ from lab.kamailio import ensure_kamailio
 from lab.lua import ensure_lua
 from lab.mariadb import ensure_mariadb
 from lab.php import ensure_phpunit
+from lab.postgresql import ensure_postgresql
 from lab.tools import TOOLS, ensure_tools
 
 
@@ -31,7 +32,7 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"and the other programs of the tests: {', '.join(TOOLS)}, mariadbd, mosquitto, phpunit, kamailio, lua",
+        help=f"and those of the tests: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, kamailio, lua",
     )
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
@@ -42,6 +43,7 @@ def main() -> int:
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)
             ensure_mariadb(_print_line)
+            ensure_postgresql(_print_line)
             ensure_broker(_print_line)
             ensure_phpunit(_print_line)
             ensure_kamailio(_print_line)

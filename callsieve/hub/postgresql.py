@@ -1,0 +1,152 @@
+"""The one module that knows psycopg: connections to the hub whose every wait is bounded.
+
+    async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
+
+Whatever the server, the network or the address does wrong is a HubError; its text names no password.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from agi.loopback import is_loopback
+
+CONNECT_SECONDS: Final = 10.0
+STATEMENT_SECONDS: Final = 60.0
+# A connection that a firewall has forgotten ends after so long.
+KEEPALIVE: Final = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+MOST_WORDS: Final = 300
+UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
+FORBIDDEN: Final = "42501"
+
+
+class HubError(Exception):
+    """The hub cannot be reached, or did not do what was asked. `code`: PostgreSQL's SQLSTATE, empty without one."""
+
+    def __init__(self, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class Hub:
+    """An open connection. All of its methods raise HubError."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one statement, which is a transaction of its own outside of `transaction`."""
+        async with _bounded(STATEMENT_SECONDS):
+            cursor = await self._connection.execute(statement.encode(), values or None)
+            return await cursor.fetchall() if cursor.description else []
+
+    @asynccontextmanager
+    async def transaction(self, level: str = "READ COMMITTED") -> AsyncIterator[None]:
+        """All of the block or nothing."""
+        await self.rows(f"BEGIN ISOLATION LEVEL {level}")
+        try:
+            yield
+            await self.rows("COMMIT")
+        except BaseException:
+            if self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                await self.rows("ROLLBACK")
+            raise
+
+    async def wait_for_notice(self, seconds: float) -> bool:
+        """Whether a channel that is listened to has said something within so long."""
+        async with _bounded(seconds + CONNECT_SECONDS):
+            async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                return True
+        return False
+
+    async def close(self) -> None:
+        """Ends the connection, whatever state it is in."""
+        await self._connection.close()
+
+
+@asynccontextmanager
+async def connection_to(address: str) -> AsyncIterator[Hub]:
+    """A connection for the block. HubError."""
+    async with _bounded(CONNECT_SECONDS + 1.0):
+        connection = await psycopg.AsyncConnection.connect(connection_text(address), autocommit=True)
+    hub = Hub(connection)
+    try:
+        yield hub
+    finally:
+        await hub.close()
+
+
+def connection_text(address: str) -> str:
+    """The address with our limits; a server that is not on this machine has to prove who it is. HubError."""
+    try:
+        said: dict[str, str | int | None] = {**conninfo_to_dict(address)}
+    except psycopg.Error as error:
+        raise HubError(_words_of(error)) from None
+    host = str(said.get("hostaddr") or said.get("host") or "")
+    if not _is_here(host) and "sslmode" not in said:
+        said = {**said, "sslmode": "verify-full", "sslrootcert": said.get("sslrootcert") or "system"}
+    limits: dict[str, str | int | None] = {
+        "connect_timeout": int(CONNECT_SECONDS),
+        "application_name": "callsieve-hub",
+        "options": f"-c statement_timeout={int(1000 * STATEMENT_SECONDS)} -c lock_timeout=10000",
+        **KEEPALIVE,
+    }
+    return make_conninfo("", **{**limits, **said})
+
+
+def place_of(address: str) -> str:
+    """Host, port and database of an address, for people: no user and no password. HubError."""
+    try:
+        said = conninfo_to_dict(address)
+    except psycopg.Error as error:
+        raise HubError(_words_of(error)) from None
+    return f"{said.get('host') or 'localhost'}:{said.get('port') or 5432}/{said.get('dbname') or 'callsieve'}"
+
+
+def with_login(address: str, user: str, password: str) -> str:
+    """The same address for another user. HubError."""
+    try:
+        return make_conninfo(address, user=user, password=password)
+    except psycopg.Error as error:
+        raise HubError(_words_of(error)) from None
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this machine: a socket in a directory, or loopback."""
+    if not host or host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return is_loopback(host)
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def _bounded(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise HubError(f"no answer within {seconds:.0f} s") from None
+    except psycopg.Error as error:
+        raise HubError(_words_of(error), error.sqlstate or "") from None
+    except OSError as error:
+        raise HubError(error.strerror or type(error).__name__) from None
+
+
+def _words_of(error: psycopg.Error) -> str:
+    """One line. What libpq says of a connection ends with the reason."""
+    primary = error.diag.message_primary
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]

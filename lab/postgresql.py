@@ -1,0 +1,235 @@
+"""A private PostgreSQL on a loopback port: gone afterwards, and never root, which it refuses to run as.
+
+    with PostgreSql() as server:  server.run("SELECT 1"); server.address(database="hub")
+
+A `postgres` of version 17 or later on PATH wins; else this release's package is unpacked in the cache (19 MB to fetch).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import psycopg
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from lab.certificates import Authority, make_key
+from lab.children import start_server, stop_server
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+from lab.ports import free_port
+from lab.tools import library_path
+
+# What Debian's `postgresql` stands for may be installed already, and then nothing would be fetched.
+SERVER = Bundle("postgresql", ("postgresql-17",))
+ADDRESS = "127.0.0.1"
+TLS_NAME = "hub.example.com"  # what its certificate says
+ADMINISTRATOR = "postgres"
+DATABASE = "postgres"
+LEAST_VERSION = 17
+NOBODY = 65534
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+# Quick to start, and small: tests lose nothing by a power cut.
+OPTIONS = {
+    "fsync": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "256MB",
+    "autovacuum_naptime": "10s",
+    "listen_addresses": ADDRESS,
+    "dynamic_shared_memory_type": "mmap",
+    "logging_collector": "off",
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPaths:
+    """The folder with the server's programs, and the libraries that they were unpacked with."""
+
+    programs: Path
+    libraries: str = ""
+
+
+def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
+    """A usable server, fetched if this is the first time; raises LabUnavailable."""
+    server, initdb = shutil.which("postgres"), shutil.which("initdb")
+    if server and initdb and _version_of(server) >= LEAST_VERSION:
+        return ServerPaths(Path(server).parent)
+    root = unpacked(SERVER, progress)
+    found = sorted(root.glob("usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.parent.parent.name))
+    if found:
+        return ServerPaths(found[-1].parent, library_path(root))
+    raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no postgres; install postgresql yourself")
+
+
+class PostgreSql:
+    """The server, empty. `tls`: it has a certificate of TLS_NAME, by an authority whose own is in `authority_file`."""
+
+    def __init__(self, *, tls: bool = False, options: dict[str, str] | None = None) -> None:
+        self.paths = ensure_postgresql()
+        self.password = secrets.token_hex(8)
+        self._tls = tls
+        self._options = {**OPTIONS, **(options or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="callsieve-postgresql-"))
+        try:
+            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
+            self._make()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate of who has signed the server's, with `tls`."""
+        return self.folder / "authority.pem"
+
+    def address(
+        self, *, user: str = ADMINISTRATOR, password: str = "", database: str = DATABASE, port: int = 0, query: str = ""
+    ) -> str:
+        """A connection address. `port`: of a proxy before it."""
+        word = quote(password or self.password, safe="")
+        place = f"{ADDRESS}:{port or self.port}/{database}"
+        return f"postgresql://{quote(user, safe='')}:{word}@{place}{'?' if query else ''}{query}"
+
+    def run(self, statement: str, values: Sequence[object] = (), *, database: str = DATABASE) -> list[tuple[Any, ...]]:
+        """One statement as the administrator, and its rows."""
+        with psycopg.connect(self.address(database=database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Start it, again after `stop` or `kill`, and wait until it answers."""
+        with suppress(FileNotFoundError):
+            (self.folder / "data/postmaster.pid").unlink()  # of one that was killed: its children end with it
+        command = (*_nobody(), str(self.paths.programs / "postgres"), "-D", str(self.folder / "data"))
+        log = self.folder / "log"
+        self._process = start_server(command, log, self._environment(), self._is_ready, START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop it and end all connections. Does nothing if it is not running."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            if process is not None:
+                process.wait(STOP_SECONDS)
+        stop_server(process, 1.0)
+
+    def kill(self) -> None:
+        """End it as a power cut does, and wait until its children have seen that."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        process.wait()
+
+    def send_signal(self, number: int) -> None:
+        """To all of its processes: SIGSTOP freezes it."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("ascii").split()
+        for pid in (self._process.pid, *map(int, children)):
+            os.kill(pid, number)
+
+    def log(self) -> str:
+        """What it said so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _make(self) -> None:
+        data, word = self.folder / "data", self.folder / "word"
+        data.mkdir(mode=0o700)
+        word.write_text(self.password)
+        self._give_away(self.folder, data, word)
+        initdb = (str(self.paths.programs / "initdb"), "-D", str(data), "-U", ADMINISTRATOR, f"--pwfile={word}")
+        command = (*_nobody(), *initdb, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=START_SECONDS,
+            env=self._environment(),
+        )
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"PostgreSQL's directory cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}"
+            )
+        options = {**self._options, "port": str(self.port), "unix_socket_directories": ""}
+        if self._tls:
+            options |= self._certificate(data)
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+
+    def _certificate(self, data: Path) -> dict[str, str]:
+        authority, key = Authority.make("CallSieve lab"), make_key()
+        self.authority_file.write_text(authority.root())
+        certificate, private = data / "server.pem", data / "server.key"
+        certificate.write_text(authority.issue_server(TLS_NAME, key.public_key()))
+        private.touch(0o600)
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        self._give_away(certificate, private)
+        return {"ssl": "on", "ssl_cert_file": certificate.name, "ssl_key_file": private.name}
+
+    def _is_ready(self) -> bool:
+        with closing(socket.socket()) as probe:
+            probe.settimeout(1.0)
+            try:
+                probe.connect((ADDRESS, self.port))
+            except OSError:
+                return False
+        try:
+            self.run("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _give_away(self, *files: Path) -> None:
+        if os.geteuid() == 0:
+            for file in files:
+                os.chown(file, NOBODY, NOBODY)
+
+    def _environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+        return {**clean, **({"LD_LIBRARY_PATH": self.paths.libraries} if self.paths.libraries else {})}
+
+
+def _version_of(server: str) -> int:
+    """Its major version; 0 when it does not say."""
+    done = subprocess.run((server, "--version"), capture_output=True, text=True, check=False, timeout=START_SECONDS)
+    found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
+    return int(found[1]) if found else 0
+
+
+def _nobody() -> tuple[str, ...]:
+    """A prefix that takes root's rights away; nothing for everybody else."""
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise LabUnavailable("root needs setpriv to run PostgreSQL, which refuses to be root (util-linux)")
+    return (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")

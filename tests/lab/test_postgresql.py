@@ -1,0 +1,41 @@
+"""The lab's PostgreSQL: runs without root's rights, survives a kill, and has a certificate where a test wants one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from lab.debian import LabUnavailable
+from lab.postgresql import ADDRESS, TLS_NAME, PostgreSql
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSql]:
+    try:
+        with PostgreSql(tls=True) as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+def test_what_was_written_is_there_after_a_kill(server: PostgreSql) -> None:
+    server.run("CREATE TABLE kept (id integer)")
+    server.run("INSERT INTO kept VALUES (%s)", (7,))
+    server.run("CHECKPOINT")
+    server.kill()
+    with pytest.raises(psycopg.OperationalError):
+        server.run("SELECT 1")
+    server.start()
+    assert server.run("SELECT id FROM kept") == [(7,)]
+
+
+def test_its_certificate_is_good_for_its_name_alone(server: PostgreSql) -> None:
+    trust = f"sslmode=verify-full&sslrootcert={server.authority_file}"
+    with psycopg.connect(server.address(query=f"{trust}&host={TLS_NAME}&hostaddr={ADDRESS}")) as connection:
+        assert connection.pgconn.ssl_in_use
+    with pytest.raises(psycopg.OperationalError, match="certificate"):
+        psycopg.connect(server.address(query=trust)).close()
