@@ -84,3 +84,22 @@ def test_the_last_words_before_an_end_at_once_are_written(tmp_path: Path) -> Non
     script = "import logging; from callsieve.logs import configure_logs; configure_logs(); logging.critical('no store')"
     done = subprocess.run((sys.executable, "-c", script), cwd=ROOT, capture_output=True, check=True, timeout=30)
     assert b"[CRITICAL] no store\n" in done.stderr
+
+
+def test_lines_of_one_moment_are_written_together_and_in_order(tmp_path: Path) -> None:
+    count = 500
+    script = (
+        "import logging; from callsieve.logs import configure_logs; configure_logs();"
+        f"[logging.warning('line %d', number) for number in range({count})]"
+    )
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # each write is a datagram
+    with ours, theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
+        with subprocess.Popen((sys.executable, "-c", script), cwd=ROOT, stderr=theirs.fileno()) as process:
+            ours.settimeout(30.0)
+            writes = [ours.recv(1_000_000)]
+            while f"line {count - 1}\n".encode() not in writes[-1]:
+                writes.append(ours.recv(1_000_000))
+        assert process.returncode == 0
+    assert len(writes) < count / 2
+    assert [int(number) for number in re.findall(rb"line (\d+)\n", b"".join(writes))] == list(range(count))
