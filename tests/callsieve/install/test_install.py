@@ -710,6 +710,11 @@ def test_what_talks_to_others_is_the_services_user_and_confined(name: str) -> No
     assert service["InaccessiblePaths"].split()[0] == "-/run/asterisk"
 
 
+def test_the_public_page_sees_who_its_proxy_is() -> None:
+    """Without netlink no connection on this machine is a proxy's (web/connections.py), and the page answers nobody."""
+    assert "AF_NETLINK" in unit_of("callsieve-public.service")["Service"]["RestrictAddressFamilies"].split()
+
+
 def test_the_service_cannot_reach_asterisks_control_socket() -> None:
     """The path is made first: what is not there when the service starts cannot be closed to it."""
     lines = packaged(OUR_UNIT).splitlines()
