@@ -71,7 +71,7 @@ HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{
 
 
 # What strangers type. No path: links begin with it.
-_PUBLIC_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+_PUBLIC_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 MOST_LINE = 200
 
 # FreePBX 15 to 17 run a FastAGI server of their own here, on the port that Asterisk asks where none is named. It runs
@@ -583,9 +583,12 @@ def _web_problems(web: Web) -> Problems:
 def _proxy_problems(key: str, proxies: tuple[str, ...]) -> Problems:
     for proxy in proxies:
         try:
-            ipaddress.ip_network(proxy)
+            network = ipaddress.ip_network(proxy)
         except ValueError:
             yield key, f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
+        else:
+            if network.prefixlen == 0:
+                yield key, f"{proxy!r} is everybody, who could then say whose address they have: write 192.0.2.1"
 
 
 def _public_problems(public: Public) -> Problems:
@@ -601,11 +604,14 @@ def _public_problems(public: Public) -> Problems:
     if not public.address and not public.enabled:
         return
     found = _PUBLIC_ADDRESS.fullmatch(public.address)
-    if found is None or not HOST.fullmatch(found["host"]):
+    if found is None or not HOST.fullmatch(found["host"]) or not 0 < int(found["port"] or 443) < 65536:
         yield "public.address", f"{public.address[:80]!r} is no address: write https://appeals.example.org"
     elif found["scheme"] == "http" and found["host"] not in ("localhost", "127.0.0.1"):
-        yield "public.address", "is https, but on this machine: strangers send names and documents"
-    if public.enabled and not public.name:
+        wrong = "must be https: strangers send names and documents; http is for localhost, to try it"
+        yield "public.address", f"{public.address!r} {wrong}"
+    elif found["scheme"] == "https" and not public.proxies:
+        yield "public.proxies", "is empty, and https takes a proxy: name its address, or leave the key out"
+    if public.enabled and not public.name.strip():
         yield "public.name", "is required with enabled = true: strangers read there whose page it is"
 
 
