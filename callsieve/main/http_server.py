@@ -63,7 +63,8 @@ def run_server(server: HttpServer, sockets: Sequence[socket.socket], *, until_st
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself what we tell in one line
+    # It tells of itself what we tell in one line, and warns of each request that is none: strangers could fill the log.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     with suppress(KeyboardInterrupt):  # uvicorn has stopped properly, and then raises it again
         server.run(list(sockets))
 

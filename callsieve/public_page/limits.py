@@ -14,6 +14,8 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 REQUESTS_A_MINUTE = 120  # of one network
 WRONG_A_HOUR = 1000  # of all together
 FILED_A_DAY = 3  # of one network
+CODES_A_DAY = 5  # of one appeal: each is a row of the audit
+UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
 MOST_KEPT = 10_000
 
 
@@ -23,10 +25,6 @@ class Count:
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._by_key: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def is_spent(self, key: str, now: float) -> bool:
-        """Whether the key has had all of it."""
-        return self._of(key, now)[1] >= self._most
 
     def take(self, key: str, now: float) -> bool:
         """Counts one more; False, and not counted, where the key has had all."""
@@ -39,6 +37,12 @@ class Count:
             self._by_key.popitem(last=False)
         return True
 
+    def give_back(self, key: str) -> None:
+        """The last one was none after all."""
+        began, count = self._by_key.get(key, (0.0, 0))
+        if count:
+            self._by_key[key] = (began, count - 1)
+
     def _of(self, key: str, now: float) -> tuple[float, int]:
         began, count = self._by_key.get(key, (now, 0))
         return (now, 0) if not 0 <= now - began < self._seconds else (began, count)
@@ -50,14 +54,22 @@ class Limits:
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
         self.filings = Count(FILED_A_DAY, DAY)
+        self.codes = Count(CODES_A_DAY, DAY)
+        self.uploads: set[str] = set()  # links whose documents are under way
         self._wrong = Throttle()
         self._wrong_of_all = Count(WRONG_A_HOUR, HOUR)
 
     def may_look_up(self, network: str, now: float) -> bool:
-        """Whether references may be tried. Not after five wrong ones, for a time that doubles."""
-        return self._wrong.wait_seconds(network, now) <= 0 and not self._wrong_of_all.is_spent("", now)
+        """Whether a reference may be tried. Not after five wrong ones, for a time that doubles.
 
-    def was_wrong(self, network: str, now: float) -> None:
-        """The reference was none."""
+        It counts as wrong until `was_right`: many tries at once are no more than one after another.
+        """
+        if self._wrong.wait_seconds(network, now) > 0 or not self._wrong_of_all.take("", now):
+            return False
         self._wrong.failed(network, now)
-        self._wrong_of_all.take("", now)
+        return True
+
+    def was_right(self, network: str) -> None:
+        """The reference of the last try was one."""
+        self._wrong.take_back(network)
+        self._wrong_of_all.give_back("")

@@ -9,6 +9,7 @@ appeal is about whatever number the decision has, so that no number is typed and
 from __future__ import annotations
 
 import sqlite3
+from hashlib import sha256
 from typing import NamedTuple
 
 from agi.answers import CALLEES_BLOCKLIST_RULE, HEARD_BY_CALLER
@@ -132,7 +133,8 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
         lately = count_filed_since(db, context.at - DAY_SECONDS)
         if lately >= MOST_A_DAY or count_open_public(db) >= MOST_OPEN:
             raise Refused("too-many-appeals", CLOSED_FOR_TODAY)
-        about = AppealRequest(decision.caller, request.name, request.contact, request.statement, held.reference)
+        statement = plain_text(request.statement)
+        about = AppealRequest(decision.caller, request.name, request.contact, statement, held.reference)
         try:
             appeal = file_appeal(db, context, about).appeal
         except Refused as refused:
@@ -141,6 +143,12 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
             raise
         add_public_appeal(db, appeal.reference, request.link, context.at)
     return appeal
+
+
+def plain_text(text: str) -> str:
+    """Without what no reader sees but a terminal, or what turns the direction of a line; lines end as ours do."""
+    lines = "\n".join(text.splitlines())
+    return "".join(one for one in lines if one.isprintable() or one in "\n\t")
 
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
@@ -169,10 +177,13 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
         kind = kind_of(request.content)
         if kind is None:
             raise Refused("bad-type", BAD_TYPE)
+        if sha256(request.content).hexdigest() in {one.digest for one in status.documents}:
+            return status.appeal  # it is there: no row of the audit for each time that it is sent
         ours = [one for one in status.documents if one.added_by == ACTOR]
         if len(ours) >= MOST_DOCUMENTS or size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES:
             raise Refused("too-many-files", Wording("No more documents can be attached."))
-        title = request.title.strip()[:TITLE_CHARACTERS] or f"document {len(ours) + 1}"
+        title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
+        title = title or f"document {len(ours) + 1}"
         files = ((f"{title}.{kind}", request.content),)
         return attach_evidence(db, context, EvidenceRequest(status.appeal.reference, files))
 

@@ -195,11 +195,12 @@ def _to_login(req: PageRequest, page: Page) -> Response:
 
 async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
     """The fields and the files of a form. HTTPException for what is too large or too slow, or no form."""
-    request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
-    if not request.headers.get("content-type", "").startswith(
-        ("application/x-www-form-urlencoded", "multipart/form-data")
-    ):
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         raise HTTPException(400)
+    if kind.startswith("m") and "charset" in kind.lower():
+        raise HTTPException(400)  # no browser says one, and starlette decodes by any codec of Python that is named
+    request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
         fields = {key: value for key, value in form.items() if isinstance(value, str)}
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}

@@ -18,9 +18,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from callsieve.public_page.web.pages import PAGES
-from callsieve.public_page.web.visit import POLICY, PublicState, Visit, answering
+from callsieve.public_page.web.visit import POLICY, Page, PublicState, Visit, answering
 from callsieve.web.security_headers import POLICY_HEADER, SecurityHeaders
 
+
+async def not_found(visit: Visit) -> Response:
+    """Whatever was asked for."""
+    return visit.error(404)
+
+
+MISSING = Page("GET", "", not_found)
 STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 
@@ -37,15 +44,12 @@ def make_public_app(state: PublicState) -> ASGIApp:
         headers = {"cache-control": "public, max-age=3600", POLICY_HEADER: POLICY}
         return Response(STYLE.read_bytes(), media_type="text/css", headers=headers)
 
-    async def not_found(visit: Visit) -> Response:
-        return visit.error(404)
-
     async def failed(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return await answering(not_found, state, 0)(request) if status == 404 else Response(status_code=status)
+        return await answering(MISSING, state)(request) if status == 404 else Response(status_code=status)
 
     routes = [
-        *(Route(path, answering(handler, state, most), methods=[method]) for method, path, handler, most in PAGES),
+        *(Route(page.path, answering(page, state), methods=[page.method]) for page in PAGES),
         Route("/public.css", style, methods=["GET"]),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: failed})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from starlette.exceptions import HTTPException
@@ -13,8 +15,9 @@ from callsieve.numbers.mark_effects import mark_effects_here
 from callsieve.numbers.mark_page import effects_page
 from callsieve.public_page import operations
 from callsieve.public_page.cleared import Cleared, is_cleared, is_link_of
-from callsieve.public_page.operations import UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
-from callsieve.public_page.web.visit import FORM_BYTES, POLICY, Visit
+from callsieve.public_page.limits import UPLOADS_AT_ONCE
+from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
+from callsieve.public_page.web.visit import POLICY, Page, Visit
 from callsieve.signing.keys import SigningKey, signing_key
 from callsieve.web.request import as_file
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
@@ -37,8 +40,8 @@ async def look_up(visit: Visit) -> Response:
         return visit.error(429)
     held = await visit.read(operations.look_up, visit.form.get("reference", ""))
     if held is None:
-        limits.was_wrong(visit.network, visit.now)
         return visit.page("front", 422, wrong=UNKNOWN)
+    limits.was_right(visit.network)
     return visit.page("appeal", held=held, wrong="", form=NO_FORM)
 
 
@@ -52,19 +55,23 @@ async def marks(visit: Visit) -> Response:
 async def file(visit: Visit) -> Response:
     """Files the appeal, and goes to its status. What was typed stays in the form where something is wrong with it."""
     limits, form = visit.state.limits, visit.form
-    if not limits.may_look_up(visit.network, visit.now) or limits.filings.is_spent(visit.network, visit.now):
+    if not limits.may_look_up(visit.network, visit.now):
+        return visit.error(429)
+    if not limits.filings.take(visit.network, visit.now):
+        limits.was_right(visit.network)  # nothing was tried
         return visit.error(429)
     typed = {key: form.get(key, "")[:4000] for key in NO_FORM}
     reference, token = form.get("reference", ""), new_token()
     try:
         await visit.perform(operations.file, PublicAppealRequest(reference, **typed, link=hash_of(token)))
     except Refused as refused:
+        limits.filings.give_back(visit.network)
         if refused.code == "unknown-reference":
-            limits.was_wrong(visit.network, visit.now)
             return visit.page("front", 422, wrong=UNKNOWN)
+        limits.was_right(visit.network)
         held = await visit.read(operations.look_up, reference)
         return visit.page("appeal", 422, held=held, wrong=refused.words, form=typed)
-    limits.filings.take(visit.network, visit.now)
+    limits.was_right(visit.network)
     return visit.go(f"/status/{token}")
 
 
@@ -75,14 +82,30 @@ async def status(visit: Visit) -> Response:
 
 async def make_code(visit: Visit) -> Response:
     """The status with a code, which is shown this once."""
-    status = await status_in(visit)
-    code = await visit.perform(operations.make_code, hash_of(str(visit.http.path_params["token"])))
+    status, link = await status_in(visit), hash_of(str(visit.http.path_params["token"]))
+    if not visit.state.limits.codes.take(link, visit.now):
+        raise HTTPException(429)
+    code = await visit.perform(operations.make_code, link)
     return visit.page("status", status=status, link=_link(visit), code=f"{code[:3]} {code[3:]}")
+
+
+@asynccontextmanager
+async def one_upload(visit: Visit) -> AsyncIterator[None]:
+    """Before a document is read into memory: the link takes one, and sends no other at the moment."""
+    if not (await status_in(visit)).takes_documents:
+        raise Refused("no-documents", NO_DOCUMENTS)
+    uploads, link = visit.state.limits.uploads, str(visit.http.path_params["token"])
+    if link in uploads or len(uploads) >= UPLOADS_AT_ONCE:
+        raise HTTPException(429)
+    uploads.add(link)
+    try:
+        yield
+    finally:
+        uploads.discard(link)
 
 
 async def attach(visit: Visit) -> Response:
     """One document, and back to the status."""
-    await status_in(visit)
     token = str(visit.http.path_params["token"])
     content = visit.uploads.get("file", b"")
     await visit.perform(operations.attach, DocumentRequest(hash_of(token), visit.form.get("title", ""), content))
@@ -146,16 +169,15 @@ def _link(visit: Visit) -> str:
 
 
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
-# Method, path, function, and how much may be sent.
 PAGES = (
-    ("GET", "/", front, 0),
-    ("GET", "/marks", marks, 0),
-    ("POST", "/reference", look_up, FORM_BYTES),
-    ("POST", "/appeal", file, FORM_BYTES),
-    ("GET", "/status/{token}", status, 0),
-    ("POST", "/status/{token}/code", make_code, FORM_BYTES),
-    ("POST", "/status/{token}/documents", attach, UPLOAD_BYTES),
-    ("GET", "/status/{token}/cleared.json", cleared_file, 0),
-    ("GET", "/status/{token}/cleared.pdf", cleared_document, 0),
-    ("GET", "/cleared/{reference}/{proof}", check_cleared, 0),
+    Page("GET", "/", front),
+    Page("GET", "/marks", marks),
+    Page("POST", "/reference", look_up),
+    Page("POST", "/appeal", file),
+    Page("GET", "/status/{token}", status),
+    Page("POST", "/status/{token}/code", make_code),
+    Page("POST", "/status/{token}/documents", attach, UPLOAD_BYTES, one_upload),
+    Page("GET", "/status/{token}/cleared.json", cleared_file),
+    Page("GET", "/status/{token}/cleared.pdf", cleared_document),
+    Page("GET", "/cleared/{reference}/{proof}", check_cleared),
 )

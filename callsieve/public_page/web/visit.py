@@ -1,22 +1,22 @@
 """One request to the public page, and what stands between it and the function of a page.
 
-limits -> Host and headers -> the form (token, origin, size) -> the page's function -> its answer
+Host and headers -> limits -> the form (origin, size) -> the page's function -> its answer
 
-A form's token is an HMAC of the hour and of whose address asks, by a secret of this process: it needs no cookie, and
-another site can only get one that counts for itself.
+There is no login and no cookie, so that a form of another site could do nothing that its owner cannot do alone; where
+the browser says that a form is one, it is refused. A form has no token: one would end with a restart of this process,
+or with a telephone that leaves its WLAN, and take along what was typed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, TypeVarTuple
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -44,16 +44,13 @@ logger = logging.getLogger("callsieve.public")
 
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 FORM_BYTES = 32 * 1024
-TOKEN_SECONDS = 4 * 3600
 
 ERRORS = {
     400: N_("This request makes no sense here."),
+    403: N_("This form is from another site. Nothing was changed: open this page itself and try again."),
     404: N_("There is no such page. A link to a status is valid as long as the appeal is kept: copy all of it."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("This is more than can be sent at once."),
-    419: N_(
-        "The form was too old, or from somewhere else. Nothing was changed: go back, load the page again and retry."
-    ),
     429: N_("There were too many tries. Wait a while, or call us."),
     500: N_("Something failed here. Nothing was changed: try again later, or call us."),
 }
@@ -70,22 +67,6 @@ class PublicState:
         self.limits = Limits()
         self.ending = asyncio.Event()
         self.printing = asyncio.Lock()
-        self._secret = secrets.token_bytes(32)
-
-    def form_token(self, network: str, at: float) -> str:
-        """What a form of now carries."""
-        begun = str(int(at))
-        return f"{begun}.{self._proof(network, begun)}"
-
-    def is_form_token(self, text: str, network: str, now: float) -> bool:
-        """Whether a form carries one that was made for this network lately."""
-        begun, _, proof = text[:100].partition(".")
-        if not (begun.isascii() and begun.isdecimal() and 0 <= now - int(begun) + 1 <= TOKEN_SECONDS):
-            return False
-        return hmac.compare_digest(proof.encode(), self._proof(network, begun).encode())
-
-    def _proof(self, network: str, begun: str) -> str:
-        return hmac.digest(self._secret, f"{begun} {network}".encode(), "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +96,6 @@ class Visit:
         common = {
             "site": settings,
             "sees_numbers": True,
-            "form_token": self.state.form_token(self.network, self.now),
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,
@@ -135,10 +115,22 @@ class Visit:
         return RedirectResponse(f"{path}?lang={self.language}", 303, headers={POLICY_HEADER: POLICY})
 
 
-Handler = Callable[[Visit], Awaitable[Response]]
+def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
+    """Most forms are small enough to be read from anybody."""
+    return nullcontext()
 
 
-def answering(handler: Handler, state: PublicState, most_bytes: int) -> Callable[..., Awaitable[Response]]:
+class Page(NamedTuple):
+    """A page. `most_bytes`: how much may be sent; `around`: what is around reading that, and says before whether to."""
+
+    method: str
+    path: str
+    handler: Callable[[Visit], Awaitable[Response]]
+    most_bytes: int = FORM_BYTES
+    around: Callable[[Visit], AbstractAsyncContextManager[None]] = nothing_before
+
+
+def answering(page: Page, state: PublicState) -> Callable[..., Awaitable[Response]]:
     """The function of a page behind limits and the checks of its form."""
 
     async def answer(request: Request) -> Response:
@@ -150,13 +142,8 @@ def answering(handler: Handler, state: PublicState, most_bytes: int) -> Callable
             if not state.limits.requests.take(network, visit.now):
                 return visit.error(429)
             if request.method == "POST":
-                form, uploads = await form_of(request, most_bytes)
-                visit = Visit(request, state, visit.now, network, language, form, uploads)
-                if is_from_elsewhere(request) or not state.is_form_token(
-                    form.get("form_token", ""), network, visit.now
-                ):
-                    return visit.error(419)
-            return await handler(visit)
+                return await _sent(page, visit)
+            return await page.handler(visit)
         except Refused as refused:
             return visit.error(422, refused.words)
         except StoreError as error:
@@ -171,3 +158,12 @@ def answering(handler: Handler, state: PublicState, most_bytes: int) -> Callable
             return visit.error(500)
 
     return answer
+
+
+async def _sent(page: Page, visit: Visit) -> Response:
+    """The answer to a form."""
+    if is_from_elsewhere(visit.http):
+        return visit.error(403)
+    async with page.around(visit):
+        form, uploads = await form_of(visit.http, page.most_bytes)
+        return await page.handler(replace(visit, form=form, uploads=uploads))

@@ -41,7 +41,7 @@ def accepted(path: str, office: Office) -> str:
 
 
 def send(stranger: Stranger, path: str, content: bytes, title: str = "letter") -> Response:
-    data = {"form_token": stranger.token(), "title": title}
+    data = {"title": title}
     files = {"file": ("../../x.html", content, "text/html")}
     return stranger.client.post(f"{path}/documents", data=data, files=files, follow_redirects=False)
 
@@ -94,6 +94,21 @@ def test_an_unknown_link_takes_nothing(stranger: Stranger, accepted: str) -> Non
 def test_a_hostile_title_is_only_text(stranger: Stranger, accepted: str, title: str) -> None:
     assert send(stranger, accepted, PDF, title).status_code == 303
     assert "<script" not in stranger.get(accepted).text
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("\u202e\u2066", "document 1.pdf"),
+        ("  \r\n ", "document 1.pdf"),
+        ("a\u202efdp.exe", "afdp.exe.pdf"),
+    ],
+)
+def test_a_title_makes_a_name_that_is_one(
+    stranger: Stranger, office: Office, accepted: str, title: str, name: str
+) -> None:
+    assert send(stranger, accepted, PDF, title).status_code == 303
+    assert names(office) == [name]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+"""What one stranger may take: tries at once, memory, rows of the audit, lines of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+
+from callsieve.public_page.limits import CODES_A_DAY
+from callsieve.public_page.web.app import make_public_app
+from callsieve.public_page.web.visit import PublicState
+from callsieve.web.throttle import FREE_TRIES
+from reputation.appeals import AppealStep
+from reputation.ids import new_id
+from reputation.store.appeals import all_appeals, take_step
+from reputation.store.audit import audit_rows
+from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import add_calls, make_decision
+from tests.callsieve.public_page.pages import ADDRESS, FILED, Stranger
+from tests.callsieve.public_page.test_documents import PDF, send
+
+REFERENCE = "7KQ2M4XA"
+CODECS = ["unicode_escape", "punycode", "undefined", "utf-7"]
+
+
+@pytest.fixture
+def path(stranger: Stranger, office: Office) -> str:
+    add_calls(office, make_decision(REFERENCE))
+    return stranger.filed(REFERENCE).partition("?")[0]
+
+
+@pytest.fixture
+def accepted(path: str, office: Office) -> str:
+    (appeal,) = office.read(all_appeals)
+    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
+    return path
+
+
+@contextmanager
+def asking(office: Office) -> Iterator[tuple[PublicState, AsyncClient]]:
+    """A browser that sends without waiting for answers."""
+    state = PublicState(office.load, office.clock)
+    transport = ASGITransport(make_public_app(state), client=("192.0.2.1", 50000))
+    yield state, AsyncClient(transport=transport, base_url=ADDRESS)
+
+
+@pytest.mark.parametrize("page", ["/reference", "/appeal"])
+async def test_many_guesses_at_once_are_no_more_than_one_after_another(office: Office, page: str) -> None:
+    with asking(office) as (state, browser):
+        fields = [{**FILED, "reference": new_id()} for _ in range(4 * FREE_TRIES)]
+        answers = await asyncio.gather(*(browser.post(page, data=one) for one in fields))
+        await state.store.close()
+    assert 0 < [one.status_code for one in answers].count(422) <= FREE_TRIES
+
+
+async def test_many_filings_at_once_are_no_more_than_one_after_another(office: Office) -> None:
+    references = [new_id() for _ in range(8)]
+    add_calls(office, *(make_decision(one, caller=f"+120155501{n:02}") for n, one in enumerate(references)))
+    with asking(office) as (state, browser):
+        fields = [{**FILED, "reference": one} for one in references]
+        await asyncio.gather(*(browser.post("/appeal", data=one) for one in fields))
+        await state.store.close()
+    assert len(office.read(all_appeals)) == 3
+
+
+async def ask_without_body(state: PublicState, path: str) -> int:
+    """The answer to a form of which nothing has arrived yet; asking for its body fails."""
+    started: list[int] = []
+
+    async def receive() -> Any:
+        raise AssertionError("its body is read")
+
+    async def send_back(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            started.append(message["status"])
+
+    headers = [(b"host", b"appeals.example.org"), (b"content-type", b"multipart/form-data; boundary=x")]
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"scheme": "https", "headers": headers, "client": ("192.0.2.1", 5), "server": ("x", 443)}
+    await make_public_app(state)(scope, receive, send_back)
+    await state.store.close()
+    return started[0]
+
+
+async def test_no_document_is_read_for_a_link_that_is_none(office: Office) -> None:
+    assert await ask_without_body(PublicState(office.load, office.clock), f"/status/{'A' * 43}/documents") == 404
+
+
+async def test_no_document_is_read_where_none_is_taken(office: Office, path: str) -> None:
+    assert await ask_without_body(PublicState(office.load, office.clock), f"{path}/documents") == 422
+
+
+async def test_a_link_sends_one_document_at_a_time(office: Office, accepted: str) -> None:
+    with asking(office) as (state, browser):
+
+        def document(n: int) -> dict[str, tuple[str, bytes]]:
+            return {"file": ("x.pdf", PDF + bytes([65 + n]))}
+
+        posted = (browser.post(f"{accepted}/documents", files=document(n)) for n in range(4))
+        codes = [one.status_code for one in await asyncio.gather(*posted)]
+        again = await browser.post(f"{accepted}/documents", files=document(9))
+        await state.store.close()
+    assert sorted(codes) == [303, 429, 429, 429]
+    assert again.status_code == 303
+
+
+def test_codes_that_nobody_keys_fill_no_audit(stranger: Stranger, path: str) -> None:
+    codes = [stranger.post(f"{path}/code").status_code for _ in range(CODES_A_DAY + 2)]
+    assert codes == [200] * CODES_A_DAY + [429] * 2
+
+
+def test_the_same_document_again_fills_no_audit(stranger: Stranger, office: Office, accepted: str) -> None:
+    assert send(stranger, accepted, PDF).status_code == 303
+    before = len(office.read(audit_rows))
+    assert send(stranger, accepted, PDF).status_code == 303
+    assert len(office.read(audit_rows)) == before
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_form_is_utf_8_whatever_it_says(
+    stranger: Stranger, office: Office, caplog: pytest.LogCaptureFixture, codec: str
+) -> None:
+    """The client would else choose one of Python's codecs, some of which fail, or make text that is none."""
+    add_calls(office, make_decision(REFERENCE))
+    parts = {"reference": REFERENCE, "name": r"a\ud800b", "contact": "c", "statement": r"\ud800"}
+    body = "".join(
+        f'--X\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{one}\r\n' for key, one in parts.items()
+    )
+    headers = {"content-type": f"multipart/form-data; boundary=X; charset={codec}"}
+    answer = stranger.client.post("/appeal", content=f"{body}--X--\r\n".encode(), headers=headers)
+    assert answer.status_code == 400
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_control_characters_stay_outside(stranger: Stranger, office: Office) -> None:
+    add_calls(office, make_decision(REFERENCE))
+    stranger.filed(REFERENCE, statement="We call\r\n\tfor \x1b[31mparcels\x00 \u202eback\u2066wards 包裹.")
+    (appeal,) = office.read(all_appeals)
+    assert appeal.statement == "We call\n\tfor [31mparcels backwards 包裹."
