@@ -36,6 +36,7 @@ EventWord = Literal[
     "appeal.decided",
     "own-number.grade-changed",
     "own-number.label-changed",
+    "own-number.suspected",
     "feed.stale",
     "daemon.trouble",
     "emergency.opened",

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     APPEAL_DECIDED = "appeal.decided"
     GRADE_CHANGED = "own-number.grade-changed"
     LABEL_CHANGED = "own-number.label-changed"
+    SUSPECTED = "own-number.suspected"
     FEED_STALE = "feed.stale"
     DAEMON_TROUBLE = "daemon.trouble"
     EMERGENCY_OPENED = "emergency.opened"
@@ -178,6 +179,21 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
     marks: int | None
 
 
+class NumberSuspected(EventData, frozen=True, kw_only=True):
+    """Calls of a number of ours fare worse in a country, or in a network there, than they did: it may be marked there.
+
+    `by`: `answered`, a smaller share is, or `blocked`, a larger one is refused; `before` and `lately` are the shares.
+    """
+
+    number: str
+    country: str
+    network: str
+    by: str
+    before: float
+    lately: float
+    confidence: float
+
+
 class FeedStale(EventData, frozen=True, kw_only=True):
     """A feed does not come any more, or came with an error (`status`); `imported_at` None: it never came."""
 
@@ -222,6 +238,7 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.APPEAL_DECIDED: AppealDecided,
     EventKind.GRADE_CHANGED: GradeChanged,
     EventKind.LABEL_CHANGED: LabelChanged,
+    EventKind.SUSPECTED: NumberSuspected,
     EventKind.FEED_STALE: FeedStale,
     EventKind.DAEMON_TROUBLE: DaemonTrouble,
     EventKind.EMERGENCY_OPENED: EmergencyOpened,

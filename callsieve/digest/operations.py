@@ -28,6 +28,7 @@ from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.own_grades import GradeChange, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels
+from reputation.store.own_suspicions import Suspected, begun_suspicions
 from reputation.wording import Wording
 
 # The digest says itself what these checks say.
@@ -48,7 +49,8 @@ class Digest:
 
     `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
     `appeals`: those in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers whose
-    grade changed on the day; `labels`: what platforms began or ceased to show of them. `feeds`: those that are not
+    grade changed on the day; `labels`: what platforms began or ceased to show of them; `suspicions`: where they may be
+    marked since that day, by how their calls fare. `feeds`: those that are not
     well. `findings`: what the doctor found as root; or why nothing of it is known.
     """
 
@@ -61,6 +63,7 @@ class Digest:
     filed: int
     grades: tuple[GradeChange, ...]
     labels: tuple[LabelChange, ...]
+    suspicions: tuple[Suspected, ...]
     feeds: tuple[tuple[str, FeedHealth], ...]
     findings: tuple[Check, ...] | Wording
 
@@ -102,6 +105,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         filed=len(appeals) - len(in_force),
         grades=tuple(changed_grades(db, since, until)),
         labels=tuple(changed_labels(db, since, until)),
+        suspicions=tuple(begun_suspicions(db, since, until)),
         feeds=tuple(_ill_feeds(db, context.loaded.settings, now)),
         findings=_findings(context),
     )

@@ -21,6 +21,8 @@ from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
 from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
+from reputation.own.suspicion_wording import suspicion_words
+from reputation.store.own_suspicions import suspected_as_json
 from reputation.wording import Places, Wording, listed
 
 MOST_LISTED = 20
@@ -165,6 +167,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
             for one in digest.grades
         ],
         "labels": [one._asdict() for one in digest.labels],
+        "suspicions": [suspected_as_json(one) for one in digest.suspicions],
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None
         if isinstance(digest.findings, Wording)
@@ -185,6 +188,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Appeals to decide"), _appeals(digest, writer)
     yield Wording("Own numbers with another grade"), _grades(digest, writer)
     yield Wording("Own numbers that platforms show otherwise"), _labels(digest, writer)
+    yield Wording("Own numbers that may be marked"), _suspicions(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
     yield Wording("What the doctor found"), _findings(digest, writer)
 
@@ -264,6 +268,12 @@ def _labels(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
         about: Places = {"number": one.number, "platform": one.platform, **labels}
         words = Wording("{number}: {platform} shows {label}, before: {before}", about)
         yield DigestLine(writer.say(words), (f"callsieve own watch show {one.number}",) if writer.numbers else ())
+
+
+def _suspicions(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.suspicions[:MOST_LISTED]:
+        words = Wording("{number} in {what}", {"number": one.number, "what": suspicion_words(one.suspicion)})
+        yield DigestLine(writer.say(words), (f"callsieve own watch suspect {one.number}",) if writer.numbers else ())
 
 
 def _why(reasons: Iterable[GradeReason]) -> str | Wording:

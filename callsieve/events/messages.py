@@ -13,6 +13,8 @@ from callsieve.events.event import Event, EventKind
 from callsieve.text.times import day, when
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.rendering import mask_numbers
+from reputation.own.suspicion import Network
+from reputation.own.suspicion_wording import confidence_text, place_of
 from reputation.wording import Places, Wording
 
 ALERT: Final = "alert"  # what an alert adds to the data of its event
@@ -98,6 +100,14 @@ def _words(event: Event) -> Wording:
             labels: Places = {name: data[name] or Wording("no label") for name in ("label", "before")}
             shown: Places = {"number": data["number"], "platform": data["platform"], **labels}
             return Wording("{platform} shows {label} of our number {number}, before: {before}", shown)
+        case EventKind.SUSPECTED:
+            network = place_of(Network(data["country"], data["network"]))
+            suspected: Places = {
+                "number": data["number"],
+                "where": network,
+                "confidence": confidence_text(data["confidence"]),
+            }
+            return Wording("our number {number} may be marked in {where} (confidence {confidence})", suspected)
         case EventKind.FEED_STALE:
             about["status"] = Wording(data["status"])
             return Wording("feed {feed}: {status}: {detail}", about)

@@ -20,6 +20,7 @@ from reputation.events import (
     LabelChanged,
     LevelChanged,
     NumberMarked,
+    NumberSuspected,
     new_event_id,
 )
 
@@ -83,6 +84,9 @@ DATA: dict[EventKind, EventData] = {
     EventKind.APPEAL_DECIDED: AppealDecided(reference="AP9E4100", number=CALLER, ruling="upheld", category_only=False),
     EventKind.GRADE_CHANGED: GradeChanged(number=DID, before="healthy", grade="watch", reasons=("listed",)),
     EventKind.LABEL_CHANGED: LabelChanged(number=DID, platform="Hiya", before="", label="Scam Likely", marks=12),
+    EventKind.SUSPECTED: NumberSuspected(
+        number=DID, country="GB", network="EE", by="answered", before=0.41, lately=0.18, confidence=0.9991
+    ),
     EventKind.FEED_STALE: FeedStale(
         feed="ftc", status="stale", detail="it used to come every 7 d", imported_at=AT - 1_814_400.0
     ),

@@ -19,12 +19,15 @@ from callsieve.settings import Loaded
 from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
 from reputation.own.health import NumberHealth
+from reputation.own.labellers import Labeller, labellers_of
 from reputation.own.register import OwnNumber
+from reputation.own.suspicion_wording import labeller_words, suspicion_words
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_labels import Look, looks_of, looks_to_make
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.own_suspicions import Suspected, looks_for_suspicions, suspicions_about
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
@@ -72,9 +75,18 @@ class OwnShown:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspicionLine:
+    """Where a number may be marked since that day, and who shows labels there: each in words, with the row of it."""
+
+    words: Wording
+    since: float
+    labellers: tuple[tuple[Wording, Labeller], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OneShown:
     """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it;
-    `looks`: what platforms show of it, the latest first.
+    `looks`: what platforms show of it, the latest first; `suspicions`: where it may be marked, by how its calls fare.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
@@ -93,6 +105,7 @@ class OneShown:
     latest: tuple[Latest, ...]
     to_owner: Wording | str
     looks: tuple[Look, ...]
+    suspicions: tuple[SuspicionLine, ...]
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
@@ -113,7 +126,10 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
         strangers=tuple(line(one.number, ours.get(one.number), one.calls, one.last_at) for one in seen),
         due=(
             *(DueLine(one, _path_of(one, ours.get(one.number))) for one in due_of(register, seen, now + DUE_SECONDS)),
-            *(DueLine(one, f"/own/{quote(one.number)}?do=watch#watch") for one in looks_to_make(db, now + DUE_SECONDS)),
+            *(
+                DueLine(one, f"/own/{quote(one.number)}?do=watch#watch")
+                for one in (*looks_for_suspicions(db), *looks_to_make(db, now + DUE_SECONDS))
+            ),
         ),
         latest=latest_changes(db, REGISTER),
     )
@@ -147,8 +163,14 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, (*REGISTER, *COMPLAINTS, *LOOKS), number),
         looks=tuple(looks_of(db, number, SHOWN_LOOKS)),
+        suspicions=tuple(map(_suspicion_line, suspicions_about(db, number))),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )
+
+
+def _suspicion_line(one: Suspected) -> SuspicionLine:
+    there = tuple((labeller_words(who), who) for who in labellers_of(one.suspicion.network))
+    return SuspicionLine(suspicion_words(one.suspicion), one.since, there)
 
 
 def _texts_of(own: OwnNumber) -> list[str]:

@@ -6,13 +6,17 @@ The share of answered calls of a network, now to before, is compared with what b
 other networks meanwhile (a holiday, another list of people): the others' answers now to those that their shares of
 before let expect, so that more calls into a network that answers less are no drop. Both are ratios, whose logarithms
 are about normal (Katz and others, 1978). The share that networks refused is compared with that of before, by Newcombe's
-interval (1998). It is a suspicion and no fact: other people called, or another script, look the same. A network is a
-country: which carrier a called number is with, nobody tells us.
+interval (1998). It is a suspicion and no fact: other people called, or another script, look the same.
+
+Compared are countries, and within them the networks to which ranges of numbers were given. Whoever took a number along
+to another network stands with the first one, so a drop in one network looks smaller than it is, and some of it is seen
+in the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from math import log, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
@@ -25,10 +29,19 @@ ALPHA = 0.005  # of one number and look, over all of its networks and both compa
 NORMAL = NormalDist()
 
 
+class Network(NamedTuple):
+    """Where calls went: a country, by its two letters, and the network whose range it is; `name` empty: all of the
+    country, or what no network is known of.
+    """
+
+    country: str
+    name: str = ""
+
+
 class NetworkCalls(NamedTuple):
     """Calls of one number into one network: how many, how many people answered, and how many the network refused."""
 
-    network: str
+    network: Network
     calls: int
     answered: int
     blocked: int = 0
@@ -39,7 +52,7 @@ class Suspicion(NamedTuple):
     `confidence` that this is no chance, all comparisons of the number taken together.
     """
 
-    network: str
+    network: Network
     by: str
     before: float
     lately: float
@@ -49,39 +62,109 @@ class Suspicion(NamedTuple):
 
 
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
-    """The networks in which the number may be marked, the surest first."""
-    then = {one.network: one for one in before if one.calls >= LEAST_BEFORE}
-    tested = [one for one in lately if one.calls >= LEAST_LATELY and one.network in then]
-    comparisons = 2 * len(tested)
-    found = []
-    for now in tested:
-        was = then[now.network]
-        rest = [(then[one.network], one) for one in lately if one.network != now.network and one.network in then]
-        blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
-        for by, chance, one, other in (
-            ("answered", _chance_of_answers(was, now, rest), was.answered, now.answered),
-            ("blocked", _chance(blocked), was.blocked, now.blocked),
-        ):
-            whole = min(1.0, comparisons * chance)
-            if whole <= ALPHA:
-                shares = one / was.calls, other / now.calls
-                found.append(Suspicion(now.network, by, *shares, was.calls, now.calls, 1 - whole))
+    """Where the number may be marked, the surest first.
+
+    A country whose calls fare worse than those elsewhere is named by the networks that fare worse than its others, or
+    as a whole where none does; and any network that fares worse than all the rest.
+    """
+    units = _comparable(before, lately)
+    countries = {country: [one for one in units if one.network.country == country] for country in _countries(units)}
+    named = [one for one in units if one.network.name and one.is_enough]
+    tested = [country for country, there in countries.items() if sum(one.now.calls for one in there) >= LEAST_LATELY]
+    comparisons = 2 * (len(tested) + len(named))
+    found: list[Suspicion] = []
+    for country in tested:
+        there = countries[country]
+        elsewhere = [one for one in units if one.network.country != country]
+        whole = _found(Network(country), there, elsewhere, comparisons)
+        around = there if whole else units
+        networks = [
+            suspicion
+            for one in named
+            if one.network.country == country
+            for suspicion in _found(one.network, [one], [rest for rest in around if rest is not one], comparisons)
+        ]
+        found += networks or whole
     return sorted(found, key=lambda one: (-one.confidence, one.network, one.by))
 
 
-def _chance_of_answers(
-    was: NetworkCalls, now: NetworkCalls, rest: Sequence[tuple[NetworkCalls, NetworkCalls]]
-) -> float:
-    """How likely it is that as few answer by chance. `rest`: the other networks before and now; none: no control."""
-    ratio = log(_share(now) / _share(was))
-    variance = _variance(now.answered, _share(now)) + _variance(was.answered, _share(was))
-    if sum(one.calls for _, one in rest) >= LEAST_LATELY:
-        answered, expected = sum(one.answered for _, one in rest), sum(_share(one) * of.calls for one, of in rest)
-        before = sum(one.answered for one, _ in rest)
-        share = min(1.0, expected / sum(one.calls for _, one in rest))
-        ratio -= log((answered + 0.5) / (expected + 0.5))
-        variance += _variance(answered, share) + _variance(before, share)
+class _Unit(NamedTuple):
+    """Calls into one network, before and lately."""
+
+    was: NetworkCalls
+    now: NetworkCalls
+
+    @property
+    def network(self) -> Network:
+        return self.was.network
+
+    @property
+    def is_enough(self) -> bool:
+        return self.now.calls >= LEAST_LATELY
+
+
+def _comparable(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[_Unit]:
+    """The networks with enough calls before; the others of a country together, where they have."""
+    enough = {one.network for one in before if one.calls >= LEAST_BEFORE}
+    was, now = _merged(before, enough), _merged(lately, enough)
+    return [
+        _Unit(one, now[network]) for network, one in was.items() if one.calls >= LEAST_BEFORE and now[network].calls
+    ]
+
+
+def _merged(calls: Iterable[NetworkCalls], kept: set[Network]) -> defaultdict[Network, NetworkCalls]:
+    """By network; what is not kept counts to its country."""
+    found: defaultdict[Network, NetworkCalls] = defaultdict(lambda: NetworkCalls(Network(""), 0, 0))
+    for one in calls:
+        network = one.network if one.network in kept else Network(one.network.country)
+        before = found[network]
+        counts = (before.calls + one.calls, before.answered + one.answered, before.blocked + one.blocked)
+        found[network] = NetworkCalls(network, *counts)
+    return found
+
+
+def _countries(units: Iterable[_Unit]) -> list[str]:
+    return list(dict.fromkeys(one.network.country for one in units))
+
+
+def _found(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
+    """What is no chance in these, compared with the rest, of so many comparisons."""
+    was, now = _sum(network, (one.was for one in units)), _sum(network, (one.now for one in units))
+    blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
+    found = []
+    for by, chance, one, other in (
+        ("answered", _chance_of_answers(units, rest), was.answered, now.answered),
+        ("blocked", _chance(blocked), was.blocked, now.blocked),
+    ):
+        whole = min(1.0, comparisons * chance)
+        if whole <= ALPHA:
+            shares = one / was.calls, other / now.calls
+            found.append(Suspicion(network, by, *shares, was.calls, now.calls, 1 - whole))
+    return found
+
+
+def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
+    parts = list(calls)
+    totals = (sum(one.calls for one in parts), sum(one.answered for one in parts), sum(one.blocked for one in parts))
+    return NetworkCalls(network, *totals)
+
+
+def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
+    """How likely it is that as few answer by chance. `rest`: what else there is; with too few calls: no control."""
+    ratio, variance = _change(units)
+    if sum(one.now.calls for one in rest) >= LEAST_LATELY:
+        of_rest, variance_of_rest = _change(rest)
+        ratio, variance = ratio - of_rest, variance + variance_of_rest
     return NORMAL.cdf(ratio / sqrt(variance)) if ratio < 0 else 1.0
+
+
+def _change(units: Sequence[_Unit]) -> tuple[float, float]:
+    """The logarithm of answers to those that the shares of before let expect, and its variance."""
+    answered, calls = sum(one.now.answered for one in units), sum(one.now.calls for one in units)
+    expected, before = sum(_share(one.was) * one.now.calls for one in units), sum(one.was.answered for one in units)
+    share = min(1.0, expected / calls)
+    ratio = log((answered + 0.5) / (expected + 0.5))
+    return ratio, _variance(answered, min(1.0, (answered + 0.5) / (calls + 1))) + _variance(before, share)
 
 
 def _share(one: NetworkCalls) -> float:

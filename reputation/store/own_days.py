@@ -10,10 +10,10 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import Direction, OutcomeRecord
-from reputation.numbers import country_of
+from reputation.numbers import country_of, network_name_of
 from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
-from reputation.own.suspicion import NetworkCalls
+from reputation.own.suspicion import Network, NetworkCalls
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
 
@@ -63,10 +63,13 @@ WITH of_day AS (SELECT callee, day, sum(calls) AS calls FROM own_called WHERE da
 SELECT (SELECT count(*) FROM often), (SELECT count(DISTINCT callee) FROM of_day)
 """
 # Answered by a person: see reputation.own.daily_counts.is_machine.
+# By blocks of 1000: all of one are in one network.
 NETWORK_CALLS = """
-SELECT dialled, disposition = 'answered' AND NOT machine AND NOT (ring_seconds > 0 AND ring_seconds <= ?), blocked
+SELECT max(dialled), count(*), sum(blocked),
+       sum(disposition = 'answered' AND NOT machine AND NOT (ring_seconds > 0 AND ring_seconds <= ?))
   FROM outcome
  WHERE own_number = ? AND at >= ? AND at < ? AND direction = 'outbound' AND complete AND dialled LIKE '+%'
+ GROUP BY substr(dialled, 1, length(dialled) - 3), length(dialled)
 """
 CALLING = "SELECT number FROM own_day WHERE day > ? GROUP BY number ORDER BY sum(attempts) DESC, number LIMIT ?"
 
@@ -134,15 +137,15 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 
 
 def network_calls(db: sqlite3.Connection, number: str, since: float, until: float) -> list[NetworkCalls]:
-    """The number's calls by country since then, those of before `until`: of raw outcomes, kept for 30 days."""
-    counts: dict[str, list[int]] = {}
-    for dialled, answered, blocked in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
+    """The number's calls by network since then, those of before `until`: of raw outcomes, kept for 30 days."""
+    counts: dict[Network, list[int]] = {}
+    for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)
         if country is not None:
-            found = counts.setdefault(country, [0, 0, 0])
-            for place, count in enumerate((1, answered, blocked)):
+            found = counts.setdefault(Network(country, network_name_of(dialled)), [0, 0, 0])
+            for place, count in enumerate((calls, answered, blocked)):
                 found[place] += count
-    return [NetworkCalls(country, *found) for country, found in sorted(counts.items())]
+    return [NetworkCalls(network, *found) for network, found in sorted(counts.items())]
 
 
 def calling_numbers(db: sqlite3.Connection, after_day: int, limit: int = 1000) -> list[str]:

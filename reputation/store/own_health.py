@@ -21,6 +21,7 @@ from reputation.store.errors import StoreError
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import blocked_of, calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
+from reputation.store.own_suspicions import find_suspicions, record_suspicions
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
@@ -78,14 +79,19 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
 def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) -> int:
     """Grades every number that called within 28 days, or was not healthy when it was graded last.
 
-    Each in a transaction of its own; returns how many.
+    Each in a transaction of its own; returns how many. The first time of a day it is looked, too, where a number may
+    be marked.
     """
     calling = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db)))
     for number in numbers:
-        health = own_health(db, number, now, weights)
+        health, before = own_health(db, number, now, weights), grade_of(db, number)
+        is_first = before is None or before.at // DAY_SECONDS < now // DAY_SECONDS
+        found = find_suspicions(db, number, now) if is_first else None
         with transaction(db):
             record_grade(db, number, _graded(health, now))
+            if found is not None:
+                record_suspicions(db, number, found, now)
     return len(numbers)
 
 

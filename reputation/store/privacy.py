@@ -88,6 +88,7 @@ EXPORT = {
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
     "own_blocked": "SELECT * FROM own_blocked WHERE number = :number ORDER BY day",
     "own_label": "SELECT * FROM own_label WHERE number = :number ORDER BY at",
+    "own_suspicion": "SELECT * FROM own_suspicion WHERE number = :number ORDER BY since",
     "own_grade": "SELECT * FROM own_grade WHERE number = :number",
     "event": f"SELECT * FROM event WHERE {OF_EVENT} ORDER BY seq",
 }

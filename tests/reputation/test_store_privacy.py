@@ -28,6 +28,7 @@ from reputation.model import (
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.api_tokens import add_token, token_of
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
@@ -53,6 +54,7 @@ from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
 from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
+from reputation.store.own_suspicions import record_suspicions
 from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
@@ -81,6 +83,7 @@ from tests.reputation.store_builders import (
 
 OTHER = "+12015550999"
 # Tables that hold no caller's number: our own people and lines, and what has no number at all.
+SUSPICION = Suspicion(Network("GB", "EE"), "answered", 0.4, 0.1, 900, 300, 0.999)
 NOT_ABOUT_CALLERS = {
     "list_digest",
     "migration",
@@ -245,7 +248,7 @@ def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
     assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
-    ours = {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade", "own_label"}
+    ours = {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade", "own_label", "own_suspicion"}
     assert set(ERASE) == set(EXPORT) - ours
 
 
@@ -392,6 +395,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, answer_about, CALLER, NOW - hours * 3600)
     for number, days in ((DID, 31), (DID + "1", 29)):
         write(path, lambda db, n, d: record_grade(db, n, Graded(NOW - d * DAY, Grade.HEALTHY, ())), number, days)
+        write(path, lambda db, n, d: record_suspicions(db, n, [SUSPICION], NOW - d * DAY), number, days)
 
     assert write(path, expire, NOW) == gone
     assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)

@@ -20,11 +20,13 @@ from callsieve.mark_watch.operations import NEXT, LookRequest
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.own.figures import percent
+from reputation.own.labellers import labellers_of
 from reputation.own.register import NumberState
-from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, suspicions_of
-from reputation.store.own_days import network_calls
+from reputation.own.suspicion import Network
+from reputation.own.suspicion_wording import confidence_text, place_of
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of
 from reputation.store.own_register import register_of
+from reputation.store.own_suspicions import find_suspicions, suspicion_as_json
 
 SCREENSHOT_BYTES = 20 << 20
 DAY_SECONDS = 86_400.0
@@ -99,31 +101,35 @@ def suspect(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show into which countries calls fare worse than they did: a number may be marked there, which is no fact."""
+    """Show into which networks calls fare worse than they did: a number may be marked there, which is no fact."""
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
         numbers = [own.number for own in register_of(db)] if number is None else [number_argument(number, loaded)]
-        lately_since = now - LATELY_DAYS * DAY_SECONDS
-        before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
-        found = [
-            (own, one)
-            for own in numbers
-            for one in suspicions_of(
-                network_calls(db, own, before_since, lately_since), network_calls(db, own, lately_since, now)
-            )
-        ]
+        found = [(own, one) for own in numbers for one in find_suspicions(db, own, now)]
     if as_json:
-        print_json([{"number": own, **one._asdict()} for own, one in found])
+        print_json([{"number": own, **suspicion_as_json(one)} for own, one in found])
     elif found:
         rows = [
-            (own, one.network, one.by, *map(percent, (one.before, one.lately)), f"{one.confidence:.2%}")
+            (
+                *(own, str(place_of(one.network)), one.by, percent(one.before), percent(one.lately)),
+                *(confidence_text(one.confidence), _platforms(one.network)),
+            )
             for own, one in found
         ]
-        print_table(("number", "country", "share", "before", "last 7 days", "confidence"), rows, keep=(0, 1, 2))
+        heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
+        print_table(heads, rows, keep=(0, 1, 2))
         say("A suspicion and no fact: other people called, or another script, look the same. Look at a phone there.")
+        say(dim("A network is the one that a range was given to: a number may have been taken along to another."))
     else:
         say("Nothing in the calls of the last 28 days makes us suspect a mark.")
+
+
+def _platforms(network: Network) -> str:
+    """Who shows labels there, each once."""
+    there = labellers_of(network)
+    names = [one.platform if one.on == "network" else f"{one.platform} ({one.phones or 'phones'})" for one in there]
+    return ", ".join(dict.fromkeys(names)) or "nobody known"
 
 
 def _show_changes(changes: Iterable[LabelChange]) -> None:

@@ -34,6 +34,7 @@ from reputation.owner_sentence import owner_sentence
 from reputation.store.own_health import own_health, recent_grade
 from reputation.store.own_labels import looks_to_make
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.own_suspicions import looks_for_suspicions
 from reputation.store.site import people_here
 
 
@@ -124,7 +125,8 @@ def due(
         raise CommandError(f"--within: {error}") from None
     with existing_store(settings_of(config)) as db:
         todo = due_of(register_of(db), unregistered(db, now - SEEN_SECONDS), until)
-        todo = sorted([*todo, *looks_to_make(db, until)], key=lambda one: (one.at, one.number))
+        todo += [*looks_for_suspicions(db), *looks_to_make(db, until)]
+        todo.sort(key=lambda one: (one.at, one.number))
     if as_json:
         print_json([one._asdict() | {"what": str(one.what)} for one in todo])
     elif todo:

@@ -158,6 +158,8 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
     typed |= {
         field: req.form.get(field, "") if form == "watch" else "" for field in ("platform", "label", "count", "next")
     }
+    if form == "watch" and not problem:  # from a link beside a suspicion
+        typed["platform"] = req.query.get("platform", "")[:LONGEST]
     about = {"one": shown, "typed": typed, "problem": problem, "form": form, **_about_form(req)}
     return req.page("own_numbers/own_number.html", 422 if problem else 200, **about)
 

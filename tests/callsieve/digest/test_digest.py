@@ -14,7 +14,7 @@ import pytest
 from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
-from callsieve.digest.text import DigestText, digest_as_json, digest_text, html_page, plain_text
+from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.imports.feed_health import FeedStatus
@@ -31,6 +31,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.own.grades import Grade, Graded, GradeReason
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.challenges import record_challenge
 from reputation.store.imports import Feed, import_numbers
@@ -38,6 +39,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_grades import record_grade
+from reputation.store.own_suspicions import record_suspicions
 from reputation.users import Role
 from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import make_decision
@@ -264,3 +266,20 @@ def test_for_scripts(full: Office) -> None:
     ]
     assert found["appeals"][0]["overdue"] is True
     assert found["findings"][0]["name"] == "daemon"
+
+
+def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
+    found = Suspicion(Network("GB", "EE"), "answered", 0.41, 0.18, 900, 300, 0.9991)
+    office.write(record_suspicions, OWN, [found], NOON)
+    told = digest_of(office)
+    (line,) = lines_of(digest_text(told))
+    assert "EE (GB): of calls in the last 7 days 18% were answered" in line.text
+    assert line.commands == (f"callsieve own watch suspect {OWN}",)
+    (masked,) = lines_of(digest_text(told, numbers=False))
+    assert (OWN in masked.text, masked.commands) == (False, ())
+    assert digest_as_json(told)["suspicions"][0]["platforms"][0]["platform"] == "Hiya"
+    assert digest_of(office, now=MORNING + 86_400).suspicions == (), "of the day before it was told"
+
+
+def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
+    return next(one.lines for one in text.sections if one.title == "Own numbers that may be marked")

@@ -225,7 +225,8 @@ def test_a_country_that_answers_no_more_is_suspected(callsieve: Program) -> None
                 )
                 record_outcomes(db, [other], now)
     [one] = callsieve("own", "watch", "suspect", "--json").json
-    assert (one["number"], one["network"], one["by"], one["lately"]) == (OWN, "US", "answered", 0.0)
+    assert (one["number"], one["country"], one["network"], one["lately"]) == (OWN, "US", "", 0.0)
+    assert {"First Orion", "Hiya", "TNS"} == {platform["platform"] for platform in one["platforms"]}
     assert one["calls_lately"] == 100
     assert "no fact" in callsieve.ok("own", "watch", "suspect", OWN)
 

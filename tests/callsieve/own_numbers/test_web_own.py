@@ -16,9 +16,11 @@ from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_pa
 from callsieve.settings import Settings
 from callsieve.web.security_headers import HEADERS, POLICY, POLICY_HEADER
 from reputation.own.register import OwnNumber
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.database import open_store
 from reputation.store.own_health import grade_all
 from reputation.store.own_register import put_own
+from reputation.store.own_suspicions import record_suspicions
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.web.test_hostile import MARKUP, elements_of
 from tests.reputation import own_campaigns
@@ -192,3 +194,19 @@ def test_a_document_may_use_its_own_style_only(console: Console, path: str) -> N
     assert {name: answer.headers[name] for name in HEADERS if name != POLICY_HEADER} == {
         name: value for name, value in HEADERS.items() if name != POLICY_HEADER
     }
+
+
+def test_a_suspected_mark_is_on_the_page_with_who_labels_there(console: Console, office: Office) -> None:
+    found = [Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)]
+    found.append(Suspicion(Network("JP", "KDDI"), "blocked", 0.0, 0.3, 900, 300, 0.9991))
+    office.write(record_suspicions, OWN, found, NOW)
+    otto = console.browser("operator")
+    page = otto.text(f"/own/{OWN}")
+    assert "US: of calls in the last 7 days 18% were answered" in page
+    assert "KDDI (JP): of calls in the last 7 days networks refused 30%" in page
+    for text in ("First Orion: on this network", "Hiya: on phones of Samsung", "no page that we have read says"):
+        assert text in page, text
+    link = f"/own/{OWN}?do=watch&platform=First%20Orion"
+    assert f'href="{link.replace("+", "%2B").replace("&", "&amp;")}#watch"' in page
+    assert 'value="First Orion"' in otto.text(link)
+    assert "look at a phone of KDDI (JP)" in otto.text("/own")
