@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import block, caller, first_call
+from reputation.families import block, caller, first_call, peers
 from reputation.model import (
     AuthClass,
     ChallengeHistory,
@@ -28,6 +28,7 @@ from reputation.model import (
     Imported,
     Level,
     LevelChange,
+    PeerWord,
     Reputation,
     SignalCategory,
 )
@@ -61,7 +62,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 def _without_names(evidence: Evidence) -> Evidence:
     """What counts of evidence without a standing: the same for many thousands of numbers."""
     imported, identity = evidence.imported, evidence.identity
-    if not imported and identity is None:
+    if not imported and identity is None and not evidence.peers:
         return evidence
     return Evidence(
         imported=tuple(sorted([_LISTED[row.verdict, row.is_feed, row.looked_up] for row in imported], key=_verdict)),
@@ -69,6 +70,7 @@ def _without_names(evidence: Evidence) -> Evidence:
         listed_neighbours=evidence.listed_neighbours,
         bad_neighbours=evidence.bad_neighbours,
         appeal=evidence.appeal,
+        peers=tuple(sorted([PeerWord("", one.weight, one.is_cleared) for one in evidence.peers])),
     )
 
 
@@ -249,6 +251,13 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
     return evidence._replace(imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
 
 
+def _unlisted_by_peers(
+    evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float
+) -> Evidence | None:
+    """The other companies that list it no longer do."""
+    return evidence._replace(peers=()) if any(not word.is_cleared for word in evidence.peers) else None
+
+
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
     """So many more of our people answer: half of them mark it, the others hang up at once."""
     standing, marked = _at(evidence.standing, weights, now), people // 2
@@ -284,6 +293,7 @@ _HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (
     (Happening.CALLED_BACK, _called_back),
     (Happening.PASSED, _passed),
     (Happening.UNLISTED, _unlisted),
+    (Happening.UNLISTED_BY_PEERS, _unlisted_by_peers),
     (Happening.VERIFIED, _verified),
     (Happening.UPHELD, _upheld),
 )
@@ -346,6 +356,14 @@ _LISTS_IT = {
 }
 
 
+_PEER_WORDS = {
+    peers.LISTED: _Words(
+        "the people of another company complain of it", "the people of {n} other companies complain of it"
+    ),
+    peers.CLEARED: _Words("another company has cleared it", "{n} other companies have cleared it"),
+}
+
+
 _PLAN_WORDS = {
     "telemarketing": Wording("its range is for telemarketing"),
     "do-not-originate": Wording("numbers of its range never call"),
@@ -383,6 +401,8 @@ def parts_of(family: Family) -> Iterator[Wording]:
         yield Wording("{n} other numbers of its block of 1000 are bad", {"n": counts["bad numbers"]})
     elif name == "feeds":
         yield from (listed_by(counts[verdict], verdict) for verdict in _LISTS_IT if counts.get(verdict))
+    elif name == peers.NAME:
+        yield from (_of(counts[what], words) for what, words in _PEER_WORDS.items() if what in counts)
     elif name == "attestation":
         (what,) = counts
         vouches = Wording("the network vouches for it with {level}", {"level": what})

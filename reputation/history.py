@@ -34,14 +34,14 @@ def history_of(
     epoch_at: float | None = None,
 ) -> list[Point]:
     """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting;
-    `epoch_at`: since when the number has its present owner.
+    what other companies say counts now only. `epoch_at`: since when the number has its present owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):
         owned_since = epoch_at if epoch_at is not None and epoch_at <= at else None
         standing = standing_of(_until(rows, at), circumstances.auth_class, weights, epoch_at=owned_since)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
-        then = evidence._replace(standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0)
+        then = evidence._replace(standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0, peers=())
         reputation = reputation_of(then, circumstances, weights, at)
         points.append(Point(at, reputation.log_odds, reputation.level))
     today = reputation_of(evidence, circumstances, weights, now)

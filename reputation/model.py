@@ -113,6 +113,7 @@ class Happening(StrEnum):
     CALLED_BACK = "one of us calls it back and talks for 30 s"
     PASSED = "it presses the digit when it is asked"
     UNLISTED = "no imported source lists it any more"
+    UNLISTED_BY_PEERS = "no other company lists it any more"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
     # What would make it higher.
@@ -290,6 +291,24 @@ class Imported:
     looked_up: bool = False
 
 
+class PeerWord(NamedTuple):
+    """What another company publishes of a number. `weight`: what its word weighs, up to 1.
+
+    `is_cleared`: an appeal was upheld there; then there is nothing but `last_week`. Else `level` is by its own people's
+    evidence, and `witnesses` and `answered` are at least so many people. Weeks begin on Mondays; 0 is that of 1970.
+    """
+
+    peer: str
+    weight: float = 1.0
+    is_cleared: bool = False
+    level: Level = Level.NONE
+    witnesses: int = 0
+    answered: int = 0
+    first_week: int = 0
+    last_week: int = 0
+    category: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who a number belongs to, and how well that is proven (stored level 1 or 2). `note`: how; decisions go without."""
@@ -352,7 +371,8 @@ NOTHING_BEFORE = FirstCall()
 class Facts:
     """All that we know about one call, read at one instant.
 
-    `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
+    `caller_person`: the channel is the endpoint of one of our own people. `peers`: what other companies publish of the
+    number. `one_ring_at`: when the number last rang
     for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
     that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
     no spoken warning. `passed_until`: how long the last challenge that was passed, or a proof of control, speaks for
@@ -371,6 +391,7 @@ class Facts:
     ties: tuple[PersonalTie, ...] = ()
     identity: Identity | None = None
     imported: tuple[Imported, ...] = ()
+    peers: tuple[PeerWord, ...] = ()
     passed_until: float | None = None
     failures: int = 0
     emergency_at: float | None = None

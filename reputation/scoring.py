@@ -22,6 +22,7 @@ from reputation.families import (
     first_call,
     identity,
     marks,
+    peers,
     plan,
     quiet,
 )
@@ -36,6 +37,7 @@ from reputation.model import (
     Identity,
     Imported,
     Level,
+    PeerWord,
     Reputation,
     Verification,
     Witnesses,
@@ -47,10 +49,10 @@ from reputation.witnesses import witnesses_of
 
 VERIFIED_LEVEL = 2
 # Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
-# said and saw, what the caller itself did, and who it is.
+# said and saw, what the caller itself did, and who it is. Other companies are no such sources: nobody can check them.
 OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
-TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME, first_call.NAME})  # lead to a tag and no further
-OF_CALL = frozenset({attestation.NAME, quiet.NAME}) | TAG_ONLY
+TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME, first_call.NAME, peers.NAME})  # lead to a tag and no further
+MAY_TAG = frozenset({attestation.NAME, quiet.NAME}) | OF_SOURCES | TAG_ONLY
 
 
 class Evidence(NamedTuple):
@@ -58,7 +60,8 @@ class Evidence(NamedTuple):
 
     Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,
     `bad_neighbours` are bad by what our own people said and saw. `reviewed_at`: when a person last looked at a burst of
-    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
+    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force. `peers`: what other
+    companies publish of the number in this class.
     """
 
     standing: Standing | None = None
@@ -69,6 +72,7 @@ class Evidence(NamedTuple):
     reviewed_at: float | None = None
     upheld_at: float | None = None
     appeal: str | None = None
+    peers: tuple[PeerWord, ...] = ()
 
     @property
     def challenges(self) -> ChallengeHistory:
@@ -110,7 +114,7 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
     call = circumstances
-    is_told = call.purpose is not None or call.label is not None or call.first_call is not None
+    is_told = call.purpose is not None or call.label is not None or call.first_call is not None or evidence.peers
     tag_only = _sum(families, TAG_ONLY) if is_told else 0.0
     level = _level(_Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now), weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
@@ -148,6 +152,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
         found.append(plan.plan_of(circumstances.purpose, weights.plan))
     if circumstances.label is not None:
         found.append(carrier_label.carrier_label_of(circumstances.label, weights.carrier_label))
+    if evidence.peers:
+        found.append(peers.peers_of(evidence.peers, weights.peers))
     if circumstances.first_call is not None:
         found.append(first_call.first_call_of(circumstances.first_call, weights.first_call))
     found.append(identity.identity_of(level, weights.identity))
@@ -224,8 +230,8 @@ def _level(said: _Said, weights: Weights) -> Level:
 
 
 def _tag(said: _Said, weights: Weights) -> Level:
-    """A tag comes from sources and from the call itself; all else may only speak against it."""
-    own = said.of(OF_SOURCES | OF_CALL)
+    """A tag comes from sources, other companies and the call itself; all else may only speak against it."""
+    own = said.of(MAY_TAG)
     return Level.TAG if min(own, said.log_odds + said.tag_only) >= weights.levels.tag else Level.NONE
 
 

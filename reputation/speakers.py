@@ -20,6 +20,7 @@ from reputation.families import (
     first_call,
     identity,
     marks,
+    peers,
     plan,
     quiet,
 )
@@ -33,6 +34,7 @@ class Speaker(StrEnum):
     OUR_PEOPLE = "our people"
     OUTSIDE = "sources outside"
     CALLER = "the caller itself"
+    PEERS = "other companies"
     CALL = "the call itself"
 
     @property
@@ -49,6 +51,7 @@ _SPEAKER_BY_FAMILY = {
     feeds.NAME: Speaker.OUTSIDE,
     caller.NAME: Speaker.CALLER,
     identity.NAME: Speaker.CALLER,
+    peers.NAME: Speaker.PEERS,
     attestation.NAME: Speaker.CALL,
     quiet.NAME: Speaker.CALL,
     plan.NAME: Speaker.CALL,

@@ -162,6 +162,16 @@ class FeedWeights(WeightsTable, frozen=True):
     allow: ForFine = -1.5
 
 
+class PeerWeights(WeightsTable, frozen=True):
+    """Other companies' own evidence, each with the weight of the settings. A tag, never more. That one has cleared the
+    number lowers what others of them say, to nothing at most.
+    """
+
+    spam: ForSpam = 1.5
+    all_spam: ForSpam = 2.0
+    cleared: ForFine = -1.5
+
+
 class AttestationWeights(WeightsTable, frozen=True):
     """What the network says of this one call (TransNexus SHAKEN statistics)."""
 
@@ -278,6 +288,7 @@ class Weights(WeightsTable, frozen=True, eq=False):
     sample: SampleWeights = SampleWeights()
     block: BlockWeights = BlockWeights()
     feeds: FeedWeights = FeedWeights()
+    peers: PeerWeights = PeerWeights()
     attestation: AttestationWeights = AttestationWeights()
     quiet: QuietWeights = QuietWeights()
     plan: PlanWeights = PlanWeights()
@@ -329,4 +340,6 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
         found.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
         found.append(("feeds.all_spam", "must not be below feeds.spam"))
+    if weights.peers.all_spam < weights.peers.spam:
+        found.append(("peers.all_spam", "must not be below peers.spam"))
     return found

@@ -249,6 +249,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
             "note": known.identity_note,
         },
         "imported": list(facts.imported),
+        "peers": [{**word._asdict(), "level": word.level.word} for word in facts.peers],
         "own_number": facts.own_number,
         "to_owner": str(known.to_owner) or None,
         "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],

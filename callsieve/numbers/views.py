@@ -19,6 +19,7 @@ from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.evidence_rows import answered_of, challenges_of
 from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
 from reputation.store.standing_rows import standing
+from reputation.weeks import monday_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 
@@ -120,3 +121,9 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
     for row in known.facts.imported:
         detail = ", ".join(filter(None, (row.category, row.name, row.note)))
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)
+    for word in known.facts.peers:
+        at, people = monday_of(word.last_week), Wording("{n} people there or more", {"n": word.witnesses})
+        said: list[str | Wording] = [word.category, people] if word.category else [people]
+        detail = "" if word.is_cleared else listed(said, "{some}, {more}")
+        what = "cleared" if word.is_cleared else "listed spam"
+        yield Witness(at, word.peer, what, detail, "peers", AuthClass.UNKNOWN)

@@ -23,8 +23,10 @@ from reputation.model import (
     FactsQuery,
     Identity,
     Imported,
+    Level,
     ListEntry,
     ListName,
+    PeerWord,
     Person,
     PersonalTie,
     Tie,
@@ -36,6 +38,7 @@ from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
+from reputation.store.peers import OF_PEERS, SAID
 from reputation.store.people import did_from_row
 from reputation.store.standing_rows import COLUMNS, standing_from
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
@@ -117,6 +120,9 @@ UNION ALL
 SELECT 'imported', {LOOKED_UP}, NULL, NULL, NULL, NULL, NULL, NULL
   {OF_LOOK_UPS} AND expires_at > :now
 UNION ALL
+SELECT 'peer', {SAID}, NULL, NULL, NULL, NULL, NULL
+  {OF_PEERS}
+UNION ALL
 SELECT 'standing', number, {COLUMNS}
   FROM standing WHERE number = :number AND auth_class = :auth_class
 UNION ALL
@@ -196,6 +202,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         ties=tuple(dict.fromkeys(ties)),  # a contact in two sources is one tie
         identity=evidence.identity,
         imported=evidence.imported,
+        peers=evidence.peers,
         passed_until=passed_until(challenges, weights.caller) if challenges.passes else None,
         failures=challenges.failures,
         emergency_at=moments[2],
@@ -231,6 +238,7 @@ def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> 
         reviewed_at=moments[5],
         upheld_at=moments[7],
         appeal=moments[6],
+        peers=tuple([peer_word_from(row[1:10]) for row in of["peer"]]) if "peer" in of else (),
     )
     return evidence, Circumstances(*about)
 
@@ -244,7 +252,7 @@ def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
     return "entry" not in of or all(row[1] != ListName.ALLOW for row in of["entry"])
 
 
-_OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour"})
+_OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour", "peer"})
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
@@ -262,6 +270,12 @@ def imported_from(row: Row) -> Imported:
     """A row of a source, with its name in front and at the end whether it is a feed, and whether it was asked."""
     source, verdict, category, name, note, imported_at, is_feed, looked_up = row
     return Imported(source, verdict, category, name, note, imported_at, bool(is_feed), bool(looked_up))
+
+
+def peer_word_from(row: Row) -> PeerWord:
+    """What a company publishes of a number, from SAID."""
+    peer, weight, is_cleared, level, *counts = row
+    return PeerWord(peer, weight, bool(is_cleared), Level(level), *counts)
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from reputation.store.imports import ImportedRow
@@ -26,9 +26,8 @@ SELECT number, category, imported.name, note
 """
 
 
-# Callers of whom we know better by now what they are, counted: all of them, then those that each feed lists. Contacts
-# count where they called.
-COMPARED = """
+# Callers of whom we know better by now what they are. Contacts count where they called.
+KNOWN = """
 WITH known AS MATERIALIZED (
     SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine
       FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
@@ -44,6 +43,10 @@ WITH known AS MATERIALIZED (
             UNION ALL SELECT number, 0, 1 FROM contact
                        WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since))
      GROUP BY number)
+"""
+# All of them counted, then those that each feed lists.
+COMPARED = f"""
+{KNOWN}
 SELECT NULL, NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
 UNION ALL
 SELECT import_source.name, verdict, is_spam, is_fine, count(*)
@@ -94,12 +97,13 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
             every[is_spam, is_fine] += count
         else:
             listed[name].append((verdict, is_spam, is_fine, count))
-    return {name: counted(_with_unlisted(rows, every)) for name, rows in listed.items()}
+    return {name: counted(with_unlisted(rows, every)) for name, rows in listed.items()}
 
 
-def _with_unlisted(
-    listed: list[tuple[str, int, int, int]], every: Counter[tuple[int, int]]
+def with_unlisted(
+    listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
+    """Rows of `counted`, and those that they leave of all, of whom the source says nothing."""
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
         rest[is_spam, is_fine] -= count

@@ -44,6 +44,10 @@ EXPORT = {
           FROM imported JOIN import_source ON id = source WHERE number = :number
     """,
     "lookup_result": "SELECT * FROM lookup_result WHERE number = :number",
+    "peer_number": """
+        SELECT name AS peer, auth_class, level, witnesses, answered, first_week, last_week, category
+          FROM peer_number JOIN peer ON peer.id = peer_number.peer WHERE number = :number
+    """,
     "identity": "SELECT * FROM identity WHERE number = :number",
     "challenge_result": f"SELECT * FROM challenge_result WHERE {OF_CHALLENGE_RESULT} ORDER BY at",
     "challenge": "SELECT * FROM challenge WHERE number = :number ORDER BY at",
@@ -98,6 +102,7 @@ ERASE = {
     "contact": "DELETE FROM contact WHERE number = :number",
     "imported": "DELETE FROM imported WHERE number = :number",
     "lookup_result": "DELETE FROM lookup_result WHERE number = :number",
+    "peer_number": "DELETE FROM peer_number WHERE number = :number",
     "identity": "DELETE FROM identity WHERE number = :number",
     "challenge_result": f"DELETE FROM challenge_result WHERE {OF_CHALLENGE_RESULT}",
     "challenge": "DELETE FROM challenge WHERE number = :number",
@@ -152,6 +157,7 @@ FREE_TEXTS = {
     "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),
     "feed_fetch": ("failure",),
+    "peer": ("issuer", "failure"),
     "report_service": ("failure",),
     "audit": ("name", "before", "after"),
 }

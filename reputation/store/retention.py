@@ -17,6 +17,7 @@ LOOKUP_DAYS = 90  # what a source said is compared with what the calls since the
 OUTCOME_DAYS = 30
 EVIDENCE_DAYS = 365
 AUDIT_DAYS = 730  # longer than anything that a change leaves in force, such as an identity (12 months)
+PEER_DAYS = 30  # after the index of another company has run out
 APPEAL_DAYS = 730  # the mark that a decided appeal or a tombstone keeps from counting is gone long before
 PUBLIC_APPEAL_DAYS = 7  # of one that was only filed: it had no effect, and nobody has proven or accepted it
 
@@ -58,6 +59,13 @@ EXPIRE = {
     "audit": ("DELETE FROM audit WHERE at < ?", AUDIT_DAYS),
     "list_entry": ("DELETE FROM list_entry WHERE expires_at <= ?", 0),
     "expected_call": ("DELETE FROM expected_call WHERE until <= ?", 0),
+    # What has long run out, or is named by no settings; some at a time, as there may be millions.
+    "peer_number": (
+        "DELETE FROM peer_number WHERE (number, auth_class, peer) IN ("
+        " SELECT number, auth_class, peer FROM peer_number JOIN peer ON peer.id = peer_number.peer"
+        " WHERE counts_until < ? LIMIT 20000)",
+        PEER_DAYS,
+    ),
     "identity": ("DELETE FROM identity WHERE expires_at <= ? RETURNING number", 0),
 }
 

@@ -56,6 +56,7 @@ from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
 from reputation.store.own_suspicions import record_suspicions
 from reputation.store.ownership import raise_epoch
+from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
@@ -97,6 +98,7 @@ NOT_ABOUT_CALLERS = {
     "emergency_close",
     "import_source",
     "feed_fetch",
+    "peer",
     "report_service",
     "call_import",
     "lookup_source",
@@ -147,6 +149,7 @@ OF_CALLS = {
     "outbound_decision": 1,
     "event": 2,
     "lookup_result": 1,
+    "peer_number": 1,
 }
 THIRD, FOURTH = "+12015550133", "+12015550134"
 
@@ -240,6 +243,8 @@ def store(tmp_path: Path) -> Path:
         set_feed_fetch(db, FeedFetch("feed", "", 86_400.0, NOW, NOW))
         for number in (CALLER, OTHER):
             record_answer(db, number, StoredAnswer("somebody", "spam", "scam", NOW, NOW + DAY))
+        replace_peers(db, {"partner": WantedPeer("key", 1.0, DAY)})
+        replace_numbers(db, 1, [PeerNumber(number, "unknown", 2, 5, 5) for number in sorted((CALLER, OTHER))])
         begin_reporting(db, "phoneblock", NOW)
     return path
 
@@ -323,7 +328,7 @@ def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> No
 
 WRITTEN = {"name", "note", "reason", "statement", "contact", "category", "proof", "purpose", "owner"}
 # A word of ours, whatever the column is called.
-NOT_WRITTEN = {("signal", "category")}
+NOT_WRITTEN = {("signal", "category"), ("peer_number", "category")}
 
 
 def test_every_text_that_people_write_is_searched(store: Path) -> None:
@@ -376,6 +381,10 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         for number, days in ((CALLER, 91), (OTHER, 89)):
             at = NOW - days * DAY
             record_answer(db, number, StoredAnswer("somebody", "spam", None, at, at))
+        replace_peers(db, {"gone": WantedPeer("key", 1.0, DAY), "partner": WantedPeer("key", 1.0, DAY)})
+        for peer, days in ((1, 31), (2, 29)):
+            replace_numbers(db, peer, [PeerNumber(CALLER, "unknown", 2, 5, 5)])
+            db.execute("UPDATE peer SET counts_until = ? WHERE id = ?", (NOW - days * DAY, peer))
         for days in (367, 1):
             reserve(db, "somebody", NOW - days * DAY, DailyLimits(9))
     gone |= {

@@ -40,6 +40,7 @@ class NumberProfile(ApiStruct, frozen=True):
     personal: list[Kept]
     identity: Kept | None
     imported: list[Kept]
+    peers: list[Kept]
     own_number: bool
     to_owner: str | None
     challenge_passed: list[Kept]

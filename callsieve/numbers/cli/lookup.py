@@ -20,6 +20,7 @@ from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
 from reputation.model import Reputation
+from reputation.weeks import monday_text
 
 Line = tuple[str, str | Text]
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def _show(known: Profile) -> None:
     say(bold(known.number), "  ", dim(str(known.about)))
     say(known.sentence)
     say()
-    parts = (_plan, _reputation, _history, _sources, _lists, _people, _learnt, _cases, _caller, _now)
+    parts = (_plan, _reputation, _history, _sources, _peers, _lists, _people, _learnt, _cases, _caller, _now)
     print_pairs([line for part in parts for line in part(known)], LABEL)
     if known.decisions:
         say()
@@ -105,6 +106,16 @@ def _sources(known: Profile) -> Iterator[Line]:
     for label, row in (*_labelled("imported", imported), *_labelled("asked", asked)):
         about = [row.verdict, row.category, row.name and f'"{row.name}"', row.note]
         yield label, f"{row.source}: {', '.join(filter(None, about))} ({ago(row.imported_at, known.at)})"
+
+
+def _peers(known: Profile) -> Iterator[Line]:
+    for label, said in _labelled("others", known.facts.peers):
+        week = f"week of {monday_text(said.last_week)}"
+        if said.is_cleared:
+            yield label, f"cleared at {said.peer} ({week})"
+            continue
+        about = [said.category, f"{said.witnesses} people or more", f"{said.level.word} there", week]
+        yield label, f"{said.peer}: {', '.join(filter(None, about))}"
 
 
 def _lists(known: Profile) -> Iterator[Line]:

@@ -28,6 +28,7 @@ WHAT_BY_TABLE = {
     "contact": ("contact", "contacts"),
     "imported": ("row of imports", "rows of imports"),
     "lookup_result": ("answer of a look-up", "answers of look-ups"),
+    "peer_number": ("row of other companies", "rows of other companies"),
     "identity": ("identity", "identities"),
     "challenge_result": ("result of a challenge", "results of challenges"),
     "challenge": ("challenge", "challenges"),

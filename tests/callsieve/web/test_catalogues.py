@@ -46,7 +46,7 @@ from reputation.model import (
 )
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
-from reputation.scoring import OF_CALL, OF_SOURCES
+from reputation.scoring import MAY_TAG
 from reputation.speakers import Speaker
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
@@ -92,7 +92,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "why a feed was not taken", template
     for happening in Happening:
         yield "what would change a reputation", happening.value
-    for family in OF_SOURCES | OF_CALL:
+    for family in MAY_TAG:
         yield "a family of evidence", family
     for speaker in Speaker:
         yield "who speaks against a number", speaker.value

@@ -1,0 +1,282 @@
+"""Other companies in the store: how fetching what they publish goes, what they say of numbers, and how good that is.
+
+What one says counts while the settings name it, nobody has switched it off, and its index has not run out. Functions
+that say so make their own transactions: a bundle of millions of numbers is written in small ones, beside the daemon.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from reputation.store.feeds import KNOWN, with_unlisted
+from reputation.store.lookups import SPAM, Compared, counted
+from reputation.store.transaction import transaction
+
+BATCH = 5_000
+# Between two batches the lock is free for so long (reputation/store/imports.py).
+PAUSE_SECONDS = 0.02
+FAILURE_CHARACTERS = 1_000
+
+COLUMNS = """
+    name, in_settings, weight, every_seconds, issuer, sequence, digest, issued_at, counts_until, numbers, cleared,
+    came_at, asked_at, next_at, failed_at, failure, failures, off_at, off_why, since, id
+"""
+STATES = f"SELECT {COLUMNS} FROM peer ORDER BY name"
+PUT = """
+INSERT INTO peer (name, of, in_settings, weight, every_seconds) VALUES (:name, :of, 1, :weight, :every)
+ON CONFLICT (name) DO UPDATE SET in_settings = 1, weight = :weight, every_seconds = :every
+"""
+# Signed by another key it is another company: what the one before said counts no longer.
+RENEW = """
+UPDATE peer SET of = :of, issuer = '', sequence = 0, digest = '', issued_at = NULL, counts_until = 0, came_at = NULL,
+       next_at = 0, failed_at = NULL, failure = NULL, failures = 0
+ WHERE name = :name AND of <> :of
+"""
+TAKEN = """
+UPDATE peer SET issuer = :issuer, sequence = :sequence, digest = :digest, issued_at = :issued_at,
+       counts_until = :counts_until, came_at = :at, asked_at = :at, next_at = :next_at, failed_at = NULL,
+       failure = NULL, failures = 0,
+       numbers = (SELECT count(*) FROM peer_number WHERE peer = id AND auth_class <> ''),
+       cleared = (SELECT count(*) FROM peer_number WHERE peer = id AND auth_class = '')
+ WHERE name = :name AND of = :of
+"""
+FAILED = """
+UPDATE peer SET asked_at = :at, next_at = :next_at, failed_at = :at, failure = :failure, failures = failures + 1
+ WHERE name = :name
+"""
+SWITCH_OFF = "UPDATE peer SET off_at = ?, off_why = ? WHERE name = ? AND off_at IS NULL"
+SWITCH_ON = "UPDATE peer SET off_at = NULL, off_why = NULL, since = ? WHERE name = ? AND off_at IS NOT NULL"
+PUT_BACK = "UPDATE peer SET off_at = ?, off_why = ?, since = ? WHERE name = ?"
+
+ROW = "number, auth_class, level, witnesses, answered, first_week, last_week, category"
+ROWS_AFTER = f"""
+SELECT {ROW} FROM peer_number
+ WHERE peer = :peer AND (number, auth_class) > (:number, :auth_class) AND (auth_class = '') = :cleared
+ ORDER BY number, auth_class LIMIT {BATCH}
+"""
+PUT_ROW = f"INSERT OR REPLACE INTO peer_number ({ROW}, peer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+DROP_ROW = "DELETE FROM peer_number WHERE number = ? AND auth_class = ? AND peer = ?"
+NAMED_BY_NONE = """
+SELECT number, auth_class, peer FROM peer_number
+ WHERE peer IN (SELECT id FROM peer WHERE in_settings = 0) OR peer NOT IN (SELECT id FROM peer) LIMIT ?
+"""
+# As in FACTS (reputation/store/facts.py), and as a PeerWord.
+SAID = """
+peer.name, weight, auth_class = '', level, witnesses, answered, first_week, last_week, nullif(category, '')
+"""
+OF_PEERS = """
+  FROM peer_number JOIN peer ON peer.id = peer_number.peer
+ WHERE number = :number AND auth_class IN ('', :auth_class)
+   AND in_settings = 1 AND off_at IS NULL AND counts_until > :now
+"""
+COMPARED = f"""
+{KNOWN}
+SELECT NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
+UNION ALL
+SELECT 'spam', is_spam, is_fine, count(*) FROM known
+ WHERE EXISTS (SELECT 1 FROM peer_number WHERE peer_number.number = known.number AND peer = :peer AND auth_class <> '')
+ GROUP BY is_spam, is_fine
+"""
+
+
+class PeerState(NamedTuple):
+    """A company as the store has it. `sequence` and `digest` are of the index taken last, `counts_until` its end;
+    0, '' and 0.0 where none was taken. `failure` is that of the last `failures` attempts in a row, in JSON; `off_why`
+    what it was switched off for. Instants are UTC seconds.
+    """
+
+    name: str
+    in_settings: bool
+    weight: float
+    every_seconds: float
+    issuer: str
+    sequence: int
+    digest: str
+    issued_at: float | None
+    counts_until: float
+    numbers: int
+    cleared: int
+    came_at: float | None
+    asked_at: float | None
+    next_at: float
+    failed_at: float | None
+    failure: str | None
+    failures: int
+    off_at: float | None
+    off_why: str | None
+    since: float
+    id: int
+
+
+class WantedPeer(NamedTuple):
+    """A company of the settings. `of`: a digest of its key; `weight`: up to 1."""
+
+    of: str
+    weight: float
+    every_seconds: float
+
+
+class PeerNumber(NamedTuple):
+    """A row of `peer_number`, without whose it is. `auth_class` '': the number was cleared."""
+
+    number: str
+    auth_class: str
+    level: int = 0
+    witnesses: int = 0
+    answered: int = 0
+    first_week: int = 0
+    last_week: int = 0
+    category: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Rows are in its order."""
+        return self.number, self.auth_class
+
+
+# A key, and the row that it has from now on; None: no more.
+Change = tuple[tuple[str, str], PeerNumber | None]
+
+
+class TakenIndex(NamedTuple):
+    """The index whose rows are all in the store now."""
+
+    of: str
+    issuer: str
+    sequence: int
+    digest: str
+    issued_at: float
+    counts_until: float
+
+
+def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
+    """Makes the companies those of the settings, by name. Call it in a transaction."""
+    known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
+    for name, one in wanted.items():
+        if known.get(name) != [one.of, 1, one.weight, one.every_seconds]:
+            about = {"name": name, "of": one.of, "weight": one.weight, "every": one.every_seconds}
+            db.execute(PUT, about)
+            db.execute(RENEW, about)
+    for name in known.keys() - wanted.keys():
+        db.execute("UPDATE peer SET in_settings = 0, sequence = 0, counts_until = 0 WHERE name = ?", (name,))
+
+
+def peer_states(db: sqlite3.Connection) -> list[PeerState]:
+    """All that were ever in the settings, by name."""
+    return [PeerState(name, bool(ours), *rest) for name, ours, *rest in db.execute(STATES)]
+
+
+def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
+    """The company of this name."""
+    return next((state for state in peer_states(db) if state.name == name), None)
+
+
+def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
+    """Its index was taken, or is still the same. Call it in a transaction."""
+    db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
+
+
+def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:
+    """It did not come, or was refused: what was taken before stays. Call it in a transaction."""
+    db.execute(FAILED, {"name": name, "at": at, "next_at": next_at, "failure": failure[:FAILURE_CHARACTERS]})
+
+
+def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
+    """Nothing that it says counts. False: it is off already. Call it in a transaction."""
+    return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
+
+
+def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
+    """The way back; it is measured anew from then on. False: it is on. Call it in a transaction."""
+    return db.execute(SWITCH_ON, (at, name)).rowcount > 0
+
+
+def put_peer_back(db: sqlite3.Connection, name: str, off_at: float | None, off_why: str | None, since: float) -> None:
+    """Makes on or off what it was before."""
+    db.execute(PUT_BACK, (off_at, off_why, since, name))
+
+
+def replace_numbers(db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], *, cleared: bool = False) -> int:
+    """Makes what the company lists, or what it has cleared, these rows, which come in the order of their keys; returns
+    how many were written or dropped. Only those that differ are. Its own transactions; done half it is done again.
+    """
+    changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
+    return _write(db, peer, changes)
+
+
+def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
+    """Makes of each key that row, or none. Its own transactions; done twice it is done once."""
+    return _write(db, peer, changes)
+
+
+def drop_unnamed(db: sqlite3.Connection) -> int:
+    """Drops what companies said that the settings no longer name, and returns how many rows. Its own transactions."""
+    dropped = 0
+    while keys := db.execute(NAMED_BY_NONE, (BATCH,)).fetchall():
+        with transaction(db):
+            db.executemany(DROP_ROW, keys)
+        dropped += len(keys)
+        time.sleep(PAUSE_SECONDS)
+    return dropped
+
+
+def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
+    """What the company lists against what we know ourselves since then. One that lists no such number says nothing."""
+    every: list[tuple[int, int, int]] = []
+    listed: list[tuple[int, int, int]] = []
+    for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
+        (every if verdict is None else listed).append((kind[0], kind[1], kind[2]))
+    if not listed:
+        return Compared()
+    by_kind = {(is_spam, is_fine): count for is_spam, is_fine, count in every}
+    return counted(with_unlisted([(SPAM, *kind) for kind in listed], by_kind))
+
+
+def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
+    written = 0
+    batch: list[Change] = []
+
+    def flush() -> None:
+        with transaction(db):
+            db.executemany(DROP_ROW, [(*key, peer) for key, row in batch if row is None])
+            db.executemany(PUT_ROW, [(*row, peer) for _, row in batch if row is not None])
+        batch.clear()
+
+    for change in changes:
+        batch.append(change)
+        written += 1
+        if len(batch) == BATCH:
+            flush()
+            time.sleep(PAUSE_SECONDS)
+    if batch:
+        flush()
+    return written
+
+
+def _rows(db: sqlite3.Connection, peer: int, *, cleared: bool) -> Iterator[PeerNumber]:
+    """In the order of their keys; no read is open between two batches."""
+    after = ("", "")
+    about = {"peer": peer, "cleared": cleared}
+    while found := db.execute(ROWS_AFTER, about | {"number": after[0], "auth_class": after[1]}).fetchall():
+        yield from map(PeerNumber._make, found)
+        after = found[-1][:2]
+
+
+def _differences(before: Iterator[PeerNumber], after: Iterator[PeerNumber]) -> Iterator[Change]:
+    """Of two that are in order: what makes one the other."""
+    old, new = next(before, None), next(after, None)
+    while old is not None or new is not None:
+        if new is None or (old is not None and old.key < new.key):
+            assert old is not None
+            yield old.key, None
+            old = next(before, None)
+        elif old is None or new.key < old.key:
+            yield new.key, new
+            new = next(after, None)
+        else:
+            if old != new:
+                yield new.key, new
+            old, new = next(before, None), next(after, None)
