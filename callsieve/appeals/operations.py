@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from callsieve.appeals.cleared import state_cleared
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.identities.operations import CodeMade, wrong_code
@@ -152,6 +153,8 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
         ruling = AppealRuling(upheld, request.reason, request.category_only)
         appeal, reporters = store.decide(db, before.reference, ruling, context.at)
         changed.before, changed.after = before, appeal
+        if upheld:
+            state_cleared(db, context, appeal)
     return AppealChange(changed.id, appeal, reporters)
 
 

@@ -8,11 +8,13 @@ appeal is about whatever number the decision has, so that no number is typed and
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from hashlib import sha256
 from typing import NamedTuple
 
 from agi.answers import CALLEES_BLOCKLIST_RULE, HEARD_BY_CALLER
+from callsieve.appeals.cleared import Cleared, stands, statement_of
 from callsieve.appeals.operations import AppealRequest, EvidenceRequest
 from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
@@ -89,7 +91,8 @@ class AppealStatus(NamedTuple):
     """What the secret link shows. Instants are UTC seconds, None where there is none.
 
     `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again;
-    `called_at`: when the code was keyed; `documents`: those that came through the page.
+    `called_at`: when the code was keyed; `documents`: those that came through the page; `cleared`: the statement of an
+    upheld one.
     """
 
     appeal: Appeal
@@ -98,6 +101,7 @@ class AppealStatus(NamedTuple):
     again_at: float | None
     called_at: float | None
     documents: tuple[Attachment, ...]
+    cleared: Cleared | None
 
     @property
     def takes_documents(self) -> bool:
@@ -197,5 +201,19 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     removed_at = appeal.opened_at + PUBLIC_APPEAL_DAYS * DAY_SECONDS if appeal.state is AppealState.OPEN else None
     shown = tuple(one for one in attachments_of(db, appeal.reference) if one.added_by == ACTOR)
     return AppealStatus(
-        appeal, due_at(appeal), removed_at, free_again_at(appeal), called_in_at(db, appeal.reference), shown
+        appeal=appeal,
+        due_at=due_at(appeal),
+        removed_at=removed_at,
+        again_at=free_again_at(appeal),
+        called_at=called_in_at(db, appeal.reference),
+        documents=shown,
+        cleared=statement_of(db, appeal.reference) if appeal.state is AppealState.UPHELD else None,
     )
+
+
+def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:
+    """The statement of a link, and whether it still stands. None: the link is none of ours."""
+    cleared = statement_of(db, reference)
+    if cleared is None or not hmac.compare_digest(cleared.proof.encode(), proof.encode()):
+        return None
+    return cleared, stands(cleared, appeal_of(db, reference), now)

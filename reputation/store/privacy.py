@@ -67,8 +67,8 @@ EXPORT = {
          WHERE number = :number ORDER BY appeal, place
     """,
     "public_appeal": """
-        SELECT reference, filed_at, called_at FROM public_appeal JOIN appeal USING (reference) WHERE number = :number
-         ORDER BY filed_at
+        SELECT reference, filed_at, called_at, cleared FROM public_appeal JOIN appeal USING (reference)
+         WHERE number = :number ORDER BY filed_at
     """,
     "appeal": "SELECT * FROM appeal WHERE number = :number ORDER BY opened_at",
     "call_back_code": "SELECT about, number, made_at, tries FROM call_back_code WHERE number = :number",

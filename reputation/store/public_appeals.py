@@ -10,6 +10,9 @@ ALL = "SELECT reference FROM public_appeal"
 OPEN = "SELECT count(*) FROM public_appeal JOIN appeal USING (reference) WHERE state = 'open'"
 CALLED = "UPDATE public_appeal SET called_at = ? WHERE reference = ?"
 CALLED_AT = "SELECT called_at FROM public_appeal WHERE reference = ?"
+IS_PUBLIC = "SELECT EXISTS (SELECT 1 FROM public_appeal WHERE reference = ?)"
+CLEARED = "SELECT cleared, cleared_key FROM public_appeal WHERE reference = ? AND cleared IS NOT NULL"
+KEEP_CLEARED = "UPDATE public_appeal SET cleared = ?, cleared_key = ? WHERE reference = ?"
 SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
@@ -41,6 +44,21 @@ def reference_of_link(db: sqlite3.Connection, link: str) -> str | None:
 def public_appeals(db: sqlite3.Connection) -> frozenset[str]:
     """The references of all that were filed there."""
     return frozenset(reference for (reference,) in db.execute(ALL))
+
+
+def is_public(db: sqlite3.Connection, reference: str) -> bool:
+    """Whether it was filed there."""
+    return bool(db.execute(IS_PUBLIC, (reference,)).fetchone()[0])
+
+
+def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) -> None:
+    """The signed statement that its number was cleared, and the public key as base64."""
+    db.execute(KEEP_CLEARED, (text, key, reference))
+
+
+def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
+    """Both; None: no statement was made."""
+    return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
 def count_open_public(db: sqlite3.Connection) -> int:

@@ -6,24 +6,32 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from callsieve.appeals.cleared import Cleared
 from callsieve.changes.operation import Refused
 from callsieve.numbers.mark_effects import mark_effects_here
 from callsieve.numbers.mark_page import effects_page
 from callsieve.public_page import operations
-from callsieve.public_page.cleared import Cleared, is_cleared, is_link_of
+from callsieve.public_page.cleared import cleared_pdf
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
 from callsieve.public_page.web.visit import POLICY, Page, Visit
-from callsieve.signing.keys import SigningKey, signing_key
 from callsieve.web.request import as_file
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
-from reputation.store.appeals import appeal_of
+
+
+class ClearedStatus(NamedTuple):
+    """An upheld appeal with its statement."""
+
+    appeal: Appeal
+    cleared: Cleared
+
 
 NO_FORM = {"name": "", "contact": "", "statement": ""}
 
@@ -114,44 +122,34 @@ async def attach(visit: Visit) -> Response:
 
 async def cleared_file(visit: Visit) -> Response:
     """The signed statement."""
-    cleared = await _cleared_in(visit)
-    return as_file(cleared.text(), f"cleared-{cleared.appeal.reference}.json", "application/json")
+    status = await _cleared_in(visit)
+    return as_file(status.cleared.text, f"cleared-{status.appeal.reference}.json", "application/json")
 
 
 async def cleared_document(visit: Visit) -> Response:
     """The same to print."""
-    cleared, state = await _cleared_in(visit), visit.state
+    status, state = await _cleared_in(visit), visit.state
     say = partial(state.templates.say, language=visit.language)
     async with state.printing:  # a page takes a processor that calls need for a moment
-        content = await asyncio.to_thread(cleared.document, visit.language, say)
-    return as_file(content, f"cleared-{cleared.appeal.reference}.pdf", "application/pdf")
+        content = await asyncio.to_thread(cleared_pdf, status.cleared, status.appeal.reason, visit.language, say)
+    return as_file(content, f"cleared-{status.appeal.reference}.pdf", "application/pdf")
 
 
 async def check_cleared(visit: Visit) -> Response:
     """Whether a statement still stands, for whoever was shown it."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
-    key = await asyncio.to_thread(signing_key, visit.state.loaded.state)
-    if not is_link_of(key, reference, proof):
+    found = await visit.read(operations.check, reference, proof, visit.now)
+    if found is None:
         raise HTTPException(404)
-    appeal = await visit.read(appeal_of, reference)
-    cleared = None if appeal is None else _cleared(visit, appeal, key)
-    stands = cleared is not None and visit.now < cleared.until
-    return visit.page("cleared", cleared=cleared, stands=stands, key=key.public_key)
+    cleared, stands = found
+    return visit.page("cleared", cleared=cleared, about=cleared.statement.about, stands=stands)
 
 
-async def _cleared_in(visit: Visit) -> Cleared:
+async def _cleared_in(visit: Visit) -> ClearedStatus:
     status = await status_in(visit)
-    cleared = _cleared(visit, status.appeal, await asyncio.to_thread(signing_key, visit.state.loaded.state))
-    if cleared is None:
+    if status.cleared is None:
         raise HTTPException(404)
-    return cleared
-
-
-def _cleared(visit: Visit, appeal: Appeal, key: SigningKey) -> Cleared | None:
-    settings = visit.state.loaded.settings.public
-    if not is_cleared(appeal) or appeal.closed_at is None:
-        return None
-    return Cleared(appeal, appeal.closed_at, settings.name, settings.address, key)
+    return ClearedStatus(status.appeal, status.cleared)
 
 
 async def status_in(visit: Visit) -> AppealStatus:

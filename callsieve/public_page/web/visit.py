@@ -45,6 +45,7 @@ logger = logging.getLogger("callsieve.public")
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 FORM_BYTES = 32 * 1024
 
+FAILED = N_("Something failed here. Nothing was changed: try again later, or call us.")
 ERRORS = {
     400: N_("This request makes no sense here."),
     403: N_("This form is from another site. Nothing was changed: open this page itself and try again."),
@@ -52,7 +53,8 @@ ERRORS = {
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("This is more than can be sent at once."),
     429: N_("There were too many tries. Wait a while, or call us."),
-    500: N_("Something failed here. Nothing was changed: try again later, or call us."),
+    500: FAILED,
+    503: FAILED,
 }
 
 
@@ -148,7 +150,7 @@ def answering(page: Page, state: PublicState) -> Callable[..., Awaitable[Respons
             return visit.error(422, refused.words)
         except StoreError as error:
             logger.warning("%s", error)
-            return visit.error(500)
+            return visit.error(503)
         except HTTPException as error:
             return visit.error(error.status_code)
         except ClientDisconnect:

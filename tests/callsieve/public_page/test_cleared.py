@@ -8,10 +8,14 @@ import json
 import pytest
 from pypdf import PdfReader
 
-from callsieve.signing.keys import signing_key
+from callsieve.appeals import operations
+from callsieve.appeals.operations import RulingRequest
+from callsieve.changes.operation import Context, Refused
+from callsieve.signing.keys import KEY_FILE, signing_key
 from callsieve.signing.statements import verify
-from reputation.appeals import AppealStep
-from reputation.store.appeals import AppealRuling, all_appeals, appeal_of, decide, put_back, take_step
+from reputation.appeals import AppealState, AppealStep
+from reputation.store.appeals import all_appeals, appeal_of, put_back, take_step
+from reputation.users import Role
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 from tests.callsieve.public_page.pages import ADDRESS, Stranger, text_of
@@ -31,7 +35,9 @@ def path(stranger: Stranger, office: Office) -> str:
 
 def rule(office: Office, upheld: bool) -> None:
     (appeal,) = office.read(all_appeals)
-    office.write(decide, appeal.reference, AppealRuling(upheld, "A parcel service: 包裹."), NOW)
+    context = Context("otto", Role.OPERATOR, NOW, office.load())
+    request = RulingRequest(appeal.reference, "uphold" if upheld else "deny", "A parcel service: 包裹.")
+    office.write(operations.decide, context, request)
 
 
 def test_who_was_right_gets_a_signed_statement(stranger: Stranger, office: Office, path: str) -> None:
@@ -87,3 +93,44 @@ def test_a_guessed_link_shows_nothing(stranger: Stranger, office: Office, path: 
     (appeal,) = office.read(all_appeals)
     for proof in ("0" * 32, "x", "%00"):
         assert stranger.get(f"/cleared/{appeal.reference}/{proof}").status_code == 404
+
+
+def test_the_page_needs_no_key(stranger: Stranger, office: Office, path: str) -> None:
+    """It is signed with the ruling: whoever takes over the process that strangers reach signs nothing."""
+    rule(office, True)
+    (office.state / KEY_FILE).unlink()
+    link = json.loads(stranger.get(f"{path}/cleared.json").text)["statement"]["about"]["check"]
+    assert CALLER in text_of(stranger.get(link.removeprefix(ADDRESS)))
+    assert stranger.get(f"{path}/cleared.pdf").status_code == 200
+    assert not (office.state / KEY_FILE).exists()
+
+
+def test_upheld_again_it_has_the_link_that_it_had(stranger: Stranger, office: Office, path: str) -> None:
+    (before,) = office.read(all_appeals)
+    texts = []
+    for _ in range(2):
+        rule(office, True)
+        texts.append(json.loads(stranger.get(f"{path}/cleared.json").text)["statement"]["about"]["check"])
+        office.write(put_back, before)
+        assert stranger.get(f"{path}/cleared.json").status_code == 404
+    assert texts[0] == texts[1]
+
+
+def test_without_a_key_nothing_is_ruled(office: Office, path: str) -> None:
+    """An owner would else be right, and have nothing to show for it."""
+    (office.state / KEY_FILE).write_text("no key")
+    with pytest.raises(Refused) as refused:
+        rule(office, True)
+    assert refused.value.code == "no-signing-key"
+    assert str(office.state / KEY_FILE) in str(refused.value)
+    (appeal,) = office.read(all_appeals)
+    assert appeal.state is AppealState.IN_FORCE
+
+
+def test_an_appeal_told_on_the_telephone_has_no_statement(office: Office) -> None:
+    filed = operations.AppealRequest("+12015550177", "Carol", "carol@example.com")
+    context = Context("otto", Role.OPERATOR, NOW, office.load())
+    appeal = office.write(operations.file, context, filed).appeal
+    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
+    office.write(operations.decide, context, RulingRequest(appeal.reference, "uphold", "It is right."))
+    assert not (office.state / KEY_FILE).exists()

@@ -1,0 +1,84 @@
+"""The statement that a number was cleared: signed when an appeal of the public page is upheld, and kept for that page.
+
+So the process that strangers reach needs no key. The statement names a link where anybody sees whether the ruling
+still stands; its last part is random, so that nobody can try references there.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
+from callsieve.signing.statements import Statement, sign, verify
+from reputation.appeals import Appeal, AppealState
+from reputation.store.public_appeals import cleared_of, is_public, keep_cleared
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
+
+KIND = "number-cleared"
+VALID_DAYS = 365  # a number has another owner some day
+PROOF_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A statement. `text`: the signed file; `key` checks it."""
+
+    statement: Statement
+    text: str
+    key: PublicKey
+
+    @property
+    def link(self) -> str:
+        """Where anybody sees whether it still stands."""
+        return str(self.statement.about["check"])
+
+    @property
+    def proof(self) -> str:
+        """The part of the link that cannot be guessed."""
+        return self.link.rpartition("/")[2]
+
+
+def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
+    """Signs it for an appeal that was just upheld, and keeps it, where a page is there to show it. Refused: no key.
+
+    Upheld again after the ruling was taken back, it has the link that it had.
+    """
+    public = context.settings.public
+    if not public.enabled or appeal.closed_at is None or not is_public(db, appeal.reference):
+        return
+    before = statement_of(db, appeal.reference)
+    proof = secrets.token_hex(PROOF_BYTES) if before is None else before.proof
+    about = {
+        "number": appeal.number,
+        "appeal": appeal.reference,
+        "proven": appeal.proven,
+        "category_only": appeal.category_only,
+        "check": f"{public.address}/cleared/{appeal.reference}/{proof}",
+    }
+    until = appeal.closed_at + VALID_DAYS * DAY_SECONDS
+    try:
+        key = signing_key(context.loaded.state)
+    except (KeyFileError, OSError) as error:
+        words = Wording("the statement for the owner cannot be signed: {problem}", {"problem": str(error)})
+        raise Refused("no-signing-key", words) from None
+    text = sign(key, KIND, public.name, issued_at=appeal.closed_at, valid_until=until, about=about)
+    keep_cleared(db, appeal.reference, text, key.public_key.text)
+
+
+def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
+    """The statement of an appeal, whether it stands or not. None: none was made."""
+    kept = cleared_of(db, reference)
+    if kept is None:
+        return None
+    text, key = kept[0], PublicKey.parse(kept[1])
+    return Cleared(verify(text, key), text, key)
+
+
+def stands(cleared: Cleared, appeal: Appeal | None, now: float) -> bool:
+    """Whether it still counts: the ruling was not taken back, and the statement is not too old."""
+    is_upheld = appeal is not None and appeal.state is AppealState.UPHELD
+    return is_upheld and not cleared.statement.is_over(now)
