@@ -67,6 +67,7 @@ from reputation.store.lookups import SourceState, source_state
 from reputation.store.lookups import put_back as put_source_back
 from reputation.store.own_labels import Look, look_at, put_look, remove_look
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.store.own_screenshots import remove_screenshot
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
@@ -145,6 +146,12 @@ def check_may_go(db: sqlite3.Connection, name: str) -> None:
     """Refused for the last administrator, unless nobody else is left behind."""
     if len(all_users(db)) > 1:
         _keep_an_administrator(db, name)
+
+
+def _forget_look(db: sqlite3.Connection, look: Look) -> None:
+    """With its picture, which does not come back when this is undone: of a wrong one nothing is to stay."""
+    remove_look(db, look)
+    remove_screenshot(db, look)
 
 
 def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
@@ -274,7 +281,7 @@ COMPLAINT = UndoKind(
 LOOK = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in Look._fields], Look),
     lambda db, _, look: look_at(db, look),
-    lambda db, _, look: remove_look(db, look),
+    lambda db, _, look: _forget_look(db, look),
     lambda db, _, look: put_look(db, look),
 )
 MARK = UndoKind(

@@ -29,6 +29,8 @@ from reputation.model import OutcomeRecord
 from reputation.numbers import country_of, masked
 from reputation.own.daily_counts import OwnDay, is_machine
 from reputation.store.outcomes import calls_out_with
+from reputation.store.own_screenshots import Screenshot, screenshot_content
+from reputation.weights import DAY_SECONDS
 
 KIND = "evidence-pack"
 CALL_COLUMNS = (
@@ -64,6 +66,10 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
         zipped.add_table("documents.csv", DOCUMENT_COLUMNS, _documents(contents))
         for file in request.files:
             zipped.add(f"documents/{file.name}", file.content)
+        for place, one in enumerate(contents.screenshots, 1):
+            found = screenshot_content(db, pack.number, one.digest)
+            if found is not None:  # not erased meanwhile
+                zipped.add(screenshot_name(one, place), found[1])
         about = {
             **{"number": pack.number, "platform": platform.name, "language": request.language},
             **{"from": iso_with_zone(contents.since), "until": iso_with_zone(contents.until)},
@@ -115,6 +121,11 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
     yield buffer.getvalue().encode()
 
 
+def screenshot_name(one: Screenshot, place: int) -> str:
+    """Where it stands in the zip. The name that its file had is a person's, and may be anything."""
+    return f"screenshots/{place:02d}-{date_of(int(one.at // DAY_SECONDS))}.{one.kind}"
+
+
 def _document(file: AttachedFile, at: float) -> Document:
     return Document(file.name, at, len(file.content), hashlib.sha256(file.content).hexdigest())
 
@@ -156,3 +167,6 @@ def _complaints(contents: PackContents) -> Iterator[tuple[str, ...]]:
 def _documents(contents: PackContents) -> Iterator[tuple[str, ...]]:
     for one in contents.documents:
         yield (one.name, iso_with_zone(one.added_at) if one.added_at else "", str(one.size or ""), one.digest)
+    for place, shot in enumerate(contents.screenshots, 1):
+        name = f"{screenshot_name(shot, place)} ({shot.platform})"
+        yield (name, iso_with_zone(shot.at), str(shot.size), shot.digest)

@@ -20,10 +20,12 @@ from reputation.store.do_not_call import Complaint, complaints_about, count_do_n
 from reputation.store.identities import identity_of
 from reputation.store.own_days import days_of
 from reputation.store.own_health import own_health
+from reputation.store.own_screenshots import Screenshot, screenshots_of
 from reputation.store.retention import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 
 EPOCH = date(1970, 1, 1)
+MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class PackContents:
     """All but the calls. `days` and `weeks` are those with calls from `since` on; `calls_since`: how far calls go back.
 
     `wishes`: how many people wanted no more calls after one of this number; `do_not_call`: how many are on the list.
+    `screenshots`: what platforms showed, in that order.
     """
 
     own: OwnNumber
@@ -73,6 +76,7 @@ class PackContents:
     do_not_call: int
     guard: Outbound
     documents: tuple[Document, ...]
+    screenshots: tuple[Screenshot, ...]
 
 
 def contents_of(
@@ -102,6 +106,7 @@ def contents_of(
         do_not_call=count_do_not_call(db),
         guard=settings.outbound,
         documents=(*(Document(name) for name in own.documents), *_of_appeals(db, number), *documents),
+        screenshots=tuple(reversed(screenshots_of(db, number, since, MOST_SCREENSHOTS))),
     )
 
 

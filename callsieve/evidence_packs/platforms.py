@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "documents"]
+Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "documents", "screenshots"]
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

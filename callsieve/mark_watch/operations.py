@@ -13,25 +13,30 @@ from typing import Any, NamedTuple
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.own_numbers.fields import next_check_of, one_line
+from callsieve.text.file_kinds import image_kind_of
 from callsieve.wiring import known_own_numbers
 from reputation.store.own_labels import LabelChange, Look, LookKind, add_look, lists_about_ours
+from reputation.store.own_screenshots import NewScreenshot, put_screenshot, size_of_screenshots
 from reputation.wording import Wording
 
 NEXT = "30d"
 MOST_COUNT = 1_000_000_000
 PLATFORM_CHARACTERS = 40
+MOST_SCREENSHOT_BYTES = 2 << 20
+MOST_BYTES_OF_ALL = 200 << 20  # they are in each backup, too
+NAME_CHARACTERS = 100
 
 
 class LookRequest(NamedTuple):
-    """What somebody saw, as typed. `label` empty: the platform shows nothing; `proof`: a file with its SHA-256, or a
-    text; `next_look`: when to look again, or `never`.
+    """What somebody saw, as typed. `label` empty: the platform shows nothing; `screenshot`: a file's name and content;
+    `next_look`: when to look again, or `never`.
     """
 
     number: str
     platform: str
     label: str = ""
     marks: int | None = None
-    proof: str = ""
+    screenshot: tuple[str, bytes] | None = None
     next_look: str = NEXT
 
 
@@ -62,6 +67,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         raise Refused("bad-count", Wording("takes a count from 0 on"), "count")
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
+    new = None if request.screenshot is None else _screenshot(db, *request.screenshot)
     look = Look(
         number=number,
         platform=platform,
@@ -69,12 +75,14 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         label=one_line("label", request.label),
         marks=request.marks,
         person=context.actor,
-        proof=one_line("screenshot", request.proof),
+        proof="" if new is None else f"{new.name} sha256:{new.digest}",
         next_at=next_check_of(request.next_look, context.at, "next"),
     )
     with change(db, context, "own watch add", number) as changed:
         changed.after = kept(look)
         label = add_look(db, look)
+        if new is not None:
+            put_screenshot(db, look, new)
     return Recorded(changed.id, look, label)
 
 
@@ -89,6 +97,22 @@ def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[Look]) ->
         found = [label for look in asked.values() if (label := add_look(db, look)) is not None]
         changed.after = {"looks": len(asked), "changed": len(found)}
     return Noted(changed.id, tuple(asked.values()), tuple(found))
+
+
+def _screenshot(db: sqlite3.Connection, name: str, content: bytes) -> NewScreenshot:
+    kind = image_kind_of(content)
+    if kind is None:
+        raise Refused("bad-type", Wording("takes a picture: PNG, JPEG or WebP"), "screenshot")
+    if len(content) > MOST_SCREENSHOT_BYTES:
+        words = Wording(
+            "is larger than {most} MB: cut the part out that matters", {"most": MOST_SCREENSHOT_BYTES >> 20}
+        )
+        raise Refused("file-too-large", words, "screenshot")
+    if size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:
+        words = Wording("has no room: all together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20})
+        raise Refused("no-room", words, "screenshot")
+    plain = "".join(filter(str.isprintable, name)).strip()[-NAME_CHARACTERS:] or f"screenshot.{kind}"
+    return NewScreenshot(plain, kind, content)
 
 
 def kept(look: Look) -> dict[str, Any]:

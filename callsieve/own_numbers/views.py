@@ -27,6 +27,7 @@ from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_labels import Look, looks_of, looks_to_make
 from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.own_screenshots import Screenshot, screenshots_of
 from reputation.store.own_suspicions import Suspected, looks_for_suspicions, suspicions_about
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
@@ -86,7 +87,8 @@ class SuspicionLine:
 @dataclass(frozen=True, slots=True)
 class OneShown:
     """A number's page. `facts`: what is registered of it, each with its heading; `to_owner`: what marks can do to it;
-    `looks`: what platforms show of it, the latest first; `suspicions`: where it may be marked, by how its calls fare.
+    `looks`: what platforms show of it, the latest first, each with its picture;
+    `suspicions`: where it may be marked, by how its calls fare.
 
     `unknown_trunks`: those registered that the settings do not know. `days_to_rest`: how long it has to rest still.
     """
@@ -104,7 +106,7 @@ class OneShown:
     said: ComplaintsShown
     latest: tuple[Latest, ...]
     to_owner: Wording | str
-    looks: tuple[Look, ...]
+    looks: tuple[tuple[Look, Screenshot | None], ...]
     suspicions: tuple[SuspicionLine, ...]
 
 
@@ -149,6 +151,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
     health = own_health(db, number, now, loaded.settings.reputation)
     if own is None and not health.facts.days:
         return None
+    pictures = {(one.platform, one.at): one for one in screenshots_of(db, number)}
     return OneShown(
         number=number,
         own=own,
@@ -162,7 +165,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
         latest=latest_changes(db, (*REGISTER, *COMPLAINTS, *LOOKS), number),
-        looks=tuple(looks_of(db, number, SHOWN_LOOKS)),
+        looks=tuple((one, pictures.get((one.platform, one.at))) for one in looks_of(db, number, SHOWN_LOOKS)),
         suspicions=tuple(map(_suspicion_line, suspicions_about(db, number))),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
     )

@@ -19,7 +19,7 @@ from callsieve.appeals.operations import AppealRequest, EvidenceRequest
 from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.public_page.documents import kind_of
+from callsieve.text.file_kinds import document_kind_of
 from policies.decision import ACTION_BY_WORD
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code
 from reputation.ids import parse_id
@@ -178,7 +178,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
             raise Refused("no-documents", NO_DOCUMENTS)
         if not request.content:
             raise Refused("empty-file", NO_FILE)
-        kind = kind_of(request.content)
+        kind = document_kind_of(request.content)
         if kind is None:
             raise Refused("bad-type", BAD_TYPE)
         if sha256(request.content).hexdigest() in {one.digest for one in status.documents}:

@@ -28,6 +28,8 @@ OF_DECISION = "(caller = :number OR caller_text <> '' AND has_digits(caller_text
 OF_EVENT = "(subject = :number OR has_digits(data))"
 # A program may have made its key of the number.
 OF_ANSWER = "(has_digits(body) OR has_digits(key))"
+# A picture of somebody's phone. What it shows besides cannot be searched; that it is named so shows whom it is about.
+OF_SCREENSHOT = "(number = :number OR has_digits(name) OR has_digits(platform))"
 # It names the call, and the CDRs of the PBX would give the caller back.
 OF_CHALLENGE_RESULT = f"""linkedid <> '' AND linkedid IN (
     SELECT linkedid FROM challenge WHERE number = :number
@@ -92,6 +94,7 @@ EXPORT = {
     "own_day": "SELECT * FROM own_day WHERE number = :number ORDER BY day",
     "own_blocked": "SELECT * FROM own_blocked WHERE number = :number ORDER BY day",
     "own_label": "SELECT * FROM own_label WHERE number = :number ORDER BY at",
+    "own_screenshot": f"SELECT * FROM own_screenshot WHERE {OF_SCREENSHOT} ORDER BY at",
     "own_suspicion": "SELECT * FROM own_suspicion WHERE number = :number ORDER BY since",
     "own_grade": "SELECT * FROM own_grade WHERE number = :number",
     "event": f"SELECT * FROM event WHERE {OF_EVENT} ORDER BY seq",
@@ -131,6 +134,7 @@ ERASE = {
     "do_not_call": "DELETE FROM do_not_call WHERE number = :number",
     "consent": "DELETE FROM consent WHERE number = :number",
     "register_number": "DELETE FROM register_number WHERE number = CAST(substr(:number, 2) AS INTEGER)",
+    "own_screenshot": f"DELETE FROM own_screenshot WHERE {OF_SCREENSHOT}",
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "event": f"DELETE FROM event WHERE {OF_EVENT}",
     "api_answer": f"DELETE FROM api_answer WHERE {OF_ANSWER}",
@@ -154,6 +158,7 @@ FREE_TEXTS = {
     "do_not_call": ("note",),
     "consent": ("proof", "note"),
     "own_complaint": ("note",),
+    "own_label": ("platform", "label", "proof"),
     "own_register": ("name", "purpose", "owner", "documents", "registered"),
     "import_source": ("failure",),
     "feed_fetch": ("failure",),

@@ -53,6 +53,7 @@ EXPIRE = {
     "own_complaint": ("DELETE FROM own_complaint WHERE at < ?", EVIDENCE_DAYS),
     "outbound_decision": ("DELETE FROM outbound_decision WHERE at < ?", OUTCOME_DAYS),
     "own_label": ("DELETE FROM own_label WHERE at < ?", EVIDENCE_DAYS),
+    "own_screenshot": ("DELETE FROM own_screenshot WHERE at < ?", EVIDENCE_DAYS),
     "own_suspicion": ("DELETE FROM own_suspicion WHERE at < ?", OUTCOME_DAYS),
     "own_grade": ("DELETE FROM own_grade WHERE at < ?", OUTCOME_DAYS),
     "api_answer": ("DELETE FROM api_answer WHERE at <= ?", ANSWER_SECONDS / DAY),

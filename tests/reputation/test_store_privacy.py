@@ -54,6 +54,7 @@ from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
 from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
+from reputation.store.own_screenshots import NewScreenshot, put_screenshot, screenshots_of
 from reputation.store.own_suspicions import record_suspicions
 from reputation.store.ownership import raise_epoch
 from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers
@@ -121,6 +122,7 @@ NOT_ABOUT_CALLERS = {
 # What record_calls_with and a mark leave.
 OF_CALLS = {
     "outcome": 3,
+    "own_screenshot": 1,
     "reached": 1,
     "signal": 1,
     "challenge_result": 2,
@@ -180,6 +182,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
     add_audit(db, Change("own complaint", DID, after={"from": number, "note": "by letter", "at": NOW}), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])
+    put_screenshot(db, Look(DID, f"an app of {number[-4:]}", NOW, ""), NewScreenshot(f"{shown}.png", "png", b"PNG"))
     answer_about(db, number, NOW)
 
 
@@ -309,6 +312,7 @@ def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> No
 
     def fill(db: sqlite3.Connection) -> None:
         put_own(db, OwnNumber(number=DID))
+        put_look(db, Look(DID, "Hiya", NOW, ""))
         for table, column in columns:
             text = json.dumps({"note": note, "at": int(CALLER[2:])}) if column in OF_JSON else note
             db.execute(f"UPDATE {table} SET {column} = ?", (text,))
@@ -327,8 +331,8 @@ def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> No
 
 
 WRITTEN = {"name", "note", "reason", "statement", "contact", "category", "proof", "purpose", "owner"}
-# A word of ours, whatever the column is called.
-NOT_WRITTEN = {("signal", "category"), ("peer_number", "category")}
+# A word of ours, whatever the column is called; and a picture that is named so goes as a whole.
+NOT_WRITTEN = {("signal", "category"), ("peer_number", "category"), ("own_screenshot", "name")}
 
 
 def test_every_text_that_people_write_is_searched(store: Path) -> None:
@@ -344,6 +348,12 @@ def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
     assert len(read(store, export_number, DID)["did"]) == 1
     write(store, erase_number, DID)
     assert len(read(store, export_number, DID)["did"]) == 1
+
+
+def test_the_pictures_of_an_erased_line_of_ours_go(store: Path) -> None:
+    write(store, put_screenshot, Look(DID, "Hiya", NOW, ""), NewScreenshot("a.png", "png", b"PNG"))
+    assert write(store, erase_number, DID)["own_screenshot"] == 3
+    assert read(store, screenshots_of, DID) == []
 
 
 def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
@@ -364,7 +374,9 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     for number, days in ((CALLER, 366), (OTHER, 364)):
         write(path, record_calls_with, number, NOW - days * DAY)
         write(path, count_call, refused_call_to(number, NOW - days * DAY))
-        write(path, put_look, Look(DID, "Hiya", NOW - days * DAY, ""))
+        look = Look(DID, "Hiya", NOW - days * DAY, "")
+        write(path, put_look, look)
+        write(path, put_screenshot, look, NewScreenshot("a.png", "png", b"PNG"))
         write(path, add_mark, make_mark(number, at=NOW - days * DAY))
         write(path, review, number, NOW - days * DAY, "ada")
         write(path, set_report, "phoneblock", Report(number, "G_FRAUD", NOW - days * DAY))

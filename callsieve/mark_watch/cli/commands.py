@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +15,7 @@ from callsieve.cli.output import dim, plural, print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.mark_watch import operations
 from callsieve.mark_watch.asking import ask as ask_sources
-from callsieve.mark_watch.operations import NEXT, LookRequest
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.own.figures import percent
@@ -28,7 +27,6 @@ from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_d
 from reputation.store.own_register import register_of
 from reputation.store.own_suspicions import find_suspicions, suspicion_as_json
 
-SCREENSHOT_BYTES = 20 << 20
 DAY_SECONDS = 86_400.0
 NO_LABEL = "no label"
 
@@ -39,14 +37,15 @@ def add(
     label: Annotated[str, typer.Option("--label", metavar="TEXT", help="What it shows; else nothing.")] = "",
     count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks it says that there are.")] = None,
     screenshot: Annotated[
-        Path | None, typer.Option("--screenshot", metavar="FILE", help="Its name and SHA-256 are kept.")
+        Path | None,
+        typer.Option("--screenshot", metavar="FILE", help="PNG, JPEG or WebP, which is kept."),
     ] = None,
     next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to look again.")] = NEXT,
     config: ConfigOption = None,
 ) -> None:
     """Record what a platform shows of one of our numbers, as you saw it on a phone or in an app."""
-    proof = "" if screenshot is None else _proof_of(screenshot)
-    request = LookRequest(number, platform, label, count, proof, next_look)
+    picture = None if screenshot is None else (screenshot.name, _read(screenshot))
+    request = LookRequest(number, platform, label, count, picture, next_look)
     done = perform(settings_of(config), operations.record, request)
     shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} of {done.look.number}"
     before = (
@@ -165,13 +164,10 @@ def _as_json(look: Look) -> dict[str, Any]:
     return look._asdict()
 
 
-def _proof_of(path: Path) -> str:
-    """The file's name and SHA-256, so that it can be told later that it is the same."""
+def _read(path: Path) -> bytes:
+    """Enough of the file to see that it is too large."""
     try:
         with open_named(path) as file:
-            data = file.read(SCREENSHOT_BYTES + 1)
+            return file.read(MOST_SCREENSHOT_BYTES + 1)
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from None
-    if len(data) > SCREENSHOT_BYTES:
-        raise CommandError(f"{path}: more than {SCREENSHOT_BYTES >> 20} MB")
-    return f"{path.name} sha256:{hashlib.sha256(data).hexdigest()}"

@@ -63,6 +63,7 @@ WHAT_BY_TABLE = {
     "own_day": ("day of an own number", "days of an own number"),
     "own_blocked": ("day of refused calls of an own number", "days of refused calls of an own number"),
     "public_appeal": ("appeal sent to the public page", "appeals sent to the public page"),
+    "own_screenshot": ("screenshot", "screenshots"),
     "own_suspicion": ("suspected mark of a number of ours", "suspected marks of numbers of ours"),
     "own_label": ("look at a number of ours", "looks at numbers of ours"),
     "own_grade": ("grade of an own number", "grades of an own number"),

@@ -48,6 +48,7 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
     "platform": Wording("platform"),
     "label": Wording("label"),
     "count": Wording("marks"),
+    "screenshot": Wording("screenshot"),
 }
 
 

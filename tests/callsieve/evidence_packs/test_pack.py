@@ -18,6 +18,7 @@ from pypdf import PdfReader
 from callsieve.changes.operation import Context, Refused
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.contents import MOST_SCREENSHOTS
 from callsieve.evidence_packs.document import practice_of, texts_of
 from callsieve.evidence_packs.operations import AttachedFile, PackRequest
 from callsieve.evidence_packs.platforms import platforms
@@ -28,7 +29,9 @@ from reputation.own.register import NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
+from reputation.store.own_labels import Look
 from reputation.store.own_register import put_own
+from reputation.store.own_screenshots import NewScreenshot, put_screenshot
 from reputation.users import Role
 from tests.callsieve.program import Program
 from tests.reputation import own_campaigns
@@ -132,6 +135,24 @@ def test_the_manifest_is_signed_and_has_every_file(state: Path) -> None:
     assert sorted([*listed, "manifest.json"]) == sorted(pack.namelist())
     assert listed == {name: sha256(pack.read(name)).hexdigest() for name in listed}
     assert rows_of(pack, "documents.csv")[2][0::3] == ["licence.pdf", listed["documents/licence.pdf"]]
+
+
+def test_the_screenshots_of_the_mark_watch_are_in_it(state: Path) -> None:
+    pictures = [b"\x89PNG\r\n\x1a\n" + bytes([place]) for place in range(MOST_SCREENSHOTS + 1)]
+    with open_store(state / "store.db") as db:
+        for place, picture in enumerate(pictures):
+            look = Look(OWN, "Hiya", NOW - (30 - place) * DAY, "Scam Likely")
+            put_screenshot(db, look, NewScreenshot("../../etc/passwd", "png", picture))
+    pack = pack_of(state, PackRequest(OWN, "hiya"))
+    listed = {
+        one["name"]: one["sha256"]
+        for one in verify(pack.read("manifest.json"), signing_key(state).public_key).about["files"]
+    }
+    shown = [name for name in pack.namelist() if name.startswith("screenshots/")]
+    assert [pack.read(name) for name in shown] == pictures[1:], "the latest"
+    assert shown[0] == "screenshots/01-2026-01-18.png"
+    assert [listed[name] for name in shown] == [sha256(one).hexdigest() for one in pictures[1:]]
+    assert "01-2026-01-18.png (Hiya)" in rows_of(pack, "documents.csv")[-MOST_SCREENSHOTS][0]
 
 
 def test_the_same_data_at_the_same_time_is_the_same_pack(state: Path) -> None:

@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES
+from callsieve.text.file_kinds import IMAGES
+from callsieve.web.tokens import form_token
 from reputation.events import EventKind
 from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
 from reputation.own.register import OwnNumber
@@ -24,11 +28,13 @@ from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_labels import Look, add_look, changed_labels, latest_looks, looks_due, looks_of
 from reputation.store.own_register import put_own
+from reputation.store.own_screenshots import screenshot_content, screenshots_of
 from reputation.store.transaction import transaction
 from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
 from tests.callsieve.program import Program
 
 OWN, OTHER = "+12025550100", "+442071838750"
+PNG = b"\x89PNG\r\n\x1a\n..."
 
 
 def look(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> Look:
@@ -67,17 +73,64 @@ def test_the_latest_look_says_when_to_look_again(db: sqlite3.Connection) -> None
 def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Program, tmp_path: Path) -> None:
     callsieve.ok("own", "add", OWN)
     shot = tmp_path / "hiya.png"
-    shot.write_bytes(b"PNG")
+    shot.write_bytes(PNG)
     out = callsieve.ok(
         "own", "watch", "add", OWN, "Hiya", "--label", "Scam Likely", "--count", "12", "--screenshot", shot
     )
     assert f"Hiya shows Scam Likely of {OWN}." in out
     [one] = callsieve("own", "watch", "show", OWN, "--json").json
     assert (one["label"], one["marks"], one["kind"], one["person"]) == ("Scam Likely", 12, "manual", "joe")
-    assert one["proof"] == "hiya.png sha256:" + hashlib.sha256(b"PNG").hexdigest()
+    digest = hashlib.sha256(PNG).hexdigest()
+    assert one["proof"] == f"hiya.png sha256:{digest}"
+    assert callsieve.read(screenshot_content, OWN, digest) == ("png", PNG)
     assert 29 < (one["next_at"] - time.time()) / 86_400 <= 30
     callsieve.ok("undo", "1" if "undo 1" in out else out.rsplit("undo ", 1)[1].split()[0])
     assert callsieve("own", "watch", "show", OWN, "--json").json == []
+    assert callsieve.read(screenshots_of, OWN) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<svg onload=alert(1)>", id="svg"),
+        pytest.param(b"%PDF-1.7", id="pdf"),
+        pytest.param(b"RIFF1234WAVE", id="another-riff"),
+        pytest.param(b"GIF89a", id="gif"),
+        pytest.param(PNG + bytes(MOST_SCREENSHOT_BYTES), id="too-large"),
+    ],
+)
+def test_what_is_no_picture_is_not_kept(callsieve: Program, tmp_path: Path, content: bytes) -> None:
+    callsieve.ok("own", "add", OWN)
+    shot = tmp_path / "shot.png"
+    shot.write_bytes(content)
+    said = callsieve.fails("own", "watch", "add", OWN, "Hiya", "--screenshot", shot)
+    assert "--screenshot" in said
+    assert callsieve("own", "watch", "show", OWN, "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(PNG, "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\x10\0\0\0WEBPVP8 ", "webp")]
+)
+def test_the_console_keeps_and_shows_a_picture(tmp_path: Path, content: bytes, kind: str) -> None:
+    office = Office(tmp_path)
+    office.write(put_own, OwnNumber(number=OWN, since=NOW, added_at=NOW))
+    with office.console() as console:
+        otto = console.browser("operator")
+        form = {"platform": "Hiya", "label": "Scam Likely", "next": "30d", "form_token": form_token(otto.token or "")}
+        files = {"screenshot": ("../../x.html", content, "text/html")}
+        assert otto.client.post(f"/own/{OWN}/watch", data=form, files=files).status_code in {200, 303}
+        (shot,) = office.read(screenshots_of, OWN)
+        assert (shot.name, shot.kind, shot.size) == (f"screenshot.{kind}", kind, len(content))
+        path = f"/own/{quote(OWN)}/screenshots/{shot.digest}"
+        assert f'<img src="{path}"' in otto.text(f"/own/{OWN}")
+        answer = otto.get(path)
+        assert (answer.content, answer.headers["content-type"]) == (content, IMAGES[kind])
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert otto.client.get(f"/own/{quote(OWN)}/screenshots/{'0' * 64}").status_code == 404
+        files["screenshot"] = ("a.png", b"<html>", "image/png")
+        answer = otto.client.post(f"/own/{OWN}/watch", data=form, files=files)
+        assert (answer.status_code, "takes a picture" in answer.text) == (422, True)
 
 
 def test_what_is_due_is_listed(callsieve: Program) -> None:

@@ -112,7 +112,7 @@ def test_what_is_above_its_limit_is_said_in_words(console: Console) -> None:
 
 CHINESE = {"accept-language": "zh"}
 # What stands there in English whatever the language: names, what somebody typed, or is to type.
-NOT_OURS = re.compile(r"CallSieve|CSV|never|Acme Care|reminders|(?:the )?carrier")
+NOT_OURS = re.compile(r"CallSieve|CSV|PNG|JPEG|WebP|never|Acme Care|reminders|(?:the )?carrier")
 
 
 def main_of(page: str) -> str:

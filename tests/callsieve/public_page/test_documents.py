@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from httpx2 import Response
 
-from callsieve.public_page.documents import kind_of
 from callsieve.public_page.operations import MOST_DOCUMENTS
+from callsieve.text.file_kinds import document_kind_of
 from reputation.appeals import ATTACHMENT_BYTES, AppealStep
 from reputation.store.appeals import all_appeals, take_step
 from reputation.store.attachments import attachments_of
@@ -122,4 +122,4 @@ def test_a_title_makes_a_name_that_is_one(
     ],
 )
 def test_the_content_says_what_it_is(content: bytes, kind: str | None) -> None:
-    assert kind_of(content) == kind
+    assert document_kind_of(content) == kind
