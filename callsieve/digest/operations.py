@@ -22,13 +22,16 @@ from callsieve.replay.summary import PeriodSummary, summary_of
 from callsieve.settings import Settings
 from reputation.appeals import Appeal, AppealState
 from reputation.model import ChallengeResult
+from reputation.own.due import Due, due_of
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.challenges import challenge_results
 from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.own_grades import GradeChange, changed_grades
-from reputation.store.own_labels import LabelChange, changed_labels
+from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
+from reputation.store.own_register import register_of
 from reputation.store.own_suspicions import Suspected, begun_suspicions
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
 # The digest says itself what these checks say.
@@ -50,7 +53,8 @@ class Digest:
     `mistakes`: numbers that were probably stopped or warned of by mistake. `challenged`: what challenged callers did.
     `appeals`: those in force, by deadline; `filed`: how many more are not in force yet. `grades`: own numbers whose
     grade changed on the day; `labels`: what platforms began or ceased to show of them; `suspicions`: where they may be
-    marked since that day, by how their calls fare. `feeds`: those that are not
+    marked since that day, by how their calls fare; `due`: what is to be looked at again of them, until a day from now.
+    `feeds`: those that are not
     well. `findings`: what the doctor found as root; or why nothing of it is known.
     """
 
@@ -64,6 +68,7 @@ class Digest:
     grades: tuple[GradeChange, ...]
     labels: tuple[LabelChange, ...]
     suspicions: tuple[Suspected, ...]
+    due: tuple[Due, ...]
     feeds: tuple[tuple[str, FeedHealth], ...]
     findings: tuple[Check, ...] | Wording
 
@@ -106,6 +111,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         grades=tuple(changed_grades(db, since, until)),
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
+        due=tuple(_due(db, now + DAY_SECONDS)),
         feeds=tuple(_ill_feeds(db, context.loaded.settings, now)),
         findings=_findings(context),
     )
@@ -145,6 +151,13 @@ def _of_each_number(found: Iterable[FalsePositive]) -> list[FalsePositive]:
                 why=tuple({str(why): why for why in (*before.why, *one.why)}.values()),
             )
     return list(by_number.values())
+
+
+def _due(db: sqlite3.Connection, until: float) -> list[Due]:
+    """Re-checks, numbers that have rested, and platforms that are to be looked at again, the earliest first."""
+    return sorted(
+        [*due_of(register_of(db), (), until), *looks_to_make(db, until)], key=lambda one: (one.at, one.number)
+    )
 
 
 def _ill_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Iterable[tuple[str, FeedHealth]]:

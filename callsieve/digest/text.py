@@ -16,6 +16,7 @@ from callsieve.digest.operations import Digest
 from callsieve.replay.false_positives import FalsePositive, ways_out
 from callsieve.replay.report import counts_of, mistakes_as_json
 from callsieve.settings import Web
+from callsieve.text.times import day
 from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
@@ -168,6 +169,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
         ],
         "labels": [one._asdict() for one in digest.labels],
         "suspicions": [suspected_as_json(one) for one in digest.suspicions],
+        "due": [{"number": one.number, "at": one.at, "what": str(one.what)} for one in digest.due],
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None
         if isinstance(digest.findings, Wording)
@@ -189,6 +191,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
     yield Wording("Own numbers with another grade"), _grades(digest, writer)
     yield Wording("Own numbers that platforms show otherwise"), _labels(digest, writer)
     yield Wording("Own numbers that may be marked"), _suspicions(digest, writer)
+    yield Wording("Own numbers to look after"), _due(digest, writer)
     yield Wording("Feeds"), _feeds(digest, writer)
     yield Wording("What the doctor found"), _findings(digest, writer)
 
@@ -274,6 +277,14 @@ def _suspicions(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for one in digest.suspicions[:MOST_LISTED]:
         words = Wording("{number} in {what}", {"number": one.number, "what": suspicion_words(one.suspicion)})
         yield DigestLine(writer.say(words), (f"callsieve own watch suspect {one.number}",) if writer.numbers else ())
+
+
+def _due(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
+    for one in digest.due[:MOST_LISTED]:
+        about: Places = {"number": one.number, "day": day(one.at), "what": one.what}
+        yield DigestLine(writer.say(Wording("{number}, {day}: {what}", about)), ("callsieve own due",))
+    if len(digest.due) > MOST_LISTED:
+        yield DigestLine(writer.say(Wording("and {count:,} more", {"count": len(digest.due) - MOST_LISTED})))
 
 
 def _why(reasons: Iterable[GradeReason]) -> str | Wording:

@@ -39,6 +39,7 @@ OUTSIDE_UNITS = (
     "callsieve-public.service",
     *("callsieve-feeds.service", "callsieve-feeds.timer"),
     *("callsieve-reports.service", "callsieve-reports.timer"),
+    *("callsieve-watch.service", "callsieve-watch.timer"),
 )
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 SERVICE_USER = "callsieve"

@@ -11,6 +11,7 @@ from callsieve.digest.operations import DayRequest, Digest, day, day_of
 from callsieve.digest.text import CHALLENGED, appeal_words, lead_of, title_of
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
+from reputation.own.suspicion_wording import suspicion_words
 from reputation.users import Role
 
 
@@ -38,6 +39,7 @@ async def _page(req: PageRequest, wanted: date | None) -> Response:
         before=digest.day - timedelta(days=1),
         after=after if after <= day_of(req.now) else None,
         appeals=[(one, appeal_words(one, digest.at)) for one in digest.appeals],
+        suspicions=[(one, suspicion_words(one.suspicion)) for one in digest.suspicions],
         words_of_challenged=CHALLENGED,
     )
 

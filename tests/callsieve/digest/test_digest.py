@@ -31,6 +31,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.own.grades import Grade, Graded, GradeReason
+from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.challenges import record_challenge
@@ -39,6 +40,8 @@ from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_grades import record_grade
+from reputation.store.own_labels import Look, put_look
+from reputation.store.own_register import put_own
 from reputation.store.own_suspicions import record_suspicions
 from reputation.users import Role
 from tests.callsieve.browsing import Office
@@ -283,3 +286,14 @@ def test_a_suspected_mark_is_in_the_digest_of_its_day(office: Office) -> None:
 
 def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
     return next(one.lines for one in text.sections if one.title == "Own numbers that may be marked")
+
+
+def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
+    office.write(put_own, OwnNumber(number=OWN, since=NOON, next_check_at=MORNING + 3600))
+    office.write(put_look, Look(OWN, "Hiya", NOON, "", next_at=MORNING - 3600))
+    office.write(put_look, Look(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))
+    found = digest_of(office)
+    assert [(one.number, one.at) for one in found.due] == [(OWN, MORNING - 3600), (OWN, MORNING + 3600)]
+    lines = next(one.lines for one in digest_text(found).sections if one.title == "Own numbers to look after")
+    assert ["look again what Hiya shows" in line.text for line in lines] == [True, False]
+    assert [one["number"] for one in digest_as_json(found)["due"]] == [OWN, OWN]

@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.lists import list_entries
+from reputation.store.own_labels import Look, put_look
+from reputation.store.own_suspicions import record_suspicions
 from reputation.store.personal_lists import Contact, add_contacts
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 
 TODAY = "/digest/2025-12-29"
+OWN = "+12025550100"
 
 
 @pytest.fixture
@@ -59,3 +63,13 @@ def test_the_page_leads_to_the_days_beside_it(console: Console) -> None:
     assert 'href="/digest/2025-12-27"' in page
     assert 'href="/digest/2025-12-29"' in page
     assert 'href="/digest/2025-12-30"' not in console.browser("viewer").text(TODAY)
+
+
+def test_a_suspected_mark_and_a_look_that_is_due_are_there(console: Console) -> None:
+    found = Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)
+    console.office.write(record_suspicions, OWN, [found], NOW)
+    console.office.write(put_look, Look(OWN, "Hiya", NOW - 86_400, "", next_at=NOW))
+    page = console.browser("operator").text(TODAY)
+    assert "US: of calls in the last 7 days 18% were answered" in page
+    assert "look again what Hiya shows" in page
+    assert OWN not in console.browser("viewer").text(TODAY)
