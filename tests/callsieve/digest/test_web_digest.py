@@ -67,7 +67,7 @@ def test_the_page_leads_to_the_days_beside_it(console: Console) -> None:
 
 def test_a_suspected_mark_and_a_look_that_is_due_are_there(console: Console) -> None:
     found = Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)
-    console.office.write(record_suspicions, OWN, [found], NOW)
+    console.office.write(record_suspicions, OWN, [found], NOW - 600)
     console.office.write(put_look, Look(OWN, "Hiya", NOW - 86_400, "", next_at=NOW))
     page = console.browser("operator").text(TODAY)
     assert "US: of calls in the last 7 days 18% were answered" in page
