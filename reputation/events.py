@@ -142,11 +142,12 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """An appeal in force is to be decided within a day, or should have been."""
+    """An appeal in force is to be decided within a day, or (`overdue`) should have been."""
 
     reference: str
     number: str
     due_at: float
+    overdue: bool = False
 
 
 class AppealDecided(EventData, frozen=True, kw_only=True):

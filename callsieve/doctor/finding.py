@@ -100,11 +100,13 @@ class CheckContext:
     """What the checks look at. Asterisk is asked each thing once, and no more after it failed to answer.
 
     `read`: the settings, or what is wrong with them; `console` raises ConsoleError; `now` is in epoch seconds.
+    `fetch`: status and body of a page of ours as others see it, or why there is none; None: nobody outside is asked.
     """
 
     read: Loaded | SettingsError
     console: Callable[[str], str]
     now: float
+    fetch: Callable[[str], tuple[int, bytes] | Wording] | None = None
     _error: ConsoleError | None = field(default=None, init=False)
     _said: dict[str, str] = field(default_factory=dict, init=False)
 

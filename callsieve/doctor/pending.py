@@ -19,6 +19,7 @@ from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
 from reputation.store.reports import service_state
 from reputation.store.reviews import numbers_to_review
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
 # An identity that ends within so long is to be proven again.
@@ -59,6 +60,10 @@ def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
     if overdue:
         first = Wording("{reference} should be decided by now", {"reference": overdue[0].reference})
         return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
+    due = [appeal for appeal in appeals if is_overdue(appeal, now + DAY_SECONDS)]
+    if due:
+        first = Wording("{reference} is to be decided within a day", {"reference": due[0].reference})
+        return warn(and_more(first, len(due) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
     return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)

@@ -54,14 +54,16 @@ def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None
 
 
 def _look_at_appeals(db: sqlite3.Connection, now: float) -> None:
-    """Each once, from a day before its decision is due."""
+    """Each twice: a day before its decision is due, and when it was not made in time."""
     due = {}
     for appeal in appeals_to_decide(db):
         at = due_at(appeal)
         if at is not None and now >= at - DUE_SECONDS:
-            due[f"{APPEAL}{appeal.reference}"] = AppealDue(reference=appeal.reference, number=appeal.number, due_at=at)
+            data = AppealDue(reference=appeal.reference, number=appeal.number, due_at=at, overdue=now >= at)
+            due[f"{APPEAL}{appeal.reference}"] = data
     for key, data in due.items():
-        tell_change(db, key, str(data.due_at), EventKind.APPEAL_DUE, data.number, now, data)
+        state = f"{data.due_at}{' overdue' * data.overdue}"
+        tell_change(db, key, state, EventKind.APPEAL_DUE, data.number, now, data)
     for key in states_of(db, APPEAL):
         if key not in due:
             forget_state(db, key)

@@ -89,6 +89,8 @@ def _words(event: Event) -> Wording:
             return Wording("appeal {reference} of {number} was filed", about)
         case EventKind.APPEAL_DUE:
             about["day"] = day(data["due_at"] - 1)
+            if data.get("overdue"):
+                return Wording("appeal {reference} of {number} should have been decided until {day}", about)
             return Wording("appeal {reference} of {number} is to be decided until {day}", about)
         case EventKind.APPEAL_DECIDED:
             about["ruling"] = Wording(data["ruling"])

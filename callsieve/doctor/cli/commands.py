@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from contextlib import suppress
@@ -24,11 +25,15 @@ from callsieve.doctor.stored_findings import (
     renew_finding,
     store_findings,
 )
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.http_client import Answer, Limits, OutsideClient
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import ago
+from reputation.wording import Wording
 
+LIMITS = Limits(total_seconds=5.0, body_bytes=1 << 16, redirects=0)
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
 
 
@@ -38,7 +43,7 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     What root finds is stored, for the console and for users who may see less.
     """
     loaded, error = salvaged_settings_of(config)
-    ground = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time())
+    ground = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
     checks = list(examine(ground))
     with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
         checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
@@ -58,6 +63,20 @@ def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Ch
     except OSError as error:
         warn(f"what was found is not stored: {os_trouble(error)}")
     return checks
+
+
+def fetched(url: str) -> tuple[int, bytes] | Wording:
+    """Status and body of a page of our own, as others see it; or why there is none."""
+
+    async def asked() -> Answer:
+        async with OutsideClient(LIMITS) as client:
+            return await client.request("GET", url, allow_private=True)
+
+    try:
+        answer = asyncio.run(asked())
+    except OutsideError as error:
+        return error.words
+    return answer.status, answer.body
 
 
 def renew_stored(loaded: Loaded, name: str) -> None:

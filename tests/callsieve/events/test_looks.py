@@ -41,14 +41,17 @@ def seen(db: sqlite3.Connection, at: float, telemetry: Telemetry | None = None) 
     return [dict(event.data) for event in events_after(db, last, 1000)]
 
 
-def test_an_appeal_is_told_a_day_before_it_is_due(db: sqlite3.Connection) -> None:
+def test_an_appeal_is_told_before_it_is_due_and_when_it_was(db: sqlite3.Connection) -> None:
     filed = open_appeal(db, make_appeal())
     assert seen(db, NOW + 30 * DAY) == []
     accepted = take_step(db, filed.reference, AppealStep.ACCEPT, NOW)
     due = due_at(accepted)
     assert due is not None
     assert seen(db, due - DAY - 1) == []
-    assert seen(db, due - DAY) == [{"reference": filed.reference, "number": CALLER, "due_at": due}]
+    told = {"reference": filed.reference, "number": CALLER, "due_at": due}
+    assert seen(db, due - DAY) == [told | {"overdue": False}]
+    assert seen(db, due - 1) == []
+    assert seen(db, due) == [told | {"overdue": True}]
     assert seen(db, due + DAY) == []
     decide(db, filed.reference, AppealRuling(False, "they were wrong"), due + DAY)
     assert seen(db, due + 2 * DAY) == []

@@ -1,0 +1,94 @@
+"""The doctor's checks of the public page: it is served, its address leads to it, and somebody hears of its appeals."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import time
+from importlib.resources import files
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
+from callsieve.doctor.service import answer_on, told_by_store
+from callsieve.settings import Loaded, address_of
+from callsieve.signing.keys import KEY_FILE, KeyFileError, signing_key
+from reputation.events import EventKind
+from reputation.store.outbox import is_wanted
+from reputation.wording import Places, Wording
+
+ANSWER_SECONDS = 2.0
+OFF = Wording("it is off")
+START = Wording("systemctl enable --now callsieve-public, or callsieve public")
+UNITS = Wording("callsieve asterisk install --systemd, then systemctl restart callsieve-public")
+PROXY = Wording("look at the proxy before it: docs/how-to/public-page.md")
+TELL = Wording("have the event appeal.due or the digest sent to somebody: docs/how-to/public-page.md")
+NOT_ASKED = Wording("the console asks nobody outside")
+# What shows that it is our page and nobody else's.
+MARK = "/public.css"
+
+
+def is_served(ground: CheckContext) -> Finding:
+    """It answers where the proxy asks, rulings can be signed, and somebody hears of what is filed."""
+    loaded = ground.loaded
+    public = loaded.settings.public
+    if not public.enabled:
+        return ok(OFF)
+    if (found := _trouble_at(loaded)) is not None:
+        return found
+    if (loaded.state / KEY_FILE).exists():
+        try:
+            signing_key(loaded.state)
+        except KeyFileError as error:
+            return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
+    return told_by_store(ground, lambda db, _now: _told(db, loaded))
+
+
+def is_reached(ground: CheckContext) -> Finding:
+    """Its address leads to it, over TLS that browsers trust. The console does not ask."""
+    public = ground.loaded.settings.public
+    if not public.enabled:
+        return ok(OFF)
+    if ground.fetch is None:
+        return unknown(NOT_ASKED)
+    said = ground.fetch(public.address + MARK)
+    if isinstance(said, Wording):
+        return warn(said, PROXY)
+    status, body = said
+    if status != 200 or body != _mark():
+        where: Places = {"address": public.address, "status": status}
+        return warn(Wording("at {address} something else answers (HTTP {status})", where), PROXY)
+    return ok(public.address)
+
+
+def _trouble_at(loaded: Loaded) -> Finding | None:
+    """What is wrong with the process that the proxy asks. None: it is ours, and believes a proxy on this machine."""
+    public = loaded.settings.public
+    host, port = address_of(public.listen)
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    name = urlsplit(public.address).hostname or ""
+    request = f"GET {MARK} HTTP/1.1\r\nHost: {name}\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((host, port), ANSWER_SECONDS) as connection:
+            connection.sendall(request.encode())
+            said = answer_on(connection, time.monotonic() + ANSWER_SECONDS)
+    except OSError:
+        return warn(Wording("nobody answers on {where}", {"where": public.listen}), START)
+    if said.endswith(_mark()):
+        return None
+    if b"over https only" not in said:
+        return warn(Wording("another program answers on {where}", {"where": public.listen}), START)
+    if host not in public.proxies:
+        return None  # its proxy is on another machine
+    return fail(Wording("it takes no program of this machine for its proxy, and so answers nobody"), UNITS)
+
+
+def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:
+    if not is_wanted(db, EventKind.APPEAL_DUE) and not loaded.settings.digest.to:
+        return warn(Wording("nobody is told when the decision of an appeal is due"), TELL)
+    return ok(Wording("at {where}", {"where": loaded.settings.public.listen}))
+
+
+def _mark() -> bytes:
+    return (files("callsieve.public_page.web") / "static" / "public.css").read_bytes()

@@ -1,0 +1,146 @@
+"""Whether the public page is served, reached at its address, and somebody hears of its appeals."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.cli.commands import fetched
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.pending import has_no_appeal_overdue
+from callsieve.doctor.public_page import is_reached, is_served
+from callsieve.settings import Loaded, parse_settings
+from callsieve.signing.keys import KEY_FILE
+from reputation.appeals import AppealStep, due_at
+from reputation.events import EventKind
+from reputation.store.appeals import open_appeal, take_step
+from reputation.store.database import open_store
+from reputation.store.outbox import use_receivers
+from reputation.store.transaction import transaction
+from reputation.wording import Wording
+from tests.reputation.store_builders import DAY, NOW, make_appeal
+
+STYLE = (files("callsieve.public_page.web") / "static" / "public.css").read_bytes()
+OURS = b"HTTP/1.1 200 OK\r\n\r\n" + STYLE
+OVER_HTTPS = b"HTTP/1.1 400 Bad Request\r\n\r\nThis is reached over https only: ..."
+OK, WARN, FAIL, UNKNOWN = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.UNKNOWN
+
+
+@contextmanager
+def listening(answer: bytes | None) -> Iterator[int]:
+    """A server that says this to whoever asks; None: nobody listens there. Its port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if answer is not None:
+            listener.listen()
+
+            def serve() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(answer)
+
+            threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def looks(folder: Path, port: int, more: str = "", address: str = "https://appeals.example.org") -> CheckContext:
+    table = f'[public]\nenabled = true\naddress = "{address}"\nname = "X"\nlisten = "127.0.0.1:{port}"\n'
+    loaded = Loaded(settings=parse_settings(table + more, "test"), file=None, state=folder)
+    return CheckContext(loaded, str, NOW, fetched)
+
+
+def served(folder: Path, answer: bytes | None, more: str = "") -> Finding:
+    with listening(answer) as port:
+        return is_served(looks(folder, port, more))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db):
+        use_receivers(db, {"crm": (EventKind.APPEAL_DUE,)})
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "status"),
+    [
+        pytest.param(OURS, "", OK, id="ours"),
+        pytest.param(None, "", WARN, id="nobody"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nhello", "", WARN, id="another"),
+        pytest.param(b"", "", WARN, id="silent"),
+        pytest.param(OVER_HTTPS, "", FAIL, id="believes-no-proxy"),
+        pytest.param(OVER_HTTPS, 'proxies = ["192.0.2.1"]\n', OK, id="proxy-elsewhere"),
+    ],
+)
+def test_the_process_answers_where_the_proxy_asks(
+    state: Path, answer: bytes | None, more: str, status: CheckStatus
+) -> None:
+    assert served(state, answer, more).status is status
+
+
+def test_a_page_that_is_off_needs_nothing(tmp_path: Path) -> None:
+    ground = CheckContext(Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path), str, NOW)
+    assert is_served(ground).status is is_reached(ground).status is OK
+
+
+def test_without_its_key_no_appeal_can_be_upheld(state: Path) -> None:
+    (state / KEY_FILE).write_text("no key")
+    found = served(state, OURS)
+    assert (found.status, str(state / KEY_FILE) in str(found.detail)) == (FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "more", "status"),
+    [
+        ((), "", WARN),
+        ((EventKind.APPEAL_OPENED,), "", WARN),
+        ((EventKind.APPEAL_DUE,), "", OK),
+        ((), '[mail]\nhost = "localhost"\nfrom = "a@example.org"\n[digest]\nto = ["b@example.org"]\n', OK),
+    ],
+    ids=["nobody", "of-filing", "of-due", "digest"],
+)
+def test_somebody_hears_that_a_decision_is_due(
+    state: Path, kinds: tuple[EventKind, ...], more: str, status: CheckStatus
+) -> None:
+    with open_store(state / "callsieve.db") as db, transaction(db):
+        use_receivers(db, {"crm": kinds})
+    assert served(state, OURS, more).status is status
+
+
+@pytest.mark.parametrize(("answer", "status"), [(OURS, OK), (OVER_HTTPS, WARN), (None, WARN)])
+def test_its_address_leads_to_it(state: Path, answer: bytes | None, status: CheckStatus) -> None:
+    with listening(answer) as port:
+        assert is_reached(looks(state, port, address=f"http://127.0.0.1:{port}")).status is status
+
+
+def test_the_console_asks_nobody_outside(state: Path) -> None:
+    ground = looks(state, 1)
+    ground.fetch = None
+    assert is_reached(ground).status is UNKNOWN
+
+
+def test_no_certificate_is_overlooked(state: Path) -> None:
+    with listening(OURS) as port:
+        assert isinstance(fetched(f"https://127.0.0.1:{port}/public.css"), Wording)
+
+
+@pytest.mark.parametrize(
+    ("before_due", "status"),
+    [(DAY + 1, OK), (DAY, WARN), (0.0, WARN), (-DAY, WARN)],
+    ids=["early", "a-day-before", "due", "late"],
+)
+def test_an_appeal_that_is_due_shows_before_it_is_late(state: Path, before_due: float, status: CheckStatus) -> None:
+    with open_store(state / "callsieve.db") as db, transaction(db):
+        accepted = take_step(db, open_appeal(db, make_appeal()).reference, AppealStep.ACCEPT, NOW)
+    due = due_at(accepted)
+    assert due is not None
+    ground = looks(state, 1)
+    ground.now = due - before_due
+    assert has_no_appeal_overdue(ground).status is status
