@@ -17,6 +17,8 @@ Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
 EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
+SITE = r"^([a-z0-9][a-z0-9-]{0,31})?\Z"
+ORGANISATION = r"^[a-z0-9][a-z0-9-]{0,19}\Z"
 ROUTE = r"^([A-Za-z0-9_.-]{1,79},[A-Za-z0-9_.*#+-]{1,79},[0-9]{1,4})?\Z"
 KEY = r"^([A-Za-z0-9]{16,64})?\Z"
 SECRET_IN_ENVIRONMENT, SECRET_IN_FILE = "env:", "file:"
@@ -31,6 +33,8 @@ Span = Annotated[str, msgspec.Meta(pattern=SPAN)]
 # Where a secret is; what it is, callsieve.outside.secrets.secret_of reads.
 Secret = Annotated[str, msgspec.Meta(pattern=SECRET)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
+Site = Annotated[str, msgspec.Meta(pattern=SITE)]
+Organisation = Annotated[str, msgspec.Meta(pattern=ORGANISATION)]
 Extension = Annotated[str, msgspec.Meta(pattern=EXTENSION)]
 Clock = Annotated[str, msgspec.Meta(pattern=CLOCK)]
 Often = Annotated[str, msgspec.Meta(pattern=OFTEN)]
@@ -52,6 +56,8 @@ WRITTEN_AS = {
     OFTEN: "write it as 3/h: three an hour; or 1/min, 10/d",
     TOPIC: "takes letters, digits, _ and -, in at most four parts with / between them",
     MAIL_ADDRESS: "write it as office@example.com",
+    SITE: "takes at most 32 small letters, digits and -, a letter or digit first",
+    ORGANISATION: "takes at most 20 small letters, digits and -, a letter or digit first",
     ROUTE: "write it as context,exten,1",
 }
 RequestRate = Annotated[int, msgspec.Meta(ge=1, le=100_000)]

@@ -19,6 +19,7 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from callsieve.hub_settings import HubTable, hub_problems
 from callsieve.integration_settings import (
     AlertTable,
     Api,
@@ -312,6 +313,7 @@ class Settings(SettingsTable, frozen=True):
     digest: DigestTable = DigestTable()
     lookup: tuple[LookupTable, ...] = ()
     reporting: Reporting = Reporting()
+    hub: HubTable = HubTable()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -542,6 +544,7 @@ def _problems(settings: Settings) -> Problems:
     yield from receiver_problems(*receivers)
     yield from alert_problems(settings.alert, receivers_in(*receivers), settings.digest, settings.mail)
     yield from _repeated("alert", [alert.name for alert in settings.alert])
+    yield from hub_problems(settings.hub)
     yield from lookup_problems(settings.lookup, settings.agi.deadline_ms)
     yield from _repeated("lookup", [table.name for table in settings.lookup])
 

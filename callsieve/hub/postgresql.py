@@ -63,12 +63,12 @@ class Hub:
                 await self.rows("ROLLBACK")
             raise
 
-    async def wait_for_notice(self, seconds: float) -> bool:
-        """Whether a channel that is listened to has said something within so long."""
+    async def notice(self, seconds: float) -> str | None:
+        """What a channel that is listened to says next; None when it says nothing for so long."""
         async with _bounded(seconds + CONNECT_SECONDS):
-            async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                return True
-        return False
+            async for notice in self._connection.notifies(timeout=seconds, stop_after=1):
+                return notice.payload
+        return None
 
     async def close(self) -> None:
         """Ends the connection, whatever state it is in."""

@@ -28,20 +28,19 @@ from reputation.standing import Rows
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
-# Without those that were found wrong (reputation/store/tombstones).
+# Without those that were found wrong (reputation/store/tombstones). A stone of another site for all is one for `site:`.
 MARKS_THAT_COUNT = f"""
 SELECT {MARK_COLUMNS} FROM mark
  WHERE number = ? AND NOT (verdict = 'spam' AND EXISTS (
-       SELECT 1 FROM tombstone WHERE tombstone.number = mark.number AND tombstone.reporter IN ('', mark.reporter)
-          AND mark.at <= until))
+       SELECT 1 FROM tombstone WHERE tombstone.number = mark.number AND mark.at <= until
+          AND tombstone.reporter IN ('', mark.reporter, substr(mark.reporter, 1, instr(mark.reporter, ':')))))
  ORDER BY at DESC, reporter, auth_class
 """
 # A call-back within a day after a one-ring call is what that call was for; not after one with a borrowed number.
 # What speaks against the number in calls that rang at somebody who has called it and talked says nothing: people could
 # let a caller in to hang up on it.
-SIGNALS = f"""
-SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
- WHERE number = ? AND NOT (category = 'called-back' AND EXISTS (
+SIGNAL_COUNTS = f"""
+NOT (category = 'called-back' AND EXISTS (
        SELECT 1 FROM one_ring WHERE one_ring.number = signal.number AND one_ring.auth_class <> 'unauthenticated'
           AND one_ring.at > signal.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= signal.at))
    AND NOT (category IN ({", ".join(f"'{category}'" for category in sorted(SPAMWARD))}) AND EXISTS (
@@ -49,6 +48,10 @@ SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
           AND talk.at > signal.at - {RELATIONSHIP_SECONDS}
           AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                              AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)))
+"""
+SIGNALS = f"""
+SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
+ WHERE number = ? AND {SIGNAL_COUNTS}
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
 CHALLENGES = "SELECT number, auth_class, did, result, at, linkedid, epoch FROM challenge WHERE number = ?"

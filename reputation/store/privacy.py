@@ -77,6 +77,9 @@ EXPORT = {
     "tombstone": "SELECT * FROM tombstone WHERE number = :number ORDER BY until",
     "epoch": "SELECT * FROM epoch WHERE number = :number ORDER BY at",
     "review": "SELECT * FROM review WHERE number = :number",
+    "hub_outbox": "SELECT * FROM hub_outbox WHERE number = :number",
+    "hub_row": "SELECT * FROM hub_row WHERE number = :number",
+    "hub_erasure": "SELECT * FROM hub_erasure WHERE number = :number",
     "audit": f"SELECT * FROM audit WHERE {OF_AUDIT} ORDER BY at",
     "api_answer": f"SELECT key, at, status, body FROM api_answer WHERE {OF_ANSWER} ORDER BY at",
     "did": "SELECT * FROM did WHERE number = :number",
@@ -138,6 +141,13 @@ ERASE = {
     "own_complaint": "DELETE FROM own_complaint WHERE number = :number",
     "event": f"DELETE FROM event WHERE {OF_EVENT}",
     "api_answer": f"DELETE FROM api_answer WHERE {OF_ANSWER}",
+    # What is deleted above was noted for the hub; it is told of the number alone, and has it deleted everywhere.
+    "hub_outbox": "DELETE FROM hub_outbox WHERE number = :number",
+    "hub_row": "DELETE FROM hub_row WHERE number = :number",
+    "hub_erasure": """
+        INSERT INTO hub_erasure (number, at) SELECT :number, unixepoch() WHERE EXISTS (SELECT 1 FROM hub_link)
+        ON CONFLICT DO NOTHING
+    """,
     "audit": f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {OF_AUDIT}",
 }
 # What people or systems wrote, where a number may stand in a row about another. Attachments are not among them: what
@@ -165,15 +175,17 @@ FREE_TEXTS = {
     "peer": ("issuer", "failure"),
     "report_service": ("failure",),
     "audit": ("name", "before", "after"),
+    "hub_row": ("payload",),
 }
 # How far an import and a recomputation are is written as a number.
 CURSORS = (
     """UPDATE import_source SET staged_to = coalesce(
     (SELECT max(number) FROM imported WHERE source = id AND number < :number), '') WHERE staged_to = :number""",
     "UPDATE folding SET after = '' WHERE after = :number",
+    "UPDATE hub_fill SET after = '' WHERE after = :number",
 )
 # Of these, JSON: a figure in it is no number of anybody's.
-OF_JSON = {"before", "after", "documents", "registered"}
+OF_JSON = {"before", "after", "documents", "registered", "payload"}
 ERASED = "[erased]"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 

@@ -33,7 +33,8 @@ class Tombstone(NamedTuple):
 
     def covers(self, reporter: str, at: float) -> bool:
         """Whether a spam mark of the number by this reporter, so dated, does not count."""
-        return self.reporter in ("", reporter) and at <= self.until
+        site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
+        return self.reporter in ("", reporter, site) and at <= self.until
 
 
 def add_tombstone(db: sqlite3.Connection, stone: Tombstone) -> None:

@@ -234,6 +234,15 @@ ok_when = ["score < 10"]
 category = "kind"
 categories = {phishing = "scam"}
 private = true
+[hub]
+address = "postgresql://hub.example.com:5433/callsieve?sslrootcert=/etc/callsieve/hub.pem"
+site = "berlin"
+organisation = "acme"
+follow = ["head-office"]
+private = true
+standby = true
+poll_seconds = 30
+secret = "env:HUB_SECRET"
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -325,6 +334,16 @@ DEFAULTS: dict[str, Any] = {
             "url": "https://phoneblock.net/phoneblock/api",
             "private": False,
         }
+    },
+    "hub": {
+        "address": "",
+        "site": "",
+        "organisation": "main",
+        "follow": (),
+        "private": False,
+        "standby": False,
+        "poll_seconds": 5,
+        "secret": "",
     },
 }
 
@@ -575,6 +594,11 @@ ERRORS = [
         "[[did]]\nnumber = '+12017421834'\n[[did]]\nnumber = '(201) 742-1834'",
         "[[did]]: '+12017421834' is there twice",
     ),
+    ("hub-without-a-site", "[hub]\naddress = 'postgresql://hub/callsieve'", "hub.site: is required with an address"),
+    ("hub-with-a-login", "[hub]\nsite = 'a'\naddress = 'postgresql://me:pw@hub/x'", "hub.address: has no user"),
+    ("hub-elsewhere", "[hub]\nsite = 'a'\naddress = 'mysql://hub/x'", "hub.address: write it as postgresql://"),
+    ("hub-of-a-strange-name", "[hub]\nsite = 'Berlin:1'", "hub.site: takes at most 32 small letters"),
+    ("hub-follows-itself", "[hub]\nsite = 'a'\nfollow = ['a']", "hub.follow: takes at most 100 names of other sites"),
 ]
 
 

@@ -116,6 +116,8 @@ NOT_ABOUT_CALLERS = {
     "event_wanted",
     "event_weights",
     "api_token",
+    "hub_link",
+    "hub_fill",
     "register_copy",
 }
 
@@ -249,6 +251,8 @@ def store(tmp_path: Path) -> Path:
         replace_peers(db, {"partner": WantedPeer("key", 1.0, DAY)})
         replace_numbers(db, 1, [PeerNumber(number, "unknown", 2, 5, 5) for number in sorted((CALLER, OTHER))])
         begin_reporting(db, "phoneblock", NOW)
+        for number in (CALLER, OTHER):
+            db.execute("INSERT INTO hub_row VALUES (?, 'identity', 'berlin', '[]', 1, 1, 0, 0, 0, '{}')", (number,))
     return path
 
 
@@ -269,6 +273,7 @@ def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None
         "imported": 1,
         "identity": 1,
         "decision": 2,
+        "hub_row": 1,
         **OF_CALLS,
     }
     assert export["imported"][0]["source"] == "feed"
@@ -288,6 +293,9 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
         "imported": 1,
         "identity": 1,
         "decision": 2,
+        "hub_row": 1,
+        "hub_outbox": 0,
+        "hub_erasure": 0,
         **OF_CALLS,
     }
     assert not any(read(store, export_number, CALLER).values())

@@ -1,0 +1,143 @@
+"""What the administrator of the hub's database does: its schema and its sites. HubError where the database says no.
+
+async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+from callsieve.hub.postgresql import Hub, HubError
+from reputation.store.hub.kinds import KINDS
+
+OWNER: Final = "callsieve_hub"
+SITES: Final = "callsieve_site"
+PARTITIONS: Final = 16
+LEAST_VERSION: Final = 140_000
+MIGRATION: Final = """
+CREATE TABLE IF NOT EXISTS callsieve.migration (
+    version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, at timestamptz NOT NULL DEFAULT now())
+"""
+GRANTS: Final = (
+    "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA callsieve FROM PUBLIC",
+    f"GRANT USAGE ON SCHEMA callsieve TO {SITES}",
+    f"GRANT SELECT ON callsieve.hub, callsieve.site, callsieve.notice, callsieve.own_part TO {SITES}",
+    f"""GRANT SELECT (organisation, kind, origin, number, key, payload, at_us, version, received_at, deleted, private,
+                  xid, id) ON callsieve.evidence_row TO {SITES}""",
+    f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
+)
+# After a dump was restored elsewhere, transactions are counted from another number: all rows get new places.
+IS_MOVED: Final = """
+SELECT EXISTS (SELECT 1 FROM callsieve.evidence_row WHERE xid > pg_current_xact_id())
+    OR EXISTS (SELECT 1 FROM callsieve.notice WHERE xid > pg_current_xact_id())
+"""
+MOVE: Final = (
+    "UPDATE callsieve.evidence_row SET xid = pg_current_xact_id(), id = nextval('callsieve.place')",
+    "UPDATE callsieve.notice SET xid = pg_current_xact_id(), id = nextval('callsieve.place')",
+    "UPDATE callsieve.hub SET id = gen_random_uuid()",
+)
+ADD_SITE: Final = """
+INSERT INTO callsieve.site (organisation, name, role, is_central) VALUES (%s, %s, %s, %s)
+ON CONFLICT (organisation, name) DO UPDATE SET is_central = excluded.is_central, expelled_at = NULL, joined_at = now()
+"""
+
+
+class SiteLogin(NamedTuple):
+    """What a site logs in with."""
+
+    role: str
+    password: str
+
+
+class Initialised(NamedTuple):
+    """What was done: migrations applied, and whether a restored database was taken into use again."""
+
+    migrations: tuple[str, ...]
+    is_moved: bool
+
+
+async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
+    """Makes the roles and the schema, or brings them up to date. Doing it twice changes nothing."""
+    ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
+    if version < LEAST_VERSION:
+        raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
+    applied = []
+    async with hub.transaction():
+        await hub.rows("SELECT pg_advisory_xact_lock(hashtext('callsieve.init'))")
+        await _make_roles(hub)
+        await hub.rows(f"CREATE SCHEMA IF NOT EXISTS callsieve AUTHORIZATION {OWNER}")
+        await hub.rows(f"SET LOCAL ROLE {OWNER}")
+        await hub.rows(MIGRATION)
+        known = dict(await hub.rows("SELECT version, sha256 FROM callsieve.migration"))
+        for number, name, sql in _migrations():
+            digest = hashlib.sha256(sql.encode()).hexdigest()
+            if number not in known:
+                await hub.rows(sql)
+                values = (number, name, digest)
+                await hub.rows("INSERT INTO callsieve.migration (version, name, sha256) VALUES (%s, %s, %s)", values)
+                applied.append(name)
+            elif known[number] != digest:
+                raise HubError(f"migration {name} is not the one that was applied to this database")
+        if newer := known.keys() - {number for number, _, _ in _migrations()}:
+            raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
+        await _make_partitions(hub, partitions)
+        for kind in KINDS.values():
+            add = "INSERT INTO callsieve.kind (name, days) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET days = %s"
+            await hub.rows(add, (kind.name, kind.days, kind.days))
+        for grant in GRANTS:
+            await hub.rows(grant)
+        ((is_moved,),) = await hub.rows(IS_MOVED)
+        for statement in MOVE if is_moved else ():
+            await hub.rows(statement)
+    return Initialised(tuple(applied), bool(is_moved))
+
+
+async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
+    """Makes a role for the site, or gives it another password; one that was expelled takes part again."""
+    role, password = f"callsieve:{organisation}:{site}", secrets.token_hex(24)
+    async with hub.transaction():
+        is_there = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+        verb = "ALTER" if is_there else "CREATE"
+        # Both texts are of alphabets that need no escaping (kinds.SITE, hexadecimal digits).
+        await hub.rows(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}' CONNECTION LIMIT 8")
+        await hub.rows(f'GRANT {SITES} TO "{role}"')
+        await hub.rows(f"SET LOCAL ROLE {OWNER}")
+        await hub.rows(ADD_SITE, (organisation, site, role, is_central))
+    return SiteLogin(role, password)
+
+
+async def expel_site(hub: Hub, organisation: str, site: str) -> int:
+    """It has no part in the hub any more, and all that came from it goes. Returns how many rows went in the hub.
+
+    For the administrator of the database, or a central site.
+    """
+    ((gone,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
+    return int(gone)
+
+
+async def _make_roles(hub: Hub) -> None:
+    for role in (OWNER, SITES):
+        if not await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)):
+            await hub.rows(f"CREATE ROLE {role} NOLOGIN")
+    await hub.rows(f"GRANT {OWNER} TO CURRENT_USER")
+
+
+async def _make_partitions(hub: Hub, partitions: int) -> None:
+    if await hub.rows("SELECT 1 FROM pg_inherits WHERE inhparent = 'callsieve.evidence_row'::regclass LIMIT 1"):
+        return
+    for rest in range(partitions):
+        await hub.rows(
+            f"CREATE TABLE callsieve.evidence_row_{rest} PARTITION OF callsieve.evidence_row"
+            f" FOR VALUES WITH (MODULUS {partitions}, REMAINDER {rest})"
+        )
+
+
+def _migrations() -> Iterator[tuple[int, str, str]]:
+    folder = files("callsieve.hub") / "schema"
+    texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
+    for name in sorted(texts):
+        yield int(name[:4]), name.removesuffix(".sql"), texts[name]

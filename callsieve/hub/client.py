@@ -1,0 +1,177 @@
+"""What a site says to the hub, and hears: each function is one or two statements. All raise HubError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from callsieve.hub.postgresql import Hub
+from reputation.store.hub.outgoing import Outgoing
+from reputation.store.hub.rows import SharedRow
+
+CHANNEL: Final = "callsieve"
+MOST_NOTICES: Final = 1000
+LAST_ID: Final = (1 << 63) - 1
+
+HELLO: Final = """
+SELECT hub::text, organisation, site, version, now_us, xid, is_central FROM callsieve.hello(%s, %s, %s, %s)
+"""
+PUSH: Final = """
+SELECT place, dated_us FROM callsieve.push(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+                                           %s::bigint[], %s::boolean[], %s::boolean[])
+"""
+# Below the oldest transaction that is not over nothing can appear any more.
+UP_TO: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+NOTICES: Final = f"""
+SELECT what, subject, xid::text::bigint, id FROM callsieve.notice
+ WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
+   AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ ORDER BY xid, id LIMIT {MOST_NOTICES}
+"""
+ROWS: Final = """
+SELECT kind, origin, number, key, payload, {own}, at_us, version, deleted, xid::text::bigint, id
+  FROM callsieve.evidence_row AS row
+ WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
+   AND xid < pg_snapshot_xmin(pg_current_snapshot()) {which}
+ ORDER BY xid, id LIMIT %s
+"""
+OF_OTHERS: Final = "AND origin <> (SELECT callsieve.my_site()) AND NOT private"
+OWN: Final = """(SELECT own FROM callsieve.own_part AS part
+         WHERE (part.number, part.organisation, part.kind, part.origin, part.key)
+             = (row.number, row.organisation, row.kind, row.origin, row.key))"""
+SITES: Final = """
+SELECT name, is_central, extract(epoch FROM joined_at)::float8, extract(epoch FROM expelled_at)::float8,
+       extract(epoch FROM seen_at)::float8, extract(epoch FROM pushed_at)::float8,
+       extract(epoch FROM pulled_at)::float8, outbox, rows_pushed, program, offset_us / 1e6::float8,
+       extract(epoch FROM clock_timestamp())::float8
+  FROM callsieve.site ORDER BY name
+"""
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Who we are to the hub. `version`: the latest of ours that it has; `now_us`, `xid`: its clock and transactions."""
+
+    hub: str
+    organisation: str
+    site: str
+    version: int
+    now_us: int
+    xid: int
+    is_central: bool
+
+
+class Notice(NamedTuple):
+    """`erase` a number, or `expel` a site."""
+
+    what: str
+    subject: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What came: rows with their places, and up to where there is nothing more; None: there is."""
+
+    notices: list[Notice]
+    rows: list[SharedRow]
+    places: list[Place]
+    all_to: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`."""
+
+    name: str
+    is_central: bool
+    joined_at: float
+    expelled_at: float | None
+    seen_at: float | None
+    pushed_at: float | None
+    pulled_at: float | None
+    outbox: int
+    rows_pushed: int
+    program: str
+    offset_seconds: float
+    now: float
+
+
+async def greet(hub: Hub, *, outbox: int, program: str, offset_us: int, has_pulled: bool) -> Greeting:
+    """Says that we are there, and how we do."""
+    (row,) = await hub.rows(HELLO, (outbox, program, offset_us, has_pulled))
+    return Greeting(*row)
+
+
+async def listen(hub: Hub) -> None:
+    """From now on the connection hears when somebody has pushed."""
+    await hub.rows(f"LISTEN {CHANNEL}")
+
+
+async def push(hub: Hub, batch: Sequence[Outgoing]) -> dict[int, int]:
+    """Sends the rows of the batch. Returns the dates of those that the hub has dated otherwise, by `seq`."""
+    sent = [(one.seq, one.row, one.is_private) for one in batch if one.row is not None]
+    if not sent:
+        return {}
+    rows = [row for _, row, _ in sent]
+    columns: tuple[list[Any], ...] = (
+        [row.kind for row in rows],
+        [row.number for row in rows],
+        [row.key for row in rows],
+        [row.payload for row in rows],
+        [row.own for row in rows],
+        [row.at_us for row in rows],
+        [row.version for row in rows],
+        [row.deleted for row in rows],
+        [is_private for _, _, is_private in sent],
+    )
+    return {sent[place - 1][0]: dated_us for place, dated_us in await hub.rows(PUSH, columns)}
+
+
+async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
+    """The next rows and notices after these places. `own`: ours as well; `private`: what only a standby needs, too."""
+    which = "" if own and private else "AND NOT private" if own else OF_OTHERS
+    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own else "''", which=which)
+    async with hub.transaction("REPEATABLE READ READ ONLY"):
+        ((up_to,),) = await hub.rows(UP_TO)
+        told = await hub.rows(NOTICES, (str(notices_to[0]), notices_to[1]))
+        notices = [Notice(what, subject, (xid, id)) for what, subject, xid, id in told]
+        if len(notices) == MOST_NOTICES:
+            return Pulled(notices, [], [], None)  # first all of them: rows may have come after an expulsion
+        found = await hub.rows(statement, (str(rows_to[0]), rows_to[1], limit))
+    rows = [SharedRow(*row[:9]) for row in found]
+    places = [(xid, id) for *_, xid, id in found]
+    return Pulled(notices, rows, places, (up_to - 1, LAST_ID) if len(found) < limit else None)
+
+
+async def erase(hub: Hub, number: str) -> None:
+    """Every site is to forget the number."""
+    await hub.rows("SELECT callsieve.erase(%s)", (number,))
+
+
+async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
+    """We take part no more. `keep`: what we have told stays with the others until it is too old."""
+    if keep:
+        await hub.rows("SELECT callsieve.leave()")
+    else:
+        await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
+
+
+async def expire(hub: Hub, most: int) -> int:
+    """Removes some of what is too old. Returns how many rows went."""
+    ((gone,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
+    return int(gone)
+
+
+async def sites(hub: Hub) -> list[SiteState]:
+    """The sites of our organisation."""
+    return [SiteState(*row) for row in await hub.rows(SITES)]
+
+
+async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
+    """Rows and sums of digests by kind and origin, as the hub has them."""
+    found = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
+    return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in found}

@@ -1,0 +1,170 @@
+"""`callsieve hub run` as a process: one at a time, until SIGTERM; SIGHUP reads the settings again.
+
+A hub that is away is tried again and again, with more time between; the store goes on without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from agi import systemd
+from callsieve.hub.address import address_of_site
+from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
+from callsieve.hub.sync import NumbersErased, Sync
+from callsieve.numbers import privacy
+from callsieve.settings import Loaded, SettingsError
+from reputation.backoff import wait_seconds
+from reputation.store.connection import Store
+from reputation.store.errors import StoreError
+from reputation.store.hub.link import note_failure
+
+logger = logging.getLogger("callsieve.hub.process")
+
+LOCK: Final = "hub.lock"
+FIRST_RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 60.0
+NOT_MADE: Final = "this database is no hub yet: callsieve hub init"
+
+
+class AlreadyRunning(OSError):
+    """Another process shares this state directory's store."""
+
+
+@contextmanager
+def only_one(state: Path) -> Iterator[None]:
+    """Inside, no other process shares the store. AlreadyRunning, OSError."""
+    state.mkdir(mode=0o750, parents=True, exist_ok=True)
+    descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = "the hub is served already by another process: stop it first (systemctl stop callsieve-hub)"
+            raise AlreadyRunning(errno.EBUSY, words) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run(load: Callable[[], Loaded]) -> None:
+    """Shares what this store knows until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
+    loaded = load()
+    with only_one(loaded.state):
+        asyncio.run(_serve(load, loaded))
+
+
+def run_once(loaded: Loaded) -> None:
+    """Exchanges everything that there is now. HubError, StoreError, AlreadyRunning."""
+    with only_one(loaded.state):
+        erased = asyncio.run(_once(loaded))
+    _clear(loaded, erased)
+
+
+async def _once(loaded: Loaded) -> frozenset[str]:
+    store = await Store.open(loaded.store_path)
+    try:
+        async with connection_to(address_of_site(loaded)) as hub:
+            await Sync(store, hub, loaded).once()
+    except NumbersErased as done:
+        return done.numbers
+    finally:
+        await store.close()
+    return frozenset()
+
+
+async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    watchdog = asyncio.create_task(systemd.run_watchdog())
+    systemd.ready()
+    failures = 0
+    while not stop.is_set():
+        if reload.is_set():
+            reload.clear()
+            loaded = _reloaded(load, loaded)
+        began = time.monotonic()
+        try:
+            await _until(_share(loaded), stop, reload)
+        except NumbersErased as done:
+            await asyncio.to_thread(_clear, loaded, done.numbers)
+            continue
+        except (HubError, StoreError) as error:
+            failures = 1 if time.monotonic() - began > LONGEST_RETRY_SECONDS else failures + 1
+            words = words_of(error)
+            logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "nothing is shared: %s", words)
+            # Many sites lose a hub at once, and must not all come back at once.
+            seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), seconds)
+    systemd.stopping()
+    watchdog.cancel()
+    await asyncio.gather(watchdog, return_exceptions=True)
+    logger.info("stopped")
+
+
+def words_of(error: Exception) -> str:
+    """What is wrong with the hub, and the way out."""
+    if isinstance(error, HubError) and error.code in UNDEFINED:
+        return NOT_MADE
+    if isinstance(error, HubError) and error.code == FORBIDDEN:
+        return f"{error} (callsieve hub sites, on another)"
+    return str(error)
+
+
+def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
+    try:
+        return load()
+    except SettingsError as error:
+        logger.error("the old settings stay: %s", error)
+        return loaded
+
+
+async def _share(loaded: Loaded) -> None:
+    """HubError, StoreError, NumbersErased. What is wrong with the hub stands in the store, for who looks."""
+    store = await Store.open(loaded.store_path)
+    try:
+        async with connection_to(address_of_site(loaded)) as hub:
+            await Sync(store, hub, loaded).run()
+    except HubError as error:
+        with suppress(StoreError):
+            await store.write(note_failure, time.time(), words_of(error))
+        raise
+    finally:
+        await store.close()
+
+
+async def _until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
+    """Runs it until it ends or one of them is set."""
+    task = asyncio.create_task(work)
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait((task, *waits), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in (task, *waits):
+            if not one.done():
+                one.cancel()
+        await asyncio.gather(task, *waits, return_exceptions=True)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error
+
+
+def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
+    """What the rows of erased numbers have left in files. Only while the store is closed here."""
+    for number in sorted(numbers):
+        is_clear, problems = privacy.clear_files(loaded, number)
+        if not is_clear or problems:
+            logger.warning("a number was erased as another site wanted; some files still have it: privacy erase")

@@ -1,0 +1,242 @@
+-- The hub's own schema. All of it belongs to a role that nobody logs in as; sites read under row-level security and
+-- write through the functions below alone, which know a site by the role that it has logged in with.
+
+CREATE TABLE callsieve.hub (
+    only_row integer PRIMARY KEY CHECK (only_row = 1),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    made_at timestamptz NOT NULL DEFAULT now()
+);
+INSERT INTO callsieve.hub (only_row) VALUES (1);
+
+CREATE TABLE callsieve.site (
+    organisation text NOT NULL CHECK (organisation ~ '^[a-z0-9][a-z0-9-]{0,19}$'),
+    name text NOT NULL CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,31}$'),
+    role text NOT NULL UNIQUE,
+    is_central boolean NOT NULL DEFAULT false,
+    joined_at timestamptz NOT NULL DEFAULT now(),
+    expelled_at timestamptz,
+    version bigint NOT NULL DEFAULT 0,
+    rows_pushed bigint NOT NULL DEFAULT 0,
+    seen_at timestamptz,
+    pushed_at timestamptz,
+    pulled_at timestamptz,
+    outbox bigint NOT NULL DEFAULT 0,
+    program text NOT NULL DEFAULT '',
+    offset_us bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (organisation, name)
+);
+
+-- How long rows of a kind are kept, as sites keep them; their own tables of kinds fill this.
+CREATE TABLE callsieve.kind (
+    name text PRIMARY KEY,
+    days double precision NOT NULL
+);
+
+CREATE SEQUENCE callsieve.place AS bigint;
+
+-- One row of a site. `key`, `payload`: JSON, as text, so that every program makes the same digest of it. `at_us`: its
+-- date, never after its receipt. `version`: its site's own clock. (xid, id): the place in the order in which sites read.
+CREATE TABLE callsieve.evidence_row (
+    organisation text NOT NULL,
+    kind text NOT NULL CHECK (length(kind) <= 32),
+    origin text NOT NULL,
+    number text NOT NULL CHECK (length(number) <= 32),
+    key text NOT NULL CHECK (length(key) <= 1000),
+    payload text NOT NULL CHECK (length(payload) <= 4000),
+    own text NOT NULL CHECK (length(own) <= 4000),
+    at_us bigint NOT NULL,
+    version bigint NOT NULL,
+    received_at timestamptz NOT NULL,
+    deleted boolean NOT NULL,
+    private boolean NOT NULL,
+    xid xid8 NOT NULL,
+    id bigint NOT NULL,
+    PRIMARY KEY (number, organisation, kind, origin, key)
+) PARTITION BY HASH (number);
+CREATE INDEX evidence_row_place ON callsieve.evidence_row (organisation, xid, id);
+
+-- What all sites of an organisation are to do: forget a number, or all that came from a site.
+CREATE TABLE callsieve.notice (
+    organisation text NOT NULL,
+    what text NOT NULL CHECK (what IN ('erase', 'expel')),
+    subject text NOT NULL CHECK (length(subject) <= 32),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    id bigint NOT NULL DEFAULT nextval('callsieve.place'),
+    PRIMARY KEY (organisation, xid, id)
+);
+CREATE INDEX notice_subject ON callsieve.notice (organisation, what, subject, at);
+
+-- Who is asking -------------------------------------------------------------------------------------------
+
+CREATE FUNCTION callsieve.my_organisation() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql AS $$ SELECT organisation FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL $$;
+CREATE FUNCTION callsieve.my_site() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql AS $$ SELECT name FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL $$;
+CREATE FUNCTION callsieve.is_central() RETURNS boolean STABLE SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE sql AS $$
+    SELECT coalesce((SELECT is_central FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL), false)
+$$;
+
+ALTER TABLE callsieve.evidence_row ENABLE ROW LEVEL SECURITY;
+ALTER TABLE callsieve.notice ENABLE ROW LEVEL SECURITY;
+ALTER TABLE callsieve.site ENABLE ROW LEVEL SECURITY;
+CREATE POLICY of_organisation ON callsieve.evidence_row FOR SELECT USING (
+    organisation = (SELECT callsieve.my_organisation())
+    AND (NOT private OR origin = (SELECT callsieve.my_site()) OR (SELECT callsieve.is_central())));
+-- Nobody but the functions below is granted to write; this holds even if somebody were.
+CREATE POLICY own_origin ON callsieve.evidence_row FOR INSERT WITH CHECK (
+    organisation = (SELECT callsieve.my_organisation()) AND origin = (SELECT callsieve.my_site()));
+CREATE POLICY own_rows ON callsieve.evidence_row FOR UPDATE
+    USING (organisation = (SELECT callsieve.my_organisation()) AND origin = (SELECT callsieve.my_site()));
+CREATE POLICY of_organisation ON callsieve.notice FOR SELECT
+    USING (organisation = (SELECT callsieve.my_organisation()));
+CREATE POLICY of_organisation ON callsieve.site FOR SELECT USING (organisation = (SELECT callsieve.my_organisation()));
+
+-- What stays with the site: for its standby, and for a central site.
+CREATE VIEW callsieve.own_part WITH (security_barrier) AS
+SELECT organisation, kind, origin, number, key, own FROM callsieve.evidence_row
+ WHERE organisation = (SELECT callsieve.my_organisation())
+   AND (origin = (SELECT callsieve.my_site()) OR (SELECT callsieve.is_central()));
+
+-- What sites do -------------------------------------------------------------------------------------------
+
+CREATE TYPE callsieve.greeting AS (
+    hub uuid, organisation text, site text, version bigint, now_us bigint, xid bigint, is_central boolean);
+
+-- Said first, and every some seconds: who I am, and how I do.
+CREATE FUNCTION callsieve.hello(the_outbox bigint, the_program text, the_offset_us bigint, has_pulled boolean)
+RETURNS callsieve.greeting SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+DECLARE
+    me callsieve.site;
+BEGIN
+    UPDATE callsieve.site SET seen_at = clock_timestamp(), outbox = greatest(the_outbox, 0), program = left(the_program, 40),
+           offset_us = the_offset_us, pulled_at = CASE WHEN has_pulled THEN clock_timestamp() ELSE pulled_at END
+     WHERE role = session_user AND expelled_at IS NULL RETURNING * INTO me;
+    IF me.name IS NULL THEN
+        RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
+    END IF;
+    RETURN (SELECT ROW(hub.id, me.organisation, me.name, me.version,
+                       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+                       pg_snapshot_xmin(pg_current_snapshot())::text::bigint, me.is_central)::callsieve.greeting
+              FROM callsieve.hub);
+END $$;
+
+-- Takes rows of the site that asks. Each array has an element a row. A row wins over an older version of it; a deletion
+-- wins a tie. What is dated later than now is dated now. Of an erased number only what is newer is taken. Returns the
+-- positions whose dates are others than those that were sent, and the dates.
+CREATE FUNCTION callsieve.push(
+    kinds text[], numbers text[], keys text[], payloads text[], owns text[], ats bigint[], versions bigint[],
+    deletions boolean[], privates boolean[])
+RETURNS TABLE (place integer, dated_us bigint) SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+DECLARE
+    me callsieve.site;
+    receipt bigint;
+    taken bigint;
+BEGIN
+    SELECT * INTO me FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL FOR NO KEY UPDATE;
+    IF me.name IS NULL THEN
+        RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
+    END IF;
+    receipt := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    INSERT INTO callsieve.evidence_row AS row (organisation, kind, origin, number, key, payload, own, at_us, version,
+           received_at, deleted, private, xid, id)
+    SELECT me.organisation, sent.kind, me.name, sent.number, sent.key, sent.payload, sent.own, least(sent.at_us, receipt),
+           sent.version, clock_timestamp(), sent.deleted, sent.private, pg_current_xact_id(), nextval('callsieve.place')
+      FROM unnest(kinds, numbers, keys, payloads, owns, ats, versions, deletions, privates)
+           AS sent (kind, number, key, payload, own, at_us, version, deleted, private)
+     WHERE NOT EXISTS (SELECT 1 FROM callsieve.notice
+                        WHERE notice.organisation = me.organisation AND what = 'erase' AND subject = sent.number
+                          AND extract(epoch FROM at) * 1000000 >= least(sent.at_us, receipt))
+    ON CONFLICT (number, organisation, kind, origin, key) DO UPDATE
+    SET payload = excluded.payload, own = excluded.own, at_us = excluded.at_us, version = excluded.version,
+        received_at = excluded.received_at, deleted = excluded.deleted, private = excluded.private, xid = excluded.xid,
+        id = excluded.id
+    WHERE (excluded.version, excluded.deleted) > (row.version, row.deleted);
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    UPDATE callsieve.site SET version = greatest(version, (SELECT max(one) FROM unnest(versions) AS one)),
+           rows_pushed = rows_pushed + taken, pushed_at = clock_timestamp(), seen_at = clock_timestamp()
+     WHERE organisation = me.organisation AND name = me.name;
+    PERFORM pg_notify('callsieve', me.organisation || '/' || me.name);
+    RETURN QUERY SELECT sent.place::integer, receipt FROM unnest(ats) WITH ORDINALITY AS sent (at_us, place)
+                  WHERE sent.at_us > receipt;
+END $$;
+
+-- Forgets a number everywhere in the organisation; sites are told for as long as deletions are.
+CREATE FUNCTION callsieve.erase(the_number text) RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE plpgsql AS $$
+DECLARE
+    mine text := callsieve.my_organisation();
+    gone bigint;
+BEGIN
+    IF mine IS NULL THEN
+        RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
+    END IF;
+    DELETE FROM callsieve.evidence_row WHERE number = the_number AND organisation = mine;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    INSERT INTO callsieve.notice (organisation, what, subject) VALUES (mine, 'erase', the_number);
+    PERFORM pg_notify('callsieve', mine || '/');
+    RETURN gone;
+END $$;
+
+-- Takes all out that came from a site. `for_good`: it has no part in the hub any more. For the database's
+-- administrator and a central site; a site may do it to itself.
+CREATE FUNCTION callsieve.expel(the_organisation text, the_site text, for_good boolean) RETURNS bigint
+SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    IF NOT (pg_has_role(session_user, 'callsieve_hub', 'MEMBER')
+            OR (the_organisation = callsieve.my_organisation() AND (callsieve.is_central() OR the_site = callsieve.my_site())))
+    THEN
+        RAISE EXCEPTION 'only the administrator of the database or a central site may expel' USING ERRCODE = '42501';
+    END IF;
+    UPDATE callsieve.site SET expelled_at = CASE WHEN for_good THEN now() ELSE expelled_at END, rows_pushed = 0
+     WHERE organisation = the_organisation AND name = the_site;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no such site' USING ERRCODE = '02000';
+    END IF;
+    DELETE FROM callsieve.evidence_row WHERE organisation = the_organisation AND origin = the_site;
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    INSERT INTO callsieve.notice (organisation, what, subject) VALUES (the_organisation, 'expel', the_site);
+    PERFORM pg_notify('callsieve', the_organisation || '/');
+    RETURN gone;
+END $$;
+
+-- Takes part no more; what was told stays until it is too old.
+CREATE FUNCTION callsieve.leave() RETURNS void SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS $$
+    UPDATE callsieve.site SET expelled_at = now() WHERE role = session_user AND expelled_at IS NULL
+$$;
+
+-- Removes what is too old, as sites do by themselves, a few thousand rows at a time; returns how many. Markers of
+-- deletions and notices are kept for 30 days: who was away longer reads everything again.
+CREATE FUNCTION callsieve.expire(most integer) RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog
+LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    IF callsieve.my_organisation() IS NULL OR NOT pg_try_advisory_xact_lock(hashtext('callsieve.expire')) THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM callsieve.notice WHERE at < now() - interval '30 days';
+    DELETE FROM callsieve.evidence_row AS row USING (
+        SELECT number, organisation, evidence_row.kind, origin, key FROM callsieve.evidence_row
+          JOIN callsieve.kind ON kind.name = evidence_row.kind
+         WHERE at_us < extract(epoch FROM now() - days * interval '1 day') * 1000000
+            OR (deleted AND received_at < now() - interval '30 days')
+         LIMIT greatest(least(most, 10000), 1)) AS old
+     WHERE (row.number, row.organisation, row.kind, row.origin, row.key)
+         = (old.number, old.organisation, old.kind, old.origin, old.key);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+-- Counts and sums of digests, as sites make them (reputation/store/hub/checksum.py).
+CREATE FUNCTION callsieve.checksums() RETURNS TABLE (kind text, origin text, rows bigint, digest numeric)
+STABLE SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS $$
+    SELECT kind, origin, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\x1f', kind, origin, number,
+               key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)
+      FROM callsieve.evidence_row
+     WHERE organisation = callsieve.my_organisation() AND NOT deleted AND NOT private
+     GROUP BY kind, origin
+$$;

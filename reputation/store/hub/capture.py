@@ -1,0 +1,138 @@
+"""Which rows of ours the hub has not got: triggers note their keys in the transaction that writes them.
+
+    start_capture(db)          in a transaction; then `fill_next` until it is False: what was there before
+    outbox_size(db)            how many rows wait; each once, however often it changes
+
+Triggers are in the file, so they see what every program writes. They are silent about rows of others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from reputation.store.hub.kinds import KINDS, SEPARATOR, Kind, Scope
+
+PREFIX = "hub_"
+TRIGGERS = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
+IS_ON = "(SELECT applying FROM hub_link) = 0"
+NOTE = """
+DELETE FROM hub_outbox WHERE number = {number} AND kind = '{kind}' AND key = {key};
+INSERT INTO hub_outbox (kind, number, key) VALUES ('{kind}', {number}, {key});
+"""
+# Which signals count depends on these as well.
+OF_SIGNALS = ("one_ring", "talk")
+NOTE_SIGNALS = """
+DELETE FROM hub_outbox WHERE number = {row}.number AND kind = 'signal';
+INSERT INTO hub_outbox (kind, number, key)
+SELECT 'signal', number, {key} FROM signal WHERE number = {row}.number AND {is_ours};
+"""
+SIZE = "SELECT count(*), (SELECT count(*) FROM hub_fill) FROM hub_outbox"
+HAS = """
+SELECT EXISTS (SELECT 1 FROM hub_outbox) OR EXISTS (SELECT 1 FROM hub_fill) OR EXISTS (SELECT 1 FROM hub_erasure)
+"""
+FILL = "INSERT INTO hub_fill (kind, after) VALUES (?, '') ON CONFLICT (kind) DO UPDATE SET after = ''"
+NEXT_FILL = "SELECT kind, after FROM hub_fill ORDER BY kind LIMIT 1"
+UP_TO = "SELECT {number} FROM {table} WHERE {number} > ? ORDER BY {number} LIMIT 1 OFFSET ?"
+FILL_ROWS = """
+INSERT INTO hub_outbox (kind, number, key)
+SELECT '{kind}', {number}, {key} FROM {table} WHERE {number} > ? AND ({number} <= ? OR ? IS NULL) AND {is_ours}
+ON CONFLICT DO NOTHING
+"""
+
+
+def captured_kinds(*, private: bool) -> list[Kind]:
+    """What is told: what only a standby and a central site need as well, if so told."""
+    return [kind for kind in KINDS.values() if private or kind.scope is not Scope.PRIVATE]
+
+
+def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
+    """Makes the triggers, and has all rows sent whose triggers were not there. False: all is as it was.
+
+    A newer CallSieve may share more than the one that was here before. Call it in a transaction.
+    """
+    wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
+    found: dict[str, str] = dict(db.execute(TRIGGERS))
+    changed = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
+    for name in changed & found.keys():
+        db.execute(f"DROP TRIGGER {name}")
+    for name in sorted(changed & wanted.keys()):
+        db.execute(wanted[name])
+    for kind in captured_kinds(private=private):
+        if any(name in changed for name, _ in _triggers(kind)):
+            db.execute(FILL, (kind.name,))
+    return bool(changed)
+
+
+def stop_capture(db: sqlite3.Connection) -> None:
+    """Removes the triggers and all that waits to be sent. Call it in a transaction."""
+    for name, _ in db.execute(TRIGGERS).fetchall():
+        db.execute(f"DROP TRIGGER {name}")
+    for table in ("hub_outbox", "hub_fill", "hub_erasure"):
+        db.execute(f"DELETE FROM {table}")
+
+
+def send_all_again(db: sqlite3.Connection, site: str, *, private: bool = False) -> None:
+    """The hub has lost rows of ours, or is another one: all are sent. Call it in a transaction."""
+    db.execute("DELETE FROM hub_row WHERE origin = ?", (site,))
+    for kind in captured_kinds(private=private):
+        db.execute(FILL, (kind.name,))
+
+
+def fill_next(db: sqlite3.Connection, limit: int) -> bool:
+    """Puts the rows of some more numbers there. False: there are none. Call it in a transaction."""
+    found = db.execute(NEXT_FILL).fetchone()
+    if found is None:
+        return False
+    name, after = found
+    kind = KINDS[name]
+    words = {"kind": name, "table": name, "number": kind.number, "key": key_of(kind, ""), "is_ours": is_ours(kind, "")}
+    row = db.execute(UP_TO.format_map(words), (after, limit - 1)).fetchone()
+    up_to = row and row[0]
+    db.execute(FILL_ROWS.format_map(words), (after, up_to, up_to))
+    if up_to is None:
+        db.execute("DELETE FROM hub_fill WHERE kind = ?", (name,))
+    else:
+        db.execute("UPDATE hub_fill SET after = ? WHERE kind = ?", (up_to, name))
+    return True
+
+
+def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
+    """How many rows wait to be sent, and whether there are more that were not counted yet."""
+    waiting, kinds = db.execute(SIZE).fetchone()
+    return int(waiting), bool(kinds)
+
+
+def has_outgoing(db: sqlite3.Connection) -> bool:
+    """Whether anything is to be told."""
+    return bool(db.execute(HAS).fetchone()[0])
+
+
+def key_of(kind: Kind, row: str) -> str:
+    """SQL: the key of a row beside its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, else empty."""
+    return f"json_array({', '.join(f'{row}{column}' for column in kind.key)})"
+
+
+def is_ours(kind: Kind, row: str) -> str:
+    """SQL: whether the row is of this site, as far as it says."""
+    return f"instr({row}{kind.named[0]}, '{SEPARATOR}') = 0" if kind.named else "1"
+
+
+def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:
+    for event, rows in {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}.items():
+        body = "".join(_note(kind, row) for row in rows)
+        yield _trigger(f"{PREFIX}{kind.name}_{event.lower()}", event, kind.name, is_ours(kind, f"{rows[-1]}."), body)
+    if kind.name == "signal":
+        words = {"key": key_of(kind, ""), "is_ours": is_ours(kind, "")}
+        for table in OF_SIGNALS:
+            for event, row in {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}.items():
+                body = NOTE_SIGNALS.format(row=row, **words)
+                yield _trigger(f"{PREFIX}signal_by_{table}_{event.lower()}", event, table, "1", body)
+
+
+def _trigger(name: str, event: str, table: str, when: str, body: str) -> tuple[str, str]:
+    return name, f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {IS_ON} AND {when} BEGIN {body} END"
+
+
+def _note(kind: Kind, row: str) -> str:
+    return NOTE.format(kind=kind.name, number=f"{row}.{kind.number}", key=key_of(kind, f"{row}."))

@@ -1,0 +1,146 @@
+"""What other sites have told: written here as rows of theirs, in any order and as often as it comes.
+
+apply_rows(db, link, rows, ...)     some of them, as many as fit in a short transaction
+expel(db, site)                     all that came from a site goes, exactly
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from reputation.store.hub.kinds import KINDS, SEPARATOR, Kind, Scope
+from reputation.store.hub.link import Link, writing_for_hub
+from reputation.store.hub.rows import (
+    SharedRow,
+    Unusable,
+    check_row,
+    delete_row,
+    digest_of,
+    key_at,
+    values_of,
+    write_row,
+)
+from reputation.store.hub.statements import replaces, settle
+from reputation.store.standing import refresh_all
+
+AT_ONCE: Final = 16  # rows between two looks at the clock
+VERSION = "SELECT version, deleted FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
+KNOW = """
+INSERT INTO hub_row (number, kind, origin, key, version, at_us, deleted, digest, payload)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (number, kind, origin, key) DO UPDATE
+SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.deleted, digest = excluded.digest,
+    payload = excluded.payload, state = 0
+"""
+WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
+OF_SITE = "SELECT number, kind, key FROM hub_row WHERE origin = ? AND number > ? ORDER BY number LIMIT ?"
+SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
+DROP_MARKERS = "DELETE FROM hub_row WHERE deleted = 1 AND version < ? AND at_us < ?"
+
+
+def apply_rows(
+    db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
+) -> tuple[int, int]:
+    """Writes the first of them, for about that long; returns how many are done, and how many of these are no use.
+
+    A row that is no use says what no site should. Call it in a transaction, which others wait for.
+    """
+    give_up_at, done, refused = time.monotonic() + seconds, 0, 0
+    with writing_for_hub(db):
+        while done < len(rows) and (not done or time.monotonic() < give_up_at):
+            numbers = set()
+            for row in rows[done : done + AT_ONCE]:
+                db.execute("SAVEPOINT hub_row")
+                try:
+                    if apply_row(db, link.site, row, follow) and KINDS[row.kind].is_folded:
+                        numbers.add(row.number)
+                except (ValueError, sqlite3.IntegrityError):
+                    db.execute("ROLLBACK TO hub_row")
+                    refused += 1
+                db.execute("RELEASE hub_row")
+                done += 1
+            refresh_all(db, numbers)
+        if refused:
+            db.execute("UPDATE hub_link SET refused = refused + ?", (refused,))
+    return done, refused
+
+
+def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
+    """Writes a row unless a version that wins is here. ValueError, sqlite3.IntegrityError where it cannot be used."""
+    kind = KINDS.get(row.kind)
+    if kind is None:
+        raise Unusable("kind")
+    check_row(kind, row)
+    known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
+    if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):
+        return False
+    is_statement = kind.scope is Scope.STATEMENT and row.origin != site
+    if row.origin == site and db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
+        return False  # ours is newer
+    if is_statement:
+        replaces(db, kind, row, site)
+    else:
+        _write(db, kind, site, row, row.origin in follow)
+    digest = digest_of(row.kind, row.origin, row.number, row.key, row.payload, row.at_us)
+    said = row.payload if is_statement else None
+    db.execute(
+        KNOW,
+        (row.number, row.kind, row.origin, row.key, row.version, row.at_us, row.deleted, digest, said),
+    )
+    if is_statement:
+        settle(db, kind, row.number, row.key, site, follow)
+    return True
+
+
+def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
+    """Takes the rows of some numbers out that came from that site. False: there are none. Call it in a transaction."""
+    found = db.execute(OF_SITE, (origin, "", limit)).fetchall()
+    with writing_for_hub(db):
+        numbers = set()
+        for number, name, key in found:
+            kind = KINDS.get(name)
+            if kind is not None:
+                _take_out(db, kind, link.site, origin, number, key)
+                numbers |= {number} if kind.is_folded else set()
+            where = (number, name, origin, key)
+            db.execute("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", where)
+            if kind is not None and kind.scope is Scope.STATEMENT:
+                settle(db, kind, number, key, link.site, follow - {origin})
+        refresh_all(db, numbers)
+    return bool(found)
+
+
+def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
+    """The sites that rows are here of."""
+    return sorted(origin for (origin,) in db.execute(SITES, (site,)))
+
+
+def forget_markers(db: sqlite3.Connection, before_us: int) -> int:
+    """Deletions that every site has heard of by now need not be known any more. Call it in a transaction."""
+    return db.execute(DROP_MARKERS, (before_us, before_us)).rowcount
+
+
+def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_followed: bool) -> None:
+    if row.deleted:
+        _take_out(db, kind, site, row.origin, row.number, row.key)
+        return
+    write_row(db, kind, values_of(kind, row, site, stones_for_all=is_followed))
+
+
+def _take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
+    columns = dict(zip(kind.key, json.loads(key), strict=True))
+    if kind.scope is Scope.STATEMENT and origin != site:
+        said = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)
+        replaces(db, kind, said, site)
+        return
+    if origin != site:
+        for column in kind.named:
+            if column in columns and (columns[column] or column == "reporter"):
+                columns[column] = f"{origin}{SEPARATOR}{columns[column]}"
+    delete_row(db, kind, number, key_at(kind, columns))
+    if kind.name == "tombstone" and columns["reporter"] == f"{origin}{SEPARATOR}":
+        delete_row(db, kind, number, key_at(kind, columns | {"reporter": ""}))  # of a site that is followed

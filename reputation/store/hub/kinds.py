@@ -1,0 +1,200 @@
+"""THE table of what sites share through the hub: each kind of row, and what becomes of it at another site.
+
+Capture, push, apply, checksum and erasure are made from this table. A kind that is not in it stays where it is.
+
+A row of another site stands in the same SQLite table as ours. What names a person, a call or a case there is written
+`site:name`, so keys of two sites never meet, and a fold needs to know nothing of hubs; ours have no colon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from reputation.model import AuthClass, ChallengeResult, EntryKind, ListName, MarkChannel, SignalCategory, Verdict
+from reputation.store.evidence_rows import SIGNAL_COUNTS
+
+SITE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
+SEPARATOR: Final = ":"
+MOST_TEXT: Final = 200  # characters of one column
+MOST_PAYLOAD: Final = 4000
+
+
+class Scope(Enum):
+    """Who is told."""
+
+    SHARED = "shared"  # every site of the organisation
+    STATEMENT = "statement"  # what an administrator said: in force at the sites that follow this one ([hub] follow)
+    PRIVATE = "private"  # a standby of the same site, and a central site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kind:
+    """A kind of row: a table with its columns.
+
+    `number`: the column that says what the row is about. `key`: the other columns of its key. `at`: its date, a REAL.
+    `named`: columns that have the site's name before them elsewhere; the first is in every row and tells whose it is.
+    `shared`: other columns. `own`: columns that stay with the site and its standby, and what stands there elsewhere;
+    `{site}` is the site. `allowed`: columns with a closed vocabulary. `counts`: SQL that holds for rows worth telling.
+    `days`: how long it is kept.
+    """
+
+    name: str
+    scope: Scope
+    at: str
+    days: float
+    number: str = "number"
+    key: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    own: Mapping[str, str | None]
+    allowed: Mapping[str, frozenset[str]]
+    counts: str = "1"
+    is_folded: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.number, *self.key, *self.shared, *self.own, self.at)
+
+
+AUTH_CLASSES: Final = {"auth_class": frozenset(AuthClass)}
+SIGNALS: Final = AUTH_CLASSES | {"category": frozenset(SignalCategory)}
+MARKS: Final = AUTH_CLASSES | {"verdict": frozenset(Verdict), "channel": frozenset(MarkChannel)}
+CHALLENGES: Final = AUTH_CLASSES | {"result": frozenset(ChallengeResult)}
+ENTRIES: Final = {"list": frozenset(ListName), "kind": frozenset(EntryKind)}
+NOTHING: Final[Mapping[str, frozenset[str]]] = {}
+NONE_OWN: Final[Mapping[str, str | None]] = {}
+
+_KINDS = (
+    Kind(
+        name="mark",
+        scope=Scope.SHARED,
+        at="at",
+        days=365.0,
+        key=("auth_class", "epoch", "reporter"),
+        named=("reporter", "linkedid"),
+        shared=("verdict", "channel", "category", "linkedid"),
+        own={"grp": "{site}", "reason": ""},
+        allowed=MARKS,
+    ),
+    # A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
+    Kind(
+        name="signal",
+        scope=Scope.SHARED,
+        at="at",
+        days=365.0,
+        key=("auth_class", "epoch", "callee", "category"),
+        named=("callee", "linkedid"),
+        shared=("linkedid",),
+        own=NONE_OWN,
+        allowed=SIGNALS,
+        counts=SIGNAL_COUNTS,
+    ),
+    Kind(
+        name="answered",
+        scope=Scope.SHARED,
+        at="at",
+        days=365.0,
+        key=("auth_class", "epoch", "callee"),
+        named=("callee",),
+        own=NONE_OWN,
+        allowed=AUTH_CLASSES,
+    ),
+    Kind(
+        name="challenge",
+        scope=Scope.SHARED,
+        at="at",
+        days=90.0,
+        key=("auth_class", "epoch", "linkedid"),
+        named=("did", "linkedid"),
+        shared=("did", "result"),
+        own=NONE_OWN,
+        allowed=CHALLENGES,
+    ),
+    # A stone for all reporters covers those of its site: `berlin:`. From a site that is followed, those of all.
+    Kind(
+        name="tombstone",
+        scope=Scope.SHARED,
+        at="until",
+        days=730.0,
+        key=("reporter", "case_id"),
+        named=("case_id", "reporter"),
+        own=NONE_OWN,
+        allowed=NOTHING,
+    ),
+    Kind(
+        name="identity",
+        scope=Scope.STATEMENT,
+        at="added_at",
+        days=400.0,
+        shared=("name", "level", "expires_at"),
+        own={"note": ""},
+        allowed=NOTHING,
+    ),
+    Kind(
+        name="list_entry",
+        scope=Scope.STATEMENT,
+        at="added_at",
+        days=36500.0,
+        number="first",
+        key=("list", "kind", "last"),
+        shared=("action", "note", "expires_at"),
+        own=NONE_OWN,
+        allowed=ENTRIES,
+        is_folded=False,
+    ),
+    Kind(
+        name="epoch",
+        scope=Scope.STATEMENT,
+        at="at",
+        days=730.0,
+        key=("epoch",),
+        shared=("reason",),
+        own={"who": "{site}"},
+        allowed=NOTHING,
+    ),
+    Kind(
+        name="talk",
+        scope=Scope.PRIVATE,
+        at="at",
+        days=365.0,
+        key=("person",),
+        named=("person",),
+        own=NONE_OWN,
+        allowed=NOTHING,
+        is_folded=False,
+    ),
+    Kind(
+        name="inbound_talk",
+        scope=Scope.PRIVATE,
+        at="at",
+        days=365.0,
+        key=("auth_class", "epoch", "callee"),
+        named=("callee", "linkedid"),
+        shared=("first_at", "linkedid"),
+        own=NONE_OWN,
+        allowed=AUTH_CLASSES,
+        is_folded=False,
+    ),
+)
+KINDS: Final = {kind.name: kind for kind in _KINDS}
+
+
+def named_by(site: str, name: str) -> str:
+    """A name of that site as other sites write it. Without a name it stands for all of the site."""
+    return f"{site}{SEPARATOR}{name}"
+
+
+def site_of(name: str) -> str:
+    """The site in a name that another site has given; empty for one of ours."""
+    site, separator, _ = name.partition(SEPARATOR)
+    return site if separator else ""
+
+
+def name_of(name: str) -> str:
+    """The name as its site writes it."""
+    return name.partition(SEPARATOR)[2] if SEPARATOR in name else name

@@ -1,0 +1,103 @@
+"""How this site takes part in a hub: one row, and nothing while it does not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+COLUMNS = """
+site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,
+failure, refused
+"""
+READ = f"SELECT {COLUMNS} FROM hub_link"
+JOIN = "INSERT OR REPLACE INTO hub_link (only_row, site, organisation, hub) VALUES (1, ?, ?, ?)"
+AGAIN = "UPDATE hub_link SET row_xid = 0, row_id = 0, notice_xid = 0, notice_id = 0"
+PUSHED = "UPDATE hub_link SET pushed_at = ?, clock_us = max(clock_us, ?)"
+ROWS_TO = "UPDATE hub_link SET row_xid = ?, row_id = ?"
+NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Rows and notices of the hub are here up to these places. `clock_us`: the latest version that the hub has of ours.
+
+    `program`: the version of CallSieve that pulled last; `refused`: how many rows of others it could not use. Instants
+    are UTC seconds.
+    """
+
+    site: str
+    organisation: str
+    hub: str
+    rows_to: tuple[int, int]
+    notices_to: tuple[int, int]
+    clock_us: int
+    program: str
+    pushed_at: float | None
+    pulled_at: float | None
+    failed_at: float | None
+    failure: str
+    refused: int
+
+
+def link_of(db: sqlite3.Connection) -> Link | None:
+    """None: this site shares nothing."""
+    row = db.execute(READ).fetchone()
+    if row is None:
+        return None
+    site, organisation, hub, row_xid, row_id, notice_xid, notice_id, *others = row
+    return Link(site, organisation, hub, (row_xid, row_id), (notice_xid, notice_id), *others)
+
+
+def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
+    """This site is that one of that hub. All is pulled from its beginning."""
+    db.execute(JOIN, (site, organisation, hub))
+
+
+def remove_link(db: sqlite3.Connection) -> None:
+    """It shares nothing any more."""
+    db.execute("DELETE FROM hub_link")
+
+
+def pull_again(db: sqlite3.Connection) -> None:
+    """Everything is pulled once more: what is here already changes nothing."""
+    db.execute(AGAIN)
+
+
+def note_program(db: sqlite3.Connection, program: str) -> None:
+    """Which CallSieve pulls from now on."""
+    db.execute("UPDATE hub_link SET program = ?", (program,))
+
+
+def note_pushed(db: sqlite3.Connection, at: float, clock_us: int) -> None:
+    """The hub has all versions up to that one."""
+    db.execute(PUSHED, (at, clock_us))
+
+
+def note_rows_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
+    """All rows up to there are here."""
+    db.execute(ROWS_TO, place)
+
+
+def note_notices_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
+    """All notices up to there were obeyed."""
+    db.execute(NOTICES_TO, place)
+
+
+def note_pulled(db: sqlite3.Connection, at: float) -> None:
+    """All that the hub has is here, as of then."""
+    db.execute("UPDATE hub_link SET pulled_at = ?, failure = '', failed_at = NULL", (at,))
+
+
+def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
+    """Since when the hub cannot be reached, and why."""
+    db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
+
+
+@contextmanager
+def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
+    """Inside, in a transaction, nothing that is written is captured for the hub."""
+    db.execute("UPDATE hub_link SET applying = 1")
+    yield  # an exception rolls the transaction back, and this with it
+    db.execute("UPDATE hub_link SET applying = 0")

@@ -1,0 +1,128 @@
+"""What this site has to tell the hub, and what the hub has got of it.
+
+next_batch(db, link, clock_us, ...)    reads; nothing is locked while it is sent
+acknowledge(db, link, batch, ...)      writes, in one short transaction, once the hub has it
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.link import Link, note_pushed, writing_for_hub
+from reputation.store.hub.rows import SharedRow, digest_of, set_date, stored_row
+from reputation.store.hub.statements import is_in_force_from, note_ours
+from reputation.store.standing import refresh_all
+
+NEXT = "SELECT seq, kind, number, key FROM hub_outbox ORDER BY seq LIMIT ?"
+KNOWN = """
+SELECT at_us, deleted, digest FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?
+"""
+KNOW = """
+INSERT INTO hub_row (number, kind, origin, key, version, at_us, deleted, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (number, kind, origin, key) DO UPDATE
+SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.deleted, digest = excluded.digest
+WHERE excluded.version > version
+"""
+DONE = "DELETE FROM hub_outbox WHERE seq = ?"
+ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A row that the outbox names. `row` None: there is nothing to tell. `stored_at_us`: its date as it is here."""
+
+    seq: int
+    kind: str
+    number: str
+    key: str
+    row: SharedRow | None
+    stored_at_us: int = 0
+    is_private: bool = False
+
+
+def next_batch(db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int) -> list[Outgoing]:
+    """The next rows to be sent, as they are now, each with a version of its own, from `clock_us` + 1 on.
+
+    `offset_us`: how far our clock is ahead of the hub's. What was dated by it since is put on the hub's.
+    """
+    found = []
+    for seq, name, number, key in db.execute(NEXT, (limit,)).fetchall():
+        clock_us += 1
+        found.append(_outgoing(db, link, seq, name, number, key, clock_us, offset_us))
+    return found
+
+
+def acknowledge(
+    db: sqlite3.Connection,
+    link: Link,
+    batch: list[Outgoing],
+    dates: Mapping[int, int],
+    follow: frozenset[str],
+    at: float,
+) -> None:
+    """The hub has these rows. `dates`: of those that it has dated otherwise, by `seq`. Call it in a transaction."""
+    clock_us, moved = link.clock_us, set()
+    with writing_for_hub(db):
+        for one in batch:
+            if one.row is not None:
+                _know(db, one.row, dates.get(one.seq, one.row.at_us))
+                clock_us = max(clock_us, one.row.version)
+                # As long as the row is as it was sent: it leaves the outbox now.
+                at_us = dates.get(one.seq, one.row.at_us)
+                if at_us != one.stored_at_us and not one.row.deleted and _is_waiting(db, one.seq):
+                    set_date(db, KINDS[one.kind], one.number, one.key, at_us)
+                    moved.add(one.number if KINDS[one.kind].is_folded else "")
+            if one.kind in KINDS and KINDS[one.kind].scope is Scope.STATEMENT:
+                note_ours(db, KINDS[one.kind], one.number, one.key, link.site, follow)
+            db.execute(DONE, (one.seq,))
+        refresh_all(db, moved - {""})
+    note_pushed(db, at, clock_us)
+
+
+def numbers_to_erase(db: sqlite3.Connection) -> list[str]:
+    """Numbers that were erased here, of which the hub does not know yet."""
+    return [number for (number,) in db.execute(ERASED)]
+
+
+def erasures_told(db: sqlite3.Connection, numbers: list[str]) -> None:
+    """The hub knows."""
+    db.executemany("DELETE FROM hub_erasure WHERE number = ?", [(number,) for number in numbers])
+
+
+def _outgoing(
+    db: sqlite3.Connection, link: Link, seq: int, name: str, number: str, key: str, version: int, offset_us: int
+) -> Outgoing:
+    kind = KINDS.get(name)
+    nothing = Outgoing(seq, name, number, key, None)
+    if kind is None:
+        return nothing
+    stored = stored_row(db, kind, number, key)
+    known = db.execute(KNOWN, (number, name, link.site, key)).fetchone()
+    if stored is not None and kind.scope is Scope.STATEMENT and is_in_force_from(db, kind, number, key, stored):
+        stored = None  # what another site said is not ours to tell
+    if stored is None:
+        if known is None or known[1]:
+            return nothing
+        row = SharedRow(name, link.site, number, key, "", "", known[0], version, True)
+        return Outgoing(seq, name, number, key, row, known[0], kind.scope is Scope.PRIVATE)
+    at_us = stored.at_us
+    if known is not None and known[0] == at_us:
+        if not known[1] and not kind.own and known[2] == digest_of(name, link.site, number, key, stored.payload, at_us):
+            return nothing
+    else:
+        at_us -= offset_us
+    row = SharedRow(name, link.site, number, key, stored.payload, stored.own, max(0, at_us), version, False)
+    return Outgoing(seq, name, number, key, row, stored.at_us, kind.scope is Scope.PRIVATE)
+
+
+def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:
+    digest = digest_of(row.kind, row.origin, row.number, row.key, row.payload, at_us)
+    db.execute(KNOW, (row.number, row.kind, row.origin, row.key, row.version, at_us, row.deleted, digest))
+
+
+def _is_waiting(db: sqlite3.Connection, seq: int) -> bool:
+    """Whether nobody has written the row since it was read: then the outbox would name it anew."""
+    return db.execute("SELECT 1 FROM hub_outbox WHERE seq = ?", (seq,)).fetchone() is not None

@@ -1,0 +1,216 @@
+"""A row as it travels, and how it is read from and written to its table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from reputation.model import EntryKind, ListEntry, ListName
+from reputation.store.hub.kinds import (
+    MOST_PAYLOAD,
+    MOST_TEXT,
+    SEPARATOR,
+    SITE,
+    Kind,
+    name_of,
+    named_by,
+)
+from reputation.store.lists import add_entry, remove_entry
+
+MICROSECONDS = 1_000_000
+MOST_NUMBER = 32
+MOST_INTEGER = 1 << 31
+LATEST_US = 4_102_444_800 * MICROSECONDS  # the year 2100
+DIGITS = 8  # hexadecimal, of a digest: billions of them still add up to an integer of 64 bits
+
+
+class SharedRow(NamedTuple):
+    """A row as its site writes it. `key`: a JSON array of its columns beside the number; `payload` and `own`: JSON
+    objects, empty where there is nothing to say. `version`: its site's clock; the greater wins, and a deletion a tie.
+    """
+
+    kind: str
+    origin: str
+    number: str
+    key: str
+    payload: str
+    own: str
+    at_us: int
+    version: int
+    deleted: bool
+
+
+class Unusable(ValueError):
+    """A row that another site should not have sent, or a newer CallSieve has."""
+
+
+class Stored(NamedTuple):
+    """What stands in the table."""
+
+    payload: str
+    own: str
+    at_us: int
+
+
+def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us: int) -> int:
+    """Of what a row says; the hub makes the same one of it."""
+    text = "\x1f".join((kind, origin, number, key, payload, str(at_us)))
+    return int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16)
+
+
+def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Stored | None:
+    """The row that has this key here, if it is worth telling."""
+    row = db.execute(_read_one(kind), (number, *json.loads(key))).fetchone()
+    return row and Stored(*row)
+
+
+def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tuple[str, str, str, Stored]]:
+    """Origin, number, key and content of every row, as its site writes it."""
+    names = kind.columns[: 1 + len(kind.key)]
+    for *columns, payload, own, at_us in db.execute(_read_all(kind)):
+        found = dict(zip(names, columns, strict=True))
+        said = json.loads(payload) if payload else {}
+        mark = str((found | said)[kind.named[0]]) if kind.named else ""
+        origin = mark.partition(SEPARATOR)[0] if SEPARATOR in mark else site
+        if origin != site:
+            for column in kind.named:
+                for place in (found, said):
+                    if place.get(column):
+                        place[column] = name_of(place[column])
+        key = to_json([found[column] for column in kind.key])
+        yield origin, found[kind.number], key, Stored(to_json(said) if said else "", own, at_us)
+
+
+def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
+    """Deletes it, with what belongs to it."""
+    if kind.name == "list_entry":
+        remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
+        return
+    db.execute(f"DELETE FROM {kind.name} WHERE {_where(kind)}", (number, *key))
+
+
+def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
+    """Writes it in the place of the one with its key."""
+    if kind.name == "list_entry":
+        add_entry(db, _entry(values))
+        return
+    columns = ", ".join(kind.columns)
+    marks = ", ".join("?" * len(kind.columns))
+    row = [values[column] for column in kind.columns]
+    db.execute(f"INSERT OR REPLACE INTO {kind.name} ({columns}) VALUES ({marks})", row)
+
+
+def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: int) -> None:
+    """The hub has dated it otherwise: our clock was wrong."""
+    sql = f"UPDATE {kind.name} SET {kind.at} = ? WHERE {_where(kind)}"
+    db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
+
+
+def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) -> dict[str, Any]:
+    """The columns of a row, as it is written at `site`. Unusable.
+
+    `stones_for_all`: the origin is followed, so what it found wrong is wrong whoever said it.
+    """
+    key, said = check_row(kind, row)
+    own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
+    if row.origin == site and row.own:
+        own |= {column: value for column, value in json.loads(row.own).items() if column in kind.own}
+    values = {kind.number: row.number, **key, **said, **own, kind.at: row.at_us / MICROSECONDS}
+    if row.origin != site:
+        for column in kind.named:
+            is_for_all = kind.name == "tombstone" and column == "reporter" and not values[column] and stones_for_all
+            if not is_for_all and (values[column] or column == "reporter"):
+                values[column] = named_by(row.origin, values[column])
+    return values
+
+
+def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
+    """The key of these columns beside the number."""
+    return [values[column] for column in kind.key]
+
+
+def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns of its key and of what it says. Unusable."""
+    if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
+        raise Unusable("origin or date")
+    if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > MOST_PAYLOAD:
+        raise Unusable("number or size")
+    try:
+        key, said = json.loads(row.key), json.loads(row.payload) if row.payload else {}
+    except ValueError:
+        raise Unusable("no JSON") from None
+    if not isinstance(key, list) or len(key) != len(kind.key) or not isinstance(said, dict):
+        raise Unusable("shape")
+    if not row.deleted and said.keys() < set(kind.shared):
+        raise Unusable("columns")
+    columns = dict(zip(kind.key, key, strict=True))
+    said = {column: said.get(column) for column in kind.shared}
+    for column, value in (columns | ({} if row.deleted else said)).items():
+        _check_value(kind, column, value)
+    return columns, said
+
+
+def _check_value(kind: Kind, column: str, value: object) -> None:
+    is_fine = value is None or (
+        _is_text(value, MOST_TEXT)
+        if isinstance(value, str)
+        else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
+    )
+    if not is_fine or (column in kind.named and SEPARATOR in str(value)):
+        raise Unusable(column)
+    if column in kind.allowed and value not in kind.allowed[column]:
+        raise Unusable(column)
+
+
+def _is_text(text: str, most: int) -> bool:
+    return len(text) <= most and (text.isprintable() or not text)
+
+
+def _filled(text: str | None, site: str) -> str | None:
+    return text.replace("{site}", site) if text else text
+
+
+def to_json(value: object) -> str:
+    """As SQLite writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _entry(values: Mapping[str, Any]) -> ListEntry:
+    return ListEntry(
+        ListName(values["list"]),
+        EntryKind(values["kind"]),
+        values["first"],
+        values["last"] or None,
+        values.get("action"),
+        values.get("note") or "",
+        values.get("expires_at"),
+        values.get("added_at") or 0.0,
+    )
+
+
+@cache
+def _read_one(kind: Kind) -> str:
+    return f"SELECT {_content(kind)} FROM {kind.name} WHERE {_where(kind)} AND {kind.counts}"
+
+
+@cache
+def _read_all(kind: Kind) -> str:
+    names = ", ".join(kind.columns[: 1 + len(kind.key)])
+    return f"SELECT {names}, {_content(kind)} FROM {kind.name} WHERE {kind.counts}"
+
+
+def _content(kind: Kind) -> str:
+    return f"{_object(kind.shared)}, {_object(tuple(kind.own))}, CAST(round({kind.at} * {MICROSECONDS}) AS INTEGER)"
+
+
+def _object(columns: tuple[str, ...]) -> str:
+    pairs = ", ".join(f"'{column}', {column}" for column in columns)
+    return f"json_object({pairs})" if columns else "''"
+
+
+def _where(kind: Kind) -> str:
+    return " AND ".join(f"{column} = ?" for column in (kind.number, *kind.key))

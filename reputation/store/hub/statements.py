@@ -1,0 +1,114 @@
+"""What administrators of other sites have said: in force here for the sites that are followed, unless we say otherwise.
+
+What each said is kept in `hub_row`; the row in the store's own table is ours, or the one in force. What ours says wins,
+also when it took a row of another away: that stays away until its site says it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any, NamedTuple
+
+from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.rows import SharedRow, Stored, delete_row, stored_row, values_of, write_row
+
+NOTHING, IN_FORCE, OVERRULED = 0, 1, 2
+COLUMNS = "origin, version, at_us, deleted, state, payload"
+SAID = (
+    f"SELECT {COLUMNS} FROM hub_row WHERE number = ? AND kind = ? AND key = ? AND origin <> ? AND payload IS NOT NULL"
+)
+SET_STATE = "UPDATE hub_row SET state = ? WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
+ALL = "SELECT DISTINCT number, kind, key FROM hub_row WHERE payload IS NOT NULL AND origin <> ?"
+STONES = "SELECT number, reporter, case_id, until FROM tombstone WHERE instr(case_id, ':') > 0"
+
+
+class _Said(NamedTuple):
+    origin: str
+    version: int
+    at_us: int
+    deleted: bool
+    state: int
+    payload: str
+
+
+def is_in_force_from(db: sqlite3.Connection, kind: Kind, number: str, key: str, stored: Stored) -> bool:
+    """Whether the row in the table is what another site has said, and nobody here has changed it."""
+    return any(said.state == IN_FORCE and _is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
+
+
+def note_ours(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str, follow: frozenset[str]) -> None:
+    """Somebody here has written or removed the row. Call it in a transaction, inside `writing_for_hub`."""
+    stored = stored_row(db, kind, number, key)
+    for said in _said(db, kind, number, key, site):
+        if said.state == IN_FORCE and not (stored is not None and _is_as_said(said, stored)):
+            db.execute(SET_STATE, (OVERRULED, number, kind.name, said.origin, key))
+    settle(db, kind, number, key, site, follow)
+
+
+def settle(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
+    """Puts in force what is to be. Returns whether the table has changed."""
+    said, stored = _said(db, kind, number, key, site), stored_row(db, kind, number, key)
+    before = next((one for one in said if one.state == IN_FORCE), None)
+    if stored is not None and (before is None or not _is_as_said(before, stored)):
+        return False  # ours
+    eligible = [one for one in said if one.origin in follow and not one.deleted and one.state != OVERRULED]
+    best = max(eligible, key=lambda one: (one.at_us, one.version, one.origin), default=None)
+    if best is None and before is None:
+        return False
+    if before is not None and before != best:
+        db.execute(SET_STATE, (NOTHING, number, kind.name, before.origin, key))
+    if best is None:
+        delete_row(db, kind, number, json.loads(key))
+        return True
+    if best == before and stored is not None:
+        return False
+    row = SharedRow(kind.name, best.origin, number, key, best.payload, "", best.at_us, best.version, False)
+    write_row(db, kind, values_of(kind, row, site, stones_for_all=True))
+    db.execute(SET_STATE, (IN_FORCE, number, kind.name, best.origin, key))
+    return True
+
+
+def replaces(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> None:
+    """Before another version of what a site said is noted: what is in force of it makes room.
+
+    What somebody here took away meanwhile is not in the table, and is overruled until this version.
+    """
+    for said in _said(db, kind, row.number, row.key, site):
+        if said.origin == row.origin and said.state == IN_FORCE:
+            stored = stored_row(db, kind, row.number, row.key)
+            if stored is not None and _is_as_said(said, stored):
+                delete_row(db, kind, row.number, json.loads(row.key))
+            db.execute(SET_STATE, (NOTHING, row.number, kind.name, row.origin, row.key))
+
+
+def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
+    """Other sites are followed than before. Returns the numbers that are to be folded again."""
+    changed = set()
+    for number, name, key in db.execute(ALL, (site,)).fetchall():
+        kind = KINDS.get(name)
+        if kind is not None and kind.scope is Scope.STATEMENT and settle(db, kind, number, key, site, follow):
+            changed |= {number} if kind.is_folded else set()
+    for number, reporter, case_id, until in db.execute(STONES).fetchall():
+        origin = case_id.partition(":")[0]
+        wanted = "" if origin in follow else f"{origin}:"
+        if reporter in ("", f"{origin}:") and reporter != wanted:
+            db.execute(
+                "DELETE FROM tombstone WHERE (number, reporter, case_id) = (?, ?, ?)", (number, reporter, case_id)
+            )
+            add = "INSERT OR REPLACE INTO tombstone (number, reporter, case_id, until) VALUES (?, ?, ?, ?)"
+            db.execute(add, (number, wanted, case_id, until))
+            changed.add(number)
+    return changed
+
+
+def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[_Said]:
+    return [_Said(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
+
+
+def _is_as_said(said: _Said, stored: Stored) -> bool:
+    return said.at_us == stored.at_us and _object(said.payload) == _object(stored.payload)
+
+
+def _object(payload: str) -> Any:
+    return json.loads(payload) if payload else {}

@@ -1,0 +1,26 @@
+"""One PostgreSQL for all tests of the hub, and a database of its own for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.debian import LabUnavailable
+from lab.postgresql import PostgreSql
+from tests.callsieve.hub.sites import TestHub
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    try:
+        with PostgreSql() as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def hub(postgresql: PostgreSql, tmp_path: Path) -> TestHub:
+    return TestHub(postgresql, tmp_path).make()

@@ -1,0 +1,169 @@
+"""Sites for the tests: each a state directory with a store and settings, and one hub between them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from callsieve.hub import administration, process
+from callsieve.hub.address import secret_path, write_secret
+from callsieve.hub.postgresql import connection_to
+from callsieve.settings import Loaded, load_settings
+from lab.postgresql import PostgreSql
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.store.database import open_store
+from reputation.store.hub.checksum import Checksum, noted_checksums, stored_checksums
+from reputation.store.hub.link import link_of
+from reputation.store.marks import add_mark
+from reputation.store.transaction import transaction
+
+T = TypeVar("T")
+ORGANISATION = "main"
+CALLER = "+12015550123"
+STANDINGS = """
+SELECT number, auth_class, round(marks, 6), round(answers, 6), round(behaviour, 6), reporters, grps, answered, silent
+  FROM standing ORDER BY number, auth_class
+"""
+
+
+@dataclass(slots=True)
+class TestHub:
+    """A database of its own on a server, with the sites that have joined it."""
+
+    __test__ = False
+
+    server: PostgreSql
+    folder: Path
+    port: int = 0
+    database: str = field(default_factory=lambda: f"hub{random.randrange(1 << 40):x}")
+    sites: dict[str, Site] = field(default_factory=dict)
+
+    @property
+    def admin_address(self) -> str:
+        return self.server.address(database=self.database)
+
+    def make(self) -> TestHub:
+        self.server.run(f"CREATE DATABASE {self.database}")
+        asyncio.run(self._initialise())
+        return self
+
+    async def _initialise(self) -> None:
+        async with connection_to(self.admin_address) as hub:
+            await administration.initialise(hub, partitions=4)
+
+    def join(
+        self, name: str, *, is_central: bool = False, organisation: str = ORGANISATION, **settings: object
+    ) -> Site:
+        """A new site, or the same again with other settings."""
+        site = Site(self, name, organisation, self.folder / organisation / name)
+        site.write_settings(settings)
+        login = asyncio.run(self._add(organisation, name, is_central))
+        write_secret(secret_path(site.loaded), login)
+        self.sites[name] = site
+        return site
+
+    async def _add(self, organisation: str, name: str, is_central: bool) -> administration.SiteLogin:
+        async with connection_to(self.admin_address) as hub:
+            return await administration.add_site(hub, organisation, name, is_central=is_central)
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """One statement as the administrator."""
+        return self.server.run(statement, values, database=self.database)
+
+    def settle(self, rounds: int = 2) -> None:
+        """Every site exchanges everything, until nothing is new to anybody."""
+        for _ in range(rounds):
+            for site in self.sites.values():
+                site.exchange()
+
+    def checksums(self) -> dict[str, Checksum]:
+        """As the hub has them, of the kinds that all share."""
+        rows = self.run(
+            "SELECT kind, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\\x1f', kind, origin, number,"
+            " key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)::bigint FROM callsieve.evidence_row"
+            " WHERE NOT deleted AND NOT private GROUP BY kind"
+        )
+        return {str(kind): Checksum(count, digest) for kind, count, digest in rows}  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Site:
+    """One PBX: its store, and what it is called."""
+
+    hub: TestHub
+    name: str
+    organisation: str
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "callsieve.toml"
+
+    @property
+    def loaded(self) -> Loaded:
+        return load_settings(self.config, {"CALLSIEVE_STATE": str(self.folder / "state")})
+
+    def write_settings(self, settings: Mapping[str, object], port: int = 0) -> None:
+        (self.folder / "state").mkdir(parents=True, exist_ok=True)
+        place = f"127.0.0.1:{port or self.hub.port or self.hub.server.port}/{self.hub.database}"
+        lines = [f'address = "postgresql://{place}"', f'site = "{self.name}"', f'organisation = "{self.organisation}"']
+        lines += [
+            f"{key} = {str(value).lower() if isinstance(value, bool) else value!r}" for key, value in settings.items()
+        ]
+        self.config.write_text("\n".join(["[hub]", *lines, "[reputation.sample]", "every = 0"]) + "\n")
+
+    def exchange(self) -> None:
+        """All that there is now, both ways."""
+        process.run_once(self.loaded)
+
+    def write(self, fn: Callable[..., T], *args: object) -> T:
+        with open_store(self.loaded.store_path) as db, transaction(db):
+            return fn(db, *args)
+
+    def read(self, fn: Callable[..., T], *args: object) -> T:
+        with open_store(self.loaded.store_path) as db:
+            return fn(db, *args)
+
+    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.loaded.store_path)) as db:
+            return db.execute(sql, values).fetchall()
+
+    def mark(self, number: str, reporter: str, at: float, verdict: str = "spam", group: str | None = None) -> None:
+        """Somebody here says what a number is."""
+        self.write(add_mark, make_mark(number, reporter, at, verdict, group))
+
+    def marks(self, number: str = CALLER) -> dict[str, str]:
+        """What counts as the latest word of each person here, by the person."""
+        return dict(self.rows("SELECT reporter, verdict FROM mark WHERE number = ?", number))  # type: ignore[arg-type]
+
+    def noted(self) -> dict[str, Checksum]:
+        """Of what was exchanged."""
+        return {kind: sums for kind, sums in self.read(noted_checksums).items() if kind in self.stored()}
+
+    def stored(self) -> dict[str, Checksum]:
+        """Of the rows as they stand in the store."""
+        return self.read(stored_checksums, self.name)
+
+    def is_linked(self) -> bool:
+        return self.read(link_of) is not None
+
+
+def make_mark(number: str, reporter: str, at: float, verdict: str = "spam", group: str | None = None) -> Mark:
+    return Mark(
+        number=number,
+        auth_class=AuthClass.UNKNOWN,
+        reporter=reporter,
+        verdict=Verdict(verdict),
+        at=at,
+        channel=MarkChannel.CLI,
+        group=group,
+        category=None,
+        reason="said by " + reporter,
+        linkedid=None,
+    )

@@ -1,0 +1,295 @@
+"""What a store does with rows of other sites: any order and any number of times, and what no site should send."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reputation.model import Identity, ListName
+from reputation.store.database import open_store
+from reputation.store.hub.capture import fill_next, start_capture, stop_capture
+from reputation.store.hub.checksum import noted_checksums, stored_checksums
+from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
+from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.link import Link, link_of, set_link
+from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
+from reputation.store.identities import remove_identity, set_identity
+from reputation.store.lists import add_entry, list_entries, remove_entry
+from reputation.store.marks import add_mark
+from reputation.store.tombstones import Tombstone, add_tombstone
+from reputation.store.transaction import rehearsal, transaction
+from tests.reputation.store_builders import CALLER, NOW, make_entry, make_mark
+
+NOBODY: frozenset[str] = frozenset()
+NUMBERS = (CALLER, "+12015550124")
+AT_US = int(NOW * MICROSECONDS)
+# What of a store two sites have alike that were told the same, in whatever order.
+EVIDENCE = {
+    name: f"SELECT {', '.join(kind.columns)} FROM {name} ORDER BY {', '.join((kind.number, *kind.key))}"
+    for name, kind in KINDS.items()
+    if kind.scope is not Scope.PRIVATE
+}
+STANDING = "SELECT * FROM standing ORDER BY number, auth_class"
+
+
+def make_row(kind: str = "mark", **fields: Any) -> SharedRow:
+    known: dict[str, Any] = {
+        "mark": ('["unknown",0,"201"]', '{"verdict":"spam","channel":"cli","category":"","linkedid":""}'),
+        "signal": ('["unknown",0,"201","long-talk"]', '{"linkedid":"7.1"}'),
+        "answered": ('["unknown",0,"201"]', ""),
+        "challenge": ('["unknown",0,"7.2"]', '{"did":"+442071838750","result":"passed"}'),
+        "tombstone": ('["","CASE1"]', ""),
+        "identity": ("[]", '{"name":"Bank","level":2,"expires_at":1798000000.0}'),
+        "list_entry": ('["block","exact",""]', '{"action":null,"note":"","expires_at":null}'),
+        "epoch": ("[1]", '{"reason":"sold"}'),
+    }
+    key, payload = known[kind]
+    row = SharedRow(kind, "berlin", CALLER, key, payload, "", AT_US, 1, False)
+    return row._replace(**fields)
+
+
+def link(site: str = "london") -> Link:
+    return Link(site, "main", "hub", (0, 0), (0, 0), 0, "", None, None, None, "", 0)
+
+
+def apply(path: Path, rows: list[SharedRow], follow: frozenset[str] = NOBODY, site: str = "london") -> int:
+    """Returns how many are no use."""
+    refused = 0
+    with open_store(path) as db:
+        with transaction(db):
+            if link_of(db) is None:
+                set_link(db, site, "main", "hub")
+                start_capture(db)
+        while rows:
+            with transaction(db):
+                done, bad = apply_rows(db, link(site), rows, follow, 1.0)
+            rows, refused = rows[done:], refused + bad
+    return refused
+
+
+def content(path: Path) -> dict[str, list[Any]]:
+    with open_store(path) as db:
+        return {name: db.execute(sql).fetchall() for name, sql in (EVIDENCE | {"standing": STANDING}).items()}
+
+
+def versions() -> st.SearchStrategy[SharedRow]:
+    """Versions of few rows, so that they meet: of each origin a version says one thing."""
+
+    def row(kind: str, origin: str, number: str, version: int, deleted: bool) -> SharedRow:
+        verdict = ("spam", "ok", "retracted")[version % 3]
+        made = make_row(kind, origin=origin, number=number, version=version, at_us=AT_US + version, deleted=deleted)
+        return made._replace(payload=made.payload.replace("spam", verdict)) if kind == "mark" else made
+
+    kinds = st.sampled_from([name for name in EVIDENCE])
+    origins = st.sampled_from(["berlin", "paris"])
+    return st.builds(row, kinds, origins, st.sampled_from(NUMBERS), st.integers(1, 4), st.booleans())
+
+
+@settings(max_examples=25)
+@given(rows=st.lists(versions(), min_size=1, max_size=12), data=st.data())
+def test_any_order_and_any_repetition_is_the_same(
+    rows: list[SharedRow], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    # What a site says in one version it says once, and a deletion wins.
+    folder = tmp_path_factory.mktemp("order")
+    again = data.draw(st.permutations([*rows, *data.draw(st.lists(st.sampled_from(rows), max_size=6))]))
+    follow = data.draw(st.sampled_from([NOBODY, frozenset({"berlin"}), frozenset({"berlin", "paris"})]))
+    for name, order in (("first.db", rows), ("second.db", list(again))):
+        assert apply(folder / name, order, follow) == 0
+    assert content(folder / "first.db") == content(folder / "second.db")
+    for path in (folder / "first.db", folder / "second.db"):
+        with open_store(path) as db:
+            shared = stored_checksums(db, "london")
+            assert shared == {kind: sums for kind, sums in noted_checksums(db).items() if kind in shared}
+            assert db.execute("SELECT count(*) FROM hub_outbox").fetchone() == (0,)
+
+
+@settings(max_examples=25)
+@given(rows=st.lists(versions(), min_size=1, max_size=12))
+def test_an_expelled_site_leaves_nothing(rows: list[SharedRow], tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("expel")
+    both, one = folder / "both.db", folder / "one.db"
+    follow = frozenset({"berlin", "paris"})
+    apply(both, rows, follow)
+    apply(one, [row for row in rows if row.origin == "paris"], follow)
+    with open_store(both) as db, transaction(db):
+        while expel_some(db, link(), "berlin", follow, 3):
+            pass
+    assert content(both) == content(one)
+
+
+WRITES: dict[str, Callable[[sqlite3.Connection], None]] = {
+    "mark": lambda db: add_mark(db, make_mark(at=NOW)),
+    "tombstone": lambda db: add_tombstone(db, Tombstone(CALLER, "201", "CASE", NOW)),
+    "identity": lambda db: set_identity(db, Identity(CALLER, "Bank", 2, NOW + 1000, "letter"), NOW),
+    "list_entry": lambda db: add_entry(db, make_entry(CALLER, list_name=ListName.BLOCK)),
+}
+
+
+class TestCapture:
+    """What is written here is noted once, in the transaction that writes it."""
+
+    @pytest.fixture
+    def db(self, tmp_path: Path) -> Any:
+        with open_store(tmp_path / "callsieve.db") as db:
+            with transaction(db):
+                set_link(db, "london", "main", "hub")
+                start_capture(db)
+            while self.fill(db):
+                pass
+            yield db
+
+    @staticmethod
+    def fill(db: sqlite3.Connection) -> bool:
+        with transaction(db):
+            return fill_next(db, 10)
+
+    @staticmethod
+    def noted(db: sqlite3.Connection) -> list[tuple[str, str]]:
+        return db.execute("SELECT kind, number FROM hub_outbox ORDER BY seq").fetchall()
+
+    @pytest.mark.parametrize("kind", WRITES)
+    def test_a_row_is_noted_once(self, db: sqlite3.Connection, kind: str) -> None:
+        for _ in range(2):
+            with transaction(db):
+                WRITES[kind](db)
+        assert self.noted(db) == [(kind, CALLER)]
+
+    def test_a_write_that_is_rolled_back_is_not(self, db: sqlite3.Connection) -> None:
+        with rehearsal(db):
+            WRITES["mark"](db)
+        assert self.noted(db) == []
+
+    def test_rows_of_others_are_not(self, db: sqlite3.Connection) -> None:
+        with transaction(db):
+            add_mark(db, make_mark(at=NOW, reporter="berlin:201"))
+            db.execute("DELETE FROM mark")
+        assert self.noted(db) == []
+
+    def test_nothing_is_after_it_was_switched_off(self, db: sqlite3.Connection) -> None:
+        with transaction(db):
+            stop_capture(db)
+            WRITES["mark"](db)
+        assert self.noted(db) == []
+
+    def test_what_was_there_before_is_sent(self, db: sqlite3.Connection) -> None:
+        with transaction(db):
+            stop_capture(db)
+            for last in range(25):
+                add_mark(db, make_mark(number=f"+120155501{last:02}", at=NOW))
+            add_mark(db, make_mark(at=NOW, reporter="berlin:201"))
+            assert start_capture(db)
+            assert not start_capture(db)
+        while self.fill(db):
+            pass
+        assert sorted(self.noted(db)) == [("mark", f"+120155501{last:02}") for last in range(25)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(make_row(kind="mark")._replace(kind="decision"), id="a-kind-of-later"),
+        pytest.param(make_row(origin="Berlin; DROP"), id="no-site"),
+        pytest.param(make_row(number="+1" * 40), id="a-long-number"),
+        pytest.param(make_row(number="+1201\x07"), id="a-control-character"),
+        pytest.param(make_row(key="[]"), id="no-key"),
+        pytest.param(make_row(key="{"), id="no-json"),
+        pytest.param(make_row(key='["unknown",0,"paris:201"]'), id="a-person-of-another-site"),
+        pytest.param(make_row(key='["nonsense",0,"201"]'), id="another-class"),
+        pytest.param(make_row(key='["unknown",null,"201"]'), id="no-epoch"),
+        pytest.param(make_row(key=f'["unknown",{1 << 70},"201"]'), id="a-large-integer"),
+        pytest.param(make_row(payload="[]"), id="no-object"),
+        pytest.param(make_row(payload='{"verdict":"spam"}'), id="a-column-is-missing"),
+        pytest.param(make_row(payload=make_row().payload.replace("spam", "evil")), id="another-verdict"),
+        pytest.param(make_row(payload=make_row().payload.replace("cli", "pigeon")), id="another-channel"),
+        pytest.param(make_row(payload=make_row().payload.replace('"spam"', "{}")), id="an-object-in-it"),
+        pytest.param(make_row(at_us=-1), id="before-time"),
+        pytest.param(make_row(at_us=1 << 62), id="after-time"),
+        pytest.param(make_row("signal", key='["unknown",0,"201","best-friend"]'), id="another-signal"),
+        pytest.param(make_row("identity", payload='{"name":"Bank","level":9,"expires_at":1.0}'), id="another-level"),
+        pytest.param(make_row("list_entry", key='["gone","exact",""]'), id="another-list"),
+        pytest.param(make_row("list_entry", key='["block","range","x"]'), id="no-range"),
+    ],
+)
+def test_what_no_site_should_send_is_left_out(tmp_path: Path, row: SharedRow) -> None:
+    path = tmp_path / "callsieve.db"
+    follow = frozenset({"berlin"})
+    assert apply(path, [row, make_row("answered")], follow) == 1
+    found = content(path)
+    assert {name for name, rows in found.items() if rows} == {"answered", "standing"}
+
+
+def test_a_new_column_of_a_newer_site_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "callsieve.db"
+    row = make_row()
+    assert apply(path, [row._replace(payload=row.payload.replace("{", '{"colour":"red",'))]) == 0
+    assert len(content(path)["mark"]) == 1
+
+
+class TestStatements:
+    """Identities, entries and the like of other sites: only of those that are followed, and ours win."""
+
+    def apply(self, path: Path, *rows: SharedRow, follow: frozenset[str] = frozenset({"berlin"})) -> list[Any]:
+        assert apply(path, list(rows), follow) == 0
+        return content(path)["identity"]
+
+    def test_of_a_site_that_is_not_followed_nothing(self, tmp_path: Path) -> None:
+        assert self.apply(tmp_path / "callsieve.db", make_row("identity", origin="paris")) == []
+
+    def test_of_one_that_is_followed(self, tmp_path: Path) -> None:
+        ((number, name, *_),) = self.apply(tmp_path / "callsieve.db", make_row("identity"))
+        assert (number, name) == (CALLER, "Bank")
+
+    def test_ours_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "callsieve.db"
+        with open_store(path) as db, transaction(db):
+            set_identity(db, Identity(CALLER, "Our bank", 1, NOW + 1000, ""), NOW)
+        ((_, name, *_),) = self.apply(path, make_row("identity"))
+        assert name == "Our bank"
+
+    def test_what_we_took_away_stays_away_until_it_is_said_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "callsieve.db"
+        self.apply(path, make_row("identity"))
+        with open_store(path) as db, transaction(db):
+            remove_identity(db, CALLER)
+        assert self.apply(path, make_row("identity")) == []
+        assert len(self.apply(path, make_row("identity", version=2))) == 1
+
+    def test_withdrawn_it_goes(self, tmp_path: Path) -> None:
+        path = tmp_path / "callsieve.db"
+        self.apply(path, make_row("identity"))
+        assert self.apply(path, make_row("identity", version=2, deleted=True)) == []
+
+    def test_an_entry_matches_and_goes(self, tmp_path: Path) -> None:
+        path = tmp_path / "callsieve.db"
+        entry = make_row("list_entry", number="+1201", key='["block","prefix",""]')
+        self.apply(path, entry)
+        with open_store(path) as db:
+            assert [found.first for found in list_entries(db)] == ["+1201"]
+            assert db.execute("SELECT prefix FROM list_prefix").fetchall() == [("+1201",)]
+        self.apply(path, entry._replace(version=2, deleted=True))
+        with open_store(path) as db:
+            assert db.execute("SELECT prefix FROM list_prefix").fetchall() == []
+            assert remove_entry(db, make_entry("+1201*")) is None
+
+    def test_a_stone_covers_its_site_alone(self, tmp_path: Path) -> None:
+        ours = make_mark(at=NOW - 10)
+        for name, follow, left in (("a.db", NOBODY, 1), ("b.db", frozenset({"berlin"}), 0)):
+            path = tmp_path / name
+            with open_store(path) as db, transaction(db):
+                add_mark(db, ours)
+            apply(path, [make_row(at_us=AT_US - 10), make_row("tombstone")], follow)
+            with open_store(path) as db:
+                (found,) = db.execute("SELECT coalesce(max(reporters), 0) FROM standing").fetchone()
+            assert found == left
+
+
+def test_unusable_is_said_of_the_column(tmp_path: Path) -> None:
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db), pytest.raises(Unusable, match="auth_class"):
+        apply_row(db, "london", make_row(key='["nonsense",0,"201"]'), NOBODY)
