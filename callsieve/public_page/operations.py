@@ -19,6 +19,8 @@ from callsieve.appeals.operations import AppealRequest, EvidenceRequest
 from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.numbers.owner_view import OwnerView, owner_view_of
+from callsieve.settings import Loaded
 from callsieve.text.file_kinds import document_kind_of
 from policies.decision import ACTION_BY_WORD
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code
@@ -27,6 +29,7 @@ from reputation.store.appeals import appeal_of
 from reputation.store.attachments import Attachment, attachments_of, size_of_all
 from reputation.store.call_backs import keep_code
 from reputation.store.journal import decision_of
+from reputation.store.ownership import epoch_of
 from reputation.store.public_appeals import (
     add_public_appeal,
     called_in_at,
@@ -48,6 +51,7 @@ STATEMENT_CHARACTERS = 2000
 MOST_DOCUMENTS = 5
 MOST_DOCUMENT_BYTES = 200 << 20  # of all its appeals: they are in the store that calls need
 TITLE_CHARACTERS = 100
+VIEW_DAYS = 90  # after the decision: by then what it was about weighs little
 NO_REFERENCE = "00000000"  # looked up for what cannot be one, which takes as long
 
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than people can look at. Try again tomorrow, or call us.")
@@ -209,6 +213,17 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
         documents=shown,
         cleared=statement_of(db, appeal.reference) if appeal.state is AppealState.UPHELD else None,
     )
+
+
+def owner_view(db: sqlite3.Connection, loaded: Loaded, appeal: Appeal, now: float) -> OwnerView | None:
+    """What is known about its number, for whoever has proven control of it. None: it may not be shown (any more)."""
+    closed_at = now if appeal.closed_at is None else appeal.closed_at
+    epoch = epoch_of(db, appeal.number)
+    if not appeal.proven or appeal.state is AppealState.WITHDRAWN or now > closed_at + VIEW_DAYS * DAY_SECONDS:
+        return None
+    if epoch is not None and epoch.at > appeal.opened_at:
+        return None  # the number has another owner since
+    return owner_view_of(db, loaded, appeal.number, now)
 
 
 def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:

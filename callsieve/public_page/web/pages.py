@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from callsieve.appeals.cleared import Cleared
 from callsieve.changes.operation import Refused
 from callsieve.numbers.mark_effects import mark_effects_here
-from callsieve.numbers.mark_page import effects_page
+from callsieve.numbers.mark_page import effects_page, parts_of_view
 from callsieve.public_page import operations
 from callsieve.public_page.cleared import cleared_pdf
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
@@ -85,7 +85,7 @@ async def file(visit: Visit) -> Response:
 
 async def status(visit: Visit) -> Response:
     """What became of an appeal."""
-    return visit.page("status", status=await status_in(visit), link=_link(visit), code="")
+    return await _shown(visit, await status_in(visit))
 
 
 async def make_code(visit: Visit) -> Response:
@@ -94,7 +94,14 @@ async def make_code(visit: Visit) -> Response:
     if not visit.state.limits.codes.take(link, visit.now):
         raise HTTPException(429)
     code = await visit.perform(operations.make_code, link)
-    return visit.page("status", status=status, link=_link(visit), code=f"{code[:3]} {code[3:]}")
+    return await _shown(visit, status, f"{code[:3]} {code[3:]}")
+
+
+async def _shown(visit: Visit, status: AppealStatus, code: str = "") -> Response:
+    """The status page; whoever has proven control of the number also sees what is known about it."""
+    view = await visit.read(operations.owner_view, visit.state.loaded, status.appeal, visit.now)
+    parts = () if view is None else parts_of_view(view)
+    return visit.page("status", status=status, link=_link(visit), code=code, view=view, parts=parts)
 
 
 @asynccontextmanager

@@ -1,0 +1,85 @@
+"""What is known about a number, for its owner: after control of it was proven, and nothing of it before."""
+
+from __future__ import annotations
+
+import pytest
+
+from callsieve.public_page.operations import VIEW_DAYS
+from reputation.appeals import AppealStep
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
+from reputation.store.marks import add_mark
+from reputation.store.ownership import raise_epoch
+from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import CALLER, add_calls, make_decision
+from tests.callsieve.public_page.pages import Stranger, text_of
+
+REFERENCE = "7KQ2M4XA"
+DAY = 86_400.0
+AGAINST = "What speaks against it"
+REPORTERS = ("desk-one", "desk-two")
+
+
+@pytest.fixture
+def path(stranger: Stranger, office: Office) -> str:
+    add_calls(office, make_decision(REFERENCE))
+    for n, reporter in enumerate(REPORTERS):
+        mark = Mark(CALLER, AuthClass.UNKNOWN, reporter, Verdict.SPAM, NOW - (n + 1) * DAY, MarkChannel.EXTENSION)
+        office.write(add_mark, mark)
+    return stranger.filed(REFERENCE).partition("?")[0]
+
+
+def step(office: Office, one: AppealStep) -> None:
+    (appeal,) = office.read(all_appeals)
+    office.write(take_step, appeal.reference, one, NOW)
+
+
+def rule(office: Office) -> None:
+    (appeal,) = office.read(all_appeals)
+    office.write(decide, appeal.reference, AppealRuling(False, "Two of us complained."), NOW + 60)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", (AGAINST, "What would make the level lower", "When it fades", "What would make the level higher")),
+        ("zh", ("不利的情况", "什么会使级别降低", "何时消退")),
+    ],
+)
+def test_who_has_proven_control_sees_what_speaks(
+    stranger: Stranger, office: Office, path: str, language: str, words: tuple[str, ...]
+) -> None:
+    step(office, AppealStep.PROVE)
+    page = text_of(stranger.get(f"{path}?lang={language}"))
+    assert [word for word in words if word not in page] == []
+    for secret in (*REPORTERS, CALLER):
+        assert secret not in page
+
+
+@pytest.mark.parametrize("one", [None, AppealStep.ACCEPT, AppealStep.WITHDRAW])
+def test_nobody_else_sees_any_of_it(stranger: Stranger, office: Office, path: str, one: AppealStep | None) -> None:
+    if one is not None:
+        step(office, one)
+    assert AGAINST not in text_of(stranger.get(path))
+
+
+def test_it_is_shown_for_a_while_after_the_ruling(stranger: Stranger, office: Office, path: str) -> None:
+    step(office, AppealStep.PROVE)
+    rule(office)
+    office.clock.now = NOW + VIEW_DAYS * DAY
+    assert AGAINST in text_of(stranger.get(path))
+    office.clock.now += 120
+    assert AGAINST not in text_of(stranger.get(path))
+
+
+def test_an_earlier_owner_sees_nothing_of_the_next(stranger: Stranger, office: Office, path: str) -> None:
+    step(office, AppealStep.PROVE)
+    office.write(raise_epoch, CALLER, NOW + 60, "given to somebody else", "otto")
+    office.clock.now = NOW + 120
+    assert AGAINST not in text_of(stranger.get(path))
+
+
+def test_withdrawn_after_the_proof_nothing_is_shown(stranger: Stranger, office: Office, path: str) -> None:
+    step(office, AppealStep.PROVE)
+    step(office, AppealStep.WITHDRAW)
+    assert AGAINST not in text_of(stranger.get(path))
