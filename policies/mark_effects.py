@@ -19,6 +19,7 @@ from policies.engine import decide
 from policies.policy import Policy
 from reputation.explaining import days_until_lower
 from reputation.families.caller import passed_until
+from reputation.fold import standing_of
 from reputation.model import (
     Answered,
     AuthClass,
@@ -38,7 +39,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.scoring import Circumstances, Evidence, reputation_of
-from reputation.standing import Rows, standing_of
+from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS, Weights
 
 NOW = 1_800_000_000.0  # any: nothing depends on it

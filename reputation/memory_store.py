@@ -17,6 +17,7 @@ from itertools import chain
 from math import inf
 
 from reputation.families.block import is_bad, may_be_bad
+from reputation.fold import standing_of
 from reputation.model import (
     Answered,
     AuthClass,
@@ -41,7 +42,7 @@ from reputation.signals import (
     lessons_of,
     signal_of_mark,
 )
-from reputation.standing import HOUR_SECONDS, Rows, Standing, standing_of, with_witness
+from reputation.standing import HOUR_SECONDS, Rows, Standing, with_witness
 from reputation.weights import DEFAULT, Weights
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls

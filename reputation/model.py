@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from reputation.plan.rows import PlanRow
+from reputation.site_names import our_name
 from reputation.wording import Wording
 
 
@@ -593,7 +594,8 @@ class OutcomeRecord:
         could let its calls ring out, and move two families each (docs/accuracy.md).
         """
         rang_alone = self.rung[0] if len(self.rung) == 1 and self.queue is None else None
-        return self.person or rang_alone or self.did or self.queue or self.group
+        name = self.person or rang_alone or self.did or self.queue or self.group
+        return our_name(name) if name else None
 
 
 class SignalCategory(StrEnum):

@@ -1,10 +1,11 @@
-"""The fold: from the evidence rows of one number and class to a few sums that decay, read in O(1) at any later time.
+"""From the evidence rows of one number and class to a few sums that decay, read in O(1) at any later time.
 
-    standing_of(rows, auth_class, weights, ...) -> Standing        exact, whatever the order of the rows
-    decayed(standing.marks, standing.at, now, half-life)           what a decision does
+    standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
+    decayed(standing.marks, standing.at, now, half-life)             what a decision does
 
-Rows are distinct by witness already (reputation/store, reputation/ledger): the latest mark of a reporter, the latest
-signal of a callee and category, the latest answer of a callee, in each epoch. Over epochs the latest counts.
+Rows are distinct by witness already (reputation/store, reputation/memory_store): the latest mark of a reporter, the
+latest signal of a callee and category, the latest answer of a callee, in each epoch. Over epochs the latest counts.
+They are those of one site here; reputation/fold.py puts several together.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class Rows(NamedTuple):
 class Standing(NamedTuple):
     """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
 
-    `marks` is M, the sum of the reporters' weights; `answers` D, the people who answered; both decay with the half-life
-    of marks. `behaviour` is the sum of the signals' weights and decays with its own, but for that of one-ring calls,
+    Another site counts as one of our people, who answered where it marks (reputation/fold.py). `marks` is M, the sum of
+    the reporters' weights; `answers` D, the people who answered; both decay with the half-life of marks. `behaviour` is
+    the sum of the signals' weights and decays with its own, but for that of one-ring calls,
     which is `one_ring` and decays faster. `reporters` and `groups` count who is behind the live spam marks, `answered`
     who answered and `silent` who of them did not mark, `signals` the callees behind each category. `burst_at`: when the
     latest burst of marks ended, None: there was none. `witnessed`: when each of our people last had something against
@@ -85,7 +87,7 @@ class _Dated(Protocol):
 D = TypeVar("D", bound=_Dated)
 
 
-def standing_of(
+def standing_of_people(
     rows: Rows,
     auth_class: AuthClass,
     weights: Weights,
@@ -93,8 +95,8 @@ def standing_of(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """The standing in a class, None where no row counts. `epoch_at`: since when the number has its present owner;
-    `trust`: that in a reporter.
+    """What the people of one site add up to in a class, None where no row counts. `epoch_at`: since when the number has
+    its present owner; `trust`: that in a reporter.
     """
     said = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter)
     live = [mark for mark in said if mark.verdict is Verdict.SPAM]
@@ -206,7 +208,7 @@ NEAR_ZERO = 1e-6
 def with_witness(total: Standing, before: Standing | None, after: Standing | None, weights: Weights) -> Standing | None:
     """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
 
-    A standing is a sum over witnesses, so it moves by what `standing_of` makes of that witness's rows alone. Who marks
+    A standing is a sum over witnesses, so it moves by what the fold makes of that witness's rows alone. Who marks
     moves more than sums (groups, bursts), and if the latest row goes there is another latest: both are rare.
     """
     gone_at = -inf if before is None else before.at

@@ -126,6 +126,8 @@ class WitnessWeights(WeightsTable, frozen=True):
     challenge_share: Share = 0.07
     challenge_least: Count = 5
     challenge_most: Count = 16
+    # All people of another site together, with all that they say: it may lie as a whole. 0: nothing of it counts.
+    of_a_site: Annotated[int, Meta(ge=0, le=16)] = 1
 
 
 class OutsideWeights(WeightsTable, frozen=True):

@@ -21,10 +21,10 @@ from callsieve.simulate import Ours, Question, call_of
 from callsieve.wiring import site_of
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
+from reputation.fold import standing_of
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
 from reputation.scoring import reputation_of
-from reputation.standing import standing_of
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
 from reputation.store.call_backs import code_of

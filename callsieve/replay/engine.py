@@ -48,6 +48,7 @@ from reputation.plan.rows import PlanRow
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.signals import LABELS, proofs_of_control
+from reputation.site_names import site_of
 from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
 from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
@@ -116,7 +117,10 @@ class Replay:
         self._taken += 1
         if isinstance(event, Mark):
             self._until(event.at)
-            self.marks.say(replace(event, group=self._seen(event.reporter, event.group).group))
+            if site_of(event.reporter):
+                self.ledger.add_mark(event)  # nobody of ours: it has come in the class of its call, and blocks nothing
+            else:
+                self.marks.say(replace(event, group=self._seen(event.reporter, event.group).group))
             return None
         outcome = self._with_people(event.outcome)
         self._until(outcome.at)
@@ -238,7 +242,7 @@ class Replay:
         for who, talked_at in self.ledger.talks(number, at):
             yield self._tie(Tie.TALKED, who, talked_at)
         for mark in self.ledger.marks(number):
-            if mark.verdict is Verdict.OK and mark.auth_class is auth_class:
+            if mark.verdict is Verdict.OK and mark.auth_class is auth_class and not site_of(mark.reporter):
                 yield self._tie(Tie.NOT_SPAM, mark.reporter, mark.at)
 
     def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:

@@ -10,6 +10,7 @@ from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of
 from callsieve.settings import Loaded
 from callsieve.wiring import known_own_numbers
 from reputation.model import AuthClass, FactsQuery
+from reputation.site_names import site_of
 from reputation.store.appeals import appeals_of
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
@@ -70,10 +71,11 @@ def reported(db: sqlite3.Connection) -> list[Report]:
 
 def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float) -> NumberCase:
     epoch = epoch_of(db, number)
-    counting = [mark for mark in rows_of(db, number).marks if epoch is None or mark.at >= epoch.at]
+    mine = [mark for mark in rows_of(db, number).marks if not site_of(mark.reporter)]  # other sites report their own
+    counting = [mark for mark in mine if epoch is None or mark.at >= epoch.at]
     facts = facts_of(db, FactsQuery(number, AuthClass.UNKNOWN, None, now))
     return NumberCase(
-        marks=marks_of(db, number),
+        marks=[mark for mark in marks_of(db, number) if not site_of(mark.reporter)],
         counting=counting,
         facts=replace(facts, own_number=facts.own_number or number in ours),
         appeals=appeals_of(db, number),

@@ -24,7 +24,10 @@ from reputation.signals import (
     proofs_of_control,
     signal_of_mark,
 )
+from reputation.site_names import OURS, site_of
+from reputation.site_rows import names_in, without_sites, without_twins
 from reputation.standing import Rows
+from reputation.store.site_people import humans_of, ignored_sites
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
@@ -67,7 +70,12 @@ ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE num
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     """All that counts of the number, of every class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
-    return Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges_of(db, number))
+    rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges_of(db, number))
+    names = names_in(rows)
+    if all(site_of(name) == OURS for name in names):
+        return rows
+    rows = without_sites(rows, ignored_sites(db))
+    return without_twins(rows, humans_of(db, names))
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:

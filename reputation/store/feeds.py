@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from reputation.site_names import is_ours
 from reputation.store.imports import ImportedRow
 from reputation.store.lookups import NOTHING, Compared, counted
 
@@ -26,19 +27,23 @@ SELECT number, category, imported.name, note
 """
 
 
-# Callers of whom we know better by now what they are. Contacts count where they called.
-KNOWN = """
+# Callers of whom we know better by now what they are. Contacts count where they called. What other sites say of them is
+# not what we know: one that lies could discredit a feed.
+KNOWN = f"""
 WITH known AS MATERIALIZED (
     SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine
       FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
-             WHERE verdict = 'spam' AND at > :since AND NOT EXISTS (
+             WHERE verdict = 'spam' AND at > :since AND {is_ours("reporter")} AND NOT EXISTS (
                    SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
                       AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until)
-            UNION ALL SELECT number, 1, 0 FROM challenge WHERE result IN ('wrong', 'silent') AND at > :since
-            UNION ALL SELECT number, 0, 1 FROM challenge WHERE result = 'passed' AND at > :since
-            UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since
-            UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since
-            UNION ALL SELECT number, 0, 1 FROM signal WHERE category IN ('long-talk', 'second-talk') AND at > :since
+            UNION ALL SELECT number, 1, 0 FROM challenge
+                       WHERE result IN ('wrong', 'silent') AND at > :since AND {is_ours("linkedid")}
+            UNION ALL SELECT number, 0, 1 FROM challenge
+                       WHERE result = 'passed' AND at > :since AND {is_ours("linkedid")}
+            UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since AND {is_ours("reporter")}
+            UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since AND {is_ours("person")}
+            UNION ALL SELECT number, 0, 1 FROM signal
+                       WHERE category IN ('long-talk', 'second-talk') AND at > :since AND {is_ours("callee")}
             UNION ALL SELECT number, 0, 1 FROM identity
             UNION ALL SELECT number, 0, 1 FROM contact
                        WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since))

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from reputation.site_names import is_ours
 from reputation.store.transaction import transaction
 
 DAY_SECONDS = 86_400.0
@@ -49,18 +50,22 @@ SELECT coalesce(sum(asked), 0), coalesce(sum(answered), 0), coalesce(sum(failed)
   FROM lookup_day WHERE source = ? AND day >= ?
 """
 LAST_FAILURE = "SELECT failure FROM lookup_day WHERE source = ? AND failure IS NOT NULL ORDER BY day DESC LIMIT 1"
-# What we know ourselves of the numbers that a source was asked about. A mark that was found wrong does not count.
-COMPARED = """
+# What we know ourselves of the numbers that a source was asked about. A mark that was found wrong does not count, nor
+# does what other sites say: one that lies could discredit a source.
+COMPARED = f"""
 SELECT verdict,
-       EXISTS (SELECT 1 FROM mark WHERE mark.number = asked.number AND mark.verdict = 'spam'
+       EXISTS (SELECT 1 FROM mark WHERE mark.number = asked.number AND mark.verdict = 'spam' AND {is_ours("reporter")}
                   AND NOT EXISTS (SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
                                      AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until))
-       OR EXISTS (SELECT 1 FROM challenge WHERE challenge.number = asked.number AND result IN ('wrong', 'silent')),
-       EXISTS (SELECT 1 FROM mark WHERE mark.number = asked.number AND mark.verdict = 'ok')
+       OR EXISTS (SELECT 1 FROM challenge WHERE challenge.number = asked.number AND result IN ('wrong', 'silent')
+                     AND {is_ours("linkedid")}),
+       EXISTS (SELECT 1 FROM mark WHERE mark.number = asked.number AND mark.verdict = 'ok' AND {is_ours("reporter")})
        OR EXISTS (SELECT 1 FROM contact WHERE contact.number = asked.number)
-       OR EXISTS (SELECT 1 FROM talk WHERE talk.number = asked.number)
-       OR EXISTS (SELECT 1 FROM signal WHERE signal.number = asked.number AND category IN ('long-talk', 'second-talk'))
-       OR EXISTS (SELECT 1 FROM challenge WHERE challenge.number = asked.number AND result = 'passed')
+       OR EXISTS (SELECT 1 FROM talk WHERE talk.number = asked.number AND {is_ours("person")})
+       OR EXISTS (SELECT 1 FROM signal WHERE signal.number = asked.number AND category IN ('long-talk', 'second-talk')
+                     AND {is_ours("callee")})
+       OR EXISTS (SELECT 1 FROM challenge WHERE challenge.number = asked.number AND result = 'passed'
+                     AND {is_ours("linkedid")})
        OR EXISTS (SELECT 1 FROM identity WHERE identity.number = asked.number)
   FROM lookup_result AS asked WHERE source = ? AND at >= ?
 """

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.site_names import is_ours
+
 COLUMNS = "number, rating, at, refused"
 ALL = f"SELECT {COLUMNS} FROM report WHERE service = ? ORDER BY at DESC, number"
 OF = f"SELECT {COLUMNS} FROM report WHERE service = ? AND number = ?"
 SET = "INSERT OR REPLACE INTO report (service, number, rating, at, refused) VALUES (?, ?, ?, ?, ?)"
 FORGET = "DELETE FROM report WHERE service = ? AND number = ?"
-# Numbers that may be reported, and all that were: each is looked at.
-IN_QUESTION = """
+# Numbers that may be reported, and all that were: each is looked at. What other sites mark they report themselves.
+IN_QUESTION = f"""
 SELECT number FROM report WHERE service = :service
-UNION SELECT number FROM mark WHERE at >= :since AND verdict = 'spam' AND number LIKE '+%'
+UNION SELECT number FROM mark WHERE at >= :since AND verdict = 'spam' AND number LIKE '+%' AND {is_ours("reporter")}
 ORDER BY number
 """
 SERVICE = "SELECT service, since, looked_at, failed_at, failure FROM report_service WHERE service = ?"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.site_names import is_ours
+
 # Who is configured, and the phones of nobody's that rang or answered as long as outcomes are kept.
-COUNT_PEOPLE = """
-UPDATE site SET people = (SELECT count(*) FROM person)
-                       + (SELECT count(DISTINCT person) FROM reached WHERE instr(person, '/') > 0)
+COUNT_PEOPLE = f"""
+UPDATE site SET people = (SELECT count(*) FROM person WHERE {is_ours("extension")})
+                       + (SELECT count(DISTINCT person) FROM reached
+                           WHERE instr(person, '/') > 0 AND {is_ours("person")})
 """
 PEOPLE = "SELECT people FROM site"
 SALT = "SELECT salt FROM site"

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from reputation.events import EventKind
 from reputation.families.block import may_be_bad
+from reputation.fold import standing_of
 from reputation.model import AuthClass
-from reputation.standing import standing_of
+from reputation.site_names import site_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.level_events import Standings, tell_levels
 from reputation.store.outbox import is_wanted, telling, weights_from
@@ -35,11 +36,21 @@ ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = exc
 """
 UNSETTLE = "DELETE FROM settled WHERE case_id = ? RETURNING reporter"
 SETTLED = "SELECT total(agrees), count(*) - total(agrees) FROM settled WHERE reporter = ?"
+# Of a case once, however many of the site's people it was about; one of them who was wrong decides.
+SETTLED_OF_SITE = """
+SELECT total(agrees), count(*) - total(agrees)
+  FROM (SELECT min(agrees) AS agrees FROM settled WHERE reporter > :site || ':' AND reporter < :site || ';'
+         GROUP BY case_id)
+"""
 MARKED_BY = "SELECT DISTINCT number FROM mark WHERE reporter = ?"
+MARKED_AT_SITE = "SELECT DISTINCT number FROM mark WHERE reporter > :site || ':' AND reporter < :site || ';'"
+# Of how many numbers sums are made anew at once; beyond that the daemon makes all anew, some at a time.
+FOLDED_AT_ONCE = 5000
 
 FOLDING = "SELECT weights, after FROM folding"
 USE = "UPDATE folding SET weights = ?, after = ''"
 GO_ON = "UPDATE folding SET after = ?"
+FOLD_ALL = "UPDATE folding SET after = ''"
 NEXT = """
 SELECT number FROM mark WHERE number > :after UNION SELECT number FROM signal WHERE number > :after
 UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM standing WHERE number > :after
@@ -60,7 +71,7 @@ def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
     weights = weights_of(db)
     rows = rows_of(db, number)
     (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()
-    trust = {mark.reporter: _trust(db, mark.reporter, weights) for mark in rows.marks}
+    trust = _trust_in({mark.reporter for mark in rows.marks}, db, weights)
     db.execute(DROP, (number,))
     for auth_class in AuthClass:
         folded = standing_of(rows, auth_class, weights, epoch_at=epoch_at, trust=trust.__getitem__)
@@ -134,11 +145,38 @@ def _summed_by(weights: Weights) -> Weights:
     )
 
 
+def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
+    """Folds these numbers again: at once where they are not too many for one transaction, else the daemon does it."""
+    if len(numbers) <= FOLDED_AT_ONCE:
+        refresh_all(db, numbers)
+    else:
+        db.execute(FOLD_ALL)
+
+
 def _refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
-    """Folds every number again that one of them has marked: the trust in them has changed."""
-    refresh_all(db, (number for one in reporters for (number,) in db.execute(MARKED_BY, (one,)).fetchall()))
+    """Folds every number again that one of them has marked: the trust in them, or in their site, has changed."""
+    numbers: set[str] = set()
+    of_site = {site_of(one) or one: bool(site_of(one)) for one in reporters}
+    for name, is_site in of_site.items():
+        found = db.execute(MARKED_AT_SITE, {"site": name}) if is_site else db.execute(MARKED_BY, (name,))
+        numbers.update([number for (number,) in found])
+    refresh_many(db, numbers)
 
 
-def _trust(db: sqlite3.Connection, reporter: str, weights: Weights) -> float:
-    agree, disagree = db.execute(SETTLED, (reporter,)).fetchone()
-    return trust_of(Settled(int(agree), int(disagree)), weights.trust)
+def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
+    """What decided cases say of the reporter; of one of another site, what they say of the site."""
+    site = site_of(reporter)
+    row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
+    return Settled(*[int(count) for count in row.fetchone()])
+
+
+def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
+    """The trust in each. All people of another site are trusted as their site is: it may invent new ones."""
+    of_site: dict[str, float] = {}
+    found = {}
+    for one in reporters:
+        site = site_of(one)
+        if site not in of_site or not site:
+            of_site[site] = trust_of(settled_of(db, one), weights.trust)
+        found[one] = of_site[site]
+    return found

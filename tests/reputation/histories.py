@@ -109,6 +109,8 @@ def assert_fresh(db: sqlite3.Connection) -> None:
 
 classes = st.sampled_from(AuthClass)
 people = st.sampled_from(["201", "202", "203"])
+reporters = st.sampled_from(["201", "202", "203", "201", "202", "203", "berlin:201", "berlin:202", "paris:201"])
+GROUPS = {"201": "sales", "202": "support"}
 hours = st.sampled_from([0, 0, 1, 13, 26, 27, 60])
 
 
@@ -139,7 +141,7 @@ def calls(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes, i
 
 @st.composite
 def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) -> Mark:
-    reporter = draw(people)
+    reporter = draw(reporters)
     return Mark(
         number=draw(st.sampled_from(NUMBERS)),
         auth_class=draw(in_classes),
@@ -147,7 +149,7 @@ def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) ->
         verdict=draw(st.sampled_from([Verdict.SPAM, *Verdict])),
         at=NOW + HOUR * draw(hours),
         channel=draw(st.sampled_from(MarkChannel)),
-        group={"201": "sales", "202": "support", "203": None}[reporter],
+        group=GROUPS.get(reporter),
         category=draw(st.sampled_from([None, "scam"])),
     )
 

@@ -20,6 +20,7 @@ from policies.engine import decide
 from policies.loader import load_policy
 from reputation.control_sample import is_drawn
 from reputation.families.caller import caller_of, passed_until
+from reputation.fold import standing_of
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
@@ -45,7 +46,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.scoring import Circumstances, Evidence, reputation_of
-from reputation.standing import Rows, challenge_history_of, standing_of
+from reputation.standing import Rows, challenge_history_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import remove_identity, set_identity
 from reputation.store.marks import add_mark

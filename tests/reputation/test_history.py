@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from reputation.fold import standing_of
 from reputation.history import DAYS, history_of
 from reputation.model import AuthClass, Identity, Imported, Level, SignalCategory
 from reputation.scoring import NO_CIRCUMSTANCES, Evidence
-from reputation.standing import Rows, standing_of
+from reputation.standing import Rows
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW
 from tests.reputation.test_model import signal, spam

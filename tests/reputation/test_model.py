@@ -17,6 +17,7 @@ from reputation.explaining import sentence_of_families
 from reputation.families.block import LISTED as LISTED_BLOCK
 from reputation.families.block import block_of
 from reputation.families.plan import evident_purpose
+from reputation.fold import standing_of
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
@@ -48,7 +49,7 @@ from reputation.scoring import (
     reputation_of,
     vector_of,
 )
-from reputation.standing import Rows, Standing, standing_of
+from reputation.standing import Rows, Standing
 from reputation.trust import Settled, trust_of
 from reputation.weights import (
     DAY_SECONDS,

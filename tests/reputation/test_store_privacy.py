@@ -106,6 +106,8 @@ NOT_ABOUT_CALLERS = {
     "lookup_day",
     "list_prefix",
     "settled",
+    "same_person",
+    "ignored_site",
     "folding",
     "housekeeping",
     "console_user",

@@ -1,0 +1,225 @@
+"""Other sites: which of their people are ours too, and taking a site's evidence out of every sum, exactly and back.
+
+    ignore_site(db, ignored)                  nothing of the site counts; its rows stay, so `heed_site` is exact
+    declare_same(db, "201", "berlin:305")      one human, who counts once
+    figures_of_sites(db)                       what each site contributed, and what our own rulings and calls say of it
+
+Call those that write in a transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from reputation.site_names import is_ours, site_of
+from reputation.store.standing import refresh_many, settled_of
+from reputation.trust import Settled
+
+# Whom a row of another site is about, by table. The condition on `:` is that of the tables' indices.
+PEOPLE_COLUMNS = {"mark": "reporter", "signal": "callee", "answered": "callee"}
+_OF_SITE = "instr({column}, ':') > 0 AND {column} > :site || ':' AND {column} < :site || ';'"
+OF_SITE = {table: _OF_SITE.format(column=column) for table, column in PEOPLE_COLUMNS.items()}
+NEXT_NAME = {
+    table: f"SELECT min({column}) FROM {table} WHERE instr({column}, ':') > 0 AND {column} > ?"
+    for table, column in PEOPLE_COLUMNS.items()
+}
+NUMBERS_OF_SITE = " UNION ".join(f"SELECT number FROM {table} WHERE {where}" for table, where in OF_SITE.items())
+NUMBERS_OF_PERSON = " UNION ".join(
+    f"SELECT number FROM {table} WHERE instr({column}, ':') > 0 AND {column} = :name"
+    for table, column in PEOPLE_COLUMNS.items()
+)
+
+IGNORE = "INSERT INTO ignored_site (site, at, who, reason) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+HEED = "DELETE FROM ignored_site WHERE site = ? RETURNING site, at, who, reason"
+ALL_IGNORED = "SELECT site, at, who, reason FROM ignored_site ORDER BY site"
+
+SAME = "INSERT INTO same_person (person, human) VALUES (?, ?) ON CONFLICT (person) DO UPDATE SET human = excluded.human"
+HUMAN_OF = "SELECT human FROM same_person WHERE person = ?"
+NAMES_OF = "SELECT person FROM same_person WHERE human = ? ORDER BY person"
+ALL_NAMES = "SELECT human, person FROM same_person ORDER BY human, person"
+FORGET = "DELETE FROM same_person WHERE person = ?"
+
+COUNTS = f"""
+SELECT (SELECT count(*) FROM mark WHERE {OF_SITE["mark"]} AND verdict <> 'retracted'),
+       (SELECT count(*) FROM signal WHERE {OF_SITE["signal"]}),
+       (SELECT count(*) FROM answered WHERE {OF_SITE["answered"]}),
+       (SELECT count(*) FROM (SELECT reporter FROM mark WHERE {OF_SITE["mark"]}
+                              UNION SELECT callee FROM signal WHERE {OF_SITE["signal"]}
+                              UNION SELECT callee FROM answered WHERE {OF_SITE["answered"]})),
+       (SELECT count(*) FROM ({NUMBERS_OF_SITE})),
+       (SELECT count(*) FROM mark WHERE {OF_SITE["mark"]} AND verdict = 'retracted'),
+       (SELECT count(*) FROM mark WHERE {OF_SITE["mark"]} AND verdict = 'spam' AND EXISTS (
+           SELECT 1 FROM tombstone WHERE tombstone.number = mark.number AND tombstone.reporter IN ('', mark.reporter)
+              AND mark.at <= until AND {is_ours("case_id")})),
+       (SELECT max(at) FROM mark WHERE {OF_SITE["mark"]})
+"""
+# Of the numbers that the site marks, what our own people and calls say: as of feeds (reputation/store/feeds.py).
+AGAINST = f"""
+EXISTS (SELECT 1 FROM mark AS m WHERE m.number = n.number AND m.verdict = 'spam' AND {is_ours("m.reporter")})
+OR EXISTS (SELECT 1 FROM signal AS s WHERE s.number = n.number AND category = 'hung-up-on' AND {is_ours("s.callee")})
+OR EXISTS (SELECT 1 FROM challenge AS c WHERE c.number = n.number AND result IN ('wrong', 'silent')
+              AND {is_ours("c.linkedid")})
+"""
+FOR = f"""
+EXISTS (SELECT 1 FROM mark AS m WHERE m.number = n.number AND m.verdict = 'ok' AND {is_ours("m.reporter")})
+OR EXISTS (SELECT 1 FROM talk AS t WHERE t.number = n.number AND {is_ours("t.person")})
+OR EXISTS (SELECT 1 FROM signal AS s WHERE s.number = n.number AND {is_ours("s.callee")}
+              AND category IN ('long-talk', 'second-talk', 'called-back'))
+OR EXISTS (SELECT 1 FROM challenge AS c WHERE c.number = n.number AND result = 'passed' AND {is_ours("c.linkedid")})
+"""
+AGREEMENT = f"""
+SELECT total(against AND NOT fine), total(fine AND NOT against), count(*)
+  FROM (SELECT ({AGAINST}) AS against, ({FOR}) AS fine
+          FROM (SELECT DISTINCT number FROM mark WHERE {OF_SITE["mark"]} AND verdict = 'spam') AS n)
+"""
+
+
+class Ignored(NamedTuple):
+    """A site of which nothing counts since `at`; `who` said so, and why."""
+
+    site: str
+    at: float
+    who: str
+    reason: str
+
+
+class SiteFigures(NamedTuple):
+    """What another site contributed, and what is known of it here.
+
+    `marks` live ones, `signals` and `answered` rows, of so many `people` about so many `numbers`. Of the numbers that
+    it marks as spam (`marked`), `agreed`: our own people or challenges speak against them too, `disagreed`: they speak
+    for them. `retracted`: marks that the site took back; `wrong`: those that a case here has found wrong. `settled`:
+    our rulings on its marks. `last_at`: its latest mark.
+    """
+
+    site: str
+    marks: int
+    signals: int
+    answered: int
+    people: int
+    numbers: int
+    retracted: int
+    wrong: int
+    last_at: float | None
+    marked: int
+    agreed: int
+    disagreed: int
+    settled: Settled
+    ignored: Ignored | None = None
+
+
+# Sites. -------------------------------------------------------------------------------------------------------
+
+
+def sites_of(db: sqlite3.Connection) -> list[str]:
+    """The sites that rows are of, and those that are ignored."""
+    found = {one.site for one in ignored_of(db)}
+    for sql in NEXT_NAME.values():
+        after = ""
+        while (name := db.execute(sql, (after,)).fetchone()[0]) is not None:
+            site = site_of(name)
+            after = f"{site};" if site else name
+            found.add(site)
+    return sorted(found - {""})
+
+
+def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
+    """All numbers that the site knows something of."""
+    return {number for (number,) in db.execute(NUMBERS_OF_SITE, {"site": site})}
+
+
+def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
+    """What one site contributed, and what is known of it."""
+    marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
+    retracted, wrong, last_at = later
+    agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
+    return SiteFigures(
+        site=site,
+        marks=marks,
+        signals=signals,
+        answered=answered,
+        people=people,
+        numbers=numbers,
+        retracted=retracted,
+        wrong=wrong,
+        last_at=last_at,
+        marked=marked,
+        agreed=int(agreed),
+        disagreed=int(disagreed),
+        settled=settled_of(db, f"{site}:"),
+        ignored=next((one for one in ignored_of(db) if one.site == site), None),
+    )
+
+
+def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
+    """The same of every site, by name."""
+    return [figures_of(db, site) for site in sites_of(db)]
+
+
+def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
+    """Nothing of the site counts from now on. Returns of how many numbers the sums changed hands."""
+    db.execute(IGNORE, ignored)
+    return _refresh_site(db, ignored.site)
+
+
+def heed_site(db: sqlite3.Connection, site: str) -> Ignored | None:
+    """The site counts again, as if it had never been ignored. None: it is not."""
+    found = next((Ignored(*row) for row in db.execute(HEED, (site,)).fetchall()), None)
+    if found is not None:
+        _refresh_site(db, site)
+    return found
+
+
+def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
+    """The sites that are ignored, by name."""
+    return [Ignored(*row) for row in db.execute(ALL_IGNORED)]
+
+
+def _refresh_site(db: sqlite3.Connection, site: str) -> int:
+    numbers = numbers_of_site(db, site)
+    refresh_many(db, numbers)
+    return len(numbers)
+
+
+# People. ------------------------------------------------------------------------------------------------------
+
+
+def names_of(db: sqlite3.Connection, person: str) -> list[str]:
+    """All names of the human whose name this is, the person's own among them."""
+    row = db.execute(HUMAN_OF, (person,)).fetchone()
+    return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
+
+
+def all_same(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    """The names of everybody who has several."""
+    found: dict[str, list[str]] = {}
+    for human, name in db.execute(ALL_NAMES):
+        found.setdefault(human, []).append(name)
+    return [tuple(names) for names in found.values()]
+
+
+def declare_same(db: sqlite3.Connection, one: str, other: str) -> tuple[str, ...]:
+    """Both names are one human's from now on, and so are all that they were the same as. All names of that human."""
+    names = sorted({*names_of(db, one), *names_of(db, other)})
+    set_names(db, tuple(names))
+    return tuple(names)
+
+
+def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
+    """These are the names of one human; a single one is of somebody who has no other."""
+    human = min(names, key=lambda name: (site_of(name), name))
+    if len(names) == 1:
+        db.execute(FORGET, names)
+    else:
+        db.executemany(SAME, [(name, human) for name in names])
+    _refresh_people(db, names)
+
+
+def _refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
+    """Rows of a local person matter where the other name has some, so those of other sites are enough."""
+    numbers: set[str] = set()
+    for name in names:
+        if site_of(name):
+            numbers.update([number for (number,) in db.execute(NUMBERS_OF_PERSON, {"name": name})])
+    refresh_many(db, numbers)

@@ -1,0 +1,475 @@
+"""Rows of other sites: one witness a site, whatever it sends; and taking a site out and back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reputation.families.block import is_bad
+from reputation.fold import standing_of
+from reputation.model import (
+    Answered,
+    AuthClass,
+    Challenged,
+    ChallengeResult,
+    EndedBy,
+    Imported,
+    Level,
+    Mark,
+    MarkChannel,
+    Reputation,
+    Signal,
+    SignalCategory,
+    Tie,
+    Verdict,
+)
+from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.site_names import is_ours, name_at_site, of_site, our_name, site_of
+from reputation.standing import Rows
+from reputation.store.challenges import settle_challenge
+from reputation.store.evidence import ADD_ANSWERED, ADD_SIGNAL
+from reputation.store.facts import facts_of
+from reputation.store.marks import add_mark
+from reputation.store.other_sites import (
+    Ignored,
+    all_same,
+    declare_same,
+    figures_of,
+    figures_of_sites,
+    heed_site,
+    ignore_site,
+    names_of,
+    numbers_of_site,
+    set_names,
+    sites_of,
+)
+from reputation.store.outcomes import record_outcome
+from reputation.store.site import count_people
+from reputation.store.standing import refresh_all, settle_case, settled_of, unsettle_case
+from reputation.store.standing_rows import standing
+from reputation.store.tombstones import Tombstone, add_tombstone
+from reputation.trust import Settled
+from reputation.weights import DAY_SECONDS, DEFAULT, Weights, WitnessWeights
+from tests.reputation.histories import NUMBERS, apply, assert_fresh, empty_store, histories, known, standings
+from tests.reputation.store_builders import CALLER, DID, NOW, make_outcome, make_query
+
+UNKNOWN = AuthClass.UNKNOWN
+HOUR = 3600.0
+LATER = NOW + 4 * DAY_SECONDS
+SITES = ["berlin", "paris", "rome"]
+
+# Names. -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [
+        ("201", ""),
+        ("PJSIP/201", ""),
+        ("IAX2/host:4569", ""),
+        (DID, ""),
+        ("Sales:uk", ""),
+        (":201", ""),
+        ("a" * 33 + ":201", ""),
+        ("", ""),
+        ("berlin:201", "berlin"),
+        ("b-2:PJSIP/201", "b-2"),
+        ("a" * 32 + ":201", "a" * 32),
+        ("berlin:paris:201", "berlin"),
+    ],
+)
+def test_whose_a_name_is(name: str, site: str) -> None:
+    assert site_of(name) == site
+    with closing(sqlite3.connect(":memory:")) as db:
+        assert db.execute(f"SELECT {is_ours('name')} FROM (SELECT ? AS name)", (name,)).fetchone() == (site == "",)
+
+
+@given(st.text("ab:/-A9", max_size=12))
+def test_sql_and_python_agree(name: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        assert db.execute(f"SELECT {is_ours('name')} FROM (SELECT ? AS name)", (name,)).fetchone() == (
+            site_of(name) == "",
+        )
+    assert site_of(our_name(name)) in ("", site_of(our_name(name)))
+
+
+def test_a_name_goes_to_its_site_and_back() -> None:
+    assert name_at_site(of_site("berlin", "PJSIP/201")) == "PJSIP/201"
+    assert of_site("berlin", "") == ""
+    assert (our_name("sales:uk"), our_name("IAX2/host:4569")) == ("sales.uk", "IAX2/host:4569")
+    with pytest.raises(ValueError, match="no name of a site"):
+        of_site("Berlin", "201")
+
+
+def test_a_queue_of_ours_with_a_colon_stays_ours() -> None:
+    assert site_of(make_outcome("q", NOW, did=None, queue="sales:uk").witness or "") == ""
+
+
+def mark(reporter: str, at: float = NOW, verdict: Verdict = Verdict.SPAM, number: str = CALLER) -> Mark:
+    return Mark(number, UNKNOWN, reporter, verdict, at, MarkChannel.EXTENSION)
+
+
+# What a whole site can do. ------------------------------------------------------------------------------------
+
+
+def people_of(site: str, most: int = 12) -> st.SearchStrategy[str]:
+    return st.integers(201, 200 + most).map(lambda n: of_site(site, str(n)))
+
+
+def times(days: int = 90) -> st.SearchStrategy[float]:
+    return st.integers(0, days * 24).map(lambda hours: NOW - HOUR * hours)
+
+
+@st.composite
+def lies(draw: st.DrawFn, site: str, most: int = 40) -> Rows:
+    """Whatever a site may send about a number: any people, DIDs, calls and challenges, however old."""
+    who = people_of(site) | st.just(of_site(site, DID))
+    marks = draw(
+        st.lists(st.tuples(who, st.sampled_from(Verdict), times(), st.sampled_from(MarkChannel)), max_size=most)
+    )
+    signals = draw(st.lists(st.tuples(who, st.sampled_from(SignalCategory), times()), max_size=most))
+    answered = draw(st.lists(st.tuples(who, times()), max_size=most))
+    asked = draw(st.lists(st.tuples(st.sampled_from(ChallengeResult), times()), max_size=6))
+    marked = {one[0]: Mark(CALLER, UNKNOWN, *one, group="g") for one in marks}
+    shown = {
+        one[:2]: Signal(CALLER, UNKNOWN, *one, of_site(site, f"s{n}"))
+        for n, one in enumerate(signals)
+        if one[1] is not SignalCategory.NOT_SPAM
+    }
+    said = [Answered(CALLER, UNKNOWN, name, at) for name, at in dict(answered).items()]
+    return Rows(
+        list(marked.values()), list(shown.values()), said, [asked_by(site, n, *one) for n, one in enumerate(asked)]
+    )
+
+
+def asked_by(site: str, n: int, result: ChallengeResult, at: float) -> Challenged:
+    """A challenge that the site says it made."""
+    return Challenged(CALLER, UNKNOWN, of_site(site, DID), result, at, of_site(site, f"c{n}"))
+
+
+def everything(site: str, people: int, at: float = NOW) -> Rows:
+    """All that a site can do against a number: every second of its people marks, the others hang up, and it fails."""
+    names = [of_site(site, f"{200 + n}") for n in range(people)]
+    return Rows(
+        [mark(one, at - 2 * HOUR * n) for n, one in enumerate(names[::2])],
+        [Signal(CALLER, UNKNOWN, one, SignalCategory.HUNG_UP_ON, at, f"{one}h") for one in names[1::2]],
+        (),
+        [asked_by(site, n, ChallengeResult.SILENT, at - DAY_SECONDS * n) for n in (0, 1)],
+    )
+
+
+def ours(k: int) -> Rows:
+    """So many of our own people: half of them mark, the others hang up; and where anybody does, it fails challenges."""
+    marks = [mark(f"{200 + n}", NOW - 2 * HOUR * n) for n in range(k // 2)]
+    signals = [Signal(CALLER, UNKNOWN, f"{200 + n}", SignalCategory.HUNG_UP_ON, NOW, f"h{n}") for n in range(k // 2, k)]
+    failed = [Challenged(CALLER, UNKNOWN, DID, ChallengeResult.SILENT, NOW - DAY_SECONDS * n, f"c{n}") for n in (0, 1)]
+    return Rows(marks, signals, (), failed if k else ())  # fmt: skip
+
+
+def together(*parts: Rows) -> Rows:
+    return Rows(
+        [mark for part in parts for mark in part.marks],
+        [signal for part in parts for signal in part.signals],
+        [one for part in parts for one in part.answered],
+        [one for part in parts for one in part.challenges],
+    )
+
+
+def reputation(rows: Rows, people: int = 200, weights: Weights = DEFAULT, **evidence: Any) -> Reputation:
+    found = Evidence(standing=standing_of(rows, UNKNOWN, weights))._replace(**evidence)
+    return reputation_of(found, Circumstances(people=people), weights, NOW)
+
+
+@given(lies("berlin"), st.integers(0, 2000))
+def test_a_site_alone_leads_nowhere(rows: Rows, people: int) -> None:
+    """Not even to a tag, which comes from sources; however small the office."""
+    assert reputation(rows, people).level is Level.NONE
+    assert not is_bad(standing_of(rows, UNKNOWN, DEFAULT), DEFAULT, NOW), "nor does it make a neighbour bad"
+
+
+@pytest.mark.parametrize("people", [1, 5, 50, 500])
+@pytest.mark.parametrize("office", [3, 20, 80, 200, 1000])
+def test_a_site_of_invented_people_alone(people: int, office: int) -> None:
+    assert reputation(everything("berlin", people), office).level is Level.NONE
+
+
+@pytest.mark.parametrize(("sites", "office", "level"), [
+    (1, 20, Level.NONE), (2, 20, Level.WARN), (3, 20, Level.WARN), (4, 200, Level.NONE), (5, 200, Level.WARN),
+    (40, 20, Level.WARN), (40, 200, Level.WARN),
+])  # fmt: skip
+def test_several_lying_sites_warn_as_so_many_people_do(sites: int, office: int, level: Level) -> None:
+    """And lead no further: as they mark, they say one thing."""
+    assert reputation(together(*[everything(f"s{n}", 500) for n in range(sites)]), office).level is level
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=20).flatmap(
+    lambda sites: st.tuples(*[lies(f"s{site}", 6) for site in sorted(set(sites))])
+))  # fmt: skip
+def test_any_lying_sites_convict_nobody(parts: tuple[Rows, ...]) -> None:
+    level = reputation(together(*parts), 20).level
+    assert level <= Level.CHALLENGE
+    assert len(parts) >= 2 or level is Level.NONE
+
+
+@given(st.integers(0, 40), lies("berlin"), st.sampled_from([5, 20, 80, 200]), st.booleans())
+def test_a_lying_site_helps_no_more_than_two_more_of_us(k: int, rows: Rows, office: int, listed: bool) -> None:
+    """Of which only one counts as a witness."""
+    feeds = (Imported("a", "spam"),) if listed else ()
+    with_site = reputation(together(ours(k), rows), office, imported=feeds)
+    with_two = reputation(ours(k + 2), office, imported=feeds)
+    assert with_site.level <= with_two.level
+    seen = 0 if with_site.witnesses is None else with_site.witnesses.seen
+    assert seen <= min(k + 1, 16)
+
+
+@given(st.integers(0, 12), lies("berlin"))
+def test_a_site_convicts_nobody_that_was_not_asked_here(k: int, rows: Rows) -> None:
+    """Though a feed lists it: a challenge that it claims is not ours."""
+    unasked = ours(k)._replace(challenges=())
+    feeds = tuple(Imported(name, "spam") for name in ("a", "b"))
+    assert reputation(together(unasked, rows), imported=feeds).level <= Level.CHALLENGE
+
+
+@given(st.integers(0, 12), lies("berlin"))
+def test_a_site_speaks_for_a_number_as_one_of_us_may(k: int, rows: Rows) -> None:
+    """One call-back: what it answers speaks against its own marks only, and it passes no challenge for a caller."""
+    said, alone = standing_of(together(ours(k), rows), UNKNOWN, DEFAULT), standing_of(ours(k), UNKNOWN, DEFAULT)
+    if said is None:
+        assert alone is None
+        return
+    assert not said.challenges.passes
+    own = (0.0, 0.0, 0.0) if alone is None else (alone.marks, alone.answers, alone.behaviour + alone.one_ring)
+    assert said.at <= NOW
+    assert said.marks - said.answers == pytest.approx(own[0] - own[1]) or alone is None or alone.at != said.at
+    assert said.behaviour + said.one_ring >= own[2] - 2.0 - 1e-9 or (alone is not None and alone.at != said.at)
+
+
+def test_what_a_site_answers_is_set_against_its_own_marks() -> None:
+    """One of forty at Berlin marks it, as callers that serve everybody are marked now and then."""
+    one = Rows(
+        [Mark(CALLER, UNKNOWN, "berlin:201", Verdict.SPAM, NOW, MarkChannel.EXTENSION)],
+        (),
+        [Answered(CALLER, UNKNOWN, f"berlin:{201 + n}", NOW) for n in range(40)],
+    )
+    found = standing_of(together(ours(2), one), UNKNOWN, DEFAULT)
+    assert found == standing_of(ours(2), UNKNOWN, DEFAULT)
+    few = one._replace(answered=one.answered[:3])
+    shared = standing_of(together(ours(2), few), UNKNOWN, DEFAULT)
+    assert shared is not None
+    assert shared.marks == pytest.approx(1 + 1 - 2 * 0.1 / 3, abs=0.01)
+    assert (shared.reporters, shared.answered, shared.silent) == (2, 0, 0)
+
+
+def test_a_burst_of_another_site_is_not_ours_to_review() -> None:
+    burst = [Mark(CALLER, UNKNOWN, f"berlin:{n}", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for n in range(5)]
+    assert standing_of(Rows(burst), UNKNOWN, DEFAULT) is None
+    mine = standing_of(together(ours(2), Rows(burst)), UNKNOWN, DEFAULT)
+    assert mine == standing_of(ours(2), UNKNOWN, DEFAULT)
+
+
+def test_how_many_people_a_site_is_worth_is_a_setting() -> None:
+    for worth, level in ((0, Level.NONE), (1, Level.NONE), (2, Level.WARN)):
+        weights = Weights(witnesses=WitnessWeights(of_a_site=worth))
+        assert reputation(everything("berlin", 50), 20, weights).level is level
+    assert standing_of(everything("berlin", 50), UNKNOWN, Weights(witnesses=WitnessWeights(of_a_site=0))) is None
+
+
+# In the store. ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(empty_store()) as db:
+        yield db
+
+
+def receive(db: sqlite3.Connection, rows: Rows) -> None:
+    """As they come from other sites: of a key the latest stays."""
+    for mark in rows.marks:
+        add_mark(db, mark)
+    for signal in rows.signals:
+        about = {"number": signal.number, "auth_class": signal.auth_class.value, "epoch": 0, "callee": signal.callee}
+        db.execute(
+            ADD_SIGNAL, about | {"category": signal.category.value, "at": signal.at, "linkedid": signal.linkedid}
+        )
+    for one in rows.answered:
+        about = {"number": one.number, "auth_class": one.auth_class.value, "epoch": 0, "callee": one.callee}
+        db.execute(ADD_ANSWERED, about | {"at": one.at})
+    for challenged in rows.challenges:
+        settle_challenge(db, challenged)
+    refresh_all(db, [row.number for group in rows for row in group])
+
+
+@given(histories, lies("berlin", 8), lies("rome", 8), st.randoms(use_true_random=False))
+def test_ignored_and_heeded_exactly(found: list[Any], berlin: Rows, rome: Rows, random: Any) -> None:
+    """Without the site all is as if it had never sent a row, and with it again as before."""
+    without = [one for one in found if not (isinstance(one, Mark) and site_of(one.reporter) == "berlin")]
+    with closing(empty_store()) as db, closing(empty_store()) as other:
+        steps: list[Any] = [*[[one] for one in found], berlin, rome, berlin]
+        random.shuffle(steps)
+        for step in steps:
+            receive(db, step) if isinstance(step, Rows) else apply(db, step)
+        apply(other, without)
+        receive(other, rome)
+        before = standings(db)
+        assert ignore_site(db, Ignored("berlin", NOW, "admin", "lies")) == len(numbers_of_site(db, "berlin"))
+        assert standings(db) == standings(other)
+        receive(db, berlin)
+        assert standings(db) == standings(other), "what comes later does not count either"
+        assert_fresh(db)
+        heeded = heed_site(db, "berlin")
+        assert heeded is not None
+        assert heeded.reason == "lies"
+        assert standings(db) == before
+        assert_fresh(db)
+
+
+def test_other_sites_people_are_no_ties_and_no_people_of_ours(db: sqlite3.Connection) -> None:
+    people = count_people(db)
+    receive(
+        db, Rows([mark("berlin:201", verdict=Verdict.OK)], [], [Answered(CALLER, UNKNOWN, "berlin:PJSIP/201", NOW)])
+    )
+    db.execute("INSERT INTO talk (number, person, at) VALUES (?, 'berlin:201', ?)", (CALLER, NOW))
+    db.execute(
+        "INSERT INTO reached (person, at, linkedid, number) VALUES ('berlin:PJSIP/201', ?, 'berlin:c', ?)",
+        (NOW, CALLER),
+    )
+    facts = facts_of(db, make_query(CALLER, now=NOW + 1))
+    assert facts.ties == ()
+    assert count_people(db) == people
+    add_mark(db, mark("202", verdict=Verdict.OK))
+    assert [tie.tie for tie in facts_of(db, make_query(CALLER, now=NOW + 1)).ties] == [Tie.NOT_SPAM]
+
+
+def test_no_site_speaks_of_our_calls(db: sqlite3.Connection) -> None:
+    """Were its calls not its own, it could keep a signal of ours out."""
+    hung_up = make_outcome("c1", NOW, by="201", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr")
+    receive(
+        db, Rows((), [Signal(CALLER, UNKNOWN, "berlin:201", SignalCategory.VOICEMAIL, NOW, of_site("berlin", "c1"))])
+    )
+    assert record_outcome(db, hung_up, LATER).signal is not None
+    found = standing(db, CALLER, UNKNOWN)
+    assert found is not None
+    assert dict(found.signals)[SignalCategory.HUNG_UP_ON] == 1
+
+
+def test_a_site_is_trusted_as_a_whole(db: sqlite3.Connection) -> None:
+    """A new name at a site that was wrong is trusted no more than the others."""
+    add_mark(db, mark("201"))
+    add_mark(db, mark("berlin:201"))
+    before = standing(db, CALLER, UNKNOWN)
+    for case in range(20):
+        settle_case(db, [f"berlin:{n}" for n in range(300, 320)], f"case{case}", False, NOW)
+    add_mark(db, mark("berlin:999", NOW + HOUR))
+    after = standing(db, CALLER, UNKNOWN)
+    assert before is not None
+    assert after is not None
+    assert before.marks == pytest.approx(2.0)
+    assert after.marks == pytest.approx(1.0 + 8 / 30 / 0.8, abs=0.01)
+    assert settled_of(db, "berlin:1") == Settled(0, 20)
+    unsettle_case(db, "case0")
+    assert settled_of(db, "berlin:1") == Settled(0, 19)
+    assert settled_of(db, "201") == Settled(0, 0)
+    assert_fresh(db)
+
+
+def test_a_human_of_two_sites_counts_once(db: sqlite3.Connection) -> None:
+    for one in (mark("201"), mark("berlin:305"), mark("paris:7", NOW - 1)):
+        add_mark(db, one)
+
+    def witnesses() -> int:
+        found = standing(db, CALLER, UNKNOWN)
+        assert found is not None
+        return len(found.witnessed)
+
+    assert witnesses() == 3
+    assert declare_same(db, "berlin:305", "201") == ("201", "berlin:305")
+    assert witnesses() == 2
+    assert declare_same(db, "paris:7", "berlin:305") == ("201", "berlin:305", "paris:7")
+    assert witnesses() == 1
+    assert all_same(db) == [("201", "berlin:305", "paris:7")]
+    assert_fresh(db)
+    set_names(db, ("paris:7",))
+    assert names_of(db, "201") == ["201", "berlin:305"]
+    assert witnesses() == 2
+    set_names(db, ("201",))
+    set_names(db, ("berlin:305",))
+    assert witnesses() == 3
+    assert all_same(db) == []
+
+
+@given(lies("berlin", 10), st.integers(1, 10))
+def test_a_declared_human_lends_a_lying_site_no_voice_of_ours(rows: Rows, k: int) -> None:
+    """What is said here stands, whatever the other site says in the same name."""
+    with closing(empty_store()) as db:
+        receive(db, ours(k)._replace(challenges=()))
+        alone = standing(db, CALLER, UNKNOWN)
+        for n in range(k):
+            declare_same(db, f"{200 + n}", f"berlin:{200 + n}")
+        receive(db, rows)
+        after = standing(db, CALLER, UNKNOWN)
+        assert alone is not None
+        assert after is not None
+        assert set(alone.witnessed) <= set(after.witnessed)
+        assert after.reporters <= alone.reporters + 1
+        assert_fresh(db)
+
+
+def test_a_human_who_only_answered_here_may_have_marked_there(db: sqlite3.Connection) -> None:
+    receive(db, Rows([mark("berlin:305")], (), [Answered(CALLER, UNKNOWN, "201", NOW)]))
+    declare_same(db, "201", "berlin:305")
+    found = standing(db, CALLER, UNKNOWN)
+    assert found is not None
+    assert (found.reporters, found.answered) == (1, 0)
+
+
+def test_figures_of_a_site(db: sqlite3.Connection) -> None:
+    bad, good, unknown = NUMBERS[:3]
+    said = [mark("berlin:201", NOW + n, number=number) for n, number in enumerate((bad, good, unknown))]
+    taken_back = mark("berlin:202", verdict=Verdict.RETRACTED, number=bad)
+    receive(
+        db,
+        Rows(
+            [*said, taken_back],
+            [],
+            [Answered(bad, UNKNOWN, "berlin:201", NOW), Answered(bad, UNKNOWN, "IAX2/h:1", NOW)],
+        ),
+    )
+    apply(db, [
+        make_outcome("h", NOW, caller=bad, by="201", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr"),
+        make_outcome("t", NOW, caller=good, by="201", talk=90.0, source="cdr"),
+    ])  # fmt: skip
+    settle_case(db, ["berlin:201"], "case", False, NOW)
+    add_tombstone(db, Tombstone(good, "berlin:201", "case", NOW + DAY_SECONDS))
+    ignore_site(db, Ignored("rome", NOW, "admin", "gone"))
+    assert sites_of(db) == ["berlin", "rome"]
+    berlin, rome = figures_of_sites(db)
+    assert berlin == figures_of(db, "berlin")
+    assert (berlin.marks, berlin.answered, berlin.people, berlin.numbers) == (3, 1, 2, 3)
+    assert (berlin.marked, berlin.agreed, berlin.disagreed, berlin.retracted, berlin.wrong) == (3, 1, 1, 1, 1)
+    assert (berlin.settled, berlin.last_at, berlin.ignored) == (Settled(0, 1), NOW + 2, None)
+    assert rome.ignored == Ignored("rome", NOW, "admin", "gone")
+    assert rome.numbers == 0
+
+
+@pytest.mark.parametrize("number", NUMBERS[:1])
+def test_what_a_decision_reads_of_a_shared_number(db: sqlite3.Connection, number: str) -> None:
+    """Marked at three other sites and hung up on by two of us: a label, in an office of 200."""
+    db.execute("UPDATE site SET people = 200")
+    receive(db, Rows([mark(f"{site}:201", number=number) for site in SITES]))
+    assert known(db, number).reputation.level is Level.NONE
+    calls = [
+        make_outcome(f"h{n}", NOW + n, caller=number, by=f"{201 + n}", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr")
+        for n in range(2)
+    ]
+    apply(db, calls)
+    assert known(db, number).reputation.level is Level.WARN
+    for site in SITES:
+        ignore_site(db, Ignored(site, NOW, "admin", ""))
+    assert known(db, number).reputation.level is Level.NONE
