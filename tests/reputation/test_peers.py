@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.families.peers import peers_of
+from reputation.fold import standing_of
 from reputation.model import (
     Attestation,
     AuthClass,
@@ -23,7 +24,7 @@ from reputation.model import (
 )
 from reputation.plan.rows import Purpose
 from reputation.scoring import Circumstances, Evidence, reputation_of
-from reputation.standing import Rows, standing_of
+from reputation.standing import Rows
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.feeds import compared_with_feeds
