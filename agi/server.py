@@ -15,8 +15,8 @@ of them are heard at a time; all others are closed at once, so that calls do not
 as a call once its request is complete; those before that are bounded by themselves, and the oldest gives way: Asterisk
 sends its request at once.
 
-A call costs one object, one timer and at most two tasks. The timer goes from phase to phase when it fires,
-which in normal use it never does.
+A call costs one object and at most one task. One timer of the server's looks for connections whose phase has ended,
+which in normal use none has.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import cast
 
 from agi import sockets
 from agi.acceptor import Acceptor
 from agi.peers import Peers
+from agi.poller import Poller
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
 from policies.reasons import FailOpen
 
@@ -58,6 +58,7 @@ READERS_LIMIT = 512
 STRANGERS_LIMIT = 16
 OPEN_TO_ALL = frozenset({"status"})
 
+RECEIVE_BYTES = 16 * 1024
 DRAIN_SECONDS = 1.0
 DRAIN_LIMIT = 64 * 1024
 STOP_SECONDS = 0.25
@@ -121,8 +122,9 @@ class AgiServer:
     _connections: set[_Connection] = field(default_factory=set)
     _readers: dict[_Connection, None] = field(default_factory=dict)
     _strangers: set[_Connection] = field(default_factory=set)
-    _arrivals: set[asyncio.Task[object]] = field(default_factory=set)
     _peers: Peers = field(default_factory=Peers)
+    _poller: Poller = field(default_factory=Poller)
+    _timer: asyncio.TimerHandle | None = None
     _unread: list[_Connection] = field(default_factory=list)
     _acceptors: list[Acceptor] = field(default_factory=list)
     _sockets: dict[str, int] = field(default_factory=dict)
@@ -153,16 +155,17 @@ class AgiServer:
             acceptor.stop()
         for path, inode in self._sockets.items():
             sockets.unlink_own(path, inode)
-        await asyncio.gather(*self._arrivals, return_exceptions=True)
         await self._connections_gone(grace_seconds)
         self.give_up()
         await self._connections_gone(STOP_SECONDS)
         for connection in list(self._connections):
-            connection.abort()
-        await self._connections_gone(STOP_SECONDS)
+            connection.close()
+        if self._timer is not None:
+            self._timer.cancel()
         self._acceptors.clear()
         self._sockets.clear()
         self._peers.close()
+        self._poller.close()
 
     @property
     def connections(self) -> int:
@@ -172,7 +175,7 @@ class AgiServer:
     def give_up(self) -> None:
         """Answer all calls that wait for a decision with fail-open, now."""
         for connection in list(self._connections):
-            connection.stop()
+            connection.give_up(FailOpen.STOPPING)
 
     async def _connections_gone(self, seconds: float) -> None:
         """Wait until no connection is left, `seconds` at most."""
@@ -180,6 +183,24 @@ class AgiServer:
             self._all_gone.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_gone.wait(), seconds)
+
+    @property
+    def _first_seconds(self) -> float:
+        """The shortest phase: no connection that is to come ends one sooner."""
+        return min(self.header_seconds, self.deadline_seconds)
+
+    def _look(self) -> None:
+        """End the phases that are over. Look again when the next may be."""
+        loop = asyncio.get_running_loop()
+        now = loop.time() + 0.001  # uvloop's clock ticks in milliseconds
+        self._timer = None
+        try:
+            for connection in [one for one in self._connections if one.due <= now]:
+                connection.time_is_up()
+        finally:
+            if self._connections:
+                due = min(now + self._first_seconds, *(one.due for one in self._connections))
+                self._timer = loop.call_at(due, self._look)
 
     def _read_replies_later(self, connection: _Connection) -> None:
         if not self._unread:
@@ -192,6 +213,8 @@ class AgiServer:
             connection.read_replies()
 
     def _accept_from(self, sock: socket.socket, backlog: int) -> None:
+        if not self._acceptors:
+            self._poller.start()
         acceptor = Acceptor(sock, self._admit)
         self._acceptors.append(acceptor)
         acceptor.start(backlog)
@@ -210,14 +233,23 @@ class AgiServer:
                 self._refused(user)
                 sock.close()
                 return
-        connection = _Connection(self, user, is_stranger)
+        sock.setblocking(False)
+        connection = _Connection(self, sock, user, is_stranger)
+        self._connections.add(connection)
         if is_stranger and not self.key:
             self._strangers.add(connection)
-        sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        arrival = loop.create_task(loop.connect_accepted_socket(lambda: connection, sock))
-        self._arrivals.add(arrival)
-        arrival.add_done_callback(self._arrivals.discard)
+        else:
+            self._readers[connection] = None
+            if len(self._readers) > READERS_LIMIT:
+                next(iter(self._readers)).time_is_up()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(connection.due, self._look)
+
+    def _forget(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        self._strangers.discard(connection)
+        if not self._connections:
+            self._all_gone.set()
 
     def _refused(self, user: int | None) -> None:
         """A connection of somebody who is not obeyed."""
@@ -272,7 +304,7 @@ class _State(Enum):
 _READING, _DECIDING, _SETTLED = _State
 
 
-class _Connection(asyncio.Protocol):
+class _Connection:
     """One call. SETTLED means answered or given up; the connection may outlive that, or end before it."""
 
     __slots__ = (
@@ -286,18 +318,19 @@ class _Connection(asyncio.Protocol):
         "_request",
         "_server",
         "_session",
+        "_socket",
         "_state",
         "_task",
-        "_timer",
-        "_transport",
         "_user",
     )
 
-    def __init__(self, server: AgiServer, user: int | None, is_stranger: bool) -> None:
+    def __init__(self, server: AgiServer, sock: socket.socket, user: int | None, is_stranger: bool) -> None:
         self._server = server
+        self._socket = sock
         self._user = user
         self._is_stranger = is_stranger
-        self._session = AgiSession()
+        self._accepted_at = asyncio.get_running_loop().time()
+        self._session = AgiSession(self._accepted_at)
         self._state = _READING
         self._task: asyncio.Task[None] | None = None
         self._decision: Awaitable[bytes] | None = None
@@ -306,44 +339,64 @@ class _Connection(asyncio.Protocol):
         self._peer_ended = False
         self._lost = False
         self._received = 0
+        self._watch()
 
-    # Called by the event loop.
+    # What Asterisk says.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        server = self._server
-        loop = asyncio.get_running_loop()
-        self._session.accepted_at = self._accepted_at = loop.time()
-        first = min(server.header_seconds, server.deadline_seconds)
-        self._timer = loop.call_later(first, self._time_is_up)
-        server._connections.add(self)
-        if self not in server._strangers:
-            server._readers[self] = None
-            if len(server._readers) > READERS_LIMIT:
-                next(iter(server._readers))._fail_open(FailOpen.HEADER)
+    def _watch(self) -> None:
+        self._server._poller.watch(self._socket.fileno(), self._read)
 
-    def data_received(self, data: bytes) -> None:
+    def _unwatch(self) -> None:
+        self._server._poller.forget(self._socket.fileno())
+
+    def _read(self) -> bool:
+        """Takes what has come. False if that is nothing, or the end."""
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:  # the peer reset the connection
+            self._lost = True
+            data = b""
+        try:
+            self._take(data) if data else self._end()
+        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
+            self._parsing = False
+            self._fail(error)
+        return bool(data)
+
+    def read_replies(self) -> None:
+        """Asterisk has had time to say all it will; if it has not closed, what comes is read as it comes."""
+        while self._is_open and self._read():
+            pass
+        if self._is_open:
+            self._watch()
+
+    @property
+    def _is_open(self) -> bool:
+        return self._socket.fileno() >= 0
+
+    def _take(self, data: bytes) -> None:
         if self._state is not _READING:
             self._received += len(data)
             if self._received > DRAIN_LIMIT:
-                self._transport.abort()
+                self.close()
                 return
         if self._state is _SETTLED and data.endswith(b"\n") and _EXPECTED_REPLIES.issuperset(data[:-1].split(b"\n")):
             return
         if self._parsing:
             self._parse(data)
 
-    def eof_received(self) -> bool:
-        """True keeps our half open, for a peer that ended only its own."""
+    def _end(self) -> None:
+        """The peer has closed both halves or only its own: what is being decided is finished and sent."""
         self._peer_ended = True
-        return self._state is _DECIDING
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-        if self._state is _READING:
+        if self._state is _DECIDING:
+            self._unwatch()
+        elif self._state is _READING:
+            self._lost = True
             self._send(b"")
-        if self._state is _SETTLED:
-            self._forget()
+        else:
+            self.close()
 
     # What happens then.
 
@@ -419,21 +472,21 @@ class _Connection(asyncio.Protocol):
             self._server._log_failure("screening", error)
             self._fail_open(FailOpen.FAILED)
 
-    def _time_is_up(self) -> None:
-        """The phase that began when the connection was accepted is over, or the timer moves on to its end."""
+    @property
+    def due(self) -> float:
+        """When the phase ends that it is in. All began when the connection was accepted."""
         server = self._server
         if self._state is _READING:
-            self._give_up(FailOpen.HEADER)
-        loop = asyncio.get_running_loop()
-        end = self._accepted_at + server.deadline_seconds
+            return self._accepted_at + server._first_seconds
+        seconds = server.deadline_seconds
+        return self._accepted_at + (seconds if self._state is _DECIDING else seconds + server.drain_seconds)
+
+    def time_is_up(self) -> None:
+        """The phase has ended, and what should have ended it has not happened."""
         if self._state is _SETTLED:
-            end += server.drain_seconds
-        if loop.time() < end - 0.001:  # uvloop's clock ticks in milliseconds
-            self._timer = loop.call_at(end, self._time_is_up)
-        elif self._state is _SETTLED:
-            self._transport.abort()
+            self.close()
         else:
-            self._give_up(FailOpen.TIMED_OUT)
+            self.give_up(FailOpen.HEADER if self._state is _READING else FailOpen.TIMED_OUT)
 
     def _answer(self, answer: bytes) -> None:
         if self._state is _SETTLED:
@@ -442,7 +495,7 @@ class _Connection(asyncio.Protocol):
         if not self._lost:
             self._server.stats.answered += 1
 
-    def _give_up(self, reason: FailOpen) -> None:
+    def give_up(self, reason: FailOpen) -> None:
         """Fail open, and let a decision that is still being made know that it has come too late."""
         self._fail_open(reason)
         self._drop_decision()
@@ -464,49 +517,31 @@ class _Connection(asyncio.Protocol):
 
     def _send(self, answer: bytes) -> None:
         """The one write of a call; from here on it is settled."""
-        if not self._lost:
-            self._transport.write(answer)
         server = self._server
+        self._lost = self._lost or not self._is_taken(answer)
         if self._state is _DECIDING:
             server.stats.in_flight -= 1
         self._state = _SETTLED
         server._readers.pop(self, None)
         if self._lost:
             server.stats.abandoned += 1
-            self._forget()
-        elif self._peer_ended or self._is_stranger:
-            self._transport.close()
+        if self._lost or self._peer_ended or self._is_stranger:
+            self.close()
         else:
-            self._half_close()
+            self._unwatch()
+            server._read_replies_later(self)
 
-    def _half_close(self) -> None:
+    def _is_taken(self, answer: bytes) -> bool:
+        """Whether the kernel took all of it. Its last command is what counts: less is as good as none."""
         try:
-            self._transport.write_eof()
-        except OSError:  # the peer reset the connection and the loop has not told us yet
-            self._transport.abort()
-            return
-        self._transport.pause_reading()
-        self._server._read_replies_later(self)
+            is_whole = self._socket.send(answer) == len(answer)
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:  # the peer has gone and the poller has not told us yet
+            return False
+        return is_whole
 
-    def _forget(self) -> None:
-        self._timer.cancel()
-        server = self._server
-        server._connections.discard(self)
-        server._strangers.discard(self)
-        if not server._connections:
-            server._all_gone.set()
-
-    # Called by AgiServer.
-
-    def read_replies(self) -> None:
-        """Asterisk has had time to say all it will."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def stop(self) -> None:
-        """Answer now."""
-        self._give_up(FailOpen.STOPPING)
-
-    def abort(self) -> None:
-        """Close without waiting for Asterisk."""
-        self._transport.abort()
+    def close(self) -> None:
+        """Say and hear nothing more."""
+        self._unwatch()
+        self._socket.close()
+        self._server._forget(self)

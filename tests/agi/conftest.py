@@ -18,6 +18,6 @@ FACTORIES: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.path.name in ("test_acceptor.py", "test_server.py"):
+    if item.path.name in ("test_acceptor.py", "test_poller.py", "test_server.py"):
         return FACTORIES
     return {"asyncio": asyncio.new_event_loop}
