@@ -38,14 +38,14 @@ def make_tcp_socket(address: str, port: int) -> socket.socket:
         return sock
 
 
-def make_unix_socket(path: str, mode: int = SOCKET_MODE) -> socket.socket:
+def make_unix_socket(path: str, mode: int = SOCKET_MODE, kind: int = socket.SOCK_STREAM) -> socket.socket:
     """A socket bound beside `path`, to be moved there. OSError if `path` is in use or not a socket."""
     _refuse_if_alive(path)
     unborn = unborn_path_of(path)
     if os.path.lexists(unborn):
         os.unlink(unborn)
     with contextlib.ExitStack() as undo:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = socket.socket(socket.AF_UNIX, kind)
         undo.callback(sock.close)
         sock.setblocking(False)
         _bind_unix(sock, unborn)

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -63,6 +63,8 @@ from policies.positions import places_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of
+
+T = TypeVar("T")
 
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
 SERVICE_STATE = Path("/var/lib/callsieve")
@@ -209,6 +211,7 @@ class Public(SettingsTable, frozen=True):
     """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are.
 
     `call_in`: a number of ours whose dialplan goes to [callsieve-prove]; empty: nobody proves anything by calling.
+    `call_back`: the socket of the call-back helper (docs/how-to/call-back.md); empty: nobody is called.
     """
 
     enabled: bool = False
@@ -217,6 +220,7 @@ class Public(SettingsTable, frozen=True):
     name: str = ""
     contact: str = ""
     call_in: str = ""
+    call_back: str = ""
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
 
     @property
@@ -438,17 +442,22 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 def parse_settings(text: str, source: str) -> Settings:
     """Settings from their text. SettingsError names `source`, the key, and what is allowed."""
+    settings = parse_table(text, source, Settings)
+    for key, problem in _problems(settings):
+        raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
+    return settings
+
+
+def parse_table(text: str, source: str, kind: type[T]) -> T:
+    """What a file has, as far as types say what is right. SettingsError as of `parse_settings`."""
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         raise SettingsError(f"{source}: not TOML: {error}") from None
     try:
-        settings = msgspec.convert(table, Settings)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {_with_line(_explained(str(error)), text)}") from None
-    for key, problem in _problems(settings):
-        raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
-    return settings
+        raise SettingsError(f"{source}: {_with_line(_explained(str(error), kind), text)}") from None
 
 
 def _with_line(error: str, text: str) -> str:
@@ -469,17 +478,17 @@ _MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
 _WORD = re.compile(r"Invalid enum value '(?P<word>.*)'")
 
 
-def _explained(message: str) -> str:
+def _explained(message: str, kind: type) -> str:
     """msgspec's message as `key: what is allowed`."""
     match = _PLACE.fullmatch(message)
     what, place = (match["what"], match["place"] or "") if match else (message, "")
     dot = f"{place}." if place else ""
     if unknown := _UNKNOWN.fullmatch(what):
-        return f"{dot}{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(place))}"
+        return f"{dot}{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(kind, place))}"
     if missing := _MISSING.fullmatch(what):
         return f"{dot}{missing['key']}: required"
     if word := _WORD.fullmatch(what):
-        return f"{place}: does not know {word['word']!r}{nearest(word['word'], get_args(_type_at(place)))}"
+        return f"{place}: does not know {word['word']!r}{nearest(word['word'], get_args(_type_at(kind, place)))}"
     for pattern, hint in WRITTEN_AS.items():
         if what == f"Expected `str` matching regex {pattern!r}":
             return f"{place}: {hint}"
@@ -488,14 +497,14 @@ def _explained(message: str) -> str:
     return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '')}"
 
 
-def _keys_at(place: str) -> tuple[str, ...]:
+def _keys_at(kind: type, place: str) -> tuple[str, ...]:
     """The keys allowed at a place such as `agi` or `trunk[0]`."""
-    return tuple(field.encode_name for field in msgspec.structs.fields(_type_at(place)))
+    return tuple(field.encode_name for field in msgspec.structs.fields(_type_at(kind, place)))
 
 
-def _type_at(place: str) -> Any:
+def _type_at(kind: type, place: str) -> Any:
     """The type of what stands at a place that msgspec names: a table, a list's table or a value."""
-    found: Any = Settings
+    found: Any = kind
     for name, index in re.findall(r"([a-z_]+)(\[[0-9]+\])?", place):
         found = next(field.type for field in msgspec.structs.fields(found) if field.encode_name == name)
         found = get_args(found)[0] if index else found
@@ -604,6 +613,8 @@ def _public_problems(public: Public) -> Problems:
             yield f"public.{key}", f"is one line of at most {MOST_LINE} characters"
     if public.call_in and (public.call_in[0] != "+" or number_of(public.call_in, "US") is None):
         yield "public.call_in", f"{public.call_in[:40]!r} is not a number: write it as +442071838750"
+    if public.call_back and not Path(public.call_back).is_absolute():
+        yield "public.call_back", "is the path of the helper's socket: /run/callsieve-call-back/socket"
     if not public.address and not public.enabled:
         return
     found = _PUBLIC_ADDRESS.fullmatch(public.address)

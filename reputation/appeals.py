@@ -15,7 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 
+from reputation.model import AuthClass
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
@@ -24,6 +26,7 @@ WORKING_DAYS = 3
 COOLING_OFF_DAYS = 30
 
 CODE_DIGITS = 6
+TICKET_DIGITS = 12
 CODE_SECONDS = 86_400.0
 CODE_TRIES = 5  # of a million codes: whoever only guesses proves a number once in 200,000 appeals
 
@@ -205,6 +208,15 @@ class ProofAnswer(StrEnum):
     NONE = "none"  # no code was made
 
 
+class KeyedCode(NamedTuple):
+    """A code as it was keyed in a call from the number; with a `ticket` in a call that was placed to it."""
+
+    number: str
+    code: str
+    auth_class: AuthClass = AuthClass.UNKNOWN
+    ticket: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """A code as it is kept: not itself, but what it is checked by."""
@@ -217,6 +229,11 @@ class Code:
 def new_code() -> str:
     """Six digits, which can be said and typed on any telephone."""
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+
+
+def new_ticket() -> str:
+    """Names a call that is placed to a number, so that a code counts in that call alone. Nobody keys it."""
+    return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
 def is_code(text: str) -> bool:

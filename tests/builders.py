@@ -14,6 +14,7 @@ from policies.cases import Trial, read_trials
 from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
+from reputation.appeals import KeyedCode
 from reputation.families.block import LISTED, block_of
 from reputation.last_call import LastCall
 from reputation.model import (
@@ -292,9 +293,9 @@ class Memory:
         self.codes.append((endpoint, code, at))
         return self.word_for_codes
 
-    async def prove_by_call(self, number: str, code: str, at: float, auth_class: AuthClass, give_up_at: float) -> bool:
-        self.keyed.append((number, code, at))
-        return code == self.right_code
+    async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
+        self.keyed.append((keyed.number, keyed.code, at))
+        return keyed.code == self.right_code
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
         self.explained.append((endpoint, now))

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from reputation.appeals import ProofAnswer
+from reputation.appeals import KeyedCode, ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
-from reputation.call_in_proof import prove_by_call
+from reputation.call_in_proof import prove_keyed
 from reputation.feature_codes import obey_code
 from reputation.last_call import LastCall, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
@@ -141,9 +141,9 @@ class StoreSupervisor:
         except (StoreError, TimeoutError) as error:
             logger.warning("a code that came too late: %s", error)
 
-    async def prove_by_call(self, number: str, code: str, at: float, auth_class: AuthClass, give_up_at: float) -> bool:
-        """The code that was keyed in a call from the number."""
-        answer = await self.write(prove_by_call, number, code, at, auth_class, give_up_at=give_up_at)
+    async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
+        """The code that was keyed in a call from the number, or to it."""
+        answer = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
         return answer is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from callsieve.doctor import (
     api,
     asterisk,
+    call_back,
     callees,
     challenge_recording,
     control_socket,
@@ -95,6 +96,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("feeds", service.has_fresh_feeds),
     ("events", events.are_delivered),
     ("look-ups", look_ups.are_made),
+    ("calls back", call_back.are_placed),
     ("housekeeping", pending.keeps_house),
     ("public page", public_page.is_served),
     ("public address", public_page.is_reached),

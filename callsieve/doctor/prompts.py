@@ -13,7 +13,7 @@ BUILD = "callsieve prompts build"
 # Where prompts are heard, by their tables, and what happens there without one.
 WITHOUT = (
     ({"whisper"}, Wording("warned calls are connected without the warning")),
-    ({"challenge", "caller"}, Wording("callers hear Asterisk's own sounds")),
+    ({"challenge", "caller", "proof"}, Wording("callers hear Asterisk's own sounds")),
     ({"screening"}, Wording("nobody is asked for a name, but for a digit")),
     ({"withheld"}, Wording("nobody is asked for a hidden number, but for a digit")),
     ({"appeal", "letter", "digit"}, Wording("nobody hears how to appeal")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from callsieve.install.manager_user import PRIVATE_MODE, toml_text
-from callsieve.install.plan import FileChange, InstallPaths
+from callsieve.install.plan import CALL_BACK_SETTINGS, FileChange, InstallPaths
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Loaded
 
@@ -20,6 +20,15 @@ name = "observe" # decides and records, never acts; then cautious, balanced, str
 
 [numbers]
 region = {region} # your country: how numbers without a country code are read
+"""
+# Not in our settings: the service's user may only ask, and must not raise a limit.
+CALL_BACK_FILE = """\
+# CallSieve's call-back helper: whom it calls, and how often. docs/how-to/call-back.md has every key. Root's alone.
+
+enabled = false
+countries = [{region}] # landlines and mobiles of these only
+channel = "Local/{{number}}@from-internal" # what Asterisk dials: "PJSIP/{{number}}@carrier", say
+caller_id = "" # the number that it shows: "+12015550100"
 """
 ELSEWHERE = """
 [asterisk]
@@ -40,6 +49,15 @@ def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str], region: s
     table = "".join(f"{line}\n" for line in ami)
     mode, group = _private(file, place.group)
     return [FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
+
+
+def plan_call_back_settings(loaded: Loaded, region: str) -> list[FileChange]:
+    """The helper's settings, with calls off. A file that is there stays. `region`: for settings that say none."""
+    file = loaded.settings_file.with_name(CALL_BACK_SETTINGS)
+    if read_text(file) is not None:
+        return []
+    at_home = region if read_text(loaded.settings_file) is None else loaded.settings.numbers.region
+    return [FileChange(file, None, CALL_BACK_FILE.format(region=toml_text(at_home)), 0o644)]
 
 
 def _new_text(place: InstallPaths, loaded: Loaded, region: str) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from callsieve.install.first_settings import plan_settings, region_remark
+from callsieve.install.first_settings import plan_call_back_settings, plan_settings, region_remark
 from callsieve.install.freepbx import HOOK_FILES, NO_HOOKS, FoundHooks, find_hooks
 from callsieve.install.front_context import check_context, front_text, installed_contexts
 from callsieve.install.manager_user import ManagerPlan, plan_manager
 from callsieve.install.plan import (
+    CALL_BACK_SETTINGS,
+    CALL_BACK_UNIT,
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_UNITS,
@@ -76,10 +78,11 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     dialplan, agi = _our_dialplan(place, wanted, names, fronts), _our_agi(place, wanted)
     manager = _manager(place, wanted)
     settings = plan_settings(place, wanted.loaded, manager.settings, wanted.region)
+    call_back = plan_call_back_settings(wanted.loaded, wanted.region) if wanted.systemd else []
     units = _units(place, wanted) if wanted.systemd else []
     # What is included comes before what includes it: Asterisk may read its files at any moment.
     changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
-    changes += [*manager.changes, *settings]
+    changes += [*manager.changes, *settings, *call_back]
     return InstallPlan(
         changes=tuple(change for change in changes if changes_something(change)),
         remarks=(
@@ -246,6 +249,8 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
+    if name == CALL_BACK_UNIT and options:
+        options = ["--settings", str(loaded.settings_file.with_name(CALL_BACK_SETTINGS))]
 
     def command(found: re.Match[str]) -> str:
         return " ".join(_systemd_word(word) for word in (program, *found[1].split(), *options))

@@ -41,6 +41,9 @@ OUTSIDE_UNITS = (
     *("callsieve-reports.service", "callsieve-reports.timer"),
     *("callsieve-watch.service", "callsieve-watch.timer"),
 )
+# Writes into Asterisk's call spool, so it runs as Asterisk's user and has settings of its own.
+CALL_BACK_UNIT = "callsieve-call-back.service"
+CALL_BACK_SETTINGS = "call-back.toml"
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"
@@ -115,7 +118,7 @@ class InstallPaths:
     @property
     def unit_files(self) -> tuple[Path, ...]:
         """The files of the service, of what talks to others, and of root's timers for the doctor and for people."""
-        return tuple(self.units / name for name in (*OUR_UNITS, *OUTSIDE_UNITS, *FREEPBX_UNITS))
+        return tuple(self.units / name for name in (*OUR_UNITS, *OUTSIDE_UNITS, CALL_BACK_UNIT, *FREEPBX_UNITS))
 
 
 def asterisk_conf() -> Path:

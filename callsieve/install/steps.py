@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of, installed_contexts
-from callsieve.install.plan import InstallPaths, InstallPlan
+from callsieve.install.plan import CALL_BACK_SETTINGS, InstallPaths, InstallPlan
 from callsieve.install.uninstall import uses_of
 from callsieve.pbx.config_files import Line
 from callsieve.settings import Loaded, Settings
@@ -115,8 +115,9 @@ def left_behind(loaded: Loaded, user: str) -> list[str]:
         lines.append(f"{store}: marks, lists, decisions and backups; rm -r {store} deletes them")
     if findings.exists():
         lines.append(f"{findings}: what doctor found; rm -r {findings} deletes it")
-    if loaded.settings_file.exists():
-        lines.append(f"{loaded.settings_file}: your settings")
+    for file in (loaded.settings_file, loaded.settings_file.with_name(CALL_BACK_SETTINGS)):
+        if file.exists():
+            lines.append(f"{file}: your settings")
     lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
     if user:
         lines.append(f"the user {user}; userdel {user} removes it")

@@ -16,6 +16,8 @@ WRONG_A_HOUR = 1000  # of all together
 FILED_A_DAY = 3  # of one network
 CODES_A_DAY = 5  # of one appeal: each is a row of the audit
 UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
+CALLS_A_DAY = 5  # calls back that one network asks for; the helper has limits of its own
+CALLS_AN_HOUR = 20  # of all together
 MOST_KEPT = 10_000
 
 
@@ -56,8 +58,14 @@ class Limits:
         self.filings = Count(FILED_A_DAY, DAY)
         self.codes = Count(CODES_A_DAY, DAY)
         self.uploads: set[str] = set()  # links whose documents are under way
+        self._calls = Count(CALLS_A_DAY, DAY)
+        self._calls_of_all = Count(CALLS_AN_HOUR, HOUR)
         self._wrong = Throttle()
         self._wrong_of_all = Count(WRONG_A_HOUR, HOUR)
+
+    def take_call(self, network: str, now: float) -> bool:
+        """Counts a call back that is asked for; False where there were too many."""
+        return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def may_look_up(self, network: str, now: float) -> bool:
         """Whether a reference may be tried. Not after five wrong ones, for a time that doubles.

@@ -23,7 +23,7 @@ from callsieve.numbers.owner_view import OwnerView, owner_view_of
 from callsieve.settings import Loaded
 from callsieve.text.file_kinds import document_kind_of
 from policies.decision import ACTION_BY_WORD
-from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code
+from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code, new_ticket
 from reputation.ids import parse_id
 from reputation.store.appeals import appeal_of
 from reputation.store.attachments import Attachment, attachments_of, size_of_all
@@ -32,6 +32,7 @@ from reputation.store.journal import decision_of
 from reputation.store.ownership import epoch_of
 from reputation.store.public_appeals import (
     add_public_appeal,
+    called_code,
     called_in_at,
     count_filed_since,
     count_open_public,
@@ -81,6 +82,14 @@ class PublicAppealRequest(NamedTuple):
     contact: str
     statement: str
     link: str
+
+
+class CallBack(NamedTuple):
+    """A call that is to be placed. `code`: what its owner keys; `ticket`: what the call shows the daemon."""
+
+    number: str
+    code: str
+    ticket: str
 
 
 class DocumentRequest(NamedTuple):
@@ -161,15 +170,32 @@ def plain_text(text: str) -> str:
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
     """Makes the code that is to be keyed in a call from the number. It counts for a day; one from before does not."""
-    status = status_of(db, link)
-    if status is None:
-        raise Refused("no-such-appeal", UNKNOWN)
-    appeal, code = status.appeal, new_code()
-    if appeal.state not in LIVE or appeal.proven or not context.settings.public.call_in:
+    appeal, code = _to_be_proven(db, link), new_code()
+    if not context.settings.public.call_in:
         raise Refused("no-proof", NO_PROOF)
     with change(db, context, "appeal code", appeal.number):
         keep_code(db, shown_code(appeal.reference), appeal.number, code, context.at)
     return code
+
+
+def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallBack:
+    """Makes the code that is to be keyed in a call to the number, which the helper is then asked to place."""
+    appeal = _to_be_proven(db, link)
+    if not context.settings.public.call_back:
+        raise Refused("no-proof", NO_PROOF)
+    code, ticket = new_code(), new_ticket()
+    with change(db, context, "appeal code", appeal.number):
+        keep_code(db, called_code(appeal.reference), appeal.number, ticket + code, context.at)
+    return CallBack(appeal.number, code, ticket)
+
+
+def _to_be_proven(db: sqlite3.Connection, link: str) -> Appeal:
+    status = status_of(db, link)
+    if status is None:
+        raise Refused("no-such-appeal", UNKNOWN)
+    if status.appeal.state not in LIVE or status.appeal.proven:
+        raise Refused("no-proof", NO_PROOF)
+    return status.appeal
 
 
 def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -> Appeal:

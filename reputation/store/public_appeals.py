@@ -21,6 +21,11 @@ def shown_code(reference: str) -> str:
     return f"shown {reference}"
 
 
+def called_code(reference: str) -> str:
+    """What the code of a call that was placed to the number is kept by, together with the ticket of that call."""
+    return f"called {reference}"
+
+
 def note_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
     """That code was keyed in a call that showed the number."""
     db.execute(CALLED, (at, reference))

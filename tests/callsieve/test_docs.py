@@ -23,7 +23,7 @@ from tests.office import SETTINGS
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
 COLUMNS = "100"
-WITHOUT_SETTINGS = {"completion", "man"}
+WITHOUT_SETTINGS = {"completion", "man", "call-back serve", "call-back show"}
 # Said once, at the head of the page.
 COMMON_OPTIONS = {"--config", "--json", "--help"}
 
@@ -76,6 +76,7 @@ purpose = "telemarketing"
 prefix = "+33948"
 purpose = "sales"
 """,
+    "call-back.toml": 'enabled = true\ncountries = ["US"]\nchannel = "PJSIP/{number}@carrier"\n',
     "draft.toml": """\
 extends = "cautious"
 

@@ -99,6 +99,7 @@ address = "https://appeals.example.org"
 name = "Example Ltd"
 contact = "appeals@example.org"
 call_in = "+442071838753"
+call_back = "/run/callsieve-call-back/socket"
 proxies = ["192.0.2.7"]
 [asterisk]
 command = "docker exec pbx asterisk"
@@ -290,6 +291,7 @@ DEFAULTS: dict[str, Any] = {
     "api": {"enabled": False, "listen": "", "per_minute": 600},
     "public": {
         **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": "", "call_in": ""},
+        "call_back": "",
         "proxies": ("127.0.0.1", "::1"),
     },
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
@@ -498,6 +500,7 @@ ERRORS = [
     ("web-any-proxy", "[web]\nproxies = ['::/0']", "web.proxies: '::/0' is everybody"),
     ("public-name", "[public]\nenabled = true\naddress = 'https://a.example'", "public.name: is required"),
     ("public-call-in", "[public]\ncall_in = '0123'", "public.call_in: '0123' is not a number"),
+    ("public-call-back", "[public]\ncall_back = 'socket'", "public.call_back: is the path of the helper's socket"),
     ("public-contact", '[public]\ncontact = "a\\nb"', "public.contact: is one line"),
     ("web-proxy", "[web]\nproxies = ['proxy']", "web.proxies: 'proxy' is no address"),
     (

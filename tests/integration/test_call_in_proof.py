@@ -116,7 +116,12 @@ def proving(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[s
 
 def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
     code_made(db, LIFTS[2], "")
-    assert proving(pbx, LIFTS[2], WRONG, RIGHT) == ["agent-pass", "auth-incorrect", "auth-thankyou", "vm-goodbye"]
+    assert proving(pbx, LIFTS[2], WRONG, RIGHT) == [
+        "agent-pass",
+        "auth-incorrect",
+        "auth-thankyou",
+        "callsieve/caller-goodbye",
+    ]
     identity = identity_of(db, LIFTS[2])
     assert identity is not None
     assert (identity.name, identity.level) == (LIFTS[2], 1), "nobody said whose it is"
@@ -126,7 +131,7 @@ def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connec
 
 def test_a_code_is_used_once_and_of_its_number_only(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
     code_made(db, LIFTS[3])
-    refused = ["agent-pass", *["auth-incorrect"] * 2, "im-sorry", "vm-goodbye"]
+    refused = ["agent-pass", *["auth-incorrect"] * 2, "im-sorry", "callsieve/caller-goodbye"]
     assert proving(pbx, LIFTS[4], *[RIGHT] * 3) == refused
     assert proving(pbx, LIFTS[3], RIGHT)[1] == "auth-thankyou"
     assert proving(pbx, LIFTS[3], *[RIGHT] * 3) == refused

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from callsieve.appeals.cleared import Cleared
+from callsieve.call_back.answers import LATER, NEVER, HelperAnswer
+from callsieve.call_back.client import HelperError
+from callsieve.call_back.client import ask as ask_helper
 from callsieve.changes.operation import Refused
 from callsieve.numbers.mark_effects import mark_effects_here
 from callsieve.numbers.mark_page import effects_page, parts_of_view
@@ -23,6 +28,7 @@ from callsieve.public_page.web.visit import POLICY, Page, Visit
 from callsieve.web.request import as_file
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
+from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
 
 
@@ -33,6 +39,10 @@ class ClearedStatus(NamedTuple):
     cleared: Cleared
 
 
+logger = logging.getLogger("callsieve.public")
+NEVER_CALLED = N_("We do not call numbers of this kind or country. Call us from it, or reach us in another way.")
+CALL_LATER = N_("The number was called lately, or there were too many calls. Try again later, or call us from it.")
+CALL_FAILED = N_("The call could not be placed. Try again later, or reach us in another way.")
 NO_FORM = {"name": "", "contact": "", "statement": ""}
 
 
@@ -93,15 +103,39 @@ async def make_code(visit: Visit) -> Response:
     status, link = await status_in(visit), hash_of(str(visit.http.path_params["token"]))
     if not visit.state.limits.codes.take(link, visit.now):
         raise HTTPException(429)
-    code = await visit.perform(operations.make_code, link)
-    return await _shown(visit, status, f"{code[:3]} {code[3:]}")
+    return await _shown(visit, status, await visit.perform(operations.make_code, link))
 
 
-async def _shown(visit: Visit, status: AppealStatus, code: str = "") -> Response:
-    """The status page; whoever has proven control of the number also sees what is known about it."""
+async def call_back(visit: Visit) -> Response:
+    """Has the number called, and shows the code that is to be keyed in that call."""
+    status, link, state = await status_in(visit), hash_of(str(visit.http.path_params["token"])), visit.state
+    if not state.limits.codes.take(link, visit.now) or not state.limits.take_call(visit.network, visit.now):
+        raise HTTPException(429)
+    made = await visit.perform(operations.make_call_back, link)
+    try:
+        helper = Path(state.loaded.settings.public.call_back)
+        answer = await asyncio.to_thread(ask_helper, helper, made.number, made.ticket)
+    except HelperError as error:
+        logger.warning("the call-back helper: %s", error)
+        answer = HelperAnswer.FAILED
+    if answer is HelperAnswer.CALLED:
+        return await _shown(visit, status, made.code, is_called=True)
+    wrong = NEVER_CALLED if answer in NEVER else CALL_LATER if answer in LATER else CALL_FAILED
+    return await _shown(visit, status, wrong=wrong)
+
+
+async def _shown(
+    visit: Visit, status: AppealStatus, code: str = "", *, is_called: bool = False, wrong: str = ""
+) -> Response:
+    """The status page; whoever has proven control of the number also sees what is known about it.
+
+    `code`: to be shown this once; `is_called`: it counts in a call to the number, which is placed now.
+    """
+    said = {"code": f"{code[:3]} {code[3:]}".strip(), "is_called": is_called, "wrong": wrong}
     view = await visit.read(operations.owner_view, visit.state.loaded, status.appeal, visit.now)
     parts = () if view is None else parts_of_view(view)
-    return visit.page("status", status=status, link=_link(visit), code=code, view=view, parts=parts)
+    more = {"link": _link(visit), "view": view, "parts": parts, **said}
+    return visit.page("status", 422 if wrong else 200, status=status, **more)
 
 
 @asynccontextmanager
@@ -181,6 +215,7 @@ PAGES = (
     Page("POST", "/appeal", file),
     Page("GET", "/status/{token}", status),
     Page("POST", "/status/{token}/code", make_code),
+    Page("POST", "/status/{token}/call", call_back),
     Page("POST", "/status/{token}/documents", attach, UPLOAD_BYTES, one_upload),
     Page("GET", "/status/{token}/cleared.json", cleared_file),
     Page("GET", "/status/{token}/cleared.pdf", cleared_document),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.call_back.settings import load_helper_settings
 from callsieve.install import install
 from callsieve.install import plan as changes
 from callsieve.install.apply import write
@@ -22,6 +23,8 @@ from callsieve.install.freepbx import HOOK_FILES, HOOKS, PredialHook
 from callsieve.install.front_context import installed_contexts
 from callsieve.install.install import InstallRequest, plan_install, service_group, unit_text, wrapper_text
 from callsieve.install.plan import (
+    CALL_BACK_SETTINGS,
+    CALL_BACK_UNIT,
     DIALPLAN_FILES,
     FREEPBX_FILES,
     FREEPBX_UNITS,
@@ -108,8 +111,9 @@ def snapshot(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 def but_settings(tmp_path: Path) -> dict[str, tuple[int, bytes]]:
     """The same without our own settings, which are the administrator's once they are written."""
-    settings = str(settings_file(tmp_path).relative_to(tmp_path))
-    return {name: file for name, file in snapshot(tmp_path).items() if name != settings}
+    ours = (settings_file(tmp_path), settings_file(tmp_path).with_name(CALL_BACK_SETTINGS))
+    settings = [str(path.relative_to(tmp_path)) for path in ours]
+    return {name: file for name, file in snapshot(tmp_path).items() if name not in settings}
 
 
 def names_of(plan: InstallPlan) -> list[str]:
@@ -222,7 +226,10 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
         pytest.param(
             FREEPBX,
             {"freepbx": True, "ami": False, "systemd": True},
-            [*FREEPBX_FILES, *OUR_UNITS, *OUTSIDE_UNITS, *FREEPBX_UNITS, "extensions_custom.conf", "callsieve.toml"],
+            [
+                *(*FREEPBX_FILES, *OUR_UNITS, *OUTSIDE_UNITS, CALL_BACK_UNIT, *FREEPBX_UNITS),
+                *("extensions_custom.conf", "callsieve.toml", CALL_BACK_SETTINGS),
+            ],
             id="freepbx-with-systemd",
         ),
         pytest.param(
@@ -233,8 +240,10 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
                 *asked_for(packaged_dialplan()),
                 *OUR_UNITS,
                 *OUTSIDE_UNITS,
+                CALL_BACK_UNIT,
                 "extensions.conf",
                 "callsieve.toml",
+                CALL_BACK_SETTINGS,
             ],
             id="classic-and-systemd",
         ),
@@ -722,6 +731,23 @@ def test_the_public_page_opens_no_connection_and_has_no_key() -> None:
     made = lines.index("ExecStartPre=-@CALLSIEVE@ signing key")
     closed = next(i for i, line in enumerate(lines) if line.startswith("InaccessiblePaths=") and "signing.key" in line)
     assert made < lines.index("ExecStart=@CALLSIEVE@ public") < closed
+
+
+def test_the_helper_of_calls_back_is_asterisks_user_and_off(tmp_path: Path) -> None:
+    service = unit_of(CALL_BACK_UNIT)["Service"]
+    assert (service["User"], service["CapabilityBoundingSet"], service["ProtectSystem"]) == ("asterisk", "", "strict")
+    assert service["RestrictAddressFamilies"] == "AF_UNIX"
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, replace(make_wanted(tmp_path), systemd=True, region="GB")))
+    file = settings_file(tmp_path).with_name(CALL_BACK_SETTINGS)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    settings = load_helper_settings(file)
+    assert (settings.enabled, settings.countries) == (False, ("GB",))
+    file.write_text("enabled = true\n")
+    again = replace(make_wanted(tmp_path, "", settings_file(tmp_path)), systemd=True)
+    write(plan_install(place, again))
+    assert file.read_text() == "enabled = true\n", "it is the administrator's"
+    assert f"call-back serve --settings {file}" in (place.units / CALL_BACK_UNIT).read_text()
 
 
 def test_the_service_cannot_reach_asterisks_control_socket() -> None:

@@ -1,0 +1,86 @@
+"""`callsieve call-back`: the helper that lets Asterisk call a number back, and whom it would call."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.call_back.answers import HelperAnswer
+from callsieve.call_back.helper import Helper, listening
+from callsieve.call_back.helper import serve as serve_requests
+from callsieve.call_back.limits import refusal_of
+from callsieve.call_back.placed_calls import PlacedCalls, StateError, machine_clocks
+from callsieve.call_back.settings import SETTINGS_FILE, SOCKET, STATE, HelperSettings, load_helper_settings
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import JsonOption, print_json
+from callsieve.cli.output import say
+from callsieve.logs import configure_logs
+
+logger = logging.getLogger("callsieve.call_back")
+
+WHY = {
+    HelperAnswer.COUNTRY: "its country is not one of those that may be called",
+    HelperAnswer.KIND: "it is neither a landline nor a mobile, or is billed by the call",
+    HelperAnswer.REFUSED: "the settings refuse numbers that begin so",
+}
+SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help="The helper's own settings.")]
+
+
+def serve(
+    settings: SettingsOption = SETTINGS_FILE,
+    socket: Annotated[Path, typer.Option("--socket", metavar="FILE", help="Where it is asked.")] = SOCKET,
+    state: Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Where it counts its calls.")] = STATE,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Let Asterisk call back the numbers that may be called. Runs until it is stopped."""
+    configure_logs(as_json=log_json)
+    wanted = load_helper_settings(settings)
+    if not wanted.enabled:
+        raise CommandError(f"{settings}: calls back are off: enabled = true switches them on")
+    try:
+        helper = Helper(wanted, PlacedCalls(state, machine_clocks()))
+    except StateError as error:
+        raise CommandError(str(error)) from None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with listening(socket) as door:
+            logger.info("call-back helper: %s; at most %.0f minutes a day", socket, wanted.most_minutes_a_day)
+            serve_requests(door, helper)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CommandError("another helper runs already: stop it first (systemctl stop callsieve-call-back)") from None
+
+
+def show(
+    number: Annotated[str | None, typer.Argument(help="Would +12015550123 be called?", show_default=False)] = None,
+    settings: SettingsOption = SETTINGS_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whom the helper may call, how often, and what a day may cost at most. Calls nobody."""
+    wanted = load_helper_settings(settings)
+    refusal = None if number is None else refusal_of(number, wanted)
+    if as_json:
+        asked = {} if number is None else {"number": number, "refused": refusal}
+        print_json({"settings": wanted, "most_minutes_a_day": wanted.most_minutes_a_day, **asked})
+        return
+    if number is None:
+        _say_limits(wanted)
+    elif refusal is None:
+        say(f"{number} may be called.")
+    else:
+        say(f"{number} is never called: {WHY[refusal]}.")
+
+
+def _say_limits(wanted: HelperSettings) -> None:
+    say("Calls back are on." if wanted.enabled else "Calls back are off: enabled = false.")
+    say(f"Countries: {', '.join(wanted.countries) or 'none'}. Landlines and mobiles only.")
+    say(f"A number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
+    say(f"All: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
+    say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day:g} minutes a day are paid for.")

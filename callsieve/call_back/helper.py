@@ -1,0 +1,108 @@
+"""The call-back helper: one datagram on a Unix socket is one request, and a call file follows where that may be.
+
+The kernel says who has sent it, and hands it over whole: there is no connection to hold open and nobody to wait for.
+The public process may open no connection at all (its unit), and needs none for a datagram.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pwd
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
+from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, HelperAnswer
+from callsieve.call_back.call_file import call_file_text, put_in_spool
+from callsieve.call_back.limits import limit_reached, parse_line, refusal_of
+from callsieve.call_back.placed_calls import PlacedCalls
+from callsieve.call_back.settings import HelperSettings
+from callsieve.settings import SettingsError
+from reputation.numbers import masked
+
+logger = logging.getLogger("callsieve.call_back")
+
+
+class Helper:
+    """Decides about each request by the settings it was started with."""
+
+    def __init__(self, settings: HelperSettings, placed: PlacedCalls) -> None:
+        self._settings, self._placed = settings, placed
+        self._users = _ids_of(settings.users)
+
+    def may_ask(self, user: int | None) -> bool:
+        """Whether a user is heard."""
+        return user in self._users
+
+    def answer(self, line: bytes) -> HelperAnswer:
+        """Places the call, or says why not."""
+        request = parse_line(line)
+        if request is None:
+            return self._said(HelperAnswer.BAD_LINE, None)
+        number, placed = request.number, self._placed
+        refusal = refusal_of(number, self._settings) or limit_reached(
+            placed.calls, placed.who(number), self._settings, placed.now()
+        )
+        if refusal is not None:
+            return self._said(refusal, number)
+        try:
+            placed.add(number)  # first: a call that was not made counts, one that was not counted is not made
+            put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))
+        except OSError as error:
+            logger.error("%s: %s", error.filename or "a file", error.strerror)
+            return self._said(HelperAnswer.FAILED, number)
+        return self._said(HelperAnswer.CALLED, number)
+
+    @staticmethod
+    def _said(answer: HelperAnswer, number: str | None) -> HelperAnswer:
+        level = logging.INFO if answer is HelperAnswer.CALLED else logging.WARNING
+        logger.log(level, "%s: %s", masked(number), answer)
+        return answer
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    """The socket, which our group may send to. OSError where another process has it."""
+    sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
+    with sock:
+        sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        os.rename(unborn_path_of(str(path)), path)
+        inode = os.stat(path).st_ino
+        try:
+            yield sock
+        finally:
+            unlink_own(str(path), inode)
+
+
+def serve(sock: socket.socket, helper: Helper) -> None:
+    """Answers until the process ends. One at a time: a limit is counted and used up with nobody in between."""
+    while True:
+        line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
+        user = _user_in(ancillary)
+        if not helper.may_ask(user):
+            logger.warning("user %s may not ask: what was sent is not looked at", user)
+            continue
+        answer = helper.answer(line)  # what is too long was cut, and is no line
+        if sender:
+            with contextlib.suppress(OSError):  # it has gone, or does not read
+                sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
+
+
+def _user_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The user ID of a datagram's sender, as the kernel says."""
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
+            return int(CREDENTIALS.unpack(content)[1])
+    return None
+
+
+def _ids_of(users: tuple[str, ...]) -> frozenset[int]:
+    try:
+        return frozenset(pwd.getpwnam(name).pw_uid for name in users)
+    except KeyError as error:
+        raise SettingsError(f"users: this machine has no user of that name: {error.args[0]}") from None

@@ -1,0 +1,107 @@
+"""Settings of the call-back helper: a file of its own, which root owns and the service cannot write.
+
+Nothing of the service's settings is read here: whoever has taken over the service must not raise a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from callsieve.setting_types import SettingsTable
+from callsieve.settings import MAX_BYTES, SettingsError, parse_table
+from callsieve.system.privileges import owner_on_the_way
+from policies.files import open_regular
+
+SETTINGS_FILE = Path("/etc/callsieve/call-back.toml")
+SOCKET = Path("/run/callsieve-call-back/socket")
+STATE = Path("/var/lib/callsieve-call-back")
+SPOOL = "/var/spool/asterisk"
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+# Fits a line of a call file: no space, no line end, no `;` (a comment there), no `$` and no `,`.
+CHANNEL = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+/{}:-]{1,120}\Z"
+Channel = Annotated[str, msgspec.Meta(pattern=CHANNEL)]
+Shown = Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,15})?\Z")]
+Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
+Prefix = Annotated[str, msgspec.Meta(pattern=r"^\+[0-9]{1,15}\Z")]
+Few = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Seconds = Annotated[int, msgspec.Meta(ge=20, le=300)]
+
+NUMBER_PLACES = ("{number}", "{digits}")
+
+
+class HelperSettings(SettingsTable, frozen=True):
+    """Who may ask, whom we call, and how often. docs/how-to/call-back.md has every key.
+
+    `channel`: whom Asterisk dials; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long a call
+    may last once it is answered; `ring_seconds`: how long it may ring. `refused`: what is not called, by how it begins.
+    """
+
+    enabled: bool = False
+    users: tuple[str, ...] = ("callsieve",)
+    countries: tuple[Country, ...] = ()
+    refused: tuple[Prefix, ...] = ()
+    channel: Channel = "Local/{number}@callsieve-call-back-out"
+    caller_id: Shown = ""
+    spool: str = SPOOL
+    seconds: Seconds = 60
+    ring_seconds: Seconds = 30
+    a_number_minutes: Few = 15
+    a_number_a_day: Few = 3
+    an_hour: Few = 10
+    a_day: Few = 30
+    at_once: Few = 2
+
+    @property
+    def most_minutes_a_day(self) -> float:
+        """What a day may cost at most, in minutes that are paid for."""
+        return self.a_day * self.seconds / 60
+
+
+def load_helper_settings(file: Path) -> HelperSettings:
+    """The settings of a file that only root or this user could have written. SettingsError."""
+    _check_owner(file)
+    try:
+        with open_regular(file) as stream:
+            text = stream.read(MAX_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install writes one"
+        ) from None
+    return parse_helper_settings(text, str(file))
+
+
+def parse_helper_settings(text: str, source: str) -> HelperSettings:
+    """The same of its text."""
+    settings = parse_table(text, source, HelperSettings)
+    if settings.enabled and not settings.countries:
+        raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')
+    if not any(place in settings.channel for place in NUMBER_PLACES):
+        raise SettingsError(f"{source}: channel: needs {{number}} or {{digits}}, where the number belongs")
+    if "{" in settings.channel.replace("{number}", "").replace("{digits}", ""):
+        raise SettingsError(f"{source}: channel: knows {{number}} and {{digits}}, nothing else in braces")
+    if settings.a_number_a_day > settings.a_day or settings.an_hour > settings.a_day:
+        raise SettingsError(f"{source}: a_day: is less than a_number_a_day or an_hour, which then say nothing")
+    return settings
+
+
+def _check_owner(file: Path) -> None:
+    """Limits that somebody else can change are none."""
+    trusted = (0, os.geteuid())
+    try:
+        status, owner = file.stat(), owner_on_the_way(file)
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install writes one"
+        ) from None
+    if status.st_uid not in trusted or (owner is not None and owner[0] not in trusted):
+        raise SettingsError(f"{file}: somebody else than root could change it: chown root {file} and its folder")
+    if status.st_mode & WRITABLE_BY_OTHERS:
+        raise SettingsError(f"{file}: others may write it: chmod go-w {file}")

@@ -1,0 +1,30 @@
+"""The doctor's check of calls back: the helper that the settings want hears us, and Asterisk reads its spool."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from callsieve.call_back.client import HelperError, ping
+from callsieve.doctor.finding import NONE, CheckContext, Finding, ok, warn
+from callsieve.pbx.cli_client import ConsoleError
+from reputation.wording import Wording
+
+SPOOL_MODULE = "pbx_spool"
+START_HELPER = Wording("enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back")
+LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
+
+
+def are_placed(ground: CheckContext) -> Finding:
+    """Whoever asks on the public page to be called back is."""
+    socket = ground.loaded.settings.public.call_back
+    if not socket:
+        return ok(NONE)
+    try:
+        ping(Path(socket))
+    except HelperError as error:
+        return warn(Wording("nobody is called back: {why}", {"why": str(error)}), START_HELPER)
+    with suppress(ConsoleError):
+        if SPOOL_MODULE not in ground.modules:
+            return warn(Wording("nobody is called back: Asterisk does not read its call spool"), LOAD_MODULE)
+    return ok(Wording("the helper answers"))

@@ -1,0 +1,60 @@
+"""`callsieve call-back`: what it says when it is off, and whom it would call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callsieve.call_back.placed_calls import STATE_FILE
+from tests.callsieve.call_back.helping import NUMBER, settings_text
+from tests.callsieve.program import Program
+
+
+@pytest.fixture
+def callsieve(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    file = tmp_path / "call-back.toml"
+    file.write_text(settings_text(tmp_path / "spool"))
+    return file
+
+
+def serve(callsieve: Program, settings: Path, *more: str) -> tuple[int, str]:
+    folder = settings.parent
+    options = ("--settings", str(settings), "--socket", str(folder / "door"), "--state", str(folder))
+    result = callsieve.process("call-back", "serve", *options, *more)
+    return result.code, result.err.strip()
+
+
+def test_without_a_file_or_switched_off_nothing_runs(callsieve: Program, settings: Path) -> None:
+    code, said = serve(callsieve, settings.with_name("none.toml"))
+    assert (code, "none.toml" in said, "callsieve asterisk install" in said) == (2, True, True)
+    settings.write_text("")
+    code, said = serve(callsieve, settings)
+    assert (code, "enabled = true" in said, len(said.splitlines())) == (2, True, 1)
+
+
+def test_a_damaged_count_is_said_in_one_line(callsieve: Program, settings: Path) -> None:
+    (settings.parent / STATE_FILE).write_text("{")
+    code, said = serve(callsieve, settings)
+    assert (code, STATE_FILE in said, len(said.splitlines())) == (2, True, 1)
+
+
+def test_what_it_may_cost_is_shown(callsieve: Program, settings: Path) -> None:
+    assert "30 minutes a day" in callsieve.ok("call-back", "show", "--settings", settings)
+    shown = callsieve("call-back", "show", "--settings", settings, "--json").json
+    assert shown["most_minutes_a_day"] == 30.0
+    assert shown["settings"]["countries"] == ["US"]
+
+
+@pytest.mark.parametrize(("number", "refused"), [(NUMBER, None), ("+18095551234", "country"), ("x\x1b", "kind")])
+def test_a_number_is_looked_at_without_a_call(
+    callsieve: Program, settings: Path, number: str, refused: str | None
+) -> None:
+    shown = callsieve("call-back", "show", number, "--settings", settings, "--json").json
+    assert shown["refused"] == refused
+    assert "\x1b" not in callsieve.ok("call-back", "show", number, "--settings", settings)

@@ -1,0 +1,174 @@
+"""The helper as a process, and what somebody may try who reaches its socket, or its settings."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.call_back.client import HelperError, ask, ping
+from callsieve.call_back.settings import load_helper_settings
+from callsieve.settings import SettingsError
+from tests.callsieve.call_back.helping import (
+    NUMBER,
+    OTHER,
+    TICKET,
+    call_files,
+    helper_process,
+    send,
+    settings_text,
+)
+from tests.waiting import wait_until
+
+LINE = f"{NUMBER} {TICKET}\n".encode()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    (tmp_path / "spool" / "outgoing").mkdir(parents=True)
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def door(tmp_path: Path, spool: Path) -> Iterator[Path]:
+    with helper_process(tmp_path, settings_text(spool)) as door:
+        yield door
+
+
+def test_a_call_is_placed_once(door: Path, spool: Path) -> None:
+    assert stat.S_IMODE(door.stat().st_mode) == 0o660
+    assert ask(door, NUMBER, TICKET) == "called"
+    assert ask(door, NUMBER, TICKET) == "number-lately"
+    assert len(call_files(spool)) == 1
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        pytest.param(LINE + LINE, id="two-requests"),
+        pytest.param(LINE + b"Application: System\n", id="a-header"),
+        pytest.param(b"\n" + LINE, id="an-empty-line-first"),
+        pytest.param(b"+" * 100_000, id="giant"),
+        pytest.param(LINE[:-1] + b" " * 100 + b"\n", id="longer-than-is-read"),
+        pytest.param(b"\xff\xfe\x00\n", id="binary"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_what_is_not_one_line_places_no_call(door: Path, spool: Path, datagram: bytes) -> None:
+    assert send(door, datagram) == b"bad-line\n"
+    assert call_files(spool) == []
+
+
+def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf, socket.socket(socket.AF_UNIX) as connected:
+        deaf.bind("")
+        for _ in range(300):
+            deaf.sendto(b"\n", str(door))
+        assert connected.connect_ex(str(door)) != 0, "there is no connection to hold open"
+        assert ask(door, OTHER, TICKET) == "called"
+    assert len(call_files(spool)) == 1
+
+
+def test_a_connection_is_not_needed(door: Path, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of the public page forbids connect(2)."""
+
+    def connect(*_arguments: object) -> None:
+        raise AssertionError("connect(2)")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    assert ask(door, NUMBER, TICKET) == "called"
+
+
+def test_a_thousand_forged_requests_place_two_calls(door: Path, spool: Path) -> None:
+    said = {send(door, f"+1201555{n:04} {TICKET}\n".encode()) for n in range(100, 1100)}
+    assert b"called\n" in said
+    assert len(call_files(spool)) == 2, "two at once"
+
+
+def test_who_is_not_named_is_not_heard(tmp_path: Path, spool: Path) -> None:
+    somebody = next(one.pw_name for one in pwd.getpwall() if one.pw_uid != os.getuid())
+    with helper_process(tmp_path, settings_text(spool, user=somebody)) as door:
+        assert send(door, LINE, 0.5) == b""
+        with pytest.raises(HelperError, match="one of its users"):
+            ping(door)
+    assert call_files(spool) == []
+    log = (tmp_path / "helper.log").read_text()
+    assert f"user {os.getuid()} may not ask" in log
+    assert NUMBER not in log
+
+
+def test_the_log_has_no_whole_number(door: Path, tmp_path: Path, spool: Path) -> None:
+    ask(door, NUMBER, TICKET)
+    ask(door, "+19005551234", TICKET)
+    ping(door)
+    assert len(call_files(spool)) == 1
+    wait_until(lambda: "bad-line" in (tmp_path / "helper.log").read_text(), "the log")
+    log = (tmp_path / "helper.log").read_text()
+    assert "kind" in log
+    assert NUMBER not in log
+    assert "+19005551234" not in log
+    assert TICKET not in log
+
+
+def test_limits_survive_a_restart(tmp_path: Path, spool: Path) -> None:
+    for said in ("called", "number-lately"):
+        with helper_process(tmp_path, settings_text(spool)) as door:
+            assert ask(door, NUMBER, TICKET) == said
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o666, 0o646])
+def test_settings_that_others_may_write_are_not_used(tmp_path: Path, spool: Path, mode: int) -> None:
+    file = tmp_path / "call-back.toml"
+    file.write_text(settings_text(spool))
+    file.chmod(mode)
+    with pytest.raises(SettingsError, match="others may write it"):
+        load_helper_settings(file)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("what", ["file", "folder", "link"])
+def test_settings_of_somebody_else_are_not_used(tmp_path: Path, spool: Path, what: str) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    file = folder / "call-back.toml"
+    file.write_text(settings_text(spool))
+    load_helper_settings(file)
+    if what == "link":
+        (folder / "link.toml").symlink_to(file)
+        os.lchown(folder / "link.toml", 65534, 65534)
+        file = folder / "link.toml"
+    else:
+        os.chown(file if what == "file" else folder, 65534, 65534)
+    with pytest.raises(SettingsError, match="somebody else than root"):
+        load_helper_settings(file)
+
+
+@pytest.mark.root
+def test_another_user_of_the_group_is_not_heard(tmp_path: Path, door: Path, spool: Path) -> None:
+    """In the group, which opens the socket, is Asterisk's user, too; only the service asks."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(door, 0, 65534)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            code = 0 if send(door, LINE, 0.5) == b"" else 2
+        finally:
+            os._exit(code)
+    give_up_at = time.monotonic() + 20
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0
+    assert call_files(spool) == []
+    wait_until(lambda: "user 65534 may not ask" in (tmp_path / "helper.log").read_text(), "the log")

@@ -1,0 +1,178 @@
+"""A number is called back by the helper's call file, on a real Asterisk: who answers keys the code as tones."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.call_back.client import ask
+from lab import Answering, CallSpec, Phone
+from lab.screened import EXTENSIONS, ScreenedPbx
+from reputation.appeals import Appeal, AppealState
+from reputation.store.appeals import appeal_of, open_appeal
+from reputation.store.audit import audit_rows
+from reputation.store.call_backs import keep_code
+from reputation.store.connection import transaction
+from reputation.store.identities import identity_of
+from reputation.store.public_appeals import add_public_appeal, called_code
+from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
+from tests.integration.office import asking_office, install_prompts
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+OWNERS = [f"+12015550{n}" for n in range(460, 470)]
+PROVING = "+442071838753"
+RIGHT, WRONG, TICKET = "314159", "271828", "000000000042"
+DIALPLAN = EXTENSIONS.replace("[office]\n", f"[office]\nexten => {PROVING},1,Goto(callsieve-prove,s,1)\n")
+HELPER = """\
+channel = "PJSIP/{number}@carrier"
+caller_id = "+442071838750"
+seconds = 120
+an_hour = 30
+at_once = 30
+"""
+
+
+@pytest.fixture(scope="module")
+def pbx() -> Iterator[ScreenedPbx]:
+    proving = f'\n[[did]]\nnumber = "{PROVING}"\nscreen = false\n'
+    with asking_office("", proving, ("proof", "caller"), DIALPLAN) as office:
+        yield office
+
+
+@pytest.fixture
+def door(pbx: ScreenedPbx, tmp_path: Path) -> Iterator[Path]:
+    """The helper's socket, before the spool of this Asterisk."""
+    spool = pbx.asterisk.directories.spool
+    wait_until(lambda: (spool / "outgoing").is_dir(), "Asterisk's spool")
+    with helper_process(tmp_path, settings_text(spool, HELPER)) as door:
+        yield door
+    assert call_files(spool) == [], "each file is used up"
+
+
+@pytest.fixture
+def owner(pbx: ScreenedPbx) -> Iterator[Phone]:
+    """Whoever has the number, at the far end of the trunk."""
+    with Phone(pbx.asterisk, "carrier", Answering(), echo=False) as phone:
+        yield phone
+
+
+def appealed(db: sqlite3.Connection, number: str, reference: str) -> str:
+    """An appeal that is to be proven by the code RIGHT in the call of TICKET."""
+    appeal = Appeal(
+        reference=reference, number=number, name="Carol", contact="carol@example.com", opened_at=time.time()
+    )
+    with transaction(db):
+        open_appeal(db, appeal)
+        add_public_appeal(db, reference, f"link of {reference}", time.time())
+        keep_code(db, called_code(reference), number, TICKET + RIGHT, time.time())
+    return reference
+
+
+def state_of(db: sqlite3.Connection, reference: str) -> tuple[AppealState, bool]:
+    appeal = appeal_of(db, reference)
+    assert appeal is not None
+    return appeal.state, appeal.proven
+
+
+def heard_since(pbx: ScreenedPbx, logged: int) -> list[str]:
+    lines = pbx.asterisk.log_lines()[logged:]
+    return [line.split("Playing '")[1].split(".")[0].split("/")[-1] for line in lines if "Playing '" in line]
+
+
+def keying(pbx: ScreenedPbx, owner: Phone, *codes: str) -> list[str]:
+    """Each code after its question; the prompts that were heard until the call was over."""
+    logged = len(pbx.asterisk.log_lines())
+    for count, code in enumerate(codes, start=1):
+        wait_until(lambda count=count: len(heard_since(pbx, logged)) > count, "being asked")  # type: ignore[misc]
+        owner.press(code)
+    wait_until(lambda: "caller-goodbye" in heard_since(pbx, logged), "the end")
+    pbx.asterisk.wait_until_idle()
+    return heard_since(pbx, logged)
+
+
+def test_who_answers_proves_the_number(pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone) -> None:
+    reference = appealed(db, OWNERS[0], "AP000010")
+    assert ask(door, OWNERS[0], TICKET) == "called"
+    invite = owner.wait_for_invite()
+    assert OWNERS[0] in invite.start_line
+    heard = keying(pbx, owner, WRONG, RIGHT)
+    assert heard == ["proof-hello", "proof-ask", "proof-wrong", "proof-right", "caller-goodbye"]
+    assert state_of(db, reference) == (AppealState.IN_FORCE, True)
+    identity = identity_of(db, OWNERS[0])
+    assert identity is not None
+    assert (identity.name, identity.level) == ("Carol", 1)
+    assert [row.what for row in audit_rows(db, OWNERS[0])] == ["appeal prove"] * 2
+
+
+def test_three_wrong_codes_end_the_call(pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone) -> None:
+    reference = appealed(db, OWNERS[1], "AP000011")
+    assert ask(door, OWNERS[1], TICKET) == "called"
+    owner.wait_for_invite()
+    heard = keying(pbx, owner, WRONG, WRONG, WRONG)
+    assert heard == ["proof-hello", "proof-ask", *["proof-wrong"] * 2, "proof-sorry", "caller-goodbye"]
+    assert state_of(db, reference) == (AppealState.OPEN, False)
+    assert identity_of(db, OWNERS[1]) is None
+
+
+def test_who_calls_in_with_that_code_proves_nothing(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    """Whoever filed the appeal has the code, and may show the number: without our own call it is no proof."""
+    reference = appealed(db, OWNERS[2], "AP000012")
+    logged = len(pbx.asterisk.log_lines())
+    with pbx.carrier.start(CallSpec(caller=OWNERS[2], did=PROVING, hang_up_after=None, timeout=60.0)) as call:
+        for count in (1, 2, 3):
+            wait_until(lambda count=count: len(heard_since(pbx, logged)) >= count, "being asked")  # type: ignore[misc]
+            call.press(RIGHT)
+        call.result()
+    assert "proof-right" not in heard_since(pbx, logged)
+    assert state_of(db, reference) == (AppealState.OPEN, False)
+
+
+def test_the_call_ends_when_what_is_paid_for_is_over(
+    pbx: ScreenedPbx, db: sqlite3.Connection, tmp_path: Path, owner: Phone
+) -> None:
+    """Somebody answers and says nothing: Asterisk hangs up in the middle of a question, after 20 s."""
+    reference, settings = appealed(db, OWNERS[3], "AP000013"), HELPER.replace("= 120", "= 20")
+    install_prompts(pbx, {"proof-ask": 40.0})
+    with helper_process(tmp_path, settings_text(pbx.asterisk.directories.spool, settings)) as door:
+        assert ask(door, OWNERS[3], TICKET) == "called"
+    owner.wait_for_invite()
+    pbx.asterisk.wait_until_idle(60)
+    install_prompts(pbx, {"proof-ask": 0.2})
+    assert any(not one.sent and one.method == "BYE" for one in owner.messages())
+    assert state_of(db, reference) == (AppealState.OPEN, False)
+
+
+def test_while_the_daemon_is_frozen_nothing_is_proven(
+    pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone
+) -> None:
+    reference = appealed(db, OWNERS[4], "AP000014")
+    assert ask(door, OWNERS[4], TICKET) == "called"
+    owner.wait_for_invite()
+    pbx.daemon.freeze()
+    try:
+        heard = keying(pbx, owner, RIGHT, RIGHT, RIGHT)
+    finally:
+        pbx.daemon.thaw()
+    assert "proof-right" not in heard
+    assert state_of(db, reference)[1] is False
+
+
+def test_a_number_that_does_not_answer_is_called_once(pbx: ScreenedPbx, door: Path) -> None:
+    with Phone(pbx.asterisk, "carrier", Answering.busy()) as engaged:
+        assert ask(door, OWNERS[5], TICKET) == "called"
+        engaged.wait_for_invite()
+        wait_until(lambda: call_files(pbx.asterisk.directories.spool) == [], "the file to go")
+        pbx.asterisk.wait_until_idle()
+        assert len(engaged.invites()) == 1
+
+
+def test_fraud_dials_nobody(pbx: ScreenedPbx, door: Path, owner: Phone) -> None:
+    fraud = ["+19005551234", "+18095551234", "+18765551234", "+12129761234", "+449061234567", "+881612345678"]
+    assert "called" not in {ask(door, number, TICKET) for number in fraud}
+    assert call_files(pbx.asterisk.directories.spool) == []
+    assert owner.invites() == []
