@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 NETLINK_SOCK_DIAG = 4
@@ -19,8 +20,11 @@ ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 NO_COOKIE = ALL_STATES = 0xFFFFFFFF
 
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
-_QUESTION = struct.Struct("=BBBxI")  # inet_diag_req_v2: family, protocol, extensions, states
+_QUESTION = struct.Struct(
+    "=IHHIIBBBxI"
+)  # that, and the begin of inet_diag_req_v2: family, protocol, extensions, states
 _PORTS = struct.Struct(">HH")
+_UNIX, _TCP = int(socket.AF_UNIX), int(socket.IPPROTO_TCP)  # the bare numbers are compared and packed faster
 _INTERFACE = struct.pack("=III", 0, NO_COOKIE, NO_COOKIE)
 _STATE_AT = _HEADER.size + 1  # in inet_diag_msg
 _OWNER = struct.Struct("=II")  # user and inode
@@ -38,10 +42,11 @@ class Peers:
     def user_of(self, connection: Any) -> int | None:
         """The user ID of who opened the other end of this accepted socket; None if the kernel does not say."""
         try:
-            if connection.family == socket.AF_UNIX:
+            family = int(connection.family)  # once: it is made anew each time, which takes 2 us
+            if family == _UNIX:
                 raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
                 return int(_CREDENTIALS.unpack(raw)[1])
-            return self._user_on_loopback(connection)
+            return self._user_on_loopback(family, connection)
         except (OSError, ValueError, struct.error):
             return None
 
@@ -59,8 +64,8 @@ class Peers:
             self._netlink.close()
             self._netlink = None
 
-    def _user_on_loopback(self, connection: Any) -> int | None:
-        user = self._owner(connection.family, connection.getpeername(), connection.getsockname())
+    def _user_on_loopback(self, family: int, connection: Any) -> int | None:
+        user = self._owner(family, connection.getpeername(), connection.getsockname())
         # Only while our end stands is the other end surely the one that opened it: a port that was left may be taken.
         state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return user if state == TCP_ESTABLISHED else None
@@ -86,8 +91,14 @@ class Peers:
                 return said if kind == SOCK_DIAG_BY_FAMILY else None
 
     def _question(self, family: int, local: Any, remote: Any) -> bytes:
-        addresses = b"".join(socket.inet_pton(family, end[0]).ljust(16, b"\0") for end in (local, remote))
-        body = _QUESTION.pack(family, socket.IPPROTO_TCP, 0, ALL_STATES)
-        body += _PORTS.pack(local[1], remote[1]) + addresses + _INTERFACE
-        size = _HEADER.size + len(body)
-        return _HEADER.pack(size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, self._sequence, 0) + body
+        size = _QUESTION.size + _PORTS.size + 32 + len(_INTERFACE)
+        header = (size, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, self._sequence, 0)
+        ends = _packed(family, local[0]), _packed(family, remote[0]), _INTERFACE
+        begin = _QUESTION.pack(*header, family, _TCP, 0, ALL_STATES) + _PORTS.pack(local[1], remote[1])
+        return b"".join((begin, *ends))
+
+
+@lru_cache(maxsize=16)
+def _packed(family: int, address: str) -> bytes:
+    """An address of this machine, of which there are few, as the kernel has it."""
+    return socket.inet_pton(family, address).ljust(16, b"\0")
