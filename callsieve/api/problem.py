@@ -22,7 +22,7 @@ STATUS_BY_CODE = {
     **dict.fromkeys(
         (
             *("not-listed", "not-marked", "not-reviewed", "not-reassigned", "unknown-number", "nobody"),
-            *("unknown-person", "nothing-to-review", "no-identity", "not-recorded", "not-registered"),
+            *("unknown-person", "nothing-to-review", "no-identity", "not-recorded", "not-registered", "no-consent"),
         ),
         HTTPStatus.NOT_FOUND,
     ),

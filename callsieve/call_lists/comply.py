@@ -16,6 +16,7 @@ import msgspec
 
 from callsieve.call_lists.registers import CopyAge, copy_ages
 from callsieve.settings import Settings
+from callsieve.text.times import day, iso_with_zone
 from callsieve.version import program_version
 from callsieve.web.rendering import document_of
 from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
@@ -147,9 +148,34 @@ def proof_page(proof: DayProof, *, whole_numbers: bool) -> str:
     """A page of HTML that needs nothing else, with each call."""
 
     def name(number: str | None) -> str:
-        return (number if whole_numbers else masked(number)) if number else ""
+        return _shown(number, whole_numbers)
 
     return document_of("call_lists", "comply.html", "en", {"proof": proof, "name": name, "version": proof.version})
+
+
+def proof_as_json(proof: DayProof, *, whole_numbers: bool) -> dict[str, Any]:
+    """For scripts. Called numbers are masked, or whole."""
+    return {
+        "day": day(proof.first),
+        "first": iso_with_zone(proof.first),
+        "last": iso_with_zone(proof.last),
+        "made_at": iso_with_zone(proof.made_at),
+        "version": proof.version,
+        "settings": proof.settings,
+        "asked": proof.asked,
+        "went_out": proof.went_out,
+        "failed_open": proof.failed_open,
+        "without_guard": proof.missed,
+        "rules": [one._asdict() for one in proof.rules],
+        "registers": [
+            {**one.copy._asdict(), "age_days": one.age_days, "too_old": one.is_too_old} for one in proof.registers
+        ],
+        "laws": [one._asdict() for one in proof.laws],
+        "consents": proof.consents,
+        "do_not_call": proof.wishes,
+        "calls": [_call_as_json(one, whole_numbers) for one in proof.calls],
+        "unguarded": [one._asdict() | {"callee": _shown(one.callee, whole_numbers)} for one in proof.unguarded],
+    }
 
 
 def law_versions() -> tuple[LawVersion, ...]:
@@ -163,6 +189,17 @@ def law_versions() -> tuple[LawVersion, ...]:
         )
         for law in shipped_laws()
     )
+
+
+def _call_as_json(one: CheckedCall, whole_numbers: bool) -> dict[str, Any]:
+    record = one.record
+    about = {"id": record.id, "at": record.at, "to": _shown(record.callee, whole_numbers), "from": record.own_number}
+    did = {"action": record.action, "would_be": record.would_be, "rule": record.rule, "until": record.until}
+    return about | did | {"passed": one.passed, "reason": str(one.says), "source": one.source}
+
+
+def _shown(number: str | None, whole: bool) -> str:
+    return (number if whole else masked(number)) if number else ""
 
 
 def _checked(record: OutboundRecord) -> CheckedCall:

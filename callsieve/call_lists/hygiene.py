@@ -1,4 +1,4 @@
-"""Which numbers of a call list are to go, and why. The list is read row by row; of each number an integer stays.
+"""Which numbers of a call list are to go, and why. The list is read row by row; what was seen is kept on the disk.
 
 for finding in hygiene(db, rows, line_of, terms, report, keep): ...
 """
@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from callsieve.text.times import day
 from reputation.law.loader import binding, law_of_number
@@ -19,11 +19,12 @@ from reputation.plan.rows import NOBODYS
 from reputation.store.call_lists import past_calls
 from reputation.store.consents import Consent, consent_of
 from reputation.store.do_not_call import do_not_call_of
+from reputation.store.number_set import NumberSet
 from reputation.store.ownership import epoch_of
 from reputation.store.registers import registers_with
 from reputation.wording import Places, Wording
 
-MOST_ROWS = 1_000_000
+MOST_ROWS = 50_000_000  # half an hour, and 1 GB of the disk
 TRIES = 5
 
 
@@ -81,26 +82,31 @@ def hygiene(
     keep: Callable[[str], None],
 ) -> Iterator[Finding]:
     """Each reason of each row; a number without one is handed to `keep`. The report counts meanwhile."""
-    seen: set[int] = set()
-    for written, *_ in rows:
-        if report.rows == MOST_ROWS:
-            report.cut_off = True
-            return
-        report.rows += 1
-        number = number_of(written, terms.region)
-        if number is None:
-            found = [(ListFault.NOT_A_NUMBER, Wording("it is no telephone number"))]
-        elif (key := int(number[1:])) in seen:
-            found = [(ListFault.DUPLICATE, Wording("it stands above already"))]
-        else:
-            seen.add(key)
-            found = list(_faults_of(db, number, terms))
-        if number is not None and not found:
-            report.kept += 1
-            keep(number)
-        for fault, evidence in found:
-            report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
-            yield Finding(line_of(), written, number, fault, evidence)
+    with NumberSet() as seen:
+        for written, *_ in rows:
+            if report.rows == MOST_ROWS:
+                report.cut_off = True
+                return
+            report.rows += 1
+            number = number_of(written, terms.region)
+            if number is None:
+                found = [(ListFault.NOT_A_NUMBER, Wording("it is no telephone number"))]
+            elif not seen.add(number):
+                found = [(ListFault.DUPLICATE, Wording("it stands above already"))]
+            else:
+                found = list(_faults_of(db, number, terms))
+            if number is not None and not found:
+                report.kept += 1
+                keep(number)
+            for fault, evidence in found:
+                report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
+                yield Finding(line_of(), written, number, fault, evidence)
+
+
+def finding_as_json(one: Finding) -> dict[str, Any]:
+    """For scripts."""
+    about = {"line": one.line, "written": one.written, "number": one.number}
+    return about | {"reason": one.fault.value, "evidence": str(one.evidence)}
 
 
 def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
@@ -154,11 +160,12 @@ def _by_law(
 
 def _by_calls(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:
     calls = past_calls(db, number)
+    arrived = [call for call in calls if call.arrived]
     if calls and calls[0].to_nobody:
         yield (
             ListFault.GONE,
             Wording("our call of {day} was told that nobody has it (cause 1)", {"day": day(calls[0].at)}),
         )
-    elif len(calls) >= terms.tries and not any(call.answered for call in calls):
-        about: Places = {"calls": len(calls), "day": day(calls[-1].at)}
+    elif len(arrived) >= terms.tries and not any(call.answered for call in arrived):
+        about: Places = {"calls": len(arrived), "day": day(arrived[-1].at)}
         yield ListFault.NEVER_ANSWERS, Wording("no person answered {calls} calls since {day}", about)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from callsieve.call_lists.register_file import RegisterFile
 from callsieve.changes.operation import Context, Refused, change, whole
@@ -66,6 +66,13 @@ class CopyAge:
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
     """All copies in force."""
     return [_age_of(copy, now) for copy in copies_there(db)]
+
+
+def copy_age_as_json(one: CopyAge) -> dict[str, Any]:
+    """For scripts."""
+    allowed = one.law.max_days if one.law else None
+    about = {"age_days": one.age_days, "max_days": allowed, "too_old": one.is_too_old, "law": one.cite}
+    return one.copy._asdict() | about
 
 
 def country_of_register(name: str, country: str | None) -> str:

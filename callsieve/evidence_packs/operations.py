@@ -24,6 +24,7 @@ MOST_DAYS = 180
 DEFAULT_DAYS = 90
 MOST_FILES = 10
 MOST_FILE_BYTES = 10 << 20
+IN_MEMORY_BYTES = 1 << 20  # what is larger waits on the disk until it is sent
 
 
 class AttachedFile(NamedTuple):

@@ -11,7 +11,9 @@ from reputation.store.outbound import COLUMNS
 
 # As long as outcomes are kept; the latest first.
 CALLS = """
-SELECT at, disposition = 'answered' AND NOT machine, disposition = 'failed' AND cause = 1 FROM outcome
+SELECT at, disposition = 'answered' AND NOT machine, disposition = 'failed' AND cause = 1,
+       disposition <> 'failed' AND NOT blocked
+  FROM outcome
  WHERE dialled = ? AND direction = 'outbound' AND complete ORDER BY at DESC LIMIT 100
 """
 OF_DAY = f"SELECT {COLUMNS} FROM outbound_decision WHERE at >= ? AND at < ? ORDER BY at, id"
@@ -24,11 +26,14 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 
 
 class PastCall(NamedTuple):
-    """A call of ours to a number: whether a person answered, and whether the number was nobody's (Q.850 cause 1)."""
+    """A call of ours to a number: whether a person answered, whether the number was nobody's (Q.850 cause 1), and
+    whether it came as far as the phone: a network that refuses us says nothing of who is called.
+    """
 
     at: float
     answered: bool
     to_nobody: bool
+    arrived: bool
 
 
 class UnguardedCall(NamedTuple):
@@ -43,7 +48,7 @@ class UnguardedCall(NamedTuple):
 
 def past_calls(db: sqlite3.Connection, number: str) -> list[PastCall]:
     """Our calls to the number, the latest first: a hundred at most."""
-    return [PastCall(at, bool(answered), bool(nobody)) for at, answered, nobody in db.execute(CALLS, (number,))]
+    return [PastCall(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from callsieve.call_lists.comply import CheckedCall, DayProof, day_bounds, proof_of_day, proof_page
+from callsieve.call_lists.comply import DayProof, day_bounds, proof_as_json, proof_of_day, proof_page
 from callsieve.call_lists.registers import CopyAge
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import plural, print_pairs, print_table, say
-from callsieve.text.times import day, iso_with_zone, when, when_exactly
+from callsieve.text.times import day, when, when_exactly
 from reputation.numbers import masked
 
 
@@ -31,7 +31,7 @@ def comply(
     with existing_store(loaded) as db:
         proof = proof_of_day(db, loaded.settings, *bounds, now)
     if as_json:
-        print_json(_as_json(proof, numbers))
+        print_json(proof_as_json(proof, whole_numbers=numbers))
     elif html:
         print(proof_page(proof, whole_numbers=numbers))
     else:
@@ -75,37 +75,6 @@ def _register(one: CopyAge) -> str:
     old = ", too old" if one.is_too_old else ""
     numbers, file_of = f"{one.copy.numbers:,} numbers", f"file of {day(one.copy.file_at)}{old}"
     return f"{one.copy.name}: {numbers}, {file_of}, sha256 {one.copy.sha256[:12]}"
-
-
-def _as_json(proof: DayProof, numbers: bool) -> dict[str, Any]:
-    return {
-        "day": day(proof.first),
-        "first": iso_with_zone(proof.first),
-        "last": iso_with_zone(proof.last),
-        "made_at": iso_with_zone(proof.made_at),
-        "version": proof.version,
-        "settings": proof.settings,
-        "asked": proof.asked,
-        "went_out": proof.went_out,
-        "failed_open": proof.failed_open,
-        "without_guard": proof.missed,
-        "rules": [one._asdict() for one in proof.rules],
-        "registers": [
-            {**one.copy._asdict(), "age_days": one.age_days, "too_old": one.is_too_old} for one in proof.registers
-        ],
-        "laws": [one._asdict() for one in proof.laws],
-        "consents": proof.consents,
-        "do_not_call": proof.wishes,
-        "calls": [_call(one, numbers) for one in proof.calls],
-        "unguarded": [one._asdict() | {"callee": _shown(one.callee, numbers)} for one in proof.unguarded],
-    }
-
-
-def _call(one: CheckedCall, numbers: bool) -> dict[str, Any]:
-    record = one.record
-    about = {"id": record.id, "at": record.at, "to": _shown(record.callee, numbers), "from": record.own_number}
-    did = {"action": record.action, "would_be": record.would_be, "rule": record.rule, "until": record.until}
-    return about | did | {"passed": one.passed, "reason": str(one.says), "source": one.source}
 
 
 def _shown(number: str | None, whole: bool) -> str:

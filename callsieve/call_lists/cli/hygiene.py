@@ -12,7 +12,16 @@ from typing import Annotated, Any
 
 import typer
 
-from callsieve.call_lists.hygiene import MOST_ROWS, TRIES, Finding, HygieneTerms, ListFault, ListReport, hygiene
+from callsieve.call_lists.hygiene import (
+    MOST_ROWS,
+    TRIES,
+    Finding,
+    HygieneTerms,
+    ListFault,
+    ListReport,
+    finding_as_json,
+    hygiene,
+)
 from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import FileArgument, table_in, warn_of_rows
@@ -86,7 +95,7 @@ def hygiene_of_list(
 def _print(report: ListReport, shown: list[Finding], faults: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         summary = {"rows": report.rows, "kept": report.kept, "by_reason": faults, "cut_off": report.cut_off}
-        print_json(summary | {"findings": [_as_json(one) for one in shown]})
+        print_json(summary | {"findings": [finding_as_json(one) for one in shown]})
         return
     if shown:
         rows = [(f"{one.line:,}", one.number or one.written, one.fault.value, str(one.evidence)) for one in shown]
@@ -95,11 +104,6 @@ def _print(report: ListReport, shown: list[Finding], faults: dict[str, int], *, 
         say(f"The first {len(shown):,} are shown: --write has all.")
     told = ", ".join(f"{count:,} {name}" for name, count in faults.items())
     say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {told}' if told else ''}.")
-
-
-def _as_json(one: Finding) -> dict[str, Any]:
-    about = {"line": one.line, "written": one.written, "number": one.number}
-    return about | {"reason": one.fault.value, "evidence": str(one.evidence)}
 
 
 def _row(one: Finding) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import typer
 
 from callsieve.call_lists.register_file import RegisterFile
 from callsieve.call_lists.registers import (
-    CopyAge,
     RegisterRequest,
+    copy_age_as_json,
     copy_ages,
     country_of_register,
     import_register,
@@ -69,7 +69,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(settings_of(config)) as db:
         ages = copy_ages(db, time.time())
     if as_json:
-        print_json([one.copy._asdict() | _about(one) for one in ages])
+        print_json([copy_age_as_json(one) for one in ages])
     elif ages:
         rows = [
             (
@@ -93,11 +93,6 @@ def remove(
     """Take the copy of a register out."""
     gone = perform(settings_of(config), remove_register, name, existing=True)
     say(f"{gone.name} is out, with {plural(gone.numbers, 'number')}. The same file brings it back.")
-
-
-def _about(one: CopyAge) -> dict[str, object]:
-    allowed = one.law.max_days if one.law else None
-    return {"age_days": one.age_days, "max_days": allowed, "too_old": one.is_too_old, "law": one.cite}
 
 
 def _time_of(file: Path, now: float) -> float:

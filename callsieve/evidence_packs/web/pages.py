@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from callsieve.changes.operation import Refused
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_DAYS, PackRequest
+from callsieve.evidence_packs.operations import DEFAULT_DAYS, IN_MEMORY_BYTES, MOST_DAYS, PackRequest
 from callsieve.evidence_packs.platforms import platforms
 from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotFound, PageRequest
@@ -20,7 +20,6 @@ from reputation.store.own_register import own_of
 from reputation.users import Role
 from reputation.wording import Wording
 
-IN_MEMORY_BYTES = 1 << 20  # what is larger waits on the disk until it is sent
 PIECE_BYTES = 1 << 16
 FIELDS = ("platform", "language", "days")
 HEADING_BY_FIELD = {"for": Wording("Handed to"), "language": Wording("Language"), "days": Wording("Days")}

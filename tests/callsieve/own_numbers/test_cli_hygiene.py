@@ -22,6 +22,7 @@ from tests.office import SETTINGS
 from tests.reputation.store_builders import make_outcome
 
 GOOD, UNWANTED, GONE, NEVER, MOVED, LISTED, AGREED = (f"+1201742180{n}" for n in range(7))
+BLOCKED = "+12017421807"  # five calls, which its network did not let through
 UNALLOCATED, FRENCH, OWN = "+12010001234", "+33140205050", "+442071838750"
 DAY = 86_400.0
 
@@ -37,6 +38,7 @@ def callsieve(tmp_path: Path) -> Program:
     now = time.time()
     missed = {"disposition": Disposition.NO_ANSWER, "talk_seconds": 0.0}
     calls = called(GOOD, now - DAY) + called(NEVER, now - 2 * DAY, 5, **missed)
+    calls += called(BLOCKED, now - 2 * DAY, 5, **missed, blocked=True)
     calls += called(GONE, now - 3 * DAY) + called(GONE, now - DAY, disposition=Disposition.FAILED, cause=1)
     with open_store(program.store) as db, transaction(db):
         record_outcomes(db, calls, now)  # type: ignore[arg-type]
@@ -46,7 +48,7 @@ def callsieve(tmp_path: Path) -> Program:
     program("reassigned", "add", MOVED, "--reason", "told so")
     (tmp_path / "dnc.txt").write_text(LISTED[2:5] + "," + LISTED[5:] + "\n")
     program("own", "registers", "import", tmp_path / "dnc.txt", "--register", "us-dnc")
-    numbers = [GOOD, UNWANTED, GONE, NEVER, MOVED, LISTED, AGREED, UNALLOCATED, FRENCH, "x", GOOD]
+    numbers = [GOOD, UNWANTED, GONE, NEVER, MOVED, LISTED, AGREED, UNALLOCATED, FRENCH, "x", GOOD, BLOCKED]
     (tmp_path / "list.csv").write_text("name,number\n" + "".join(f"Jo,{number}\n" for number in numbers))
     return program
 
@@ -66,12 +68,12 @@ REASONS = {
 def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: Path) -> None:
     out, clean = tmp_path / "out.csv", tmp_path / "clean.csv"
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", out, "--keep", clean, "--json").json
-    assert (told["rows"], told["kept"]) == (11, 3)
+    assert (told["rows"], told["kept"]) == (12, 4)
     assert {one["number"] or one["written"]: one["reason"] for one in told["findings"]} == REASONS
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["line"] for row in rows] == ["3", "4", "5", "6", "7", "9", "11", "12"]
     assert all(row["evidence"] for row in rows)
-    assert clean.read_text().split() == ["number", GOOD, AGREED, FRENCH]
+    assert clean.read_text().split() == ["number", GOOD, AGREED, FRENCH, BLOCKED]
     assert out.stat().st_mode & 0o777 == 0o600
 
 
