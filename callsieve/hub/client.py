@@ -36,7 +36,8 @@ SELECT kind, origin, number, key, payload, {own}, at_us, version, deleted, xid::
    AND xid < pg_snapshot_xmin(pg_current_snapshot()) {which}
  ORDER BY xid, id LIMIT %s
 """
-OF_OTHERS: Final = "AND origin <> (SELECT callsieve.my_site()) AND NOT private"
+OF_OTHERS: Final = "AND origin <> (SELECT callsieve.my_site())"
+NOT_PRIVATE: Final = "AND NOT private"
 OWN: Final = """(SELECT own FROM callsieve.own_part AS part
          WHERE (part.number, part.organisation, part.kind, part.origin, part.key)
              = (row.number, row.organisation, row.kind, row.origin, row.key))"""
@@ -133,8 +134,8 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> dict[int, int]:
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
     """The next rows and notices after these places. `own`: ours as well; `private`: what only a standby needs, too."""
-    which = "" if own and private else "AND NOT private" if own else OF_OTHERS
-    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own else "''", which=which)
+    which = f"{'' if own else OF_OTHERS} {'' if private else NOT_PRIVATE}"
+    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own or private else "''", which=which)
     async with hub.transaction("REPEATABLE READ READ ONLY"):
         ((up_to,),) = await hub.rows(UP_TO)
         told = await hub.rows(NOTICES, (str(notices_to[0]), notices_to[1]))

@@ -12,10 +12,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
 from agi.loopback import is_loopback
+
+try:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    IS_INSTALLED = True
+except ImportError:  # it is an extra; the manual page imports this anyway
+    IS_INSTALLED = False
 
 CONNECT_SECONDS: Final = 10.0
 STATEMENT_SECONDS: Final = 60.0
@@ -78,8 +83,9 @@ class Hub:
 @asynccontextmanager
 async def connection_to(address: str) -> AsyncIterator[Hub]:
     """A connection for the block. HubError."""
+    text = connection_text(address)
     async with _bounded(CONNECT_SECONDS + 1.0):
-        connection = await psycopg.AsyncConnection.connect(connection_text(address), autocommit=True)
+        connection = await psycopg.AsyncConnection.connect(text, autocommit=True)
     hub = Hub(connection)
     try:
         yield hub
@@ -89,35 +95,35 @@ async def connection_to(address: str) -> AsyncIterator[Hub]:
 
 def connection_text(address: str) -> str:
     """The address with our limits; a server that is not on this machine has to prove who it is. HubError."""
-    try:
-        said: dict[str, str | int | None] = {**conninfo_to_dict(address)}
-    except psycopg.Error as error:
-        raise HubError(_words_of(error)) from None
+    said = _parts_of(address)
     host = str(said.get("hostaddr") or said.get("host") or "")
     if not _is_here(host) and "sslmode" not in said:
         said = {**said, "sslmode": "verify-full", "sslrootcert": said.get("sslrootcert") or "system"}
-    limits: dict[str, str | int | None] = {
+    limits: dict[str, Any] = {
         "connect_timeout": int(CONNECT_SECONDS),
         "application_name": "callsieve-hub",
         "options": f"-c statement_timeout={int(1000 * STATEMENT_SECONDS)} -c lock_timeout=10000",
         **KEEPALIVE,
     }
-    return make_conninfo("", **{**limits, **said})
+    return make_conninfo("", **(limits | said))
 
 
 def place_of(address: str) -> str:
     """Host, port and database of an address, for people: no user and no password. HubError."""
-    try:
-        said = conninfo_to_dict(address)
-    except psycopg.Error as error:
-        raise HubError(_words_of(error)) from None
+    said = _parts_of(address)
     return f"{said.get('host') or 'localhost'}:{said.get('port') or 5432}/{said.get('dbname') or 'callsieve'}"
 
 
 def with_login(address: str, user: str, password: str) -> str:
     """The same address for another user. HubError."""
+    return make_conninfo("", **(_parts_of(address) | {"user": user, "password": password}))
+
+
+def _parts_of(address: str) -> dict[str, Any]:
+    if not IS_INSTALLED:
+        raise HubError("psycopg is not installed: pip install 'callsieve[hub]'")
     try:
-        return make_conninfo(address, user=user, password=password)
+        return {**conninfo_to_dict(address)}
     except psycopg.Error as error:
         raise HubError(_words_of(error)) from None
 

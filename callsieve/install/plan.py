@@ -35,6 +35,7 @@ OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
 # They connect to others; an administrator enables those that the settings need.
 OUTSIDE_UNITS = (
     "callsieve-events.service",
+    "callsieve-hub.service",
     "callsieve-lookups.service",
     "callsieve-public.service",
     *("callsieve-feeds.service", "callsieve-feeds.timer"),

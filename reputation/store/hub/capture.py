@@ -115,7 +115,11 @@ def key_of(kind: Kind, row: str) -> str:
 
 def is_ours(kind: Kind, row: str) -> str:
     """SQL: whether the row is of this site, as far as it says."""
-    return f"instr({row}{kind.named[0]}, '{SEPARATOR}') = 0" if kind.named else "1"
+    if not kind.named:
+        return "1"
+    column = f"{row}{kind.named[0]}"
+    site = f"substr({column}, 1, instr({column}, '{SEPARATOR}') - 1)"
+    return f"(length({site}) NOT BETWEEN 1 AND 32 OR {site} GLOB '*[^a-z0-9-]*')"
 
 
 def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:

@@ -190,11 +190,11 @@ def named_by(site: str, name: str) -> str:
 
 
 def site_of(name: str) -> str:
-    """The site in a name that another site has given; empty for one of ours."""
+    """The site in a name that another site has given; empty for one of ours, which may be an address with a port."""
     site, separator, _ = name.partition(SEPARATOR)
-    return site if separator else ""
+    return site if separator and SITE.fullmatch(site) else ""
 
 
 def name_of(name: str) -> str:
     """The name as its site writes it."""
-    return name.partition(SEPARATOR)[2] if SEPARATOR in name else name
+    return name.partition(SEPARATOR)[2] if site_of(name) else name

@@ -13,11 +13,11 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.hub.kinds import (
     MOST_PAYLOAD,
     MOST_TEXT,
-    SEPARATOR,
     SITE,
     Kind,
     name_of,
     named_by,
+    site_of,
 )
 from reputation.store.lists import add_entry, remove_entry
 
@@ -74,8 +74,7 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
     for *columns, payload, own, at_us in db.execute(_read_all(kind)):
         found = dict(zip(names, columns, strict=True))
         said = json.loads(payload) if payload else {}
-        mark = str((found | said)[kind.named[0]]) if kind.named else ""
-        origin = mark.partition(SEPARATOR)[0] if SEPARATOR in mark else site
+        origin = (site_of(str((found | said)[kind.named[0]])) if kind.named else "") or site
         if origin != site:
             for column in kind.named:
                 for place in (found, said):
@@ -117,8 +116,9 @@ def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) ->
     """
     key, said = check_row(kind, row)
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
-    if row.origin == site and row.own:
-        own |= {column: value for column, value in json.loads(row.own).items() if column in kind.own}
+    if row.own:  # we are a standby or a central site: of others nothing but words
+        said_own = json.loads(row.own)
+        own |= {c: said_own[c] for c in kind.own.keys() & said_own.keys() if row.origin == site or not kind.own[c]}
     values = {kind.number: row.number, **key, **said, **own, kind.at: row.at_us / MICROSECONDS}
     if row.origin != site:
         for column in kind.named:
@@ -140,11 +140,13 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > MOST_PAYLOAD:
         raise Unusable("number or size")
     try:
-        key, said = json.loads(row.key), json.loads(row.payload) if row.payload else {}
+        key, said, own = (json.loads(text) if text else {} for text in (row.key, row.payload, row.own))
     except ValueError:
         raise Unusable("no JSON") from None
     if not isinstance(key, list) or len(key) != len(kind.key) or not isinstance(said, dict):
         raise Unusable("shape")
+    if not isinstance(own, dict) or not all(value is None or isinstance(value, str) for value in own.values()):
+        raise Unusable("own")
     if not row.deleted and said.keys() < set(kind.shared):
         raise Unusable("columns")
     columns = dict(zip(kind.key, key, strict=True))
@@ -160,7 +162,7 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
-    if not is_fine or (column in kind.named and SEPARATOR in str(value)):
+    if not is_fine or (column in kind.named and site_of(str(value))):
         raise Unusable(column)
     if column in kind.allowed and value not in kind.allowed[column]:
         raise Unusable(column)

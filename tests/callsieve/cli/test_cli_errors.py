@@ -408,6 +408,7 @@ ELSEWHERE = {
     "test_cli_events.py": ("events send", "events test"),
     "test_cli_feed_fetch.py": ("feeds fetch",),
     "test_cli_call_back.py": ("call-back serve", "call-back show"),
+    "test_cli_hub.py": (*("hub init", "hub join", "hub run", "hub status", "hub sites", "hub expel", "hub leave"),),
     "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),
     "test_cli_report.py": ("report send",),
     "test_statements.py": ("signing key", "signing verify"),

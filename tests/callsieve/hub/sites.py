@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,10 @@ class TestHub:
         asyncio.run(self._initialise())
         return self
 
+    def make_again(self) -> None:
+        """What the administrator does after a dump was restored."""
+        asyncio.run(self._initialise())
+
     async def _initialise(self) -> None:
         async with connection_to(self.admin_address) as hub:
             await administration.initialise(hub, partitions=4)
@@ -92,7 +97,7 @@ class TestHub:
         return {str(kind): Checksum(count, digest) for kind, count, digest in rows}  # type: ignore[arg-type]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Site:
     """One PBX: its store, and what it is called."""
 
@@ -113,9 +118,7 @@ class Site:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         place = f"127.0.0.1:{port or self.hub.port or self.hub.server.port}/{self.hub.database}"
         lines = [f'address = "postgresql://{place}"', f'site = "{self.name}"', f'organisation = "{self.organisation}"']
-        lines += [
-            f"{key} = {str(value).lower() if isinstance(value, bool) else value!r}" for key, value in settings.items()
-        ]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         self.config.write_text("\n".join(["[hub]", *lines, "[reputation.sample]", "every = 0"]) + "\n")
 
     def exchange(self) -> None:

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
+import psycopg
 import pytest
 
-from tests.callsieve.hub.sites import CALLER, TestHub
+from callsieve.cli.store import context_of
+from callsieve.hub import administration, client, process, sync
+from callsieve.hub.address import address_of_site
+from callsieve.hub.postgresql import HubError, connection_text, connection_to
+from callsieve.numbers import privacy
+from lab.debian import LabUnavailable
+from lab.postgresql import ADDRESS, TLS_NAME, PostgreSql
+from reputation.model import Identity
+from reputation.store.hub.rows import MICROSECONDS
+from reputation.store.identities import set_identity
+from tests.callsieve.hub.sites import CALLER, STANDINGS, Site, TestHub
 
 pytestmark = pytest.mark.slow
+OTHER = "+12015550124"
 
 
-def test_a_mark_counts_elsewhere_under_its_site(hub: TestHub) -> None:
-    berlin, london = hub.join("berlin"), hub.join("london")
+def clock_ahead(seconds: float) -> SimpleNamespace:
+    """The clock of exchanges, in the place of the module `time`."""
+    return SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
+
+
+@pytest.fixture
+def berlin(hub: TestHub) -> Site:
+    return hub.join("berlin")
+
+
+@pytest.fixture
+def london(hub: TestHub, berlin: Site) -> Site:
+    return hub.join("london")
+
+
+def test_a_mark_counts_elsewhere_under_its_site(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60, group="sales")
     hub.settle()
     assert london.marks() == {"berlin:201": "spam"}
@@ -21,3 +51,413 @@ def test_a_mark_counts_elsewhere_under_its_site(hub: TestHub) -> None:
     assert berlin.marks() == {"201": "spam"}
     assert berlin.stored() == london.stored() == hub.checksums()
     assert berlin.noted() == london.noted() == hub.checksums()
+
+
+def test_what_was_said_before_joining_is_told(hub: TestHub, berlin: Site, london: Site) -> None:
+    for last in range(30):
+        berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
+    hub.settle()
+    assert london.rows("SELECT count(*) FROM mark") == [(30,)]
+    assert berlin.rows("SELECT count(*) FROM hub_outbox") == [(0,)]
+
+
+def test_a_retraction_is_told(hub: TestHub, berlin: Site, london: Site) -> None:
+    berlin.mark(CALLER, "201", time.time() - 60)
+    hub.settle()
+    berlin.mark(CALLER, "201", time.time() - 30, "retracted")
+    hub.settle()
+    assert london.marks() == {"berlin:201": "retracted"}
+
+
+def test_what_is_too_old_here_goes_there(hub: TestHub, berlin: Site, london: Site) -> None:
+    berlin.mark(CALLER, "201", time.time() - 60)
+    hub.settle()
+    berlin.write(lambda db: db.execute("DELETE FROM mark"))
+    hub.settle()
+    assert london.marks() == {}
+    assert london.stored() == hub.checksums() == {}
+
+
+def test_rows_of_others_are_not_told_again(hub: TestHub, berlin: Site, london: Site) -> None:
+    berlin.mark(CALLER, "201", time.time() - 60)
+    hub.settle(4)
+    assert hub.run("SELECT origin, count(*) FROM callsieve.evidence_row GROUP BY origin") == [("berlin", 1)]
+
+
+class TestClocks:
+    """A site whose clock is wrong does not win by it."""
+
+    AHEAD = 600.0
+
+    @pytest.fixture
+    def wrong_clock(self, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+        """The clock of every exchange from now on is ahead, until it is undone."""
+        monkeypatch.setattr(sync, "time", clock_ahead(self.AHEAD))
+        return monkeypatch
+
+    @pytest.mark.parametrize("seconds_away", [0.0, 3600.0], ids=["at-once", "after-an-hour"])
+    def test_a_later_retraction_wins_over_a_clock_ahead(
+        self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch, seconds_away: float
+    ) -> None:
+        """Of one human with a phone at both sites: 201 in Berlin marks, and a minute later takes it back in London."""
+        marked_at = time.time() - seconds_away - 60
+        berlin.mark(CALLER, "201", marked_at + self.AHEAD)
+        berlin.exchange()
+        wrong_clock.undo()
+        london.mark(CALLER, "305", marked_at + 30, "retracted")
+        hub.settle()
+        for site, (there, here) in {london: ("berlin:201", "305"), berlin: ("201", "london:305")}.items():
+            dates: dict[str, float] = dict(site.rows("SELECT reporter, at FROM mark"))  # type: ignore[arg-type]
+            assert dates[there] < dates[here]
+            assert dates[there] == pytest.approx(marked_at, abs=5)
+        assert berlin.stored() == london.stored() == hub.checksums()
+
+    def test_nothing_is_dated_after_its_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """A wrong clock that nobody could measure: the row says next year, the clock is right by now."""
+        berlin.mark(CALLER, "201", time.time() + 365 * 86_400)
+        hub.settle()
+        for site in (berlin, london):
+            ((at,),) = site.rows("SELECT at FROM mark")
+            assert isinstance(at, float)
+            assert abs(at - time.time()) < 60
+        assert berlin.stored() == london.stored() == hub.checksums()
+
+    def test_a_clock_put_right_still_counts_on(
+        self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch
+    ) -> None:
+        berlin.mark(CALLER, "201", time.time() - 60)
+        berlin.exchange()
+        wrong_clock.undo()
+        berlin.mark(CALLER, "201", time.time() - 30, "ok")
+        hub.settle()
+        assert london.marks() == {"berlin:201": "ok"}
+
+    def test_what_was_said_before_is_not_dated_anew(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """The row was told with a right clock; told again with a wrong one it stays."""
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        before = london.rows("SELECT at FROM mark")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sync, "time", clock_ahead(self.AHEAD))
+            berlin.write(lambda db: db.execute("UPDATE mark SET reason = 'other words'"))
+            berlin.exchange()
+        hub.settle()
+        assert london.rows("SELECT at FROM mark") == before
+
+
+class TestLoss:
+    """Whoever has lost something gets it again."""
+
+    def test_a_site_that_a_backup_was_put_into(self, hub: TestHub, berlin: Site, london: Site, tmp_path: Path) -> None:
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        copy = tmp_path / "copy.db"
+        berlin.write(lambda db: None)
+        berlin.rows("VACUUM INTO ?", str(copy))
+        berlin.mark(OTHER, "201", time.time() - 30)
+        hub.settle()
+        for file in berlin.loaded.store_path.parent.glob("callsieve.db*"):
+            file.unlink()
+        copy.rename(berlin.loaded.store_path)
+        hub.settle()
+        assert berlin.marks(OTHER) == {"201": "spam"}
+        berlin.mark(OTHER, "201", time.time(), "retracted")
+        hub.settle()
+        assert london.marks(OTHER) == {"berlin:201": "retracted"}
+
+    def test_a_hub_that_has_lost_its_last_rows(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        hub.run("DELETE FROM callsieve.evidence_row")
+        hub.run("UPDATE callsieve.site SET version = 0")
+        paris = hub.join("paris")
+        hub.settle()
+        assert paris.marks() == {"berlin:201": "spam"}
+
+    def test_another_database_is_filled_again(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
+        hub.run("DELETE FROM callsieve.evidence_row")
+        hub.settle()
+        assert london.marks() == {"berlin:201": "spam"}
+        assert london.stored() == hub.checksums()
+
+    def test_a_dump_that_was_restored_elsewhere(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """There transactions are counted from a lower number: rows would be seen in ten years."""
+        berlin.mark(CALLER, "201", time.time() - 60)
+        berlin.exchange()
+        hub.run("UPDATE callsieve.evidence_row SET xid = (xid::text::bigint + 1000000)::text::xid8")
+        london.exchange()
+        assert london.marks() == {}
+        hub.make_again()
+        hub.settle()
+        assert london.marks() == {"berlin:201": "spam"}
+
+
+class TestCursor:
+    """Rows are seen in the order of their transactions, and none is passed over."""
+
+    def test_a_transaction_that_ends_late_is_not_passed_over(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        paris = hub.join("paris")
+        for site in (berlin, london, paris):
+            site.exchange()
+
+        async def late() -> None:
+            async with connection_to(address_of_site(berlin.loaded)) as connection:
+                await connection.rows("BEGIN")
+                push = "SELECT callsieve.push(%s::text[],%s::text[],%s::text[],%s::text[],%s::text[],%s::bigint[]," \
+                    "%s::bigint[],%s::boolean[],%s::boolean[])"  # fmt: skip
+                payload = '{"verdict":"spam","channel":"cli","category":"","linkedid":""}'
+                at_us = int((time.time() - 60) * MICROSECONDS)
+                row = (["mark"], [OTHER], ['["unknown",0,"201"]'], [payload], [""], [at_us], [at_us], [False], [False])
+                await connection.rows(push, row)
+                paris.mark(CALLER, "401", time.time() - 30)  # later, and ends first
+                await asyncio.to_thread(paris.exchange)
+                await asyncio.to_thread(london.exchange)
+                assert london.marks(OTHER) == {}
+                await connection.rows("COMMIT")
+
+        asyncio.run(late())
+        london.exchange()
+        assert london.marks(CALLER) == {"paris:401": "spam"}
+        assert london.marks(OTHER) == {"berlin:201": "spam"}
+
+    def test_more_than_fit_at_once(
+        self, hub: TestHub, berlin: Site, london: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sync, "PULL", 7)
+        monkeypatch.setattr(sync, "BATCH", 5)
+        monkeypatch.setattr(sync, "WRITE_SECONDS", 0.0)
+        for last in range(40):
+            berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
+        hub.settle()
+        assert london.rows("SELECT count(*) FROM mark") == [(40,)]
+        assert london.stored() == hub.checksums()
+
+
+class TestAdministrators:
+    """What an administrator says at one site is in force at those that follow it."""
+
+    def test_an_identity_of_head_office(self, hub: TestHub) -> None:
+        head, branch, stranger = hub.join("head"), hub.join("branch", follow=["head"]), hub.join("stranger")
+        head.write(set_identity, Identity(CALLER, "Our bank", 2, time.time() + 9e6, "by letter"), time.time() - 9)
+        hub.settle()
+        assert branch.rows("SELECT name, note FROM identity") == [("Our bank", "")]
+        assert stranger.rows("SELECT name FROM identity") == []
+        branch.write_settings({})
+        branch.exchange()
+        assert branch.rows("SELECT name FROM identity") == []
+
+    def test_what_is_private_goes_to_a_central_site_alone(self, hub: TestHub) -> None:
+        berlin, london = hub.join("berlin", private=True), hub.join("london")
+        center = hub.join("center", is_central=True)
+        berlin.write(lambda db: db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, time.time() - 60)))
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        assert london.rows("SELECT person FROM talk") == []
+        assert center.rows("SELECT person FROM talk") == [("berlin:201",)]
+
+    def test_a_standby_has_all_of_its_site_as_its_own(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin", private=True)
+        berlin.mark(CALLER, "201", time.time() - 60, group="sales")
+        berlin.write(lambda db: db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, time.time() - 60)))
+        berlin.exchange()
+        standby = Site(hub, "berlin", "main", hub.folder / "standby")
+        standby.write_settings({"standby": True, "private": True})
+        (standby.loaded.state / "hub.secret").write_bytes((berlin.loaded.state / "hub.secret").read_bytes())
+        (standby.loaded.state / "hub.secret").chmod(0o600)
+        standby.exchange()
+        assert standby.rows("SELECT reporter, grp, reason FROM mark") == [("201", "sales", "said by 201")]
+        assert standby.rows("SELECT person FROM talk") == [("201",)]
+        assert standby.rows(STANDINGS) == berlin.rows(STANDINGS)
+
+
+class TestWhoMay:
+    """A site writes what is its own, and sees its organisation."""
+
+    def login(self, site: Site) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(connection_text(address_of_site(site.loaded)), autocommit=True)
+
+    def test_another_organisation_sees_nothing(self, hub: TestHub, berlin: Site) -> None:
+        theirs = hub.join("berlin2", organisation="other")
+        hub.sites.pop("berlin2")
+        berlin.mark(CALLER, "201", time.time() - 60)
+        berlin.exchange()
+        theirs.exchange()
+        assert theirs.marks() == {}
+        with self.login(theirs) as connection:
+            for table in ("evidence_row", "notice"):
+                assert connection.execute(f"SELECT count(*) FROM callsieve.{table}").fetchall() == [(0,)]
+            assert connection.execute("SELECT name FROM callsieve.site").fetchall() == [("berlin2",)]
+            assert connection.execute("SELECT * FROM callsieve.checksums()").fetchall() == []
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "INSERT INTO callsieve.evidence_row SELECT * FROM callsieve.evidence_row",
+            "UPDATE callsieve.evidence_row SET payload = ''",
+            "DELETE FROM callsieve.evidence_row",
+            "UPDATE callsieve.site SET is_central = true",
+            "INSERT INTO callsieve.notice (organisation, what, subject) VALUES ('main', 'expel', 'london')",
+            "SELECT callsieve.expel('main', 'london', true)",
+            "SELECT own FROM callsieve.evidence_row",
+            "CREATE TABLE callsieve.mine (id integer)",
+            "SET ROLE callsieve_hub",
+        ],
+    )
+    def test_a_site_may_not(self, hub: TestHub, berlin: Site, london: Site, statement: str) -> None:
+        with self.login(berlin) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+
+    def test_what_a_site_pushes_is_its_own_whatever_it_says(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        berlin.mark(CALLER, "london:305", time.time() - 60)
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        assert hub.run("SELECT origin, key FROM callsieve.evidence_row") == [("berlin", '["unknown",0,"201"]')]
+
+    def test_the_secret_of_another_site_is_said(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        secret = berlin.loaded.state / "hub.secret"
+        secret.write_bytes((london.loaded.state / "hub.secret").read_bytes())
+        with pytest.raises(HubError, match="the hub takes us for london"):
+            berlin.exchange()
+
+
+class TestExpulsion:
+    """All that came from a site goes, everywhere, and nothing else."""
+
+    @pytest.fixture
+    def paris(self, hub: TestHub, berlin: Site, london: Site) -> Site:
+        paris = hub.join("paris")
+        for site, person in ((berlin, "201"), (london, "305"), (paris, "401")):
+            for number in (CALLER, OTHER):
+                site.mark(number, person, time.time() - 60)
+        hub.settle()
+        return paris
+
+    def expel(self, hub: TestHub, name: str) -> None:
+        async def ask() -> None:
+            async with connection_to(hub.admin_address) as connection:
+                await administration.expel_site(connection, "main", name)
+
+        asyncio.run(ask())
+        hub.sites.pop(name)
+
+    def test_its_evidence_goes_exactly(self, hub: TestHub, berlin: Site, london: Site, paris: Site) -> None:
+        self.expel(hub, "paris")
+        hub.settle()
+        assert berlin.marks() == {"201": "spam", "london:305": "spam"}
+        assert london.marks() == {"berlin:201": "spam", "305": "spam"}
+        assert berlin.stored() == london.stored() == hub.checksums()
+        without = TestHub(hub.server, hub.folder / "without").make()
+        for name, person in (("berlin", "201"), ("london", "305")):
+            for number in (CALLER, OTHER):
+                ((at,),) = hub.sites[name].rows("SELECT at FROM mark WHERE number = ? AND reporter = ?", number, person)
+                without.join(name).mark(number, person, at)  # type: ignore[arg-type]
+        without.settle()
+        assert berlin.rows(STANDINGS) == without.sites["berlin"].rows(STANDINGS)
+
+    def test_it_tells_and_hears_nothing_more(self, hub: TestHub, berlin: Site, paris: Site) -> None:
+        self.expel(hub, "paris")
+        paris.mark(CALLER, "402", time.time())
+        with pytest.raises(HubError, match="has no part in the hub, or was expelled"):
+            paris.exchange()
+        hub.settle()
+        assert "paris:402" not in berlin.marks()
+
+    def test_it_may_join_again(self, hub: TestHub, berlin: Site, paris: Site) -> None:
+        self.expel(hub, "paris")
+        hub.settle()
+        paris = hub.join("paris")
+        paris.mark(CALLER, "401", time.time(), "ok")
+        hub.settle()
+        assert berlin.marks() == {"201": "spam", "london:305": "spam", "paris:401": "ok"}
+
+
+def test_an_erased_number_goes_everywhere_and_does_not_come_back(
+    hub: TestHub, berlin: Site, london: Site, tmp_path: Path
+) -> None:
+    paris = hub.join("paris")
+    berlin.mark(CALLER, "201", time.time() - 60)
+    berlin.mark(OTHER, "201", time.time() - 60)
+    hub.settle()
+    paris.mark(CALLER, "401", time.time() - 40)  # and paris is away
+    london.write(privacy.erase, context_of(london.loaded), CALLER)
+    assert london.rows("SELECT number FROM hub_erasure") == [(CALLER,)]
+    london.exchange()
+    assert hub.run("SELECT count(*) FROM callsieve.evidence_row WHERE number = %s", (CALLER,)) == [(0,)]
+    hub.settle()
+    for site in hub.sites.values():
+        assert site.marks(CALLER) == {}
+        assert "spam" in site.marks(OTHER).values()
+        for table in ("hub_row", "hub_outbox", "hub_erasure"):
+            assert site.rows(f"SELECT count(*) FROM {table} WHERE number = ?", CALLER) == [(0,)]
+    assert CALLER.encode() not in paris.loaded.store_path.read_bytes()
+    assert hub.run("SELECT count(*) FROM callsieve.evidence_row WHERE number = %s", (CALLER,)) == [(0,)]
+    paris.mark(CALLER, "401", time.time() + 1)
+    time.sleep(1.1)
+    hub.settle()
+    assert berlin.marks(CALLER) == {"paris:401": "spam"}
+
+
+def test_what_is_too_old_goes_in_the_hub(hub: TestHub, berlin: Site) -> None:
+    berlin.mark(CALLER, "201", time.time() - 364 * 86_400)
+    berlin.mark(OTHER, "201", time.time() - 60)
+    berlin.exchange()
+    hub.run("UPDATE callsieve.evidence_row SET at_us = at_us - 172800000000")
+
+    async def expire() -> int:
+        async with connection_to(address_of_site(berlin.loaded)) as connection:
+            return await client.expire(connection, 100)
+
+    assert asyncio.run(expire()) == 1
+    assert hub.run("SELECT number FROM callsieve.evidence_row") == [(OTHER,)]
+
+
+@pytest.fixture(scope="module")
+def secure() -> Iterator[PostgreSql]:
+    try:
+        with PostgreSql(tls=True) as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+class TestTls:
+    """A hub that is not on this machine proves who it is, or nothing is told."""
+
+    def ask(self, address: str) -> list[tuple[object, ...]]:
+        async def rows() -> list[tuple[object, ...]]:
+            async with connection_to(address) as connection:
+                return await connection.rows("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+
+        return asyncio.run(rows())
+
+    def test_a_server_that_proves_who_it_is(self, secure: PostgreSql) -> None:
+        trust = f"sslrootcert={secure.authority_file}&host={TLS_NAME}&hostaddr={ADDRESS}"
+        assert self.ask(secure.address(query=f"{trust}&sslmode=verify-full")) == [(True,)]
+
+    @pytest.mark.parametrize("trust", ["", "sslrootcert={authority}"], ids=["unknown-authority", "another-name"])
+    def test_another_is_refused(self, secure: PostgreSql, trust: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("callsieve.hub.postgresql._is_here", lambda host: False)
+        with pytest.raises(HubError, match="certificate"):
+            self.ask(secure.address(query=trust.format(authority=secure.authority_file)))
+
+    @pytest.mark.parametrize(
+        ("address", "is_checked"),
+        [
+            ("postgresql://hub.example.com/x", True),
+            ("postgresql://192.0.2.7/x", True),
+            ("postgresql:///x?host=hub.example.com&hostaddr=192.0.2.7", True),
+            ("postgresql://127.0.0.1/x", False),
+            ("postgresql://localhost/x", False),
+            ("postgresql:///x?host=/run/postgresql", False),
+        ],
+    )
+    def test_whom_is_asked_for_a_proof(self, address: str, is_checked: bool) -> None:
+        assert ("sslmode=verify-full" in connection_text(address)) is is_checked
+
+
+def test_one_process_shares_a_store(berlin: Site) -> None:
+    with process.only_one(berlin.loaded.state), pytest.raises(process.AlreadyRunning):
+        berlin.exchange()

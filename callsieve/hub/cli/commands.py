@@ -1,0 +1,271 @@
+"""`callsieve hub`: several PBXs that share what they know through one PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    YesOption,
+    confirmed,
+    existing_store,
+    has_store,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.output import plural, print_pairs, print_table, say, say_command
+from callsieve.cli.store import note_done, perform
+from callsieve.hub import administration, client, operations, process
+from callsieve.hub.address import address_of_site, secret_path, write_secret
+from callsieve.hub.client import SiteState
+from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_of
+from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
+from callsieve.logs import configure_logs, flush_logs
+from callsieve.settings import Loaded
+from callsieve.system.privileges import served_settings
+from callsieve.text.times import ago, when
+from reputation.store.audit import Change
+from reputation.store.hub.kinds import SITE
+
+T = TypeVar("T")
+START = "systemctl enable --now callsieve-hub"
+DatabaseOption = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="ADDRESS",
+        help="The database, as its administrator, password in PGPASSWORD; else [hub] address.",
+    ),
+]
+SiteArgument = Annotated[str, typer.Argument(help="The site, as [hub] site of its settings.", show_default=False)]
+
+
+def init(
+    database: DatabaseOption = "",
+    partitions: Annotated[int, typer.Option(min=1, max=1024, help="Of the large table, at the first time.")] = 16,
+    config: ConfigOption = None,
+) -> None:
+    """Make the hub's schema and roles in a PostgreSQL, or bring them up to date."""
+    address = database or _address(settings_of(config))
+    done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions)))
+    if done.is_moved:
+        say("The database comes from a backup: every site exchanges everything anew.")
+    if done.migrations:
+        say(f"{place_of(address)} is a hub: {plural(len(done.migrations), 'migration')} applied.")
+    else:
+        say(f"{place_of(address)} is up to date.")
+
+
+def join(
+    database: DatabaseOption = "",
+    site: Annotated[str, typer.Option(metavar="SITE", help="Another site than this one.")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret there (0600).")] = None,
+    central: Annotated[bool, typer.Option("--central", help="It sees what is private of all sites.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Give a site its role in the hub, and write the secret that it logs in with."""
+    loaded = settings_of(config)
+    settings = loaded.settings.hub
+    name = site or settings.site
+    if not SITE.fullmatch(name):
+        raise CommandError(f"{loaded.settings_file}: [hub] site names this PBX among the others; or say --site SITE")
+    if name != settings.site and out is None:
+        raise CommandError(f"--out: {name} is another site: say where its secret is to be written")
+    address = database or _address(loaded)
+    organisation = settings.organisation
+    login = _ask(_with(address, lambda hub: administration.add_site(hub, organisation, name, is_central=central)))
+    path = out or secret_path(loaded)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    write_secret(path, login)
+    note_done(loaded, Change("hub join", None, name))
+    say(f"{name} of {organisation} may log in to the hub; its secret is in {path}.")
+    if out is not None:
+        say(f"On {name}: copy it to hub.secret in the state directory (mode 0600, its owner's). Then there:")
+    say_command(START)
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Exchange what there is, and end.")] = False,
+    config: ConfigOption = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Share what this PBX knows with the others. Runs until it is stopped; SIGHUP reads the settings again."""
+    loaded = served_settings(config)
+    _address(loaded)
+    configure_logs(as_json=log_json)
+    try:
+        if once:
+            process.run_once(loaded)
+        else:
+            process.run(partial(served_settings, config))
+    except process.AlreadyRunning as error:
+        raise CommandError(error.strerror or str(error)) from None
+    except HubError as error:
+        raise CommandError(f"the hub: {process.words_of(error)}") from None
+    finally:
+        flush_logs()
+
+
+def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show how this site takes part in the hub: what waits, what came last, who is up."""
+    loaded, now = settings_of(config), time.time()
+    with existing_store(loaded) as db:
+        shown = operations.link_shown(db)
+    found, failure = _sites_or_why_not(loaded)
+    if as_json:
+        print_json(link_as_json(shown) | {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]})
+        return
+    if shown.link is None:
+        say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
+    else:
+        link = shown.link
+        more = ", and more that were here before" if shown.is_filling else ""
+        print_pairs(
+            (
+                ("site", f"{link.site} of {link.organisation}"),
+                ("waiting", f"{plural(shown.waiting, 'row')}{more}"),
+                ("pushed", "" if link.pushed_at is None else str(ago(link.pushed_at, now))),
+                ("complete", "never" if link.pulled_at is None else str(ago(link.pulled_at, now))),
+                ("not usable", plural(link.refused, "row") if link.refused else ""),
+                ("rows of", ", ".join(shown.sites)),
+            )
+        )
+    if failure:
+        say(f"{failure}. Calls are decided as ever, from what is here.")
+        raise SystemExit(1)
+    if not loaded.settings.hub.address:
+        return
+    _print_sites(found)
+
+
+def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show the sites of the hub: who is up, how far behind, and what each has told."""
+    loaded = settings_of(config)
+    found = _ask(_with(_site_address(loaded), client.sites))
+    if as_json:
+        print_json([site_as_json(one) for one in found])
+        return
+    _print_sites(found)
+
+
+def expel(
+    site: SiteArgument,
+    database: DatabaseOption = "",
+    organisation: Annotated[str, typer.Option(metavar="NAME", help="Whose site it is; else [hub] organisation.")] = "",
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take all out that came from a site, everywhere, and let it tell nothing more."""
+    loaded = settings_of(config)
+    whose = organisation or loaded.settings.hub.organisation
+    address = database or _site_address(loaded)
+    if not confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site)))
+    note_done(loaded, Change("hub expel", None, site))
+    say(f"{site} is expelled: {plural(gone, 'row')} gone from the hub; every site takes out what it has of them.")
+    say("callsieve hub join lets it take part again, from then on with what it tells anew.")
+
+
+def leave(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="What was told stays, here and there, until it is too old.")
+    ] = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take part no more: what this site has told goes everywhere, and what others told goes here."""
+    loaded = settings_of(config)
+    settings = loaded.settings.hub
+    if not confirmed(f"Leave the hub as {settings.site}?", yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    try:
+        leaving = partial(client.leave, organisation=settings.organisation, site=settings.site, keep=keep)
+        _ask(_with(_site_address(loaded), leaving))
+    except CommandError as error:
+        warn(f"the hub does not know yet: {error}. Its administrator may say: callsieve hub expel {settings.site}")
+    if has_store(loaded):
+        perform(loaded, operations.forget_hub, keep, existing=True)
+    secret_path(loaded).unlink(missing_ok=True)
+    say("This PBX shares nothing any more. Take [hub] address out of the settings, and:")
+    say_command("systemctl disable --now callsieve-hub")
+
+
+def _print_sites(found: list[SiteState]) -> None:
+    if not found:
+        say("This site has no part in the hub, or was expelled.")
+        return
+    rows = [
+        (
+            one.name,
+            state_of(one),
+            "" if (lag := lag_of(one)) is None else f"{lag:,.0f} s",
+            f"{one.outbox:,}",
+            f"{one.rows_pushed:,}",
+            "" if one.seen_at is None else str(ago(one.seen_at, one.now)),
+        )
+        for one in found
+    ]
+    below = [
+        "; ".join(
+            filter(
+                None,
+                (
+                    "central" if one.is_central else "",
+                    f"expelled {when(one.expelled_at)}" if one.expelled_at is not None else "",
+                    f"its clock is {one.offset_seconds:+,.0f} s off the hub's" if one.offset_seconds else "",
+                ),
+            )
+        )
+        for one in found
+    ]
+    headings = ("site", "state", "behind", "waiting", "told", "seen")
+    print_table(headings, rows, keep=(0, 1, 2, 3, 4), right=(2, 3, 4), below=below)
+
+
+def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
+    if not loaded.settings.hub.address:
+        return [], ""
+    try:
+        return _ask(_with(_site_address(loaded), client.sites)), ""
+    except CommandError as error:
+        return [], str(error)
+
+
+def _address(loaded: Loaded) -> str:
+    """The hub's, as the settings have it."""
+    if not loaded.settings.hub.address:
+        raise CommandError(f"{loaded.settings_file}: [hub] has no address: docs/how-to/many-pbxs.md")
+    return loaded.settings.hub.address
+
+
+def _site_address(loaded: Loaded) -> str:
+    try:
+        return address_of_site(loaded)
+    except HubError as error:
+        raise CommandError(str(error)) from None
+
+
+async def _with(address: str, work: Any) -> Any:
+    async with connection_to(address) as hub:
+        return await work(hub)
+
+
+def _ask(work: Coroutine[Any, Any, T]) -> T:
+    """What the hub says. CommandError."""
+    try:
+        return asyncio.run(work)
+    except HubError as error:
+        way_out = " (as the database's administrator: --database)" if error.code == FORBIDDEN else ""
+        raise CommandError(f"the hub: {error if way_out else process.words_of(error)}{way_out}") from None

@@ -1,0 +1,46 @@
+"""What a site does about its part in the hub, in its own store. The hub's side is in `administration` and `client`."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.changes.operation import Context, change, whole
+from reputation.store.hub.capture import outbox_size, stop_capture
+from reputation.store.hub.incoming import expel_some, other_sites
+from reputation.store.hub.link import Link, link_of, remove_link
+
+NUMBERS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LinkShown:
+    """How this site takes part. `waiting`: rows on their way; `is_filling`: more that were there before it joined."""
+
+    link: Link | None
+    waiting: int
+    is_filling: bool
+    sites: tuple[str, ...]
+
+
+def link_shown(db: sqlite3.Connection) -> LinkShown:
+    """As the store knows it."""
+    link = link_of(db)
+    waiting, is_filling = outbox_size(db)
+    return LinkShown(link, waiting, is_filling, tuple(other_sites(db, link.site)) if link else ())
+
+
+def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
+    """Nothing is shared any more. Unless `keep`, what other sites told is taken out, some at a time."""
+    link = link_of(db)
+    for origin in () if keep or link is None else other_sites(db, link.site):
+        more = True
+        while more:
+            with whole(db):
+                assert link is not None
+                more = expel_some(db, link, origin, frozenset(), NUMBERS_AT_ONCE)
+    with change(db, context, "hub leave", name=link.site if link else ""):
+        stop_capture(db)
+        remove_link(db)
+        if not keep:
+            db.execute("DELETE FROM hub_row")

@@ -1,0 +1,65 @@
+"""How the hub and its sites are, for the terminal and for JSON. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callsieve.hub.client import SiteState
+from callsieve.hub.operations import LinkShown
+
+# A process says every 10 s that it is there.
+UP_SECONDS = 30.0
+
+
+def is_up(site: SiteState) -> bool:
+    """Whether its process was heard of lately."""
+    return site.expelled_at is None and site.seen_at is not None and site.now - site.seen_at < UP_SECONDS
+
+
+def state_of(site: SiteState) -> str:
+    """In one word."""
+    if site.expelled_at is not None:
+        return "expelled"
+    return "up" if is_up(site) else "down" if site.seen_at is not None else "never seen"
+
+
+def lag_of(site: SiteState) -> float | None:
+    """Seconds since it had everything that others told; None: it never had."""
+    return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
+
+
+def site_as_json(site: SiteState) -> dict[str, Any]:
+    """Everything that the hub knows of it."""
+    return {
+        "site": site.name,
+        "state": state_of(site),
+        "central": site.is_central,
+        "joined_at": site.joined_at,
+        "expelled_at": site.expelled_at,
+        "seen_at": site.seen_at,
+        "pushed_at": site.pushed_at,
+        "pulled_at": site.pulled_at,
+        "lag_seconds": lag_of(site),
+        "outbox": site.outbox,
+        "rows": site.rows_pushed,
+        "program": site.program,
+        "clock_seconds": site.offset_seconds,
+    }
+
+
+def link_as_json(shown: LinkShown) -> dict[str, Any]:
+    """How this site takes part."""
+    link = shown.link
+    return {
+        "site": link.site if link else None,
+        "organisation": link.organisation if link else None,
+        "hub": link.hub if link else None,
+        "outbox": shown.waiting,
+        "filling": shown.is_filling,
+        "pushed_at": link.pushed_at if link else None,
+        "pulled_at": link.pulled_at if link else None,
+        "failed_at": link.failed_at if link else None,
+        "failure": link.failure if link else "",
+        "refused": link.refused if link else 0,
+        "sites": list(shown.sites),
+    }

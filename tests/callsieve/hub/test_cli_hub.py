@@ -1,0 +1,169 @@
+"""`callsieve hub`: from an empty database to two sites, and out again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.hub import postgresql
+from lab.children import ends_with_us
+from lab.postgresql import ADDRESS, PostgreSql
+from lab.programs import COMMAND_LINE
+from tests.callsieve.program import Program
+from tests.office import CALLER, ROOT, SETTINGS
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+END_SECONDS = 20.0
+
+
+@pytest.fixture
+def database(postgresql: PostgreSql) -> str:
+    name = f"cli{time.monotonic_ns():x}"
+    postgresql.run(f"CREATE DATABASE {name}")
+    return name
+
+
+def make_site(postgresql: PostgreSql, database: str, folder: Path, name: str) -> Program:
+    folder.mkdir()
+    address = f"postgresql://{ADDRESS}:{postgresql.port}/{database}"
+    program = Program(folder, SETTINGS + f'\n[hub]\naddress = "{address}"\nsite = "{name}"\n')
+    program.ok("db", "migrate")
+    return program
+
+
+@pytest.fixture
+def berlin(postgresql: PostgreSql, database: str, tmp_path: Path) -> Program:
+    return make_site(postgresql, database, tmp_path / "berlin", "berlin")
+
+
+@pytest.fixture
+def london(postgresql: PostgreSql, database: str, tmp_path: Path) -> Program:
+    return make_site(postgresql, database, tmp_path / "london", "london")
+
+
+@pytest.fixture
+def admin(postgresql: PostgreSql, database: str) -> str:
+    return postgresql.address(database=database)
+
+
+@pytest.fixture
+def joined(berlin: Program, london: Program, admin: str) -> None:
+    berlin.ok("hub", "init", "--database", admin, "--partitions", "2")
+    for site in (berlin, london):
+        site.ok("hub", "join", "--database", admin)
+
+
+def exchange(*sites: Program) -> None:
+    for site in sites:
+        site.ok("hub", "run", "--once")
+
+
+def marks_at(site: Program) -> list[str]:
+    """Who has marked the caller, as a lookup says it."""
+    return [mark["reporter"] for mark in site("lookup", CALLER, "--json").json["marks"]]
+
+
+def audit_of(site: Program) -> list[tuple[str, str]]:
+    return [(row["what"], row["name"]) for row in site("audit", "--json").json if row["what"].startswith("hub")]
+
+
+def test_from_nothing_to_two_sites_and_out(joined: None, berlin: Program, london: Program, admin: str) -> None:
+    assert "up to date" in berlin.ok("hub", "init", "--database", admin)
+    assert (berlin.state / "hub.secret").stat().st_mode & 0o777 == 0o600
+    berlin.ok("mark", CALLER, "spam", "--as", "201")
+    exchange(berlin, london)
+    assert marks_at(london) == ["berlin:201"]
+    shown = london("hub", "status", "--json").json
+    assert (shown["site"], shown["outbox"], shown["sites"], shown["reachable"]) == ("london", 0, ["berlin"], True)
+    assert {one["site"]: (one["state"], one["rows"]) for one in shown["hub_sites"]} == {
+        "berlin": ("up", 1),
+        "london": ("up", 0),
+    }
+    london.ok("hub", "leave", "--yes")
+    assert marks_at(london) == []
+    assert not (london.state / "hub.secret").exists()
+    assert [one["state"] for one in berlin("hub", "sites", "--json").json] == ["up", "expelled"]
+    assert audit_of(london) == [("hub leave", "london"), ("hub join", "london")]
+
+
+def test_an_expelled_site_is_gone_everywhere(joined: None, berlin: Program, london: Program, admin: str) -> None:
+    berlin.ok("mark", CALLER, "spam", "--as", "201")
+    exchange(berlin, london)
+    assert "only the administrator" in london.fails("hub", "expel", "berlin", "--yes")
+    assert "there is no such site" in london.fails("hub", "expel", "paris", "--yes", "--database", admin)
+    london.ok("hub", "expel", "berlin", "--yes", "--database", admin)
+    exchange(london)
+    assert marks_at(london) == []
+    assert "expelled" in berlin.fails("hub", "run", "--once")
+    assert audit_of(london)[0] == ("hub expel", "berlin")
+
+
+def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp_path: Path) -> None:
+    out = tmp_path / "paris.secret"
+    assert "--out" in berlin.fails("hub", "join", "--site", "paris", "--database", admin)
+    berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert out.read_text().startswith("callsieve:main:paris ")
+
+
+def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
+    text = berlin.config.read_text().replace(f":{postgresql.port}/", ":1/")
+    berlin.config.write_text(text)
+    assert "refused" in berlin.fails("hub", "sites")
+    shown = berlin("hub", "status", "--json")
+    assert (shown.code, shown.json["reachable"]) == (0, False)
+    assert berlin("hub", "status").code == 1
+
+
+def test_a_database_that_is_no_hub(berlin: Program, admin: str, postgresql: PostgreSql) -> None:
+    berlin.state.mkdir(exist_ok=True)
+    secret = berlin.state / "hub.secret"
+    secret.write_text(f"postgres {postgresql.password}\n")
+    secret.chmod(0o600)
+    assert "callsieve hub init" in berlin.fails("hub", "sites")
+
+
+def test_without_settings(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("db", "migrate")
+    for command in (("hub", "init"), ("hub", "run"), ("hub", "sites")):
+        assert "[hub] has no address" in program.fails(*command)
+    assert "[hub] site" in program.fails("hub", "join")
+    assert "shares nothing" in program.ok("hub", "status")
+
+
+def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql, "IS_INSTALLED", False)
+    assert "pip install 'callsieve[hub]'" in berlin.fails("hub", "sites")
+
+
+class TestProcess:
+    """`callsieve hub run` as systemd runs it."""
+
+    def start(self, site: Program) -> subprocess.Popen[bytes]:
+        command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "hub", "run")
+        return subprocess.Popen(command, env={**os.environ, **site.environment}, cwd=ROOT, stderr=subprocess.PIPE)
+
+    def test_it_shares_until_it_is_stopped(self, joined: None, berlin: Program, london: Program) -> None:
+        processes = [self.start(site) for site in (berlin, london)]
+        try:
+            berlin.ok("mark", CALLER, "spam", "--as", "201")
+            wait_until(lambda: marks_at(london) == ["berlin:201"], "the mark")
+            assert "already" in berlin.fails("hub", "run", "--once")
+            processes[0].send_signal(signal.SIGHUP)
+            berlin.ok("unmark", CALLER, "--as", "201")
+            wait_until(lambda: marks_at(london) == [], "the retraction")
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+        assert [process.wait(END_SECONDS) for process in processes] == [0, 0]
+        for process in processes:
+            assert process.stderr is not None
+            process.stderr.close()
