@@ -46,7 +46,7 @@ def confidence_text(confidence: float) -> str:
 def labeller_words(one: Labeller) -> Wording:
     """Where the platform shows its labels."""
     if one.on == "network":
-        return Wording("{platform}: on this network", {"platform": one.platform})
+        return Wording("{platform}: on the network {network}", {"platform": one.platform, "network": one.networks[0]})
     if one.phones:
         return Wording("{platform}: on phones of {maker}", {"platform": one.platform, "maker": one.phones})
     return Wording("{platform}: on phones, of every network", {"platform": one.platform})

@@ -6,6 +6,7 @@ import json
 import random
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ from reputation.model import (
     Witnesses,
 )
 from reputation.own.register import NumberState, OwnNumber
+from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
@@ -57,7 +59,10 @@ from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, r
 from reputation.store.lookups import record_failure as record_failure_at
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
+from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own
+from reputation.store.own_screenshots import NewScreenshot, put_screenshot
+from reputation.store.own_suspicions import record_suspicions
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
@@ -130,6 +135,7 @@ def fill(office: Office) -> None:
             record_decisions(db, [decision for decision, _ in calls])
             _people(db)
             _own_numbers(db, now)
+            _watched(db, now)
             _marks(db, now)
             _lists(db, now)
             _identities(db, now)
@@ -293,6 +299,32 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
     for own in (known, resting):
         put_own(db, own)
         add_audit(db, Change("own add", own.number, "", None, own), "ada (console)", now - 9 * DAY)
+
+
+def _watched(db: sqlite3.Connection, now: float) -> None:
+    """What platforms showed of a number, with a picture, and where it may be marked."""
+    for days, label, marks in ((40, "", None), (9, "Scam Likely", 12)):
+        look = Look(OWN, "Hiya", now - days * DAY, label, marks, person="ada", next_at=now + DAY)
+        add_look(db, look)
+    put_screenshot(db, look, NewScreenshot("hiya.png", "png", picture(180, 320)))
+    everywhere = Suspicion(Network("US"), "answered", 0.41, 0.18, 1240, 410, 0.9991)
+    one_network = Suspicion(Network("GB", "EE"), "blocked", 0.0, 0.27, 310, 96, 0.9999)
+    record_suspicions(db, OWN, [everywhere, one_network], now - 60)
+
+
+def picture(width: int, height: int) -> bytes:
+    """A PNG: a phone that rings, from far away."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    def shade(x: int, y: int) -> int:
+        return 200 if height // 4 < y < height // 3 and width // 5 < x < width * 4 // 5 else 40
+
+    rows = b"".join(b"\0" + bytes(shade(x, y) for x in range(width)) for y in range(height))
+    head = width.to_bytes(4) + height.to_bytes(4) + bytes((8, 0, 0, 0, 0))
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _outbound(now: float) -> Iterator[OutcomeRecord]:

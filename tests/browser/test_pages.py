@@ -33,6 +33,7 @@ NO_PAGES = {
     "/people/export.csv",
     "/people/dids.csv",
     "/appeals/{reference}/evidence/{place}",
+    "/own/{number}/screenshots/{digest}",
 }
 # Pages whose status is no success, which the browser notes as a failure.
 REFUSED = {"missing": "404", "own-refused": "422"}

@@ -204,7 +204,11 @@ def test_a_suspected_mark_is_on_the_page_with_who_labels_there(console: Console,
     page = otto.text(f"/own/{OWN}")
     assert "US: of calls in the last 7 days 18% were answered" in page
     assert "KDDI (JP): of calls in the last 7 days networks refused 30%" in page
-    for text in ("First Orion: on this network", "Hiya: on phones of Samsung", "no page that we have read says"):
+    for text in (
+        "First Orion: on the network T-Mobile",
+        "Hiya: on phones of Samsung",
+        "no page that we have read says",
+    ):
         assert text in page, text
     link = f"/own/{OWN}?do=watch&platform=First%20Orion"
     assert f'href="{link.replace("+", "%2B").replace("&", "&amp;")}#watch"' in page
