@@ -39,6 +39,9 @@ SCRIPT = """\
 export LD_LIBRARY_PATH={libraries} ESPEAK_DATA_PATH={data} FONTCONFIG_FILE={fonts}
 exec {program} "$@"
 """
+# What makes `sans-serif` one, wherever the package is: installed, or unpacked.
+FONT_RULES = ("45-latin.conf", "49-sansserif.conf", "60-latin.conf")
+FONT_RULE = '  <include ignore_missing="yes">{root}/usr/share/fontconfig/conf.avail/{name}</include>\n'
 FONTS = """\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -46,8 +49,7 @@ FONTS = """\
   <dir>{root}/usr/share/fonts</dir>
   <dir>/usr/share/fonts</dir>
   <cachedir prefix="xdg">fontconfig</cachedir>
-  <include>{root}/usr/share/fontconfig/conf.avail/60-latin.conf</include>
-</fontconfig>
+{includes}</fontconfig>
 """
 
 
@@ -98,7 +100,8 @@ def write_scripts(root: Path) -> None:
     """A script for each program that was unpacked there."""
     fonts = root / SCRIPTS / "fonts.conf"
     fonts.parent.mkdir(exist_ok=True)
-    fonts.write_text(FONTS.format(root=root), encoding="utf-8")
+    rules = (FONT_RULE.format(root=place, name=name) for name in FONT_RULES for place in (root, ""))
+    fonts.write_text(FONTS.format(root=root, includes="".join(rules)), encoding="utf-8")
     for tool in TOOLS:
         program = root / PROGRAM_PATHS.get(tool, f"usr/bin/{tool}")
         if program.exists():

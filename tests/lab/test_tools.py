@@ -77,6 +77,11 @@ def test_a_fetched_program_runs_in_a_folder_with_a_space(tmp_path: Path) -> None
     assert lines[1] == str(root / LIBRARIES)
     assert f"  <dir>{root}/usr/share/fonts</dir>" in lines
     assert lines[-1] == "a b"
+    # One rule that is missing would else leave the browser without any font of ours.
+    rules = [line for line in lines if "<include" in line]
+    assert [line for line in rules if 'ignore_missing="yes"' not in line] == []
+    assert any(f">{root}/usr/share/fontconfig" in line for line in rules)
+    assert any(">/usr/share/fontconfig" in line for line in rules)
     assert {path.name for path in (root / SCRIPTS).iterdir()} == {"chromium", "fonts.conf"}
 
 
