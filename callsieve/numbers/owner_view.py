@@ -78,7 +78,7 @@ class OwnerView:
     def marks_words(self) -> Wording:
         """What more marks would do."""
         if self.marks is None:
-            return Wording("more marks alone make it no worse")
+            return Wording("more marks alone, without hang-ups, make it no worse")
         people, level = self.marks
         places: Places = {"n": people, "level": Wording(level.word)}
         if people == 1:

@@ -27,12 +27,13 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import LongTable, PageBreak, Paragraph, SimpleDocTemplate, Spacer
+from reportlab.platypus import CondPageBreak, LongTable, PageBreak, Paragraph, SimpleDocTemplate, Spacer
 
 FONT = "CallSieveSans"
 BOX = "\u25a1"
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN - 12  # the frame has 6 points of its own on each side
+LEAST_BELOW = 40 * mm  # a section that has less room begins on the next page: no table with one row and its headings
 TEXT_CHARACTERS = 4000  # of one text; what is longer is cut with an ellipsis
 BLACK, DIM, LINE, SHADE, BAR = (HexColor(f"#{one}") for one in ("1a1a1a", "5a6068", "c4c9cf", "f1f3f5", "2f6f9f"))
 
@@ -52,6 +53,7 @@ class PdfDocument:
 
     def heading(self, text: str) -> None:
         """The heading of a section, which stays with what follows."""
+        self._parts.append(CondPageBreak(LEAST_BELOW))
         self._parts.append(Paragraph(escape(_shown(text)), self._style(13, 18, before=14, after=4, keep=True)))
 
     def paragraph(self, text: str, *, dim: bool = False) -> None:
