@@ -19,6 +19,7 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.loopback import is_loopback
+from callsieve.exchange_settings import ExchangeTable, Publish, exchange_problems, publish_problems
 from callsieve.hub_settings import HubTable, hub_problems
 from callsieve.integration_settings import (
     AlertTable,
@@ -318,6 +319,8 @@ class Settings(SettingsTable, frozen=True):
     lookup: tuple[LookupTable, ...] = ()
     reporting: Reporting = Reporting()
     hub: HubTable = HubTable()
+    publish: Publish = Publish()
+    exchange: tuple[ExchangeTable, ...] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -556,6 +559,9 @@ def _problems(settings: Settings) -> Problems:
     yield from hub_problems(settings.hub)
     yield from lookup_problems(settings.lookup, settings.agi.deadline_ms)
     yield from _repeated("lookup", [table.name for table in settings.lookup])
+    yield from publish_problems(settings.publish)
+    yield from exchange_problems(settings.exchange)
+    yield from _repeated("exchange", [table.name for table in settings.exchange])
 
 
 def _region_problem(key: str, region: str) -> Problems:

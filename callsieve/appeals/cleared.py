@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
-from callsieve.signing.statements import Statement, sign, verify
+from callsieve.signing.statements import NUMBER_CLEARED, Statement, sign, verify
 from reputation.appeals import Appeal, AppealState
 from reputation.store.public_appeals import cleared_of, is_public, keep_cleared
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-KIND = "number-cleared"
+KIND = NUMBER_CLEARED
 VALID_DAYS = 365  # a number has another owner some day
 PROOF_BYTES = 16
 

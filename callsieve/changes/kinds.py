@@ -19,6 +19,7 @@ from callsieve.changes.names import (
     COMPLAINTS,
     CONSENTS,
     CORRECTIONS,
+    EXCHANGE,
     IDENTITIES,
     LISTS,
     LOOKS,
@@ -69,6 +70,7 @@ from reputation.store.own_labels import Look, look_at, put_look, remove_look
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.store.own_screenshots import remove_screenshot
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
+from reputation.store.peers import SwitchedPeer, put_peer_back, switched_peer
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
 from reputation.store.reviews import (
@@ -364,6 +366,13 @@ LOOKUP = UndoKind(
     lambda *_: None,  # what it was takes its place
     lambda db, _, state: put_source_back(db, state),
 )
+OFF_PEER = UndoKind(
+    lambda _row, value: msgspec.convert(value, SwitchedPeer),
+    lambda db, _, switched: switched_peer(db, switched.name),
+    lambda *_: None,  # what it was takes its place
+    lambda db, _, switched: put_peer_back(db, switched),
+    replaces=True,
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -383,6 +392,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     **dict.fromkeys(PLANS, PLAN),
     **dict.fromkeys(LOOKUPS, LOOKUP),
+    **dict.fromkeys(EXCHANGE, OFF_PEER),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),
 }

@@ -25,6 +25,7 @@ TOKENS = ("token add",)
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
 PLANS = ("plan update", "plan remove")
 LOOKUPS = ("lookups enable", "lookups disable")
+EXCHANGE = ("exchange enable", "exchange disable")
 WINDOW = ("emergency open", "emergency close")
 UNDOABLE = (
     *LISTS,
@@ -46,13 +47,14 @@ UNDOABLE = (
     *WINDOW,
     *PLANS,
     *LOOKUPS,
+    *EXCHANGE,
 )
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", "own consent import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *OWNERS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS)
+ADMINISTRATORS_ONLY = (*IMPORTS, *OWNERS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS, *EXCHANGE)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")
@@ -77,6 +79,8 @@ FINAL = {
     **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
     "events replay": Wording("What was delivered again cannot be taken back."),
     "events test": Wording("A receiver that was switched on again stays so, until it wants no events any more."),
+    "exchange fetch": NOT_KEPT,
+    "exchange publish": Wording("What was published may have been read; a number is kept back by [publish] never."),
     "housekeeping run": Wording("What was past its time is gone; a backup may have it."),
     "hub expel": Wording("A site takes part again once it has joined: callsieve hub join."),
     "hub join": Wording("A site takes part no more: callsieve hub leave."),

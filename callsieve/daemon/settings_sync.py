@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
+from callsieve.exchange.register import register_peers
 from callsieve.lookups.register import register_sources
 from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
@@ -87,3 +88,4 @@ def _replace_settings(
     replace_settings_dids(db, dids)
     replace_settings_own_numbers(db, own_numbers)
     register_sources(db, ours)
+    register_peers(db, ours)

@@ -94,6 +94,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("carrier's word", screening.hears_carriers),
     ("backup", service.has_backup),
     ("feeds", service.has_fresh_feeds),
+    ("exchange", service.has_fresh_exchange),
     ("events", events.are_delivered),
     ("look-ups", look_ups.are_made),
     ("calls back", call_back.are_placed),

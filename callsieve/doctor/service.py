@@ -22,6 +22,7 @@ from ami_listener.errors import TroubleKind
 from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import undescribed_trunks
+from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing, nobody_fetches
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
@@ -50,6 +51,8 @@ ANSWER_LIMIT = 64 * 1024
 STORE_SECONDS = 2.0
 BACKUP_DAYS = 2.0
 FEEDS = "callsieve feeds"
+EXCHANGE = "callsieve exchange status"
+EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or callsieve exchange run by cron")
 FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
 # Below this the journal may stop at any moment; a backup needs the size of the store once more.
 LEAST_FREE = 50 * 1024 * 1024
@@ -349,6 +352,28 @@ def _feeds_found(db: sqlite3.Connection, now: float, wanted: Sequence[str]) -> F
         return ok(NONE)
     oldest = span_words(max(0.0, now - min(feed.imported_at for feed in feeds)))
     return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
+
+
+def has_fresh_exchange(ground: CheckContext) -> Finding:
+    """What other companies publish still comes, and what we publish is of yesterday or today."""
+    settings = ground.loaded.settings
+    if not settings.exchange and not settings.publish.directory:
+        return ok(NONE)
+    return told_by_store(ground, lambda db, now: _exchange_found(exchange_shown(db, ground.loaded, now)))
+
+
+def _exchange_found(shown: ExchangeShown) -> Finding:
+    if shown.nobody_fetches:
+        return warn(Wording("nobody fetches the companies of the settings: the timer does not run"), EXCHANGE_TIMER)
+    if shown.published is not None and shown.published.is_late:
+        return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
+    ill = [one for one in shown.peers if not one.is_well]
+    if ill:
+        first = Wording("{company} {health}", {"company": ill[0].name, "health": ill[0].health.said})
+        return warn(and_more(first, len(ill) - 1), EXCHANGE)
+    numbers = sum(one.state.numbers for one in shown.peers)
+    about: Places = {"count": len(shown.peers), "numbers": numbers}
+    return ok(Wording("{count} taken, with {numbers:,} numbers", about)) if shown.peers else ok(Wording("published"))
 
 
 def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:

@@ -39,6 +39,7 @@ OUTSIDE_UNITS = (
     "callsieve-lookups.service",
     "callsieve-public.service",
     *("callsieve-feeds.service", "callsieve-feeds.timer"),
+    *("callsieve-exchange.service", "callsieve-exchange.timer"),
     *("callsieve-reports.service", "callsieve-reports.timer"),
     *("callsieve-watch.service", "callsieve-watch.timer"),
 )

@@ -21,6 +21,7 @@ from typing import Any
 from callsieve.signing.keys import BadSignature, PublicKey, SigningKey
 
 ALGORITHM = "Ed25519"
+NUMBER_CLEARED = "number-cleared"  # the type of callsieve.public_page.cleared
 MOST_BYTES = 4 << 20
 GREATEST = 2**53 - 1  # what every JSON library reads as a whole number
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
@@ -84,6 +85,8 @@ def verify(text: str | bytes, key: PublicKey) -> Statement:
         raise StatementError("other-key", f"it is signed by another key than {key.id}")
     try:
         key.verify(base64.b64decode(str(signature.get("value")), validate=True), canonical(statement))
+    except RecursionError:
+        raise _no_statement("it is nested too deeply") from None
     except (BadSignature, binascii.Error, ValueError):
         raise StatementError("bad-signature", "the signature is not of this text and key: do not trust it") from None
     return _statement(statement)

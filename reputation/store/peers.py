@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from reputation.store.feeds import KNOWN, with_unlisted
@@ -111,6 +112,16 @@ class PeerState(NamedTuple):
     id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SwitchedPeer:
+    """Whether a company is on, or since when it is off and why; since when it is measured."""
+
+    name: str
+    off_at: float | None
+    off_why: str | None
+    since: float
+
+
 class WantedPeer(NamedTuple):
     """A company of the settings. `of`: a digest of its key; `weight`: up to 1."""
 
@@ -194,9 +205,15 @@ def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
-def put_peer_back(db: sqlite3.Connection, name: str, off_at: float | None, off_why: str | None, since: float) -> None:
+def switched_peer(db: sqlite3.Connection, name: str) -> SwitchedPeer | None:
+    """Whether the company of this name is on."""
+    found = peer_state(db, name)
+    return found and SwitchedPeer(name, found.off_at, found.off_why, found.since)
+
+
+def put_peer_back(db: sqlite3.Connection, switched: SwitchedPeer) -> None:
     """Makes on or off what it was before."""
-    db.execute(PUT_BACK, (off_at, off_why, since, name))
+    db.execute(PUT_BACK, (switched.off_at, switched.off_why, switched.since, switched.name))
 
 
 def replace_numbers(db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], *, cleared: bool = False) -> int:

@@ -213,6 +213,19 @@ at_most = "3/h"
 at = "06:30"
 to = ["boss@example.com"]
 language = "zh"
+[publish]
+directory = "/srv/exchange"
+name = "Example Ltd"
+never = ["+4420718387"]
+cleared = false
+[[exchange]]
+name = "partner"
+url = "https://example.com/callsieve/"
+key = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+weight = 0.5
+every = "1d"
+megabytes = 10
+private = true
 [[lookup]]
 name = "scores"
 kind = "http"
@@ -328,6 +341,8 @@ DEFAULTS: dict[str, Any] = {
     "alert": (),
     "digest": {"at": "07:00", "to": (), "language": "en"},
     "lookup": (),
+    "publish": {"directory": "", "name": "", "never": (), "cleared": True},
+    "exchange": (),
     "reporting": {
         "phoneblock": {
             "enabled": False,
@@ -374,6 +389,8 @@ def test_every_key_can_be_set() -> None:
             assert [key for key in default if tables[name][key] == default[key]] == []
 
 
+EXCHANGE = '[[exchange]]\nname = "a"\npath = "/srv/a"\n'
+KEY = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
 FEED = '[[feed]]\nname = "ftc"\nurl = "https://example.com/l.csv"\n'
 ECHO = FEED.replace("example.com", "phoneblock.net")
 REPORT = "[reporting.phoneblock]\nenabled = true\n"
@@ -549,6 +566,14 @@ ERRORS = [
         REPORT + "token = 'env:X'\n" + FEED.replace("example.com", "phoneblock.net"),
         "feed[0].url: is where",
     ),
+    ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: needs either url or path"),
+    ("exchange-both", EXCHANGE + 'url = "https://example.com/"\n', "exchange[0].url: needs either url or path"),
+    ("exchange-plain", '[[exchange]]\nname = "a"\nurl = "http://example.com/"\n', "exchange[0].url: plain http"),
+    ("exchange-key", EXCHANGE + 'key = "abc"\n', "exchange[0].key: takes the public key"),
+    ("exchange-weight", EXCHANGE + "weight = 1.5\n", "exchange[0].weight: expected float <= 1.0"),
+    ("exchange-one-key", 2 * (EXCHANGE + f'key = "{KEY}"\n'), "exchange[1].key: is that of 'a'"),
+    ("exchange-twice", EXCHANGE + EXCHANGE, "[[exchange]]: 'a' is there twice"),
+    ("publish-never", '[publish]\nnever = ["020 7183"]\n', "publish.never: '020 7183' is no beginning of a number"),
     ("feed-twice", FEED + FEED, "[[feed]]: 'ftc' is there twice"),
     ("webhook-port", HOOK.replace("example", "example:x"), "webhook[0].url: is no address"),
     ("webhook-password", HOOK.replace("crm.", "a:b@crm."), "webhook[0].url: a user name or password does not stand in"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.imports.feed_health import (
     FeedHealth,
     fresh_at,
@@ -17,7 +18,7 @@ from callsieve.imports.feed_health import (
 )
 from callsieve.imports.feed_skill import skills_of
 from callsieve.lookups.views import LookupShown, lookups_shown, said_right
-from callsieve.settings import Settings
+from callsieve.settings import Loaded
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from reputation.store.feed_fetches import FeedFetch, feed_fetches
@@ -50,7 +51,8 @@ class MissingFeed:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups.
+    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups; and
+    what is exchanged with other companies.
 
     `nobody_fetches`: feeds of the settings wait for a timer that does not run.
     """
@@ -60,16 +62,18 @@ class FeedsShown:
     nobody_fetches: bool
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
-    lookups: tuple[LookupShown, ...] = ()
+    lookups: tuple[LookupShown, ...]
+    exchange: ExchangeShown
 
 
 async def show(req: PageRequest) -> Response:
     """The page."""
-    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded.settings))
+    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded))
 
 
-def feeds_shown(db: sqlite3.Connection, now: float, settings: Settings) -> FeedsShown:
+def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
     """What the page shows: feeds and look-ups are those of the settings, too."""
+    settings = loaded.settings
     wanted = [feed.name for feed in settings.feed]
     fetches = feed_fetches(db)
     feeds = feed_sources(db)
@@ -84,7 +88,8 @@ def feeds_shown(db: sqlite3.Connection, now: float, settings: Settings) -> Feeds
     missing = tuple(_missing(name, fetches.get(name), now) for name in sorted(set(wanted) - names))
     waits = nobody_fetches(wanted, fetches, now)
     asked = lookups_shown(db, settings, now)
-    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
+    exchange = exchange_shown(db, loaded, now)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked, exchange)
 
 
 def _missing(name: str, fetch: FeedFetch | None, now: float) -> MissingFeed:

@@ -60,8 +60,8 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_lookups, test_cli_hub, test_cli_list_files, test_cli_call_lists, test_pack, test_watch and test_cli_events;
-# of what needs an Asterisk in test_install.
+# test_cli_lookups, test_cli_hub, test_cli_exchange, test_cli_list_files, test_cli_call_lists, test_pack, test_watch
+# and test_cli_events; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -88,6 +88,7 @@ WRITING_IN_THEIR_TURN = {
     "own pack",
     *("own retire", "own use", "user add", "user password", "user remove", "user role"),
     *("user reset-totp", "lookups enable", "lookups disable"),
+    *("exchange publish", "exchange fetch", "exchange run", "exchange enable", "exchange disable"),
     *("events replay", "events test"),
     *("own watch add", "own watch ask"),
     *("hub join", "hub expel", "hub leave"),
@@ -96,6 +97,7 @@ WRITING_IN_THEIR_TURN = {
 NOT_WRITING = {
     *("serve", "web", "public", "lookups serve", "lookups show"),
     *("call-back serve", "call-back show"),
+    *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),
     *("hub init", "hub run", "hub status", "hub sites"),
     "user list",

@@ -142,3 +142,10 @@ def test_the_commands(tmp_path: Path) -> None:
     assert callsieve("signing", "verify", file, "--key", "x").code == 2
     file.write_text(text_of({"n": 1}, until=AT - 10**8))
     assert callsieve("signing", "verify", file, "--key", KEY.public_key.text).code == 2
+
+
+@pytest.mark.parametrize("depth", range(300, 1100, 20))
+def test_a_deep_text_is_refused_and_ends_nothing(depth: int) -> None:
+    text = sign(KEY, "test", "Example Ltd", issued_at=AT, valid_until=None, about={"n": 1})
+    with pytest.raises(StatementError):
+        verify(text.replace('"n": 1', f'"n": {"[" * depth}{"]" * depth}'), KEY.public_key)

@@ -23,6 +23,7 @@ from callsieve.changes.names import CHANGES
 from callsieve.doctor.checks import CHECKS
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
+from callsieve.exchange.health import ExchangeProblem, PeerStatus
 from callsieve.imports.feed_health import FAILURES
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
@@ -90,6 +91,10 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "why a number is at risk", template
     for template in FAILURES.values():
         yield "why a feed was not taken", template
+    for problem in ExchangeProblem:
+        yield "why a bundle was not taken", problem.value
+    for status in PeerStatus:
+        yield "how a company is", status.value
     for happening in Happening:
         yield "what would change a reputation", happening.value
     for family in MAY_TAG:

@@ -1,0 +1,266 @@
+"""`callsieve exchange`: what our people have against numbers for other companies, and theirs for us."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from callsieve.changes.operation import Context
+from callsieve.cli.errors import EXIT_TROUBLE, CommandError, warn
+from callsieve.cli.options import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
+from callsieve.cli.store import context_of, perform
+from callsieve.exchange import operations
+from callsieve.exchange.health import PeerStatus, problem_code, read_problem
+from callsieve.exchange.last_published import last_published
+from callsieve.exchange.operations import FetchResult, disable_the_bad, due, fetch_peer, known_peers
+from callsieve.exchange.publish import (
+    DAY_SECONDS,
+    LEAST_GAP_SECONDS,
+    Published,
+    PublishRequest,
+    publish,
+)
+from callsieve.exchange.views import ExchangeShown, PeerShown, exchange_shown, peer_as_json, published_as_json
+from callsieve.lookups.operations import SwitchRequest
+from callsieve.settings import Loaded
+from callsieve.text.times import ago, when
+from policies.hints import nearest
+from reputation.wording import Wording
+
+NONE_WANTED = "the settings have no [[exchange]]: docs/how-to/exchange.md says how one is written"
+TIMER = "systemctl enable --now callsieve-exchange.timer"
+
+DirectoryArgument = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="Where a web server finds it; else `directory` of [publish].")
+]
+PurgeOption = Annotated[
+    bool, typer.Option("--purge", help="After an erasure: no deltas, and remove all older files at once.")
+]
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Fetch these now; without a name, those that are due.")
+]
+ForkOption = Annotated[
+    bool, typer.Option("--accept-fork", help="Take what one company publishes now, though it does not follow.")
+]
+NameArgument = Annotated[str, typer.Argument(help="The company, as [[exchange]] names it.", show_default=False)]
+
+
+def publish_files(
+    directory: DirectoryArgument = None,
+    purge: PurgeOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Publish what three of our people or more have against numbers. No person, no contact, none of our own numbers."""
+    loaded = settings_of(config)
+    folder = directory or _directory(loaded)
+    if folder is None:
+        raise CommandError("exchange publish: where to? Name a directory, or write `directory` in [publish]")
+    with existing_store(loaded) as db:
+        done = publish(db, context_of(loaded), PublishRequest(folder, purge))
+    if as_json:
+        print_json(_published_as_json(done))
+        return
+    _say_published(done, folder)
+
+
+def fetch(
+    names: NamesArgument = None,
+    accept_fork: ForkOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Fetch what the companies of the settings publish, each when it is due. One that is refused stays as it was."""
+    loaded = settings_of(config)
+    if accept_fork and len(names or []) != 1:
+        raise CommandError("exchange fetch: --accept-fork is for one company: name it")
+    with any_store(loaded) as db:
+        results = _fetch(db, context_of(loaded), names or [], accept_fork=accept_fork, quiet=as_json)
+    if as_json:
+        print_json([_result_as_json(one) for one in results])
+    if any(one.failure is not None for one in results):
+        raise SystemExit(EXIT_TROUBLE)
+
+
+def run(config: ConfigOption = None) -> None:
+    """For the timer: publish when it is time, fetch what is due, switch off who is worse than chance."""
+    loaded, failed = settings_of(config), False
+    folder = _directory(loaded)
+    with any_store(loaded) as db:
+        if folder is not None:
+            last = last_published(folder, loaded.state)
+            if last is None or not 0 <= time.time() - last.contents.listed_at < DAY_SECONDS:
+                _say_published(publish(db, context_of(loaded), PublishRequest(folder)), folder)
+        if loaded.settings.exchange:
+            results = _fetch(db, context_of(loaded), [], accept_fork=False, quiet=False)
+            failed = any(one.failure is not None for one in results)
+        for name in disable_the_bad(db, context_of(loaded)):
+            warn(f"{name} is worse than chance and was switched off: callsieve exchange show {name}")
+    if failed:
+        raise SystemExit(EXIT_TROUBLE)
+
+
+def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show what we publish and whose evidence we take: how old it is, and how often it was right."""
+    loaded, now = settings_of(config), time.time()
+    with existing_store(loaded) as db:
+        shown = exchange_shown(db, loaded, now)
+    if as_json:
+        published = shown.published and published_as_json(shown.published)
+        print_json({"published": published, "companies": [peer_as_json(one) for one in shown.peers]})
+        return
+    _say_status(shown, now)
+
+
+def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show one company: where it publishes, with which key, and what we have of it."""
+    loaded, now = settings_of(config), time.time()
+    with existing_store(loaded) as db:
+        shown = exchange_shown(db, loaded, now)
+    names = {one.name: one for one in shown.peers}
+    if name not in names:
+        raise CommandError(f"there is no [[exchange]] {name[:80]!r}{nearest(name, names) if names else ''}")
+    one = names[name]
+    if as_json:
+        print_json(peer_as_json(one))
+        return
+    print_pairs(_pairs(one, now))
+
+
+def enable(name: NameArgument, config: ConfigOption = None) -> None:
+    """Let a company count again that was switched off. It is measured anew from now on."""
+    change_id = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
+    say(f"{name} is fetched again, and counts from the next call on.")
+    say_undo(change_id, config)
+
+
+def disable(name: NameArgument, config: ConfigOption = None) -> None:
+    """Let a company count no more, from the next call on, and fetch it no more."""
+    change_id = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
+    say(f"{name} is not fetched any more, and what it said does not count.")
+    say_undo(change_id, config)
+
+
+def _directory(loaded: Loaded) -> Path | None:
+    directory = loaded.settings.publish.directory
+    return loaded.state_path(directory) if directory else None
+
+
+def _fetch(
+    db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
+) -> list[FetchResult]:
+    if not context.settings.exchange:
+        raise CommandError(NONE_WANTED)
+    known = known_peers(db, context)
+    for name in names:
+        if name not in known:
+            raise CommandError(f"there is no [[exchange]] {name[:80]!r}{nearest(name, known)}")
+    results = []
+    for name in dict.fromkeys(names or known):
+        if names or due(known[name], time.time()):
+            results.append(fetch_peer(db, context, known[name], accept_fork=accept_fork))
+            if not quiet:
+                _say_result(results[-1])
+    if not results and not quiet:
+        waiting = [one.next_at for one in known.values() if one.off_at is None]
+        first = f": the next one {ago(min(waiting), time.time())}" if waiting else ""
+        say(f"{plural(len(known), 'company', 'companies')}, none due{first}.")
+    return results
+
+
+def _say_published(done: Published, folder: Path) -> None:
+    changes = f"{done.added:,} added, {done.changed:,} changed, {done.withdrawn:,} withdrawn"
+    cleared = f", and {plural(done.cleared, 'number')} as cleared" if done.cleared else ""
+    say(f"{folder}: {plural(done.numbers, 'number')} published ({changes}){cleared}.")
+    if not done.is_full:
+        hours = round(LEAST_GAP_SECONDS / 3600)
+        say(f"The last time was less than {hours} hours ago: numbers were only withdrawn, and none added.")
+
+
+def _say_result(one: FetchResult) -> None:
+    again = f"It is asked again at {when(one.next_at)}."
+    if one.failure is not None:
+        warn(f"{one.name}: {read_problem(one.failure)}. What is in force stays. {again}")
+    elif one.taken is not None and one.taken.unchanged:
+        say(f"{one.name}: unchanged. {again}")
+    elif one.taken is not None:
+        say(f"{one.name}: {plural(one.taken.written, 'row')} changed. {again}")
+
+
+def _say_status(shown: ExchangeShown, now: float) -> None:
+    ours = shown.published
+    if ours is not None and ours.issued_at is None:
+        say(f"Nothing is published yet in {ours.directory}: callsieve exchange publish")
+    elif ours is not None and ours.issued_at is not None:
+        cleared = f" and {ours.cleared:,} as cleared" if ours.cleared else ""
+        about = f"{plural(ours.numbers, 'number')}{cleared}, {ago(ours.issued_at, now)}, signed with key {ours.key_id}"
+        say(f"We publish in {ours.directory}: {about}.")
+        if ours.is_late:
+            warn(f"nobody has published for days: {TIMER}")
+    if shown.peers:
+        headings = ("company", "state", "numbers", "cleared", "came", "weight", "right")
+        print_table(headings, [_row(one) for one in shown.peers], keep=range(1, len(headings)))
+        for one in shown.peers:
+            for remark in one.remarks:
+                say(f"{one.name}: {remark}")
+    elif not shown.nobody_fetches:
+        say("No company's evidence is taken: docs/how-to/exchange.md says how.")
+    if shown.nobody_fetches:
+        say(f"Nobody fetches the companies of the settings: {TIMER}")
+
+
+def _row(one: PeerShown) -> tuple[str | Text, ...]:
+    style = "green" if one.health.status is PeerStatus.OK else "yellow"
+    return (
+        one.name,
+        Text(one.health.status.value, style=style),
+        f"{one.state.numbers:,}",
+        f"{one.state.cleared:,}",
+        str(one.came),
+        f"{one.state.weight:g}",
+        str(one.right_said),
+    )
+
+
+def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
+    state = one.state
+    found: list[tuple[str, str | Text]] = [
+        ("company", f"{one.name}, signs as {state.issuer}" if state.issuer else one.name),
+        ("where", one.where),
+        ("key", one.key_id or "none in the settings"),
+        ("state", str(one.health.said)),
+        ("weight", f"{state.weight:g} of a tag"),
+        ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
+        ("right", str(one.right_said)),
+    ]
+    if state.came_at is not None:
+        found.append(("came", f"{when(state.came_at)}, number {state.sequence}"))
+        found.append(("counts", f"until {when(state.counts_until)}"))
+    if state.off_at is None and state.next_at:
+        found.append(("next", str(ago(state.next_at, now)) if state.next_at > now else "now"))
+    return [*found, *(("", str(remark)) for remark in one.remarks)]
+
+
+def _published_as_json(done: Published) -> dict[str, object]:
+    return {**done._asdict(), "snapshot": done.snapshot.file, "delta": done.delta and done.delta.file}
+
+
+def _result_as_json(one: FetchResult) -> dict[str, object]:
+    taken = one.taken
+    result = "failed" if taken is None else "unchanged" if taken.unchanged else "taken"
+    failure: Wording | None = None if one.failure is None else read_problem(one.failure)
+    return {
+        "name": one.name,
+        "result": result,
+        "rows": taken and taken.written,
+        "deltas": taken and taken.deltas,
+        "failure": failure and str(failure),
+        "failure_code": None if one.failure is None else problem_code(one.failure),
+        "next_at": one.next_at,
+    }

@@ -1,0 +1,159 @@
+"""How a company's bundle is: whether it still comes, and why the last one was not taken. Pure."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from string import Formatter
+
+from callsieve.changes.operation import Refused
+from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.text.times import ago, span_words, when
+from reputation.store.errors import StoreError
+from reputation.store.peers import PeerState
+from reputation.wording import Places, Wording
+
+OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
+# A company is late when nothing came for so many of its usual times, and no less than a day.
+LATE_AFTER = 4.0
+LEAST_LATE_SECONDS = 86_400.0
+TEXT_CHARACTERS = 120
+
+
+class ExchangeProblem(StrEnum):
+    """Why a bundle was not taken, beside what may be wrong with its server."""
+
+    NO_KEY = (
+        "its key is not in the settings. It offers key {id}: ask them on another way whether `callsieve signing key` "
+        'says the same, then write key = "{key}"'
+    )
+    OUR_OWN = "it is signed by our own key: what we publish is no evidence of others"
+    OTHER_KEY = "it is signed by another key than that of the settings"
+    BAD_SIGNATURE = "the signature is not of this index: do not trust it"
+    NO_INDEX = "its index cannot be used: {why}"
+    RAN_OUT = "its index ran out on {day}: does nobody publish there any more, or is it an old copy?"
+    TOO_NEW = "its index is dated in the future: is a clock wrong?"
+    ROLLED_BACK = "its index is older ({sequence}) than the one taken last ({before}): somebody serves an old copy"
+    FORKED = "it has published two different histories: ask them, then `callsieve exchange fetch NAME --accept-fork`"
+    BAD_STATUS = "{file}: the server answers {status} in the place of the file"
+    BAD_CHECKSUM = "{file}: it is not the file that the index names"
+    TOO_LARGE = "{file}: larger than the {most:,} bytes of `megabytes` in the settings"
+    DAMAGED = "{file}: it cannot be unpacked, or has another size than the index says"
+    BAD_ROW = "{file}: line {line} is no row"
+    BAD_STATEMENT = "{file}: line {line} is no statement of theirs that a number was cleared"
+    NO_FILE = "{file}: there is no such file"
+    UNREADABLE = "{file}: it cannot be read ({error})"
+    STORE = "the store could not be written: `callsieve doctor` says why"
+
+    @property
+    def code(self) -> str:
+        """For programs: `rolled-back`."""
+        return self._name_.lower().replace("_", "-")
+
+
+PROBLEMS: Mapping[str, str] = {one.code: one.value for table in (OutsideProblem, ExchangeProblem) for one in table}
+
+
+class NotTaken(Refused):
+    """A bundle that cannot be used."""
+
+    def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
+        places: Places = {name: _line(value) for name, value in about.items()}
+        super().__init__(problem.code, Wording(problem, places))
+
+
+class PeerStatus(StrEnum):
+    """How a company is; the worst that is true of it."""
+
+    OK = "ok"
+    WAITING = "waiting"
+    OFF = "off"
+    FAILED = "failed"
+    STALE = "stale"
+    RAN_OUT = "ran out"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHealth:
+    """How it is, and why; no words where it is well."""
+
+    status: PeerStatus
+    detail: Wording | None = None
+
+    @property
+    def said(self) -> Wording:
+        """Both, for any language."""
+        status = Wording(self.status.value)
+        return Wording("{status}: {detail}", {"status": status, "detail": self.detail}) if self.detail else status
+
+
+def health_of(peer: PeerState, now: float) -> PeerHealth:
+    """How the company is at that time."""
+    if peer.off_at is not None:
+        return PeerHealth(PeerStatus.OFF)
+    failure = None
+    if peer.failure is not None and peer.failed_at is not None:
+        failed: Places = {"when": ago(peer.failed_at, now), "failure": read_problem(peer.failure)}
+        failure = Wording("{when}, {failure}", failed)
+    if peer.came_at is None:
+        return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.WAITING)
+    if now >= peer.counts_until:
+        ended = Wording("its index ran out on {when}: nothing of it counts", {"when": when(peer.counts_until)})
+        both = Wording("{ended}; {failure}", {"ended": ended, "failure": failure}) if failure else ended
+        return PeerHealth(PeerStatus.RAN_OUT, both)
+    if now - peer.came_at > max(LATE_AFTER * peer.every_seconds, LEAST_LATE_SECONDS):
+        late = Wording("nothing came for {span}", {"span": span_words(now - peer.came_at)})
+        both = Wording("{ended}; {failure}", {"ended": late, "failure": failure}) if failure else late
+        return PeerHealth(PeerStatus.STALE, both)
+    return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.OK)
+
+
+def nobody_fetches(peers: Iterable[PeerState], now: float) -> bool:
+    """Whether companies of the settings wait for somebody to ask for them: the timer does not run."""
+    return any(peer.off_at is None and now > peer.next_at + OVERDUE_SECONDS for peer in peers)
+
+
+def problem_of(error: Exception, file: str) -> str:
+    """Why a bundle was not taken, as the store keeps it: `{"code": "bad-row", "file": "...", "line": 11}`."""
+    code, about = _problem_of(error, file)
+    kept = {name: about[name] for _, name, *_ in Formatter().parse(PROBLEMS[code]) if name}
+    return json.dumps({"code": code} | {name: _line(value) for name, value in kept.items()}, ensure_ascii=False)
+
+
+def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
+    if isinstance(error, Refused | OutsideError) and error.code in PROBLEMS:
+        return error.code, error.words.places if isinstance(error.words, Wording) else {}
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return ExchangeProblem.NO_FILE.code, {"file": str(error.filename or file)}
+    if isinstance(error, StoreError) or not isinstance(error, OSError):
+        return ExchangeProblem.STORE.code, {}
+    trouble = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return ExchangeProblem.UNREADABLE.code, {"file": str(error.filename or file), "error": trouble}
+
+
+def read_problem(kept: str) -> Wording:
+    """As `problem_of` made it."""
+    try:
+        about = json.loads(kept)
+        words = Wording(PROBLEMS[about.pop("code")], about)
+        str(words)  # has all that it needs
+        return words
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Wording("not read: {kept}", {"kept": kept})
+
+
+def problem_code(kept: str) -> str:
+    """Its code, for programs."""
+    try:
+        return str(json.loads(kept)["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _line(value: object) -> str | int | float:
+    if isinstance(value, int | float):
+        return value
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:TEXT_CHARACTERS]

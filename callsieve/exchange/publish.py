@@ -1,0 +1,323 @@
+"""Publishing what our own people have against numbers: static files for any web server. docs/how-to/exchange.md
+
+    publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
+
+Whoever compares two snapshots sees what came between them. So numbers are added once a day at most, and their rows
+changed once a week; a number that three people no longer stand behind is withdrawn whenever somebody publishes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.exchange.candidates import LEAST_PEOPLE, Candidate, cleared_lines, listed_numbers
+from callsieve.exchange.index import (
+    FILE_NAME,
+    INDEX_FILE,
+    KEY_FILE,
+    MOST_DELTAS,
+    MOST_INDEX_BYTES,
+    MOST_PREVIOUS,
+    IndexContents,
+    PreviousIndex,
+    PublishedDelta,
+    PublishedFile,
+    SignedIndex,
+    read_index,
+    sign_index,
+)
+from callsieve.exchange.rows import (
+    BadRow,
+    DamagedFile,
+    PackedLines,
+    delta_head,
+    gone_line,
+    row_line,
+    rows_in,
+    snapshot_head,
+    unpacked_lines,
+)
+from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
+from callsieve.signing.statements import StatementError
+from callsieve.system.files import complete_file
+from policies.files import open_regular
+from reputation.store.peers import PeerNumber
+from reputation.weeks import week_of
+from reputation.wording import Wording
+
+DAY_SECONDS = 86_400.0
+# Numbers are added no more often; the timer may be some hours late and must not lose a day.
+LEAST_GAP_SECONDS = 20 * 3600.0
+# An index counts for so long: who takes an old copy for the new one notices, and what was erased here ends there.
+VALID_SECONDS = 7 * DAY_SECONDS
+DELTA_SECONDS = 14 * DAY_SECONDS
+# A file that the index names no longer stays for so long, for those who have just read the index of before.
+KEPT_SECONDS = 2 * DAY_SECONDS
+MODE = 0o644
+LOCK_FILE = ".lock"
+_OUR_FILE = re.compile(FILE_NAME)
+
+
+class PublishRequest(NamedTuple):
+    """`purge`: no deltas, and every file of before goes at once: after a number was erased."""
+
+    directory: Path
+    purge: bool = False
+
+
+class Published(NamedTuple):
+    """What was published. `is_full`: numbers may have been added; else they were only withdrawn, being too early.
+
+    `kept` of rows: not changed, as the week is not over. `delta`: None for the first, and after a purge.
+    """
+
+    sequence: int
+    numbers: int
+    added: int
+    changed: int
+    withdrawn: int
+    cleared: int
+    is_full: bool
+    snapshot: PublishedFile
+    delta: PublishedDelta | None
+
+
+class _Before(NamedTuple):
+    """What was published last. `rows` can be read once. None, and no rows, where nothing was."""
+
+    signed: SignedIndex | None = None
+    rows: Iterator[PeerNumber] = iter(())
+
+
+def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> Published:
+    """Operation: writes the files, and then their index. Refused, OSError. Reads the store in no transaction."""
+    settings = context.settings
+    issuer = settings.publish.name.strip() or settings.public.name.strip()
+    if not issuer:
+        words = Wording("the settings do not say who publishes: [publish] name")
+        raise Refused("no-name", words)
+    try:
+        key = signing_key(context.loaded.state)
+    except KeyFileError as error:
+        raise Refused("bad-key", str(error)) from None
+    request.directory.mkdir(parents=True, exist_ok=True)
+    with _alone(request.directory):
+        return _publish(db, context, request, issuer, key)
+
+
+def _publish(
+    db: sqlite3.Connection, context: Context, request: PublishRequest, issuer: str, key: SigningKey
+) -> Published:
+    folder, now = request.directory, context.at
+    with _published_before(folder, key.public_key) as before:
+        last = before.signed.contents if before.signed else None
+        listed_at = last.listed_at if last else 0
+        is_full = not 0 <= now - listed_at < LEAST_GAP_SECONDS
+        # Minutes since 1970, so that it goes on where the directory was lost.
+        sequence = max(int(now // 60), last.sequence + 1 if last else 1)
+        with _Writer(folder, "snapshot", snapshot_head(sequence)) as snapshot, _delta_writer(last, sequence) as delta:
+            merge = _Merge(snapshot, delta, may_add=is_full, may_change=week_of(listed_at) != week_of(now))
+            merge.run(before.rows, listed_numbers(db, context))
+            snapshot_file = snapshot.place()
+            delta_file = None if last is None or request.purge else delta.place_in(folder, last.sequence, sequence)
+    with _Writer(folder, "cleared", "") as cleared:
+        for line in cleared_lines(db, context, key, issuer):
+            cleared.lines.write(line)
+        cleared_file = cleared.place() if cleared.lines.rows else None
+    contents = IndexContents(
+        sequence=sequence,
+        listed_at=int(now) if is_full else listed_at,
+        least_people=LEAST_PEOPLE,
+        snapshot=snapshot_file,
+        deltas=_chain(last, delta_file, snapshot_file, now, purge=request.purge),
+        cleared=cleared_file,
+        previous=_previous(before.signed),
+    )
+    text = sign_index(key, issuer, contents, now, now + VALID_SECONDS).encode()
+    assert len(text) <= MOST_INDEX_BYTES
+    read_index(text, key.public_key)  # as others will
+    _write(folder / KEY_FILE, f"{key.public_key.text}\n".encode())
+    _write(folder / INDEX_FILE, text)
+    _clean(folder, contents, last, now, purge=request.purge)
+    done = Published(
+        *(sequence, merge.numbers, merge.added, merge.changed, merge.withdrawn),
+        *(cleared_file.rows if cleared_file else 0, is_full, snapshot_file, delta_file),
+    )
+    with change(db, context, "exchange publish", name=str(sequence)) as changed:
+        changed.after = {"numbers": done.numbers, "added": done.added, "withdrawn": done.withdrawn}
+    return done
+
+
+class _Merge:
+    """Makes of what was published and what may be now the next snapshot, and what makes the one the other."""
+
+    def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool) -> None:
+        self._snapshot, self._delta = snapshot.lines, delta.lines
+        self._may_add, self._may_change = may_add, may_change and may_add
+        self.numbers = self.added = self.changed = self.withdrawn = 0
+
+    def run(self, before: Iterator[PeerNumber], after: Iterator[Candidate]) -> None:
+        """Both in the order of their keys."""
+        old, new = next(before, None), next(after, None)
+        while old is not None or new is not None:
+            if new is None or (old is not None and old.key < new.row.key):
+                assert old is not None
+                self._withdraw(old)
+                old = next(before, None)
+            elif old is None or new.row.key < old.key:
+                self._add(new)
+                new = next(after, None)
+            else:
+                self._go_on(old, new.row)
+                old, new = next(before, None), next(after, None)
+
+    def _withdraw(self, old: PeerNumber) -> None:
+        self.withdrawn += 1
+        self._delta.write(gone_line(old.key))
+
+    def _add(self, new: Candidate) -> None:
+        if self._may_add and new.may_begin:
+            self.added += 1
+            self._keep(new.row)
+            self._delta.write(row_line(new.row))
+
+    def _go_on(self, old: PeerNumber, new: PeerNumber) -> None:
+        if new == old or not self._may_change:
+            self._keep(old)
+            return
+        self.changed += 1
+        self._keep(new)
+        self._delta.write(row_line(new))
+
+    def _keep(self, row: PeerNumber) -> None:
+        self.numbers += 1
+        self._snapshot.write(row_line(row))
+
+
+class _Writer:
+    """A file that is written under no name, and gets one with its digest when it is complete."""
+
+    def __init__(self, folder: Path, kind: str, head: str) -> None:
+        self._folder, self._kind = folder, kind
+        self._file: BinaryIO = TemporaryFile(prefix="callsieve-exchange-")  # noqa: SIM115 closed at __exit__
+        self.lines = PackedLines(self._file, head)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def place(self) -> PublishedFile:
+        """Names it in the directory."""
+        self.lines.close()
+        size, digest = self._file.tell(), sha256()
+        self._file.seek(0)
+        while piece := self._file.read(1 << 20):
+            digest.update(piece)
+        name = f"{self._kind}-{digest.hexdigest()}.rows"
+        self._file.seek(0)
+        with complete_file(self._folder / name, MODE) as file:
+            while piece := self._file.read(1 << 20):
+                file.write(piece)
+        return PublishedFile(file=name, bytes=size, unpacked=self.lines.unpacked, rows=self.lines.rows)
+
+    def place_in(self, folder: Path, before: int, sequence: int) -> PublishedDelta:
+        """The same of a delta."""
+        self._folder = folder
+        return PublishedDelta(before=before, sequence=sequence, **msgspec.structs.asdict(self.place()))
+
+
+def _delta_writer(last: IndexContents | None, sequence: int) -> _Writer:
+    return _Writer(Path(), "delta", delta_head(last.sequence if last else 0, sequence))
+
+
+@contextmanager
+def _published_before(folder: Path, key: PublicKey) -> Iterator[_Before]:
+    """What the directory has of us; nothing where it is damaged or another's: then there is a snapshot and no delta."""
+    try:
+        with open_regular(folder / INDEX_FILE) as file:
+            index = read_index(file.read(MOST_INDEX_BYTES + 1), key)
+        snapshot = index.contents.snapshot
+        head = snapshot_head(index.contents.sequence)
+        with open_regular(folder / snapshot.file) as file:  # read it whole once: half a delta is none
+            for _ in rows_in(unpacked_lines(file, snapshot.unpacked), head):
+                pass
+        rows = open_regular(folder / snapshot.file)
+    except (OSError, StatementError, DamagedFile, BadRow):
+        yield _Before()
+        return
+    with rows:
+        yield _Before(index, rows_in(unpacked_lines(rows, snapshot.unpacked), head))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Refused while another process publishes there."""
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Refused(
+            "busy", Wording("{folder}: another process is publishing there", {"folder": str(folder)})
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _chain(
+    last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
+) -> tuple[PublishedDelta, ...]:
+    """The deltas of before and the new one, the latest of them that are together smaller than the snapshot."""
+    if purge or last is None or new is None:
+        return ()
+    found: list[PublishedDelta] = []
+    size = 0
+    for delta in reversed((*last.deltas, new)):
+        size += delta.bytes
+        is_old = now - 60 * delta.sequence > DELTA_SECONDS
+        if found and (size > snapshot.bytes or len(found) >= MOST_DELTAS or is_old):
+            break
+        found.append(delta)
+    return tuple(reversed(found))
+
+
+def _previous(before: SignedIndex | None) -> tuple[PreviousIndex, ...]:
+    if before is None:
+        return ()
+    latest = PreviousIndex(sequence=before.contents.sequence, digest=before.digest)
+    return (latest, *before.contents.previous)[:MOST_PREVIOUS]
+
+
+def _write(path: Path, raw: bytes) -> None:
+    with complete_file(path, MODE) as file:
+        file.write(raw)
+
+
+def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
+    """Removes files that have been named by no index for KEPT_SECONDS: since then nobody has touched them."""
+    named = {one.file for one in contents.files}
+    dropped = {one.file for one in last.files} - named if last else set()
+    for path in folder.iterdir():
+        if not _OUR_FILE.match(path.name) or path.name in named:
+            continue
+        with suppress(FileNotFoundError):
+            if purge or (path.name not in dropped and now - path.stat().st_mtime > KEPT_SECONDS):
+                path.unlink()
+            elif path.name in dropped:
+                os.utime(path, (now, now))

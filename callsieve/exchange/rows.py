@@ -1,0 +1,173 @@
+"""The rows of a published file: text lines, packed with gzip, in the order of number and class. Pure.
+
+    callsieve-exchange,1,snapshot,29405310
+    +12017421834,u,warn,5,10,2948,2960,scam
+    +12017421899,u                              in a delta: no more
+
+docs/exchange-format.md is for whoever writes another program. All text is hostile: a line that is not exactly this is
+refused, and so is a file that unpacks to more than its index says.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from reputation.model import AuthClass, Level
+from reputation.store.peers import Change, PeerNumber
+
+FORMAT = 1
+PIECE_BYTES = 1 << 16
+MOST_LINE = 100
+GZIP = zlib.MAX_WBITS | 16
+# With letters files are a third smaller; they are in the order of the words.
+LETTER_BY_CLASS = {AuthClass.AUTHENTICATED: "a", AuthClass.UNAUTHENTICATED: "n", AuthClass.UNKNOWN: "u"}
+CLASS_BY_LETTER = {letter: auth_class.value for auth_class, letter in LETTER_BY_CLASS.items()}
+_LETTERS = {auth_class.value: letter for auth_class, letter in LETTER_BY_CLASS.items()}
+# Our people alone lead no further; what a call of the number meets elsewhere is decided there.
+LEVELS = {Level.WARN.word: int(Level.WARN), Level.CHALLENGE.word: int(Level.CHALLENGE)}
+_WORDS = {level: word for word, level in LEVELS.items()}
+# At least so many people: no more is told, so that one person more is hardly ever seen.
+PEOPLE_STEPS = (3, 5, 10, 20, 50)
+ANSWERED_STEPS = (0, 5, 10, 20, 50, 100)
+NUMBER = re.compile(r"\+[1-9][0-9]{5,14}", re.ASCII)
+CATEGORY = re.compile(r"[a-z][a-z-]{0,19}")
+_LINE = re.compile(
+    rb"(\+[1-9][0-9]{5,14}),([anu])"
+    rb"(?:,(warn|challenge),(0|[1-9][0-9]{0,4}),(0|[1-9][0-9]{0,4}),([1-9][0-9]{0,4}),([1-9][0-9]{0,4}),([a-z][a-z-]{0,19})?)?"
+)
+
+
+class DamagedFile(Exception):
+    """The file cannot be unpacked, or is larger than its index says."""
+
+
+class BadRow(Exception):
+    """A line is no row, or not in order. `line`: its number, from 1."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line} is no row of such a file")
+        self.line = line
+
+
+class Written(NamedTuple):
+    """What was written: rows, and bytes before they were packed."""
+
+    rows: int
+    unpacked: int
+
+
+def snapshot_head(sequence: int) -> str:
+    """The first line of a snapshot."""
+    return f"callsieve-exchange,{FORMAT},snapshot,{sequence}"
+
+
+def delta_head(before: int, sequence: int) -> str:
+    """The first line of a delta."""
+    return f"callsieve-exchange,{FORMAT},delta,{before},{sequence}"
+
+
+def step_of(count: int, steps: tuple[int, ...]) -> int:
+    """The highest step that is reached."""
+    return max(step for step in steps if step <= count)
+
+
+def row_line(row: PeerNumber) -> str:
+    """As it is written."""
+    counts = f"{row.witnesses},{row.answered},{row.first_week},{row.last_week}"
+    return f"{row.number},{_LETTERS[row.auth_class]},{_WORDS[row.level]},{counts},{row.category}"
+
+
+def gone_line(key: tuple[str, str]) -> str:
+    """That there is no row of this key any more."""
+    return f"{key[0]},{_LETTERS[key[1]]}"
+
+
+class PackedLines:
+    """Writes lines into a file, packed; the same lines give the same bytes with the same zlib. `head` may be empty."""
+
+    def __init__(self, file: BinaryIO, head: str) -> None:
+        self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
+        self._lines: list[str] = []
+        self.rows = self.unpacked = 0
+        if head:
+            self._add(head)
+
+    def write(self, line: str) -> None:
+        """One row."""
+        self.rows += 1
+        self._add(line)
+
+    def close(self) -> None:
+        """What is left of it. The file stays open."""
+        self._pack()
+        self._file.write(self._packer.flush())
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) >= 4096:
+            self._pack()
+
+    def _pack(self) -> None:
+        raw = "".join([f"{line}\n" for line in self._lines]).encode()
+        self.unpacked += len(raw)
+        self._file.write(self._packer.compress(raw))
+        self._lines.clear()
+
+
+def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
+    """The lines of a packed file of exactly so many bytes, in little memory. DamagedFile."""
+    packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
+    while piece := file.read(PIECE_BYTES):
+        while piece:
+            try:
+                part = packer.decompress(piece, PIECE_BYTES)
+            except zlib.error:
+                raise DamagedFile from None
+            piece = packer.unconsumed_tail
+            arrived += len(part)
+            lines = (rest + part).split(b"\n")
+            rest = lines.pop()
+            if arrived > unpacked or packer.unused_data:
+                raise DamagedFile
+            yield from lines
+            if not part and packer.eof:
+                break
+        if len(rest) > 1 << 13:  # a statement is the longest line
+            raise DamagedFile
+    if rest or not packer.eof or arrived != unpacked:
+        raise DamagedFile
+
+
+def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
+    """The rows of a snapshot or delta, in strict order. BadRow, DamagedFile."""
+    before = ("", "")
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            if line != head.encode():
+                raise BadRow(1)
+            continue
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise BadRow(number)
+        e164, letter, word, *counts, category = found.groups()
+        key = e164.decode(), CLASS_BY_LETTER[letter.decode()]
+        if key <= before:
+            raise BadRow(number)
+        before = key
+        if word is None:
+            yield key, None
+        else:
+            witnesses, answered, first, last = map(int, counts)
+            word, category = word.decode(), (category or b"").decode()
+            yield key, PeerNumber(*key, LEVELS[word], witnesses, answered, first, last, category)
+
+
+def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
+    """The rows of a snapshot, of which none says that it is gone. BadRow, DamagedFile."""
+    for number, (_, row) in enumerate(changes_in(lines, head), 2):
+        if row is None:
+            raise BadRow(number)
+        yield row

@@ -1,0 +1,120 @@
+"""Two companies with a store each, and a web server that carries what they publish. All of it is invented."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from callsieve.changes.operation import Context
+from callsieve.exchange.publish import Published, PublishRequest, publish
+from callsieve.signing.keys import signing_key
+from reputation.model import AuthClass, Facts, FactsQuery, Person, Verdict
+from reputation.store.database import open_store
+from reputation.store.facts import facts_of
+from reputation.store.marks import add_mark
+from reputation.store.people import upsert_people
+from reputation.store.transaction import transaction
+from reputation.users import Role
+from tests.callsieve.program import Program
+from tests.office import SETTINGS
+from tests.reputation.store_builders import DAY, make_mark
+
+SPAMMER, OTHER = "+12015550123", "+12015550124"
+HOUR = 3600.0
+PEOPLE = [str(201 + n) for n in range(40)]
+
+__all__ = ["DAY", "HOUR", "OTHER", "SPAMMER", "Company", "serving"]
+
+
+class Company(Program):
+    """One that may publish in `web`, and take what others publish."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir()
+        super().__init__(folder, SETTINGS)
+        self.name, self.web = name, folder / "web"
+        self.settings_with("")
+        self.ok("db", "migrate")
+        self.write(upsert_people, [Person(one) for one in PEOPLE], "test")
+
+    def settings_with(self, text: str, publish: str = "") -> None:
+        """Its settings and this."""
+        ours = f'[publish]\nname = "{self.name}"\ndirectory = "{self.web}"\n{publish}\n'
+        self.config.write_text(SETTINGS + "[reputation.sample]\nevery = 0\n" + ours + text)
+
+    def subscribes(self, *others: Company, **keys: object) -> None:
+        """Takes what these publish in their directories, or where a `url` in the keys says."""
+        tables = []
+        for other in others:
+            about: dict[str, object] = {"name": other.name, "path": str(other.web), "key": other.key} | keys
+            if "url" in keys:
+                del about["path"]
+            lines = [f"{key} = {json.dumps(value)}" for key, value in about.items()]
+            tables.append("[[exchange]]\n" + "\n".join(lines) + "\n")
+        self.settings_with("\n".join(tables))
+
+    @property
+    def key(self) -> str:
+        return signing_key(self.state).public_key.text
+
+    def accuse(
+        self, number: str = SPAMMER, people: int = 4, at: float | None = None, category: str = "scam", first: int = 0
+    ) -> None:
+        """So many people mark the number, one every two hours."""
+        at = time.time() if at is None else at
+        with open_store(self.store) as db, transaction(db):
+            for n in range(people):
+                when = at - 2 * HOUR * n
+                add_mark(db, make_mark(number, reporter=PEOPLE[first + n], at=when, category=category))
+
+    def clear(self, number: str, at: float, people: int = 4) -> None:
+        """So many of them take it back."""
+        with open_store(self.store) as db, transaction(db):
+            for n in range(people):
+                add_mark(db, make_mark(number, reporter=PEOPLE[n], at=at, verdict=Verdict.RETRACTED))
+
+    def context(self, at: float) -> Context:
+        return Context("joe", Role.ADMINISTRATOR, at, self.load())
+
+    def publish(self, at: float | None = None, *, purge: bool = False) -> Published:
+        """At that time; now where none is named."""
+        with open_store(self.store) as db:
+            return publish(db, self.context(time.time() if at is None else at), PublishRequest(self.web, purge))
+
+    def fetch(self, *options: str) -> dict[str, Any]:
+        """What became of the only company."""
+        [one] = self("exchange", "fetch", *options, "--json").json
+        return dict(one)
+
+    def facts(self, number: str = SPAMMER) -> Facts:
+        """What a call of the number meets now."""
+        with open_store(self.store) as db:
+            return facts_of(
+                db, FactsQuery(number, AuthClass.UNKNOWN, None, time.time()), self.load().settings.reputation
+            )
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The address of a web server on loopback that knows nothing of us: files of a directory."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing is said of requests."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,122 @@
+"""`callsieve exchange`: what a person sees, and switching a company off and on, by hand and by its record."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.exchange.operations import disable_the_bad
+from reputation.model import Level, Verdict
+from reputation.store.marks import add_mark
+from reputation.store.peers import peer_states
+from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
+from tests.reputation.store_builders import make_mark
+
+
+@pytest.fixture
+def berlin(tmp_path: Path) -> Company:
+    company = Company(tmp_path / "berlin", "Berlin Ltd")
+    company.accuse()
+    return company
+
+
+@pytest.fixture
+def munich(tmp_path: Path, berlin: Company) -> Company:
+    company = Company(tmp_path / "munich", "Munich Ltd")
+    company.subscribes(berlin)
+    return company
+
+
+def test_publishing_says_what_was_done(berlin: Company) -> None:
+    assert berlin.ok("exchange", "publish") == (
+        f"{berlin.web}: 1 number published (1 added, 0 changed, 0 withdrawn).\n"
+    )
+    again = berlin("exchange", "publish", "--json").json
+    assert (again["is_full"], again["numbers"]) == (False, 1)
+    assert "numbers were only withdrawn" in berlin.ok("exchange", "publish", "--purge")
+
+
+def test_where_to_publish_is_asked(berlin: Company) -> None:
+    berlin.config.write_text("")
+    result = berlin("exchange", "publish")
+    assert (result.code, "directory" in result.err) == (2, True)
+    result = berlin("exchange", "publish", str(berlin.web))
+    assert (result.code, "[publish] name" in result.err) == (2, True)
+
+
+def test_the_timer_does_all_of_it(berlin: Company, munich: Company) -> None:
+    assert "1 number published" in berlin.ok("exchange", "run")
+    assert berlin.ok("exchange", "run") == "", "not before a day has passed"
+    assert "Berlin Ltd: 1 row changed." in munich.ok("exchange", "run")
+
+
+def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
+    assert "Nothing is published yet" in berlin.ok("exchange", "status")
+    berlin.publish()
+    assert "1 number, just now" in berlin.ok("exchange", "status").replace("1 s ago", "just now")
+    assert "callsieve-exchange.timer" in munich.ok("exchange", "status")
+    munich.fetch()
+    out = munich.ok("exchange", "status")
+    assert "Berlin Ltd  ok" in out
+    found = munich("exchange", "status", "--json").json
+    assert found["companies"][0]["numbers"] == 1
+    assert found["published"]["late"] is True
+    shown = munich.ok("exchange", "show", "Berlin Ltd")
+    assert str(berlin.web) in shown
+    assert "signs as Berlin Ltd" in shown
+
+
+@pytest.mark.parametrize(
+    "command", [("fetch", "Berlin"), ("show", "Berlin"), ("enable", "Berlin"), ("disable", "Berlin")]
+)
+def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
+    munich("exchange", "fetch")
+    result = munich("exchange", *command)
+    assert result.code != 0
+    assert "did you mean Berlin Ltd" in result.err
+
+
+def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
+    result = munich("exchange", "fetch")
+    assert (result.code, result.out) == (2, "")
+    assert "there is no such file. What is in force stays." in result.err
+
+
+def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.fetch()
+    munich.ok("exchange", "disable", "Berlin Ltd")
+    assert munich.facts().reputation.level is Level.NONE
+    assert "none due" in munich.ok("exchange", "fetch")
+    assert "is off already" in munich("exchange", "disable", "Berlin Ltd").err
+    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange disable"]
+    munich.ok("undo", str(row["id"]))
+    assert munich.facts().reputation.level is Level.TAG
+    munich.ok("exchange", "disable", "Berlin Ltd")
+    munich.ok("exchange", "enable", "Berlin Ltd")
+    assert munich.facts().reputation.level is Level.TAG
+
+
+def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: Company) -> None:
+    """It lists the honest callers of Munich, and none of its spammers."""
+    now = time.time()
+    for n in range(60):
+        berlin.accuse(f"+1202555{n:04}", people=3)
+    berlin.publish()
+    munich.fetch()
+
+    def judge(db: object) -> None:
+        for n in range(60):
+            add_mark(db, make_mark(f"+1202555{n:04}", at=now, verdict=Verdict.OK))  # type: ignore[arg-type]
+            add_mark(db, make_mark(f"+1203555{n:04}", at=now, verdict=Verdict.SPAM))  # type: ignore[arg-type]
+
+    munich.write(judge)
+    assert munich.read(lambda db: disable_the_bad(db, munich.context(now))) == ["Berlin Ltd"]
+    assert munich.facts(SPAMMER).peers == ()
+    [state] = munich.read(peer_states)
+    assert state.off_at == now
+    assert "worse than chance: right about 0 of 60" in munich.ok("exchange", "status")
+    munich.ok("exchange", "enable", "Berlin Ltd")
+    assert munich.read(lambda db: disable_the_bad(db, munich.context(now + DAY))) == [], "it is measured anew"

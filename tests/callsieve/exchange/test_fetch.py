@@ -1,0 +1,379 @@
+"""Taking what another company publishes: what is taken, what is refused, and that nothing moves beyond a tag."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
+from callsieve.exchange.last_published import last_published
+from callsieve.signing.keys import SigningKey, signing_key
+from reputation.appeals import AppealStep
+from reputation.model import Level
+from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
+from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Company, serving
+from tests.callsieve.imports.feed_server import publishing
+from tests.reputation.store_builders import make_appeal
+
+
+@pytest.fixture
+def berlin(tmp_path: Path) -> Company:
+    company = Company(tmp_path / "berlin", "Berlin Ltd")
+    company.accuse()
+    return company
+
+
+@pytest.fixture
+def munich(tmp_path: Path, berlin: Company) -> Company:
+    company = Company(tmp_path / "munich", "Munich Ltd")
+    company.subscribes(berlin)
+    return company
+
+
+# What is taken. ------------------------------------------------------------------------------------------------
+
+
+def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) -> None:
+    assert munich.facts().reputation.level is Level.NONE
+    berlin.ok("exchange", "publish")
+    with serving(berlin.web) as url:
+        munich.subscribes(berlin, url=url, private=True)
+        result = munich("exchange", "fetch")
+    assert (result.code, result.err) == (0, "")
+    assert "Berlin Ltd: 1 row changed." in result.out
+    facts = munich.facts()
+    assert [(word.peer, word.witnesses, word.category) for word in facts.peers] == [("Berlin Ltd", 3, "scam")]
+    assert facts.reputation.level is Level.TAG
+    assert "The people of another company complain of it." in munich.ok("lookup", SPAMMER)
+    [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange fetch"]
+    assert (row["name"], row["after"]["numbers"]) == ("Berlin Ltd", 1)
+
+
+def test_what_is_taken_is_not_published_again(berlin: Company, munich: Company, tmp_path: Path) -> None:
+    """Else companies in a circle would be each other's witnesses for ever."""
+    berlin.publish()
+    munich.fetch()
+    assert munich.publish().numbers == 0
+
+
+def test_deltas_are_taken_where_they_are_smaller(berlin: Company, munich: Company) -> None:
+    now = time.time()
+    for n in range(300):
+        berlin.accuse(f"+1202555{n:04}", people=3)
+    berlin.publish(now - 2 * DAY)
+    assert munich.fetch()["deltas"] is None
+    berlin.accuse(OTHER)
+    berlin.publish(now - DAY)
+    berlin.clear(OTHER, now)
+    berlin.accuse("+12035550199")
+    berlin.publish(now)
+    got = munich.fetch("Berlin Ltd")
+    assert (got["deltas"], got["rows"]) == (2, 3)
+    assert munich.facts(OTHER).peers == ()
+    assert munich.facts("+12035550199").peers
+
+
+def test_what_is_the_same_is_not_taken_again(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    assert munich.fetch()["result"] == "taken"
+    assert munich.fetch("Berlin Ltd")["result"] == "unchanged"
+    assert munich("exchange", "fetch").out.startswith("1 company, none due")
+
+
+def test_a_number_that_was_cleared_is_shown_as_such(berlin: Company, munich: Company, tmp_path: Path) -> None:
+    hamburg = Company(tmp_path / "hamburg", "Hamburg Ltd")
+    now = time.time()
+
+    def uphold(db: Any) -> None:
+        appeal = open_appeal(db, make_appeal(number=SPAMMER, opened_at=now - HOUR))
+        take_step(db, appeal.reference, AppealStep.ACCEPT, now - HOUR)
+        decide(db, appeal.reference, AppealRuling(True, "they are a hospital"), now - HOUR)
+
+    hamburg.write(uphold)
+    berlin.publish()
+    hamburg.publish()
+    munich.subscribes(berlin, hamburg)
+    munich.ok("exchange", "fetch")
+    facts = munich.facts()
+    assert {(word.peer, word.is_cleared) for word in facts.peers} == {("Berlin Ltd", False), ("Hamburg Ltd", True)}
+    assert facts.reputation.level is Level.NONE
+    assert "cleared at Hamburg Ltd" in munich.ok("lookup", SPAMMER)
+    before = munich.facts().reputation.log_odds
+    munich.accuse(people=4)
+    assert munich.facts().reputation.level is Level.WARN, "what our own people say stands as it would without them"
+    assert munich.facts().reputation.log_odds > before
+
+
+def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.subscribes(berlin, weight=0.5)
+    munich.fetch()
+    assert munich.facts().reputation.level is Level.NONE
+    munich.subscribes(berlin, weight=1.0)
+    munich.ok("exchange", "fetch")
+    assert munich.facts().reputation.level is Level.TAG
+    munich.settings_with("")
+    assert "the settings have no [[exchange]]" in munich("exchange", "fetch").err
+
+
+# What is refused: what was taken before stays. -----------------------------------------------------------------
+
+
+def resigned(company: Company, change: Callable[[dict[str, Any]], None], **when: float) -> None:
+    """Its index with something else in it, signed by its key."""
+    index = last_published(company.web, company.state)
+    assert index is not None
+    about = msgspec.to_builtins(index.contents)
+    change(about)
+    contents = msgspec.convert(about, IndexContents)
+    issued = when.get("issued_at", float(index.statement.issued_at))
+    until = when.get("valid_until", float(index.statement.valid_until or 0))
+    text = sign_index(signing_key(company.state), "Berlin Ltd", contents, issued, until)
+    (company.web / INDEX_FILE).write_text(text)
+
+
+def put_snapshot(company: Company, raw: bytes, unpacked: int, rows: int = 1) -> None:
+    """In the place of its snapshot these bytes, with everything signed."""
+    name = f"snapshot-{sha256(raw).hexdigest()}.rows"
+    (company.web / name).write_bytes(raw)
+    file = PublishedFile(file=name, bytes=len(raw), unpacked=unpacked, rows=rows)
+
+    def change(about: dict[str, Any]) -> None:
+        about["sequence"] += 1
+        about["snapshot"] = msgspec.to_builtins(file)
+        about["deltas"] = []
+
+    resigned(company, change)
+
+
+def snapshot_of(company: Company, body: str) -> bytes:
+    index = last_published(company.web, company.state)
+    assert index is not None
+    return f"callsieve-exchange,1,snapshot,{index.contents.sequence + 1}\n{body}".encode()
+
+
+def with_rows(body: str, rows: int = 1) -> Callable[[Company], None]:
+    def damage(company: Company) -> None:
+        raw = snapshot_of(company, body)
+        put_snapshot(company, gzip.compress(raw), len(raw), rows)
+
+    return damage
+
+
+def with_bytes(make: Callable[[bytes], tuple[bytes, int]]) -> Callable[[Company], None]:
+    def damage(company: Company) -> None:
+        put_snapshot(company, *make(snapshot_of(company, f"{OTHER},u,warn,3,0,2900,2900,\n")))
+
+    return damage
+
+
+def edit_index(change: Callable[[bytes], bytes]) -> Callable[[Company], None]:
+    def damage(company: Company) -> None:
+        path = company.web / INDEX_FILE
+        path.write_bytes(change(path.read_bytes()))
+
+    return damage
+
+
+def another_key(company: Company) -> None:
+    index = last_published(company.web, company.state)
+    assert index is not None
+    text = sign_index(SigningKey(b"x" * 32), "Berlin Ltd", index.contents, time.time(), time.time() + DAY)
+    (company.web / INDEX_FILE).write_text(text)
+
+
+def flipped_file(company: Company) -> None:
+    """Its index is good, and of the file a bit is another."""
+    company.accuse(OTHER)
+    company.publish(time.time() + 60)
+    for path in company.web.glob("*.rows"):
+        raw = bytearray(path.read_bytes())
+        raw[-1] ^= 1
+        path.write_bytes(bytes(raw))
+
+
+def without_files(company: Company) -> None:
+    for path in company.web.glob("*.rows"):
+        path.unlink()
+
+
+ROW = f"{OTHER},u,warn,3,0,2900,2900,scam\n"
+DAMAGES: dict[str, tuple[str, Callable[[Company], None]]] = {
+    "nothing-there": ("no-file", lambda company: (company.web / INDEX_FILE).unlink()),
+    "no-json": ("no-index", edit_index(lambda _raw: b"<html>welcome to our hotspot</html>")),
+    "cut-off": ("no-index", edit_index(lambda raw: raw[:-20])),
+    "a-name-twice": ("no-index", edit_index(lambda raw: raw.replace(b'"issuer":', b'"issuer": "x", "issuer":', 1))),
+    "deep": (
+        "no-index",
+        edit_index(lambda raw: raw.replace(b'"format": 1', b'"format": ' + b"[" * 9000 + b"]" * 9000)),
+    ),
+    "huge": ("too-large", edit_index(lambda raw: raw + b" " * 300_000)),
+    "changed": ("bad-signature", edit_index(lambda raw: raw.replace(b"Berlin Ltd", b"Munich Ltd"))),
+    "another-key": ("other-key", another_key),
+    "unknown-key": ("no-index", lambda company: resigned_raw(company, lambda about: about.update(format=2))),
+    "path-in-a-name": (
+        "no-index",
+        lambda company: resigned_raw(company, lambda about: about["snapshot"].update(file="../../etc/passwd")),
+    ),
+    "no-chain": ("no-index", lambda company: resigned_raw(company, no_chain)),
+    "ran-out": ("ran-out", lambda company: resigned(company, _next, valid_until=time.time() - 1)),
+    "of-the-future": (
+        "too-new",
+        lambda company: resigned(company, _next, issued_at=time.time() + 2 * DAY, valid_until=time.time() + 3 * DAY),
+    ),
+    "for-ever": ("no-index", lambda company: resigned(company, _next, valid_until=time.time() + 400 * DAY)),
+    "no-such-file": ("no-file", without_files),
+    "another-file": ("bad-checksum", flipped_file),
+    "bad-row": ("bad-row", with_rows(ROW + "+12015550125,u,warn,3,0,2900,2900,scam;DROP\n", 2)),
+    "not-in-order": ("bad-row", with_rows(ROW + f"{SPAMMER},u,warn,3,0,2900,2900,scam\n", 2)),
+    "twice": ("bad-row", with_rows(ROW + ROW, 2)),
+    "a-level-of-the-outside": ("bad-row", with_rows(ROW.replace("warn", "reject"))),
+    "gone-in-a-snapshot": ("bad-row", with_rows(f"{OTHER},u\n")),
+    "emergency": ("bad-row", with_rows("112,u,warn,3,0,2900,2900,scam\n")),
+    "fewer-rows": ("damaged", with_rows(ROW, 2)),
+    "no-gzip": ("damaged", with_bytes(lambda raw: (raw, len(raw)))),
+    "gzip-cut-off": ("damaged", with_bytes(lambda raw: (gzip.compress(raw)[:-4], len(raw)))),
+    "bomb": ("damaged", with_bytes(lambda raw: (zlib_bomb(), 1_000))),
+    "bomb-as-said": ("too-large", with_bytes(lambda raw: (zlib_bomb(), 2_000_000_000))),
+    "two-files-in-one": ("damaged", with_bytes(lambda raw: (gzip.compress(raw) * 2, 2 * len(raw)))),
+}
+
+
+def _next(about: dict[str, Any]) -> None:
+    about["sequence"] += 1
+
+
+def no_chain(about: dict[str, Any]) -> None:
+    delta = about["snapshot"] | {"before": 1, "sequence": 2}
+    about["deltas"] = [delta, delta | {"before": 3, "sequence": 4}]
+
+
+def resigned_raw(company: Company, change: Callable[[dict[str, Any]], None]) -> None:
+    """The same of what is no index at all."""
+    from callsieve.signing.statements import sign
+
+    index = last_published(company.web, company.state)
+    assert index is not None
+    about = msgspec.to_builtins(index.contents)
+    change(about)
+    now = time.time()
+    key = signing_key(company.state)
+    text = sign(key, "exchange-index", "Berlin Ltd", issued_at=now, valid_until=now + DAY, about=about)
+    (company.web / INDEX_FILE).write_text(text)
+
+
+def zlib_bomb() -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(b"+12015550124,u\n" * 2_000_000) + packer.flush()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_refused_changes_nothing(berlin: Company, munich: Company, damage: str) -> None:
+    berlin.publish(time.time() - HOUR)
+    if damage == "no-such-file":
+        munich.subscribes(berlin, every="1h")
+    else:
+        munich.fetch()
+    code, do = DAMAGES[damage]
+    do(berlin)
+    got = munich.fetch("Berlin Ltd")
+    assert (got["result"], got["failure_code"]) == ("failed", code), got
+    if damage != "no-such-file":
+        assert munich.facts().reputation.level is Level.TAG, "what was taken before stays"
+    [company] = munich("exchange", "status", "--json").json["companies"]
+    assert (company["health"], company["failure_code"]) == ("failed", code)
+    assert munich.facts(OTHER).peers == ()
+
+
+def test_an_older_copy_is_refused(berlin: Company, munich: Company) -> None:
+    now = time.time()
+    berlin.publish(now - 2 * DAY)
+    old = (berlin.web / INDEX_FILE).read_bytes()
+    berlin.publish(now - DAY)
+    munich.fetch()
+    (berlin.web / INDEX_FILE).write_bytes(old)
+    assert munich.fetch("Berlin Ltd")["failure_code"] == "rolled-back"
+
+
+def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
+    """Somebody has its key as well, or it was restored from a backup: only a person can know."""
+    now = time.time()
+    berlin.publish(now - 2 * DAY)
+    munich.fetch()
+    for path in berlin.web.iterdir():
+        path.unlink()
+    berlin.accuse(OTHER)
+    berlin.publish(now - 2 * DAY)
+    assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+    berlin.publish(now - DAY)
+    assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+    assert munich.facts(OTHER).peers == ()
+    assert munich.fetch("Berlin Ltd", "--accept-fork")["result"] == "taken"
+    assert munich.facts(OTHER).peers
+
+
+def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None:
+    """A mirror that is frozen, or a company that is gone: its word ends with its index."""
+    now = time.time()
+    berlin.publish(now - 6.9 * DAY)
+    munich.fetch()
+    assert munich.facts().peers
+    munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
+    assert munich.facts().peers == ()
+    [company] = munich("exchange", "status", "--json").json["companies"]
+    assert company["health"] == "ran-out"
+
+
+def test_a_key_is_shown_and_never_believed(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.subscribes(berlin, key="")
+    got = munich.fetch()
+    assert got["failure_code"] == "no-key"
+    assert berlin.key in got["failure"]
+    assert munich.facts().peers == ()
+    assert munich.fetch("Berlin Ltd")["failure_code"] == "no-key", "nor the second time"
+
+
+def test_another_key_in_the_settings_is_another_company(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.fetch()
+    (berlin.state / "signing.key").unlink()
+    munich.subscribes(berlin)
+    assert munich("exchange", "fetch").code == 2
+    assert munich.facts().peers == (), "what the old key signed counts no longer"
+    berlin.publish()
+    assert munich.fetch("Berlin Ltd")["result"] == "taken"
+    assert munich.facts().peers
+
+
+def test_our_own_bundle_is_nobody_elses(berlin: Company) -> None:
+    berlin.publish()
+    berlin.subscribes(berlin)
+    assert berlin.fetch()["failure_code"] == "our-own"
+
+
+def test_a_server_that_fails_is_asked_again_later(berlin: Company, munich: Company) -> None:
+    with publishing() as server:
+        munich.subscribes(berlin, url=server.url("/"), private=True)
+        first, second = munich.fetch(), munich.fetch("Berlin Ltd")
+    assert first["failure_code"] == second["failure_code"] == "bad-status"
+    assert second["next_at"] > first["next_at"]
+
+
+def test_a_company_of_hostile_statements_clears_nobody(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    raw = b'{"statement": {}, "signature": {}}\n'
+    packed = gzip.compress(raw)
+    name = f"cleared-{sha256(packed).hexdigest()}.rows"
+    (berlin.web / name).write_bytes(packed)
+    file = {"file": name, "bytes": len(packed), "unpacked": len(raw), "rows": 1}
+    resigned(berlin, lambda about: about.update(cleared=file))
+    assert munich.fetch()["failure_code"] == "bad-statement"

@@ -1,0 +1,322 @@
+"""What a company publishes: whom it names, when a number comes and goes, and that it never names a person."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Refused
+from callsieve.exchange.index import SignedIndex
+from callsieve.exchange.last_published import last_published
+from callsieve.exchange.publish import LOCK_FILE
+from reputation.appeals import AppealStep
+from reputation.model import (
+    EntryKind,
+    Identity,
+    ListEntry,
+    ListName,
+)
+from reputation.own.register import OwnNumber
+from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
+from reputation.store.do_not_call import DoNotCall, add_do_not_call
+from reputation.store.identities import set_identity
+from reputation.store.imports import Feed, import_numbers
+from reputation.store.lists import add_entry
+from reputation.store.own_register import put_own
+from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.privacy import erase_number
+from reputation.weeks import week_of
+from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Company
+from tests.reputation.store_builders import make_appeal
+
+# A Wednesday at noon, so that two days more are of the same week.
+AT = 1_795_608_000.0
+
+
+@pytest.fixture
+def berlin(tmp_path: Path) -> Company:
+    return Company(tmp_path / "berlin", "Berlin Ltd")
+
+
+def index_of(company: Company) -> SignedIndex:
+    found = last_published(company.web, company.state)
+    assert found is not None
+    return found
+
+
+def lines_of(company: Company, file: str | None = None) -> list[str]:
+    """The rows of a file that it publishes, without the first line; of its snapshot."""
+    name = file or index_of(company).contents.snapshot.file
+    return gzip.decompress((company.web / name).read_bytes()).decode().splitlines()[1:]
+
+
+def numbers_of(company: Company) -> list[str]:
+    return [line.partition(",")[0] for line in lines_of(company)]
+
+
+def test_a_row_says_how_many_and_in_which_weeks(berlin: Company) -> None:
+    berlin.accuse(people=7, at=AT)
+    done = berlin.publish(AT)
+    week = week_of(AT)
+    assert lines_of(berlin) == [f"{SPAMMER},u,warn,5,0,{week},{week},scam"]
+    assert (done.numbers, done.added, done.is_full, done.delta) == (1, 1, True, None)
+
+
+def test_it_is_the_same_bytes_again(berlin: Company, tmp_path: Path) -> None:
+    berlin.accuse(at=AT)
+    berlin.accuse(OTHER, at=AT)
+    first, second = berlin.publish(AT), berlin.publish(AT + DAY)
+    lines = lines_of(berlin)
+    assert lines == sorted(lines)
+    assert first.snapshot.rows == second.snapshot.rows == 2
+    other = Company(tmp_path / "other", "Other Ltd")
+    other.accuse(at=AT)
+    other.accuse(OTHER, at=AT)
+    assert other.publish(AT).snapshot == first.snapshot
+
+
+@pytest.mark.parametrize("people", [1, 2, 3])
+def test_three_people_stand_behind_a_number(berlin: Company, people: int) -> None:
+    berlin.accuse(people=people, at=AT)
+    assert len(berlin.publish(AT) and lines_of(berlin)) == (people == 3)
+
+
+def test_our_numbers_and_queues_are_no_people(berlin: Company) -> None:
+    """Two people, a number of ours and a queue that nobody answered: four witnesses, and two people."""
+    berlin.accuse(people=2, at=AT)
+    from reputation.store.standing import refresh
+
+    def unanswered(db: object) -> None:
+        for callee in ("+442071838750", "600"):
+            row = (SPAMMER, "unknown", 0, callee, "unanswered", AT - HOUR, callee)
+            db.execute("INSERT INTO signal VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # type: ignore[attr-defined]
+        refresh(db, SPAMMER)  # type: ignore[arg-type]
+
+    berlin.write(unanswered)
+    berlin.publish(AT)
+    assert lines_of(berlin) == []
+    berlin.accuse(people=1, first=2, at=AT)
+    berlin.publish(AT + DAY)
+    assert [line.split(",")[3] for line in lines_of(berlin)] == ["3"]
+
+
+def test_a_category_is_what_three_say(berlin: Company) -> None:
+    berlin.accuse(people=3, at=AT, category="scam")
+    berlin.accuse(people=2, first=3, at=AT, category="debt")
+    berlin.accuse(OTHER, people=2, at=AT, category="scam")
+    berlin.accuse(OTHER, people=2, first=2, at=AT, category="robocall")
+    berlin.publish(AT)
+    assert [line.rpartition(",")[2] for line in lines_of(berlin)] == ["scam", ""]
+
+
+def test_a_word_of_somebodys_own_is_no_category(berlin: Company) -> None:
+    berlin.accuse(people=4, at=AT, category="it was bob, ext 201")
+    berlin.publish(AT)
+    assert lines_of(berlin)[0].endswith(",")
+
+
+KEPT_BACK = {
+    "contact": lambda db: add_contacts(db, "crm", [Contact(SPAMMER, "Carol")]),
+    "own-number": lambda db: put_own(db, OwnNumber(number=SPAMMER)),
+    "identity": lambda db: set_identity(db, Identity(SPAMMER, "Carol Ltd", 1, AT + DAY), AT),
+    "allowed": lambda db: add_entry(
+        db, ListEntry(ListName.ALLOW, EntryKind.PREFIX, "+120155501", None, None, "", None, AT)
+    ),
+    "allowed-by-one": lambda db: set_personal_entry(db, PersonalEntry("201", SPAMMER, ListName.ALLOW, AT)),
+    "do-not-call": lambda db: add_do_not_call(db, DoNotCall(SPAMMER, AT)),
+    "talked": lambda db: db.execute("INSERT INTO talk (number, person, at) VALUES (?, '201', ?)", (SPAMMER, AT)),
+    "appeals": lambda db: open_appeal(db, make_appeal(number=SPAMMER, opened_at=AT)),
+}
+
+
+@pytest.mark.parametrize("why", KEPT_BACK)
+def test_whom_we_know_is_not_named(berlin: Company, why: str) -> None:
+    for number in (SPAMMER, OTHER):
+        berlin.accuse(number, at=AT)
+    berlin.write(KEPT_BACK[why])
+    berlin.publish(AT)
+    assert SPAMMER not in numbers_of(berlin)
+
+
+@pytest.mark.parametrize("never", ["+12015550123", "+120155501*", "+1201"])
+def test_what_the_settings_keep_back_is_not_named(berlin: Company, never: str) -> None:
+    berlin.accuse(at=AT)
+    berlin.settings_with("", f'never = ["{never}"]')
+    berlin.publish(AT)
+    assert lines_of(berlin) == []
+
+
+def test_what_others_say_is_not_passed_on(berlin: Company) -> None:
+    """A feed, and a company, list it; our people have two marks: nobody hears of it from us."""
+    berlin.accuse(people=2, at=AT)
+    berlin.read(lambda db: import_numbers(db, "feed", "spam", [(SPAMMER, None, None, None)], feed=Feed("list")))
+    berlin.publish(AT)
+    assert lines_of(berlin) == []
+
+
+def test_no_person_and_no_line_of_ours_is_in_any_file(berlin: Company) -> None:
+    berlin.accuse(people=12, at=AT)
+    berlin.publish(AT)
+    raw = b"".join(
+        gzip.decompress(path.read_bytes()) if path.suffix == ".rows" else path.read_bytes()
+        for path in berlin.web.iterdir()
+    )
+    for word in (b"joe", b"PJSIP", b"442071838750", b"2025550100", b'"201"', b",201,"):
+        assert word not in raw
+
+
+# When numbers come and go. ------------------------------------------------------------------------------------
+
+
+def test_numbers_are_added_once_a_day(berlin: Company) -> None:
+    berlin.accuse(at=AT)
+    berlin.publish(AT)
+    berlin.accuse(OTHER, at=AT)
+    early = berlin.publish(AT + 3 * HOUR)
+    assert (early.is_full, early.added, numbers_of(berlin)) == (False, 0, [SPAMMER])
+    late = berlin.publish(AT + DAY)
+    assert (late.is_full, late.added, numbers_of(berlin)) == (True, 1, [SPAMMER, OTHER])
+
+
+def test_a_row_changes_once_a_week(berlin: Company) -> None:
+    """Somebody who compares two days does not see one person more."""
+    berlin.accuse(people=4, at=AT)
+    berlin.publish(AT)
+    before = lines_of(berlin)
+    berlin.accuse(people=8, first=4, at=AT)
+    assert berlin.publish(AT + DAY).changed == 0
+    assert lines_of(berlin) == before
+    assert berlin.publish(AT + 7 * DAY).changed == 1
+    assert [line.split(",")[3] for line in lines_of(berlin)] == ["10"]
+
+
+def test_what_three_no_longer_say_is_withdrawn_at_once(berlin: Company) -> None:
+    berlin.accuse(people=4, at=AT)
+    berlin.publish(AT)
+    berlin.clear(SPAMMER, AT + HOUR, people=2)
+    done = berlin.publish(AT + 2 * HOUR)
+    assert (done.withdrawn, done.numbers, done.is_full) == (1, 0, False)
+    assert done.delta is not None
+    assert lines_of(berlin, done.delta.file) == [f"{SPAMMER},u"]
+
+
+def test_a_number_stays_while_its_evidence_fades_a_little(berlin: Company) -> None:
+    """Nobody is listed anew with what is enough to stay: else numbers would come and go every day."""
+    berlin.accuse(people=3, at=AT)
+    berlin.accuse(OTHER, people=3, at=AT)
+    berlin.write(lambda db: db.execute("UPDATE standing SET answers = 30, answered = 30"))
+    at = next(AT + day * DAY for day in range(90) if _is_fading(berlin, AT + day * DAY))
+    assert at > AT
+
+
+def _is_fading(company: Company, at: float) -> bool:
+    from callsieve.exchange.candidates import listed_numbers
+
+    found = company.read(lambda db: list(listed_numbers(db, company.context(at))))
+    return bool(found) and not found[0].may_begin
+
+
+def test_an_erased_number_is_in_no_file_after_a_purge(berlin: Company) -> None:
+    for number in (SPAMMER, OTHER):
+        berlin.accuse(number, at=AT)
+    berlin.publish(AT)
+    berlin.write(erase_number, SPAMMER)
+    done = berlin.publish(AT + HOUR)
+    assert (done.withdrawn, numbers_of(berlin)) == (1, [OTHER])
+    berlin.publish(AT + 2 * HOUR, purge=True)
+    for path in berlin.web.glob("*.rows"):
+        assert SPAMMER.encode() not in gzip.decompress(path.read_bytes())
+    assert index_of(berlin).contents.deltas == ()
+
+
+def test_an_upheld_appeal_withdraws_and_is_told(berlin: Company) -> None:
+    berlin.accuse(at=AT)
+    berlin.publish(AT)
+
+    def uphold(db: object) -> None:
+        appeal = open_appeal(db, make_appeal(number=SPAMMER, opened_at=AT))  # type: ignore[arg-type]
+        take_step(db, appeal.reference, AppealStep.ACCEPT, AT)  # type: ignore[arg-type]
+        decide(db, appeal.reference, AppealRuling(True, "they are a hospital"), AT + HOUR)  # type: ignore[arg-type]
+
+    berlin.write(uphold)
+    done = berlin.publish(AT + DAY)
+    assert (done.numbers, done.withdrawn, done.cleared) == (0, 1, 1)
+    berlin.settings_with("", "cleared = false")
+    assert berlin.publish(AT + 2 * DAY).cleared == 0
+
+
+# The files. ---------------------------------------------------------------------------------------------------
+
+
+def test_deltas_lead_from_one_snapshot_to_the_next(berlin: Company) -> None:
+    for n in range(400):
+        berlin.accuse(f"+1203555{n:04}", people=3, at=AT)
+    berlin.publish(AT)
+    for day in (1, 2, 3):
+        berlin.accuse(f"+1202555{day:04}", people=3, at=AT)
+        berlin.publish(AT + day * DAY)
+    contents = index_of(berlin).contents
+    assert [one.rows for one in contents.deltas] == [1, 1, 1]
+    assert [one.sequence for one in contents.previous] == [int((AT + day * DAY) // 60) for day in (2, 1, 0)]
+    assert all(one.before < one.sequence for one in contents.deltas)
+
+
+def test_old_files_go_after_two_days(berlin: Company) -> None:
+    berlin.accuse(at=AT)
+    first = berlin.publish(AT)
+    berlin.accuse(OTHER, at=AT)
+    berlin.publish(AT + DAY)
+    old = berlin.web / first.snapshot.file
+    assert old.exists(), "somebody may have just read the index of before"
+    berlin.publish(AT + 2 * DAY)
+    assert old.exists()
+    stranger = berlin.web / "readme.html"
+    stranger.write_text("ours")
+    os.utime(stranger, (AT, AT))
+    berlin.publish(AT + 4 * DAY)
+    assert not old.exists()
+    assert stranger.exists()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut-off", "not-ours"])
+def test_a_directory_that_was_damaged_begins_anew(berlin: Company, damage: str) -> None:
+    berlin.accuse(at=AT)
+    first = berlin.publish(AT)
+    snapshot = berlin.web / first.snapshot.file
+    if damage == "gone":
+        snapshot.unlink()
+    elif damage == "cut-off":
+        snapshot.write_bytes(snapshot.read_bytes()[:-3])
+    else:
+        (berlin.state / "signing.key").unlink()
+    second = berlin.publish(AT + DAY)
+    assert (second.numbers, second.delta) == (1, None)
+    assert second.sequence > first.sequence, "or nobody would take it"
+
+
+def test_who_publishes_nothing_yet_has_no_name(berlin: Company) -> None:
+    berlin.config.write_text("")
+    with pytest.raises(Refused) as refused:
+        berlin.publish(AT)
+    assert refused.value.code == "no-name"
+
+
+def test_two_do_not_publish_at_once(berlin: Company) -> None:
+    import fcntl
+
+    berlin.publish(AT)
+    with (berlin.web / LOCK_FILE).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Refused) as refused:
+            berlin.publish(AT + DAY)
+    assert refused.value.code == "busy"
+
+
+def test_it_is_in_the_audit(berlin: Company) -> None:
+    berlin.accuse(at=AT)
+    berlin.publish(AT)
+    [row] = berlin("audit", "--json").json
+    assert (row["what"], row["after"]["numbers"]) == ("exchange publish", 1)

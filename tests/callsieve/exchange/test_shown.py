@@ -1,0 +1,90 @@
+"""How the exchange is shown in the console, and what the doctor says of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.changes.operation import Context
+from callsieve.doctor.checks import examine
+from callsieve.doctor.finding import CheckContext
+from callsieve.exchange.operations import fetch_peer, known_peers
+from reputation.store.database import open_store
+from reputation.store.peers import switch_peer_off
+from reputation.users import Role
+from tests.callsieve.browsing import Office
+from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
+
+
+@pytest.fixture
+def berlin(tmp_path: Path) -> Company:
+    company = Company(tmp_path / "berlin", "Berlin Ltd")
+    company.accuse()
+    return company
+
+
+@pytest.fixture
+def munich(tmp_path: Path, berlin: Company) -> Company:
+    company = Company(tmp_path / "munich", "Munich Ltd")
+    company.subscribes(berlin)
+    return company
+
+
+def found_by_doctor(company: Company) -> tuple[str, str, str]:
+    ground = CheckContext(company.load(), lambda _command: "", time.time())
+    [check] = examine(ground, "exchange")
+    return check.status, str(check.detail), str(check.way_out)
+
+
+def test_the_doctor_says_that_nobody_publishes(berlin: Company) -> None:
+    status, _, way_out = found_by_doctor(berlin)
+    assert (status, "callsieve-exchange.timer" in way_out) == ("warn", True)
+    berlin.publish()
+    assert found_by_doctor(berlin)[0] == "ok"
+    berlin.config.write_text("")
+    assert found_by_doctor(berlin)[0] == "ok", "nothing is exchanged"
+
+
+def test_the_doctor_says_how_companies_are(berlin: Company, munich: Company) -> None:
+    munich.publish()
+    assert found_by_doctor(munich)[0] == "warn"
+    munich("exchange", "fetch")
+    assert "Berlin Ltd failed" in found_by_doctor(munich)[1]
+    berlin.publish()
+    munich.fetch("Berlin Ltd")
+    assert found_by_doctor(munich)[:2] == ("ok", "1 taken, with 1 numbers")
+    munich.write(lambda db: db.execute("UPDATE peer SET came_at = came_at - ?", (2 * DAY,)))
+    assert "nothing came for 2 d" in found_by_doctor(munich)[1]
+
+
+def test_the_console_shows_companies_beside_feeds(office: Office, berlin: Company) -> None:
+    berlin.publish()
+    with office.config.open("a") as file:
+        file.write(f'[publish]\nname = "Ours"\ndirectory = "{office.folder / "out"}"\n')
+    with office.console() as console:
+        page = console.browser("viewer").text("/feeds")
+        assert "No other company's evidence is taken." in page
+        assert "Nothing is published by us yet." in page
+    with office.config.open("a") as file:
+        file.write(f'[[exchange]]\nname = "Berlin"\npath = "{berlin.web}"\nkey = "{berlin.key}"\n')
+    with office.console() as console:
+        viewer = console.browser("viewer")
+        assert "callsieve-exchange.timer" in viewer.text("/feeds")
+        with open_store(office.store) as db:
+            context = Context("joe", Role.ADMINISTRATOR, time.time(), office.load())
+            fetch_peer(db, context, known_peers(db, context)["Berlin"])
+        page = viewer.text("/feeds")
+        assert "callsieve-exchange.timer" not in page
+        for text in ("<strong>Berlin</strong>", "too few calls to tell how good it is"):
+            assert text in page
+
+
+def test_the_page_of_a_number_shows_who_says_what(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.fetch()
+    known = munich("lookup", SPAMMER, "--json").json
+    assert [(one["peer"], one["level"], one["witnesses"]) for one in known["peers"]] == [("Berlin Ltd", "warn", 3)]
+    munich.write(switch_peer_off, "Berlin Ltd", time.time(), "{}")
+    assert munich("lookup", SPAMMER, "--json").json["peers"] == []
