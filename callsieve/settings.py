@@ -169,6 +169,7 @@ class Outbound(SettingsTable, frozen=True):
 
     `local_rules`: the law files; `follow_advice`: also what is good practice there and binds nobody. `registers`:
     copies of national do-not-call registers; `needs_consent`: where a law asks for consent, nobody without is called.
+    `networks`: a CSV file, to which network ranges of numbers were given; for the mark watch.
     """
 
     observe: bool = True
@@ -185,6 +186,7 @@ class Outbound(SettingsTable, frozen=True):
     calls_per_number_hour: CallLimit = 0
     calls_per_number_day: CallLimit = 0
     calls_per_young_number_day: CallLimit = 100
+    networks: str = ""
 
 
 class HoursTable(SettingsTable, frozen=True):

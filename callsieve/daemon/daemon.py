@@ -313,7 +313,7 @@ class Daemon:
                 has_one = await asyncio.to_thread(has_backup_of_today, path, time.time())
                 if has_one or await _back_up(path):
                     await _tidy_up(path)
-                await _grade_own_numbers(path, self.store.weights)
+                await _grade_own_numbers(path, self.store.weights, self._loaded.settings.outbound.networks)
             except (StoreError, OSError) as error:
                 logger.warning("housekeeping: %s", error)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
@@ -355,11 +355,14 @@ async def _back_up(store: Path) -> bool:
     return done
 
 
-async def _grade_own_numbers(store: Path, weights: Weights) -> None:
+async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> None:
     """What the called people think of each number takes up to half a second to find out."""
-    done, text = await _apart("reputation.store.own_health", str(store), msgspec.json.encode(weights).decode())
+    arguments = (str(store), msgspec.json.encode(weights).decode(), *([networks] if networks else []))
+    done, text = await _apart("reputation.store.own_health", *arguments)
     if not done:
         logger.warning("own numbers are not graded: %s", text)
+    elif problem := text.partition("\n")[2]:
+        logger.warning("[outbound] networks is not used: %s", problem)
 
 
 async def _apart(module: str, *arguments: str) -> tuple[bool, str]:

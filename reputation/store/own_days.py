@@ -13,6 +13,7 @@ from reputation.model import Direction, OutcomeRecord
 from reputation.numbers import country_of, network_name_of
 from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
+from reputation.own.networks import NO_NETWORKS, Networks
 from reputation.own.suspicion import Network, NetworkCalls
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
@@ -136,13 +137,20 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
     return None if last is None else int(last)
 
 
-def network_calls(db: sqlite3.Connection, number: str, since: float, until: float) -> list[NetworkCalls]:
-    """The number's calls by network since then, those of before `until`: of raw outcomes, kept for 30 days."""
+def network_calls(
+    db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
+) -> list[NetworkCalls]:
+    """The number's calls by network since then, those of before `until`: of raw outcomes, kept for 30 days.
+
+    What the administrator's `networks` do not name, libphonenumber may.
+    """
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)
         if country is not None:
-            found = counts.setdefault(Network(country, network_name_of(dialled)), [0, 0, 0])
+            name = networks.name_of(dialled)
+            network = Network(country, network_name_of(dialled) if name is None else name)
+            found = counts.setdefault(network, [0, 0, 0])
             for place, count in enumerate((calls, answered, blocked)):
                 found[place] += count
     return [NetworkCalls(network, *found) for network, found in sorted(counts.items())]

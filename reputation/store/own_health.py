@@ -14,6 +14,7 @@ from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
 from reputation.own.hang_ups import days_without, machine_hang_ups
 from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
+from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.self_assessment import view_of
 from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
@@ -76,7 +77,7 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     )
 
 
-def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) -> int:
+def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT, networks: Networks = NO_NETWORKS) -> int:
     """Grades every number that called within 28 days, or was not healthy when it was graded last.
 
     Each in a transaction of its own; returns how many. The first time of a day it is looked, too, where a number may
@@ -87,7 +88,7 @@ def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT) ->
     for number in numbers:
         health, before = own_health(db, number, now, weights), grade_of(db, number)
         is_first = before is None or before.at // DAY_SECONDS < now // DAY_SECONDS
-        found = find_suspicions(db, number, now) if is_first else None
+        found = find_suspicions(db, number, now, networks) if is_first else None
         with transaction(db):
             record_grade(db, number, _graded(health, now))
             if found is not None:
@@ -112,15 +113,27 @@ def _calls(db: sqlite3.Connection, number: str, now: float) -> list[OutcomeRecor
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m reputation.store.own_health FILE WEIGHTS`: grades in a process of its own: no call waits for it."""
+    """`python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`: in a process of its own: no call waits for it.
+
+    Says how many were graded, and in a second line why the file of networks is not used.
+    """
     try:
+        networks, problem = _networks(arguments[2:])
         with open_store(Path(arguments[0])) as db:
             weights = msgspec.json.decode(arguments[1], type=Weights)
-            sys.stdout.write(str(grade_all(db, time.time(), weights)))
+            sys.stdout.write(f"{grade_all(db, time.time(), weights, networks)}\n{problem}")
     except StoreError as error:
         sys.stderr.write(str(error))
         return 2
     return 0
+
+
+def _networks(paths: list[str]) -> tuple[Networks, str]:
+    """Without a file that cannot be used numbers are graded all the same."""
+    try:
+        return (networks_in(Path(paths[0])) if paths else NO_NETWORKS), ""
+    except (NetworkFileError, OSError) as error:
+        return NO_NETWORKS, str(error)
 
 
 if __name__ == "__main__":

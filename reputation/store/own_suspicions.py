@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from reputation.events import EventKind, NumberSuspected
 from reputation.own.due import Due
 from reputation.own.labellers import labellers_of
+from reputation.own.networks import NO_NETWORKS, Networks
 from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, suspicions_of
 from reputation.own.suspicion_wording import place_of
 from reputation.store.outbox import add_event
@@ -35,12 +36,15 @@ class Suspected(NamedTuple):
     suspicion: Suspicion
 
 
-def find_suspicions(db: sqlite3.Connection, number: str, now: float) -> list[Suspicion]:
+def find_suspicions(
+    db: sqlite3.Connection, number: str, now: float, networks: Networks = NO_NETWORKS
+) -> list[Suspicion]:
     """What the number's calls of the last 28 days say. Some 3 s for 100,000 of them."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
-        network_calls(db, number, before_since, lately_since), network_calls(db, number, lately_since, now)
+        network_calls(db, number, before_since, lately_since, networks),
+        network_calls(db, number, lately_since, now, networks),
     )
 
 

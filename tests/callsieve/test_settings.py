@@ -76,6 +76,7 @@ do_not_call = false
 resting = false
 at_risk = "hold"
 first_hour = 9
+networks = "/etc/callsieve/networks.csv"
 last_hour = 20
 local_rules = false
 follow_advice = true
@@ -290,6 +291,7 @@ DEFAULTS: dict[str, Any] = {
         "calls_per_number_hour": 0,
         "calls_per_number_day": 0,
         "calls_per_young_number_day": 100,
+        "networks": "",
     },
     "hours": (),
     "web": {

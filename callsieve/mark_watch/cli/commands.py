@@ -20,6 +20,7 @@ from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.own.figures import percent
 from reputation.own.labellers import labellers_of
+from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.register import NumberState
 from reputation.own.suspicion import Network
 from reputation.own.suspicion_wording import confidence_text, place_of
@@ -103,9 +104,10 @@ def suspect(
     """Show into which networks calls fare worse than they did: a number may be marked there, which is no fact."""
     loaded = settings_of(config)
     now = time.time()
+    networks = _networks(loaded.settings.outbound.networks)
     with existing_store(loaded) as db:
         numbers = [own.number for own in register_of(db)] if number is None else [number_argument(number, loaded)]
-        found = [(own, one) for own in numbers for one in find_suspicions(db, own, now)]
+        found = [(own, one) for own in numbers for one in find_suspicions(db, own, now, networks)]
     if as_json:
         print_json([{"number": own, **suspicion_as_json(one)} for own, one in found])
     elif found:
@@ -122,6 +124,13 @@ def suspect(
         say(dim("A network is the one that a range was given to: a number may have been taken along to another."))
     else:
         say("Nothing in the calls of the last 28 days makes us suspect a mark.")
+
+
+def _networks(path: str) -> Networks:
+    try:
+        return networks_in(Path(path)) if path else NO_NETWORKS
+    except (NetworkFileError, OSError) as error:
+        raise CommandError(f"[outbound] networks: {error}") from None
 
 
 def _platforms(network: Network) -> str:
