@@ -16,7 +16,7 @@ in the others.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import log, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from reputation.intervals import wilson
 LATELY_DAYS, BEFORE_DAYS = 7, 21
 LEAST_LATELY, LEAST_BEFORE = 50, 100
 ALPHA = 0.005  # of one number and look, over all of its networks and both comparisons
+MOST_ROUNDS = 5
 NORMAL = NormalDist()
 
 
@@ -65,9 +66,21 @@ def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]
     """Where the number may be marked, the surest first.
 
     A country whose calls fare worse than those elsewhere is named by the networks that fare worse than its others, or
-    as a whole where none does; and any network that fares worse than all the rest.
+    as a whole where none does; and any network that fares worse than all the rest. What is suspected says nothing of
+    how a week was, so the others are compared once more without it: a number may be marked in several networks.
     """
     units = _comparable(before, lately)
+    found: list[Suspicion] = []
+    for _ in range(MOST_ROUNDS):
+        suspected = {one.network for one in found}
+        found = _suspicions(units, suspected)
+        if {one.network for one in found} == suspected:
+            break
+    return sorted(found, key=lambda one: (-one.confidence, one.network, one.by))
+
+
+def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[Suspicion]:
+    """In one round, after one that found the `suspected`."""
     countries = {country: [one for one in units if one.network.country == country] for country in _countries(units)}
     named = [one for one in units if one.network.name and one.is_enough]
     tested = [country for country, there in countries.items() if sum(one.now.calls for one in there) >= LEAST_LATELY]
@@ -76,16 +89,24 @@ def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]
     for country in tested:
         there = countries[country]
         elsewhere = [one for one in units if one.network.country != country]
-        whole = _found(Network(country), there, elsewhere, comparisons)
+        whole = _found(Network(country), there, _control(elsewhere, suspected), comparisons)
         around = there if whole else units
         networks = [
             suspicion
             for one in named
             if one.network.country == country
-            for suspicion in _found(one.network, [one], [rest for rest in around if rest is not one], comparisons)
+            for suspicion in _found(
+                one.network, [one], _control([rest for rest in around if rest is not one], suspected), comparisons
+            )
         ]
         found += networks or whole
-    return sorted(found, key=lambda one: (-one.confidence, one.network, one.by))
+    return found
+
+
+def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence[_Unit]:
+    """Those of them that are not suspected; all, where these are too few to compare with."""
+    rest = [one for one in units if not {one.network, Network(one.network.country)} & set(suspected)]
+    return rest if sum(one.now.calls for one in rest) >= LEAST_LATELY else units
 
 
 class _Unit(NamedTuple):
