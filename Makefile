@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-fast coverage check fix bench accuracy man screenshots freepbx-module lab tools clean
+.PHONY: demo test test-fast test-long coverage check fix bench accuracy man screenshots freepbx-module lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,13 +23,17 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: tools
-	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest -m "not load and not long" -n 9 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser
 
+# Storms over five PBXs and their hub: 50, a minute or two each.
+test-long: tools
+	$(BIN)/python -m pytest -m long
+
 coverage: tools
-	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not long" -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

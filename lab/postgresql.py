@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -143,18 +144,23 @@ class PostgreSql:
         stop_server(process, 1.0)
 
     def kill(self) -> None:
-        """End it as a power cut does, and wait until its children have seen that."""
+        """End all of it as a power cut does."""
         process, self._process = self._process, None
         assert process is not None
-        process.kill()
+        pids = _with_children(process.pid)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.wait()
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):  # what is left of them holds its memory
+            time.sleep(0.01)
 
     def send_signal(self, number: int) -> None:
         """To all of its processes: SIGSTOP freezes it."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("ascii").split()
-        for pid in (self._process.pid, *map(int, children)):
-            os.kill(pid, number)
+        for pid in _with_children(self._process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def log(self) -> str:
         """What it said so far."""
@@ -216,6 +222,11 @@ class PostgreSql:
     def _environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         return {**clean, **({"LD_LIBRARY_PATH": self.paths.libraries} if self.paths.libraries else {})}
+
+
+def _with_children(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return [pid, *map(int, children)]
 
 
 def _version_of(server: str) -> int:

@@ -23,7 +23,7 @@ except ImportError:  # it is an extra; the manual page imports this anyway
     IS_INSTALLED = False
 
 CONNECT_SECONDS: Final = 10.0
-STATEMENT_SECONDS: Final = 60.0
+STATEMENT_SECONDS: Final = 20.0
 # A connection that a firewall has forgotten ends after so long.
 KEEPALIVE: Final = {
     "keepalives_idle": 15,

@@ -32,8 +32,10 @@ from reputation.store.hub.link import note_failure
 logger = logging.getLogger("callsieve.hub.process")
 
 LOCK: Final = "hub.lock"
-FIRST_RETRY_SECONDS: Final = 1.0
-LONGEST_RETRY_SECONDS: Final = 60.0
+FIRST_RETRY_SECONDS: Final = 0.5
+# Or [hub] poll_seconds, if that is more: thousands of sites are told to come back more slowly.
+LONGEST_RETRY_SECONDS: Final = 4.0
+WELL_AFTER_SECONDS: Final = 60.0
 NOT_MADE: Final = "this database is no hub yet: callsieve hub init"
 
 
@@ -103,11 +105,12 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
         except (HubError, StoreError) as error:
-            failures = 1 if time.monotonic() - began > LONGEST_RETRY_SECONDS else failures + 1
+            failures = 1 if time.monotonic() - began > WELL_AFTER_SECONDS else failures + 1
             words = words_of(error)
             logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "nothing is shared: %s", words)
             # Many sites lose a hub at once, and must not all come back at once.
-            seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.0)
+            longest = max(LONGEST_RETRY_SECONDS, loaded.settings.hub.poll_seconds)
+            seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, longest) * random.uniform(0.5, 1.0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)
     systemd.stopping()

@@ -6,9 +6,11 @@ from typing import Any
 
 from callsieve.hub.client import SiteState
 from callsieve.hub.operations import LinkShown
+from reputation.store.other_sites import SiteFigures
 
 # A process says every 10 s that it is there.
 UP_SECONDS = 30.0
+FIGURES = ("marks", "people", "signals", "answered", "numbers", "agreed", "disagreed", "retracted", "wrong", "last_at")
 
 
 def is_up(site: SiteState) -> bool:
@@ -28,9 +30,11 @@ def lag_of(site: SiteState) -> float | None:
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
-def site_as_json(site: SiteState) -> dict[str, Any]:
-    """Everything that the hub knows of it."""
+def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[str, Any]:
+    """Everything that the hub knows of it, and what is known here of what it told."""
+    told = None if figures is None else {name: getattr(figures, name) for name in FIGURES}
     return {
+        "told": told,
         "site": site.name,
         "state": state_of(site),
         "central": site.is_central,

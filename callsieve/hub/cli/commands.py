@@ -33,8 +33,9 @@ from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
 from callsieve.text.times import ago, when
+from reputation.site_names import SITE
 from reputation.store.audit import Change
-from reputation.store.hub.kinds import SITE
+from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
 START = "systemctl enable --now callsieve-hub"
@@ -151,10 +152,15 @@ def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None
     """Show the sites of the hub: who is up, how far behind, and what each has told."""
     loaded = settings_of(config)
     found = _ask(_with(_site_address(loaded), client.sites))
+    figures: dict[str, SiteFigures] = {}
+    if has_store(loaded):
+        with existing_store(loaded) as db:
+            figures = {one.site: one for one in figures_of_sites(db)}
     if as_json:
-        print_json([site_as_json(one) for one in found])
+        print_json([site_as_json(one, figures.get(one.name)) for one in found])
         return
     _print_sites(found)
+    _print_figures(figures)
 
 
 def expel(
@@ -232,6 +238,29 @@ def _print_sites(found: list[SiteState]) -> None:
     ]
     headings = ("site", "state", "behind", "waiting", "told", "seen")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4), right=(2, 3, 4), below=below)
+
+
+def _print_figures(figures: dict[str, SiteFigures]) -> None:
+    """What each other site told, and what is known of it here."""
+    if not figures:
+        return
+    say("What came from them, and what our own people and cases say of it:")
+    rows = [
+        (
+            site,
+            f"{one.marks:,}",
+            f"{one.people:,}",
+            f"{one.signals + one.answered:,}",
+            f"{one.agreed:,}",
+            f"{one.disagreed:,}",
+            f"{one.retracted:,}",
+            f"{one.wrong:,}",
+        )
+        for site, one in figures.items()
+    ]
+    headings = ("site", "marks", "people", "calls", "agreed", "denied", "retracted", "wrong")
+    below = ["nothing of it counts here" if one.ignored else "" for one in figures.values()]
+    print_table(headings, rows, keep=range(8), right=range(1, 8), below=below)
 
 
 def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from reputation.store.hub.kinds import KINDS, SEPARATOR, Kind, Scope
+from reputation import site_names
+from reputation.store.hub.kinds import KINDS, Kind, Scope
 
 PREFIX = "hub_"
 TRIGGERS = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
@@ -115,11 +116,7 @@ def key_of(kind: Kind, row: str) -> str:
 
 def is_ours(kind: Kind, row: str) -> str:
     """SQL: whether the row is of this site, as far as it says."""
-    if not kind.named:
-        return "1"
-    column = f"{row}{kind.named[0]}"
-    site = f"substr({column}, 1, instr({column}, '{SEPARATOR}') - 1)"
-    return f"(length({site}) NOT BETWEEN 1 AND 32 OR {site} GLOB '*[^a-z0-9-]*')"
+    return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
 
 
 def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:

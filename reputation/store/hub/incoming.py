@@ -12,11 +12,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from reputation.store.hub.kinds import KINDS, SEPARATOR, Kind, Scope
+from reputation.site_names import of_site
+from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.hub.link import Link, writing_for_hub
 from reputation.store.hub.rows import (
     SharedRow,
     Unusable,
+    all_of,
     check_row,
     delete_row,
     digest_of,
@@ -138,9 +140,7 @@ def _take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number
         replaces(db, kind, said, site)
         return
     if origin != site:
-        for column in kind.named:
-            if column in columns and (columns[column] or column == "reporter"):
-                columns[column] = f"{origin}{SEPARATOR}{columns[column]}"
+        columns |= {column: of_site(origin, columns[column]) for column in kind.named if column in columns}
     delete_row(db, kind, number, key_at(kind, columns))
-    if kind.name == "tombstone" and columns["reporter"] == f"{origin}{SEPARATOR}":
-        delete_row(db, kind, number, key_at(kind, columns | {"reporter": ""}))  # of a site that is followed
+    if kind.name == "tombstone" and origin != site and not columns["reporter"]:
+        delete_row(db, kind, number, key_at(kind, columns | {"reporter": all_of(origin)}))  # of one not followed

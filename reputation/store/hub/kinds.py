@@ -3,12 +3,11 @@
 Capture, push, apply, checksum and erasure are made from this table. A kind that is not in it stays where it is.
 
 A row of another site stands in the same SQLite table as ours. What names a person, a call or a case there is written
-`site:name`, so keys of two sites never meet, and a fold needs to know nothing of hubs; ours have no colon.
+`site:name` (reputation/site_names.py), so keys of two sites never meet.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -17,8 +16,6 @@ from typing import Final
 from reputation.model import AuthClass, ChallengeResult, EntryKind, ListName, MarkChannel, SignalCategory, Verdict
 from reputation.store.evidence_rows import SIGNAL_COUNTS
 
-SITE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
-SEPARATOR: Final = ":"
 MOST_TEXT: Final = 200  # characters of one column
 MOST_PAYLOAD: Final = 4000
 
@@ -182,19 +179,3 @@ _KINDS = (
     ),
 )
 KINDS: Final = {kind.name: kind for kind in _KINDS}
-
-
-def named_by(site: str, name: str) -> str:
-    """A name of that site as other sites write it. Without a name it stands for all of the site."""
-    return f"{site}{SEPARATOR}{name}"
-
-
-def site_of(name: str) -> str:
-    """The site in a name that another site has given; empty for one of ours, which may be an address with a port."""
-    site, separator, _ = name.partition(SEPARATOR)
-    return site if separator and SITE.fullmatch(site) else ""
-
-
-def name_of(name: str) -> str:
-    """The name as its site writes it."""
-    return name.partition(SEPARATOR)[2] if site_of(name) else name

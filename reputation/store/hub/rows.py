@@ -10,15 +10,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from reputation.model import EntryKind, ListEntry, ListName
-from reputation.store.hub.kinds import (
-    MOST_PAYLOAD,
-    MOST_TEXT,
-    SITE,
-    Kind,
-    name_of,
-    named_by,
-    site_of,
-)
+from reputation.site_names import SITE, name_at_site, of_site, site_of
+from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, Kind
 from reputation.store.lists import add_entry, remove_entry
 
 MICROSECONDS = 1_000_000
@@ -79,7 +72,7 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
             for column in kind.named:
                 for place in (found, said):
                     if place.get(column):
-                        place[column] = name_of(place[column])
+                        place[column] = name_at_site(place[column])
         key = to_json([found[column] for column in kind.key])
         yield origin, found[kind.number], key, Stored(to_json(said) if said else "", own, at_us)
 
@@ -122,10 +115,15 @@ def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) ->
     values = {kind.number: row.number, **key, **said, **own, kind.at: row.at_us / MICROSECONDS}
     if row.origin != site:
         for column in kind.named:
-            is_for_all = kind.name == "tombstone" and column == "reporter" and not values[column] and stones_for_all
-            if not is_for_all and (values[column] or column == "reporter"):
-                values[column] = named_by(row.origin, values[column])
+            values[column] = of_site(row.origin, values[column])
+        if kind.name == "tombstone" and not values["reporter"] and not stones_for_all:
+            values["reporter"] = all_of(row.origin)
     return values
+
+
+def all_of(site: str) -> str:
+    """The reporter of a stone that covers all that people of a site said."""
+    return f"{site}:"
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:

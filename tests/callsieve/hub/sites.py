@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +19,16 @@ from callsieve.hub import administration, process
 from callsieve.hub.address import secret_path, write_secret
 from callsieve.hub.postgresql import connection_to
 from callsieve.settings import Loaded, load_settings
+from lab.children import ends_with_us
 from lab.postgresql import PostgreSql
+from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.hub.checksum import Checksum, noted_checksums, stored_checksums
 from reputation.store.hub.link import link_of
 from reputation.store.marks import add_mark
 from reputation.store.transaction import transaction
+from tests.office import ROOT
 
 T = TypeVar("T")
 ORGANISATION = "main"
@@ -155,6 +161,20 @@ class Site:
 
     def is_linked(self) -> bool:
         return self.read(link_of) is not None
+
+
+@contextmanager
+def running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """`callsieve hub run` of a site, as long as the block lasts."""
+    words = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "hub", "run", "--config", str(site.config))
+    environment = {**os.environ, "CALLSIEVE_STATE": str(site.loaded.state)}
+    with (site.folder / "log").open("ab") as log:
+        process = subprocess.Popen(words, env=environment, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def make_mark(number: str, reporter: str, at: float, verdict: str = "spam", group: str | None = None) -> Mark:

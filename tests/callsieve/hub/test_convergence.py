@@ -1,0 +1,101 @@
+"""Five sites and everything that goes wrong at once: in the end all have all, as it was said last."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lab.debian import LabUnavailable
+from lab.postgresql import PostgreSql
+from tests.callsieve.hub.convergence import Storm
+from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+# Nobody may have the store's lock for so long.
+MOST_LOCKED_SECONDS = 2.0
+
+
+def check_storm(seed: int, writes: int) -> None:
+    try:
+        ended = Storm(seed, writes=writes).run()
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+    assert ended.lost == []
+    assert all(one == ended.sums[0] for one in ended.sums)
+    assert sum(ended.accidents.values()) > 3
+
+
+@pytest.mark.timeout(300)
+def test_a_storm() -> None:
+    check_storm(20261127, 60)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(50))
+def test_many_storms(seed: int) -> None:
+    check_storm(seed, 400)
+
+
+@pytest.fixture
+def server() -> Iterator[PostgreSql]:
+    """One that may be frozen."""
+    try:
+        with PostgreSql() as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+def write_at_once(site: Site, number: str) -> None:
+    """As the daemon does. sqlite3.OperationalError when somebody has the lock for too long."""
+    with closing(sqlite3.connect(site.loaded.store_path, MOST_LOCKED_SECONDS, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        values = (number, "201", time.time())
+        db.execute("INSERT OR REPLACE INTO talk (number, person, at) VALUES (?, ?, ?)", values)
+        db.execute("COMMIT")
+
+
+@pytest.mark.timeout(300)
+def test_a_hub_that_freezes_holds_nobody_up(server: PostgreSql, tmp_path: Path) -> None:
+    """In the middle of pushes and pulls PostgreSQL stops answering, without closing anything."""
+    hub = TestHub(server, tmp_path).make()
+    berlin, london = hub.join("berlin"), hub.join("london")
+    with running(berlin), running(london):
+        wait_until(lambda: berlin.is_linked() and london.is_linked(), "the first contact", 60.0)
+        for moment in range(6):
+            for last in range(40):
+                berlin.mark(f"+12015550{moment}{last:02}", "201", time.time() - 60)
+            server.send_signal(signal.SIGSTOP)
+            try:
+                for last in range(10):
+                    for site in (berlin, london):
+                        write_at_once(site, f"+12015551{moment}{last:02}")
+            finally:
+                server.send_signal(signal.SIGCONT)
+        wait_until(lambda: london.rows("SELECT count(*) FROM mark") == [(240,)], "the marks", 90.0)
+
+
+@pytest.mark.timeout(300)
+def test_a_site_without_its_hub_goes_on_and_catches_up(server: PostgreSql, tmp_path: Path) -> None:
+    """What it says often waits once."""
+    hub = TestHub(server, tmp_path).make()
+    berlin, london = hub.join("berlin"), hub.join("london")
+    hub.settle()
+    server.stop()
+    with running(berlin), running(london):
+        for _ in range(20):
+            for verdict in ("spam", "ok"):
+                berlin.mark(CALLER, "201", time.time() - 60, verdict)
+        assert berlin.rows("SELECT count(*) FROM hub_outbox") == [(1,)]
+        wait_until(lambda: berlin.rows("SELECT failure <> '' FROM hub_link") == [(1,)], "the failure", 60.0)
+        server.start()
+        wait_until(lambda: london.marks() == {"berlin:201": "ok"}, "the mark", 60.0)
+        wait_until(lambda: berlin.rows("SELECT failure FROM hub_link") == [("",)], "the end of the failure", 60.0)
