@@ -45,6 +45,7 @@ class Variable(StrEnum):
     LEVEL = "CALLSIEVE_LEVEL"
     POINTS = "CALLSIEVE_POINTS"
     SIP_CODE = "CALLSIEVE_SIP_CODE"
+    APPEAL_ADDRESS = "CALLSIEVE_APPEAL_ADDRESS"
     ASK = "CALLSIEVE_ASK"
     LANG = "CALLSIEVE_LANG"
     ACTION = "__CALLSIEVE_ACTION"
@@ -112,9 +113,21 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
 
 def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
     """The sounds that tell a caller how to appeal; empty where the settings say no, or nothing was held back."""
-    if not site.appeal or decision.action not in HEARD_BY_CALLER or decision.rule == CALLEES_BLOCKLIST_RULE:
+    if not site.appeal or not _may_appeal(decision):
         return ""
     return sounds_of(appeal_keys(decision_id))
+
+
+def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
+    """Where a rejected caller may appeal, for the SIP answer; empty where the settings say no."""
+    if not site.appeal_address or decision.action is not Action.REJECT or not _may_appeal(decision):
+        return ""
+    return f"{site.appeal_address}/r/{decision_id}"
+
+
+def _may_appeal(decision: Decision) -> bool:
+    """A callee's own list is nobody's business."""
+    return decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
@@ -142,6 +155,7 @@ def answer_to_screen(
         (Variable.ROUTE, _route_of(decision, site)),
         (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" else ""),
         (Variable.APPEAL, appeal_of(decision, decision_id, site)),
+        (Variable.APPEAL_ADDRESS, appeal_address_of(decision, decision_id, site)),
         (Variable.LABEL, shown.label),
         (Variable.DISPLAY, shown.tagged),
         (Variable.NAME, shown.plain),

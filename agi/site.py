@@ -44,8 +44,9 @@ class Site:
 
     `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `hours`: when screening
     holds back.
-    `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `recordings`: the directory where
-    Asterisk may record what callers say, empty where there is none or no room. `display`: what phones show.
+    `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `appeal_address`: of the public page,
+    if it goes with the SIP answer of a call that is turned away. `recordings`: the directory where Asterisk may record
+    what callers say, empty where there is none or no room. `display`: what phones show.
     `outbound`: what the outbound guard goes by. `match_withheld`: blocklists match the number that a trunk delivers of
     a caller who withholds it. `plan`: the numbering plans of countries.
     """
@@ -57,6 +58,7 @@ class Site:
     ask: str = "digit"
     language: str = "en"
     appeal: bool = False
+    appeal_address: str = ""
     recordings: str = ""
     match_withheld: bool = False
     display: Display = field(default_factory=Display)

@@ -214,6 +214,7 @@ class Public(SettingsTable, frozen=True):
     """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are.
 
     `call_in`: a number of ours whose dialplan goes to [callsieve-prove]; empty: nobody proves anything by calling.
+    `in_answers`: the address, with the reference, goes with the SIP answer that turns a call away, where that can be.
     `call_back`: the socket of the call-back helper (docs/how-to/call-back.md); empty: nobody is called.
     """
 
@@ -222,6 +223,7 @@ class Public(SettingsTable, frozen=True):
     address: str = ""
     name: str = ""
     contact: str = ""
+    in_answers: bool = False
     call_in: str = ""
     call_back: str = ""
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")

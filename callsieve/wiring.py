@@ -43,6 +43,7 @@ def site_of(settings: Settings) -> Site:
         ask=actions.ask,
         language=actions.language,
         appeal=actions.appeal,
+        appeal_address=settings.public.address if settings.public.enabled and settings.public.in_answers else "",
         match_withheld=settings.numbers.match_withheld,
         outbound=outbound_rules_of(settings),
     )

@@ -28,8 +28,9 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     then the action is allow. `reason`: why, in English. `level`, `points`: the evidence against the caller. `label`:
     the prefix of a tagged or warned call; `name`: the name to show, with it (empty: as it was received). `route`:
     where a routed call goes, as `[actions] route` has it (empty: to voicemail). `sip_code`: how a call is turned away.
-    `id`: the decision, for `callsieve explain` and appeals. `caller`: the number that was read. `whisper`: what a
-    warned callee would be told.
+    `id`: the decision, for `callsieve explain` and appeals. `appeal_address`: where the caller of a rejected call may
+    appeal, for a Call-Info header (empty without `[public] in_answers`). `caller`: the number that was read.
+    `whisper`: what a warned callee would be told.
     """
 
     action: str
@@ -43,6 +44,7 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     sip_code: int | None = None
     id: str | None = None
     caller: str | None = None
+    appeal_address: str = ""
     whisper: str = ""
 
 
@@ -76,6 +78,7 @@ def answer_of(raw: bytes) -> CallAnswer:
         sip_code=_whole_number(said(Variable.SIP_CODE)),
         id=said(Variable.ID) or None,
         caller=said(Variable.CALLER) or None,
+        appeal_address=said(Variable.APPEAL_ADDRESS),
         whisper=said(Variable.WHISPER),
     )
 

@@ -247,6 +247,14 @@ def test_how_to_appeal_is_for_who_is_held_back(action: Action) -> None:
         assert sounds is None
 
 
+@pytest.mark.parametrize("action", list(Action))
+def test_the_pages_address_goes_with_what_is_rejected(action: Action) -> None:
+    site = make_site(appeal_address="https://appeals.example.org")
+    assert "CALLSIEVE_APPEAL_ADDRESS" not in said(make_decision(action))
+    expected = "https://appeals.example.org/r/4F2K9TQZ" if action is Action.REJECT else None
+    assert said(make_decision(action), site=site).get("CALLSIEVE_APPEAL_ADDRESS") == expected
+
+
 def test_nobody_is_told_of_the_callees_own_list() -> None:
     decision = make_decision(Action.REJECT, rule="callee-blocklist")
     assert "CALLSIEVE_APPEAL" not in said(decision, site=make_site(appeal=True))

@@ -101,6 +101,7 @@ name = "Example Ltd"
 contact = "appeals@example.org"
 call_in = "+442071838753"
 call_back = "/run/callsieve-call-back/socket"
+in_answers = true
 proxies = ["192.0.2.7"]
 [asterisk]
 command = "docker exec pbx asterisk"
@@ -306,7 +307,7 @@ DEFAULTS: dict[str, Any] = {
     "api": {"enabled": False, "listen": "", "per_minute": 600},
     "public": {
         **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": "", "call_in": ""},
-        "call_back": "",
+        **{"in_answers": False, "call_back": ""},
         "proxies": ("127.0.0.1", "::1"),
     },
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
@@ -838,6 +839,7 @@ def test_the_site() -> None:
         ask="name",
         language="zh",
         appeal=True,
+        appeal_address="https://appeals.example.org",
         hours=ScreeningHours(
             QuietHours(own={"201": msgspec.structs.replace(Weights().quiet, first_hour=21, last_hour=0)}), 3600.0
         ),

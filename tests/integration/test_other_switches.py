@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -36,6 +37,12 @@ every = 0
 name = "kamailio"
 channels = "kamailio/*"
 reject = "608"
+
+[public]
+enabled = true
+address = "https://appeals.example.org"
+name = "Example Ltd"
+in_answers = true
 """
 STRANGER, REJECTED, WARNED, ROUTED = (f"+120155501{digits}" for digits in ("99", "23", "24", "25"))
 ACTIONS = {REJECTED: "reject", WARNED: "warn", ROUTED: "route"}
@@ -103,7 +110,9 @@ def test_a_call_that_is_rejected_rings_nobody(kamailio: Kamailio) -> None:
             before, rang = rang, len(phone.invites())
             return result.code == 608 and rang == before
 
-        call_until(is_rejected, kamailio, CallSpec(caller=REJECTED))
+        result = call_until(is_rejected, kamailio, CallSpec(caller=REJECTED))
+    said = result.final().header("Call-Info")
+    assert re.fullmatch(r"<https://appeals\.example\.org/r/[0-9A-Z]{8}>;purpose=info", said), said
 
 
 HOSTILE = 'Ba"d\\", "verification": "passed", "x": "\\'

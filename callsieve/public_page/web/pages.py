@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
@@ -22,6 +23,7 @@ from callsieve.numbers.mark_effects import mark_effects_here
 from callsieve.numbers.mark_page import effects_page, parts_of_view
 from callsieve.public_page import operations
 from callsieve.public_page.cleared import cleared_pdf
+from callsieve.public_page.contact_card import contact_card
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
 from callsieve.public_page.web.visit import POLICY, Page, Visit
@@ -30,6 +32,7 @@ from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
 from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
+from reputation.ids import parse_id
 
 
 class ClearedStatus(NamedTuple):
@@ -48,7 +51,18 @@ NO_FORM = {"name": "", "contact": "", "statement": ""}
 
 async def front(visit: Visit) -> Response:
     """What this is, and the form for a reference."""
-    return visit.page("front", wrong="")
+    return visit.page("front", wrong="", typed="")
+
+
+async def front_of_link(visit: Visit) -> Response:
+    """The same with the reference of a link, as SIP answers carry it. It is looked up when the form is sent."""
+    return visit.page("front", wrong="", typed=parse_id(str(visit.http.path_params["reference"])[:64]) or "")
+
+
+async def card(visit: Visit) -> Response:
+    """Who we are, as a jCard (RFC 7095)."""
+    text = msgspec.json.encode(contact_card(visit.state.loaded.settings.public))
+    return Response(text, media_type="application/vcard+json", headers={POLICY_HEADER: POLICY})
 
 
 async def look_up(visit: Visit) -> Response:
@@ -58,7 +72,7 @@ async def look_up(visit: Visit) -> Response:
         return visit.error(429)
     held = await visit.read(operations.look_up, visit.form.get("reference", ""))
     if held is None:
-        return visit.page("front", 422, wrong=UNKNOWN)
+        return visit.page("front", 422, wrong=UNKNOWN, typed="")
     limits.was_right(visit.network)
     return visit.page("appeal", held=held, wrong="", form=NO_FORM)
 
@@ -85,7 +99,7 @@ async def file(visit: Visit) -> Response:
     except Refused as refused:
         limits.filings.give_back(visit.network)
         if refused.code == "unknown-reference":
-            return visit.page("front", 422, wrong=UNKNOWN)
+            return visit.page("front", 422, wrong=UNKNOWN, typed="")
         limits.was_right(visit.network)
         held = await visit.read(operations.look_up, reference)
         return visit.page("appeal", 422, held=held, wrong=refused.words, form=typed)
@@ -210,6 +224,8 @@ def _link(visit: Visit) -> str:
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
 PAGES = (
     Page("GET", "/", front),
+    Page("GET", "/r/{reference}", front_of_link),
+    Page("GET", "/card.json", card),
     Page("GET", "/marks", marks),
     Page("POST", "/reference", look_up),
     Page("POST", "/appeal", file),

@@ -49,6 +49,28 @@ def test_the_status_follows_the_appeal(stranger: Stranger, office: Office) -> No
     assert "Forty people complained." in text_of(stranger.get(path))
 
 
+def test_a_link_of_a_sip_answer_fills_the_form(stranger: Stranger) -> None:
+    """It is looked up by nobody: who follows a link of any reference learns nothing."""
+    for reference, shown in ((REFERENCE.lower(), REFERENCE), ("ZZZZZZZZ", "ZZZZZZZZ"), ("%3Cscript%3E", "")):
+        page = stranger.get(f"/r/{reference}")
+        assert page.status_code == 200
+        assert f'name="reference" value="{shown}"' in page.text
+
+
+def test_who_we_are_is_a_jcard(stranger: Stranger) -> None:
+    answer = stranger.get("/card.json")
+    assert answer.headers["content-type"] == "application/vcard+json"
+    kind, fields = answer.json()
+    assert kind == "vcard"
+    assert [(field[0], field[3]) for field in fields] == [
+        ("version", "4.0"),
+        ("fn", "Example Ltd"),
+        ("kind", "org"),
+        ("url", ADDRESS),
+        ("email", "appeals@example.org"),
+    ]
+
+
 def test_it_speaks_chinese(stranger: Stranger) -> None:
     assert 'lang="zh-Hans"' in stranger.get("/", **{"accept-language": "zh-CN,zh;q=0.9"}).text
     answer = stranger.get("/?lang=zh").text
