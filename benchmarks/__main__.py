@@ -21,6 +21,7 @@ from benchmarks import (
     decision,
     events,
     events_out,
+    exchange,
     lifecycle,
     listening,
     lookup,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "console": console.measure,
     "own": own.measure,
     "events-out": events_out.measure,
+    "exchange": exchange.measure,
 }
 
 

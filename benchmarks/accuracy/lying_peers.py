@@ -1,0 +1,181 @@
+"""What companies that lie can do to honest numbers: `python -m benchmarks.accuracy.lying_peers` prints the table.
+
+A store of an office of 20 people, 1,400 numbers of which different things are known, and companies that publish all of
+them as spam, signed as they should be. Each number is then decided about as a call of it is, with the policy `strict`,
+which does whatever the level justifies. The table is in docs/accuracy.md, and a test compares.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.accuracy.tables import Sheet, markdown
+from callsieve.changes.operation import Context
+from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
+from callsieve.exchange.operations import fetch_peer, known_peers
+from callsieve.exchange.rows import PackedLines, row_line, snapshot_head
+from callsieve.settings import Loaded, parse_settings
+from callsieve.signing.keys import SigningKey
+from policies.decision import IncomingCall
+from policies.engine import decide
+from policies.loader import load_policy
+from policies.situation import query_of
+from reputation.model import AuthClass, Caller, CallerKind, Level, Mark, MarkChannel, Person, Verdict
+from reputation.store.database import open_store
+from reputation.store.facts import facts_of
+from reputation.store.imports import Feed, import_numbers
+from reputation.store.marks import add_mark
+from reputation.store.peers import PeerNumber
+from reputation.store.people import upsert_people
+from reputation.store.site import count_people
+from reputation.store.standing import refresh
+from reputation.store.transaction import transaction
+from reputation.users import Role
+from reputation.weeks import week_of
+
+LIARS = (0, 1, 2, 8)
+OF_KIND = 200
+PEOPLE = [str(201 + n) for n in range(20)]
+HOUR = 3600.0
+
+
+class Known(NamedTuple):
+    """What is known of a number here. `marks`, `hung_up`: how many people; `back`: one of us called and talked;
+    `failed`: it failed a challenge.
+    """
+
+    what: str
+    marks: int = 0
+    hung_up: int = 0
+    feed: bool = False
+    back: bool = False
+    failed: bool = False
+
+
+KINDS = (
+    Known("nothing"),
+    Known("one of our people marked it by mistake", marks=1),
+    Known("three marked it: warned of without others", marks=3),
+    Known("ten have something against it: asked without others", marks=5, hung_up=5),
+    Known("the same, and it failed a challenge", marks=5, hung_up=5, failed=True),
+    Known("a feed lists it", feed=True),
+    Known("one of us called it back and talked", back=True),
+)
+SETTINGS = (
+    "[reputation.sample]\nevery = 0\n"  # one of four warned calls goes without its warning, which is not asked here
+)
+ADD_CHALLENGE = "INSERT INTO challenge VALUES (?, 'unknown', 0, ?, '+442071838750', 'silent', ?)"
+ADD_SIGNAL = "INSERT INTO signal VALUES (?, 'unknown', 0, ?, ?, ?, ?)"
+
+
+def numbers_of(kind: int) -> list[str]:
+    """Each of a block of its own, so that no neighbour says anything."""
+    return [f"+12{10 + kind:02}{n:03}0100" for n in range(OF_KIND)]
+
+
+def fill(folder: Path, now: float) -> None:
+    """The office's store."""
+    with open_store(folder / "callsieve.db") as db:
+        with transaction(db):
+            upsert_people(db, [Person(one) for one in PEOPLE], "benchmark")
+            count_people(db)
+            for place, kind in enumerate(KINDS):
+                for number in numbers_of(place):
+                    for n in range(kind.marks):
+                        at = now - 2 * HOUR * n
+                        mark = Mark(number, AuthClass.UNKNOWN, PEOPLE[n], Verdict.SPAM, at, MarkChannel.EXTENSION)
+                        add_mark(db, mark)
+                    who = [(one, "hung-up-on") for one in PEOPLE[10 : 10 + kind.hung_up]]
+                    who += [(PEOPLE[19], "called-back")] if kind.back else []
+                    rows = [(number, one, what, now - HOUR, f"{number}{one}") for one, what in who]
+                    db.executemany(ADD_SIGNAL, rows)
+                    if kind.failed:
+                        db.execute(ADD_CHALLENGE, (number, number, now - HOUR))
+                    if rows:
+                        refresh(db, number)
+        listed = [number for place, kind in enumerate(KINDS) if kind.feed for number in numbers_of(place)]
+        import_numbers(db, "a feed", "spam", [(number, None, None, None) for number in listed], feed=Feed("list"))
+
+
+def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
+    """All of the numbers, as what fifty people complain of."""
+    folder.mkdir()
+    week = week_of(now)
+    numbers = sorted(number for place in range(len(KINDS)) for number in numbers_of(place))
+    packed = BytesIO()
+    lines = PackedLines(packed, snapshot_head(1))
+    for number in numbers:
+        lines.write(row_line(PeerNumber(number, "unknown", Level.CHALLENGE, 50, 100, week, week, "scam")))
+    lines.close()
+    raw = packed.getvalue()
+    name = f"snapshot-{sha256(raw).hexdigest()}.rows"
+    (folder / name).write_bytes(raw)
+    file = PublishedFile(file=name, bytes=len(raw), unpacked=lines.unpacked, rows=lines.rows)
+    contents = IndexContents(sequence=1, listed_at=int(now), least_people=3, snapshot=file)
+    (folder / INDEX_FILE).write_text(sign_index(key, "Liars Ltd", contents, now, now + 7 * 86_400))
+
+
+def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str]]]:
+    """For each count of liars: of each kind how many numbers meet which action."""
+    now, found = time.time(), {}
+    fill(folder, now)
+    for n in range(max(LIARS)):
+        publish_lies(folder / f"liar-{n}", SigningKey(bytes([n + 1] * 32)), now)
+    for liars in LIARS:
+        tables = "".join(
+            f'[[exchange]]\nname = "liar {n}"\npath = "{folder / f"liar-{n}"}"\n'
+            f'key = "{SigningKey(bytes([n + 1] * 32)).public_key.text}"\n'
+            for n in range(liars)
+        )
+        loaded = Loaded(settings=parse_settings(SETTINGS + tables, "benchmark"), file=None, state=folder)
+        with open_store(loaded.store_path) as db:
+            context = Context("benchmark", Role.ADMINISTRATOR, now, loaded)
+            for state in known_peers(db, context).values():
+                assert fetch_peer(db, context, state).failure is None
+            rules, weights = load_policy(policy), loaded.settings.reputation
+            found[liars] = [
+                Counter(
+                    decide(call, facts_of(db, query_of(call, now, None), weights), rules, now).action.word
+                    for call in map(_call_of, numbers_of(place))
+                )
+                for place in range(len(KINDS))
+            ]
+    return found
+
+
+def _call_of(number: str) -> IncomingCall:
+    return IncomingCall(linkedid=number, caller=Caller(number, number, CallerKind.NUMBER), trunk="carrier")
+
+
+def sheet_of(found: dict[int, list[Counter[str]]]) -> Sheet:
+    """A row for each kind."""
+    rows = [
+        [
+            kind.what,
+            *(", ".join(f"{action} {n}" for action, n in sorted(found[liars][place].items())) for liars in LIARS),
+        ]
+        for place, kind in enumerate(KINDS)
+    ]
+    headings = ("what is known here", "nobody lies", *(f"{n} lie" if n > 1 else "one lies" for n in LIARS[1:]))
+    says = (
+        f"With `strict`: what {OF_KIND * len(KINDS):,} honest numbers meet where companies publish all of them as spam."
+    )
+    return Sheet("companies that lie", says, headings, rows)
+
+
+def main() -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callsieve-liars-")))
+        sys.stdout.write(markdown(sheet_of(measured(folder))) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""Companies that lie move nobody beyond a tag, and docs/accuracy.md has the table that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.accuracy.lying_peers import KINDS, LIARS, OF_KIND, measured, sheet_of
+from benchmarks.accuracy.tables import markdown
+from policies.decision import Action
+from tests.office import ROOT
+
+
+def test_liars_move_nobody_beyond_a_tag(tmp_path: Path) -> None:
+    found = measured(tmp_path)
+    for place, kind in enumerate(KINDS):
+        [(alone, count)] = found[0][place].items()
+        assert count == OF_KIND
+        for liars in LIARS[1:]:
+            [(action, _)] = found[liars][place].items()
+            assert action in (alone, max(Action[alone.upper()], Action.TAG).word), (kind.what, liars)
+    assert markdown(sheet_of(found)) in (ROOT / "docs" / "accuracy.md").read_text()
