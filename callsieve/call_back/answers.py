@@ -14,6 +14,7 @@ class HelperAnswer(StrEnum):
     COUNTRY = "country"  # not one of those that may be called
     KIND = "kind"  # neither a landline nor a mobile: premium, shared cost, satellite, unallocated ...
     REFUSED = "refused"  # by how it begins
+    NIGHT = "night"  # no hour to call where the number is
     NUMBER_LATELY = "number-lately"
     NUMBER_TODAY = "number-today"
     BUSY = "busy"  # as many calls at once as there may be

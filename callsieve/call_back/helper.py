@@ -18,7 +18,7 @@ from pathlib import Path
 from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
 from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, HelperAnswer
 from callsieve.call_back.call_file import call_file_text, put_in_spool
-from callsieve.call_back.limits import limit_reached, parse_line, refusal_of
+from callsieve.call_back.limits import is_by_day, limit_reached, parse_line, refusal_of
 from callsieve.call_back.placed_calls import PlacedCalls
 from callsieve.call_back.settings import HelperSettings
 from callsieve.settings import SettingsError
@@ -43,19 +43,24 @@ class Helper:
         request = parse_line(line)
         if request is None:
             return self._said(HelperAnswer.BAD_LINE, None)
-        number, placed = request.number, self._placed
-        refusal = refusal_of(number, self._settings) or limit_reached(
-            placed.calls, placed.who(number), self._settings, placed.now()
-        )
+        number = request.number
+        refusal = self._refusal_of(number)
         if refusal is not None:
             return self._said(refusal, number)
         try:
-            placed.add(number)  # first: a call that was not made counts, one that was not counted is not made
+            self._placed.add(number)  # first: a call that was not made counts, one that was not counted is not made
             put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))
         except OSError as error:
             logger.error("%s: %s", error.filename or "a file", error.strerror)
             return self._said(HelperAnswer.FAILED, number)
         return self._said(HelperAnswer.CALLED, number)
+
+    def _refusal_of(self, number: str) -> HelperAnswer | None:
+        settings, placed = self._settings, self._placed
+        never = refusal_of(number, settings)
+        if never is None and not is_by_day(number, settings, placed.wall()):
+            return HelperAnswer.NIGHT
+        return never or limit_reached(placed.calls, placed.who(number), settings, placed.now())
 
     @staticmethod
     def _said(answer: HelperAnswer, number: str | None) -> HelperAnswer:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from callsieve.call_back.answers import HelperAnswer
 from callsieve.call_back.settings import HelperSettings
 from reputation.appeals import TICKET_DIGITS
-from reputation.numbers import NumberType, country_of, number_of, number_type_of
+from reputation.numbers import NumberType, country_of, number_of, number_type_of, time_zones_of
+from reputation.own.hours import daily, is_open
 
 KINDS = frozenset({NumberType.FIXED, NumberType.MOBILE, NumberType.FIXED_OR_MOBILE})
 # North American exchanges within ordinary area codes that are billed by the call: FCC, "Pay-Per-Call" (976), and
@@ -52,6 +53,12 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
     if country_of(number) not in settings.countries:
         return HelperAnswer.COUNTRY
     return HelperAnswer.REFUSED if number.startswith(settings.refused) else None
+
+
+def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
+    """Whether it is an hour to call everywhere that the number may be. `at`: in UTC seconds."""
+    zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
+    return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
 
 
 def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:

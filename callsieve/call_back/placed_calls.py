@@ -84,6 +84,10 @@ class PlacedCalls:
         """The instant, on the clock of `calls`."""
         return self._clocks.uptime()
 
+    def wall(self) -> float:
+        """The time of day, in UTC seconds."""
+        return self._clocks.wall()
+
     def add(self, number: str) -> None:
         """A call is placed now: in the file before it is made. OSError."""
         now, wall = self._clocks.uptime(), self._clocks.wall()

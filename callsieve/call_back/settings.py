@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from callsieve.setting_types import SettingsTable
+from callsieve.setting_types import Hour, SettingsTable
 from callsieve.settings import MAX_BYTES, SettingsError, parse_table
 from callsieve.system.privileges import owner_on_the_way
 from policies.files import open_regular
@@ -40,6 +40,7 @@ class HelperSettings(SettingsTable, frozen=True):
 
     `channel`: whom Asterisk dials; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long a call
     may last once it is answered; `ring_seconds`: how long it may ring. `refused`: what is not called, by how it begins.
+    `first_hour`, `last_hour`: by the clock where the number is.
     """
 
     enabled: bool = False
@@ -49,6 +50,8 @@ class HelperSettings(SettingsTable, frozen=True):
     channel: Channel = "Local/{number}@callsieve-call-back-out"
     caller_id: Shown = ""
     spool: str = SPOOL
+    first_hour: Hour = 8
+    last_hour: Hour = 21
     seconds: Seconds = 60
     ring_seconds: Seconds = 30
     a_number_minutes: Few = 15
@@ -87,6 +90,8 @@ def parse_helper_settings(text: str, source: str) -> HelperSettings:
         raise SettingsError(f"{source}: channel: needs {{number}} or {{digits}}, where the number belongs")
     if "{" in settings.channel.replace("{number}", "").replace("{digits}", ""):
         raise SettingsError(f"{source}: channel: knows {{number}} and {{digits}}, nothing else in braces")
+    if settings.first_hour >= settings.last_hour:
+        raise SettingsError(f"{source}: first_hour: is not before last_hour: 0 and 24 are all day")
     if settings.a_number_a_day > settings.a_day or settings.an_hour > settings.a_day:
         raise SettingsError(f"{source}: a_day: is less than a_number_a_day or an_hour, which then say nothing")
     return settings

@@ -81,6 +81,7 @@ def show(
 def _say_limits(wanted: HelperSettings) -> None:
     say("Calls back are on." if wanted.enabled else "Calls back are off: enabled = false.")
     say(f"Countries: {', '.join(wanted.countries) or 'none'}. Landlines and mobiles only.")
+    say(f"From {wanted.first_hour} to {wanted.last_hour} h, by the clock where the number is.")
     say(f"A number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
     say(f"All: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
     say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day:g} minutes a day are paid for.")

@@ -45,7 +45,13 @@ class ClearedStatus(NamedTuple):
 logger = logging.getLogger("callsieve.public")
 NEVER_CALLED = N_("We do not call numbers of this kind or country. Call us from it, or reach us in another way.")
 CALL_LATER = N_("The number was called lately, or there were too many calls. Try again later, or call us from it.")
+CALL_BY_DAY = N_("It is too early or too late there for a call. Try again by day, or call us from it.")
 CALL_FAILED = N_("The call could not be placed. Try again later, or reach us in another way.")
+WHY_NOT_CALLED = {
+    **dict.fromkeys(NEVER, NEVER_CALLED),
+    **dict.fromkeys(LATER, CALL_LATER),
+    HelperAnswer.NIGHT: CALL_BY_DAY,
+}
 NO_FORM = {"name": "", "contact": "", "statement": ""}
 
 
@@ -134,8 +140,7 @@ async def call_back(visit: Visit) -> Response:
         answer = HelperAnswer.FAILED
     if answer is HelperAnswer.CALLED:
         return await _shown(visit, status, made.code, is_called=True)
-    wrong = NEVER_CALLED if answer in NEVER else CALL_LATER if answer in LATER else CALL_FAILED
-    return await _shown(visit, status, wrong=wrong)
+    return await _shown(visit, status, wrong=WHY_NOT_CALLED.get(answer, CALL_FAILED))
 
 
 async def _shown(

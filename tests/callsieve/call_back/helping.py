@@ -32,6 +32,7 @@ def make_settings(spool: Path, more: str = "") -> HelperSettings:
 
 def settings_text(spool: Path, more: str = "", user: str = ME) -> str:
     text = f'enabled = true\nusers = ["{user}"]\nspool = "{spool}"\n'
+    text += "" if "first_hour" in more else "first_hour = 0\nlast_hour = 24\n"
     return text + more + ("" if "countries" in more else '\ncountries = ["US"]\n')
 
 

@@ -165,6 +165,25 @@ def test_as_many_at_once_as_may_be(tmp_path: Path) -> None:
     assert desk.ask("+12015550103") == "called"
 
 
+@pytest.mark.parametrize(
+    ("number", "hour", "said"),
+    [
+        pytest.param("+12015550123", 12, "night", id="seven-in-new-jersey"),
+        pytest.param("+12015550123", 13, "called", id="eight-in-new-jersey"),
+        pytest.param("+12133730123", 13, "night", id="five-in-los-angeles"),
+        pytest.param("+12133730123", 16, "called", id="eight-in-los-angeles"),
+        pytest.param("+8613800138000", 12, "called", id="eight-in-the-evening-in-china"),
+        pytest.param("+8613800138000", 13, "night", id="nine-in-the-evening-in-china"),
+    ],
+)
+def test_nobody_is_called_at_night(tmp_path: Path, number: str, hour: int, said: str) -> None:
+    """On a day in January; the hour is UTC's."""
+    desk = Desk(tmp_path, AT_HOME + "first_hour = 8\nlast_hour = 21\n")
+    desk.times.wall = 1_767_657_600.0 + hour * HOUR  # 2026-01-06
+    assert desk.ask(number) == said
+    assert len(desk.files()) == (said == "called")
+
+
 def test_what_is_refused_by_its_beginning(tmp_path: Path) -> None:
     desk = Desk(tmp_path, f'refused = ["{NUMBER[:-1]}"]\n')
     assert [desk.ask(NUMBER), desk.ask(OTHER), desk.ask("+12015550199")] == ["refused", "refused", "called"]
@@ -239,6 +258,7 @@ def test_what_is_kept_has_no_number(tmp_path: Path) -> None:
         pytest.param('caller_id = "x\\nApplication: System"', "caller_id", id="caller-id"),
         pytest.param("seconds = 100000", "seconds", id="for-ever"),
         pytest.param("an_hour = 500", "a_day: is less", id="hour-above-day"),
+        pytest.param("first_hour = 21\nlast_hour = 8", "first_hour: is not before", id="hours"),
         pytest.param("forever = true", "forever: unknown key", id="unknown"),
         pytest.param('refused = ["201"]', "refused", id="refused"),
     ],
