@@ -38,6 +38,7 @@ EventWord = Literal[
     "own-number.label-changed",
     "own-number.suspected",
     "feed.stale",
+    "exchange.stale",
     "daemon.trouble",
     "emergency.opened",
     "emergency.closed",

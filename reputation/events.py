@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     LABEL_CHANGED = "own-number.label-changed"
     SUSPECTED = "own-number.suspected"
     FEED_STALE = "feed.stale"
+    EXCHANGE_STALE = "exchange.stale"
     DAEMON_TROUBLE = "daemon.trouble"
     EMERGENCY_OPENED = "emergency.opened"
     EMERGENCY_CLOSED = "emergency.closed"
@@ -204,6 +205,17 @@ class FeedStale(EventData, frozen=True, kw_only=True):
     imported_at: float | None
 
 
+class ExchangeStale(EventData, frozen=True, kw_only=True):
+    """What another company publishes does not come any more, was refused, or counts no longer (`status`); `off`: it was
+    switched off. `came_at` None: it never came.
+    """
+
+    company: str
+    status: str
+    detail: str
+    came_at: float | None
+
+
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
     """Something is wrong with the daemon, in words; empty: nothing is any more. `running`: it tells of itself."""
 
@@ -241,6 +253,7 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.LABEL_CHANGED: LabelChanged,
     EventKind.SUSPECTED: NumberSuspected,
     EventKind.FEED_STALE: FeedStale,
+    EventKind.EXCHANGE_STALE: ExchangeStale,
     EventKind.DAEMON_TROUBLE: DaemonTrouble,
     EventKind.EMERGENCY_OPENED: EmergencyOpened,
     EventKind.EMERGENCY_CLOSED: EmergencyClosed,

@@ -1,6 +1,6 @@
 """What nobody writes down as it happens, and has to be looked for.
 
-Appeals that are due, feeds that do not come any more, trouble of the daemon, an emergency window that is over, a day
+Appeals that are due, feeds and companies that do not come any more, trouble of the daemon, an emergency window or a day
 that is over.
 
     look(db, loaded, now)      in a transaction: one event for each change since the last look, whoever looks
@@ -17,19 +17,21 @@ from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.digest.operations import day_before
 from callsieve.emergency_window import window_of
 from callsieve.events.event import EventKind
+from callsieve.exchange.health import health_of as health_of_peer
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing
 from callsieve.integration_settings import DigestTable
 from callsieve.settings import Settings
 from reputation.appeals import due_at
-from reputation.events import AppealDue, DaemonTrouble, DigestReady, FeedStale
+from reputation.events import AppealDue, DaemonTrouble, DigestReady, ExchangeStale, FeedStale
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.emergencies import BY_TIME, tell_closed
 from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
 from reputation.store.outbox import forget_state, is_wanted, set_state, state_of, states_of, tell_change
+from reputation.store.peers import peer_states
 
 DUE_SECONDS: Final = 86_400.0
-APPEAL, FEED, DAEMON, DIGEST = "appeal/", "feed/", "daemon", "digest"
+APPEAL, FEED, PEER, DAEMON, DIGEST = "appeal/", "feed/", "exchange/", "daemon", "digest"
 NOT_RUNNING: Final = "the daemon does not run"
 OK: Final = "ok"
 # Feeds that are smaller than before came all the same.
@@ -43,6 +45,8 @@ def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None
         _look_at_appeals(db, now)
     if is_wanted(db, EventKind.FEED_STALE):
         _look_at_feeds(db, settings, now)
+    if is_wanted(db, EventKind.EXCHANGE_STALE):
+        _look_at_companies(db, now)
     if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
         _look_at_daemon(db, telemetry, now)
     if is_wanted(db, EventKind.DIGEST_READY):
@@ -85,6 +89,23 @@ def _look_at_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> No
             set_state(db, key, OK, now)
     for key in states_of(db, FEED):
         if key.removeprefix(FEED) not in names:
+            forget_state(db, key)
+
+
+def _look_at_companies(db: sqlite3.Connection, now: float) -> None:
+    """Each once when it goes bad or was switched off, and not when it comes again."""
+    peers = {peer.name: peer for peer in peer_states(db) if peer.in_settings}
+    for name, peer in peers.items():
+        health, key = health_of_peer(peer, now), f"{PEER}{name}"
+        status = health.status.value
+        if health.is_bad:
+            detail = "" if health.detail is None else str(health.detail)
+            data = ExchangeStale(company=name, status=status, detail=detail, came_at=peer.came_at)
+            tell_change(db, key, status, EventKind.EXCHANGE_STALE, key, now, data)
+        else:
+            set_state(db, key, OK, now)
+    for key in states_of(db, PEER):
+        if key.removeprefix(PEER) not in peers:
             forget_state(db, key)
 
 

@@ -113,6 +113,9 @@ def _words(event: Event) -> Wording:
         case EventKind.FEED_STALE:
             about["status"] = Wording(data["status"])
             return Wording("feed {feed}: {status}: {detail}", about)
+        case EventKind.EXCHANGE_STALE:
+            about["status"] = Wording(data["status"])
+            return Wording("evidence of {company}: {status}: {detail}", about)
         case EventKind.DAEMON_TROUBLE:
             return Wording("the daemon: {trouble}", about) if data["trouble"] else Wording("the daemon is well again")
         case EventKind.EMERGENCY_OPENED:

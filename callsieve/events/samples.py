@@ -15,6 +15,7 @@ from reputation.events import (
     DigestReady,
     EmergencyClosed,
     EmergencyOpened,
+    ExchangeStale,
     FeedStale,
     GradeChanged,
     LabelChanged,
@@ -89,6 +90,9 @@ DATA: dict[EventKind, EventData] = {
     ),
     EventKind.FEED_STALE: FeedStale(
         feed="ftc", status="stale", detail="it used to come every 7 d", imported_at=AT - 1_814_400.0
+    ),
+    EventKind.EXCHANGE_STALE: ExchangeStale(
+        company="partner", status="stale", detail="nothing came for 2 d", came_at=AT - 172_800.0
     ),
     EventKind.DAEMON_TROUBLE: DaemonTrouble(trouble="the store did not answer lately", running=True),
     EventKind.EMERGENCY_OPENED: EmergencyOpened(by="Asterisk"),

@@ -84,6 +84,11 @@ class PeerHealth:
     detail: Wording | None = None
 
     @property
+    def is_bad(self) -> bool:
+        """Whether somebody has to know: it does not come, was refused, or counts no longer."""
+        return self.status not in (PeerStatus.OK, PeerStatus.WAITING)
+
+    @property
     def said(self) -> Wording:
         """Both, for any language."""
         status = Wording(self.status.value)

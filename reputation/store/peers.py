@@ -64,13 +64,13 @@ NAMED_BY_NONE = """
 SELECT number, auth_class, peer FROM peer_number
  WHERE peer IN (SELECT id FROM peer WHERE in_settings = 0) OR peer NOT IN (SELECT id FROM peer) LIMIT ?
 """
-# As in FACTS (reputation/store/facts.py), and as a PeerWord.
+# As in FACTS (reputation/store/facts.py), and as a PeerWord. For IN, SQLite makes a table each time.
 SAID = """
 peer.name, weight, auth_class = '', level, witnesses, answered, first_week, last_week, nullif(category, '')
 """
 OF_PEERS = """
   FROM peer_number JOIN peer ON peer.id = peer_number.peer
- WHERE number = :number AND auth_class IN ('', :auth_class)
+ WHERE number = :number AND (+auth_class = '' OR +auth_class = :auth_class)
    AND in_settings = 1 AND off_at IS NULL AND counts_until > :now
 """
 COMPARED = f"""

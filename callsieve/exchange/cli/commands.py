@@ -37,7 +37,8 @@ NONE_WANTED = "the settings have no [[exchange]]: docs/how-to/exchange.md says h
 TIMER = "systemctl enable --now callsieve-exchange.timer"
 
 DirectoryArgument = Annotated[
-    Path | None, typer.Argument(metavar="DIR", help="Where a web server finds it; else `directory` of [publish].")
+    Path | None,
+    typer.Argument(metavar="DIR", help="Where a web server finds it; else publish.directory of the settings."),
 ]
 PurgeOption = Annotated[
     bool, typer.Option("--purge", help="After an erasure: no deltas, and remove all older files at once.")

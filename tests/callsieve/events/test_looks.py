@@ -21,6 +21,7 @@ from reputation.store.emergencies import record_emergency
 from reputation.store.feeds import record_failure
 from reputation.store.imports import import_numbers, remove_source
 from reputation.store.outbox import events_after, use_receivers
+from reputation.store.peers import TakenIndex, WantedPeer, record_taken, replace_peers, switch_peer_off
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal
 
@@ -60,6 +61,26 @@ def test_an_appeal_is_told_before_it_is_due_and_when_it_was(db: sqlite3.Connecti
 
 def bring(db: sqlite3.Connection, at: float) -> None:
     db.execute("UPDATE import_source SET imported_at = ?, failed_at = NULL, format = 'csv'", (at,))
+
+
+def test_a_company_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
+    replace_peers(db, {"partner": WantedPeer("key", 1.0, DAY)})
+    assert seen(db, NOW) == []
+    index = TakenIndex("key", "Partner Ltd", 1, "d", NOW, NOW + 9 * DAY)
+    record_taken(db, "partner", index, NOW, NOW + DAY)
+    assert seen(db, NOW + 2 * DAY) == []
+    [stale] = seen(db, NOW + 5 * DAY)
+    assert (stale["company"], stale["status"], stale["came_at"]) == ("partner", "stale", NOW)
+    assert seen(db, NOW + 6 * DAY) == []
+    [ended] = seen(db, NOW + 9 * DAY)
+    assert ended["status"] == "ran out"
+    record_taken(db, "partner", index._replace(counts_until=NOW + 20 * DAY), NOW + 10 * DAY, NOW + 11 * DAY)
+    assert seen(db, NOW + 10 * DAY) == []
+    switch_peer_off(db, "partner", NOW, "{}")
+    assert [one["status"] for one in seen(db, NOW + 10 * DAY)] == ["off"]
+    replace_peers(db, {})
+    assert seen(db, NOW + 20 * DAY) == []
+    assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
 
 
 def test_a_feed_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
