@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-fast test-long coverage check fix bench accuracy man screenshots freepbx-module lab tools clean
+.PHONY: demo test test-fast test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,9 @@ fix: $(STAMP)
 bench: lab
 	$(BIN)/python -m pytest -m load
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m benchmarks.instructions
 
 accuracy: $(STAMP)
 	$(BIN)/python -m benchmarks.accuracy

@@ -154,8 +154,7 @@ class Scene:
 
     def packet(self, index: int, call: int) -> bytes:
         """A packet, as it is said of that call."""
-        data = self.packets[index][1]
-        return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
+        return with_call(self.packets[index][1], call)
 
 
 @dataclass(slots=True)
@@ -276,6 +275,11 @@ def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
     return data.replace((record.caller or "").encode(), b"@NUMBER@")
 
 
+def with_call(data: bytes, call: int) -> bytes:
+    """Packets of a scene, as they are said of that call."""
+    return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
+
+
 def caller_of(call: int) -> str:
     """Another number for each call."""
     return f"+1201{2_000_000 + call:07}"
@@ -290,7 +294,7 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
     note = f"{rate:.0f} calls/s for {seconds:.0f} s" + (f", daemon stopped for {stall:.0f} s" if stall else "")
     bench.say(f"replayed: {note}")
     state, count = bench.copy(NUMBERS), round(rate * seconds)
-    _decide(state / "callsieve.db", count)
+    decide_calls(state / "callsieve.db", count)
     with Manager() as manager, Daemon(state, f"{SETTINGS}\n{AMI.format(port=manager.port)}") as daemon:
         daemon.wait_for_log("listening to Asterisk")
         before, began = process_cpu_seconds(daemon.pid), time.time()
@@ -319,7 +323,7 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
     ]
 
 
-def _decide(store: Path, count: int) -> None:
+def decide_calls(store: Path, count: int) -> None:
     """Each call has been decided on already, or its outcome would wait a minute for that."""
     allowed = replace(RECORD, action="allow", would_be="allow", at=time.time())
     with open_store(store) as db, transaction(db):

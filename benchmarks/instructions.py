@@ -1,0 +1,206 @@
+"""`python -m benchmarks.instructions [--rounds N] [--write]`: how many instructions what calls wait for takes.
+
+Seconds say little on a machine with other work; instructions are the same within a few percent. Valgrind counts those
+of a process that decides about 1,000 calls, follows 1,000 calls over AMI, or replays 10,000 events, and of one that
+does a tenth of that: the difference is what they cost, without the start.
+
+The exit code is 1 where a figure is more than MOST_GROWTH above the baseline in instructions.json. Other builds of
+Python take other numbers of instructions: one that the baseline does not know is printed, and passes. `--write` renews
+the baseline of this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import counted
+from benchmarks.callers import questions
+from benchmarks.calls import REPLY
+from benchmarks.events import decide_calls
+from benchmarks.processes import DECIDED, ROOT, SETTINGS
+from benchmarks.replay import history
+from benchmarks.workbench import fill
+from lab import LabUnavailable
+from lab.valgrind import ensure_valgrind
+
+# What is counted -> how many of it.
+COUNTS = {"decisions": 1000, "calls": 1000, "events": 10_000}
+WORDS = {"decisions": "a decision", "calls": "a call followed over AMI", "events": "an event replayed"}
+WARM = 0.1  # share of them that the other process does
+MOST_GROWTH = 0.10
+BASELINE = Path(__file__).with_name("instructions.json")
+NUMBERS = 10_000
+CHILD_SECONDS = 900.0  # fifty times as slow, on a machine that may be busy
+REFS = re.compile(r"I\s+refs:\s+([\d,]+)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1, help="count so many times, and say how far apart they are")
+    parser.add_argument("--write", action="store_true", help=f"keep them in {BASELINE.name}")
+    arguments = parser.parse_args()
+    sys.exit(run(arguments.rounds, write=arguments.write))
+
+
+def run(rounds: int, *, write: bool) -> int:
+    """Count, compare, print. 1 when a figure has grown too much, else 0."""
+    console, began = Console(highlight=False, width=100), time.monotonic()
+    try:
+        valgrind = ensure_valgrind(lambda line: None)
+    except LabUnavailable as reason:
+        console.print(f"nothing is counted: {reason}")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="callsieve-count-") as directory:
+        template = _prepared(Path(directory))
+        _counted("", template, Path(directory), -1)  # writes the .pyc files, which would be counted where they are new
+        counts = [_counted(valgrind, template, Path(directory), number) for number in range(rounds)]
+    figures = {what: [one[what] for one in counts] for what in COUNTS}
+    kept: dict[str, dict[str, int]] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    here = name_of_build()
+    before = kept.get(here, {})
+    console.print(_table(figures, before))
+    console.print(f"{here}; {time.monotonic() - began:.0f} s")
+    if write:
+        kept[here] = {what: round(median(values)) for what, values in figures.items()}
+        BASELINE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+        return 0
+    if not before:
+        console.print(f"{BASELINE.name} has no such build: nothing to compare with (--write adds it)")
+    return int(any(has_grown(median(values), before.get(what)) for what, values in figures.items()))
+
+
+def name_of_build() -> str:
+    """What decides how many instructions the same code takes: version, machine, compiler, and how it was built."""
+    how = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    optimised = "optimised" if "--enable-optimizations" in how else "plain"
+    version = ".".join(platform.python_version_tuple()[:2])
+    return f"Python {version}, {platform.machine()}, {platform.python_compiler()}, {optimised}"
+
+
+def has_grown(now: float, before: float | None) -> bool:
+    """Whether it is too much; where there is no baseline nothing is."""
+    return before is not None and now / before - 1 > MOST_GROWTH
+
+
+def spread(values: list[int]) -> float:
+    """Between the least and the most, as a share of the median."""
+    return (max(values) - min(values)) / median(values)
+
+
+def _prepared(directory: Path) -> Path:
+    """A state directory with all that is counted needs; each count works on a copy."""
+    state = directory / "state"
+    state.mkdir()
+    (state / "callsieve.toml").write_text(SETTINGS)
+    fill(state / "callsieve.db", NUMBERS)
+    decide_calls(state / "callsieve.db", COUNTS["calls"])
+    with (state / counted.HISTORY).open("w") as file:
+        file.writelines(json.dumps(event) + "\n" for event in history(COUNTS["events"]))
+    return state
+
+
+def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Mapping[str, int]:
+    """One round: instructions of one decision, call, event."""
+    sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))]
+
+    def count(size: tuple[str, int]) -> int:
+        state = directory / f"{size[0]}-{size[1]}-{number}"
+        shutil.copytree(template, state)
+        return _instructions(valgrind, *size, state)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = dict(zip(sizes, pool.map(count, sizes), strict=True))
+    return {
+        what: round((found[what, many] - found[what, int(many * WARM)]) / (many - int(many * WARM)))
+        for what, many in COUNTS.items()
+    }
+
+
+def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
+    """Of one process, from its start to its end; 0 without Valgrind."""
+    log = state / "valgrind.log"
+    tool = (
+        valgrind,
+        "--tool=cachegrind",
+        "--cache-sim=no",
+        f"--log-file={log}",
+        f"--cachegrind-out-file={state / 'out'}",
+    )
+    work = (sys.executable, "-m", counted.__name__, what, str(count), str(state))
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "CALLSIEVE_STATE": str(state)}
+    with (state / "said").open("wb") as errors:
+        process = subprocess.Popen(
+            (*(tool if valgrind else ()), *work),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=ROOT,
+        )
+    with process:
+        try:
+            if what == "decisions":
+                _place_calls(process, count)
+            process.communicate(timeout=CHILD_SECONDS)
+        finally:
+            process.kill()
+    found = REFS.search(log.read_text() if valgrind else "I refs: 0")
+    if process.returncode != 0 or found is None:
+        raise RuntimeError(f"{' '.join(work)} failed:\n{(state / 'said').read_text()[-2000:]}")
+    return int(found[1].replace(",", ""))
+
+
+def _place_calls(process: subprocess.Popen[bytes], count: int) -> None:
+    """One after the other, at the port that the process names."""
+    assert process.stdout is not None
+    port = process.stdout.readline()
+    if port.strip().isdigit():
+        for block in questions(count, NUMBERS):
+            _place_call(int(port), block)
+
+
+def _place_call(port: int, block: bytes) -> None:
+    """As `benchmarks.calls` does it, with all the time that there is."""
+    with socket.create_connection(("127.0.0.1", port), CHILD_SECONDS) as connection:
+        for line in block.splitlines(keepends=True):
+            connection.sendall(line)
+        answer = b""
+        while data := connection.recv(8192):
+            answer += data
+            connection.sendall(REPLY * data.count(b"\n"))
+        connection.sendall(b"HANGUP\n")
+    if DECIDED not in answer:
+        raise RuntimeError(f"a call was not decided: {answer!r}")
+
+
+def _table(figures: Mapping[str, list[int]], before: Mapping[str, int]) -> Table:
+    table = Table("instructions of", "counted", "spread", "baseline", "growth", "result")
+    for what, values in figures.items():
+        now = median(values)
+        limit = before.get(what)
+        verdict = f"more than {MOST_GROWTH:.0%}: too much" if has_grown(now, limit) else "ok"
+        compared = ("", "", "") if limit is None else (f"{limit:,}", f"{now / limit - 1:+.1%}", verdict)
+        table.add_row(WORDS[what], f"{now:,.0f}", f"{spread(values):.1%}" if len(values) > 1 else "", *compared)
+    return table
+
+
+if __name__ == "__main__":
+    main()

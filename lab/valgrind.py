@@ -1,0 +1,37 @@
+"""Valgrind, which counts the instructions of a process: the one on PATH, else Debian's, unpacked in its own folder."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+
+VALGRIND = Bundle("valgrind", ("valgrind",))
+
+
+def ensure_valgrind(progress: Progress = lambda line: None) -> str:
+    """The program, fetched if this is the first time; raises LabUnavailable."""
+    return shutil.which("valgrind") or str(_fetched(progress))
+
+
+def _fetched(progress: Progress) -> Path:
+    root = unpacked(VALGRIND, progress).resolve()
+    script = root / "valgrind"
+    if not script.exists():
+        _write_script(root, script)
+    return script
+
+
+def _write_script(root: Path, script: Path) -> None:
+    """It looks for its parts in /usr, unless it is told where they are."""
+    library, program = (shlex.quote(str(root / place)) for place in ("usr/libexec/valgrind", "usr/bin/valgrind.bin"))
+    written = script.with_suffix(".new")
+    written.write_text(f'#!/bin/sh\nexport VALGRIND_LIB={library}\nexec {program} "$@"\n')
+    written.chmod(0o755)
+    done = subprocess.run((str(written), "--version"), capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise LabUnavailable(f"Valgrind cannot be run unpacked: {done.stderr.strip()}; install valgrind yourself")
+    written.rename(script)
