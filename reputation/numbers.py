@@ -169,6 +169,8 @@ def number_of(text: str, region: str) -> str | None:
 
     Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
     """
+    if _settled(text):
+        return text
     return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).e164
 
 
@@ -698,19 +700,35 @@ def _settled(text: str) -> tuple[str, str] | None:
 
     Only where parsing and formatting would give the same text back; None says nothing.
     """
-    if not _E164.fullmatch(text):
-        return None
+    start = text[:4]
+    pattern = _SETTLED_BY_START.get(start)
+    if pattern is None:
+        if not _E164.fullmatch(start):
+            return None
+        pattern = _SETTLED_BY_START[start] = _settled_pattern(start)
+    found = pattern.fullmatch(text)
+    return (found["code"], found["national"]) if found else None
+
+
+# By `+` and the first three digits, which no calling code is longer than.
+_SETTLED_BY_START: dict[str, re.Pattern[str]] = {}
+_NOTHING = re.compile(r"(?!)")
+
+
+def _settled_pattern(start: str) -> re.Pattern[str]:
+    """What `_settled` takes of the numbers that begin so."""
     for end in (2, 3, 4):
-        if text[1:end] in _CALLING_CODES:
-            lengths, national_prefix = _plan_of(text[1:end])
-            national = text[end:]
-            hidden = national_prefix and national_prefix.match(national)
-            return (text[1:end], national) if len(national) in lengths and not hidden else None
-    return None
+        code = start[1:end]
+        if code in _CALLING_CODES:
+            lengths, prefix = _plan_of(code)
+            possible = "|".join(f"[0-9]{{{length}}}" for length in sorted(lengths) if len(code) + length <= 15)
+            hidden = f"(?!{prefix})" if prefix else ""
+            return re.compile(rf"\+(?P<code>{code})(?P<national>{hidden}(?:{possible}))") if possible else _NOTHING
+    return _NOTHING
 
 
 @lru_cache(maxsize=512)
-def _plan_of(calling_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]:
+def _plan_of(calling_code: str) -> tuple[frozenset[int], str]:
     """The lengths a number after this calling code may have, and what its national prefix looks like.
 
     Without the lengths that service numbers have as well: of those the digits must be looked at.
@@ -722,7 +740,7 @@ def _plan_of(calling_code: str) -> tuple[frozenset[int], re.Pattern[str] | None]
     prefix = metadata and metadata.national_prefix_for_parsing
     if lengths and min(lengths) <= _MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
         lengths -= _service_lengths(int(calling_code))
-    return lengths, re.compile(prefix) if prefix else None
+    return lengths, prefix or ""
 
 
 def _service_lengths(calling_code: int) -> frozenset[int]:

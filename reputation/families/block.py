@@ -12,7 +12,8 @@ from reputation.model import Family
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BlockWeights, Weights
 
-LISTED, OWN = "block", "own block"
+LISTED = "block"
+OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:

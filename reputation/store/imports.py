@@ -19,20 +19,23 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from reputation.store.errors import StoreError, store_errors
-from reputation.store.transaction import transaction
+from reputation.store.transaction import begin_reading, transaction
 
 # number, category, name, note
 ImportedRow = tuple[str, str | None, str | None, str | None]
 
 BATCH = 20_000
+READ_BATCH = 1000
 # Between two batches the lock is free for so long: a waiting writer looks again every 25 to 100 ms.
 PAUSE_SECONDS = 0.02
 # A staged generation that nobody has touched for so long belongs to an import that died and is not run again.
@@ -50,7 +53,10 @@ SELECT id, staged_to, numbers FROM import_source
  WHERE live = 0 AND touched_at > 0 AND name = ? AND verdict = ? AND format IS ? AND digest = ?
  ORDER BY touched_at DESC LIMIT 1
 """
-ADD = "INSERT INTO imported (number, source, category, name, note) VALUES (?, ?, ?, ?, ?)"
+ADD = """
+INSERT INTO imported (number, source, category, name, note)
+SELECT number, ?, category, name, note FROM scratch.sorted WHERE rowid > ? AND rowid <= ?
+"""
 TOUCH = """
 UPDATE import_source SET touched_at = ?, numbers = numbers + ?, staged_to = ?
  WHERE id = ? AND live = 0 AND touched_at > 0 AND staged_to = ?
@@ -65,7 +71,15 @@ NUMBERS_STAGED = "SELECT numbers FROM import_source WHERE id = ?"
 LEFT_OVER = "SELECT id FROM import_source WHERE live = 0 AND touched_at < ?"
 GIVE_UP = "UPDATE import_source SET touched_at = 0 WHERE id = ? AND live = 0 AND touched_at < ?"
 NUMBERS_OF = "SELECT number, source FROM imported WHERE source = ? AND number > ? ORDER BY number LIMIT ?"
-IN_ORDER = "SELECT number, category, name, note FROM row WHERE number > ? ORDER BY number, rowid"
+IN_ORDER = "SELECT number, category, name, note FROM scratch.row WHERE number > ? ORDER BY number, rowid"
+# SQLite takes the other columns from the row that has the maximum (its documentation: bare columns in an aggregate).
+LAST_IN_ORDER = """
+INSERT INTO scratch.sorted
+SELECT number, category, name, note FROM
+    (SELECT number, category, name, note, max(rowid) FROM scratch.row WHERE number > ? GROUP BY number ORDER BY number)
+"""
+SORTED = "SELECT number FROM scratch.sorted WHERE rowid = ?"
+HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
@@ -132,19 +146,20 @@ def import_numbers(
     what is written in the transaction that puts the source in force. Raises StoreError, TooFewNumbers among them; then
     the generation before stays in force.
     """
-    with closing(sqlite3.connect("", isolation_level=None)) as scratch:
-        digest = _read(scratch, rows)
+    with _scratch(db):
+        digest = _read(db, rows)
         with transaction(db):
             staged = _staged(db, (name, verdict, feed.format, digest), clock())
         drop_left_over(db, clock)
         to = staged.to
-        for batch in _batches(_in_order(scratch, staged.to, feed.merge)):
+        for first, last in _sorted(db, staged.to, feed.merge):
             with transaction(db):
-                to = _touch(db, staged.source, clock(), batch, to)
-                db.executemany(ADD, ((row[0], staged.source, *row[1:]) for row in batch))
+                [(reached,)] = db.execute(SORTED, (last,)).fetchall()
+                to = _touch(db, staged.source, clock(), last - first, reached, to)
+                db.execute(ADD, (staged.source, first, last))
             time.sleep(PAUSE_SECONDS)
     with transaction(db):
-        _touch(db, staged.source, clock(), [], to)
+        _touch(db, staged.source, clock(), 0, to, to)
         _go_live(db, name, staged.source, feed.least, clock())
         live = next(live for live in sources(db) if live.name == name)._replace(continued=staged.numbers)
         also(live)
@@ -194,7 +209,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
     found = db.execute(STAGED, rows).fetchone()
     if found:
         staged = _Staged(*found)
-        _touch(db, staged.source, now, [], staged.to)
+        _touch(db, staged.source, now, 0, staged.to, staged.to)
         return staged
     name, verdict, form, digest = rows
     source = db.execute(STAGE, (name, verdict, now, now, form, digest)).lastrowid
@@ -202,10 +217,9 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
     return _Staged(source)
 
 
-def _touch(db: sqlite3.Connection, source: int, at: float, batch: list[ImportedRow], to: str) -> str:
-    """Notes that the batch follows on `to`; returns up to where all is there. StoreError: somebody else was here."""
-    reached = batch[-1][0] if batch else to
-    if db.execute(TOUCH, (at, len(batch), reached, source, to)).rowcount != 1:
+def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
+    """Notes that so many follow on `to`; returns up to where all is there. StoreError: somebody else was here."""
+    if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this one stood still for a day and was cleaned up; "
             "look with `callsieve import list` and start it again if need be"
@@ -229,36 +243,54 @@ def usual_gap(every: float | None, gap: float) -> float | None:
     return gap if every is None else max(gap, every / 2)
 
 
-def _read(scratch: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
-    """Any number of rows, in little memory: SQLite keeps them in a private temporary file. Returns their digest.
+@contextmanager
+def _scratch(db: sqlite3.Connection) -> Iterator[None]:
+    """A private temporary file beside the store, so that rows get from one to the other without passing Python."""
+    db.execute("ATTACH '' AS scratch")
+    try:
+        db.execute("PRAGMA scratch.journal_mode = MEMORY")
+        db.execute("CREATE TABLE scratch.row (number, category, name, note)")
+        db.execute("CREATE TABLE scratch.sorted (number, category, name, note)")
+        yield
+    finally:
+        db.execute("DETACH scratch")
 
-    They take some 100 bytes a row where TMPDIR says; a disk that is full there is told as such.
+
+def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
+    """Any number of rows, in little memory: SQLite keeps them in its temporary file. Returns their digest.
+
+    They take some 150 bytes a row where TMPDIR says; a disk that is full there is told as such.
     """
     digest = blake2b(digest_size=16)
-
-    def digested() -> Iterator[ImportedRow]:
-        for row in rows:
-            digest.update(repr(row).encode())
-            yield row
-
     with store_errors(Path(tempfile.gettempdir())):
-        scratch.execute("CREATE TABLE row (number, category, name, note)")
-        with transaction(scratch):
-            scratch.executemany("INSERT INTO row VALUES (?, ?, ?, ?)", digested())
+        for batch in _batches(iter(rows)):
+            digest.update(msgspec.msgpack.encode(batch))
+            with transaction(db, begin_reading):
+                db.executemany("INSERT INTO scratch.row VALUES (?, ?, ?, ?)", batch)
     return digest.hexdigest()
 
 
-def _in_order(
-    scratch: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
-) -> Iterator[ImportedRow]:
-    """The rows with numbers after this one, sorted by number, one for each."""
-    with store_errors(Path(tempfile.gettempdir())):
-        for _, rows in groupby(scratch.execute(IN_ORDER, (after,)), itemgetter(0)):
-            yield merge(rows)
+def _sorted(
+    db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
+) -> Iterator[tuple[int, int]]:
+    """The rows with numbers after this one, sorted by number, one for each; the rowids of one batch after the other.
+
+    Of a batch the first is the last one of the batch before.
+    """
+    with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
+        if merge is last_of:
+            db.execute(LAST_IN_ORDER, (after,))
+        else:
+            with closing(db.execute(IN_ORDER, (after,))) as found:  # open, it would keep the file
+                merged = (merge(same) for _, same in groupby(found, itemgetter(0)))
+                db.executemany("INSERT INTO scratch.sorted VALUES (?, ?, ?, ?)", merged)
+        [(count,)] = db.execute(HOW_MANY).fetchall()
+    for first in range(0, count, BATCH):
+        yield first, min(first + BATCH, count)
 
 
 def _batches(rows: Iterator[ImportedRow]) -> Iterator[list[ImportedRow]]:
-    while batch := list(islice(rows, BATCH)):
+    while batch := list(islice(rows, READ_BATCH)):
         yield batch
 
 

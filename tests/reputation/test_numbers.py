@@ -482,6 +482,7 @@ def plausible_numbers(draw: st.DrawFn) -> str:
 def test_the_fast_path_agrees_with_the_library(text: str) -> None:
     caller = caller_of(text, "US")
     assume(caller.e164 == text and caller.kind is CallerKind.NUMBER)
+    assert number_of(text, "GB") == text
     number = phonenumbers.parse(text, None)
     assert phonenumbers.is_possible_number(number)
     assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == text
