@@ -32,6 +32,10 @@ test-fast: $(STAMP)
 test-long: tools
 	$(BIN)/python -m pytest -m long
 
+# Needs a C compiler; one to two minutes of processor time before the first test.
+test-compiled: $(STAMP)
+	$(BIN)/python -m lab.compiled
+
 coverage: tools
 	$(BIN)/python -m pytest -m "not long" -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term
 

@@ -106,7 +106,7 @@ def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = 
         raise PolicyError(f"takes a table with {', '.join(sorted(required | optional))}, not {shown(value)}")
     for key in sorted(value.keys() - required - optional):
         raise PolicyError(f"has no key {key!r}{nearest(key, required | optional)}")
-    for key in sorted(required - value.keys()):
+    for key in sorted(required.difference(value)):
         raise PolicyError(f"needs the key {key!r}")
     return value
 

@@ -1,0 +1,86 @@
+"""python -m lab.compiled [PYTEST ARGUMENT ...]: the unit tests of what mypyc compiles, run on the machine code.
+
+A wheel is built as docs/decisions/compiled.md says, and unpacked beside links to the tests: so the packages that they
+import are those of the wheel, with the machine code in place of the Python beside it. Needs a C compiler.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SWITCH = {"HATCH_BUILD_HOOK_ENABLE_MYPYC": "true"}
+# What is not in the wheel, and tests read.
+BESIDE = ("tests", "lab", "benchmarks", "docs", "examples", "asterisk-conf", "freepbx", "pyproject.toml", ".cache")
+TESTS = (
+    "tests/policies",
+    *(f"tests/agi/test_{name}.py" for name in ("answers", "carrier_word", "display", "parsing", "protocol", "quoting")),
+    *(
+        f"tests/ami_listener/test_{name}.py"
+        for name in ("framing", "outcome_record", "parsing", "recordings", "tracker")
+    ),
+    *(
+        f"tests/reputation/test_{name}.py"
+        for name in (
+            *("caller_names", "first_calls", "model", "neighbours", "numbers", "service_numbers", "signals"),
+            *("speakers", "store_facts", "store_standing", "suspicion", "velocity"),
+        )
+    ),
+    "tests/callsieve/replay/test_replay_engine.py",
+)
+# Prints those of its arguments that are not machine code.
+LOOK = (
+    "import importlib, sys; [print(m) for m in sys.argv[1:] if not importlib.import_module(m).__file__.endswith('.so')]"
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Pytest's exit code, or 1 where a module is not compiled."""
+    if shutil.which("cc") is None:
+        print("there is no C compiler (as root: apt-get install gcc libc6-dev)", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="callsieve-compiled-") as directory:
+        place = Path(directory) / "place"
+        zipfile.ZipFile(built(Path(directory))).extractall(place)
+        for name in BESIDE:
+            if (ROOT / name).exists():
+                (place / name).symlink_to(ROOT / name)
+        if plain := not_compiled(place):
+            print(f"not compiled: {plain}", file=sys.stderr)
+            return 1
+        print(f"{len(modules())} modules are machine code")
+        command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(arguments or TESTS))
+        return subprocess.run(command, cwd=place, check=False).returncode
+
+
+def modules() -> list[str]:
+    """Those that the wheel compiles, as pyproject.toml lists them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
+    return [file.strip("/").removesuffix(".py").replace("/", ".") for file in hook["include"]]
+
+
+def built(directory: Path) -> Path:
+    """The wheel, built as anybody builds it."""
+    command = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(directory), str(ROOT))
+    subprocess.run(command, check=True, env={**os.environ, **SWITCH})
+    return next(directory.glob("*.whl"))
+
+
+def not_compiled(place: Path) -> list[str]:
+    """The modules that Python takes from their source all the same."""
+    done = subprocess.run(
+        (sys.executable, "-c", LOOK, *modules()), cwd=place, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.split()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
