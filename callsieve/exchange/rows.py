@@ -20,7 +20,7 @@ from reputation.store.peers import Change, PeerNumber
 
 FORMAT = 1
 PIECE_BYTES = 1 << 16
-MOST_LINE = 100
+MOST_LINE = 1 << 13  # bytes; a statement is the longest
 GZIP = zlib.MAX_WBITS | 16
 # With letters files are a third smaller; they are in the order of the words.
 LETTER_BY_CLASS = {AuthClass.AUTHENTICATED: "a", AuthClass.UNAUTHENTICATED: "n", AuthClass.UNKNOWN: "u"}
@@ -130,13 +130,11 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
             arrived += len(part)
             lines = (rest + part).split(b"\n")
             rest = lines.pop()
-            if arrived > unpacked or packer.unused_data:
+            if arrived > unpacked or packer.unused_data or len(rest) > MOST_LINE:
                 raise DamagedFile
             yield from lines
             if not part and packer.eof:
                 break
-        if len(rest) > 1 << 13:  # a statement is the longest line
-            raise DamagedFile
     if rest or not packer.eof or arrived != unpacked:
         raise DamagedFile
 

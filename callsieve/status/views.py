@@ -46,7 +46,7 @@ DAEMON, OFF_SWITCH = "daemon", "off switch"
 # Of the doctor's checks those that take a few milliseconds. The daemon is asked apart.
 QUICK = (
     *("Asterisk", OFF_SWITCH, "emergency window", "local users", "settings", "policy", "store", "screened calls"),
-    *("backup", "feeds", "housekeeping", "appeals", "reviews", "identities"),
+    *("backup", "feeds", "exchange", "housekeeping", "appeals", "reviews", "identities"),
 )
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail where calls do not come to us: the daemon may be well, and nobody is screened.

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from callsieve.changes.operation import Context
+from callsieve.changes.operation import Context, Refused
 from callsieve.cli.errors import EXIT_TROUBLE, CommandError, warn
 from callsieve.cli.options import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
@@ -97,14 +97,24 @@ def run(config: ConfigOption = None) -> None:
         if folder is not None:
             last = last_published(folder, loaded.state)
             if last is None or not 0 <= time.time() - last.contents.listed_at < DAY_SECONDS:
-                _say_published(publish(db, context_of(loaded), PublishRequest(folder)), folder)
+                failed = not _published(loaded, db, folder)
         if loaded.settings.exchange:
             results = _fetch(db, context_of(loaded), [], accept_fork=False, quiet=False)
-            failed = any(one.failure is not None for one in results)
+            failed = failed or any(one.failure is not None for one in results)
         for name in disable_the_bad(db, context_of(loaded)):
             warn(f"{name} is worse than chance and was switched off: callsieve exchange show {name}")
     if failed:
         raise SystemExit(EXIT_TROUBLE)
+
+
+def _published(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
+    """Publishes; False where it cannot: what others publish is fetched all the same."""
+    try:
+        _say_published(publish(db, context_of(loaded), PublishRequest(folder)), folder)
+    except (Refused, OSError) as error:
+        warn(f"nothing was published: {error}")
+        return False
+    return True
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:

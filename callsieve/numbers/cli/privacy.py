@@ -115,6 +115,10 @@ def erase(
         say(f"What the caller said when asked for a name: {plural(erased.recordings, 'file', 'files')} erased.")
     say("The daemon counts recent calls in memory and forgets this one within the hour.")
     say("An import that lists it brings it back; so does a backup that you have copied elsewhere.")
+    if loaded.settings.publish.directory:
+        say("Other companies may have been told of it; to withdraw it, and remove the files that name it:")
+        words = ["callsieve", "exchange", "publish", "--purge", *(["--config", str(config)] if config else [])]
+        say_command(shlex.join(words))
     for file in privacy.files_about(loaded, e164):
         if file != loaded.store_path or not is_kept:
             say(f"{file} {_left_in(file, loaded.store_path)}.")

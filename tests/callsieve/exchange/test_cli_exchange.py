@@ -52,6 +52,22 @@ def test_the_timer_does_all_of_it(berlin: Company, munich: Company) -> None:
     assert "Berlin Ltd: 1 row changed." in munich.ok("exchange", "run")
 
 
+def test_the_timer_fetches_where_it_cannot_publish(berlin: Company, munich: Company) -> None:
+    berlin.publish()
+    munich.web.write_text("a file in the place of the directory")
+    result = munich("exchange", "run")
+    assert result.code == 2
+    assert "nothing was published" in result.err
+    assert "Berlin Ltd: 1 row changed." in result.out
+
+
+def test_who_erases_a_number_is_told_how_to_withdraw_it(berlin: Company) -> None:
+    berlin.publish()
+    assert "callsieve exchange publish --purge" in berlin.ok("privacy", "erase", SPAMMER, "--yes")
+    berlin.ok("exchange", "publish", "--purge")
+    assert berlin("exchange", "status", "--json").json["published"]["numbers"] == 0
+
+
 def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
     assert "Nothing is published yet" in berlin.ok("exchange", "status")
     berlin.publish()

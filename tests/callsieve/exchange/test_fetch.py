@@ -243,6 +243,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Company], None]]] = {
     "gzip-cut-off": ("damaged", with_bytes(lambda raw: (gzip.compress(raw)[:-4], len(raw)))),
     "bomb": ("damaged", with_bytes(lambda raw: (zlib_bomb(), 1_000))),
     "bomb-as-said": ("too-large", with_bytes(lambda raw: (zlib_bomb(), 2_000_000_000))),
+    "one-line-without-end": ("damaged", with_bytes(lambda raw: (gzip.compress(b"1" * 40_000_000), 40_000_000))),
     "two-files-in-one": ("damaged", with_bytes(lambda raw: (gzip.compress(raw) * 2, 2 * len(raw)))),
 }
 
