@@ -22,6 +22,7 @@ from benchmarks import (
     events,
     events_out,
     exchange,
+    hub,
     lifecycle,
     listening,
     lookup,
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "own": own.measure,
     "events-out": events_out.measure,
     "exchange": exchange.measure,
+    "hub": hub.measure,
 }
 
 

@@ -162,6 +162,17 @@ class PostgreSql:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def cpu_seconds(self) -> float:
+        """Of all of its processes, those that have ended too."""
+        assert self._process is not None
+        ticks = 0
+        for pid in _with_children(self._process.pid):
+            with suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+                own, ended = fields[11:13], fields[13:15]  # utime stime, cutime cstime (proc(5))
+                ticks += sum(map(int, own)) + (sum(map(int, ended)) if pid == self._process.pid else 0)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def log(self) -> str:
         """What it said so far."""
         return (self.folder / "log").read_text(errors="replace")

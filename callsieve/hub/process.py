@@ -21,7 +21,7 @@ from typing import Any, Final
 from agi import systemd
 from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
-from callsieve.hub.sync import NumbersErased, Sync
+from callsieve.hub.sync import NumbersErased, StoreChanged, Sync
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded, SettingsError
 from reputation.backoff import wait_seconds
@@ -104,6 +104,8 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
         except NumbersErased as done:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
+        except StoreChanged:
+            logger.warning("the store is another one: it is opened again")
         except (HubError, StoreError) as error:
             failures = 1 if time.monotonic() - began > WELL_AFTER_SECONDS else failures + 1
             words = words_of(error)

@@ -21,8 +21,17 @@ from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.version import program_version
 from reputation.store.connection import Store
+from reputation.store.database import files_of
 from reputation.store.hub.capture import fill_next, has_outgoing, outbox_size, send_all_again, start_capture
-from reputation.store.hub.incoming import apply_rows, expel_some, forget_markers, other_sites
+from reputation.store.hub.incoming import (
+    DAY,
+    MARKER_DAYS,
+    apply_rows,
+    expel_some,
+    forget_notes,
+    notes_past_their_time,
+    other_sites,
+)
 from reputation.store.hub.link import (
     Link,
     link_of,
@@ -54,9 +63,12 @@ CLEAN_SECONDS: Final = 600.0
 EXPIRE_ROWS: Final = 2000
 # A clock that is so far off is not NTP's: what it has dated is put on the hub's.
 CLOCK_SECONDS: Final = 2.0
-DAY: Final = 86_400.0
-MARKER_DAYS: Final = 30.0  # so long the hub knows of a deletion (schema/0001_first.sql, `expire`)
+NOTES: Final = 1000
 ACTOR: Final = "hub"
+
+
+class StoreChanged(Exception):
+    """The store's file is another one than the one that is open."""
 
 
 class NumbersErased(Exception):
@@ -91,9 +103,12 @@ class Sync:
         self._loaded = loaded
         self._settings = loaded.settings.hub
         self._follow = frozenset(self._settings.follow)
+        self._files = files_of(loaded.store_path)
 
     async def run(self) -> None:
-        """Until it is cancelled. NumbersErased when there is something that only a closed store can be cleared of."""
+        """Until it is cancelled. NumbersErased when there is something that only a closed store can be cleared
+        of, StoreChanged when it is to be opened again.
+        """
         session = await self._begin()
         await client.listen(self._hub)
         wants_pull, beat_at, pull_at, clean_at = True, 0.0, 0.0, 0.0
@@ -235,14 +250,16 @@ class Sync:
     async def _clean(self, session: _Session) -> None:
         while await client.expire(self._hub, EXPIRE_ROWS) == EXPIRE_ROWS:
             pass
-        before_us = int((time.time() - (MARKER_DAYS + 5) * DAY) * MICROSECONDS)
-        await self._store.write(forget_markers, before_us)
+        while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
+            await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: _Session) -> bool:
         """Until something is to be done. Whether somebody else has pushed."""
         us = f"{session.link.organisation}/{session.link.site}"
         while True:
             said = await self._hub.notice(LOOK_SECONDS)
+            if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
+                raise StoreChanged
             if said is not None and said != us and said.partition("/")[0] == session.link.organisation:
                 return True
             if said is None or await self._store.read(has_outgoing):

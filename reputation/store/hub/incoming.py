@@ -16,6 +16,7 @@ from reputation.site_names import of_site
 from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.hub.link import Link, writing_for_hub
 from reputation.store.hub.rows import (
+    MICROSECONDS,
     SharedRow,
     Unusable,
     all_of,
@@ -30,6 +31,9 @@ from reputation.store.hub.statements import replaces, settle
 from reputation.store.standing import refresh_all
 
 AT_ONCE: Final = 16  # rows between two looks at the clock
+DAY: Final = 86_400.0
+MARKER_DAYS: Final = 30.0  # so long the hub knows of a deletion (callsieve/hub/schema, `expire`)
+MARGIN_DAYS: Final = 5.0
 VERSION = "SELECT version, deleted FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 KNOW = """
 INSERT INTO hub_row (number, kind, origin, key, version, at_us, deleted, digest, payload)
@@ -41,7 +45,6 @@ SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.delet
 WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 OF_SITE = "SELECT number, kind, key FROM hub_row WHERE origin = ? AND number > ? ORDER BY number LIMIT ?"
 SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
-DROP_MARKERS = "DELETE FROM hub_row WHERE deleted = 1 AND version < ? AND at_us < ?"
 
 
 def apply_rows(
@@ -121,9 +124,20 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
     return sorted(origin for (origin,) in db.execute(SITES, (site,)))
 
 
-def forget_markers(db: sqlite3.Connection, before_us: int) -> int:
-    """Deletions that every site has heard of by now need not be known any more. Call it in a transaction."""
-    return db.execute(DROP_MARKERS, (before_us, before_us)).rowcount
+def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
+    """Notes of rows that are gone here and in the hub, and of deletions that every site has heard of by now."""
+    ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
+    sql = f"""
+    SELECT number, kind, origin, key FROM hub_row
+     WHERE at_us < (? - CASE kind {ages} ELSE 36500 END * {DAY}) * {MICROSECONDS}
+        OR deleted = 1 AND version < (? - {MARKER_DAYS + MARGIN_DAYS} * {DAY}) * {MICROSECONDS} LIMIT ?
+    """
+    return db.execute(sql, (now, now, limit)).fetchall()
+
+
+def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, str]]) -> None:
+    """Call it in a transaction."""
+    db.executemany("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", notes)
 
 
 def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_followed: bool) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reputation.store.hub.kinds import KINDS, Scope
 from reputation.store.hub.link import Link, note_pushed, writing_for_hub
-from reputation.store.hub.rows import SharedRow, digest_of, set_date, stored_row
+from reputation.store.hub.rows import MICROSECONDS, SharedRow, digest_of, set_date, stored_row
 from reputation.store.hub.statements import is_in_force_from, note_ours
 from reputation.store.standing import refresh_all
 
@@ -27,6 +27,7 @@ SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.delet
 WHERE excluded.version > version
 """
 DONE = "DELETE FROM hub_outbox WHERE seq = ?"
+DAY_US = 86_400 * MICROSECONDS
 ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 
@@ -104,7 +105,8 @@ def _outgoing(
     if stored is not None and kind.scope is Scope.STATEMENT and is_in_force_from(db, kind, number, key, stored):
         stored = None  # what another site said is not ours to tell
     if stored is None:
-        if known is None or known[1]:
+        is_too_old = known is not None and known[0] < version - int((kind.days - 1) * DAY_US)
+        if known is None or known[1] or is_too_old:  # what is past its time goes everywhere by itself
             return nothing
         row = SharedRow(name, link.site, number, key, "", "", known[0], version, True)
         return Outgoing(seq, name, number, key, row, known[0], kind.scope is Scope.PRIVATE)

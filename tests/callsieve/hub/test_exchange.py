@@ -19,6 +19,7 @@ from callsieve.numbers import privacy
 from lab.debian import LabUnavailable
 from lab.postgresql import ADDRESS, TLS_NAME, PostgreSql
 from reputation.model import Identity
+from reputation.store.hub.incoming import forget_notes, notes_past_their_time
 from reputation.store.hub.rows import MICROSECONDS
 from reputation.store.identities import set_identity
 from tests.callsieve.hub.sites import CALLER, STANDINGS, Site, TestHub
@@ -235,6 +236,27 @@ class TestCursor:
         assert london.rows("SELECT count(*) FROM mark") == [(40,)]
         assert london.stored() == hub.checksums()
 
+    def test_a_pull_reads_no_more_than_it_takes(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """In the order of the index, however little the planner knows."""
+
+        async def plan() -> str:
+            async with connection_to(address_of_site(london.loaded)) as connection:
+                await connection.rows(f"BEGIN; {client.BY_INDEX}")
+                which = f"{client.OF_OTHERS} {client.NOT_PRIVATE}"
+                statement = client.ROWS.format(own="''", which=which)
+                rows = await connection.rows(f"EXPLAIN {statement}", ("100", 0, 500))
+                return "\n".join(line for (line,) in rows)
+
+        hub.run(
+            "INSERT INTO callsieve.evidence_row SELECT 'main', 'mark', 'berlin', '+1201' || g, '[]', '', '', g, g,"
+            " now(), false, false, (1 + g % 600)::text::xid8, g FROM generate_series(1, 5000) AS g"
+        )
+        hub.run("ANALYZE callsieve.evidence_row")
+        found = asyncio.run(plan())
+        assert "Merge Append" in found
+        assert "Sort  " not in found
+        assert "Seq Scan" not in found
+
 
 class TestAdministrators:
     """What an administrator says at one site is in force at those that follow it."""
@@ -398,6 +420,21 @@ def test_an_erased_number_goes_everywhere_and_does_not_come_back(
     time.sleep(1.1)
     hub.settle()
     assert berlin.marks(CALLER) == {"paris:401": "spam"}
+
+
+def test_what_is_too_old_is_not_told_as_taken_back(hub: TestHub, berlin: Site, london: Site) -> None:
+    """Every site removes it by itself, and so does the hub. Nor is it noted any longer."""
+    for days, number in ((364.5, CALLER), (10.0, OTHER)):
+        berlin.mark(number, "201", time.time() - days * 86_400)
+    hub.settle()
+    berlin.write(lambda db: db.execute("DELETE FROM mark"))
+    hub.settle()
+    assert hub.run("SELECT number, deleted FROM callsieve.evidence_row ORDER BY 1") == [(CALLER, False), (OTHER, True)]
+    later = time.time() + 7 * 86_400
+    assert [note[0] for note in london.read(notes_past_their_time, later, 10)] == [CALLER]
+    assert len(london.read(notes_past_their_time, later + 40 * 86_400, 10)) == 2
+    london.write(forget_notes, london.read(notes_past_their_time, later, 10))
+    assert london.rows("SELECT number FROM hub_row") == [(OTHER,)]
 
 
 def test_what_is_too_old_goes_in_the_hub(hub: TestHub, berlin: Site) -> None:
