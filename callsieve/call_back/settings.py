@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ class HelperSettings(SettingsTable, frozen=True):
     spool: str = SPOOL
     first_hour: Hour = 8
     last_hour: Hour = 21
-    seconds: Seconds = 60
+    seconds: Seconds = 55
     ring_seconds: Seconds = 30
     a_number_minutes: Few = 15
     a_number_a_day: Few = 3
@@ -61,9 +62,9 @@ class HelperSettings(SettingsTable, frozen=True):
     at_once: Few = 2
 
     @property
-    def most_minutes_a_day(self) -> float:
-        """What a day may cost at most, in minutes that are paid for."""
-        return self.a_day * self.seconds / 60
+    def most_minutes_a_day(self) -> int:
+        """What a day may cost at most, where a minute that was begun is paid for. Asterisk hangs up a moment late."""
+        return self.a_day * ceil((self.seconds + 1) / 60)
 
 
 def load_helper_settings(file: Path) -> HelperSettings:

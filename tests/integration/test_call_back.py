@@ -84,9 +84,8 @@ def heard_since(pbx: ScreenedPbx, logged: int) -> list[str]:
     return [line.split("Playing '")[1].split(".")[0].split("/")[-1] for line in lines if "Playing '" in line]
 
 
-def keying(pbx: ScreenedPbx, owner: Phone, *codes: str) -> list[str]:
-    """Each code after its question; the prompts that were heard until the call was over."""
-    logged = len(pbx.asterisk.log_lines())
+def keying(pbx: ScreenedPbx, owner: Phone, logged: int, *codes: str) -> list[str]:
+    """Each code after its question; the prompts that were heard until the call was over. `logged`: lines before it."""
     for count, code in enumerate(codes, start=1):
         wait_until(lambda count=count: len(heard_since(pbx, logged)) > count, "being asked")  # type: ignore[misc]
         owner.press(code)
@@ -95,25 +94,37 @@ def keying(pbx: ScreenedPbx, owner: Phone, *codes: str) -> list[str]:
     return heard_since(pbx, logged)
 
 
-def test_who_answers_proves_the_number(pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone) -> None:
-    reference = appealed(db, OWNERS[0], "AP000010")
-    assert ask(door, OWNERS[0], TICKET) == "called"
-    invite = owner.wait_for_invite()
-    assert OWNERS[0] in invite.start_line
-    heard = keying(pbx, owner, WRONG, RIGHT)
+@pytest.mark.parametrize(
+    ("number", "reference", "channel"),
+    [
+        pytest.param(OWNERS[0], "AP000010", "PJSIP/{number}@carrier", id="trunk"),
+        pytest.param(OWNERS[6], "AP000016", "Local/{number}@from-internal", id="own-dialplan"),
+    ],
+)
+def test_who_answers_proves_the_number(
+    pbx: ScreenedPbx, db: sqlite3.Connection, tmp_path: Path, owner: Phone, number: str, reference: str, channel: str
+) -> None:
+    appealed(db, number, reference)
+    logged = len(pbx.asterisk.log_lines())
+    settings = HELPER.replace("PJSIP/{number}@carrier", channel)
+    with helper_process(tmp_path, settings_text(pbx.asterisk.directories.spool, settings)) as door:
+        assert ask(door, number, TICKET) == "called"
+    assert number in owner.wait_for_invite().start_line
+    heard = keying(pbx, owner, logged, WRONG, RIGHT)
     assert heard == ["proof-hello", "proof-ask", "proof-wrong", "proof-right", "caller-goodbye"]
     assert state_of(db, reference) == (AppealState.IN_FORCE, True)
-    identity = identity_of(db, OWNERS[0])
+    identity = identity_of(db, number)
     assert identity is not None
     assert (identity.name, identity.level) == ("Carol", 1)
-    assert [row.what for row in audit_rows(db, OWNERS[0])] == ["appeal prove"] * 2
+    assert [row.what for row in audit_rows(db, number)] == ["appeal prove"] * 2
 
 
 def test_three_wrong_codes_end_the_call(pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone) -> None:
     reference = appealed(db, OWNERS[1], "AP000011")
+    logged = len(pbx.asterisk.log_lines())
     assert ask(door, OWNERS[1], TICKET) == "called"
     owner.wait_for_invite()
-    heard = keying(pbx, owner, WRONG, WRONG, WRONG)
+    heard = keying(pbx, owner, logged, WRONG, WRONG, WRONG)
     assert heard == ["proof-hello", "proof-ask", *["proof-wrong"] * 2, "proof-sorry", "caller-goodbye"]
     assert state_of(db, reference) == (AppealState.OPEN, False)
     assert identity_of(db, OWNERS[1]) is None
@@ -151,11 +162,12 @@ def test_while_the_daemon_is_frozen_nothing_is_proven(
     pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone
 ) -> None:
     reference = appealed(db, OWNERS[4], "AP000014")
+    logged = len(pbx.asterisk.log_lines())
     assert ask(door, OWNERS[4], TICKET) == "called"
     owner.wait_for_invite()
     pbx.daemon.freeze()
     try:
-        heard = keying(pbx, owner, RIGHT, RIGHT, RIGHT)
+        heard = keying(pbx, owner, logged, RIGHT, RIGHT, RIGHT)
     finally:
         pbx.daemon.thaw()
     assert "proof-right" not in heard

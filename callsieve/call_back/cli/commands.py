@@ -50,7 +50,7 @@ def serve(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with listening(socket) as door:
-            logger.info("call-back helper: %s; at most %.0f minutes a day", socket, wanted.most_minutes_a_day)
+            logger.info("call-back helper: %s; at most %d minutes a day", socket, wanted.most_minutes_a_day)
             serve_requests(door, helper)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
@@ -84,4 +84,4 @@ def _say_limits(wanted: HelperSettings) -> None:
     say(f"From {wanted.first_hour} to {wanted.last_hour} h, by the clock where the number is.")
     say(f"A number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
     say(f"All: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
-    say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day:g} minutes a day are paid for.")
+    say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day} minutes a day are paid for.")

@@ -123,7 +123,7 @@ def test_the_call_file_is_one_text(tmp_path: Path) -> None:
         f"Setvar: CALLSIEVE_CALLER={NUMBER}",
         f"Setvar: CALLSIEVE_TICKET={TICKET}",
         "Setvar: CALLSIEVE_LANG=en",
-        "Setvar: CALLSIEVE_SECONDS=60",
+        "Setvar: CALLSIEVE_SECONDS=55",
     ]
 
 
@@ -156,10 +156,10 @@ def test_all_numbers_together_have_limits(tmp_path: Path) -> None:
 
 
 def test_as_many_at_once_as_may_be(tmp_path: Path) -> None:
-    """A call counts until the latest instant at which it can have ended: 30 s of ringing, 60 s, and 10 s."""
+    """A call counts until the latest instant at which it can have ended: 30 s of ringing, 55 s, and 10 s."""
     desk = Desk(tmp_path)
     assert [desk.ask(f"+120155501{n:02}") for n in range(3)] == ["called", "called", "busy"]
-    desk.times.pass_by(99)
+    desk.times.pass_by(94)
     assert desk.ask("+12015550103") == "busy"
     desk.times.pass_by(1)
     assert desk.ask("+12015550103") == "called"
@@ -237,6 +237,11 @@ def test_a_call_that_cannot_be_placed_counts(tmp_path: Path) -> None:
     assert desk.ask() == "failed"
     assert desk.files() == [], "nothing is left beside it"
     assert desk.ask() == "number-lately"
+
+
+@pytest.mark.parametrize(("seconds", "minutes"), [(20, 30), (55, 30), (59, 30), (60, 60), (119, 60), (120, 90)])
+def test_minutes_that_were_begun_are_paid_for(tmp_path: Path, seconds: int, minutes: int) -> None:
+    assert make_settings(tmp_path, f"seconds = {seconds}\n").most_minutes_a_day == minutes
 
 
 def test_what_is_kept_has_no_number(tmp_path: Path) -> None:
