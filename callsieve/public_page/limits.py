@@ -56,7 +56,6 @@ class Limits:
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
         self.filings = Count(FILED_A_DAY, DAY)
-        self.codes = Count(CODES_A_DAY, DAY)
         self.uploads: set[str] = set()  # links whose documents are under way
         self._calls = Count(CALLS_A_DAY, DAY)
         self._calls_of_all = Count(CALLS_AN_HOUR, HOUR)

@@ -241,8 +241,12 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     )
 
 
-def owner_view(db: sqlite3.Connection, loaded: Loaded, appeal: Appeal, now: float) -> OwnerView | None:
+def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
     """What is known about its number, for whoever has proven control of it. None: it may not be shown (any more)."""
+    reference = reference_of_link(db, link)
+    appeal = None if reference is None else appeal_of(db, reference)
+    if appeal is None:
+        return None
     closed_at = now if appeal.closed_at is None else appeal.closed_at
     epoch = epoch_of(db, appeal.number)
     if not appeal.proven or appeal.state is AppealState.WITHDRAWN or now > closed_at + VIEW_DAYS * DAY_SECONDS:

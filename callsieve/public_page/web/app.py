@@ -33,12 +33,13 @@ STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 def make_public_app(state: PublicState) -> ASGIApp:
     """The public page with this state, which it closes at its end."""
-    from_settings = state.loaded.settings.public
+    from_settings = state.public
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await state.backend.open()
         yield
-        await state.store.close()
+        await state.backend.close()
 
     async def style(_request: Request) -> Response:
         headers = {"cache-control": "public, max-age=3600", POLICY_HEADER: POLICY}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -16,16 +14,13 @@ from starlette.responses import HTMLResponse, Response
 
 from callsieve.appeals.cleared import Cleared
 from callsieve.call_back.answers import LATER, NEVER, HelperAnswer
-from callsieve.call_back.client import HelperError
-from callsieve.call_back.client import ask as ask_helper
 from callsieve.changes.operation import Refused
-from callsieve.numbers.mark_effects import mark_effects_here
 from callsieve.numbers.mark_page import effects_page, parts_of_view
-from callsieve.public_page import operations
+from callsieve.public_page.backend import Backend
 from callsieve.public_page.cleared import cleared_pdf
 from callsieve.public_page.contact_card import contact_card
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
-from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus, DocumentRequest, PublicAppealRequest
+from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
 from callsieve.public_page.web.visit import POLICY, Page, Visit
 from callsieve.web.request import as_file
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
@@ -42,7 +37,6 @@ class ClearedStatus(NamedTuple):
     cleared: Cleared
 
 
-logger = logging.getLogger("callsieve.public")
 NEVER_CALLED = N_("We do not call numbers of this kind or country. Call us from it, or reach us in another way.")
 CALL_LATER = N_("The number was called lately, or there were too many calls. Try again later, or call us from it.")
 CALL_BY_DAY = N_("It is too early or too late there for a call. Try again by day, or call us from it.")
@@ -67,7 +61,7 @@ async def front_of_link(visit: Visit) -> Response:
 
 async def card(visit: Visit) -> Response:
     """Who we are, as a jCard (RFC 7095)."""
-    text = msgspec.json.encode(contact_card(visit.state.loaded.settings.public))
+    text = msgspec.json.encode(contact_card(visit.state.public))
     return Response(text, media_type="application/vcard+json", headers={POLICY_HEADER: POLICY})
 
 
@@ -76,7 +70,7 @@ async def look_up(visit: Visit) -> Response:
     limits = visit.state.limits
     if not limits.may_look_up(visit.network, visit.now):
         return visit.error(429)
-    held = await visit.read(operations.look_up, visit.form.get("reference", ""))
+    held = await visit.ask(Backend.look_up, visit.form.get("reference", ""))
     if held is None:
         return visit.page("front", 422, wrong=UNKNOWN, typed="")
     limits.was_right(visit.network)
@@ -85,7 +79,7 @@ async def look_up(visit: Visit) -> Response:
 
 async def marks(visit: Visit) -> Response:
     """How many marks until it takes effect, by the weights in force: the same page as the console's."""
-    page = effects_page(await visit.read(mark_effects_here, visit.state.loaded), visit.language)
+    page = effects_page(await visit.ask(Backend.marks), visit.language)
     style = page.partition("<style>")[2].partition("</style>")[0]
     return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style, POLICY)})
 
@@ -101,13 +95,13 @@ async def file(visit: Visit) -> Response:
     typed = {key: form.get(key, "")[:4000] for key in NO_FORM}
     reference, token = form.get("reference", ""), new_token()
     try:
-        await visit.perform(operations.file, PublicAppealRequest(reference, **typed, link=hash_of(token)))
+        await visit.ask(Backend.file, reference, typed["name"], typed["contact"], typed["statement"], hash_of(token))
     except Refused as refused:
         limits.filings.give_back(visit.network)
         if refused.code == "unknown-reference":
             return visit.page("front", 422, wrong=UNKNOWN, typed="")
         limits.was_right(visit.network)
-        held = await visit.read(operations.look_up, reference)
+        held = await visit.ask(Backend.look_up, reference)
         return visit.page("appeal", 422, held=held, wrong=refused.words, form=typed)
     limits.was_right(visit.network)
     return visit.go(f"/status/{token}")
@@ -120,26 +114,18 @@ async def status(visit: Visit) -> Response:
 
 async def make_code(visit: Visit) -> Response:
     """The status with a code, which is shown this once."""
-    status, link = await status_in(visit), hash_of(str(visit.http.path_params["token"]))
-    if not visit.state.limits.codes.take(link, visit.now):
-        raise HTTPException(429)
-    return await _shown(visit, status, await visit.perform(operations.make_code, link))
+    status = await status_in(visit)
+    return await _shown(visit, status, await visit.ask(Backend.make_code, _hash(visit)))
 
 
 async def call_back(visit: Visit) -> Response:
     """Has the number called, and shows the code that is to be keyed in that call."""
-    status, link, state = await status_in(visit), hash_of(str(visit.http.path_params["token"])), visit.state
-    if not state.limits.codes.take(link, visit.now) or not state.limits.take_call(visit.network, visit.now):
+    status = await status_in(visit)
+    if not visit.state.limits.take_call(visit.network, visit.now):
         raise HTTPException(429)
-    made = await visit.perform(operations.make_call_back, link)
-    try:
-        helper = Path(state.loaded.settings.public.call_back)
-        answer = await asyncio.to_thread(ask_helper, helper, made.number, made.ticket)
-    except HelperError as error:
-        logger.warning("the call-back helper: %s", error)
-        answer = HelperAnswer.FAILED
+    answer, code = await visit.ask(Backend.call_back, _hash(visit))
     if answer is HelperAnswer.CALLED:
-        return await _shown(visit, status, made.code, is_called=True)
+        return await _shown(visit, status, code, is_called=True)
     return await _shown(visit, status, wrong=WHY_NOT_CALLED.get(answer, CALL_FAILED))
 
 
@@ -151,7 +137,7 @@ async def _shown(
     `code`: to be shown this once; `is_called`: it counts in a call to the number, which is placed now.
     """
     said = {"code": f"{code[:3]} {code[3:]}".strip(), "is_called": is_called, "wrong": wrong}
-    view = await visit.read(operations.owner_view, visit.state.loaded, status.appeal, visit.now)
+    view = await visit.ask(Backend.view, _hash(visit))
     parts = () if view is None else parts_of_view(view)
     more = {"link": _link(visit), "view": view, "parts": parts, **said}
     return visit.page("status", 422 if wrong else 200, status=status, **more)
@@ -174,10 +160,9 @@ async def one_upload(visit: Visit) -> AsyncIterator[None]:
 
 async def attach(visit: Visit) -> Response:
     """One document, and back to the status."""
-    token = str(visit.http.path_params["token"])
     content = visit.uploads.get("file", b"")
-    await visit.perform(operations.attach, DocumentRequest(hash_of(token), visit.form.get("title", ""), content))
-    return visit.go(f"/status/{token}")
+    await visit.ask(Backend.attach, _hash(visit), visit.form.get("title", ""), content)
+    return visit.go(f"/status/{visit.http.path_params['token']}")
 
 
 async def cleared_file(visit: Visit) -> Response:
@@ -198,7 +183,7 @@ async def cleared_document(visit: Visit) -> Response:
 async def check_cleared(visit: Visit) -> Response:
     """Whether a statement still stands, for whoever was shown it."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
-    found = await visit.read(operations.check, reference, proof, visit.now)
+    found = await visit.ask(Backend.check, reference, proof)
     if found is None:
         raise HTTPException(404)
     cleared, stands = found
@@ -215,15 +200,20 @@ async def _cleared_in(visit: Visit) -> ClearedStatus:
 async def status_in(visit: Visit) -> AppealStatus:
     """The status whose secret the address has. HTTPException: there is none."""
     token = parse_token(str(visit.http.path_params["token"]))
-    found = None if token is None else await visit.read(operations.status_of, hash_of(token))
+    found = None if token is None else await visit.ask(Backend.status, hash_of(token))
     if found is None:
         raise HTTPException(404)
     return found
 
 
+def _hash(visit: Visit) -> str:
+    """Of the secret of the address: by this the store knows the link."""
+    return hash_of(str(visit.http.path_params["token"]))
+
+
 def _link(visit: Visit) -> str:
     """To be kept by its owner. Never of the Host that a browser names."""
-    return f"{visit.state.loaded.settings.public.address}/status/{visit.http.path_params['token']}"
+    return f"{visit.state.public.address}/status/{visit.http.path_params['token']}"
 
 
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024

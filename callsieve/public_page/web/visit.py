@@ -11,34 +11,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from callsieve.changes.operation import Context, Refused
+from callsieve.changes.operation import Refused
+from callsieve.public_page.backend import TOO_OFTEN, Asked, Backend
 from callsieve.public_page.limits import Limits
-from callsieve.public_page.operations import ACTOR, ROLE, STATEMENT_CHARACTERS
-from callsieve.settings import Loaded
+from callsieve.public_page.operations import STATEMENT_CHARACTERS
+from callsieve.settings import Public
 from callsieve.web.access import form_of, is_from_elsewhere
 from callsieve.web.connections import network_of
 from callsieve.web.i18n import LANGUAGES, TAGS, wanted_language
 from callsieve.web.rendering import Templates
 from callsieve.web.security_headers import POLICY_HEADER
-from callsieve.web.store_client import StoreClient
 from callsieve.web.words import N_
 from reputation.store.errors import StoreError
 from reputation.wording import Wording
 
-R = TypeVar("R")
+P = ParamSpec("P")
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 logger = logging.getLogger("callsieve.public")
 
@@ -59,12 +57,10 @@ ERRORS = {
 
 
 class PublicState:
-    """What all pages share. `clock` is in UTC seconds. Settings are read once: a change takes a restart."""
+    """What all pages share. `public`: of the settings; `clock` is in UTC seconds."""
 
-    def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
-        self.loaded = load()
-        self.clock = clock
-        self.store = StoreClient(self.loaded.store_path)
+    def __init__(self, backend: Asked, public: Public, clock: Callable[[], float] = time.time) -> None:
+        self.backend, self.public, self.clock = backend, public, clock
         self.templates = Templates(("public_page",), {})
         self.limits = Limits()
         self.ending = asyncio.Event()
@@ -83,20 +79,14 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     uploads: Mapping[str, bytes] = field(default_factory=dict)
 
-    async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """What `fn(db, *args)` returns. StoreError."""
-        return await self.state.store.read(fn, *args)
-
-    async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-        """What the operation returns. Refused, StoreError."""
-        context = Context(ACTOR, ROLE, self.now, self.state.loaded)
-        return await self.state.store.write(operation, context, request)
+    async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
+        """What the backend answers. Refused, StoreError."""
+        return await self.state.backend.ask(method, *args, **named)
 
     def page(self, name: str, status: int = 200, /, **shown: Any) -> Response:
         """A template of this capability."""
-        settings = self.state.loaded.settings.public
         common = {
-            "site": settings,
+            "site": self.state.public,
             "sees_numbers": True,
             "language": self.language,
             "lang": TAGS[self.language],
@@ -147,7 +137,7 @@ def answering(page: Page, state: PublicState) -> Callable[..., Awaitable[Respons
                 return await _sent(page, visit)
             return await page.handler(visit)
         except Refused as refused:
-            return visit.error(422, refused.words)
+            return visit.error(429 if refused.code == TOO_OFTEN else 422, refused.words)
         except StoreError as error:
             logger.warning("%s", error)
             return visit.error(503)

@@ -10,6 +10,7 @@ from html import unescape
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from callsieve.public_page.backend import Backend
 from callsieve.public_page.web.app import make_public_app
 from callsieve.public_page.web.visit import PublicState
 from tests.callsieve.browsing import SETTINGS as CONSOLE
@@ -56,9 +57,15 @@ def text_of(answer: Response) -> str:
     return unescape(re.sub(r"<[^>]*>", "", answer.text.partition("<main>")[2]))
 
 
+def state_of(office: Office) -> PublicState:
+    """With its backend in this process."""
+    backend = Backend(office.load, office.clock)
+    return PublicState(backend, backend.loaded.settings.public, office.clock)
+
+
 @contextmanager
 def page_of(office: Office, network: str = "192.0.2.1") -> Iterator[Stranger]:
     """The running page."""
-    state = PublicState(office.load, office.clock)
+    state = state_of(office)
     with TestClient(make_public_app(state), base_url=ADDRESS, client=(network, 50000)) as client:
         yield Stranger(client, state, office)

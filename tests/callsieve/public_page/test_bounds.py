@@ -20,7 +20,7 @@ from reputation.store.appeals import all_appeals, take_step
 from reputation.store.audit import audit_rows
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import add_calls, make_decision
-from tests.callsieve.public_page.pages import ADDRESS, FILED, Stranger
+from tests.callsieve.public_page.pages import ADDRESS, FILED, Stranger, state_of
 from tests.callsieve.public_page.test_documents import PDF, send
 
 REFERENCE = "7KQ2M4XA"
@@ -43,7 +43,7 @@ def accepted(path: str, office: Office) -> str:
 @contextmanager
 def asking(office: Office) -> Iterator[tuple[PublicState, AsyncClient]]:
     """A browser that sends without waiting for answers."""
-    state = PublicState(office.load, office.clock)
+    state = state_of(office)
     transport = ASGITransport(make_public_app(state), client=("192.0.2.1", 50000))
     yield state, AsyncClient(transport=transport, base_url=ADDRESS)
 
@@ -53,7 +53,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_another(office: O
     with asking(office) as (state, browser):
         fields = [{**FILED, "reference": new_id()} for _ in range(4 * FREE_TRIES)]
         answers = await asyncio.gather(*(browser.post(page, data=one) for one in fields))
-        await state.store.close()
+        await state.backend.close()
     assert 0 < [one.status_code for one in answers].count(422) <= FREE_TRIES
 
 
@@ -63,7 +63,7 @@ async def test_many_filings_at_once_are_no_more_than_one_after_another(office: O
     with asking(office) as (state, browser):
         fields = [{**FILED, "reference": one} for one in references]
         await asyncio.gather(*(browser.post("/appeal", data=one) for one in fields))
-        await state.store.close()
+        await state.backend.close()
     assert len(office.read(all_appeals)) == 3
 
 
@@ -82,16 +82,16 @@ async def ask_without_body(state: PublicState, path: str) -> int:
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
     scope |= {"scheme": "https", "headers": headers, "client": ("192.0.2.1", 5), "server": ("x", 443)}
     await make_public_app(state)(scope, receive, send_back)
-    await state.store.close()
+    await state.backend.close()
     return started[0]
 
 
 async def test_no_document_is_read_for_a_link_that_is_none(office: Office) -> None:
-    assert await ask_without_body(PublicState(office.load, office.clock), f"/status/{'A' * 43}/documents") == 404
+    assert await ask_without_body(state_of(office), f"/status/{'A' * 43}/documents") == 404
 
 
 async def test_no_document_is_read_where_none_is_taken(office: Office, path: str) -> None:
-    assert await ask_without_body(PublicState(office.load, office.clock), f"{path}/documents") == 422
+    assert await ask_without_body(state_of(office), f"{path}/documents") == 422
 
 
 async def test_a_link_sends_one_document_at_a_time(office: Office, accepted: str) -> None:
@@ -111,7 +111,7 @@ async def test_a_link_sends_one_document_at_a_time(office: Office, accepted: str
         goes_on.set()
         codes = [(await slow).status_code, second.status_code]
         codes.append((await browser.post(f"{accepted}/documents", files=document)).status_code)
-        await state.store.close()
+        await state.backend.close()
     assert codes == [303, 429, 303]
 
 

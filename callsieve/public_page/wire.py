@@ -1,0 +1,194 @@
+"""The page asks its backend in another process: frames on a pair of sockets.
+
+    4 bytes: the length   then a pickle of [public] of the settings          to the page, once
+    4 bytes: the length   then MessagePack of [id, method, arguments]        to the backend
+    4 bytes: the length   then a pickle of (id, outcome)                     back
+
+The backend believes nothing of what it reads: a name of METHODS, and arguments of the types that the method has. The
+page believes the backend, which has all its rights anyway: so answers may be pickles, and questions never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_type_hints
+
+import msgspec
+
+from callsieve.changes.operation import Refused
+from callsieve.public_page.backend import METHODS, Backend
+from callsieve.settings import Public
+from reputation.appeals import ATTACHMENT_BYTES
+from reputation.store.errors import StoreError
+from reputation.wording import Wording
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger = logging.getLogger("callsieve.public")
+
+MOST_BYTES = ATTACHMENT_BYTES + 128 * 1024
+AT_ONCE = 64  # questions that are answered; more wait in the socket
+ANSWER_SECONDS = 30.0
+LENGTH_BYTES = 4
+
+Question = tuple[int, str, tuple[msgspec.Raw, ...]]
+TYPES: Mapping[str, tuple[Any, ...]] = {
+    name: tuple(kind for key, kind in get_type_hints(method).items() if key != "return")
+    for name, method in METHODS.items()
+}
+
+
+class Outcome(NamedTuple):
+    """`value`, or why there is none: `refused` with its words, or `failed`."""
+
+    value: Any = None
+    refused: tuple[str, str | Wording, str] | None = None
+    failed: str = ""
+
+
+async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers until the page is gone. ValueError: it asked for what no page of ours asks for."""
+    writer.write(_frame(pickle.dumps(backend.loaded.settings.public)))
+    free, under_way = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
+
+    async def answer(number: int, name: str, arguments: tuple[Any, ...]) -> None:
+        try:
+            outcome = await _outcome(backend, name, arguments)
+            with suppress(ConnectionError):  # it is gone
+                writer.write(_frame(pickle.dumps((number, outcome))))
+                await writer.drain()
+        finally:
+            free.release()
+
+    try:
+        while (raw := await _read(reader, MOST_BYTES)) is not None:
+            question = question_of(raw)
+            await free.acquire()
+            task = asyncio.ensure_future(answer(*question))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+    finally:
+        await asyncio.gather(*under_way, return_exceptions=True)  # what was begun is written, who ever asked
+        await _close(writer)
+
+
+def question_of(raw: bytes) -> tuple[int, str, tuple[Any, ...]]:
+    """Id, name and arguments. ValueError: no page of ours asks so."""
+    number, name, arguments = msgspec.msgpack.decode(raw, type=Question)
+    kinds = TYPES.get(name)
+    if kinds is None or len(kinds) != len(arguments):
+        raise ValueError("the page asks for what it may not")
+    decoded = (msgspec.msgpack.decode(one, type=kind) for one, kind in zip(arguments, kinds, strict=True))
+    return number, name, tuple(decoded)
+
+
+async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> Outcome:
+    try:
+        return Outcome(await METHODS[name](backend, *arguments))
+    except Refused as refused:
+        return Outcome(refused=(refused.code, refused.words, refused.field))
+    except StoreError as error:
+        return Outcome(failed=str(error))
+    except Exception:
+        logger.exception("the page's backend failed")
+        return Outcome(failed="the page's backend failed")
+
+
+class BackendClient:
+    """A backend in another process, at the other end of the socket. `on_gone` is called when there is none any more."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.public: Public = pickle.loads(_read_now(sock))
+        self.on_gone: Callable[[], None] = lambda: None
+        self._sock, self._is_gone = sock, False
+        self._numbers = count()
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+
+    async def open(self) -> None:
+        """Begins to read what is answered."""
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
+        self._task = asyncio.ensure_future(self._read())
+
+    async def ask(
+        self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **_named: P.kwargs
+    ) -> T:
+        """What the method answers there. Refused, StoreError."""
+        number = next(self._numbers)
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            if self._is_gone:
+                raise StoreError("the page's backend is gone")
+            self._writer.write(_frame(msgspec.msgpack.encode((number, method.__name__, args))))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._writer.drain()
+                outcome = await future
+        except (TimeoutError, ConnectionError):
+            raise StoreError("the page's backend does not answer") from None
+        finally:
+            del self._waiting[number]
+        if outcome.refused is not None:
+            raise Refused(*outcome.refused)
+        if outcome.failed:
+            raise StoreError(outcome.failed)
+        value: T = outcome.value
+        return value
+
+    async def close(self) -> None:
+        """Asks no more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await _close(self._writer)
+
+    async def _read(self) -> None:
+        try:
+            while (raw := await _read(self._reader, None)) is not None:
+                number, outcome = pickle.loads(raw)
+                if (future := self._waiting.get(number)) is not None and not future.done():
+                    future.set_result(outcome)
+        finally:
+            self._is_gone = True
+            self.on_gone()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionResetError())
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def _frame(raw: bytes) -> bytes:
+    return len(raw).to_bytes(LENGTH_BYTES, "big") + raw
+
+
+def _read_now(sock: socket.socket) -> bytes:
+    """The first frame, before there is a loop. OSError, EOFError."""
+    with sock.makefile("rb", buffering=0) as file:
+        length, raw = file.read(LENGTH_BYTES) or b"", b""
+        while len(raw) < int.from_bytes(length, "big"):
+            if not (piece := file.read(int.from_bytes(length, "big") - len(raw))):
+                break
+            raw += piece
+    if not raw:
+        raise EOFError("the page's backend is gone")
+    return raw
+
+
+async def _read(reader: asyncio.StreamReader, most: int | None) -> bytes | None:
+    """The next frame; None: the other end is gone. ValueError: it is longer than any of ours."""
+    try:
+        length = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
+        if most is not None and length > most:
+            raise ValueError("a frame is too long")
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

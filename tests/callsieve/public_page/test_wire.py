@@ -1,0 +1,155 @@
+"""The page and its backend in two processes: what goes between them, and what a page that was taken over gets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from callsieve.changes.operation import Refused
+from callsieve.public_page.backend import Backend
+from callsieve.public_page.limits import CODES_A_DAY, WRONG_A_HOUR
+from callsieve.public_page.wire import LENGTH_BYTES, MOST_BYTES, TYPES, BackendClient, question_of, serve_backend
+from callsieve.web.tokens import hash_of, new_token
+from reputation.appeals import AppealStep
+from reputation.ids import new_id
+from reputation.store.appeals import all_appeals, take_step
+from reputation.store.errors import StoreError
+from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import CALLER, add_calls, make_decision
+from tests.callsieve.public_page.test_documents import PDF
+
+REFERENCE = "7KQ2M4XA"
+
+
+@asynccontextmanager
+async def served(office: Office) -> AsyncIterator[tuple[BackendClient, asyncio.Task[None]]]:
+    """A client, and the task that answers it."""
+    backend = Backend(office.load, office.clock)
+    ours, theirs = socket.socketpair()
+    serving = asyncio.ensure_future(serve_backend(backend, *await asyncio.open_unix_connection(sock=ours)))
+    await asyncio.sleep(0)
+    client = await asyncio.to_thread(BackendClient, theirs)
+    await client.open()
+    try:
+        yield client, serving
+    finally:
+        await client.close()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        await backend.close()
+
+
+@pytest.fixture
+def link(office: Office) -> str:
+    add_calls(office, make_decision(REFERENCE))
+    return hash_of(new_token())
+
+
+async def test_all_that_the_page_asks_for_is_answered(office: Office, link: str) -> None:
+    async with served(office) as (page, _):
+        assert page.public.name == "Example Ltd"
+        held = await page.ask(Backend.look_up, REFERENCE)
+        assert held is not None
+        await page.ask(Backend.file, REFERENCE, "Carol", "carol@example.com", "Parcels.", link)
+        (appeal,) = office.read(all_appeals)
+        office.write(take_step, appeal.reference, AppealStep.PROVE, NOW)
+        await page.ask(Backend.attach, link, "letter", PDF)
+        status, view = await page.ask(Backend.status, link), await page.ask(Backend.view, link)
+        assert status is not None
+        assert [one.name for one in status.documents] == ["letter.pdf"]
+        assert view is not None
+        assert view.number == CALLER
+        assert (await page.ask(Backend.marks)).examples
+        assert await page.ask(Backend.check, appeal.reference, "0" * 32) is None
+        with pytest.raises(Refused) as refused:
+            await page.ask(Backend.make_code, link)
+        assert refused.value.code == "no-proof"
+
+
+async def test_answers_are_of_their_questions_however_many(office: Office, link: str) -> None:
+    async with served(office) as (page, _):
+        wanted = [REFERENCE if n % 3 else "ZZZZZZZZ" for n in range(200)]
+        answers = await asyncio.gather(*(page.ask(Backend.look_up, one) for one in wanted))
+        assert [answer is not None for answer in answers] == [one == REFERENCE for one in wanted]
+
+
+async def test_a_page_that_counts_nothing_guesses_no_more(office: Office) -> None:
+    """The limit of all wrong references holds here, too: it is what guessing is computed by."""
+    async with served(office) as (page, _):
+        for _ in range(WRONG_A_HOUR):
+            assert await page.ask(Backend.look_up, new_id()) is None
+        for asked in (page.ask(Backend.look_up, new_id()), page.ask(Backend.file, new_id(), "a", "b", "c", "d")):
+            with pytest.raises(Refused) as refused:
+                await asked
+            assert refused.value.code == "too-often"
+
+
+async def test_codes_have_their_limit_here(office: Office, link: str) -> None:
+    async with served(office) as (page, _):
+        await page.ask(Backend.file, REFERENCE, "Carol", "carol@example.com", "Parcels.", link)
+        for _ in range(CODES_A_DAY):
+            await page.ask(Backend.make_code, link)
+        with pytest.raises(Refused):
+            await page.ask(Backend.make_code, link)
+
+
+async def test_a_store_that_fails_is_said(office: Office) -> None:
+    office.store.unlink()
+    async with served(office) as (page, _):
+        with pytest.raises(StoreError):
+            await page.ask(Backend.look_up, REFERENCE)
+
+
+def frame(*question: Any) -> bytes:
+    raw = msgspec.msgpack.encode(question)
+    return len(raw).to_bytes(LENGTH_BYTES, "big") + raw
+
+
+HOSTILE = [
+    pytest.param(frame(1, "close", []), id="another-method"),
+    pytest.param(frame(1, "__init__", ["x"]), id="a-method-of-python"),
+    pytest.param(frame(1, "look_up", []), id="too-few"),
+    pytest.param(frame(1, "look_up", ["x", "y"]), id="too-many"),
+    pytest.param(frame(1, "look_up", [7]), id="another-type"),
+    pytest.param(frame(1, "attach", ["x", "y", "z"]), id="text-for-bytes"),
+    pytest.param(frame(1, "look_up", [{"a": 1}]), id="a-table"),
+    pytest.param(frame("look_up"), id="no-question"),
+    pytest.param(b"\x00\x00\x00\x03abc", id="no-messagepack"),
+    pytest.param((MOST_BYTES + 1).to_bytes(LENGTH_BYTES, "big"), id="too-long"),
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE)
+async def test_what_no_page_of_ours_asks_ends_it(office: Office, raw: bytes) -> None:
+    async with served(office) as (page, serving):
+        page._writer.write(raw)
+        with pytest.raises(ValueError, match=r"\w"):
+            await asyncio.wait_for(asyncio.shield(serving), 10)
+
+
+async def test_a_backend_that_is_gone_is_told_once_and_for_all(office: Office) -> None:
+    gone = asyncio.Event()
+    async with served(office) as (page, serving):
+        page.on_gone = gone.set
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        page._writer.close()
+        await asyncio.wait_for(gone.wait(), 10)
+        with pytest.raises(StoreError):
+            await page.ask(Backend.look_up, REFERENCE)
+
+
+def test_no_method_takes_more_than_text_and_bytes() -> None:
+    """Anything else would be made of what the page says."""
+    assert {kind for kinds in TYPES.values() for kind in kinds} == {str, bytes}
+
+
+def test_a_question_is_read_as_it_was_asked() -> None:
+    raw = msgspec.msgpack.encode((3, "attach", ("a", "b", b"c")))
+    assert question_of(raw) == (3, "attach", ("a", "b", b"c"))
