@@ -104,6 +104,7 @@ CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
     ("appeals", pending.has_no_appeal_overdue),
     ("reviews", pending.has_no_marks_to_review),
     ("call registers", pending.has_fresh_registers),
+    ("mark watch", pending.watches_our_numbers),
     ("reports", pending.reports_what_is_marked),
     ("identities", pending.has_no_identity_due),
     ("API", api.is_served),

@@ -13,10 +13,14 @@ from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, ConsoleError, value_
 from callsieve.reporting.operations import PHONEBLOCK, reported, reporting_to
 from callsieve.text.times import ago
 from reputation.appeals import AppealState, is_overdue
+from reputation.own.register import NumberState
 from reputation.store.appeals import appeals_to_decide
+from reputation.store.audit import last_change
 from reputation.store.clock import is_held
 from reputation.store.housekeeping import JOBS, reports
 from reputation.store.identities import identities_due
+from reputation.store.own_labels import latest_looks, looks_due
+from reputation.store.own_register import register_of
 from reputation.store.reports import service_state
 from reputation.store.reviews import numbers_to_review
 from reputation.weights import DAY_SECONDS
@@ -28,6 +32,9 @@ DUE_SECONDS = 14 * 86_400.0
 REPORTING_LATE_SECONDS = 3600.0  # the timer looks every five minutes
 REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or callsieve report send by cron")
 LATE_SECONDS = 2 * 86_400.0
+ASKED = "own watch ask"
+ASKED_LATE_SECONDS = 3 * 86_400.0  # the timer asks every morning
+WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or callsieve own watch ask by cron")
 
 
 def screens_now(ground: CheckContext) -> Finding:
@@ -93,6 +100,26 @@ def has_fresh_registers(db: sqlite3.Connection, now: float) -> Finding:
         return warn(and_more(words, len(old) - 1), f"callsieve own registers import FILE --register {first.copy.name}")
     numbers = sum(one.copy.numbers for one in ages)
     return ok(Wording("{count}, with {numbers} numbers", {"count": len(ages), "numbers": numbers}) if ages else NONE)
+
+
+def watches_our_numbers(ground: CheckContext) -> Finding:
+    """Somebody looks what others show of our own numbers when it is time, and where others can be asked, they are."""
+    can_ask = bool(ground.loaded.settings.lookup)
+    return told_by_store(ground, lambda db, now: _watch_found(db, now, can_ask))
+
+
+def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
+    ours = [one for one in register_of(db) if one.state is not NumberState.RETIRED]
+    asked = last_change(db, ASKED)
+    if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
+        return warn(Wording("nobody asks what others show of our numbers: the timer does not run"), WATCH_TIMER)
+    late = looks_due(latest_looks(db), now - ASKED_LATE_SECONDS)
+    if late:
+        return warn(
+            Wording("platforms to be looked at again for days: {count}", {"count": len(late)}),
+            "callsieve own watch due",
+        )
+    return ok(Wording("numbers watched: {count}", {"count": len(ours)}) if ours else NONE)
 
 
 @check_of_store

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 ADD = "INSERT INTO audit (at, who, what, number, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)"
+LAST = "SELECT max(at) FROM audit WHERE what = ?"
 ROWS = """
 SELECT at, who, what, number, name, before, after FROM audit
  WHERE :number IS NULL OR number = :number ORDER BY at DESC, id DESC LIMIT :limit
@@ -55,6 +56,12 @@ def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> No
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:
     """The changes, of one number or all, the latest first."""
     return [AuditRow(*row) for row in db.execute(ROWS, {"number": number, "limit": limit})]
+
+
+def last_change(db: sqlite3.Connection, what: str) -> float | None:
+    """When this was done last; None: not within two years."""
+    (at,) = db.execute(LAST, (what,)).fetchone()
+    return None if at is None else float(at)
 
 
 def _json(value: object) -> str | None:

@@ -291,3 +291,23 @@ def call_out(n: int, dialled: str, at: float, *, answered: bool) -> OutcomeRecor
         caller_kind=CallerKind.NUMBER, dialled=dialled, own_number=OWN, answered_by=dialled if answered else None,
         ring_seconds=8.0, talk_seconds=30.0 if answered else 0.0, complete=True,
     )  # fmt: skip
+
+
+def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
+    def found() -> tuple[str, str]:
+        checks = callsieve("doctor", "--json").json
+        [check] = [one for one in checks if one["name"] == "mark watch"]
+        return check["status"], check["detail"]
+
+    callsieve.ok("own", "add", OWN)
+    assert found() == ("ok", "numbers watched: 1")
+    callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "1d")
+    with open_store(callsieve.store) as db, transaction(db):
+        add_look(db, look(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
+    assert found() == ("warn", "platforms to be looked at again for days: 1")
+    with callsieve.config.open("a") as file:
+        file.write(SOURCE.format(name="local", port=1, limit=9))
+    assert found()[0] == "warn"
+    assert "the timer does not run" in found()[1]
+    callsieve("own", "watch", "ask")
+    assert "looked at again" in found()[1]
