@@ -24,6 +24,7 @@ TOOLS = {
     "sox": ("sox",),
     "soxi": ("sox",),
     "pocketsphinx_batch": ("pocketsphinx", "pocketsphinx-en-us"),
+    "strace": ("strace",),
 }
 FOLDER = "tools"
 # Beside usr/bin, so that ../share is the program's own as it is for an installed one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import signal
 import socket
 import sqlite3
 import struct
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from agi.answers import answer_to_screen
+from agi.breaker import FAILURES_TO_OPEN
 from agi.server import TCP_BACKLOG
 from agi.site import Site
 from callsieve.install.plan import packaged
@@ -244,6 +246,36 @@ def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -
     result = pbx.carrier.call(CallSpec(caller=slow, did=ALICE))
     assert (result.ringing_seconds or 9) < AT_ONCE
     wait_until(lambda: len(fail_opens(pbx)) == 6, "six fail-open decisions in the journal")
+
+
+@pytest.mark.root
+def test_a_disk_that_does_not_answer(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+    """The store's threads hang in the kernel, where nothing of ours can interrupt them."""
+    pbx.carrier.call(CallSpec(caller=BY_ACTION["tag"], did=ALICE))
+    wait_until(lambda: journal(pbx.daemon.store), "a decision is written, so that SQLite reads the file anew")
+    with frozen_disk(pbx.daemon.pid):
+        delays = [call_as_rejected(pbx, record_delay).ringing_seconds or 9 for _ in range(FAILURES_TO_OPEN)]
+        assert min(delays) > DEADLINE - 0.05
+        assert max(delays) < DEADLINE + SLACK
+        # The breaker is open now, and nobody waits any more.
+        assert (call_as_rejected(pbx, record_delay).ringing_seconds or 9) < AT_ONCE
+        with alice.dial("112") as call:
+            assert call.result().code == 200
+    wait_until(lambda: len(fail_opens(pbx)) == FAILURES_TO_OPEN + 1, "the decisions that waited in memory")
+
+
+@contextmanager
+def frozen_disk(pid: int) -> Iterator[None]:
+    """Each read of a file that this process begins takes a minute, or until the end of the block."""
+    command = ("strace", "-f", "-p", str(pid), "-e", "trace=pread64", "-e", "inject=pread64:delay_enter=60s")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as tracer:
+        assert tracer.stderr is not None
+        assert "attached" in tracer.stderr.readline()
+        try:
+            yield
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.communicate(timeout=20)
 
 
 def fail_opens(pbx: ScreenedPbx) -> list[str]:
