@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
 LATE_AFTER = 4.0
 LEAST_LATE_SECONDS = 86_400.0
 TEXT_CHARACTERS = 120
+_SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a name with a whole digest says no more
 
 
 class ExchangeProblem(StrEnum):
@@ -61,6 +63,8 @@ class NotTaken(Refused):
     """A bundle that cannot be used."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
+        if "file" in about:
+            about["file"] = _SHORTENED.sub(r"\1….rows", str(about["file"]))
         places: Places = {name: _line(value) for name, value in about.items()}
         super().__init__(problem.code, Wording(problem, places))
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,7 +25,7 @@ from callsieve.exchange.register import every_seconds, register_peers
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.lookups.measure import Judgement
 from callsieve.lookups.operations import OffReason, SwitchRequest
-from callsieve.outside.errors import OutsideError
+from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
 from policies.hints import nearest
@@ -44,6 +46,9 @@ from reputation.wording import Wording
 
 # After a failure it is asked again soon, then less and less often, up to its usual time.
 FIRST_RETRY_SECONDS = 900.0
+MOST_SECONDS = 900.0  # of one company, all of its files
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,17 @@ async def _take(
     if table.path:
         return await take(db, FolderSource(Path(table.path)), table, state, ours, now, accept_fork=accept_fork)
     async with OutsideClient() as client:
-        return await take(db, ServerSource(table, client), table, state, ours, now, accept_fork=accept_fork)
+        taking = take(db, ServerSource(table, client), table, state, ours, now, accept_fork=accept_fork)
+        return await within(MOST_SECONDS, urlsplit(table.url).hostname or "", taking)
+
+
+async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
+    """What is awaited, unless its server takes longer: each of many files may come slowly. OutsideError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await taking
+    except TimeoutError:
+        raise OutsideError(OutsideProblem.TIMEOUT, host=host, seconds=seconds) from None
 
 
 def own_key(context: Context) -> PublicKey | None:

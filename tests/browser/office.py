@@ -14,6 +14,8 @@ from pathlib import Path
 from callsieve.changes.operation import Context
 from callsieve.doctor.finding import Check, fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.exchange.register import of_key, register_peers
+from callsieve.exchange_settings import ExchangeTable
 from callsieve.install.install import TRUNK_LINES
 from callsieve.lookups.register import register_sources
 from callsieve.numbering.operations import UpdateRequest
@@ -63,6 +65,7 @@ from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own
 from reputation.store.own_screenshots import NewScreenshot, put_screenshot
 from reputation.store.own_suspicions import record_suspicions
+from reputation.store.peers import TakenIndex, record_peer_failure, record_taken
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
@@ -108,6 +111,11 @@ prefix = "+1201555019"
 purpose = "call-centre"
 note = "our partner's, in Jersey City"
 """
+PARTNER = ExchangeTable(name="partner", path="/srv/partner", key="A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=")
+GONE = ExchangeTable(name="gone", path="/srv/gone", key="Kqpx8sLTvEQbHXu1kDl7JMXrVzmjVzSLb5gw1Ydyzqo=")
+EXCHANGE = "".join(
+    f'[[exchange]]\nname = "{one.name}"\npath = "{one.path}"\nkey = "{one.key}"\n' for one in (PARTNER, GONE)
+)
 LOOK_UPS = """
 [[lookup]]
 name = "phoneblock"
@@ -154,6 +162,8 @@ def fill(office: Office) -> None:
             record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
             register_sources(db, office.load().settings)
             switch_off(db, "scores", now - DAY, '{"code": "worse-than-chance", "right": 9, "told": 60}')
+            register_peers(db, office.load().settings)
+            _companies(db, now)
         _look_ups(db, [decision for decision, _ in calls if decision.caller], now)
     _policies(office.load(), now)
 
@@ -167,6 +177,15 @@ def _look_ups(db: sqlite3.Connection, decisions: list[DecisionRecord], now: floa
         answer = StoredAnswer("phoneblock", verdict, "scam" if verdict == "spam" else None, at, at + 14 * DAY)
         record_answer(db, decision.caller or "", answer)
     record_failure_at(db, "phoneblock", now, "timeout")
+
+
+def _companies(db: sqlite3.Connection, now: float) -> None:
+    """One that is well, and one whose last index was refused."""
+    index = TakenIndex(of_key(PARTNER), "Partner Ltd", 29_929_611, "d", now - HOUR, now + 6 * DAY)
+    record_taken(db, "partner", index, now - HOUR, now + HOUR)
+    record_taken(db, "gone", index._replace(of=of_key(GONE), counts_until=now - DAY), now - 8 * DAY, now)
+    about = {"code": "bad-row", "file": "snapshot-1379295b….rows", "line": 1_204}
+    record_peer_failure(db, "gone", now - HOUR, now, json.dumps(about))
 
 
 def _plans(db: sqlite3.Connection, loaded: Loaded, now: float) -> None:
@@ -349,7 +368,7 @@ def _policies(loaded: Loaded, now: float) -> None:
 
 def make_office(folder: Path, settings: str) -> Office:
     """An office in this directory, filled."""
-    office = Office(folder, settings + LOOK_UPS)
+    office = Office(folder, settings + LOOK_UPS + EXCHANGE)
     fill(office)
     store_what_root_found(office)
     return office

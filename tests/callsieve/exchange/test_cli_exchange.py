@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,20 +12,6 @@ from reputation.store.marks import add_mark
 from reputation.store.peers import peer_states
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 from tests.reputation.store_builders import make_mark
-
-
-@pytest.fixture
-def berlin(tmp_path: Path) -> Company:
-    company = Company(tmp_path / "berlin", "Berlin Ltd")
-    company.accuse()
-    return company
-
-
-@pytest.fixture
-def munich(tmp_path: Path, berlin: Company) -> Company:
-    company = Company(tmp_path / "munich", "Munich Ltd")
-    company.subscribes(berlin)
-    return company
 
 
 def test_publishing_says_what_was_done(berlin: Company) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import time
 import zlib
@@ -15,6 +16,8 @@ import pytest
 
 from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
 from callsieve.exchange.last_published import last_published
+from callsieve.exchange.operations import within
+from callsieve.outside.errors import OutsideError
 from callsieve.signing.keys import SigningKey, signing_key
 from reputation.appeals import AppealStep
 from reputation.model import Level
@@ -22,21 +25,6 @@ from reputation.store.appeals import AppealRuling, decide, open_appeal, take_ste
 from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Company, serving
 from tests.callsieve.imports.feed_server import publishing
 from tests.reputation.store_builders import make_appeal
-
-
-@pytest.fixture
-def berlin(tmp_path: Path) -> Company:
-    company = Company(tmp_path / "berlin", "Berlin Ltd")
-    company.accuse()
-    return company
-
-
-@pytest.fixture
-def munich(tmp_path: Path, berlin: Company) -> Company:
-    company = Company(tmp_path / "munich", "Munich Ltd")
-    company.subscribes(berlin)
-    return company
-
 
 # What is taken. ------------------------------------------------------------------------------------------------
 
@@ -287,6 +275,7 @@ def test_what_is_refused_changes_nothing(berlin: Company, munich: Company, damag
     do(berlin)
     got = munich.fetch("Berlin Ltd")
     assert (got["result"], got["failure_code"]) == ("failed", code), got
+    assert len(got["failure"]) < 200
     if damage != "no-such-file":
         assert munich.facts().reputation.level is Level.TAG, "what was taken before stays"
     [company] = munich("exchange", "status", "--json").json["companies"]
@@ -367,6 +356,12 @@ def test_a_server_that_fails_is_asked_again_later(berlin: Company, munich: Compa
         first, second = munich.fetch(), munich.fetch("Berlin Ltd")
     assert first["failure_code"] == second["failure_code"] == "bad-status"
     assert second["next_at"] > first["next_at"]
+
+
+async def test_a_server_that_never_ends_is_given_up() -> None:
+    with pytest.raises(OutsideError) as given_up:
+        await within(0.01, "example.com", asyncio.Event().wait())
+    assert given_up.value.code == "timeout"
 
 
 def test_a_company_of_hostile_statements_clears_nobody(berlin: Company, munich: Company) -> None:

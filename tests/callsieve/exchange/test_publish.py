@@ -25,12 +25,14 @@ from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.lists import add_entry
+from reputation.store.marks import add_mark
+from reputation.store.other_sites import declare_same
 from reputation.store.own_register import put_own
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.privacy import erase_number
 from reputation.weeks import week_of
 from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Company
-from tests.reputation.store_builders import make_appeal
+from tests.reputation.store_builders import make_appeal, make_mark
 
 # A Wednesday at noon, so that two days more are of the same week.
 AT = 1_795_608_000.0
@@ -101,6 +103,26 @@ def test_our_numbers_and_queues_are_no_people(berlin: Company) -> None:
     berlin.accuse(people=1, first=2, at=AT)
     berlin.publish(AT + DAY)
     assert [line.split(",")[3] for line in lines_of(berlin)] == ["3"]
+
+
+def test_one_human_is_one_of_the_three(berlin: Company) -> None:
+    berlin.write(declare_same, "201", "202")
+    berlin.accuse(people=3, at=AT)
+    berlin.publish(AT)
+    assert lines_of(berlin) == []
+    berlin.accuse(people=1, first=3, at=AT)
+    berlin.publish(AT + DAY)
+    assert len(lines_of(berlin)) == 1
+
+
+def test_people_of_other_sites_are_told_of_there(berlin: Company) -> None:
+    """Else each site of a company would tell of the same people, as if they were more."""
+    berlin.accuse(people=2, at=AT)
+    for n in range(4):
+        mark = make_mark(SPAMMER, reporter=f"munich:{201 + n}", at=AT - 3 * HOUR * n)
+        berlin.write(add_mark, mark)
+    berlin.publish(AT)
+    assert lines_of(berlin) == []
 
 
 def test_a_category_is_what_three_say(berlin: Company) -> None:

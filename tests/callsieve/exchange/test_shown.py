@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-
-import pytest
 
 from callsieve.changes.operation import Context
 from callsieve.doctor.checks import examine
@@ -16,20 +13,6 @@ from reputation.store.peers import switch_peer_off
 from reputation.users import Role
 from tests.callsieve.browsing import Office
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
-
-
-@pytest.fixture
-def berlin(tmp_path: Path) -> Company:
-    company = Company(tmp_path / "berlin", "Berlin Ltd")
-    company.accuse()
-    return company
-
-
-@pytest.fixture
-def munich(tmp_path: Path, berlin: Company) -> Company:
-    company = Company(tmp_path / "munich", "Munich Ltd")
-    company.subscribes(berlin)
-    return company
 
 
 def found_by_doctor(company: Company) -> tuple[str, str, str]:
