@@ -28,6 +28,11 @@ CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
 OFTEN = r"^[1-9][0-9]{0,2}/(min|h|d)\Z"
 TOPIC = r"^[A-Za-z0-9_-]{1,32}(/[A-Za-z0-9_-]{1,32}){0,3}\Z"
 MAIL_ADDRESS = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z"
+# Of calls back. They fit a line of a call file: no space, no line end, no `;` (a comment there), no `$` and no `,`.
+CHANNEL = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+/{}:-]{1,120}\Z"
+SHOWN_NUMBER = r"^(\+?[0-9]{3,15})?\Z"
+COUNTRY = r"^[A-Z]{2}\Z"
+PREFIX = r"^\+[0-9]{1,15}\Z"
 Key = Annotated[str, msgspec.Meta(pattern=KEY)]
 Span = Annotated[str, msgspec.Meta(pattern=SPAN)]
 # Where a secret is; what it is, callsieve.outside.secrets.secret_of reads.
@@ -42,6 +47,10 @@ TopicPrefix = Annotated[str, msgspec.Meta(pattern=TOPIC)]
 MailAddress = Annotated[str, msgspec.Meta(pattern=MAIL_ADDRESS)]
 Hours = Annotated[str, msgspec.Meta(pattern=QUIET_HOURS)]
 Columns = Annotated[int, msgspec.Meta(ge=MIN_CHARACTERS, le=MAX_CHARACTERS)]
+Channel = Annotated[str, msgspec.Meta(pattern=CHANNEL)]
+ShownNumber = Annotated[str, msgspec.Meta(pattern=SHOWN_NUMBER)]
+Country = Annotated[str, msgspec.Meta(pattern=COUNTRY)]
+Prefix = Annotated[str, msgspec.Meta(pattern=PREFIX)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
 WRITTEN_AS = {
@@ -58,6 +67,10 @@ WRITTEN_AS = {
     MAIL_ADDRESS: "write it as office@example.com",
     SITE: "takes at most 32 small letters, digits and -, a letter or digit first",
     ORGANISATION: "takes at most 20 small letters, digits and -, a letter or digit first",
+    CHANNEL: "write it as PJSIP/{number}@carrier or Local/{number}@from-internal",
+    SHOWN_NUMBER: "write it as +12015550100",
+    COUNTRY: "write a country as US",
+    PREFIX: "write how numbers begin as +1201",
     ROUTE: "write it as context,exten,1",
 }
 RequestRate = Annotated[int, msgspec.Meta(ge=1, le=100_000)]

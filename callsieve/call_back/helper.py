@@ -32,7 +32,7 @@ class Helper:
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls) -> None:
         self._settings, self._placed = settings, placed
-        self._users = _ids_of(settings.users)
+        self._users = user_ids_of(settings)
 
     def may_ask(self, user: int | None) -> bool:
         """Whether a user is heard."""
@@ -106,8 +106,12 @@ def _user_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
-def _ids_of(users: tuple[str, ...]) -> frozenset[int]:
-    try:
-        return frozenset(pwd.getpwnam(name).pw_uid for name in users)
-    except KeyError as error:
-        raise SettingsError(f"users: this machine has no user of that name: {error.args[0]}") from None
+def user_ids_of(settings: HelperSettings) -> frozenset[int]:
+    """Who may ask. SettingsError where this machine has no such user."""
+    ids = []
+    for name in settings.users:
+        try:
+            ids.append(pwd.getpwnam(name).pw_uid)
+        except (KeyError, ValueError):
+            raise SettingsError(f"users: this machine has no user {name!r}") from None
+    return frozenset(ids)

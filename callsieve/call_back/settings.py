@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from callsieve.setting_types import Hour, SettingsTable
+from callsieve.setting_types import Channel, Country, Hour, Prefix, SettingsTable, ShownNumber
 from callsieve.settings import MAX_BYTES, SettingsError, parse_table
 from callsieve.system.privileges import owner_on_the_way
 from policies.files import open_regular
@@ -24,12 +24,6 @@ STATE = Path("/var/lib/callsieve-call-back")
 SPOOL = "/var/spool/asterisk"
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
-# Fits a line of a call file: no space, no line end, no `;` (a comment there), no `$` and no `,`.
-CHANNEL = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+/{}:-]{1,120}\Z"
-Channel = Annotated[str, msgspec.Meta(pattern=CHANNEL)]
-Shown = Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9]{3,15})?\Z")]
-Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
-Prefix = Annotated[str, msgspec.Meta(pattern=r"^\+[0-9]{1,15}\Z")]
 Few = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Seconds = Annotated[int, msgspec.Meta(ge=20, le=300)]
 
@@ -49,7 +43,7 @@ class HelperSettings(SettingsTable, frozen=True):
     countries: tuple[Country, ...] = ()
     refused: tuple[Prefix, ...] = ()
     channel: Channel = "Local/{number}@callsieve-call-back-out"
-    caller_id: Shown = ""
+    caller_id: ShownNumber = ""
     spool: str = SPOOL
     first_hour: Hour = 8
     last_hour: Hour = 21
@@ -77,7 +71,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
         raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
     except OSError as error:
         raise SettingsError(
-            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install writes one"
+            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
         ) from None
     return parse_helper_settings(text, str(file))
 
@@ -105,7 +99,7 @@ def _check_owner(file: Path) -> None:
         status, owner = file.stat(), owner_on_the_way(file)
     except OSError as error:
         raise SettingsError(
-            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install writes one"
+            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
         ) from None
     if status.st_uid not in trusted or (owner is not None and owner[0] not in trusted):
         raise SettingsError(f"{file}: somebody else than root could change it: chown root {file} and its folder")

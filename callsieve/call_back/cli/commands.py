@@ -21,6 +21,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import JsonOption, print_json
 from callsieve.cli.output import say
 from callsieve.logs import configure_logs
+from callsieve.settings import SettingsError
 
 logger = logging.getLogger("callsieve.call_back")
 
@@ -47,6 +48,8 @@ def serve(
         helper = Helper(wanted, PlacedCalls(state, machine_clocks()))
     except StateError as error:
         raise CommandError(str(error)) from None
+    except SettingsError as error:
+        raise CommandError(f"{settings}: {error}") from None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with listening(socket) as door:

@@ -38,6 +38,12 @@ def test_without_a_file_or_switched_off_nothing_runs(callsieve: Program, setting
     assert (code, "enabled = true" in said, len(said.splitlines())) == (2, True, 1)
 
 
+def test_a_user_that_is_not_there_is_said_with_the_file(callsieve: Program, settings: Path) -> None:
+    settings.write_text(settings_text(settings.parent / "spool", user="nobody-of-this-name"))
+    code, said = serve(callsieve, settings)
+    assert (code, str(settings) in said, "nobody-of-this-name" in said) == (2, True, True)
+
+
 def test_a_damaged_count_is_said_in_one_line(callsieve: Program, settings: Path) -> None:
     (settings.parent / STATE_FILE).write_text("{")
     code, said = serve(callsieve, settings)
