@@ -380,7 +380,8 @@ class _Connection:
         if self._state is not _READING:
             self._received += len(data)
             if self._received > DRAIN_LIMIT:
-                self.close()
+                self._lost = True
+                self._end()
                 return
         if self._state is _SETTLED and data.endswith(b"\n") and _EXPECTED_REPLIES.issuperset(data[:-1].split(b"\n")):
             return
@@ -388,7 +389,7 @@ class _Connection:
             self._parse(data)
 
     def _end(self) -> None:
-        """The peer has closed both halves or only its own: what is being decided is finished and sent."""
+        """Nothing more is read. The peer may have closed only its half: what is being decided is finished and sent."""
         self._peer_ended = True
         if self._state is _DECIDING:
             self._unwatch()
