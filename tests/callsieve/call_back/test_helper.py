@@ -6,6 +6,8 @@ import os
 import pwd
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,7 @@ from tests.callsieve.call_back.helping import (
     send,
     settings_text,
 )
+from tests.office import ROOT
 from tests.waiting import wait_until
 
 LINE = f"{NUMBER} {TICKET}\n".encode()
@@ -75,14 +78,30 @@ def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> N
     assert len(call_files(spool)) == 1
 
 
-def test_a_connection_is_not_needed(door: Path, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit of the public page forbids connect(2)."""
+# As a program: connect(2) fails from here on, as in the unit of the public page, and the helper is asked.
+WITHOUT_CONNECT = """
+import ctypes, platform, socket, struct, sys
+from pathlib import Path
+from callsieve.call_back.client import ask
 
-    def connect(*_arguments: object) -> None:
-        raise AssertionError("connect(2)")
+libc = ctypes.CDLL(None, use_errno=True)
+connect = {"x86_64": 42, "aarch64": 203}[platform.machine()]
+steps = [(0x20, 0, 0, 0), (0x15, 0, 1, connect), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    assert sock.connect_ex(sys.argv[1]) == 1, "EPERM"
+print(ask(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).value)
+"""
 
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    assert ask(door, NUMBER, TICKET) == "called"
+
+def test_it_is_asked_where_connecting_is_forbidden(door: Path, spool: Path) -> None:
+    command = (sys.executable, "-c", WITHOUT_CONNECT, str(door), NUMBER, TICKET)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
+    assert (done.stdout, done.returncode) == ("called\n", 0), done.stderr
+    assert len(call_files(spool)) == 1
 
 
 def test_a_thousand_forged_requests_place_two_calls(door: Path, spool: Path) -> None:
