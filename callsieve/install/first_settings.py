@@ -10,7 +10,8 @@ from pathlib import Path
 from callsieve.install.manager_user import PRIVATE_MODE, toml_text
 from callsieve.install.plan import CALL_BACK_SETTINGS, FileChange, InstallPaths
 from callsieve.pbx.config_files import read_text
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, Settings
+from reputation.numbers import did_number_of
 
 NEW_FILE = """\
 # CallSieve's settings, as `callsieve asterisk install` began them. docs/operations.md has every key.
@@ -28,6 +29,7 @@ CALL_BACK_FILE = """\
 enabled = false
 countries = [{region}] # landlines and mobiles of these only
 channel = "Local/{{number}}@from-internal" # what Asterisk dials: "PJSIP/{{number}}@carrier", say
+refused = [{own}] # never called, by how they begin: your own numbers, say
 caller_id = "" # the number that it shows: "+12015550100"
 """
 ELSEWHERE = """
@@ -57,7 +59,14 @@ def plan_call_back_settings(loaded: Loaded, region: str) -> list[FileChange]:
     if read_text(file) is not None:
         return []
     at_home = region if read_text(loaded.settings_file) is None else loaded.settings.numbers.region
-    return [FileChange(file, None, CALL_BACK_FILE.format(region=toml_text(at_home)), 0o644)]
+    own = ", ".join(map(toml_text, _own_numbers(loaded.settings, at_home)))
+    return [FileChange(file, None, CALL_BACK_FILE.format(region=toml_text(at_home), own=own), 0o644)]
+
+
+def _own_numbers(settings: Settings, region: str) -> list[str]:
+    """Those of the settings: a call to one of them is a call to ourselves."""
+    written = [did.number for did in settings.did] + [one for trunk in settings.trunk for one in trunk.own_numbers]
+    return sorted({number for one in written if (number := did_number_of(one, region)) is not None})
 
 
 def _new_text(place: InstallPaths, loaded: Loaded, region: str) -> str:

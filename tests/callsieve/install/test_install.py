@@ -738,11 +738,13 @@ def test_the_helper_of_calls_back_is_asterisks_user_and_off(tmp_path: Path) -> N
     assert (service["User"], service["CapabilityBoundingSet"], service["ProtectSystem"]) == ("asterisk", "", "strict")
     assert service["RestrictAddressFamilies"] == "AF_UNIX"
     place = make_place(tmp_path, PLAIN)
-    write(plan_install(place, replace(make_wanted(tmp_path), systemd=True, region="GB")))
+    own = '[[did]]\nnumber = "+442071838750"\n[[trunk]]\nname = "a"\nchannels = "x"\nown_numbers = ["+442071838751"]\n'
+    write(plan_install(place, replace(make_wanted(tmp_path, own), systemd=True, region="GB")))
     file = settings_file(tmp_path).with_name(CALL_BACK_SETTINGS)
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     settings = load_helper_settings(file)
     assert (settings.enabled, settings.countries) == (False, ("GB",))
+    assert settings.refused == ("+442071838750", "+442071838751"), "nobody calls himself"
     file.write_text("enabled = true\n")
     again = replace(make_wanted(tmp_path, "", settings_file(tmp_path)), systemd=True)
     write(plan_install(place, again))
