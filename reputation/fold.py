@@ -11,7 +11,7 @@ challenged them is not looked at: whoever could make that up would open the way 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from reputation.decay import decayed
@@ -37,14 +37,20 @@ def standing_of(
     of_site = _by_site(rows)
     if of_site is None:
         return standing_of_people(rows, auth_class, weights, epoch_at=epoch_at, trust=trust)
-    ours = standing_of_people(of_site.pop(OURS, Rows()), auth_class, weights, epoch_at=epoch_at, trust=trust)
-    shares = []
-    for _, theirs in sorted(of_site.items()):
-        said = standing_of_people(theirs, auth_class, weights, epoch_at=epoch_at)
-        trusted = min([trust(mark.reporter) for mark in theirs.marks], default=1.0)
-        share = None if said is None else _share_of(said, trusted, weights)
-        if share is not None:
-            shares.append(share)
+    ours = standing_of_people(of_site.pop(OURS), auth_class, weights, epoch_at=epoch_at, trust=trust)
+    theirs = []
+    for _, their_rows in sorted(of_site.items()):
+        said = standing_of_people(their_rows, auth_class, weights, epoch_at=epoch_at)
+        if said is not None:
+            theirs.append((said, min([trust(mark.reporter) for mark in their_rows.marks], default=1.0)))
+    return with_other_sites(ours, theirs, weights)
+
+
+def with_other_sites(
+    ours: Standing | None, theirs: Iterable[tuple[Standing, float]], weights: Weights
+) -> Standing | None:
+    """Our people's standing and those of other sites, each with the trust in it, of which its share counts."""
+    shares = [share for said, trusted in theirs if (share := _share_of(said, trusted, weights)) is not None]
     return _together(ours, shares, weights) if shares else ours
 
 
@@ -124,7 +130,8 @@ def _together(ours: Standing | None, shares: list[_Share], weights: Weights) -> 
     of_marks = weights.marks.half_life_days * DAY_SECONDS
     of_behaviour = weights.behaviour.half_life_days * DAY_SECONDS
     of_one_ring = weights.behaviour.one_ring_half_life_hours * 3600.0
-    marks = sum([decayed(one.marks * one.trusted, one.at, at, of_marks) for one in shares])
+    mark = weights.marks.channels.site
+    marks = sum([decayed(mark * one.marks * one.trusted, one.at, at, of_marks) for one in shares])
     signals = dict(base.signals)
     for share in shares:
         for category, count in share.signals:

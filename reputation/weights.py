@@ -39,6 +39,7 @@ class ChannelWeights(WeightsTable, frozen=True):
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
     web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
     cli: Annotated[float, Meta(ge=0, le=1)] = 1.0  # an administrator, for a person who told so
+    site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
 
 class MarkWeights(WeightsTable, frozen=True, dict=True):

@@ -8,12 +8,14 @@ A call and its redialling, if it was turned away, are one call: it is lost where
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import NamedTuple
 
 from benchmarks.accuracy.callers import Attempt, User, redialled
-from benchmarks.accuracy.happening import Dated, Event, Handling, Listing, Reading, consequences
+from benchmarks.accuracy.happening import Event, Handling, Listing, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan
 from benchmarks.accuracy.screening import OWN_BLOCK, Screening
 from policies.decision import Action, Decision
@@ -43,36 +45,60 @@ NEWCOMER = User("999", "+442071838750", "", 0.0)  # who has seen nothing of any 
 RUNG = {Action.ALLOW: What.PLAIN, Action.TAG: What.TAGGED, Action.WARN: What.WARNED, Action.CHALLENGE: What.PLAIN}
 
 
+class Site(NamedTuple):
+    """One office that a number calls, and what screens its calls there."""
+
+    office: Office
+    plan: Plan
+    screening: Screening
+
+
 def tally_of(office: Office, plan: Plan, screening: Screening, read_from: float) -> Tally:
     """What became of the number's own calls that began after an instant."""
-    p, order, tally = office.parameters, count(), Tally()
-    waiting: list[tuple[float, int, Event]] = [(at, next(order), event) for at, event in plan.events]
+    (tally,) = tallies_of([Site(office, plan, screening)], read_from)
+    return tally
+
+
+def _unwatched(_site: int, _at: float, _decision: Decision) -> None:
+    """Nobody looks."""
+
+
+def tallies_of(
+    sites: Sequence[Site], read_from: float, watch: Callable[[int, float, Decision], None] = _unwatched
+) -> list[Tally]:
+    """The same of one number that calls several sites, in order of time: what each learns the others may know.
+
+    `watch` sees every decision about a counted call, with the place of its site.
+    """
+    order, tallies = count(), [Tally() for _ in sites]
+    waiting: list[tuple[float, int, int, Event]] = [
+        (at, next(order), place, event) for place, site in enumerate(sites) for at, event in site.plan.events
+    ]
     heapify(waiting)
-
-    def add(events: list[Dated]) -> None:
-        for at, event in events:
-            heappush(waiting, (at, next(order), event))
-
     while waiting:
-        at, _, event = heappop(waiting)
+        at, _, place, event = heappop(waiting)
+        p, screening = sites[place].office.parameters, sites[place].screening
         if isinstance(event, Attempt):
             decision, handling = screening.handle(event)
-            add(consequences(p, event, handling))
+            follows = consequences(p, event, handling)
             turned_away = not handling.rings and decision.rule != OWN_BLOCK
             again = redialled(p, event, handling.challenge) if turned_away else None
             if again is not None:
-                add([(again.at, again)])
+                follows.append((again.at, again))
+            for when, one in follows:
+                heappush(waiting, (when, next(order), place, one))
             if event.counted and at >= read_from:
-                _count(tally, decision, handling, again is not None)
+                watch(place, at, decision)
+                _count(tallies[place], decision, handling, again is not None)
         elif isinstance(event, Mark):
             screening.add_mark(event)
         elif isinstance(event, Listing):
             screening.allow(event.extension)
         elif isinstance(event, Reading):
-            _probe(tally, screening.decide(f"probe-{at}", NEWCOMER, at))
+            _probe(tallies[place], screening.decide(f"probe-{at}", NEWCOMER, at))
         else:
             screening.learn(event)
-    return tally
+    return tallies
 
 
 def _count(tally: Tally, decision: Decision, handling: Handling, calls_again: bool) -> None:

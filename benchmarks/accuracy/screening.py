@@ -6,7 +6,9 @@ their own phones, as marking does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from benchmarks.accuracy.callers import Attempt, User, result_of
 from benchmarks.accuracy.happening import NUMBER, Handling
@@ -16,6 +18,7 @@ from policies.engine import decide
 from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.families.caller import passed_until
+from reputation.fold import with_other_sites
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
@@ -34,6 +37,7 @@ from reputation.model import (
 )
 from reputation.scoring import Circumstances, reputation_of
 from reputation.signals import proofs_of_control
+from reputation.standing import Standing
 from reputation.velocity import WINDOW_SECONDS
 from reputation.weights import DEFAULT, Weights
 
@@ -48,6 +52,14 @@ TIES = {
     "contact": Tie.CONTACT,
     "talked": Tie.TALKED,
 }
+
+
+class OtherSite(Protocol):
+    """Another site as this one hears of it."""
+
+    def said_at(self, now: float) -> Standing | None:
+        """What its people say of the number."""
+        ...
 
 
 class Screening:
@@ -65,10 +77,19 @@ class Screening:
         self._blocked: set[str] = set()
         self._calls: list[float] = []
         self._people = p.users
+        self.others: Sequence[OtherSite] = ()  # what this site hears of
         self._sample = ControlSample(SALT, weights.sample.every)
         if identity is not None:
             for proof in proofs_of_control(NUMBER, START):
                 self._store.add_challenge(proof)
+
+    def said_at(self, _now: float) -> Standing | None:
+        """What its own people say of the number, as other sites hear it at once."""
+        return self._store.standing(NUMBER, AuthClass.UNKNOWN)
+
+    def has_mark(self) -> bool:
+        """Whether one of its people has marked the number."""
+        return any(mark.verdict is Verdict.SPAM for mark in self._store.marks(NUMBER))
 
     def learn(self, outcome: OutcomeRecord) -> None:
         """A call is over."""
@@ -97,6 +118,9 @@ class Screening:
         """What would be done with a call to one of ours."""
         did, callee = _callee(user)
         evidence = self._store.evidence(NUMBER, AuthClass.UNKNOWN, now)._replace(identity=self._identity)
+        if self.others:
+            theirs = [(said, 1.0) for other in self.others if (said := other.said_at(now)) is not None]
+            evidence = evidence._replace(standing=with_other_sites(evidence.standing, theirs, self._weights))
         ties = tuple(self._ties(user.extension, now))
         facts = Facts(
             did=did,

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from msgspec import convert, to_builtins
@@ -86,11 +87,12 @@ def main() -> None:
 
 def weights_with(changes: str) -> Weights:
     """The weights with `levels.challenge=4.2,sample.every=8`. KeyError, ValueError: there is no such key or value."""
-    values: dict[str, dict[str, Any]] = to_builtins(DEFAULT)
+    values: dict[str, Any] = to_builtins(DEFAULT)
     for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
-        table, _, key = path.partition(".")
-        values[table][key] = type(values[table][key])(value)
+        *tables, key = path.split(".")
+        table = reduce(lambda found, name: found[name], tables, values)
+        table[key] = type(table[key])(value)
     return convert(values, Weights, strict=False)
 
 

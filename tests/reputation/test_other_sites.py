@@ -262,7 +262,7 @@ def test_what_a_site_answers_is_set_against_its_own_marks() -> None:
     few = one._replace(answered=one.answered[:3])
     shared = standing_of(together(ours(2), few), UNKNOWN, DEFAULT)
     assert shared is not None
-    assert shared.marks == pytest.approx(1 + 1 - 2 * 0.1 / 3, abs=0.01)
+    assert shared.marks == pytest.approx(1 + 0.7 * (1 - 2 * 0.1 / 3), abs=0.01)
     assert (shared.reporters, shared.answered, shared.silent) == (2, 0, 0)
 
 
@@ -370,8 +370,8 @@ def test_a_site_is_trusted_as_a_whole(db: sqlite3.Connection) -> None:
     after = standing(db, CALLER, UNKNOWN)
     assert before is not None
     assert after is not None
-    assert before.marks == pytest.approx(2.0)
-    assert after.marks == pytest.approx(1.0 + 8 / 30 / 0.8, abs=0.01)
+    assert before.marks == pytest.approx(1.7)
+    assert after.marks == pytest.approx(1.0 + 0.7 * 8 / 30 / 0.8, abs=0.01)
     assert settled_of(db, "berlin:1") == Settled(0, 20)
     unsettle_case(db, "case0")
     assert settled_of(db, "berlin:1") == Settled(0, 19)

@@ -1,0 +1,446 @@
+"""`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: several sites that share what their people say.
+
+In the other tables one office decides by itself. Here five do, each with its own people, memory and decisions, and each
+hears at once what the people of the others say of the number; what counts of that is the real fold.
+Colluders sit at one site or at all; a lying site invents people of its own, and says every day anew what it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import repeat
+from math import floor
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.accuracy.attacks import NOTHING, SPLIT, attacked
+from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
+from benchmarks.accuracy.closed_tables import LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, SPAMMERS, STAFF
+from benchmarks.accuracy.estimates import estimate, share_of, shown
+from benchmarks.accuracy.happening import NUMBER
+from benchmarks.accuracy.office import Caller, Office, Plan, established, instant, make_office, new_number, service
+from benchmarks.accuracy.offices import OFFICES, SMALL, STANDARD_NAME
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters
+from benchmarks.accuracy.reading import ESTABLISHED, Cell
+from benchmarks.accuracy.running import FIRST_SEED, Tallies
+from benchmarks.accuracy.screening import OWN_BLOCK, STRICT, OtherSite, Screening
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
+from benchmarks.accuracy.trying import weights_with
+from benchmarks.tables import write_page
+from policies.decision import Decision
+from reputation.model import AuthClass, Level, Mark, MarkChannel, Signal, SignalCategory, Verdict
+from reputation.standing import Rows, Standing, standing_of_people
+from reputation.weights import DEFAULT, Weights
+
+SEEDS = 30
+SITES = 5
+HOME = 0  # where the victim's calls are read
+MARKED_AT = 3  # so many other sites
+FEWER: Mapping[str, int] = {"attacked_new": 5, "attacked_established": 1, "services": 5, "spammers": 15}
+A_FIFTH = "the same calls, spread over the five"
+
+
+class LyingSite:
+    """A site that says of the number whatever does most, with so many people, from an instant on, every day anew."""
+
+    def __init__(self, people: int, begin: float, weights: Weights) -> None:
+        self._people, self._begin, self._weights = people, begin, weights
+        self._day = -1
+        self._said: Standing | None = None
+
+    def said_at(self, now: float) -> Standing | None:
+        """Every second one has marked it, an hour apart, and the others have hung up on it."""
+        day = floor((now - self._begin) / DAY_SECONDS)
+        if day < 0:
+            return None
+        if day != self._day:
+            self._day, self._said = day, self._say(self._begin + day * DAY_SECONDS)
+        return self._said
+
+    def _say(self, at: float) -> Standing | None:
+        marks = [
+            Mark(NUMBER, AuthClass.UNKNOWN, f"m{n}", Verdict.SPAM, at - 3600 * n, MarkChannel.EXTENSION)
+            for n in range(self._people // 2)
+        ]
+        signals = [
+            Signal(NUMBER, AuthClass.UNKNOWN, f"h{n}", SignalCategory.HUNG_UP_ON, at, f"h{n}")
+            for n in range(self._people - len(marks))
+        ]
+        return standing_of_people(Rows(marks, signals), AuthClass.UNKNOWN, self._weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """Who attacks: colluders at the victim's site, at each of the other four, and lying sites of so many people."""
+
+    name: str
+    here: int = 0
+    elsewhere: int = 0
+    lying: tuple[int, ...] = ()
+
+
+GANGS = (
+    Gang("nobody"),
+    Gang("1 here", 1),
+    Gang("2 here", 2),
+    Gang("3 here", 3),
+    Gang("5 here", 5),
+    Gang("10 here", 10),
+    Gang("40 here", 40),
+    Gang("10, 2 at each of five sites", 2, 2),
+    Gang("40, 8 at each of five sites", 8, 8),
+    Gang("100, 20 at each of five sites", 20, 20),
+    Gang("a lying site of 5 invented people", lying=(5,)),
+    Gang("a lying site of 50", lying=(50,)),
+    Gang("a lying site of 500", lying=(500,)),
+    Gang("two lying sites of 500", lying=(500,) * 2),
+    Gang("four lying sites of 500", lying=(500,) * 4),
+    Gang("3 here and a lying site of 500", 3, lying=(500,)),
+    Gang("10 here and a lying site of 500", 10, lying=(500,)),
+    Gang("10 here and two lying sites of 500", 10, lying=(500,) * 2),
+)
+TARGETS = (PERSON, MACHINE, ESTABLISHED)
+HONEST = (STAFF, MACHINES, PERSON, MACHINE)
+
+
+class Warned(NamedTuple):
+    """Of one spam number at one site: its calls, how many of them came before the first that would be labelled (all,
+    where none was), and how many minutes after the first call that was.
+    """
+
+    calls: int
+    before: int
+    minutes: float | None
+
+
+class Measured(NamedTuple):
+    """One seed. `attacks` and `honest` by cell; `warned`: persistent spam by office and by how it is shared."""
+
+    attacks: Tallies
+    honest: Tallies
+    warned: dict[tuple[str, str], list[Warned]]
+
+
+ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
+    "alone",
+    "shared",
+    "shared, marked at three sites before",
+    "alone, the same calls",
+)
+
+
+def measure(seed: int, weights: Weights = DEFAULT) -> Measured:
+    """Five offices of 200 people, and five branches of 20."""
+    attacks: Tallies = {}
+    honest: Tallies = {}
+    warned: dict[tuple[str, str], list[Warned]] = {}
+    for name in (STANDARD_NAME, SMALL):
+        offices = _offices(OFFICES[name], seed)
+        attacks |= _attacks(name, offices, weights)
+        _honest(name, offices, weights, honest, warned)
+    return Measured(attacks, honest, warned)
+
+
+def _offices(parameters: Parameters, seed: int) -> list[Office]:
+    fewer = replace(parameters, **{name: min(most, getattr(parameters, name)) for name, most in FEWER.items()})
+    return [make_office(fewer, seed + 100_000 * place) for place in range(SITES)]
+
+
+# People who gang up. ------------------------------------------------------------------------------------------
+
+
+def _attacks(name: str, offices: Sequence[Office], weights: Weights) -> Tallies:
+    found: Tallies = {}
+    for target in TARGETS:
+        for place in range(_victims(offices[HOME], target)):
+            for gang in GANGS:
+                if max(gang.here, gang.elsewhere) <= len(offices[HOME].users):
+                    tally = _attack(offices, target, place, gang, weights)
+                    found.setdefault(Cell(name, target, gang.name), Tally()).update(tally)
+    return found
+
+
+def _victims(office: Office, target: str) -> int:
+    p = office.parameters
+    return p.attacked_established if target == ESTABLISHED else p.attacked_new
+
+
+def _attack(offices: Sequence[Office], target: str, place: int, gang: Gang, weights: Weights) -> Tally:
+    """What became of the number's own calls at home. An established one calls all five sites, a new one this alone."""
+    sites = []
+    for at, office in enumerate(offices if gang.elsewhere else offices[:1]):
+        plan = established(office, place) if target == ESTABLISHED else new_number(office, Kind(target), place)
+        if at != HOME and target != ESTABLISHED:
+            plan = plan._replace(events=[])
+        count = gang.here if at == HOME else gang.elsewhere
+        plan = attacked(office, plan, SPLIT if count else NOTHING, count, place)
+        sites.append(Site(office, plan, Screening(STRICT, office.parameters, weights)))
+    begin = instant(STANDARD, STANDARD.attack_day)
+    liars = [LyingSite(people, begin, weights) for people in gang.lying]
+    _share(sites, liars)
+    return tallies_of(sites, START)[HOME]
+
+
+def _share(sites: Sequence[Site], liars: Sequence[OtherSite] = ()) -> None:
+    for site in sites:
+        site.screening.others = [*(other.screening for other in sites if other is not site), *liars]
+
+
+# Honest sharing. ----------------------------------------------------------------------------------------------
+
+
+def _honest(
+    name: str,
+    offices: Sequence[Office],
+    weights: Weights,
+    tallies: Tallies,
+    warned: dict[tuple[str, str], list[Warned]],
+) -> None:
+    p = offices[HOME].parameters
+    read_from = START + p.read_from_day * DAY_SECONDS
+    for plans in _numbers_that_call_all(offices):
+        for shared in (False, True):
+            sites = _sites(offices, plans, weights, shared=shared)
+            first = _First()
+            found = tallies_of(sites, read_from if plans[HOME].kind is not Kind.SPAM else START, first.watch)
+            how = SHARED if shared else ALONE
+            for calls in (plans[HOME].kind.value, f"{plans[HOME].kind}: {plans[HOME].line.nature}"):
+                tallies.setdefault(Cell(name, calls, how), Tally()).update(sum(found, Tally()))
+            if plans[HOME].kind is Kind.SPAM:
+                warned.setdefault((name, how), []).extend(first.of_all())
+    for place in range(p.spammers):
+        later = _after_three(offices, _spam(offices, place, 1.0), weights)
+        if later is not None:
+            for how, shared in ((AFTER_THREE, True), (AFTER_THREE_ALONE, False)):
+                first = _First()
+                tallies_of(_sites(offices, later, weights, shared=shared), START, first.watch)
+                warned.setdefault((name, how), []).extend(first.of(HOME))
+        for how, shared in ((f"{A_FIFTH}: {ALONE}", False), (f"{A_FIFTH}: {SHARED}", True)):
+            first = _First()
+            spread = _spam(offices, place, 1 / SITES)
+            found = tallies_of(_sites(offices, spread, weights, shared=shared), START, first.watch)
+            tallies.setdefault(Cell(name, Kind.SPAM.value, how), Tally()).update(sum(found, Tally()))
+            warned.setdefault((name, how), []).extend(first.of_all())
+
+
+def _numbers_that_call_all(offices: Sequence[Office]) -> Iterator[list[Plan]]:
+    p = offices[HOME].parameters
+    for place in range(p.services):
+        yield [service(office, place) for office in offices]
+    for kind in (Kind.NEW_PERSON, Kind.NEW_MACHINE):
+        for place in range(p.attacked_new):
+            yield [new_number(office, kind, place) for office in offices]
+    for place in range(p.spammers):
+        yield _spam(offices, place, 1.0)
+
+
+def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
+    """One persistent number that calls all sites in the same days, at each as often as it calls one, or a share."""
+    p, chance = offices[HOME].parameters, offices[HOME].chance("spam that calls all sites", place)
+    nature = Nature.ROBOT if chance.random() < p.robots else Nature.SPAMMER
+    rate = share * min(p.spam_rate.draw(chance), p.spam_rate_most)
+    born = chance.uniform(0, p.days)
+    end = min(p.days, born + chance.expovariate(1 / p.spam_life_days))
+    callers = [Caller(office, Kind.SPAM, f"all sites/{place}/{share}", nature) for office in offices]
+    for caller in callers:
+        caller.line = callers[HOME].line
+    return [caller.plan(caller.steady(rate, born, end)) for caller in callers]
+
+
+def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
+    """The plans with those calls at home alone that begin once three other sites have a mark; None: they never have."""
+    elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
+    sites = _sites(offices, elsewhere, weights, shared=True)
+    marked_at: list[float] = []
+
+    def watch(_site: int, at: float, _decision: Decision) -> None:
+        if not marked_at and sum(site.screening.has_mark() for site in sites) >= MARKED_AT:
+            marked_at.append(at)
+
+    tallies_of(sites, START, watch)
+    if not marked_at:
+        return None
+    later = [dated for dated in plans[HOME].events if dated[0] > marked_at[0]]
+    return [plan if place != HOME else plan._replace(events=later) for place, plan in enumerate(plans)]
+
+
+def _sites(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights, *, shared: bool) -> list[Site]:
+    sites = [
+        Site(office, plan, Screening(STRICT, office.parameters, weights))
+        for office, plan in zip(offices, plans, strict=True)
+    ]
+    if shared:
+        _share(sites)
+    return sites
+
+
+class _First:
+    """When each site would first label calls of the number; those that the callee blocks are passed over."""
+
+    def __init__(self) -> None:
+        self._calls: Counter[int] = Counter()
+        self._before: dict[int, int] = {}
+        self._began: dict[int, float] = {}
+        self._minutes: dict[int, float] = {}
+
+    def watch(self, site: int, at: float, decision: Decision) -> None:
+        """One call."""
+        if decision.rule == OWN_BLOCK:
+            return
+        self._began.setdefault(site, at)
+        if decision.level >= Level.WARN and site not in self._before:
+            self._before[site] = self._calls[site]
+            self._minutes[site] = (at - self._began[site]) / 60
+        self._calls[site] += 1
+
+    def of(self, site: int) -> list[Warned]:
+        """What became of the number there; empty where it did not call."""
+        calls = self._calls[site]
+        return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
+
+    def of_all(self) -> list[Warned]:
+        """The same of every site."""
+        return [one for site in sorted(self._calls) for one in self.of(site)]
+
+
+# Tables. ------------------------------------------------------------------------------------------------------
+
+
+def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
+    """What a gang does to a number's calls at one honest site."""
+    attacks = [one.attacks for one in seeds]
+    rows = []
+    for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
+        for gang in GANGS:
+            cells = [Cell(office, target, gang.name) for target in TARGETS]
+            if not any(cell in attacks[0] for cell in cells):
+                continue
+            rows.append(
+                [
+                    f"{people} people: {gang.name}",
+                    *(_pair(attacks, cell) for cell in cells),
+                    _asked(attacks, cells),
+                    share_of(attacks, (What.REJECTED,), *cells).text,
+                ]
+            )
+    headings = (
+        *("the victim's site, and who", "new person: labelled / lost", "new machine", "established number"),
+        *("challenges per 1,000", "turned away unasked"),
+    )
+    says = "With `strict`: % of the number's calls there after the attack, to people who have not blocked it."
+    return Sheet("collusion across sites", says, headings, rows)
+
+
+def _pair(seeds: Sequence[Tallies], cell: Cell) -> str:
+    return f"{share_of(seeds, LABELLED, cell).text} / {share_of(seeds, (What.STOPPED,), cell).text}"
+
+
+def _asked(seeds: Sequence[Tallies], cells: Sequence[Cell]) -> str:
+    value = share_of(seeds, (What.ASKED,), *cells)
+    return type(value)(*(10 * part for part in value)).text
+
+
+def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
+    """What five honest sites have of one another, and what it costs their callers."""
+    rows = []
+    for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
+        for calls in (*HONEST, SPAM, ROBOTS, SPAMMERS):
+            for how in (ALONE, SHARED):
+                rows.append([f"{people} people: {calls}", how, *_of_calls(seeds, Cell(office, calls, how))])
+        for how in (f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}"):
+            rows.append([f"{people} people: {SPAM}", how, *_of_calls(seeds, Cell(office, SPAM, how))])
+    headings = (
+        "five sites, calls of",
+        "",
+        "calls",
+        "stopped",
+        "labelled",
+        "rang without a label",
+        "challenges per 1,000",
+    )
+    says = "With `strict`, in % of the calls at all five sites that the callee's own blocklist left."
+    return Sheet("sharing between sites", says, headings, rows)
+
+
+def _of_calls(seeds: Sequence[Measured], cell: Cell) -> list[str]:
+    honest = [one.honest for one in seeds]
+    count = sum(one.get(cell, Tally())[What.CALLS] for one in honest)
+    shares = [share_of(honest, whats, cell).text for whats in ((What.STOPPED,), LABELLED, (What.PLAIN,))]
+    return [f"{count:,}", *shares, _asked(honest, [cell])]
+
+
+def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
+    """How soon a persistent number is warned of."""
+    rows = []
+    hows = (ALONE, SHARED, AFTER_THREE_ALONE, AFTER_THREE, f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}")
+    for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
+        for how in hows:
+            found = [one.warned.get((office, how), []) for one in seeds]
+            numbers = [one for part in found for one in part]
+            labelled = [one for one in numbers if one.minutes is not None]
+            rows.append(
+                [
+                    f"{people} people: {how}",
+                    f"{len(numbers):,}",
+                    _share_of_numbers(found, lambda one: one.before == 0),
+                    _share_of_numbers(found, lambda one: one.minutes is not None),
+                    shown(median(one.before for one in labelled)) if labelled else "-",
+                    shown(median(one.minutes / 60 for one in labelled if one.minutes is not None)) if labelled else "-",
+                    shown(100 * sum(one.before for one in numbers) / max(1, sum(one.calls for one in numbers))),
+                ]
+            )
+    headings = (
+        *("persistent spam at a site of", "numbers", "labelled from the first call", "ever labelled"),
+        *("of these: calls before, median", "hours, median", "calls before a label, % of all"),
+    )
+    says = "With `strict`. A number at a site is one; labelled: level `warn` or more, the control sample too."
+    return Sheet("how soon spam is warned of", says, headings, rows)
+
+
+def _share_of_numbers(seeds: Sequence[Sequence[Warned]], holds: Callable[[Warned], bool]) -> str:
+    return estimate([sum(map(holds, one)) / len(one) if one else 0.0 for one in seeds]).text
+
+
+def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:
+    """All of them, in order."""
+    return [collusion_sheet(seeds), sharing_sheet(seeds), warned_sheet(seeds)]
+
+
+def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> list[Measured]:
+    """Each seed, in order. The progress is on stderr."""
+    with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
+        found = pool.map(measure, seeds, repeat(weights))
+        return list(track(found, "sites", len(seeds), console=Console(stderr=True), transient=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.sites", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many seeds ({SEEDS})")
+    parser.add_argument(
+        "--first", type=int, default=FIRST_SEED, help="the first of them; those below 1001 are for tuning"
+    )
+    parser.add_argument("--set", default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
+    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
+    parser.add_argument("--write", action="store_true", help="keep the tables in docs/accuracy.md")
+    arguments = parser.parse_args()
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    sheets = sheets_of(measure_all(seeds, weights_with(arguments.set), arguments.workers))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    for sheet in sheets:
+        console.print(terminal_table(sheet))
+    if arguments.write:
+        write_page(PAGE, {sheet.name: markdown(sheet) for sheet in sheets}, BLOCKS)
+
+
+if __name__ == "__main__":
+    main()
