@@ -44,7 +44,7 @@ SEEDS = 30
 SITES = 5
 HOME = 0  # where the victim's calls are read
 MARKED_AT = 3  # so many other sites
-FEWER: Mapping[str, int] = {"attacked_new": 5, "attacked_established": 1, "services": 5, "spammers": 15}
+FEWER: Mapping[str, int] = {"attacked_new": 4, "attacked_established": 1, "services": 2, "spammers": 12}
 A_FIFTH = "the same calls, spread over the five"
 
 
@@ -90,12 +90,9 @@ class Gang:
 GANGS = (
     Gang("nobody"),
     Gang("1 here", 1),
-    Gang("2 here", 2),
     Gang("3 here", 3),
-    Gang("5 here", 5),
     Gang("10 here", 10),
     Gang("40 here", 40),
-    Gang("10, 2 at each of five sites", 2, 2),
     Gang("40, 8 at each of five sites", 8, 8),
     Gang("100, 20 at each of five sites", 20, 20),
     Gang("a lying site of 5 invented people", lying=(5,)),
@@ -105,7 +102,6 @@ GANGS = (
     Gang("four lying sites of 500", lying=(500,) * 4),
     Gang("3 here and a lying site of 500", 3, lying=(500,)),
     Gang("10 here and a lying site of 500", 10, lying=(500,)),
-    Gang("10 here and two lying sites of 500", 10, lying=(500,) * 2),
 )
 TARGETS = (PERSON, MACHINE, ESTABLISHED)
 HONEST = (STAFF, MACHINES, PERSON, MACHINE)

@@ -6,7 +6,7 @@ KIND_BY_WHAT["list add"].put_back(db, context, entry)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +30,8 @@ from callsieve.changes.names import (
     PLANS,
     REGISTER,
     REVIEWS,
+    SITE_PEOPLE,
+    SITES,
     TOKENS,
     WINDOW,
     WISHES,
@@ -66,6 +68,7 @@ from reputation.store.identities import identity_of, remove_identity, set_identi
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.lookups import SourceState, source_state
 from reputation.store.lookups import put_back as put_source_back
+from reputation.store.other_sites import Ignored, heed_site, ignore_site, ignored_of, names_of, set_names
 from reputation.store.own_labels import Look, look_at, put_look, remove_look
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.store.own_screenshots import remove_screenshot
@@ -92,6 +95,7 @@ W = TypeVar("W", DoNotCall, Complaint)
 
 # What an older version did not keep of a wish or a complaint: put back, it does not count.
 SETTLED = {"is_of_called": False}
+SAME = " = "  # between the names of one human, in the audit
 ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
 LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
 
@@ -223,6 +227,16 @@ def _did_of(value: dict[str, Any]) -> Did:
     """A DID as kept; of an older version it had one group."""
     old = value.get("group")
     return msgspec.convert({**value, "groups": value.get("groups", [old] if old else [])}, Did)
+
+
+def _groups(people: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """The names of each human, once."""
+    return tuple(sorted({tuple(names) for names in people}))
+
+
+def _set_groups(db: sqlite3.Connection, groups: tuple[tuple[str, ...], ...]) -> None:
+    for names in groups:
+        set_names(db, names)
 
 
 def _as_settled(found: W | None, one: W) -> W | None:
@@ -373,6 +387,18 @@ OFF_PEER = UndoKind(
     lambda db, _, switched: put_peer_back(db, switched),
     replaces=True,
 )
+SITE_PERSON = UndoKind(
+    lambda _row, value: _groups(names.split(SAME) for names in value["people"]),
+    lambda db, _, groups: _groups(names_of(db, name) for names in groups for name in names),
+    lambda *_: None,  # who they were takes its place
+    lambda db, _, groups: _set_groups(db, groups),
+)
+SITE = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in Ignored._fields], Ignored),
+    lambda db, _, ignored: next((one for one in ignored_of(db) if one.site == ignored.site), None),
+    lambda db, _, ignored: heed_site(db, ignored.site),
+    lambda db, _, ignored: ignore_site(db, ignored),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -393,6 +419,8 @@ KIND_BY_WHAT = {
     **dict.fromkeys(PLANS, PLAN),
     **dict.fromkeys(LOOKUPS, LOOKUP),
     **dict.fromkeys(EXCHANGE, OFF_PEER),
+    **dict.fromkeys(SITE_PEOPLE, SITE_PERSON),
+    **dict.fromkeys(SITES, SITE),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),
 }

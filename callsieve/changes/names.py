@@ -27,6 +27,8 @@ PLANS = ("plan update", "plan remove")
 LOOKUPS = ("lookups enable", "lookups disable")
 EXCHANGE = ("exchange enable", "exchange disable")
 WINDOW = ("emergency open", "emergency close")
+SITE_PEOPLE = ("hub people same", "hub people apart")
+SITES = ("hub ignore", "hub heed")
 UNDOABLE = (
     *LISTS,
     *IDENTITIES,
@@ -48,13 +50,26 @@ UNDOABLE = (
     *PLANS,
     *LOOKUPS,
     *EXCHANGE,
+    *SITE_PEOPLE,
+    *SITES,
 )
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", "own consent import", *PEOPLE)
 # Nobody does by undoing what they may not do.
-ADMINISTRATORS_ONLY = (*IMPORTS, *OWNERS, *ACTIVATION, *USERS, *TOKENS, *PLANS, *LOOKUPS, *EXCHANGE)
+ADMINISTRATORS_ONLY = (
+    *IMPORTS,
+    *OWNERS,
+    *ACTIVATION,
+    *USERS,
+    *TOKENS,
+    *PLANS,
+    *LOOKUPS,
+    *EXCHANGE,
+    *SITE_PEOPLE,
+    *SITES,
+)
 
 NOTHING = Wording("It took data out and changed nothing.")
 NOT_KEPT = Wording("What was there before is not kept.")

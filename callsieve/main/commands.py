@@ -66,6 +66,7 @@ HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
 COMPLETION = "_CALLSIEVE_COMPLETE"
 
 HELP_WITHIN = {
+    "hub people": "Who works at several sites, and counts once.",
     "own dnc": "People who do not want to be called.",
     "own watch": "What platforms show of our own numbers.",
     "own consent": "People who agreed to be called, and what proves it.",
@@ -223,6 +224,12 @@ COMMANDS = {
     "hub run": "hub.cli.commands:run",
     "hub status": "hub.cli.commands:status",
     "hub sites": "hub.cli.commands:show_sites",
+    "hub evidence": "hub.cli.evidence:evidence",
+    "hub ignore": "hub.cli.evidence:ignore",
+    "hub heed": "hub.cli.evidence:heed",
+    "hub people list": "hub.cli.evidence:show_people",
+    "hub people same": "hub.cli.evidence:same",
+    "hub people apart": "hub.cli.evidence:apart",
     "hub expel": "hub.cli.commands:expel",
     "hub leave": "hub.cli.commands:leave",
     "housekeeping run": "maintenance.cli.housekeeping:run",

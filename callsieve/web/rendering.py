@@ -20,6 +20,7 @@ from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
 from reputation.numbers import masked
+from reputation.site_names import name_at_site, site_of
 from reputation.wording import Wording
 
 # Anything in a text that may be somebody's number: seven digits or more, whatever stands between them, or the key of a
@@ -62,6 +63,13 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 
 @pass_context
+def _person(context: Context, name: str) -> str:
+    """Somebody, or a DID or a source: `305 at berlin` of another site."""
+    site = site_of(name)
+    return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
+
+
+@pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
     """A text of ours as a sentence."""
     said = _text(context, wording)
@@ -83,6 +91,7 @@ def _points(log_odds: float) -> str:
 FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
+    "person": _person,
     "sentence": _sentence,
     "reason": _reason,
     "is_of_sample": is_of_sample,

@@ -26,6 +26,7 @@ from callsieve.cli.output import plural, print_pairs, print_table, say, say_comm
 from callsieve.cli.store import note_done, perform
 from callsieve.hub import administration, client, operations, process
 from callsieve.hub.address import address_of_site, secret_path, write_secret
+from callsieve.hub.cli.evidence import print_figures
 from callsieve.hub.client import SiteState
 from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_of
 from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
@@ -160,7 +161,9 @@ def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None
         print_json([site_as_json(one, figures.get(one.name)) for one in found])
         return
     _print_sites(found)
-    _print_figures(figures)
+    if figures:
+        say("What came from them:")
+        print_figures(list(figures.values()))
 
 
 def expel(
@@ -238,29 +241,6 @@ def _print_sites(found: list[SiteState]) -> None:
     ]
     headings = ("site", "state", "behind", "waiting", "told", "seen")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4), right=(2, 3, 4), below=below)
-
-
-def _print_figures(figures: dict[str, SiteFigures]) -> None:
-    """What each other site told, and what is known of it here."""
-    if not figures:
-        return
-    say("What came from them, and what our own people and cases say of it:")
-    rows = [
-        (
-            site,
-            f"{one.marks:,}",
-            f"{one.people:,}",
-            f"{one.signals + one.answered:,}",
-            f"{one.agreed:,}",
-            f"{one.disagreed:,}",
-            f"{one.retracted:,}",
-            f"{one.wrong:,}",
-        )
-        for site, one in figures.items()
-    ]
-    headings = ("site", "marks", "people", "calls", "agreed", "denied", "retracted", "wrong")
-    below = ["nothing of it counts here" if one.ignored else "" for one in figures.values()]
-    print_table(headings, rows, keep=range(8), right=range(1, 8), below=below)
 
 
 def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:

@@ -92,6 +92,7 @@ WRITING_IN_THEIR_TURN = {
     *("events replay", "events test"),
     *("own watch add", "own watch ask"),
     *("hub join", "hub expel", "hub leave"),
+    *("hub ignore", "hub heed", "hub people same", "hub people apart"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
@@ -100,6 +101,7 @@ NOT_WRITING = {
     *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),
     *("hub init", "hub run", "hub status", "hub sites"),
+    *("hub evidence", "hub people list"),
     "user list",
     "token list",
     *("summary", "digest", "alerts list", "alerts test"),

@@ -413,6 +413,9 @@ ELSEWHERE = {
     "test_cli_call_back.py": ("call-back serve", "call-back show"),
     "test_cli_hub.py": (*("hub init", "hub join", "hub run", "hub status", "hub sites", "hub expel", "hub leave"),),
     "test_cli_exchange.py": ("exchange disable", "exchange enable", "exchange fetch", "exchange run"),
+    "test_cli_hub_evidence.py": (
+        *("hub evidence", "hub ignore", "hub heed", "hub people list", "hub people same", "hub people apart"),
+    ),
     "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),
     "test_cli_report.py": ("report send",),
     "test_statements.py": ("signing key", "signing verify"),

@@ -77,6 +77,13 @@ def test_the_page_has_all_that_is_known(console: Console) -> None:
         assert text in page, text
 
 
+def test_people_of_other_sites_are_named_with_their_site(office: Office, console: Console) -> None:
+    office.write(add_mark, make_mark("berlin:305"))
+    browser = console.browser("operator")
+    assert "305 at berlin" in browser.text(f"/numbers/{CALLER}")
+    assert "berlin 的 305" in browser.text(f"/numbers/{CALLER}", headers={"accept-language": "zh"})
+
+
 # What stands there as somebody wrote it, and what is typed as it stands.
 NOT_OURS = re.compile(
     "Springfield Motors|Joe of Springfield|called back|Bob|the whole exchange|a note|ftc|crm|scam|telemarketing|survey"

@@ -1,0 +1,99 @@
+"""`callsieve hub evidence`, `ignore`, `heed` and `people`: what other sites told, and what it is worth here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.output import plural, print_table, say, say_undo
+from callsieve.cli.store import perform
+from callsieve.hub import site_operations
+from callsieve.hub.site_operations import IgnoreRequest
+from callsieve.hub.site_views import figures_as_json, remarks_on
+from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
+
+SiteArgument = Annotated[str, typer.Argument(help="A site that has told something.", show_default=False)]
+PersonArgument = Annotated[
+    str, typer.Argument(metavar="PERSON", help="One of ours (201) or of another site (berlin:305).", show_default=False)
+]
+
+
+def evidence(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show what each other site told, and whether our own calls and people agree."""
+    with existing_store(settings_of(config)) as db:
+        found = figures_of_sites(db)
+    if as_json:
+        print_json([figures_as_json(one) for one in found])
+        return
+    if not found:
+        say("No other site has told anything.")
+        return
+    print_figures(found)
+
+
+def ignore(
+    site: SiteArgument,
+    reason: Annotated[str, typer.Option(help="Why, for those who come after you.", show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Let nothing count here that a site tells, whatever it tells. Its rows stay, so it can be taken back."""
+    judged = perform(settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True)
+    say(f"Nothing of {site} counts here any more; it had something on {plural(judged.numbers, 'number')}.")
+    say_undo(judged.change_id, config)
+
+
+def heed(site: SiteArgument, config: ConfigOption = None) -> None:
+    """Let a site count again, as if it had never been ignored."""
+    judged = perform(settings_of(config), site_operations.heed, site, existing=True)
+    say(f"{site} counts again.")
+    say_undo(judged.change_id, config)
+
+
+def show_people(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show who is known by several names, at several sites."""
+    with existing_store(settings_of(config)) as db:
+        found = all_same(db)
+    if as_json:
+        print_json([list(names) for names in found])
+        return
+    for names in found:
+        say(" = ".join(names))
+    if not found:
+        say("Nobody is declared to be the same at two sites: callsieve hub people same 201 berlin:305")
+
+
+def same(person: PersonArgument, other: PersonArgument, config: ConfigOption = None) -> None:
+    """Declare that two people, of two sites, are one human, who counts once."""
+    declared = perform(settings_of(config), site_operations.same_person, (person, other), existing=True)
+    say(f"{' = '.join(declared.names)}: one human, who counts once.")
+    say_undo(declared.change_id, config)
+
+
+def apart(person: PersonArgument, config: ConfigOption = None) -> None:
+    """Take such a declaration back for one of the names."""
+    declared = perform(settings_of(config), site_operations.other_person, person, existing=True)
+    say(f"{person} is somebody else.")
+    say_undo(declared.change_id, config)
+
+
+def print_figures(found: Sequence[SiteFigures]) -> None:
+    """A row for each site."""
+    rows = [
+        (
+            one.site,
+            f"{one.numbers:,}",
+            f"{one.people:,}",
+            f"{one.marked:,}",
+            f"{one.agreed:,}",
+            f"{one.disagreed:,}",
+            f"{one.retracted:,}",
+            f"{one.wrong:,}",
+        )
+        for one in found
+    ]
+    headings = ("site", "numbers", "people", "marked", "agreed", "against", "taken back", "wrong")
+    print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on(one) for one in found])
+    say("agreed, against: of the numbers that it marks as spam, what our own people and challenges say.")

@@ -1,0 +1,131 @@
+"""What an administrator says of other sites: who of their people is one of ours, and whose evidence counts for nothing.
+
+All of it is of this store alone, needs no hub, and is undone by its row in the audit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from callsieve.changes.kinds import SAME
+from callsieve.changes.operation import Context, Refused, change
+from callsieve.lists.operations import names_of_people
+from policies.hints import nearest
+from reputation.site_names import site_of
+from reputation.store.other_sites import (
+    Ignored,
+    declare_same,
+    heed_site,
+    ignore_site,
+    ignored_of,
+    names_of,
+    set_names,
+    sites_of,
+)
+from reputation.wording import Wording
+
+REASON_CHARACTERS = 200
+
+
+class Declared(NamedTuple):
+    """`names`: all that the human is known by now; of a declaration that was taken back, the one."""
+
+    change_id: int | None
+    names: tuple[str, ...]
+
+
+class Judged(NamedTuple):
+    """A site that counts for nothing now, or counts again; of so many numbers the sums are other ones."""
+
+    change_id: int | None
+    site: str
+    numbers: int = 0
+
+
+class IgnoreRequest(NamedTuple):
+    """A site that is not believed, and why."""
+
+    site: str
+    reason: str
+
+
+def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
+    """Both names are one human's, who counts once."""
+    one, other = (_person(db, context, name) for name in names)
+    if site_of(one) == site_of(other):
+        raise Refused("same-site", Wording("{one} and {other} are of one site", {"one": one, "other": other}))
+    with change(db, context, "hub people same", name=one) as changed:
+        before = [names_of(db, name) for name in (one, other)]
+        if other in before[0]:
+            raise Refused("same-already", Wording("{one} and {other} are one already", {"one": one, "other": other}))
+        together = declare_same(db, one, other)
+        sites = [site_of(name) for name in together]
+        if len(set(sites)) < len(sites):
+            words = Wording("then two people of one site would be one: {names}", {"names": ", ".join(together)})
+            raise Refused("same-site", words)
+        changed.before, changed.after = {"people": _humans(*before)}, {"people": _humans(together)}
+    return Declared(changed.id, together)
+
+
+def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declared:
+    """The name is somebody's who has no other."""
+    with change(db, context, "hub people apart", name=name) as changed:
+        before = names_of(db, name)
+        if len(before) == 1:
+            raise Refused("no-other-name", Wording("{name} is not known by another name", {"name": name[:64]}))
+        others = tuple(one for one in before if one != name)
+        set_names(db, others)
+        set_names(db, (name,))
+        changed.before, changed.after = {"people": _humans(before)}, {"people": _humans(others, (name,))}
+    return Declared(changed.id, (name,))
+
+
+def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> Judged:
+    """Nothing that the site tells counts here any more, whatever it tells."""
+    site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
+    _site(db, site)
+    if not reason:
+        raise Refused("no-reason", Wording("say why, for those who come after you"), "reason")
+    ignored = Ignored(site, context.at, context.actor, reason)
+    with change(db, context, "hub ignore", name=site) as changed:
+        if any(one.site == site for one in ignored_of(db)):
+            raise Refused("ignored-already", Wording("{site} counts for nothing already", {"site": site}))
+        numbers = ignore_site(db, ignored)
+        changed.after = ignored._asdict()
+    return Judged(changed.id, site, numbers)
+
+
+def heed(db: sqlite3.Connection, context: Context, site: str) -> Judged:
+    """The site counts again, as if it had never been ignored."""
+    with change(db, context, "hub heed", name=site) as changed:
+        ignored = heed_site(db, site)
+        if ignored is None:
+            raise Refused("not-ignored", Wording("{site} is not ignored", {"site": site[:32]}))
+        changed.before = ignored._asdict()
+    return Judged(changed.id, site)
+
+
+def _humans(*people: Sequence[str]) -> list[str]:
+    """Each with all names, as the audit keeps it (changes/kinds.py reads it)."""
+    return [SAME.join(names) for names in people]
+
+
+def _person(db: sqlite3.Connection, context: Context, name: str) -> str:
+    """One of ours, or somebody of a site that has told something."""
+    if site_of(name):
+        _site(db, site_of(name))
+        return name
+    people = names_of_people(db, context.settings)
+    if name not in people:
+        hint = nearest(name, people) if people else ""
+        raise Refused("unknown-person", f"there is no person {name[:40]!r}{hint}; one of another site is site:person")
+    return name
+
+
+def _site(db: sqlite3.Connection, site: str) -> None:
+    sites = sites_of(db)
+    if site not in sites:
+        hint = nearest(site, sites) if sites else ""
+        raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}", "site")

@@ -1,0 +1,125 @@
+"""`callsieve hub evidence`, `ignore`, `heed`, `people`: what other sites told, and what an administrator says to it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.store.database import open_store
+from reputation.store.marks import add_mark
+from reputation.store.standing_rows import standing
+from reputation.store.transaction import transaction
+from tests.callsieve.program import Program
+from tests.office import CALLER, SETTINGS
+
+OTHER = "+12015550199"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    made = Program(tmp_path, SETTINGS)
+    made.ok("db", "migrate")
+    tell(made, "berlin:305", "berlin:306", "paris:7")
+    return made
+
+
+def tell(program: Program, *reporters: str, number: str = CALLER, verdict: Verdict = Verdict.SPAM) -> None:
+    with open_store(program.store) as db, transaction(db):
+        for one in reporters:
+            at = time.time() - 3600
+            add_mark(db, Mark(number, AuthClass.UNKNOWN, one, verdict, at, MarkChannel.EXTENSION))
+
+
+def witnesses(program: Program, number: str = CALLER) -> int:
+    with open_store(program.store) as db:
+        found = standing(db, number, AuthClass.UNKNOWN)
+        return 0 if found is None else len(found.witnessed)
+
+
+def change_of(text: str) -> str:
+    """The id in `callsieve undo ID`."""
+    return text.split("callsieve undo ")[1].split()[0]
+
+
+def test_what_each_site_told(program: Program) -> None:
+    tell(program, "paris:8", number=OTHER, verdict=Verdict.RETRACTED)
+    program.ok("mark", CALLER, "spam", "--as", "201")
+    berlin, paris = program("hub", "evidence", "--json").json
+    assert [berlin[name] for name in ("site", "marks", "people", "marked", "agreed")] == ["berlin", 2, 2, 1, 1]
+    assert (paris["site"], paris["numbers"], paris["retracted"], paris["ignored"]) == ("paris", 2, 1, None)
+    text = program.ok("hub", "evidence")
+    assert [line.split()[0] for line in text.splitlines()[:3]] == ["site", "berlin", "paris"]
+
+
+def test_nothing_was_told(tmp_path: Path) -> None:
+    program = Program(tmp_path, SETTINGS)
+    program.ok("db", "migrate")
+    assert program("hub", "evidence", "--json").json == []
+    assert "No other site" in program.ok("hub", "evidence")
+    assert program("hub", "people", "list", "--json").json == []
+
+
+def test_a_site_is_ignored_heeded_and_undone(program: Program) -> None:
+    assert witnesses(program) == 2
+    text = program.ok("hub", "ignore", "berlin", "--reason", "broken into")
+    assert witnesses(program) == 1
+    assert program("hub", "evidence", "--json").json[0]["ignored"]["reason"] == "broken into"
+    assert program("hub", "ignore", "berlin", "--reason", "again").code == 2
+    program.ok("undo", change_of(text))
+    assert witnesses(program) == 2
+    program.ok("hub", "ignore", "berlin", "--reason", "broken into")
+    text = program.ok("hub", "heed", "berlin")
+    assert witnesses(program) == 2
+    program.ok("undo", change_of(text))
+    assert witnesses(program) == 1
+    rows = [row for row in program("audit", "--json").json if row["what"] == "undo hub heed"]
+    assert [row["name"] for row in rows] == ["berlin"]
+
+
+def test_a_human_of_two_sites_is_declared_and_undone(program: Program) -> None:
+    program.ok("mark", CALLER, "spam", "--as", "201")
+    assert witnesses(program) == 3
+    text = program.ok("hub", "people", "same", "201", "paris:7")
+    assert witnesses(program) == 2
+    assert program("hub", "people", "list", "--json").json == [["201", "paris:7"]]
+    program.ok("hub", "people", "same", "paris:7", "berlin:305")
+    assert program("undo", change_of(text)).code == 2  # it has changed since
+    apart = program.ok("hub", "people", "apart", "paris:7")
+    assert program("hub", "people", "list", "--json").json == [["201", "berlin:305"]]
+    program.ok("undo", change_of(apart))
+    assert program("hub", "people", "list", "--json").json == [["201", "berlin:305", "paris:7"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("hub", "ignore", "rome", "--reason", "x"), "no site 'rome'"),
+        (("hub", "ignore", "berlni", "--reason", "x"), "berlin"),
+        (("hub", "ignore", "berlin", "--reason", " "), "say why"),
+        (("hub", "heed", "berlin"), "not ignored"),
+        (("hub", "people", "same", "201", "rome:1"), "no site 'rome'"),
+        (("hub", "people", "same", "999", "berlin:305"), "no person '999'"),
+        (("hub", "people", "same", "201", "202"), "of one site"),
+        (("hub", "people", "same", "berlin:305", "berlin:306"), "of one site"),
+        (("hub", "people", "apart", "201"), "not known by another name"),
+    ],
+)
+def test_what_is_refused(program: Program, arguments: tuple[str, ...], words: str) -> None:
+    result = program(*arguments)
+    assert result.code == 2
+    assert words in result.err
+    assert program("hub", "people", "list", "--json").json == []
+
+
+def test_two_people_of_one_site_do_not_become_one_by_a_third(program: Program) -> None:
+    program.ok("hub", "people", "same", "201", "berlin:305")
+    assert program("hub", "people", "same", "202", "berlin:305").code == 2
+    assert program("hub", "people", "list", "--json").json == [["201", "berlin:305"]]
+
+
+def test_nobody_marks_in_the_name_of_another_site(program: Program) -> None:
+    assert program("mark", OTHER, "spam", "--as", "berlin:305").code == 2
+    assert witnesses(program, OTHER) == 0
