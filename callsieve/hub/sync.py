@@ -221,7 +221,8 @@ class Sync:
             await self._apply(session, pulled.rows, pulled.places)
             if pulled.all_to is not None:
                 await self._store.write(_all_pulled, pulled.all_to, session.clock_us if session.own else 0)
-                session.link = replace(session.link, rows_to=pulled.all_to, notices_to=pulled.all_to)
+                place = pulled.all_to
+                session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = settings.standby, True
                 return
 

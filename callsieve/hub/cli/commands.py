@@ -32,7 +32,7 @@ from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_o
 from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
-from callsieve.system.privileges import served_settings
+from callsieve.system.privileges import acting_for, served_settings
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
@@ -86,8 +86,9 @@ def join(
     organisation = settings.organisation
     login = _ask(_with(address, lambda hub: administration.add_site(hub, organisation, name, is_central=central)))
     path = out or secret_path(loaded)
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    write_secret(path, login)
+    with acting_for(path):
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        write_secret(path, login)
     note_done(loaded, Change("hub join", None, name))
     say(f"{name} of {organisation} may log in to the hub; its secret is in {path}.")
     if out is not None:

@@ -68,7 +68,8 @@ def apply_rows(
                     refused += 1
                 db.execute("RELEASE hub_row")
                 done += 1
-            refresh_all(db, numbers)
+            # The first time that all is pulled, a level is news to nobody.
+            refresh_all(db, numbers, tell=link.pulled_at is not None)
         if refused:
             db.execute("UPDATE hub_link SET refused = refused + ?", (refused,))
     return done, refused

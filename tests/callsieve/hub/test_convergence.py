@@ -99,3 +99,23 @@ def test_a_site_without_its_hub_goes_on_and_catches_up(server: PostgreSql, tmp_p
         server.start()
         wait_until(lambda: london.marks() == {"berlin:201": "ok"}, "the mark", 60.0)
         wait_until(lambda: berlin.rows("SELECT failure FROM hub_link") == [("",)], "the end of the failure", 60.0)
+
+
+@pytest.mark.timeout(300)
+def test_a_store_that_was_exchanged_is_opened_again(server: PostgreSql, tmp_path: Path) -> None:
+    """As `callsieve db restore` does it: the process must not go on in the file that is gone."""
+    hub = TestHub(server, tmp_path).make()
+    berlin, london = hub.join("berlin"), hub.join("london")
+    berlin.mark(CALLER, "201", time.time() - 60)
+    hub.settle()
+    copy = tmp_path / "copy.db"
+    berlin.rows("VACUUM INTO ?", str(copy))
+    with running(berlin), running(london):
+        berlin.mark(CALLER, "202", time.time() - 50)
+        wait_until(lambda: "berlin:202" in london.marks(), "the mark", 60.0)
+        for file in berlin.loaded.store_path.parent.glob("callsieve.db-*"):
+            file.unlink()
+        copy.rename(berlin.loaded.store_path)
+        wait_until(lambda: "202" in berlin.marks(), "what was told after the backup", 60.0)
+        berlin.mark(CALLER, "203", time.time() - 40)
+        wait_until(lambda: "berlin:203" in london.marks(), "what was said since", 60.0)

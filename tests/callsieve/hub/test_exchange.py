@@ -79,6 +79,19 @@ def test_what_is_too_old_here_goes_there(hub: TestHub, berlin: Site, london: Sit
     assert london.stored() == hub.checksums() == {}
 
 
+def test_a_level_is_news_after_the_first_exchange(hub: TestHub, berlin: Site, london: Site) -> None:
+    """Whoever joins is not told of a level for every number of the others."""
+    wanted = "INSERT INTO event_wanted (kind, receiver) VALUES ('number.level-changed', 'crm')"
+    for number in (CALLER, OTHER):
+        london.mark(number, "305", time.time() - 60)
+    london.write(lambda db: db.execute(wanted))
+    berlin.mark(CALLER, "201", time.time() - 60)
+    hub.settle()
+    berlin.mark(OTHER, "201", time.time() - 60)
+    hub.settle()
+    assert london.rows("SELECT DISTINCT subject FROM event WHERE kind = 'number.level-changed'") == [(OTHER,)]
+
+
 def test_rows_of_others_are_not_told_again(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     hub.settle(4)
