@@ -59,6 +59,7 @@ class Phrase(StrEnum):
     NOBODYS_RANGE = "explain-nobodys-range"
     CARRIER_WARNS = "explain-carrier-warns"
     NEW_NUMBERS = "explain-new-numbers"
+    OTHER_COMPANIES = "explain-other-companies"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
@@ -269,6 +270,7 @@ _KEY_BY_FAMILY = {
     "quiet hours": Phrase.QUIET_HOURS,
     "carrier label": Phrase.CARRIER_WARNS,
     "first call": Phrase.NEW_NUMBERS,
+    "peers": Phrase.OTHER_COMPANIES,
 }
 
 

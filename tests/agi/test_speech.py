@@ -214,6 +214,12 @@ EXPLANATIONS = [
         id="one-of-many-new-numbers",
     ),
     pytest.param(
+        make_record(rule="level-tag", action="tag", would_be="tag", vector=make_vector(peers=(1.5, {"listed": 2}))),
+        "The call ending in one eight three four was marked on your display. People of other companies complain of it.",
+        "来电尾号幺八三四在屏幕上加了标记。其他公司的人投诉它。",
+        id="what-other-companies-say",
+    ),
+    pytest.param(
         make_record(rule="no-premium", action="reject", would_be="reject", vector=NO_EVIDENCE),
         "The call ending in one eight three four was turned away. Your administrator has a rule for it.",
         "来电尾号幺八三四已被拒接。管理员为它设了规则。",
