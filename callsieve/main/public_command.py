@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
@@ -63,8 +64,13 @@ async def _keep_page(backend: Backend, listener: socket.socket, options: list[st
         )
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        with suppress(ProcessLookupError):  # it was told, too, and is gone
+            page.terminate()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, page.send_signal, signal.SIGTERM)
+        loop.add_signal_handler(number, stop)
     try:
         await serve_backend(backend, reader, writer)  # until the page ends
     except ValueError as error:
