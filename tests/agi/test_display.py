@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, Display, label_of, shown_of, tidied, without_prefix
 from policies.decision import Action, Decision
 from policies.loader import load_policy
+from policies.reasons import Why
 from reputation.model import Family, Level, Reputation
 from reputation.plan.rows import Purpose
 from tests.builders import CALLER, make_call
@@ -20,7 +21,7 @@ ENGLISH = Display()
 
 
 def make_decision(action: Action = Action.TAG, **more: object) -> Decision:
-    return replace(Decision(action, "a-rule", "", 8, level=Level.TAG), **more)  # type: ignore[arg-type]
+    return replace(Decision(action, "a-rule", Why(""), 8, level=Level.TAG), **more)  # type: ignore[arg-type]
 
 
 def told_by(*names: str) -> Reputation:
