@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -44,6 +45,8 @@ from lab.valgrind import ensure_valgrind
 # What is counted -> how many of it.
 COUNTS = {"decisions": 1000, "calls": 1000, "events": 10_000}
 WORDS = {"decisions": "a decision", "calls": "a call followed over AMI", "events": "an event replayed"}
+# Journal and log are written every 0.1 s: with one call at a time, how many that covers would depend on the machine.
+IN_FLIGHT = 16
 WARM = 0.1  # share of them that the other process does
 MOST_GROWTH = 0.10
 BASELINE = Path(__file__).with_name("instructions.json")
@@ -169,12 +172,12 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
 
 
 def _place_calls(process: subprocess.Popen[bytes], count: int) -> None:
-    """One after the other, at the port that the process names."""
+    """IN_FLIGHT at a time, at the port that the process names."""
     assert process.stdout is not None
     port = process.stdout.readline()
     if port.strip().isdigit():
-        for block in questions(count, NUMBERS):
-            _place_call(int(port), block)
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            list(pool.map(partial(_place_call, int(port)), questions(count, NUMBERS)))
 
 
 def _place_call(port: int, block: bytes) -> None:
