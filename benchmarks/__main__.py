@@ -17,6 +17,7 @@ from rich.console import Console
 
 from benchmarks import (
     classic,
+    comparison,
     console,
     decision,
     events,
@@ -43,6 +44,8 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "latency": decision.measure_latency,
     "setups": setups.measure,
     "classic": classic.measure,
+    "comparison": comparison.measure,
+    "scale": comparison.measure_scale,
     "lookup": lookup.measure,
     "lifecycle": lifecycle.measure,
     "parts": parts.measure,

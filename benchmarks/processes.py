@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ from reputation.store.backup import stamp_of
 from reputation.store.database import BACKUP_PREFIX, backup_directory
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 MOST_FAILED = 0.05
 
 # Last in a whole answer of ours, and not in a fail-open one.
@@ -81,10 +81,13 @@ def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[
 
 
 @contextmanager
-def empty_server(python: str = sys.executable) -> Iterator[Server]:
-    """panoramisk's server with a handler that does nothing."""
+def empty_server(
+    python: str = sys.executable, handler: str = empty_handler.__name__, arguments: Sequence[str] = ()
+) -> Iterator[Server]:
+    """panoramisk's server with a handler that does nothing, or another module's that is given these arguments."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
-    process = subprocess.Popen((python, "-m", empty_handler.__name__, str(port)), stdin=subprocess.DEVNULL, cwd=ROOT)
+    command = (python, "-m", handler, str(port), *arguments)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, cwd=ROOT)
     try:
         server = Server(process.pid, port, empty_handler.EXPECTED)
         _wait_until_it_answers(process, server)

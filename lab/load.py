@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lab import scenario
@@ -15,6 +15,10 @@ from lab.sipp import SippError, SippJob, SippProcess
 
 # How long calls may take to end after the last one was started: SIP gives a request up after 32 s.
 SETTLE_SECONDS = 35.0
+
+
+# Options of SIPp with which it keeps every set-up time.
+EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Load:
 class LoadResult:
     """What SIPp counted. `seconds` is from its start to the end of the last call; set-up times are in seconds,
 
-    from INVITE to the final answer, in SIPp's clock of about a millisecond. `failures` says why, in SIPp's words.
+    from INVITE to the final answer, in SIPp's clock of about a millisecond; each in `setups` where the load's `options`
+    have EACH. `failures` says why, in SIPp's words.
     """
 
     calls: int
@@ -53,6 +58,7 @@ class LoadResult:
     setup_mean: float
     setup_deviation: float
     failures: Mapping[str, int] = field(default_factory=dict)
+    setups: Sequence[float] = ()
 
     @property
     def rate(self) -> float:
@@ -87,7 +93,8 @@ def run_load(paths: PbxPaths, address: str, target: tuple[str, int], load: Load)
         process = SippProcess(paths, job)
         try:
             process.wait()
-            return load_statistics(process.directory / "load.csv")
+            setups = [time for file in process.directory.glob("*_rtt.csv") for time in setup_times(file)]
+            return replace(load_statistics(process.directory / "load.csv"), setups=setups)
         finally:
             process.remove()
 
@@ -121,6 +128,12 @@ def load_statistics(path: Path) -> LoadResult:
         setup_deviation=_duration(last["ResponseTimesetupStDev(C)"]),
         failures=failures,
     )
+
+
+def setup_times(path: Path) -> list[float]:
+    """SIPp's file of response times: one row each, in milliseconds."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 
 
 def _epoch(stamp: str) -> float:

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
@@ -18,11 +19,26 @@ PHP = Bundle("php", ("php-cli", "phpunit"))
 # What PHPUnit needs, in the order in which they need each other; an installed PHP loads them by itself.
 EXTENSIONS = ("ctype", "dom", "mbstring", "phar", "posix", "tokenizer", "xml", "xmlwriter", "simplexml")
 CLASSES = "usr/share/php"
+# For the benchmark of scripts that ask a database of their own.
+WITH_SQLITE = Bundle("php-sqlite", ("php-cli", "php-sqlite3"))
 
 
 def ensure_php(progress: Progress = lambda line: None) -> str:
     """The program that runs PHP; raises LabUnavailable."""
     return shutil.which("php") or str(_fetched(progress) / "php")
+
+
+def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
+    """The program that runs PHP with its class SQLite3; raises LabUnavailable."""
+    installed = shutil.which("php")
+    if installed is not None:
+        modules = subprocess.run((installed, "-m"), capture_output=True, text=True, check=False, timeout=60).stdout
+        if "sqlite3" in modules.split():
+            return installed
+    root = unpacked(WITH_SQLITE, progress).resolve()
+    if not (root / "php").exists():
+        _write_script(root, ("sqlite3",))
+    return str(root / "php")
 
 
 def ensure_phpunit(progress: Progress = lambda line: None) -> tuple[str, ...]:
@@ -50,13 +66,13 @@ def _find_classes_in(root: Path) -> None:
             path.write_bytes(moved)
 
 
-def _write_script(root: Path) -> None:
+def _write_script(root: Path, extensions: Sequence[str] = EXTENSIONS) -> None:
     program = next(iter(sorted(root.glob("usr/bin/php[0-9]*.[0-9]"))), None)
     folder = next(iter(sorted(root.glob("usr/lib/php/2*"))), None)
     if program is None or folder is None:
         raise LabUnavailable(f"the packages {', '.join(PHP.packages)} brought no PHP")
     settings = [f"extension_dir={folder}", f"include_path=.:{root / CLASSES}", "date.timezone=UTC"]
-    settings += [f"extension={name}" for name in EXTENSIONS if (folder / f"{name}.so").exists()]
+    settings += [f"extension={name}" for name in extensions if (folder / f"{name}.so").exists()]
     command = shlex.join([str(program), "-n", *(part for setting in settings for part in ("-d", setting))])
     script = root / f"php.{os.getpid()}"
     script.write_text(f'#!/bin/sh\nexport LD_LIBRARY_PATH={shlex.quote(library_path(root))}\nexec {command} "$@"\n')
