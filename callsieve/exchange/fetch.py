@@ -126,6 +126,7 @@ async def take(
     taken = TakenIndex(
         *(of_key(table), statement.issuer, contents.sequence, index.digest),
         *(float(statement.issued_at), float(statement.valid_until or 0)),
+        *(contents.snapshot.rows, contents.cleared.rows if contents.cleared else 0),
     )
     if index.digest == state.digest:
         return Taken(taken, unchanged=True)

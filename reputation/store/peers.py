@@ -38,10 +38,8 @@ UPDATE peer SET of = :of, issuer = '', sequence = 0, digest = '', issued_at = NU
 """
 TAKEN = """
 UPDATE peer SET issuer = :issuer, sequence = :sequence, digest = :digest, issued_at = :issued_at,
-       counts_until = :counts_until, came_at = :at, asked_at = :at, next_at = :next_at, failed_at = NULL,
-       failure = NULL, failures = 0,
-       numbers = (SELECT count(*) FROM peer_number WHERE peer = id AND auth_class <> ''),
-       cleared = (SELECT count(*) FROM peer_number WHERE peer = id AND auth_class = '')
+       counts_until = :counts_until, numbers = :numbers, cleared = :cleared, came_at = :at, asked_at = :at,
+       next_at = :next_at, failed_at = NULL, failure = NULL, failures = 0
  WHERE name = :name AND of = :of
 """
 FAILED = """
@@ -60,10 +58,10 @@ SELECT {ROW} FROM peer_number
 """
 PUT_ROW = f"INSERT OR REPLACE INTO peer_number ({ROW}, peer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 DROP_ROW = "DELETE FROM peer_number WHERE number = ? AND auth_class = ? AND peer = ?"
-NAMED_BY_NONE = """
-SELECT number, auth_class, peer FROM peer_number
- WHERE peer IN (SELECT id FROM peer WHERE in_settings = 0) OR peer NOT IN (SELECT id FROM peer) LIMIT ?
-"""
+# So that rows are looked for where there are any: none of an index that was taken half are counted.
+BEGIN = "UPDATE peer SET numbers = max(numbers, 1) WHERE id = ?"
+UNNAMED = "SELECT id FROM peer WHERE in_settings = 0 AND numbers + cleared > 0"
+EMPTIED = "UPDATE peer SET numbers = 0, cleared = 0 WHERE id = ? AND in_settings = 0"
 # As in FACTS (reputation/store/facts.py), and as a PeerWord. For IN, SQLite makes a table each time.
 SAID = """
 peer.name, weight, auth_class = '', level, witnesses, answered, first_week, last_week, nullif(category, '')
@@ -153,7 +151,7 @@ Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """The index whose rows are all in the store now."""
+    """The index whose rows are all in the store now: how many it lists, and has cleared."""
 
     of: str
     issuer: str
@@ -161,6 +159,8 @@ class TakenIndex(NamedTuple):
     digest: str
     issued_at: float
     counts_until: float
+    numbers: int = 0
+    cleared: int = 0
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
@@ -232,11 +232,11 @@ def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change])
 def drop_unnamed(db: sqlite3.Connection) -> int:
     """Drops what companies said that the settings no longer name, and returns how many rows. Its own transactions."""
     dropped = 0
-    while keys := db.execute(NAMED_BY_NONE, (BATCH,)).fetchall():
+    for (peer,) in db.execute(UNNAMED).fetchall():
+        for cleared in (False, True):
+            dropped += replace_numbers(db, peer, (), cleared=cleared)
         with transaction(db):
-            db.executemany(DROP_ROW, keys)
-        dropped += len(keys)
-        time.sleep(PAUSE_SECONDS)
+            db.execute(EMPTIED, (peer,))
     return dropped
 
 
@@ -258,6 +258,7 @@ def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
 
     def flush() -> None:
         with transaction(db):
+            db.execute(BEGIN, (peer,))
             db.executemany(DROP_ROW, [(*key, peer) for key, row in batch if row is None])
             db.executemany(PUT_ROW, [(*row, peer) for _, row in batch if row is not None])
         batch.clear()

@@ -64,7 +64,8 @@ EXPIRE = {
     "peer_number": (
         "DELETE FROM peer_number WHERE (number, auth_class, peer) IN ("
         " SELECT number, auth_class, peer FROM peer_number JOIN peer ON peer.id = peer_number.peer"
-        " WHERE counts_until < ? LIMIT 20000)",
+        " WHERE counts_until < ?1 AND EXISTS (SELECT 1 FROM peer WHERE counts_until < ?1 AND numbers + cleared > 0)"
+        " LIMIT 20000)",
         PEER_DAYS,
     ),
     "identity": ("DELETE FROM identity WHERE expires_at <= ? RETURNING number", 0),

@@ -141,7 +141,8 @@ def take(path: Path, *rows: PeerNumber, cleared: tuple[PeerNumber, ...] = (), na
         peer = peer_state(db, name)
         assert peer is not None
         written = replace_numbers(db, peer.id, rows) + replace_numbers(db, peer.id, cleared, cleared=True)
-    write(path, record_taken, name, INDEX, NOW, NOW + DAY)
+    index = INDEX._replace(numbers=len(rows), cleared=len(cleared))
+    write(path, record_taken, name, index, NOW, NOW + DAY)
     return written
 
 
@@ -233,6 +234,15 @@ def test_what_has_long_run_out_is_deleted(store: Path) -> None:
     with open_store(store) as db:
         list(run_jobs(db, JOBS[:1], INDEX.counts_until + 31 * DAY))
         assert db.execute("SELECT count(*) FROM peer_number").fetchone() == (0,)
+
+
+def test_what_was_taken_half_is_deleted_too(store: Path) -> None:
+    """Its index was never recorded: the machine went down, and the company out of the settings."""
+    with open_store(store) as db:
+        replace_numbers(db, 1, [ROW])
+    write(store, replace_peers, {})
+    with open_store(store) as db:
+        assert drop_unnamed(db) == 1
 
 
 def test_it_is_exported_and_erased(store: Path) -> None:
