@@ -14,30 +14,16 @@ from callsieve.public_page.limits import CODES_A_DAY
 from callsieve.public_page.web.app import make_public_app
 from callsieve.public_page.web.visit import PublicState
 from callsieve.web.throttle import FREE_TRIES
-from reputation.appeals import AppealStep
 from reputation.ids import new_id
-from reputation.store.appeals import all_appeals, take_step
+from reputation.store.appeals import all_appeals
 from reputation.store.audit import audit_rows
-from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.callsieve.public_page.pages import ADDRESS, FILED, Stranger, state_of
 from tests.callsieve.public_page.test_documents import PDF, send
 
 REFERENCE = "7KQ2M4XA"
 CODECS = ["unicode_escape", "punycode", "undefined", "utf-7"]
-
-
-@pytest.fixture
-def path(stranger: Stranger, office: Office) -> str:
-    add_calls(office, make_decision(REFERENCE))
-    return stranger.filed(REFERENCE).partition("?")[0]
-
-
-@pytest.fixture
-def accepted(path: str, office: Office) -> str:
-    (appeal,) = office.read(all_appeals)
-    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
-    return path
 
 
 @contextmanager

@@ -7,11 +7,10 @@ from httpx2 import Response
 
 from callsieve.public_page.operations import MOST_DOCUMENTS
 from callsieve.text.file_kinds import document_kind_of
-from reputation.appeals import ATTACHMENT_BYTES, AppealStep
-from reputation.store.appeals import all_appeals, take_step
+from reputation.appeals import ATTACHMENT_BYTES
+from reputation.store.appeals import all_appeals
 from reputation.store.attachments import attachments_of
-from tests.callsieve.browsing import NOW, Office
-from tests.callsieve.console_calls import add_calls, make_decision
+from tests.callsieve.browsing import Office
 from tests.callsieve.public_page.pages import Stranger, text_of
 
 REFERENCE = "7KQ2M4XA"
@@ -25,19 +24,6 @@ HOSTILE = [
     pytest.param(b"\x00", id="nul"),
     pytest.param(b"{\\rtf1}", id="rtf"),
 ]
-
-
-@pytest.fixture
-def path(stranger: Stranger, office: Office) -> str:
-    add_calls(office, make_decision(REFERENCE))
-    return stranger.filed(REFERENCE).partition("?")[0]
-
-
-@pytest.fixture
-def accepted(path: str, office: Office) -> str:
-    (appeal,) = office.read(all_appeals)
-    office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
-    return path
 
 
 def send(stranger: Stranger, path: str, content: bytes, title: str = "letter") -> Response:
