@@ -31,6 +31,15 @@ KEEPALIVE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# What holds for our sessions there: one whose site is gone must not hold up others for long.
+AT_THE_SERVER: Final = {
+    "statement_timeout": int(1000 * STATEMENT_SECONDS),
+    "lock_timeout": 10_000,
+    "idle_in_transaction_session_timeout": 30_000,
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+}
 MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
 FORBIDDEN: Final = "42501"
@@ -102,7 +111,7 @@ def connection_text(address: str) -> str:
     limits: dict[str, Any] = {
         "connect_timeout": int(CONNECT_SECONDS),
         "application_name": "callsieve-hub",
-        "options": f"-c statement_timeout={int(1000 * STATEMENT_SECONDS)} -c lock_timeout=10000",
+        "options": " ".join(f"-c {name}={value}" for name, value in AT_THE_SERVER.items()),
         **KEEPALIVE,
     }
     return make_conninfo("", **(limits | said))

@@ -101,17 +101,6 @@ _KINDS = (
         own=NONE_OWN,
         allowed=AUTH_CLASSES,
     ),
-    Kind(
-        name="challenge",
-        scope=Scope.SHARED,
-        at="at",
-        days=90.0,
-        key=("auth_class", "epoch", "linkedid"),
-        named=("did", "linkedid"),
-        shared=("did", "result"),
-        own=NONE_OWN,
-        allowed=CHALLENGES,
-    ),
     # A stone for all reporters covers those of its site: `berlin:`. From a site that is followed, those of all.
     Kind(
         name="tombstone",
@@ -153,6 +142,18 @@ _KINDS = (
         shared=("reason",),
         own={"who": "{site}"},
         allowed=NOTHING,
+    ),
+    # A lying site could open and close convictions by challenges, without a bound.
+    Kind(
+        name="challenge",
+        scope=Scope.PRIVATE,
+        at="at",
+        days=90.0,
+        key=("auth_class", "epoch", "linkedid"),
+        named=("did", "linkedid"),
+        shared=("did", "result"),
+        own=NONE_OWN,
+        allowed=CHALLENGES,
     ),
     Kind(
         name="talk",

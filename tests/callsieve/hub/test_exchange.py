@@ -351,6 +351,18 @@ class TestWhoMay:
         hub.settle()
         assert hub.run("SELECT origin, key FROM callsieve.evidence_row") == [("berlin", '["unknown",0,"201"]')]
 
+    def test_a_site_that_floods_a_number_is_bounded(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        hub.run(
+            "INSERT INTO callsieve.evidence_row SELECT 'main', 'mark', 'berlin', %s, g::text, '', '', g, 1, now(),"
+            " false, false, '1', g FROM generate_series(1, 2500) AS g",
+            (CALLER,),
+        )
+        for number in (CALLER, OTHER):
+            berlin.mark(number, "201", time.time() - 60)
+        berlin.exchange()
+        rows = "SELECT number, count(*) FROM callsieve.evidence_row GROUP BY number ORDER BY number"
+        assert hub.run(rows) == [(CALLER, 2000), (OTHER, 1)]
+
     def test_the_secret_of_another_site_is_said(self, hub: TestHub, berlin: Site, london: Site) -> None:
         secret = berlin.loaded.state / "hub.secret"
         secret.write_bytes((london.loaded.state / "hub.secret").read_bytes())
