@@ -24,6 +24,7 @@ from reputation.store.other_sites import (
     set_names,
     sites_of,
 )
+from reputation.store.standing import FOLDED_AT_ONCE
 from reputation.wording import Wording
 
 REASON_CHARACTERS = 200
@@ -37,11 +38,14 @@ class Declared(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A site that counts for nothing now, or counts again; of so many numbers the sums are other ones."""
+    """A site that counts for nothing now, or counts again. `numbers`: of so many it has told something; `later`: they
+    are too many for one transaction, and the daemon makes their sums anew.
+    """
 
     change_id: int | None
     site: str
     numbers: int = 0
+    later: bool = False
 
 
 class IgnoreRequest(NamedTuple):
@@ -94,7 +98,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
             raise Refused("ignored-already", Wording("{site} counts for nothing already", {"site": site}))
         numbers = ignore_site(db, ignored)
         changed.after = ignored._asdict()
-    return Judged(changed.id, site, numbers)
+    return Judged(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
 def heed(db: sqlite3.Connection, context: Context, site: str) -> Judged:

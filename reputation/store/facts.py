@@ -35,7 +35,7 @@ from reputation.model import (
 from reputation.numbers import block_of
 from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
-from reputation.site_names import is_ours
+from reputation.site_names import site_of
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
@@ -95,14 +95,13 @@ SELECT 'tie', 'contact', nullif(person, ''), grp, endpoint, NULL, NULL, NULL, NU
 UNION ALL
 SELECT 'tie', 'talked', person, grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM talk LEFT JOIN person ON extension = person
- WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS} AND {is_ours("talk.person")}
+ WHERE number = :number AND at > :now - {RELATIONSHIP_SECONDS}
    AND NOT EXISTS (SELECT 1 FROM one_ring WHERE one_ring.number = talk.number
                       AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)
 UNION ALL
 SELECT 'tie', 'not-spam', reporter, person.grp, endpoint, at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM mark LEFT JOIN person ON extension = reporter
  WHERE number = :number AND auth_class = :auth_class AND verdict = 'ok' AND at > :now - {RELATIONSHIP_SECONDS}
-   AND {is_ours("reporter")}
    AND NOT EXISTS (SELECT 1 FROM epoch WHERE epoch.number = mark.number AND epoch.at > mark.at)
 UNION ALL
 SELECT 'tie', 'expected', person, grp, endpoint, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -183,6 +182,8 @@ def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> lis
 def _by_kind(rows: list[Row]) -> dict[str, list[Row]]:
     of: dict[str, list[Row]] = {}
     for row in rows:
+        if row[0] == "tie" and row[2] is not None and site_of(row[2]):
+            continue  # of another site: nobody here is tied to the number
         of.setdefault(row[0], []).append(row)
     return of
 

@@ -42,6 +42,8 @@ def ignore(
     """Let nothing count here that a site tells, whatever it tells. Its rows stay, so it can be taken back."""
     judged = perform(settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True)
     say(f"Nothing of {site} counts here any more; it had something on {plural(judged.numbers, 'number')}.")
+    if judged.later:
+        say("The daemon makes the sums of so many numbers anew, some at a time.")
     say_undo(judged.change_id, config)
 
 
