@@ -35,6 +35,8 @@ from reputation.standing import Rows
 from reputation.store.challenges import settle_challenge
 from reputation.store.evidence import ADD_ANSWERED, ADD_SIGNAL
 from reputation.store.facts import facts_of
+from reputation.store.feeds import compared_with_feeds
+from reputation.store.imports import Feed, import_numbers
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import (
     Ignored,
@@ -50,6 +52,7 @@ from reputation.store.other_sites import (
     sites_of,
 )
 from reputation.store.outcomes import record_outcome
+from reputation.store.reports import numbers_in_question
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all, settle_case, settled_of, unsettle_case
 from reputation.store.standing_rows import standing
@@ -345,6 +348,24 @@ def test_other_sites_people_are_no_ties_and_no_people_of_ours(db: sqlite3.Connec
     assert count_people(db) == people
     add_mark(db, mark("202", verdict=Verdict.OK))
     assert [tie.tie for tie in facts_of(db, make_query(CALLER, now=NOW + 1)).ties] == [Tie.NOT_SPAM]
+
+
+def test_other_sites_judge_no_feed_and_are_not_reported_by_us(db: sqlite3.Connection) -> None:
+    bad, good = NUMBERS[:2]
+    import_numbers(db, "feed", "spam", [(bad, None, None, None), (good, None, None, None)], feed=Feed("numbers"))
+
+    def judged() -> tuple[int, ...]:
+        found = compared_with_feeds(db, 0.0)
+        return tuple(found["feed"]) if "feed" in found else ()
+
+    receive(db, Rows([mark("berlin:201", number=bad), mark("berlin:201", verdict=Verdict.OK, number=good)]))
+    assert (judged(), numbers_in_question(db, "service", 0.0)) == ((), [])
+    add_mark(db, mark("201", number=bad))
+    assert numbers_in_question(db, "service", 0.0) == [bad]
+    alone = judged()
+    assert alone != ()
+    receive(db, Rows([mark("berlin:202", verdict=Verdict.OK, number=bad)]))
+    assert judged() == alone
 
 
 def test_no_site_speaks_of_our_calls(db: sqlite3.Connection) -> None:

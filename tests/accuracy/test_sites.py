@@ -1,0 +1,65 @@
+"""Several sites in the simulation: what a lying one says, and that a number's calls at all of them share one clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.sites import (
+    ALONE,
+    SHARED,
+    Gang,
+    LyingSite,
+    Measured,
+    Warned,
+    _attack,
+    _offices,
+    collusion_sheet,
+    warned_sheet,
+)
+from reputation.fold import with_other_sites
+from reputation.weights import DEFAULT
+
+SMALL = replace(STANDARD, users=20, groups=4)
+
+
+@pytest.mark.parametrize("people", [2, 5, 50, 500])
+def test_a_lying_site_says_as_much_however_many_it_invents(people: int) -> None:
+    liar = LyingSite(people, START, DEFAULT)
+    assert liar.said_at(START - 1) is None
+    said, later = liar.said_at(START + 10), liar.said_at(START + DAY_SECONDS + 10)
+    assert said is not None
+    assert later is not None
+    share = with_other_sites(None, [(said, 1.0)], DEFAULT)
+    assert share is not None
+    assert (share.reporters, len(share.witnessed), round(share.marks, 2)) == (1, 1, 0.7)
+    assert later.at == said.at + DAY_SECONDS
+
+
+def test_a_gang_at_other_sites_is_heard_at_home() -> None:
+    """Of four other sites each is one witness; where nobody attacks nothing happens."""
+    offices = _offices(SMALL, 1)
+    quiet, loud = (
+        _attack(offices, "new person", 0, gang, DEFAULT) for gang in (Gang("nobody"), Gang("at others", 0, 5))
+    )
+    assert quiet[What.CALLS] > 20
+    assert quiet[What.WARNED] < loud[What.WARNED]
+    assert loud[What.REJECTED] == 0
+
+
+def test_the_tables() -> None:
+    cell = Cell("the standard office", "new person", "nobody")
+    found = Measured(
+        {cell: Tally({What.CALLS: 10, What.WARNED: 1, What.PLAIN: 9})},
+        {},
+        {("the standard office", ALONE): [Warned(4, 2, 60.0), Warned(3, 3, None)]},
+    )
+    (row,) = collusion_sheet([found]).rows
+    assert row[:2] == ["200 people: nobody", "10.0 (10.0-10.0) / 0"]
+    rows = {row[0]: row for row in warned_sheet([found]).rows}
+    assert rows[f"200 people: {ALONE}"][1:] == ["2", "0", "50.0 (50.0-50.0)", "2.0", "1.0", "71.4"]
+    assert rows[f"200 people: {SHARED}"][1] == "0"
