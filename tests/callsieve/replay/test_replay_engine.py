@@ -236,6 +236,13 @@ def test_phones_are_people() -> None:
     assert [who for who, _ in replay.ledger.talks(CALLER, NOW + 2 * DAY)] == ["202"]
 
 
+@pytest.mark.parametrize(("verdict", "family", "log_odds"), [("spam", "marks", 1.91), ("ok", "behaviour", -1.83)])
+def test_a_mark_of_another_site_is_of_nobody_here(verdict: str, family: str, log_odds: float) -> None:
+    found, replay = replayed(said(verdict, NOW, who="berlin:201"), LATER)
+    assert families_of(found["last"])[family] == pytest.approx(log_odds, abs=0.05)
+    assert "berlin:201" not in replay.marks.blocks(CALLER)
+
+
 def test_nobody_marks_more_than_twenty_numbers_a_day() -> None:
     numbers = [f"+120174218{n:02}" for n in range(25)]
     marks = [said("spam", NOW + n, number=number) for n, number in enumerate(numbers)]
