@@ -112,9 +112,9 @@ def situation_about(
     query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan, first_call=before)
     facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:
-        facts = replace(facts, callee=_person(db, callee, ours))
+        facts = facts._replace(callee=_person(db, callee, ours))
     if not at_its_hour:
-        facts = replace(facts, quiet=())
+        facts = facts._replace(quiet=())
     return situation_of(call, facts, now, ours.hours, _lately(calls, number, now))
 
 
@@ -150,7 +150,7 @@ class Ours:
         did = self.dids.get(call.did or "", facts.did)
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
         own = facts.own_number or call.caller.e164 in self.own_numbers or call.caller.e164 in self.dids
-        return replace(facts, did=did, callee=callee, own_number=own)
+        return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
         """All that is known where there is no store: what the numbering plan and the carrier say."""
@@ -174,7 +174,7 @@ def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights
     if evidence == NO_EVIDENCE:
         return facts
     rises = would_raise(evidence, circumstances, weights, query.now)
-    return replace(facts, reputation=replace(facts.reputation, would_raise=rises))
+    return facts._replace(reputation=replace(facts.reputation, would_raise=rises))
 
 
 def _trunk_of(name: str | None, site: Site) -> Trunk:

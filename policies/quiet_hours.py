@@ -23,8 +23,8 @@ STEP_OF_BLOCKLIST = 4
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
     """The facts with only those in `quiet` who rest now. `came_at`: when the call came in, if not just now."""
     if is_redialled(facts, now if came_at is None else came_at):
-        return replace(facts, quiet=())
-    return replace(facts, quiet=tuple(one for one in facts.quiet if hours.is_resting(one.extension, now)))
+        return facts._replace(quiet=())
+    return facts._replace(quiet=tuple(one for one in facts.quiet if hours.is_resting(one.extension, now)))
 
 
 def kept_from(case: Case) -> bool:

@@ -9,7 +9,7 @@ A door brings the call, the facts, and what no store can tell it (`Lately`). All
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policies.decision import IncomingCall
@@ -104,7 +104,7 @@ def situation_of(
     """The facts as the store has them become those of this very moment."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
-        facts = replace(facts, recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
+        facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
     if lately.emergency_at is not None:
         facts = _with_emergency(facts, lately.emergency_at, now)
     if facts.quiet:
@@ -118,4 +118,4 @@ def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
         return facts
-    return replace(facts, emergency_at=at)
+    return facts._replace(emergency_at=at)

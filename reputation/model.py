@@ -6,7 +6,7 @@ with a leading `+`. All values are immutable; the store makes them, `policies` o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -368,9 +368,11 @@ class FirstCall(NamedTuple):
 NOTHING_BEFORE = FirstCall()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that we know about one call, read at one instant.
+NO_REPUTATION = Reputation()
+
+
+class Facts(NamedTuple):
+    """All that we know about one call, read at one instant. A tuple: of so many fields it costs a tenth of a dataclass.
 
     `caller_person`: the channel is the endpoint of one of our own people. `peers`: what other companies publish of the
     number. `one_ring_at`: when the number last rang
@@ -401,7 +403,7 @@ class Facts:
     own_number: bool = False
     unwhispered: tuple[str, ...] = ()
     quiet: tuple[Person, ...] = ()
-    reputation: Reputation = field(default_factory=Reputation)
+    reputation: Reputation = NO_REPUTATION
     recent_calls: tuple[float, ...] = ()
     recent_block_calls: tuple[float, ...] = ()
     recent_dids: tuple[str, ...] = ()

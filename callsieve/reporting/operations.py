@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 
 from callsieve.integration_settings import PhoneBlockReporting
 from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of
@@ -77,7 +76,7 @@ def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float)
     return NumberCase(
         marks=[mark for mark in marks_of(db, number) if not site_of(mark.reporter)],
         counting=counting,
-        facts=replace(facts, own_number=facts.own_number or number in ours),
+        facts=facts._replace(own_number=facts.own_number or number in ours),
         appeals=appeals_of(db, number),
         waits=bool(numbers_to_review(db, number)),
         reported=report_of(db, PHONEBLOCK, number),

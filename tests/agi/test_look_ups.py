@@ -31,8 +31,7 @@ from tests.builders import (
     make_tie,
 )
 
-SAID = replace(
-    make_facts(level=Level.TAG, imported=[make_imported(category="scam")]),
+SAID = make_facts(level=Level.TAG, imported=[make_imported(category="scam")])._replace(
     imported=(Imported("phoneblock", "spam", "scam", looked_up=True),),
 )
 
@@ -133,7 +132,7 @@ KNOWN = {
     "one of us": make_facts(caller_person=make_person()),
     "a number of ours": make_facts(own_number=True),
     "identified": make_facts(identity=make_identity()),
-    "passed a challenge": replace(make_facts(), passed_until=NOW + 3600),
+    "passed a challenge": make_facts()._replace(passed_until=NOW + 3600),
     "in the emergency window": make_facts(emergency_at=NOW - 60),
     "to a line that is not screened": make_facts(did=make_did(screen=False)),
     "labelled already": make_facts(level=Level.TAG),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -148,7 +147,7 @@ async def test_a_path_that_is_not_ours_is_a_protocol_error(path: str) -> None:
 
 async def test_a_decision_is_recorded_as_it_was_made() -> None:
     memory = memory_of(callee=make_person("201"), recent_calls=(), passed_until=NOW + HOUR, level=Level.REJECT)
-    memory.facts_now = replace(memory.facts_now, reputation=make_reputation(7.5, Level.REJECT))
+    memory.facts_now = memory.facts_now._replace(reputation=make_reputation(7.5, Level.REJECT))
     memory.reads_take = 0.0125
     await make_screening(memory).answer(make_request("screen", "attestation=B,linkedid=1767258007.11,did=02071838750"))
     [record] = memory.decisions
@@ -280,7 +279,7 @@ async def test_an_emergency_call_opens_screening() -> None:
     screening = make_screening(memory)
     assert await variables(screening, make_request("emergency", "linkedid=1")) == {"CALLSIEVE_RULE": "recorded"}
     assert memory.emergencies == [NOW]
-    memory.facts_now = replace(memory.facts_now, emergency_at=memory.emergencies[-1])
+    memory.facts_now = memory.facts_now._replace(emergency_at=memory.emergencies[-1])
     assert (await variables(screening))["CALLSIEVE_RULE"] == "emergency-window"
 
 

@@ -324,7 +324,7 @@ NOT_CAPPED = [
 @pytest.mark.parametrize("policy", [REJECTING, REJECTING_BY_RULE], ids=["default", "rule"])
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
 def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason: Reason, policy: Policy) -> None:
-    decision = decide(call, replace(facts, reputation=make_reputation(3.0)), policy, NOW)
+    decision = decide(call, facts._replace(reputation=make_reputation(3.0)), policy, NOW)
     assert (decision.action, decision.capped_by) == (Action.WARN, Why(reason))
 
 
@@ -360,7 +360,7 @@ reason = "nobody here knows this number"
     ],
 )
 def test_calling_again_is_no_way_around_a_rule_for_strangers(facts: Facts, rule: str, action: Action) -> None:
-    decision = decide(make_call(), replace(facts, recent_calls=(NOW - MINUTE,)), FOR_STRANGERS, NOW)
+    decision = decide(make_call(), facts._replace(recent_calls=(NOW - MINUTE,)), FOR_STRANGERS, NOW)
     assert (decision.rule, decision.action) == (rule, action)
 
 
@@ -383,7 +383,7 @@ def test_the_weakest_cap_comes_first() -> None:
     assert sample is Action.ALLOW, "the sample takes only what nothing else has weakened"
 
 
-APPEALED = replace(make_facts(), reputation=Reputation(3.0, Level.WARN, appeal="AP9E4100"))
+APPEALED = make_facts()._replace(reputation=Reputation(3.0, Level.WARN, appeal="AP9E4100"))
 
 
 UNDER_APPEAL = Why(Reason.APPEALED, {"reference": "AP9E4100"})
@@ -404,12 +404,12 @@ def test_an_appeal_caps_at_challenge(ordered: str, done: str, capped: Why | None
 
 
 def test_an_appeal_caps_no_list() -> None:
-    decision = decide(make_call(), replace(APPEALED, block=blocked()), policy_ordering("allow"), NOW)
+    decision = decide(make_call(), APPEALED._replace(block=blocked()), policy_ordering("allow"), NOW)
     assert (decision.action, decision.capped_by) == (Action.REJECT, None)
 
 
 def test_what_speaks_more_for_him_caps_first() -> None:
-    decision = decide(make_call(), replace(APPEALED, recent_calls=(NOW - 10,)), policy_ordering("reject"), NOW)
+    decision = decide(make_call(), APPEALED._replace(recent_calls=(NOW - 10,)), policy_ordering("reject"), NOW)
     assert decision.action is Action.WARN
 
 

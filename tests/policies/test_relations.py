@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import assume, given
 
@@ -202,7 +200,7 @@ def test_a_phone_does_as_the_precedence_says_for_its_person(call: IncomingCall, 
     for tie in ties_in_reach(facts):
         if tie.person is None or tie.endpoint is None:
             continue
-        alone = decide(call, replace(facts, callee=make_person(tie.person)), WARNING, NOW)
+        alone = decide(call, facts._replace(callee=make_person(tie.person)), WARNING, NOW)
         assert (tie.endpoint in phones.blocked) == (alone.rule == "callee-blocklist")
         if tie.endpoint in phones.known:
             assert alone.action is Action.ALLOW

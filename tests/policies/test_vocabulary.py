@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -91,7 +90,7 @@ FAILED = [
 
 @pytest.mark.parametrize(("when", "said"), [pytest.param(*case[1:], id=case[0]) for case in FAILED])
 def test_a_condition_that_does_not_hold_says_what_is_so(when: str, said: str) -> None:
-    facts = replace(LISTED, reputation=make_reputation(1.5), recent_calls=tuple(MINUTES_AGO[-2:]))
+    facts = LISTED._replace(reputation=make_reputation(1.5), recent_calls=tuple(MINUTES_AGO[-2:]))
     [condition] = read_when(tomllib.loads(f"when = {{ {when} }}")["when"])
     case = Case(CALL, facts, NOW)
     assert not condition.holds(case)

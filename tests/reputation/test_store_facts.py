@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def store(tmp_path: Path) -> Path:
 
 def unsampled(found: Facts) -> Facts:
     """Without the salt of the site, which no two stores share."""
-    return replace(found, sample=NO_SAMPLE)
+    return found._replace(sample=NO_SAMPLE)
 
 
 def test_of_a_stranger_nothing_is_known_but_where_he_called(store: Path) -> None:

@@ -303,7 +303,7 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
     assert not any(read(store, export_number, CALLER).values())
     assert read(store, export_number, OTHER) == before
     prefix = make_entry("+1201*", note="all of New Jersey")  # it names many numbers: it stays
-    assert replace(facts(store), sample=NO_SAMPLE) == Facts(block=prefix)
+    assert facts(store)._replace(sample=NO_SAMPLE) == Facts(block=prefix)
     assert not any(write(store, erase_number, CALLER).values())
 
 
