@@ -39,6 +39,7 @@ AT_THE_SERVER: Final = {
     "tcp_keepalives_idle": 30,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
+    "jit": "off",  # what is asked reads some hundred rows by an index: to compile it took a hundred times as long
 }
 MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
