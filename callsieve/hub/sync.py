@@ -82,12 +82,14 @@ class NumbersErased(Exception):
 @dataclass(slots=True)
 class _Session:
     """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
-    what only a standby and a central site need; `has_pulled`: since the last heartbeat.
+    what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
+    of ours that the hub had at the beginning, whoever sent it.
     """
 
     link: Link
     offset_us: int
     clock_us: int
+    told_us: int
     own: bool
     private: bool
     has_pulled: bool = False
@@ -148,7 +150,8 @@ class Sync:
         own = self._settings.standby or greeting.version > link.clock_us
         clock_us = max(greeting.version, link.clock_us)
         logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
-        return _Session(link, offset_us, clock_us, own, self._settings.standby or greeting.is_central)
+        private = self._settings.standby or greeting.is_central
+        return _Session(link, offset_us, clock_us, greeting.version, own, private)
 
     async def _linked(self, greeting: Greeting) -> Link:
         """The store's side of it, made or brought up to date."""
@@ -220,7 +223,7 @@ class Sync:
                 await self._obey(session, notice)
             await self._apply(session, pulled.rows, pulled.places)
             if pulled.all_to is not None:
-                await self._store.write(_all_pulled, pulled.all_to, session.clock_us if session.own else 0)
+                await self._store.write(_all_pulled, pulled.all_to, session.told_us if session.own else 0)
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = settings.standby, True

@@ -160,14 +160,14 @@ def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
     """Nothing of the site counts from now on. Returns of how many numbers the sums changed hands."""
     db.execute(IGNORE, ignored)
-    return _refresh_site(db, ignored.site)
+    return refresh_site(db, ignored.site)
 
 
 def heed_site(db: sqlite3.Connection, site: str) -> Ignored | None:
     """The site counts again, as if it had never been ignored. None: it is not."""
     found = next((Ignored(*row) for row in db.execute(HEED, (site,)).fetchall()), None)
     if found is not None:
-        _refresh_site(db, site)
+        refresh_site(db, site)
     return found
 
 
@@ -176,7 +176,7 @@ def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
     return [Ignored(*row) for row in db.execute(ALL_IGNORED)]
 
 
-def _refresh_site(db: sqlite3.Connection, site: str) -> int:
+def refresh_site(db: sqlite3.Connection, site: str) -> int:
     numbers = numbers_of_site(db, site)
     refresh_many(db, numbers)
     return len(numbers)
@@ -213,10 +213,10 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
         db.execute(FORGET, names)
     else:
         db.executemany(SAME, [(name, human) for name in names])
-    _refresh_people(db, names)
+    refresh_people(db, names)
 
 
-def _refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
+def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
     """Rows of a local person matter where the other name has some, so those of other sites are enough."""
     numbers: set[str] = set()
     for name in names:

@@ -97,12 +97,12 @@ def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, 
     """A decided case has confirmed or refuted what the reporters said; of a case the latest word counts."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
-    _refresh_reporters(db, reporters)
+    refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
     """The case was decided in error, and says nothing about anybody."""
-    _refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
+    refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:
@@ -153,7 +153,7 @@ def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
         db.execute(FOLD_ALL)
 
 
-def _refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
+def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
     """Folds every number again that one of them has marked: the trust in them, or in their site, has changed."""
     numbers: set[str] = set()
     of_site = {site_of(one) or one: bool(site_of(one)) for one in reporters}

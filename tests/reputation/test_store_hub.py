@@ -16,7 +16,7 @@ from reputation.store.database import open_store
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture
 from reputation.store.hub.checksum import noted_checksums, stored_checksums
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS
 from reputation.store.hub.link import Link, link_of, set_link
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
 from reputation.store.identities import remove_identity, set_identity
@@ -33,7 +33,7 @@ AT_US = int(NOW * MICROSECONDS)
 EVIDENCE = {
     name: f"SELECT {', '.join(kind.columns)} FROM {name} ORDER BY {', '.join((kind.number, *kind.key))}"
     for name, kind in KINDS.items()
-    if kind.scope is not Scope.PRIVATE
+    if not kind.is_private
 }
 STANDING = "SELECT * FROM standing ORDER BY number, auth_class"
 

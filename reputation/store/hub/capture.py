@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 
 from reputation import site_names
-from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.kinds import KINDS, Kind
+from reputation.store.hub.rows import key_columns, number_column
 
 PREFIX = "hub_"
 TRIGGERS = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
@@ -44,7 +45,7 @@ ON CONFLICT DO NOTHING
 
 def captured_kinds(*, private: bool) -> list[Kind]:
     """What is told: what only a standby and a central site need as well, if so told."""
-    return [kind for kind in KINDS.values() if private or kind.scope is not Scope.PRIVATE]
+    return [kind for kind in KINDS.values() if private or not kind.is_private]
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
@@ -87,7 +88,13 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
         return False
     name, after = found
     kind = KINDS[name]
-    words = {"kind": name, "table": name, "number": kind.number, "key": key_of(kind, ""), "is_ours": is_ours(kind, "")}
+    words = {
+        "kind": name,
+        "table": name,
+        "number": number_to_fill(kind),
+        "key": key_of(kind, ""),
+        "is_ours": is_ours(kind, ""),
+    }
     row = db.execute(UP_TO.format_map(words), (after, limit - 1)).fetchone()
     up_to = row and row[0]
     db.execute(FILL_ROWS.format_map(words), (after, up_to, up_to))
@@ -111,7 +118,12 @@ def has_outgoing(db: sqlite3.Connection) -> bool:
 
 def key_of(kind: Kind, row: str) -> str:
     """SQL: the key of a row beside its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, else empty."""
-    return f"json_array({', '.join(f'{row}{column}' for column in kind.key)})"
+    return f"json_array({', '.join(key_columns(kind, row))})"
+
+
+def number_to_fill(kind: Kind) -> str:
+    """SQL: as `number_column`, for which there is an index. Rows without a number are told from now on only."""
+    return kind.number or number_column(kind, "")
 
 
 def is_ours(kind: Kind, row: str) -> str:
@@ -136,4 +148,4 @@ def _trigger(name: str, event: str, table: str, when: str, body: str) -> tuple[s
 
 
 def _note(kind: Kind, row: str) -> str:
-    return NOTE.format(kind=kind.name, number=f"{row}.{kind.number}", key=key_of(kind, f"{row}."))
+    return NOTE.format(kind=kind.name, number=number_column(kind, f"{row}."), key=key_of(kind, f"{row}."))

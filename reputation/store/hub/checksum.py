@@ -38,7 +38,7 @@ def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
         rows = digest = 0
         for origin, number, key, stored in rows_in_table(db, kind, site):
             rows += 1
-            digest += digest_of(kind.name, origin, number, key, stored.payload, stored.at_us)
+            digest += digest_of(kind.name, origin, number, key, stored.payload, stored.at_us or 0)
         if rows:
             found[kind.name] = Checksum(rows, digest)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reputation.site_names import of_site
@@ -28,7 +28,9 @@ from reputation.store.hub.rows import (
     write_row,
 )
 from reputation.store.hub.statements import replaces, settle
-from reputation.store.standing import refresh_all
+from reputation.store.other_sites import refresh_people, refresh_site
+from reputation.store.site import count_people
+from reputation.store.standing import refresh_all, refresh_reporters
 
 AT_ONCE: Final = 16  # rows between two looks at the clock
 DAY: Final = 86_400.0
@@ -55,14 +57,16 @@ def apply_rows(
     A row that is no use says what no site should. Call it in a transaction, which others wait for.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, 0
+    changed: dict[str, list[SharedRow]] = {}
     with writing_for_hub(db):
         while done < len(rows) and (not done or time.monotonic() < give_up_at):
             numbers = set()
             for row in rows[done : done + AT_ONCE]:
                 db.execute("SAVEPOINT hub_row")
                 try:
-                    if apply_row(db, link.site, row, follow) and KINDS[row.kind].is_folded:
-                        numbers.add(row.number)
+                    if apply_row(db, link.site, row, follow):
+                        numbers |= {row.number} if KINDS[row.kind].is_folded else set()
+                        changed.setdefault(row.kind, []).append(row)
                 except (ValueError, sqlite3.IntegrityError):
                     db.execute("ROLLBACK TO hub_row")
                     refused += 1
@@ -70,9 +74,22 @@ def apply_rows(
                 done += 1
             # The first time that all is pulled, a level is news to nobody.
             refresh_all(db, numbers, tell=link.pulled_at is not None)
+        _refresh_after(db, changed)
         if refused:
             db.execute("UPDATE hub_link SET refused = refused + ?", (refused,))
     return done, refused
+
+
+def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[SharedRow]]) -> None:
+    """Makes anew what is made of these rows, other than the sums of their own numbers."""
+    by_key = ("settled", "same_person", "ignored_site")
+    keys = {kind: [json.loads(row.key)[0] for row in changed.get(kind, ())] for kind in by_key}
+    if "person" in changed:
+        count_people(db)
+    refresh_reporters(db, set(keys["settled"]))
+    refresh_people(db, tuple(sorted(set(keys["same_person"]))))
+    for site in set(keys["ignored_site"]):
+        refresh_site(db, site)
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
@@ -80,6 +97,8 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind")
+    if kind.scope is Scope.STANDBY and row.origin != site:
+        return False  # a central site has no use for it
     check_row(kind, row)
     known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
     if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):

@@ -18,6 +18,7 @@ from reputation.store.evidence_rows import SIGNAL_COUNTS
 
 MOST_TEXT: Final = 200  # characters of one column
 MOST_PAYLOAD: Final = 4000
+NO_NUMBER: Final = "-"  # what a row about no number lies under
 
 
 class Scope(Enum):
@@ -26,17 +27,19 @@ class Scope(Enum):
     SHARED = "shared"  # every site of the organisation
     STATEMENT = "statement"  # what an administrator said: in force at the sites that follow this one ([hub] follow)
     PRIVATE = "private"  # a standby of the same site, and a central site
+    STANDBY = "standby"  # a standby of the same site alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind:
     """A kind of row: a table with its columns.
 
-    `number`: the column that says what the row is about. `key`: the other columns of its key. `at`: its date, a REAL.
+    `number`: the column that says what the row is about, empty if there is none. `key`: the other columns of its key.
+    `at`: its date, a REAL; empty: none, and it is dated when it is sent. A date in a key travels in microseconds.
     `named`: columns that have the site's name before them elsewhere; the first is in every row and tells whose it is.
     `shared`: other columns. `own`: columns that stay with the site and its standby, and what stands there elsewhere;
     `{site}` is the site. `allowed`: columns with a closed vocabulary. `counts`: SQL that holds for rows worth telling.
-    `days`: how long it is kept.
+    `days`: how long it is kept. Rows of a standby's kinds that do not count are not replaced there, either.
     """
 
     name: str
@@ -54,8 +57,19 @@ class Kind:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All of them."""
-        return (self.number, *self.key, *self.shared, *self.own, self.at)
+        """All of them, each once."""
+        all_of_them = (self.number, *self.key, *self.shared, *self.own, self.at)
+        return tuple(dict.fromkeys(column for column in all_of_them if column))
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the hub's date of a row is put into it: one that is the key stays."""
+        return bool(self.at) and self.at not in self.key
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it goes to no other site than a central one."""
+        return self.scope in (Scope.PRIVATE, Scope.STANDBY)
 
 
 AUTH_CLASSES: Final = {"auth_class": frozenset(AuthClass)}
@@ -179,4 +193,66 @@ _KINDS = (
         is_folded=False,
     ),
 )
-KINDS: Final = {kind.name: kind for kind in _KINDS}
+
+
+def _of_standby(
+    name: str,
+    *,
+    number: str = "number",
+    key: str = "",
+    shared: str = "",
+    at: str = "",
+    days: float = 36_500.0,
+    counts: str = "1",
+    is_folded: bool = False,
+) -> Kind:
+    """A kind that a decision of a standby reads, and that no other site hears of."""
+    return Kind(
+        name=name,
+        scope=Scope.STANDBY,
+        at=at,
+        days=days,
+        number=number,
+        key=tuple(key.split()),
+        shared=tuple(shared.split()),
+        own=NONE_OWN,
+        allowed=NOTHING,
+        counts=counts,
+        is_folded=is_folded,
+    )
+
+
+# What the settings say is in the settings file of both.
+NOT_OF_SETTINGS: Final = "source <> 'settings'"
+_APPEAL = "name contact statement decision_id state proven in_force_at closed_at reason category_only"
+_REGISTER = """name purpose owner trunks documents registered next_check_at checked_at state since"""
+_DAY = """attempts answered short unanswered failed abandoned outside people repeated most called_back talk_seconds
+    blocked machine"""
+_OUTBOUND = "linkedid day own_number person action would_be rule reason until elapsed_ms"
+_STANDBY = (
+    _of_standby(
+        "person", number="", key="extension", shared="endpoint grp language name source", counts=NOT_OF_SETTINGS
+    ),
+    _of_standby("did", shared="grp callee screen source", counts=NOT_OF_SETTINGS),
+    _of_standby("own_number", shared="source", counts=NOT_OF_SETTINGS),
+    _of_standby("personal_entry", key="person", shared="verdict source", at="at"),
+    _of_standby("contact", key="person source", shared="name"),
+    _of_standby("expected_call", number="", key="person", shared="until"),
+    _of_standby("wish", number="", key="wish person", at="at"),
+    _of_standby("emergency_call", number="", key="at", at="at", days=90.0),
+    _of_standby("emergency_close", number="", key="only_row", at="at", days=365.0),
+    _of_standby("one_ring", key="at auth_class", at="at", days=365.0, is_folded=True),
+    _of_standby("review", shared="who", at="at", is_folded=True),
+    _of_standby("settled", number="", key="reporter case_id", shared="agrees", at="at"),
+    _of_standby("appeal", key="reference", shared=_APPEAL, at="opened_at", is_folded=True),
+    _of_standby("same_person", number="", key="person", shared="human"),
+    _of_standby("ignored_site", number="", key="site", shared="who reason", at="at"),
+    _of_standby("do_not_call", shared="own_number person note of_called", at="at"),
+    _of_standby("consent", shared="until proof person note", at="at"),
+    _of_standby("own_register", shared=_REGISTER, at="added_at"),
+    _of_standby("own_grade", shared="grade reasons before changed_at", at="at"),
+    _of_standby("own_called", key="callee day", shared="calls", days=400.0),
+    _of_standby("own_day", key="day", shared=_DAY, days=400.0),
+    _of_standby("outbound_decision", number="callee", key="id", shared=_OUTBOUND, at="at", days=90.0),
+)
+KINDS: Final = {kind.name: kind for kind in (*_KINDS, *_STANDBY)}

@@ -6,15 +6,18 @@ acknowledge(db, link, batch, ...)      writes, in one short transaction, once th
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reputation.store.hub.kinds import KINDS, Scope
 from reputation.store.hub.link import Link, note_pushed, writing_for_hub
-from reputation.store.hub.rows import MICROSECONDS, SharedRow, digest_of, set_date, stored_row
+from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable, check_row, digest_of, set_date, stored_row
 from reputation.store.hub.statements import is_in_force_from, note_ours
 from reputation.store.standing import refresh_all
+
+logger = logging.getLogger(__name__)
 
 NEXT = "SELECT seq, kind, number, key FROM hub_outbox ORDER BY seq LIMIT ?"
 KNOWN = """
@@ -73,7 +76,8 @@ def acknowledge(
                 clock_us = max(clock_us, one.row.version)
                 # As long as the row is as it was sent: it leaves the outbox now.
                 at_us = dates.get(one.seq, one.row.at_us)
-                if at_us != one.stored_at_us and not one.row.deleted and _is_waiting(db, one.seq):
+                is_dated = KINDS[one.kind].is_dated
+                if is_dated and at_us != one.stored_at_us and not one.row.deleted and _is_waiting(db, one.seq):
                     set_date(db, KINDS[one.kind], one.number, one.key, at_us)
                     moved.add(one.number if KINDS[one.kind].is_folded else "")
             if one.kind in KINDS and KINDS[one.kind].scope is Scope.STATEMENT:
@@ -109,15 +113,23 @@ def _outgoing(
         if known is None or known[1] or is_too_old:  # what is past its time goes everywhere by itself
             return nothing
         row = SharedRow(name, link.site, number, key, "", "", known[0], version, True)
-        return Outgoing(seq, name, number, key, row, known[0], kind.scope is Scope.PRIVATE)
-    at_us = stored.at_us
+        return Outgoing(seq, name, number, key, row, known[0], kind.is_private)
+    if stored.at_us is not None:
+        at_us = stored.at_us
+    else:  # it has no date: that of the version that was told, or now
+        at_us = known[0] if known is not None and not known[1] else version + offset_us
     if known is not None and known[0] == at_us:
         if not known[1] and not kind.own and known[2] == digest_of(name, link.site, number, key, stored.payload, at_us):
             return nothing
     else:
         at_us -= offset_us
     row = SharedRow(name, link.site, number, key, stored.payload, stored.own, max(0, at_us), version, False)
-    return Outgoing(seq, name, number, key, row, stored.at_us, kind.scope is Scope.PRIVATE)
+    try:
+        check_row(kind, row)
+    except Unusable as error:  # the hub would refuse it, and all that are sent with it
+        logger.warning("a row of %s cannot be told to other sites: %s", name, error)
+        return nothing
+    return Outgoing(seq, name, number, key, row, at_us if stored.at_us is None else stored.at_us, kind.is_private)
 
 
 def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:

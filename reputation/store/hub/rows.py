@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.site_names import SITE, name_at_site, of_site, site_of
-from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, Kind
+from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, NO_NUMBER, Kind, Scope
 from reputation.store.lists import add_entry, remove_entry
 
 MICROSECONDS = 1_000_000
@@ -42,11 +42,11 @@ class Unusable(ValueError):
 
 
 class Stored(NamedTuple):
-    """What stands in the table."""
+    """What stands in the table. `at_us` None: it has no date."""
 
     payload: str
     own: str
-    at_us: int
+    at_us: int | None
 
 
 def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us: int) -> int:
@@ -82,7 +82,7 @@ def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[ob
     if kind.name == "list_entry":
         remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
         return
-    db.execute(f"DELETE FROM {kind.name} WHERE {_where(kind)}", (number, *key))
+    db.execute(f"DELETE FROM {kind.name} WHERE {_where(kind)} AND {_may_change(kind)}", (number, *key))
 
 
 def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
@@ -93,6 +93,18 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
     columns = ", ".join(kind.columns)
     marks = ", ".join("?" * len(kind.columns))
     row = [values[column] for column in kind.columns]
+    if kind.scope is Scope.STANDBY:
+        # A table has more columns than travel, and rows that are not to be replaced.
+        others = [column for column in kind.columns if column not in kind.key]
+        number = values[kind.number] if kind.number else None
+        where = (NO_NUMBER if number is None else number, *key_at(kind, values))
+        settings = ", ".join(f"{column} = ?" for column in others)
+        if others:
+            sql = f"UPDATE OR REPLACE {kind.name} SET {settings} WHERE {_where(kind)} AND {_may_change(kind)}"
+            if db.execute(sql, (*(values[column] for column in others), *where)).rowcount:
+                return
+        if db.execute(f"SELECT 1 FROM {kind.name} WHERE {_where(kind)}", where).fetchone():
+            return
     db.execute(f"INSERT OR REPLACE INTO {kind.name} ({columns}) VALUES ({marks})", row)
 
 
@@ -112,7 +124,13 @@ def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) ->
     if row.own:  # we are a standby or a central site: of others nothing but words
         said_own = json.loads(row.own)
         own |= {c: said_own[c] for c in kind.own.keys() & said_own.keys() if row.origin == site or not kind.own[c]}
-    values = {kind.number: row.number, **key, **said, **own, kind.at: row.at_us / MICROSECONDS}
+    values: dict[str, Any] = {**key, **said, **own}
+    if kind.number:
+        values[kind.number] = None if row.number == NO_NUMBER else row.number
+    if kind.is_dated:
+        values[kind.at] = row.at_us / MICROSECONDS
+    elif kind.at:
+        values[kind.at] = key[kind.at] / MICROSECONDS
     if row.origin != site:
         for column in kind.named:
             values[column] = of_site(row.origin, values[column])
@@ -127,8 +145,24 @@ def all_of(site: str) -> str:
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """The key of these columns beside the number."""
-    return [values[column] for column in kind.key]
+    """The key of these columns beside the number, as it is looked for."""
+    return [_in_key(kind, column, values[column]) for column in kind.key]
+
+
+def number_column(kind: Kind, row: str) -> str:
+    """SQL: what a row lies under. `row`: `NEW.` or `OLD.` in triggers, else empty."""
+    if not kind.number:
+        return f"'{NO_NUMBER}'"
+    is_always_there = kind.number in ("number", "first")
+    return f"{row}{kind.number}" if is_always_there else f"coalesce({row}{kind.number}, '{NO_NUMBER}')"
+
+
+def key_columns(kind: Kind, row: str) -> list[str]:
+    """SQL: the columns of the key beside it, exact in JSON as well."""
+    return [
+        f"CAST(round({row}{column} * {MICROSECONDS}) AS INTEGER)" if column == kind.at else f"{row}{column}"
+        for column in kind.key
+    ]
 
 
 def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -156,10 +190,12 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
 
 def _check_value(kind: Kind, column: str, value: object) -> None:
     is_fine = value is None or (
-        _is_text(value, MOST_TEXT)
+        _is_text(value, MOST_TEXT) or kind.scope is Scope.STANDBY
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
+    if column == kind.at:  # in a key
+        is_fine = isinstance(value, int) and 0 <= value <= LATEST_US
     if not is_fine or (column in kind.named and site_of(str(value))):
         raise Unusable(column)
     if column in kind.allowed and value not in kind.allowed[column]:
@@ -204,7 +240,8 @@ def _read_all(kind: Kind) -> str:
 
 
 def _content(kind: Kind) -> str:
-    return f"{_object(kind.shared)}, {_object(tuple(kind.own))}, CAST(round({kind.at} * {MICROSECONDS}) AS INTEGER)"
+    at = f"CAST(round({kind.at} * {MICROSECONDS}) AS INTEGER)" if kind.at else "NULL"
+    return f"{_object(kind.shared)}, {_object(tuple(kind.own))}, {at}"
 
 
 def _object(columns: tuple[str, ...]) -> str:
@@ -213,4 +250,12 @@ def _object(columns: tuple[str, ...]) -> str:
 
 
 def _where(kind: Kind) -> str:
-    return " AND ".join(f"{column} = ?" for column in (kind.number, *kind.key))
+    return " AND ".join(f"{column} = ?" for column in (number_column(kind, ""), *key_columns(kind, "")))
+
+
+def _may_change(kind: Kind) -> str:
+    return kind.counts if kind.scope is Scope.STANDBY else "1"
+
+
+def _in_key(kind: Kind, column: str, value: Any) -> Any:
+    return round(value * MICROSECONDS) if column == kind.at and isinstance(value, float) else value
