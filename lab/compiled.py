@@ -70,7 +70,7 @@ def modules() -> list[str]:
 
 def built(directory: Path) -> Path:
     """The wheel, built as anybody builds it."""
-    source = directory / "source"  # of our own: hatch-mypyc moves pyproject.toml away while it compiles
+    source = directory / "source"  # our own: hatch-mypyc moves pyproject.toml away, and leaves what it compiled
     for name in (*PACKAGES, "asterisk-conf", "docs"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
