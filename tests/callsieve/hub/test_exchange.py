@@ -354,7 +354,7 @@ class TestWhoMay:
     def test_a_site_that_floods_a_number_is_bounded(self, hub: TestHub, berlin: Site, london: Site) -> None:
         hub.run(
             "INSERT INTO callsieve.evidence_row SELECT 'main', 'mark', 'berlin', %s, g::text, '', '', g, 1, now(),"
-            " false, false, '1', g FROM generate_series(1, 2500) AS g",
+            " false, false, '1', g FROM generate_series(1, 2000) AS g",
             (CALLER,),
         )
         for number in (CALLER, OTHER):
