@@ -30,6 +30,22 @@ GRANTS: Final = (
                   xid, id) ON callsieve.evidence_row TO {SITES}""",
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
 )
+# A name that is not qualified is looked up among temporary objects first, unless the path says otherwise: a site could
+# have the owner of a function check a domain of its own that is called `text`.
+SAFE_PATHS: Final = """
+DO $$ DECLARE one regprocedure; BEGIN
+    FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', one);
+    END LOOP;
+END $$
+"""
+# A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
+REVOKES: Final = (
+    """DO $$ BEGIN
+        EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+        IF to_regnamespace('public') IS NOT NULL THEN REVOKE CREATE ON SCHEMA public FROM PUBLIC; END IF;
+    END $$""",
+)
 # After a dump was restored elsewhere, transactions are counted from another number: all rows get new places.
 IS_MOVED: Final = """
 SELECT EXISTS (SELECT 1 FROM callsieve.evidence_row WHERE xid > pg_current_xact_id())
@@ -88,8 +104,16 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
         for kind in KINDS.values():
             add = "INSERT INTO callsieve.kind (name, days) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET days = %s"
             await hub.rows(add, (kind.name, kind.days, kind.days))
+        await hub.rows(SAFE_PATHS)
         for grant in GRANTS:
             await hub.rows(grant)
+        roles = await hub.rows("SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role")
+        await hub.rows("RESET ROLE")
+        for (role,) in roles:
+            await hub.rows(f'GRANT "{role}" TO {OWNER}')
+        for revoke in REVOKES:
+            await hub.rows(revoke)
+        await hub.rows(f"SET LOCAL ROLE {OWNER}")
         ((is_moved,),) = await hub.rows(IS_MOVED)
         for statement in MOVE if is_moved else ():
             await hub.rows(statement)
@@ -105,6 +129,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
         # Both texts are of alphabets that need no escaping (kinds.SITE, hexadecimal digits).
         await hub.rows(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}' CONNECTION LIMIT 8")
         await hub.rows(f'GRANT {SITES} TO "{role}"')
+        await hub.rows(f'GRANT "{role}" TO {OWNER}')  # so that the owner may end its sessions
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         await hub.rows(ADD_SITE, (organisation, site, role, is_central))
     return SiteLogin(role, password)

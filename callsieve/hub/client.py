@@ -30,7 +30,8 @@ SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bi
 UP_TO: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # The order is that of the index: by the column `xid`, not by the integer that is made of it.
 NOTICES: Final = f"""
-SELECT what, subject, xid::text::bigint AS transaction, id FROM callsieve.notice
+SELECT what, subject, asked_by, extract(epoch FROM at)::float8, xid::text::bigint AS transaction, id
+  FROM callsieve.notice
  WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
    AND xid < pg_snapshot_xmin(pg_current_snapshot())
  ORDER BY xid, id LIMIT {MOST_NOTICES}
@@ -73,10 +74,12 @@ class Greeting:
 
 
 class Notice(NamedTuple):
-    """`erase` a number, or `expel` a site."""
+    """`erase` a number, or `expel` a site. `at`: UTC seconds by the hub's clock."""
 
     what: str
     subject: str
+    asked_by: str
+    at: float
     place: Place
 
 
@@ -111,6 +114,7 @@ class SiteState:
 async def greet(hub: Hub, *, outbox: int, program: str, offset_us: int, has_pulled: bool) -> Greeting:
     """Says that we are there, and how we do."""
     (row,) = await hub.rows(HELLO, (outbox, program, offset_us, has_pulled))
+    await hub.rows("SELECT callsieve.end_long_transactions()")
     return Greeting(*row)
 
 
@@ -146,8 +150,7 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
     async with hub.transaction("REPEATABLE READ READ ONLY"):
         await hub.rows(BY_INDEX)
         ((up_to,),) = await hub.rows(UP_TO)
-        told = await hub.rows(NOTICES, (str(notices_to[0]), notices_to[1]))
-        notices = [Notice(what, subject, (xid, id)) for what, subject, xid, id in told]
+        notices = await notices_after(hub, notices_to)
         if len(notices) == MOST_NOTICES:
             return Pulled(notices, [], [], None)  # first all of them: rows may have come after an expulsion
         found = await hub.rows(statement, (str(rows_to[0]), rows_to[1], limit))
@@ -156,9 +159,16 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
     return Pulled(notices, rows, places, (up_to - 1, LAST_ID) if len(found) < limit else None)
 
 
-async def erase(hub: Hub, number: str) -> None:
-    """Every site is to forget the number."""
-    await hub.rows("SELECT callsieve.erase(%s)", (number,))
+async def notices_after(hub: Hub, place: Place) -> list[Notice]:
+    """The next of them; there are more when they are MOST_NOTICES."""
+    told = await hub.rows(NOTICES, (str(place[0]), place[1]))
+    return [Notice(what, subject, by, at, (xid, id)) for what, subject, by, at, xid, id in told]
+
+
+async def erase(hub: Hub, number: str) -> bool:
+    """Every site is to forget the number. False: we have asked for so many today that the hub takes no more."""
+    ((gone,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
+    return int(gone) >= 0
 
 
 async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:

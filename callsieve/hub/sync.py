@@ -20,6 +20,7 @@ from callsieve.hub.postgresql import Hub, HubError
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.version import program_version
+from reputation.site_names import SITE
 from reputation.store.connection import Store
 from reputation.store.database import files_of
 from reputation.store.hub.capture import fill_next, has_outgoing, outbox_size, send_all_again, start_capture
@@ -56,6 +57,7 @@ BATCH: Final = 250  # rows sent in one transaction
 PULL: Final = 500  # rows asked for at once: at most 4 MB
 FILL: Final = 200  # numbers whose rows are put into the outbox at once
 WRITE_SECONDS: Final = 0.03
+HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
 REST_SECONDS: Final = 0.01  # after a write, for others
 LOOK_SECONDS: Final = 0.3  # between two looks at what changed here
 HEARTBEAT_SECONDS: Final = 10.0
@@ -106,6 +108,7 @@ class Sync:
         self._settings = loaded.settings.hub
         self._follow = frozenset(self._settings.follow)
         self._files = files_of(loaded.store_path)
+        self._heard_to = 0.0  # what is dated before, by the hub's clock, was obeyed already
 
     async def run(self) -> None:
         """Until it is cancelled. NumbersErased when there is something that only a closed store can be cleared
@@ -156,6 +159,9 @@ class Sync:
     async def _linked(self, greeting: Greeting) -> Link:
         """The store's side of it, made or brought up to date."""
         link = await self._store.read(link_of)
+        if link is not None and link.organisation == greeting.organisation and link.pulled_at is not None:
+            ahead = time.time() - greeting.now_us / MICROSECONDS
+            self._heard_to = link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
         if link is not None and (link.hub, link.site) != (greeting.hub, greeting.site):
             logger.warning("the hub is another one: all is exchanged anew")
             await self._forget_others(link)
@@ -173,7 +179,7 @@ class Sync:
             logger.warning("nothing was heard for %.0f days: all is pulled anew", MARKER_DAYS)
             await self._forget_others(link)
             await self._store.write(pull_again)
-            link = replace(link, rows_to=(0, 0), notices_to=(0, 0))
+            link = replace(link, rows_to=(0, 0))
         return link
 
     async def _forget_others(self, link: Link) -> None:
@@ -200,8 +206,13 @@ class Sync:
     async def _push_all(self, session: _Session) -> None:
         """What waits, and then what was there before anything was shared, some at a time."""
         for number in await self._store.read(numbers_to_erase):
-            await client.erase(self._hub, number)
+            if not await client.erase(self._hub, number):
+                logger.warning("the hub forgets no more numbers for us today: the others are told later")
+                break
             await self._store.write(erasures_told, [number])
+        if await self._store.read(has_outgoing):  # of a number that is to be forgotten nothing is told first
+            for notice in await client.notices_after(self._hub, session.link.notices_to):
+                await self._obey(session, notice)
         while True:
             session.clock_us = max(session.clock_us, int(time.time() * MICROSECONDS) - session.offset_us)
             batch = await self._store.read(next_batch, session.link, session.clock_us, session.offset_us, BATCH)
@@ -242,8 +253,8 @@ class Sync:
                 await asyncio.sleep((time.monotonic() - began) / 2)  # others want to write, too
 
     async def _obey(self, session: _Session, notice: Notice) -> None:
-        if notice.what == "erase":
-            if await self._store.write(_erase, notice.subject, self._loaded):
+        if notice.what == "erase" and notice.at > self._heard_to:
+            if await self._store.write(_erase, notice.subject, notice.asked_by, self._loaded):
                 session.erased.add(notice.subject)
         elif notice.what == "expel" and notice.subject != session.link.site:
             logger.warning("%s was expelled: what came from there is taken out", notice.subject)
@@ -294,9 +305,12 @@ def _prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], gree
     with writing_for_hub(db):
         refresh_all(db, settle_all(db, link.site, follow))
     program = program_version()
-    if link.program != program or link.rows_to[0] > greeting.xid:
-        pull_again(db)  # what an older one had no use for; or the hub counts its transactions anew
-        note_program(db, program)
+    if max(link.rows_to[0], link.notices_to[0]) > greeting.xid:
+        note_notices_to(db, (0, 0))  # the hub counts its transactions anew
+        pull_again(db)
+    elif link.program != program:
+        pull_again(db)  # what an older one had no use for
+    note_program(db, program)
 
 
 def _acknowledge(
@@ -325,9 +339,10 @@ def _all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> N
         note_pushed(db, time.time(), clock_us)
 
 
-def _erase(db: sqlite3.Connection, number: str, loaded: Loaded) -> bool:
+def _erase(db: sqlite3.Connection, number: str, asked_by: str, loaded: Loaded) -> bool:
     """Whether there was anything."""
-    context = Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded)
+    actor = f"{ACTOR} {asked_by}" if SITE.fullmatch(asked_by) else ACTOR
+    context = Context(actor, Role.ADMINISTRATOR, time.time(), loaded)
     try:
         if not any(privacy.stored_about(db, context, number).erasable.values()):
             return False

@@ -20,6 +20,7 @@ from reputation.store.hub.rows import (
     SharedRow,
     Unusable,
     all_of,
+    check_names,
     check_row,
     delete_row,
     digest_of,
@@ -162,6 +163,8 @@ def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, st
 
 def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_followed: bool) -> None:
     if row.deleted:
+        if row.origin != site:
+            check_names(kind, dict(zip(kind.key, json.loads(row.key), strict=True)))
         _take_out(db, kind, site, row.origin, row.number, row.key)
         return
     write_row(db, kind, values_of(kind, row, site, stones_for_all=is_followed))

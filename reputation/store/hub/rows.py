@@ -132,6 +132,7 @@ def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) ->
     elif kind.at:
         values[kind.at] = key[kind.at] / MICROSECONDS
     if row.origin != site:
+        check_names(kind, values)
         for column in kind.named:
             values[column] = of_site(row.origin, values[column])
         if kind.name == "tombstone" and not values["reporter"] and not stones_for_all:
@@ -173,11 +174,13 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
         raise Unusable("number or size")
     try:
         key, said, own = (json.loads(text) if text else {} for text in (row.key, row.payload, row.own))
-    except ValueError:
+    except (ValueError, RecursionError):  # or brackets in brackets without end
         raise Unusable("no JSON") from None
     if not isinstance(key, list) or len(key) != len(kind.key) or not isinstance(said, dict):
         raise Unusable("shape")
-    if not isinstance(own, dict) or not all(value is None or isinstance(value, str) for value in own.values()):
+    if not isinstance(own, dict) or not all(
+        value is None or (isinstance(value, str) and _is_text(value, MOST_PAYLOAD)) for value in own.values()
+    ):
         raise Unusable("own")
     if not row.deleted and said.keys() < set(kind.shared):
         raise Unusable("columns")
@@ -186,6 +189,13 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
     for column, value in (columns | ({} if row.deleted else said)).items():
         _check_value(kind, column, value)
     return columns, said
+
+
+def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
+    """Of another site: what has no name has no site before it, and would be ours. Unusable."""
+    first = kind.named[0] if kind.named else ""
+    if columns.get(first, first) in ("", None) and first:
+        raise Unusable(first)
 
 
 def _check_value(kind: Kind, column: str, value: object) -> None:

@@ -1,0 +1,193 @@
+"""What a site with a valid login can do to the hub and to others when it does not run our program."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+
+from callsieve.hub.address import address_of_site
+from callsieve.hub.postgresql import connection_text
+from reputation.store.hub.rows import MICROSECONDS
+from tests.callsieve.hub.sites import CALLER, Site, TestHub
+
+pytestmark = pytest.mark.slow
+OTHER = "+12015550124"
+SAID = '{"verdict":"spam","channel":"cli","category":"","linkedid":""}'
+PUSH = (
+    "SELECT callsieve.push(%s::text[],%s::text[],%s::text[],%s::text[],%s::text[],%s::bigint[],%s::bigint[],"
+    "%s::boolean[],%s::boolean[])"
+)
+
+
+@pytest.fixture
+def berlin(hub: TestHub) -> Site:
+    return hub.join("berlin")
+
+
+@pytest.fixture
+def london(hub: TestHub, berlin: Site) -> Site:
+    return hub.join("london")
+
+
+def login(site: Site) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(connection_text(address_of_site(site.loaded)), autocommit=True)
+
+
+def push_by_hand(
+    site: Site, kind: str, key: Sequence[object], payload: str = SAID, own: str = "", number: str = CALLER
+) -> None:
+    """A row as the site's login can send it."""
+    at_us = int((time.time() - 60) * MICROSECONDS)
+    row = ([kind], [number], [json.dumps(key)], [payload], [own], [at_us], [at_us], [False], [False])
+    with login(site) as connection:
+        connection.execute(PUSH, row)
+
+
+@pytest.mark.parametrize("said", ["[" * 3900, '{"verdict":' + "[" * 3800], ids=["payload", "inside"])
+def test_a_row_that_cannot_be_read_stops_no_site(hub: TestHub, berlin: Site, london: Site, said: str) -> None:
+    push_by_hand(berlin, "mark", ["unknown", 0, "201"], said)
+    berlin.mark(OTHER, "201", time.time() - 30)
+    berlin.exchange()
+    london.exchange()
+    assert london.marks(CALLER) == {}
+    assert london.marks(OTHER) == {"berlin:201": "spam"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "payload"),
+    [
+        ("mark", ["unknown", 0, ""], SAID),
+        ("mark", ["unknown", 0, None], SAID),
+        ("answered", ["unknown", 0, ""], ""),
+        ("signal", ["unknown", 0, "", "hangup"], '{"linkedid":""}'),
+        ("challenge", ["unknown", 0, "x.1"], '{"did":"","result":"passed"}'),
+        ("tombstone", ["", ""], ""),
+    ],
+)
+def test_nobody_without_a_name_is_one_of_ours(
+    hub: TestHub, berlin: Site, london: Site, kind: str, key: list[object], payload: str
+) -> None:
+    push_by_hand(berlin, kind, key, payload)
+    london.exchange()
+    named = {"answered": "callee", "signal": "callee", "challenge": "did", "tombstone": "case_id"}.get(kind, "reporter")
+    assert [name for (name,) in london.rows(f"SELECT {named} FROM {kind}") if not str(name).startswith("berlin:")] == []
+
+
+def test_what_a_central_site_reads_is_printable(hub: TestHub, berlin: Site) -> None:
+    center = hub.join("center", is_central=True)
+    push_by_hand(berlin, "mark", ["unknown", 0, "201"], SAID, '{"reason":"\\u001b[2J"}')
+    center.exchange()
+    assert [reason for (reason,) in center.rows("SELECT reason FROM mark") if not str(reason).isprintable()] == []
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TEMPORARY TABLE mine (id integer)", "CREATE TABLE public.mine (id integer)"]
+)
+def test_a_site_makes_nothing(hub: TestHub, berlin: Site, statement: str) -> None:
+    with login(berlin) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) -> None:
+    """Where an administrator allows temporary objects: the owner's functions would check a domain that a site made."""
+    hub.run(f"GRANT TEMPORARY ON DATABASE {hub.database} TO PUBLIC")
+    with login(berlin) as connection:
+        connection.execute(
+            """
+            CREATE FUNCTION pg_temp.evil() RETURNS boolean LANGUAGE plpgsql AS $$
+            BEGIN UPDATE callsieve.site SET is_central = true; RETURN true; END $$
+            """
+        )
+        for name in ("text", "name", "uuid"):
+            connection.execute(f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (pg_temp.evil())".encode())
+        connection.execute("SELECT callsieve.erase('+12015550199'::pg_catalog.text)")
+        connection.execute("SELECT * FROM callsieve.hello(0, 'x'::pg_catalog.text, 0, false)")
+        connection.execute("SELECT callsieve.end_long_transactions()")
+    assert hub.run("SELECT is_central FROM callsieve.site") == [(False,)]
+
+
+def test_an_erasure_is_obeyed_once(hub: TestHub, berlin: Site, london: Site) -> None:
+    """What was said after it stays, also when all is pulled anew."""
+    with login(berlin) as connection:
+        connection.execute("SELECT callsieve.erase(%s)", (CALLER,))
+    hub.settle()
+    london.mark(CALLER, "305", time.time())
+    hub.settle()
+    london.write(lambda db: db.execute("UPDATE hub_link SET program = 'an older one'"))
+    hub.settle()
+    assert london.marks() == {"305": "spam"}
+    assert berlin.marks() == {"london:305": "spam"}
+    hub.run("UPDATE callsieve.notice SET at = at - interval '1 hour'")
+    hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
+    hub.settle(3)
+    assert london.marks() == {"305": "spam"}
+    assert berlin.marks() == {"london:305": "spam"}
+
+
+def test_what_was_said_after_an_erasure_that_is_heard_of_later(hub: TestHub, berlin: Site, london: Site) -> None:
+    hub.settle()
+    with login(berlin) as connection:
+        connection.execute("SELECT callsieve.erase(%s)", (CALLER,))
+    london.mark(CALLER, "305", time.time() + 0.2)
+    hub.settle(3)
+    assert london.stored() == berlin.stored() == hub.checksums()
+
+
+def test_a_transaction_without_end_holds_up_nobody(hub: TestHub, berlin: Site, london: Site) -> None:
+    with login(berlin) as connection:
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        connection.execute("BEGIN; SELECT pg_current_xact_id()")
+        london.mark(CALLER, "305", time.time() - 60)
+        london.exchange()
+        paris = hub.join("paris")
+        paris.exchange()
+        assert paris.marks() == {}
+        hub.run("UPDATE callsieve.hub SET longest_transaction = '0 seconds'")
+        paris.exchange()
+        paris.exchange()
+        assert paris.marks() == {"london:305": "spam"}
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+
+
+def test_who_asked_for_an_erasure_stands_in_the_audit(hub: TestHub, berlin: Site, london: Site) -> None:
+    london.mark(CALLER, "305", time.time() - 60)
+    hub.settle()
+    with login(berlin) as connection:
+        connection.execute("SELECT callsieve.erase(%s)", (CALLER,))
+    hub.settle()
+    assert london.marks() == {}
+    assert london.rows("SELECT who FROM audit WHERE what = 'privacy erase'") == [("hub berlin",)]
+
+
+def test_a_site_erases_so_many_numbers_a_day(hub: TestHub, berlin: Site, london: Site) -> None:
+    london.mark(CALLER, "305", time.time() - 60)
+    hub.settle()
+    with login(berlin) as connection:
+        erase = "SELECT callsieve.erase('+1201' || (5550200 + n)) FROM generate_series(1, 1000) AS n"
+        assert {gone for (gone,) in connection.execute(erase)} == {0}
+        assert connection.execute("SELECT callsieve.erase(%s)", (CALLER,)).fetchall() == [(-1,)]
+    assert hub.run("SELECT count(*) FROM callsieve.evidence_row") == [(1,)]
+
+
+def test_no_site_holds_up_what_is_too_old(hub: TestHub, berlin: Site, london: Site) -> None:
+    berlin.mark(CALLER, "201", time.time() - 60)
+    berlin.exchange()
+    hub.run("UPDATE callsieve.evidence_row SET at_us = 1")
+    with login(berlin) as hostile, login(london) as connection:
+        hostile.execute("SELECT pg_advisory_lock(hashtext('callsieve.expire'))")
+        assert connection.execute("SELECT callsieve.expire(100)").fetchall() == [(1,)]
+
+
+def test_a_push_is_bounded(hub: TestHub, berlin: Site) -> None:
+    """The quota of a number is looked at once a push."""
+    count = 5001
+    at_us = int((time.time() - 60) * MICROSECONDS)
+    keys = [json.dumps(["unknown", 0, str(person)]) for person in range(count)]
+    one = ([at_us] * count, [at_us] * count, [False] * count, [False] * count)
+    with login(berlin) as connection, pytest.raises(psycopg.errors.ProgramLimitExceeded):
+        connection.execute(PUSH, (["mark"] * count, [CALLER] * count, keys, [SAID] * count, [""] * count, *one))
