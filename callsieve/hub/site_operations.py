@@ -132,4 +132,4 @@ def _site(db: sqlite3.Connection, site: str) -> None:
     sites = sites_of(db)
     if site not in sites:
         hint = nearest(site, sites) if sites else ""
-        raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}", "site")
+        raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}")
