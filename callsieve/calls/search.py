@@ -10,9 +10,10 @@ from callsieve.text.times import TimeError, moment_of
 from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
 from reputation.numbers import did_number_of
+from reputation.site_names import SITE
 from reputation.store.calls import ENDINGS, CallFilter
 
-FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until")
+FIELDS = ("number", "callee", "did", "action", "rule", "ending", "since", "until", "site")
 LONGEST = 80
 
 
@@ -33,12 +34,19 @@ def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
         since=since_field(context, text["since"]) if text["since"] else None,
         until=_until(text["until"], context.at) if text["until"] else None,
         ending=_word("ending", text["ending"], ENDINGS),
+        site=_site(text["site"]),
     )
 
 
 def _word(field: str, text: str, allowed: Collection[str]) -> str | None:
     if text and text not in allowed:
         raise Refused("unknown-word", f"unknown word {text[:40]!r}{nearest(text, allowed)}", field)
+    return text or None
+
+
+def _site(text: str) -> str | None:
+    if text and not SITE.fullmatch(text):
+        raise Refused("bad-site", f"{text[:40]!r} is no name of a site", "site")
     return text or None
 
 

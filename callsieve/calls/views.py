@@ -13,7 +13,17 @@ from callsieve.calls.records import evidence_of
 from callsieve.calls.search import FIELDS, typed_fields
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
-from reputation.store.calls import CallCursor, CallFilter, CallRow, Ending, ending_of, find_calls, rules_seen
+from reputation.site_names import site_of
+from reputation.store.calls import (
+    CallCursor,
+    CallFilter,
+    CallRow,
+    Ending,
+    ending_of,
+    find_calls,
+    rules_seen,
+    sites_seen,
+)
 from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import entry_there
@@ -26,7 +36,10 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class CallsShown:
-    """One page of calls. `typed` is what stands in the filter; `older` the query of the next page, None at the end."""
+    """One page of calls. `typed` is what stands in the filter; `older` the query of the next page, None at the end.
+
+    `sites`: other sites that there are calls of, at a central site alone.
+    """
 
     calls: tuple[CallRow, ...]
     typed: Mapping[str, str]
@@ -34,6 +47,7 @@ class CallsShown:
     is_first: bool
     rules: tuple[str, ...]
     people: tuple[Person, ...]
+    sites: tuple[str, ...]
     problem: str | Wording = ""
 
     @property
@@ -61,6 +75,11 @@ class CallShown:
     damaged: bool
 
     @property
+    def site(self) -> str:
+        """The other site that it came to; empty: it is ours."""
+        return site_of(self.record.linkedid)
+
+    @property
     def was_stopped(self) -> bool:
         """Whether anything but allow was ordered: then it may have been wrong."""
         return self.record.would_be != "allow"
@@ -73,14 +92,16 @@ def calls_shown(
     found = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = found[:PAGE_CALLS]
     older = query_of(typed, calls[-1].place) if len(found) > PAGE_CALLS else None
-    return CallsShown(
-        tuple(calls), typed_fields(typed), older, after is None, tuple(rules_seen(db)), tuple(all_people(db))
-    )
+    return CallsShown(tuple(calls), typed_fields(typed), older, after is None, *_choices(db))
 
 
 def nothing_shown(db: sqlite3.Connection, typed: Mapping[str, str], problem: Wording) -> CallsShown:
     """The page when the filter cannot be used."""
-    return CallsShown((), typed_fields(typed), None, True, tuple(rules_seen(db)), tuple(all_people(db)), problem)
+    return CallsShown((), typed_fields(typed), None, True, *_choices(db), problem)
+
+
+def _choices(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[Person, ...], tuple[str, ...]]:
+    return tuple(rules_seen(db)), tuple(all_people(db)), tuple(sites_seen(db))
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:

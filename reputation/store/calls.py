@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from reputation.model import ChallengeResult, Disposition, OutcomeRecord
+from reputation.site_names import site_of
 from reputation.store.challenges import challenge_result_of
 from reputation.store.outcomes import outcome_of
 
@@ -27,7 +28,7 @@ ENDINGS = (*(one.value for one in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
 
-    `action` is what was ordered, or would have been if the policy did not only observe.
+    `action` is what was ordered, or would have been if the policy did not only observe; `site` another site.
     """
 
     number: str | None = None
@@ -38,6 +39,7 @@ class CallFilter(NamedTuple):
     since: float | None = None
     until: float | None = None
     ending: str | None = None
+    site: str | None = None
 
 
 class CallCursor(NamedTuple):
@@ -93,6 +95,11 @@ class CallRow(NamedTuple):
         return self.action != self.would_be
 
     @property
+    def site(self) -> str:
+        """The other site that it came to; empty: it is ours."""
+        return site_of(self.linkedid)
+
+    @property
     def place(self) -> CallCursor:
         """Its place in the order."""
         return CallCursor(self.at, self.id)
@@ -105,6 +112,7 @@ SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.actio
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
 """
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
+_SITE = "substr(d.linkedid, 1, instr(d.linkedid, ':'))"  # as in its index
 _CLAUSES: Mapping[str, str] = {
     "number": "d.caller = :number",
     "callee": """d.rowid IN (
@@ -116,6 +124,7 @@ _CLAUSES: Mapping[str, str] = {
     "since": "d.at >= :since",
     "until": "d.at < :until",
     "ending": "o.disposition = :ending",
+    "site": f"instr(d.linkedid, ':') > 0 AND {_SITE} = :site || ':'",
 }
 # Partial indices are used only where the clause that they are made with is there too.
 _UNCOMMON_ACTION = "d.would_be <> 'allow'"
@@ -164,8 +173,12 @@ def _ending_clauses(ending: str | None) -> list[str]:
     return [_CLAUSES["ending"]] if ending in _COMMON_ENDINGS else [_UNCOMMON_ENDING]
 
 
+SITES = f"""
+SELECT {_SITE} FROM decision AS d WHERE instr(d.linkedid, ':') > 0 AND {_SITE} > ? ORDER BY {_SITE} LIMIT 1
+"""
 RULES = "SELECT rule FROM decision WHERE rule <> 'default' AND rule > ? ORDER BY rule LIMIT 1"
 MOST_RULES = 100
+MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
@@ -179,3 +192,13 @@ def rules_seen(db: sqlite3.Connection) -> list[str]:
         last = row[0]
         found.append(last)
     return sorted([*found, COMMON_RULE])
+
+
+def sites_seen(db: sqlite3.Connection) -> list[str]:
+    """The other sites that there are calls of, as a central site has them: from one to the next in the index."""
+    found: list[str] = []
+    last = ""
+    while len(found) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
+        last = row[0]
+        found += [site_of(last)] if site_of(last) else []
+    return found

@@ -46,6 +46,7 @@ class DecisionQuery(PageQuery, frozen=True):
     ending: EndingWord = ""
     since: Time = ""
     until: Time = ""
+    site: Asked_ = ""
 
 
 class LevelSource(ApiStruct, frozen=True):

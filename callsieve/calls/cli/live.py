@@ -53,6 +53,9 @@ def search(
     rule: Annotated[str | None, typer.Option("--rule", help="That decided.", show_default=False)] = None,
     since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
     until: Annotated[str | None, typer.Option("--until", help="The same.", show_default=False)] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", help="Another site's, at a central one.", show_default=False)
+    ] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many, the latest first.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -61,7 +64,7 @@ def search(
     loaded = settings_of(config)
     caller = number_option("--number", number, loaded)  # an empty one is a slip, not every number
     typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
-    wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until})
+    wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until, "site": site})
     with existing_store(loaded) as db:
         found = [(decision_of(db, call.id), _outcome(db, call.linkedid)) for call in find_calls(db, wanted, None, last)]
     if as_json:

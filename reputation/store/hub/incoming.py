@@ -24,6 +24,7 @@ from reputation.store.hub.rows import (
     check_row,
     delete_row,
     digest_of,
+    is_of_another,
     key_at,
     values_of,
     write_row,
@@ -109,6 +110,8 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         return False  # ours is newer
     if is_statement:
         replaces(db, kind, row, site)
+    elif kind.scope is Scope.PRIVATE and is_of_another(db, kind, row, site):
+        raise Unusable("key")
     else:
         _write(db, kind, site, row, row.origin in follow)
     digest = digest_of(row.kind, row.origin, row.number, row.key, row.payload, row.at_us)

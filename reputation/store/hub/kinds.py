@@ -11,9 +11,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
-from reputation.model import AuthClass, ChallengeResult, EntryKind, ListName, MarkChannel, SignalCategory, Verdict
+from reputation.model import (
+    AuthClass,
+    CallerKind,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    EntryKind,
+    ListName,
+    MarkChannel,
+    SignalCategory,
+    Verdict,
+)
 from reputation.store.evidence_rows import SIGNAL_COUNTS
 
 MOST_TEXT: Final = 200  # characters of one column
@@ -51,7 +63,7 @@ class Kind:
     named: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     own: Mapping[str, str | None]
-    allowed: Mapping[str, frozenset[str]]
+    allowed: Mapping[str, frozenset[Any]]
     counts: str = "1"
     is_folded: bool = True
 
@@ -77,8 +89,20 @@ SIGNALS: Final = AUTH_CLASSES | {"category": frozenset(SignalCategory)}
 MARKS: Final = AUTH_CLASSES | {"verdict": frozenset(Verdict), "channel": frozenset(MarkChannel)}
 CHALLENGES: Final = AUTH_CLASSES | {"result": frozenset(ChallengeResult)}
 ENTRIES: Final = {"list": frozenset(ListName), "kind": frozenset(EntryKind)}
-NOTHING: Final[Mapping[str, frozenset[str]]] = {}
+NOTHING: Final[Mapping[str, frozenset[Any]]] = {}
 NONE_OWN: Final[Mapping[str, str | None]] = {}
+OUTCOMES: Final = AUTH_CLASSES | {
+    "direction": frozenset(Direction),
+    "disposition": frozenset(Disposition),
+    "caller_kind": frozenset(CallerKind),
+    "ended_by": frozenset({None, *EndedBy}),
+    "challenge": frozenset({None, *ChallengeResult}),
+}
+_DECISION: Final = """linkedid caller_kind auth_class did trunk callee action would_be rule reason level log_odds vector
+    policy elapsed_ms caller_text first_call"""
+_OUTCOME: Final = """direction disposition caller_kind did trunk answered_by forked ring_seconds talk_seconds cause
+    sip_code ended_by voicemail_left transferred parked conference challenge complete source auth_class decision_id
+    action answered_by_pbx blocked machine"""
 
 _KINDS = (
     Kind(
@@ -190,6 +214,35 @@ _KINDS = (
         shared=("first_at", "linkedid"),
         own=NONE_OWN,
         allowed=AUTH_CLASSES,
+        is_folded=False,
+    ),
+    # Calls, as far as a console shows them. One without a linkedid would not tell whose it is.
+    Kind(
+        name="decision",
+        scope=Scope.PRIVATE,
+        at="at",
+        days=90.0,
+        number="caller",
+        key=("id",),
+        named=("linkedid", "callee"),
+        shared=tuple(_DECISION.split()),
+        own=NONE_OWN,
+        allowed=AUTH_CLASSES | {"caller_kind": frozenset(CallerKind)},
+        counts="linkedid <> ''",
+        is_folded=False,
+    ),
+    Kind(
+        name="outcome",
+        scope=Scope.PRIVATE,
+        at="at",
+        days=30.0,
+        number="caller",
+        key=("linkedid",),
+        named=("linkedid", "answered_by"),
+        shared=tuple(_OUTCOME.split()),
+        own={"rung": "[]"},
+        allowed=OUTCOMES,
+        counts="direction = 'inbound'",
         is_folded=False,
     ),
 )

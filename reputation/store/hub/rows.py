@@ -200,7 +200,7 @@ def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
 
 def _check_value(kind: Kind, column: str, value: object) -> None:
     is_fine = value is None or (
-        _is_text(value, MOST_TEXT) or kind.scope is Scope.STANDBY
+        _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is Scope.STANDBY
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
@@ -261,6 +261,15 @@ def _object(columns: tuple[str, ...]) -> str:
 
 def _where(kind: Kind) -> str:
     return " AND ".join(f"{column} = ?" for column in (number_column(kind, ""), *key_columns(kind, "")))
+
+
+def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
+    """Whether the row that has this key here is another site's. Only where no name of a site is in the key."""
+    if not kind.named or not set(kind.named).isdisjoint(kind.key):
+        return False
+    keys = " AND ".join(f"{column} = ?" for column in kind.key)
+    found = db.execute(f"SELECT {kind.named[0]} FROM {kind.name} WHERE {keys}", json.loads(row.key)).fetchone()
+    return found is not None and (site_of(found[0]) or site) != row.origin
 
 
 def _may_change(kind: Kind) -> str:

@@ -57,6 +57,28 @@ def office(tmp_path: Path, store_with_calls: bytes) -> Office:
     return office
 
 
+def test_a_site_is_asked_for_where_others_have_calls(office: Office, console: Console) -> None:
+    browser = console.browser("operator")
+    assert 'name="site"' not in browser.text("/calls")
+    add_calls(office, make_decision("G0000000", linkedid="berlin:17.1", callee="berlin:201", at=NOW - 50))
+    add_calls(office, make_decision("H0000000", linkedid="paris:17.1", at=NOW - 40))
+    page = browser.text("/calls")
+    assert re.findall(r'<option value="(berlin|paris)">', page) == ["berlin", "paris"]
+    assert ids_on(page)[:2] == ["H0000000", "G0000000"]
+    assert ids_on(browser.text("/calls?site=berlin")) == ["G0000000"]
+    assert '<option value="berlin" selected>' in browser.text("/calls?site=berlin")
+    assert browser.get("/calls?site=Berlin%22%3E").status_code == 422
+    assert 'href="/calls?site=berlin"' in browser.text("/calls/G0000000")
+    assert "?site=" not in browser.text("/calls/A0000000")
+
+
+def test_calls_of_a_site_are_read_from_their_index(office: Office) -> None:
+    sql, parameters = statement(CallFilter(site="berlin"), None, 50)
+    with closing(sqlite3.connect(office.store)) as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert any("decision_elsewhere" in step for step in plan)
+
+
 def test_who_hangs_up_in_a_menu_is_no_failure(office: Office, console: Console) -> None:
     made = make_decision("G0000000", at=NOW - 50)
     add_calls(office, made)
