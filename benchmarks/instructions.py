@@ -73,10 +73,16 @@ def run(rounds: int, *, write: bool) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="callsieve-count-") as directory:
         template = _prepared(Path(directory))
-        _counted("", template, Path(directory), -1)  # writes the .pyc files, which would be counted where they are new
         try:
+            _counted(
+                "", template, Path(directory), -1
+            )  # writes the .pyc files, which would be counted where they are new
             counts = [_counted(valgrind, template, Path(directory), number) for number in range(rounds)]
-        except RuntimeError as reason:  # such as a machine so busy that calls time out
+        except (
+            RuntimeError,
+            OSError,
+            subprocess.TimeoutExpired,
+        ) as reason:  # such as a machine so busy that calls time out
             console.print(f"nothing is counted: {reason}")
             return 0
     figures = {what: [one[what] for one in counts] for what in COUNTS}
