@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from callsieve.hub.postgresql import Hub
 from reputation.store.hub.outgoing import Outgoing
 from reputation.store.hub.rows import SharedRow
+from reputation.store.hub.sites import SiteState
 
 CHANNEL: Final = "callsieve"
 MOST_NOTICES: Final = 1000
@@ -91,24 +92,6 @@ class Pulled:
     rows: list[SharedRow]
     places: list[Place]
     all_to: Place | None
-
-
-@dataclass(frozen=True, slots=True)
-class SiteState:
-    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`."""
-
-    name: str
-    is_central: bool
-    joined_at: float
-    expelled_at: float | None
-    seen_at: float | None
-    pushed_at: float | None
-    pulled_at: float | None
-    outbox: int
-    rows_pushed: int
-    program: str
-    offset_seconds: float
-    now: float
 
 
 async def greet(hub: Hub, *, outbox: int, program: str, offset_us: int, has_pulled: bool) -> Greeting:

@@ -9,6 +9,7 @@ from callsieve.changes.operation import Context, change, whole
 from reputation.store.hub.capture import outbox_size, stop_capture
 from reputation.store.hub.incoming import expel_some, other_sites
 from reputation.store.hub.link import Link, link_of, remove_link
+from reputation.store.hub.sites import note_sites
 
 NUMBERS_AT_ONCE = 200
 
@@ -42,5 +43,6 @@ def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
     with change(db, context, "hub leave", name=link.site if link else ""):
         stop_capture(db)
         remove_link(db)
+        note_sites(db, ())
         if not keep:
             db.execute("DELETE FROM hub_row")

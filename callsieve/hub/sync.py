@@ -47,6 +47,7 @@ from reputation.store.hub.link import (
 )
 from reputation.store.hub.outgoing import Outgoing, acknowledge, erasures_told, next_batch, numbers_to_erase
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
+from reputation.store.hub.sites import note_sites
 from reputation.store.hub.statements import settle_all
 from reputation.store.standing import refresh_all
 from reputation.users import Role
@@ -138,7 +139,7 @@ class Sync:
         session = await self._begin()
         await self._push_all(session)
         await self._pull_all(session)
-        await self._greet(session.offset_us, has_pulled=True)
+        await self._note_sites(await self._greet(session.offset_us, has_pulled=True))
         if session.erased:
             raise NumbersErased(frozenset(session.erased))
 
@@ -201,7 +202,13 @@ class Sync:
     async def _beat(self, session: _Session) -> _Session:
         before = time.time()
         greeting = await self._greet(session.offset_us, has_pulled=session.has_pulled)
+        await self._note_sites(greeting)
         return replace(session, offset_us=_offset(greeting, before, time.time()), has_pulled=False)
+
+    async def _note_sites(self, greeting: Greeting) -> None:
+        """For the console of a central site."""
+        if greeting.is_central:
+            await self._store.write(note_sites, await client.sites(self._hub))
 
     async def _push_all(self, session: _Session) -> None:
         """What waits, and then what was there before anything was shared, some at a time."""

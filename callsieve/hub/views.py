@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from callsieve.hub.client import SiteState
 from callsieve.hub.operations import LinkShown
+from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures
 
 # A process says every 10 s that it is there.

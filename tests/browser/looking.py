@@ -37,6 +37,7 @@ PATHS = {
     "digest-today": f"/digest/{time.strftime('%Y-%m-%d')}",
     "calls": "/calls",
     "calls-found": "/calls?action=warn",
+    "sites": "/sites",
     "calls-none": "/calls?rule=no-such-rule",
     "call": f"/calls/{SHOWN_CALL}",
     "numbers": "/numbers",

@@ -119,6 +119,7 @@ NOT_ABOUT_CALLERS = {
     "event_weights",
     "api_token",
     "hub_link",
+    "hub_site",
     "hub_fill",
     "register_copy",
 }

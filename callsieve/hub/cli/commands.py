@@ -27,7 +27,6 @@ from callsieve.cli.store import note_done, perform
 from callsieve.hub import administration, client, operations, process
 from callsieve.hub.address import address_of_site, secret_path, write_secret
 from callsieve.hub.cli.evidence import print_figures
-from callsieve.hub.client import SiteState
 from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_of
 from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
@@ -36,6 +35,7 @@ from callsieve.system.privileges import acting_for, served_settings
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
+from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")

@@ -20,6 +20,7 @@ from reputation.model import CallerKind, Disposition, ListEntry, ListName, Verdi
 from reputation.store.audit import audit_rows
 from reputation.store.calls import ENDINGS, CallCursor, CallFilter, find_calls, rules_seen, statement
 from reputation.store.evidence_rows import marks_of
+from reputation.store.hub.sites import SiteState, note_sites
 from reputation.store.lists import list_entries
 from reputation.store.migrations import migrate
 from tests.callsieve.browsing import NOW, Console, Office, problem_of
@@ -70,6 +71,19 @@ def test_a_site_is_asked_for_where_others_have_calls(office: Office, console: Co
     assert browser.get("/calls?site=Berlin%22%3E").status_code == 422
     assert 'href="/calls?site=berlin"' in browser.text("/calls/G0000000")
     assert "?site=" not in browser.text("/calls/A0000000")
+
+
+def test_the_page_of_the_sites(office: Office, console: Console) -> None:
+    browser = console.browser("viewer")
+    assert "callsieve hub status" in browser.text("/sites")
+    up = SiteState("berlin", False, NOW, None, NOW - 1, NOW - 1, NOW - 7, 3, 4711, "<b>1.0</b>", 0.0, NOW)
+    with closing(sqlite3.connect(office.store)) as db, db:
+        note_sites(db, [up, replace(up, name="paris", seen_at=NOW - 900.0)])
+    page = browser.text("/sites")
+    assert re.findall(r'<td class="s-(\w+)">(\w+)</td>', page) == [("ok", "up"), ("fail", "down")]
+    assert "4,711" in page
+    assert "<b>1.0" not in page
+    assert "离线" in browser.text("/sites", headers={"accept-language": "zh"})
 
 
 def test_calls_of_a_site_are_read_from_their_index(office: Office) -> None:

@@ -12,11 +12,13 @@ from typing import Final
 
 import pytest
 
+from callsieve.hub.views import state_of
 from lab.programs import COMMAND_LINE
 from reputation.store.calls import CallFilter, CallRow, find_calls, sites_seen
 from reputation.store.hub.incoming import apply_rows
 from reputation.store.hub.link import link_of
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
+from reputation.store.hub.sites import noted_sites
 from reputation.store.journal import decision_of, record_decisions
 from reputation.store.outcomes import record_outcomes
 from tests.callsieve.hub.sites import CALLER, Site, TestHub
@@ -85,6 +87,17 @@ def test_no_site_writes_over_the_call_of_another(center: Site) -> None:
 
     assert center.write(apply) == (1, 1)
     assert center.rows("SELECT * FROM decision WHERE id = 'AAAA1111'") == said
+
+
+def test_who_is_up_is_noted_at_a_central_site_alone(hub: TestHub, center: Site) -> None:
+    noted = center.read(noted_sites)
+    assert [(one.name, one.is_central, one.outbox, state_of(one)) for one in noted] == [
+        ("berlin", False, 0, "up"),
+        ("center", True, 0, "up"),
+        ("london", False, 0, "up"),
+    ]
+    assert noted[0].rows_pushed > 0
+    assert hub.sites["berlin"].read(noted_sites) == []
 
 
 def test_an_expelled_site_leaves_no_call(hub: TestHub, center: Site) -> None:

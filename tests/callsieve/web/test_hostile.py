@@ -75,6 +75,7 @@ SHARED = (
         "/own/outbound",
         "/appeals",
         "/feeds",
+        "/sites",
         "/plans",
         "/plans?country=US",
         "/people",

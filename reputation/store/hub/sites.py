@@ -1,0 +1,41 @@
+"""The sites of the organisation, as the hub knows them: kept at a central site, so that its console asks nobody."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`."""
+
+    name: str
+    is_central: bool
+    joined_at: float
+    expelled_at: float | None
+    seen_at: float | None
+    pushed_at: float | None
+    pulled_at: float | None
+    outbox: int
+    rows_pushed: int
+    program: str
+    offset_seconds: float
+    now: float
+
+
+COLUMNS = ", ".join(field.name for field in fields(SiteState))
+NOTE = f"INSERT INTO hub_site ({COLUMNS}) VALUES ({', '.join('?' * len(fields(SiteState)))})"
+NOTED = f"SELECT {COLUMNS} FROM hub_site ORDER BY name"
+
+
+def note_sites(db: sqlite3.Connection, sites: Iterable[SiteState]) -> None:
+    """These are all that there are. Call it in a transaction."""
+    db.execute("DELETE FROM hub_site")
+    db.executemany(NOTE, map(astuple, sites))
+
+
+def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
+    """As they were noted last, by name; none where this is no central site."""
+    return [SiteState(*row) for row in db.execute(NOTED)]
