@@ -117,6 +117,8 @@ class Sync:
         """
         session = await self._begin()
         await client.listen(self._hub)
+        if session.own:
+            await self._pull_all(session)
         wants_pull, beat_at, pull_at, clean_at = True, 0.0, 0.0, 0.0
         while True:
             await self._push_all(session)
@@ -137,6 +139,8 @@ class Sync:
     async def once(self) -> None:
         """Everything that there is now, in both directions."""
         session = await self._begin()
+        if session.own:  # the hub has what a backup that was put back has not
+            await self._pull_all(session)
         await self._push_all(session)
         await self._pull_all(session)
         await self._note_sites(await self._greet(session.offset_us, has_pulled=True))

@@ -26,6 +26,7 @@ from reputation.store.hub.rows import (
     digest_of,
     is_of_another,
     key_at,
+    stored_row,
     values_of,
     write_row,
 )
@@ -46,6 +47,8 @@ ON CONFLICT (number, kind, origin, key) DO UPDATE
 SET version = excluded.version, at_us = excluded.at_us, deleted = excluded.deleted, digest = excluded.digest,
     payload = excluded.payload, state = 0
 """
+DATE = "SELECT at_us FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
+WAITS_NO_MORE = "DELETE FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 WAITS = "SELECT 1 FROM hub_outbox WHERE number = ? AND kind = ? AND key = ?"
 OF_SITE = "SELECT number, kind, key FROM hub_row WHERE origin = ? AND number > ? ORDER BY number LIMIT ?"
 SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
@@ -107,7 +110,9 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         return False
     is_statement = kind.scope is Scope.STATEMENT and row.origin != site
     if row.origin == site and db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
-        return False  # ours is newer
+        if not _is_later(db, kind, row):
+            return False  # ours is
+        db.execute(WAITS_NO_MORE, (row.number, row.kind, row.key))  # it has waited in a backup
     if is_statement:
         replaces(db, kind, row, site)
     elif kind.scope is Scope.PRIVATE and is_of_another(db, kind, row, site):
@@ -171,6 +176,15 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_fol
         _take_out(db, kind, site, row.origin, row.number, row.key)
         return
     write_row(db, kind, values_of(kind, row, site, stones_for_all=is_followed))
+
+
+def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
+    """Whether a row of ours, as the hub has it, is later than what waits here to be told."""
+    stored = stored_row(db, kind, row.number, row.key)
+    if stored is not None:
+        return (row.at_us, row.deleted) > (stored.at_us, False)
+    known = db.execute(DATE, (row.number, row.kind, row.origin, row.key)).fetchone()
+    return known is not None and not row.deleted and row.at_us > known[0]
 
 
 def _take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:

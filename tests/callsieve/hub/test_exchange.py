@@ -179,6 +179,26 @@ class TestLoss:
         hub.settle()
         assert london.marks(OTHER) == {"berlin:201": "retracted"}
 
+    @pytest.mark.parametrize(("waiting", "later"), [("spam", "retracted"), ("retracted", "spam")])
+    def test_what_waited_in_a_backup_is_the_older(
+        self, hub: TestHub, berlin: Site, london: Site, tmp_path: Path, waiting: str, later: str
+    ) -> None:
+        berlin.mark(OTHER, "201", time.time() - 90)
+        hub.settle()
+        berlin.mark(CALLER, "201", time.time() - 60, waiting)
+        copy = tmp_path / "copy.db"
+        berlin.rows("VACUUM INTO ?", str(copy))
+        berlin.exchange()
+        berlin.mark(CALLER, "201", time.time() - 30, later)
+        hub.settle()
+        for file in berlin.loaded.store_path.parent.glob("callsieve.db*"):
+            file.unlink()
+        copy.rename(berlin.loaded.store_path)
+        hub.settle()
+        assert berlin.marks() == {"201": later}
+        assert london.marks() == {"berlin:201": later}
+        assert berlin.stored() == london.stored() == hub.checksums()
+
     def test_a_hub_that_has_lost_its_last_rows(self, hub: TestHub, berlin: Site, london: Site) -> None:
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
