@@ -16,8 +16,9 @@ from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import ROOT
 from benchmarks.workbench import Workbench
 from callsieve.hub import administration, process
-from callsieve.hub.address import secret_path, write_secret
+from callsieve.hub.address import write_secret
 from callsieve.hub.postgresql import connection_to
+from callsieve.hub.secret_file import secret_path
 from callsieve.settings import Loaded, load_settings
 from lab.postgresql import ADDRESS, PostgreSql
 from lab.programs import COMMAND_LINE

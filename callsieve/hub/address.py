@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from callsieve.hub.administration import SiteLogin
 from callsieve.hub.postgresql import HubError, with_login
+from callsieve.hub.secret_file import secret_source
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
-from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
-
-SECRET: Final = "hub.secret"
-
-
-def secret_path(loaded: Loaded) -> Path:
-    """Where `hub join` writes it."""
-    return loaded.state_path(SECRET)
 
 
 def address_of_site(loaded: Loaded) -> str:
@@ -26,7 +18,7 @@ def address_of_site(loaded: Loaded) -> str:
     settings = loaded.settings.hub
     if not settings.address:
         raise HubError(f"{loaded.settings_file}: [hub] has no address: nothing is shared")
-    where = settings.secret or f"{SECRET_IN_FILE}{secret_path(loaded)}"
+    where = secret_source(loaded)
     try:
         role, separator, password = secret_of(where).partition(" ")
     except OutsideError as error:

@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from callsieve.changes.operation import Context, change, whole
+from callsieve.hub.health import HubHealth, health_of
+from callsieve.hub_settings import HubTable
 from reputation.store.hub.capture import outbox_size, stop_capture
 from reputation.store.hub.incoming import expel_some, other_sites
 from reputation.store.hub.link import Link, link_of, remove_link
@@ -29,6 +31,22 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     return LinkShown(link, waiting, is_filling, tuple(other_sites(db, link.site)) if link else ())
+
+
+@dataclass(frozen=True, slots=True)
+class HubFigures:
+    """How this site's part is, and how many rows are on their way."""
+
+    link: Link | None
+    waiting: int
+    health: HubHealth
+
+
+def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
+    """As the store knows it, for those who watch."""
+    link = link_of(db)
+    waiting, _ = outbox_size(db)
+    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now))
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:

@@ -25,9 +25,10 @@ from callsieve.cli.options import (
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_command
 from callsieve.cli.store import note_done, perform
 from callsieve.hub import administration, client, operations, process
-from callsieve.hub.address import address_of_site, secret_path, write_secret
+from callsieve.hub.address import address_of_site, write_secret
 from callsieve.hub.cli.evidence import print_figures
 from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_of
+from callsieve.hub.secret_file import secret_path
 from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded

@@ -13,7 +13,7 @@ failure, refused
 """
 READ = f"SELECT {COLUMNS} FROM hub_link"
 JOIN = "INSERT OR REPLACE INTO hub_link (only_row, site, organisation, hub) VALUES (1, ?, ?, ?)"
-AGAIN = "UPDATE hub_link SET row_xid = 0, row_id = 0"
+AGAIN = "UPDATE hub_link SET row_xid = 0, row_id = 0, refused = 0"
 PUSHED = "UPDATE hub_link SET pushed_at = ?, clock_us = max(clock_us, ?)"
 ROWS_TO = "UPDATE hub_link SET row_xid = ?, row_id = ?"
 NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
@@ -61,7 +61,10 @@ def remove_link(db: sqlite3.Connection) -> None:
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """All rows are pulled once more: what is here already changes nothing. A notice is obeyed once."""
+    """All rows are pulled once more: what is here already changes nothing. A notice is obeyed once.
+
+    What could not be used is counted anew.
+    """
     db.execute(AGAIN)
 
 

@@ -1,0 +1,87 @@
+"""The doctor's check of the hub: this site has a login that nobody else can read, and still exchanges with the others.
+
+It looks at the store alone, where the process that exchanges says how it goes, and so never waits for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
+from callsieve.doctor.service import told_by_store
+from callsieve.hub.health import HubStatus
+from callsieve.hub.operations import HubFigures, hub_figures
+from callsieve.hub.secret_file import secret_source
+from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.secrets import secret_of
+from callsieve.setting_types import SECRET_IN_FILE
+from callsieve.settings import Loaded
+from callsieve.text.times import ago
+from reputation.store.hub.link import link_of
+from reputation.wording import Places, Wording
+
+OFF = Wording("off: nothing is shared")
+JOIN = "callsieve hub join"
+LEAVE = "callsieve hub leave"
+START = Wording("systemctl enable --now callsieve-hub; callsieve hub status asks the hub itself")
+RESTART = Wording("systemctl restart callsieve-hub; calls are decided as ever, from what is here")
+ASK = Wording("callsieve hub status asks it now; calls are decided as ever, from what is here")
+NEWER = Wording("update CallSieve here: callsieve hub sites --json says the version of each site")
+
+
+def is_exchanged(ground: CheckContext) -> Finding:
+    """What people say here is told to other sites, and what they say comes here."""
+    loaded = ground.loaded
+    if not loaded.settings.hub.address:
+        return told_by_store(ground, lambda db, _now: _off(db))
+    trouble = _trouble_with_secret(loaded)
+    return trouble or told_by_store(ground, lambda db, now: _judged(hub_figures(db, loaded.settings.hub, now), now))
+
+
+def _off(db: sqlite3.Connection) -> Finding:
+    if link_of(db) is None:
+        return ok(OFF)
+    return warn(Wording("[hub] has no address, and this site has not left the hub: what changes is kept for it"), LEAVE)
+
+
+def _trouble_with_secret(loaded: Loaded) -> Finding | None:
+    """One in the environment of the service cannot be seen from here."""
+    source = secret_source(loaded)
+    if not source.startswith(SECRET_IN_FILE):
+        return None
+    path = Path(source.removeprefix(SECRET_IN_FILE))
+    if path.exists() and not os.access(path, os.R_OK):
+        return unknown(Wording("{file}: this user may not look", {"file": str(path)}), Wording("run this as root"))
+    try:
+        secret_of(source)
+    except OutsideError as error:
+        if error.code == OutsideProblem.SECRET_READABLE.code:
+            return fail(error.words, f"chmod 0600 {path}")
+        if not path.exists():
+            return warn(Wording("this PBX has not joined: there is no {file}", {"file": str(path)}), JOIN)
+        return warn(error.words, JOIN)
+    return None
+
+
+def _judged(figures: HubFigures, now: float) -> Finding:
+    link, health = figures.link, figures.health
+    waiting: Places = {"why": health.detail or "", "count": figures.waiting}
+    # What waits came after the last exchange, which took all that there was.
+    late = Wording("{why}; rows that wait since then: {count}", waiting) if figures.waiting else health.detail or ""
+    if health.status is HubStatus.FAILED:
+        return warn(late, ASK)
+    if health.status is HubStatus.STALE:
+        return warn(late, RESTART)
+    if link is None or link.pulled_at is None:
+        going_on = Wording("{why}; rows that wait: {count}", waiting)
+        return warn(health.detail or "", START) if link is None else ok(going_on)
+    if link.refused:
+        return warn(Wording("rows of other sites that cannot be used: {count}", {"count": link.refused}), NEWER)
+    about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}
+    return ok(
+        Wording(
+            "{site} of {organisation}: complete {when}, rows that wait: {count}", {**about, "count": figures.waiting}
+        )
+    )

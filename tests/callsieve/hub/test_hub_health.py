@@ -1,0 +1,134 @@
+"""Whoever watches over a PBX hears that its part in the hub stands still, and never waits for PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.hub import is_exchanged
+from callsieve.hub.health import LEAST_LATE_SECONDS, HubStatus, health_of
+from callsieve.hub.operations import hub_figures
+from callsieve.hub.secret_file import secret_path
+from callsieve.settings import Loaded, parse_settings
+from reputation.store.database import open_store
+from reputation.store.hub.link import Link, link_of, pull_again, set_link
+from reputation.store.transaction import transaction
+from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
+from tests.waiting import wait_until
+
+NOW = 1_790_000_000.0
+POLL = 5.0
+
+
+def looked_at(loaded: Loaded, at: float | None = None) -> Finding:
+    answers: dict[str, str] = {}
+    return is_exchanged(CheckContext(loaded, answers.__getitem__, time.time() if at is None else at))
+
+
+def places(finding: Finding) -> dict[str, object]:
+    assert not isinstance(finding.detail, str)
+    return dict(finding.detail.places)
+
+
+def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> Link:
+    failure = "" if failed_at is None else "connection refused"
+    return Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, pulled_at, failed_at, failure, 0)
+
+
+@pytest.mark.parametrize(
+    ("link", "after", "status", "is_late"),
+    [
+        pytest.param(None, 0.0, "waiting", False, id="has never run"),
+        pytest.param(make_link(None), 9e6, "waiting", False, id="a first exchange takes what it takes"),
+        pytest.param(make_link(None, NOW), 600.0, "failed", False, id="the first exchange failed"),
+        pytest.param(make_link(None, NOW), 601.0, "failed", True, id="and goes on failing"),
+        pytest.param(make_link(), 600.0, "ok", False, id="came"),
+        pytest.param(make_link(), -60.0, "ok", False, id="a clock was set back"),
+        pytest.param(make_link(), 601.0, "stale", True, id="comes no more"),
+        pytest.param(make_link(NOW, NOW + 3), 4.0, "failed", False, id="is away for a moment"),
+        pytest.param(make_link(NOW, NOW + 599), 601.0, "failed", True, id="is away since the last exchange"),
+    ],
+)
+def test_how_it_is(link: Link | None, after: float, status: str, is_late: bool) -> None:
+    health = health_of(link, POLL, NOW + after)
+    assert (health.status, health.is_late) == (HubStatus(status), is_late)
+
+
+def test_a_site_that_seldom_polls_is_late_later() -> None:
+    assert not health_of(make_link(), 3600.0, NOW + 10_800.0).is_late
+    assert health_of(make_link(), 3600.0, NOW + 10_801.0).is_late
+
+
+class TestDoctor:
+    """`callsieve doctor`, the check `hub`."""
+
+    def test_it_is_off(self, tmp_path: Path) -> None:
+        loaded = Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path)
+        assert looked_at(loaded).status is CheckStatus.OK
+        with open_store(loaded.store_path) as db, transaction(db):
+            set_link(db, "berlin", "main", "hub")
+        assert (looked_at(loaded).status, looked_at(loaded).way_out) == (CheckStatus.WARN, "callsieve hub leave")
+
+    def test_it_has_not_joined(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        secret_path(berlin.loaded).unlink()
+        found = looked_at(berlin.loaded)
+        assert (found.status, found.way_out) == (CheckStatus.WARN, "callsieve hub join")
+
+    def test_others_may_read_the_secret(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        secret_path(berlin.loaded).chmod(0o644)
+        assert looked_at(berlin.loaded).status is CheckStatus.FAIL
+
+    def test_nobody_has_exchanged_anything(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.write(link_of)  # makes the store
+        assert looked_at(berlin.loaded).status is CheckStatus.WARN
+
+    def test_it_exchanges(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.exchange()
+        found = looked_at(berlin.loaded)
+        assert found.status is CheckStatus.OK
+        assert (places(found)["site"], places(found)["count"]) == ("berlin", 0)
+
+    def test_the_process_was_stopped(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.exchange()
+        berlin.mark(CALLER, "201", time.time())
+        assert looked_at(berlin.loaded).status is CheckStatus.OK
+        found = looked_at(berlin.loaded, time.time() + LEAST_LATE_SECONDS + 60)
+        assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 1)
+        assert "restart callsieve-hub" in str(found.way_out)
+
+    def test_rows_that_are_of_no_use_until_an_update(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.exchange()
+        berlin.write(lambda db: db.execute("UPDATE hub_link SET refused = 3"))
+        found = looked_at(berlin.loaded)
+        assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 3)
+        berlin.write(pull_again)  # as after an update
+        assert looked_at(berlin.loaded).status is CheckStatus.OK
+
+    @pytest.mark.slow
+    def test_the_database_is_not_there(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.exchange()
+        berlin.write_settings({}, port=1)
+        with running(berlin):
+            wait_until(lambda: bool(figures_of(berlin).failure), "a failure")
+        found = looked_at(berlin.loaded)
+        assert found.status is CheckStatus.WARN
+        assert "refused" in str(found.detail)
+        berlin.write_settings({})
+        berlin.exchange()
+        assert looked_at(berlin.loaded).status is CheckStatus.OK
+
+
+def figures_of(site: Site) -> Link:
+    link = site.read(hub_figures, site.loaded.settings.hub, time.time()).link
+    assert link is not None
+    return link
