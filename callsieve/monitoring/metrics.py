@@ -18,6 +18,8 @@ from agi.screening import BUCKETS_MS
 from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
+from callsieve.hub.health import HubStatus
+from callsieve.hub.operations import HubFigures
 from callsieve.imports.feed_health import FeedStatus, health_of
 from callsieve.receiver_health import EventsShown
 from policies.decision import FAIL_OPEN_RULE
@@ -74,13 +76,16 @@ EVENT_GAUGES = (
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """The store, its feeds and its events; `backup_age_seconds` is None where there is no backup."""
+    """The store, its feeds and its events; `backup_age_seconds` is None where there is no backup, `hub` where none is
+    in the settings.
+    """
 
     is_up: bool
     size_bytes: int = 0
     backup_age_seconds: float | None = None
     feeds: Sequence[FeedSource] = ()
     events: EventsShown | None = None
+    hub: HubFigures | None = None
 
 
 class _Families(Collector):
@@ -169,6 +174,8 @@ def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
     yield from (age, numbers, healthy)
     if store.events is not None and store.events.receivers:
         yield from _events(store.events)
+    if store.hub is not None:
+        yield from _hub(store.hub)
 
 
 def _events(shown: EventsShown) -> Iterator[Metric]:
@@ -185,6 +192,14 @@ def _events(shown: EventsShown) -> Iterator[Metric]:
         for state in states:
             gauge.add_metric([state.name], float(getattr(state, field)))
         yield gauge
+
+
+def _hub(figures: HubFigures) -> Iterator[Metric]:
+    yield _gauge("hub_up", "1 while all is exchanged with the hub.", float(figures.health.status is HubStatus.OK))
+    yield _gauge("hub_outbox_rows", "Rows of ours that wait to be told.", figures.waiting)
+    if figures.link is not None and figures.link.pulled_at is not None:
+        at = figures.link.pulled_at
+        yield _gauge("hub_last_exchange_timestamp_seconds", "When all was exchanged last, UTC seconds.", at)
 
 
 def _doctor(findings: Findings | None, now: float) -> Iterator[Metric]:

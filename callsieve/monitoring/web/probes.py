@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.stored_findings import Findings, read_findings
+from callsieve.hub.operations import hub_figures
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import events_shown
 from callsieve.web.request import NotFound, PageRequest
@@ -57,14 +58,15 @@ def _is_this_machine(address: str) -> bool:
 
 
 async def _figures(req: PageRequest) -> StoreFigures:
-    path = req.state.loaded.store_path
+    path, table = req.state.loaded.store_path, req.state.loaded.settings.hub
     try:
         feeds = await req.read(feed_sources)
         events = await req.read(events_shown, req.state.loaded.settings, req.now)
+        hub = await req.read(hub_figures, table, req.now) if table.address else None
         size, backup_at = await asyncio.to_thread(_file_figures, path)
     except (StoreError, OSError):
         return StoreFigures(is_up=False)
-    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events)
+    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events, hub)
 
 
 def _file_figures(path: Path) -> tuple[int, float | None]:

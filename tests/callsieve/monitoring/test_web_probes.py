@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,25 @@ from prometheus_client.parser import text_string_to_metric_families
 from callsieve.daemon.telemetry import NAME, write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
+from callsieve.hub.health import health_of
+from callsieve.hub.operations import HubFigures
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
 from reputation.store.event_deliveries import ReceiverState
 from reputation.store.feeds import FeedSource
-from tests.callsieve.browsing import NOW, ROLES, Console
+from reputation.store.hub.link import Link
+from tests.callsieve.browsing import NOW, ROLES, Console, Office
 from tests.callsieve.daemon.test_telemetry import make_telemetry
+from tests.office import SETTINGS
 
 DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "console.md"
 FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
 
 CRM = ReceiverState("webhook/crm", 3, 2, 1, 0, NOW, NOW, "", "", 5, NOW, 1)
 EVENTS = EventsShown((ReceiverShown(CRM.name, ReceiverHealth.OK, CRM),), NOW, NOW)
+
+LINK = Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, NOW - 30.0, None, "", 0)
+HUB = HubFigures(LINK, 12, health_of(LINK, 5, NOW))
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -39,7 +47,7 @@ def samples_in(text: str) -> Samples:
 
 @pytest.fixture
 def told() -> Samples:
-    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS)
+    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS, HUB)
     findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
     return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
 
@@ -61,6 +69,39 @@ def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
 def test_a_feed_is_told_by_its_name(told: Samples) -> None:
     assert told["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
     assert told["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
+
+
+def test_the_hub_is_told_without_a_site(told: Samples) -> None:
+    hub = {key: value for key, value in told.items() if key[0].startswith("callsieve_hub")}
+    assert hub == {
+        ("callsieve_hub_up", ()): 1,
+        ("callsieve_hub_outbox_rows", ()): 12,
+        ("callsieve_hub_last_exchange_timestamp_seconds", ()): NOW - 30.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param(None, id="never took part"),
+        pytest.param(replace(LINK, pulled_at=NOW - 9000.0), id="comes no more"),
+        pytest.param(replace(LINK, failed_at=NOW - 2.0, failure="refused"), id="is away"),
+    ],
+)
+def test_a_hub_that_is_not_exchanged_with_is_down(link: Link | None) -> None:
+    store = StoreFigures(True, hub=HubFigures(link, 12, health_of(link, 5, NOW)))
+    samples = samples_in(exposition(None, store, None, NOW).decode())
+    assert (samples["callsieve_hub_up", ()], samples["callsieve_hub_outbox_rows", ()]) == (0, 12)
+
+
+def test_a_hub_of_the_settings_is_told(tmp_path: Path) -> None:
+    hub = '[hub]\naddress = "postgresql://127.0.0.1:1/hub"\nsite = "berlin"\n'
+    for text, expected in ((SETTINGS, set()), (SETTINGS + hub, {"callsieve_hub_up", "callsieve_hub_outbox_rows"})):
+        folder = tmp_path / str(len(expected))
+        folder.mkdir()
+        with Office(folder, text).console() as console:
+            samples = samples_in(console.browser(address="127.0.0.1").text("/metrics"))
+        assert {name for name, _ in samples if name.startswith("callsieve_hub")} == expected
 
 
 def test_what_roots_doctor_found_is_told_by_status(told: Samples) -> None:
