@@ -39,6 +39,7 @@ EventWord = Literal[
     "own-number.suspected",
     "feed.stale",
     "exchange.stale",
+    "hub.stale",
     "daemon.trouble",
     "emergency.opened",
     "emergency.closed",

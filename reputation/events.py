@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     SUSPECTED = "own-number.suspected"
     FEED_STALE = "feed.stale"
     EXCHANGE_STALE = "exchange.stale"
+    HUB_STALE = "hub.stale"
     DAEMON_TROUBLE = "daemon.trouble"
     EMERGENCY_OPENED = "emergency.opened"
     EMERGENCY_CLOSED = "emergency.closed"
@@ -216,6 +217,17 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
     came_at: float | None
 
 
+class HubStale(EventData, frozen=True, kw_only=True):
+    """Nothing was exchanged with the hub for too long: nobody tries, or without success (`status`). `waiting`: rows of
+    ours that are still to be told. `exchanged_at` None: never.
+    """
+
+    status: str
+    detail: str
+    waiting: int
+    exchanged_at: float | None
+
+
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
     """Something is wrong with the daemon, in words; empty: nothing is any more. `running`: it tells of itself."""
 
@@ -254,6 +266,7 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.SUSPECTED: NumberSuspected,
     EventKind.FEED_STALE: FeedStale,
     EventKind.EXCHANGE_STALE: ExchangeStale,
+    EventKind.HUB_STALE: HubStale,
     EventKind.DAEMON_TROUBLE: DaemonTrouble,
     EventKind.EMERGENCY_OPENED: EmergencyOpened,
     EventKind.EMERGENCY_CLOSED: EmergencyClosed,

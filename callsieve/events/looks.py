@@ -1,7 +1,7 @@
 """What nobody writes down as it happens, and has to be looked for.
 
-Appeals that are due, feeds and companies that do not come any more, trouble of the daemon, an emergency window or a day
-that is over.
+Appeals that are due, feeds, companies and a hub that do not come any more, trouble of the daemon, an emergency
+window or a day that is over.
 
     look(db, loaded, now)      in a transaction: one event for each change since the last look, whoever looks
 """
@@ -18,11 +18,13 @@ from callsieve.digest.operations import day_before
 from callsieve.emergency_window import window_of
 from callsieve.events.event import EventKind
 from callsieve.exchange.health import health_of as health_of_peer
+from callsieve.hub.operations import hub_figures
+from callsieve.hub_settings import HubTable
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing
 from callsieve.integration_settings import DigestTable
 from callsieve.settings import Settings
 from reputation.appeals import due_at
-from reputation.events import AppealDue, DaemonTrouble, DigestReady, ExchangeStale, FeedStale
+from reputation.events import AppealDue, DaemonTrouble, DigestReady, ExchangeStale, FeedStale, HubStale
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.emergencies import BY_TIME, tell_closed
 from reputation.store.feed_fetches import feed_fetches
@@ -31,9 +33,10 @@ from reputation.store.outbox import forget_state, is_wanted, set_state, state_of
 from reputation.store.peers import peer_states
 
 DUE_SECONDS: Final = 86_400.0
-APPEAL, FEED, PEER, DAEMON, DIGEST = "appeal/", "feed/", "exchange/", "daemon", "digest"
+APPEAL, FEED, PEER, HUB, DAEMON, DIGEST = "appeal/", "feed/", "exchange/", "hub", "daemon", "digest"
 NOT_RUNNING: Final = "the daemon does not run"
 OK: Final = "ok"
+LATE: Final = "late"
 # Feeds that are smaller than before came all the same.
 BAD_FEEDS: Final = frozenset({FeedStatus.FAILED, FeedStatus.STALE})
 _FIGURES = re.compile(r"[0-9][0-9.,:]*")
@@ -47,6 +50,8 @@ def look(db: sqlite3.Connection, settings: Settings, telemetry: Telemetry | None
         _look_at_feeds(db, settings, now)
     if is_wanted(db, EventKind.EXCHANGE_STALE):
         _look_at_companies(db, now)
+    if is_wanted(db, EventKind.HUB_STALE):
+        _look_at_hub(db, settings.hub, now)
     if is_wanted(db, EventKind.DAEMON_TROUBLE) and telemetry is not None:
         _look_at_daemon(db, telemetry, now)
     if is_wanted(db, EventKind.DIGEST_READY):
@@ -107,6 +112,20 @@ def _look_at_companies(db: sqlite3.Connection, now: float) -> None:
     for key in states_of(db, PEER):
         if key.removeprefix(PEER) not in peers:
             forget_state(db, key)
+
+
+def _look_at_hub(db: sqlite3.Connection, table: HubTable, now: float) -> None:
+    """Once when the last exchange is too long ago, and not when there is one again."""
+    figures = hub_figures(db, table, now) if table.address else None
+    if figures is None:
+        forget_state(db, HUB)
+    elif figures.health.is_late:
+        exchanged_at = None if figures.link is None else figures.link.pulled_at
+        status, detail = figures.health.status.value, str(figures.health.detail or "")
+        data = HubStale(status=status, detail=detail, waiting=figures.waiting, exchanged_at=exchanged_at)
+        tell_change(db, HUB, LATE, EventKind.HUB_STALE, HUB, now, data)
+    else:
+        set_state(db, HUB, OK, now)
 
 
 def _look_at_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:

@@ -116,6 +116,8 @@ def _words(event: Event) -> Wording:
         case EventKind.EXCHANGE_STALE:
             about["status"] = Wording(data["status"])
             return Wording("evidence of {company}: {status}: {detail}", about)
+        case EventKind.HUB_STALE:
+            return Wording("the hub: {detail}; calls are decided as ever, from what is here", about)
         case EventKind.DAEMON_TROUBLE:
             return Wording("the daemon: {trouble}", about) if data["trouble"] else Wording("the daemon is well again")
         case EventKind.EMERGENCY_OPENED:

@@ -18,6 +18,7 @@ from reputation.events import (
     ExchangeStale,
     FeedStale,
     GradeChanged,
+    HubStale,
     LabelChanged,
     LevelChanged,
     NumberMarked,
@@ -93,6 +94,9 @@ DATA: dict[EventKind, EventData] = {
     ),
     EventKind.EXCHANGE_STALE: ExchangeStale(
         company="partner", status="stale", detail="nothing came for 2 d", came_at=AT - 172_800.0
+    ),
+    EventKind.HUB_STALE: HubStale(
+        status="stale", detail="nothing was exchanged for 10 min", waiting=12, exchanged_at=AT - 620.0
     ),
     EventKind.DAEMON_TROUBLE: DaemonTrouble(trouble="the store did not answer lately", running=True),
     EventKind.EMERGENCY_OPENED: EmergencyOpened(by="Asterisk"),

@@ -13,17 +13,21 @@ import pytest
 from callsieve.daemon.telemetry import Telemetry
 from callsieve.events.event import EventKind
 from callsieve.events.looks import NOT_RUNNING, look
+from callsieve.hub_settings import HubTable
 from callsieve.settings import Settings
 from reputation.appeals import AppealStep, due_at
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
 from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
 from reputation.store.feeds import record_failure
+from reputation.store.hub.link import note_failure, note_pulled, set_link
 from reputation.store.imports import import_numbers, remove_source
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.peers import TakenIndex, WantedPeer, record_taken, replace_peers, switch_peer_off
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal
+
+HUB = Settings(hub=HubTable(address="postgresql://127.0.0.1:1/hub", site="berlin"))
 
 
 @pytest.fixture
@@ -34,11 +38,13 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def seen(db: sqlite3.Connection, at: float, telemetry: Telemetry | None = None) -> list[dict[str, Any]]:
+def seen(
+    db: sqlite3.Connection, at: float, telemetry: Telemetry | None = None, settings: Settings | None = None
+) -> list[dict[str, Any]]:
     """What is told of two looks at that time."""
     last = max((event.seq for event in events_after(db, 0, 1000)), default=0)
     for _ in range(2):
-        look(db, Settings(), telemetry, at)
+        look(db, settings or Settings(), telemetry, at)
     return [dict(event.data) for event in events_after(db, last, 1000)]
 
 
@@ -81,6 +87,30 @@ def test_a_company_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
     replace_peers(db, {})
     assert seen(db, NOW + 20 * DAY) == []
     assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
+
+
+def test_a_hub_is_told_once_when_nothing_is_exchanged(db: sqlite3.Connection) -> None:
+    assert hub_seen(db, NOW) == []
+    set_link(db, "berlin", "main", "hub")
+    assert hub_seen(db, NOW) == []
+    note_pulled(db, NOW)
+    assert hub_seen(db, NOW + 600) == []
+    told = {"status": "stale", "waiting": 0, "exchanged_at": NOW}
+    assert hub_seen(db, NOW + 601) == [told]
+    note_failure(db, NOW + 700, "connection refused")
+    assert hub_seen(db, NOW + 701) == []  # the same standstill, known better
+    note_pulled(db, NOW + 800)
+    assert hub_seen(db, NOW + 800) == []
+    note_failure(db, NOW + 900, "connection refused")
+    assert hub_seen(db, NOW + 1400) == []
+    assert hub_seen(db, NOW + 1401) == [told | {"status": "failed", "exchanged_at": NOW + 800}]
+    assert seen(db, NOW + 1500) == []  # it was taken out of the settings
+    assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
+
+
+def hub_seen(db: sqlite3.Connection, at: float) -> list[dict[str, Any]]:
+    told = seen(db, at, settings=HUB)
+    return [{name: value for name, value in one.items() if name != "detail"} for one in told]
 
 
 def test_a_feed_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
