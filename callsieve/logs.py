@@ -38,9 +38,11 @@ class LogWriter(logging.Handler):
         self._hurry = threading.Event()
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
-    def createLock(self) -> None:
-        """The queue has its own."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Takes no lock: the queue has its own."""
+        if is_wanted := bool(self.filter(record)):
+            self.emit(record)
+        return is_wanted
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never waits."""
