@@ -78,7 +78,8 @@ class Office:
         """Every file but our settings, which stay."""
         directories = (self.etc, self.asterisk.directories.agi_bin, self.daemon.state)
         paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
-        paths = [path for path in paths if path != self.daemon.config]
+        settings = (self.daemon.config, self.daemon.config.with_name("call-back.toml"))
+        paths = [path for path in paths if path not in settings]
         return {str(path): path.read_bytes() for path in paths}
 
 

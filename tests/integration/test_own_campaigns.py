@@ -147,5 +147,5 @@ def test_each_campaign_gets_the_grade_it_deserves(
 
     # What the daemon does every hour; then the guard goes by it.
     graded = (sys.executable, "-m", "reputation.store.own_health", str(pbx.daemon.store), "{}")
-    assert subprocess.run(graded, capture_output=True, check=True, env=pbx.daemon.environment).stdout == b"4"
+    assert subprocess.run(graded, capture_output=True, check=True, env=pbx.daemon.environment).stdout == b"4\n"
     assert [dial(pbx, code) for code in ("7001", "7002", "7003")] == [200, 403, 200]

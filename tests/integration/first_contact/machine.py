@@ -27,6 +27,7 @@ UNPACKED = Path("/opt/asterisk-packages")
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 BOOT_SECONDS = 60.0
+LOG_SHOWN = 4000
 COMMAND_SECONDS = 300.0
 # A machine on which CallSieve was installed, or Asterisk, is made as new.
 LEFT_OF_OTHERS = ("/etc/callsieve", "/etc/asterisk", "/opt/callsieve", "/var/lib/callsieve", "/var/lib/asterisk")
@@ -62,7 +63,9 @@ class Machine:
             check=False,
         )
         if code is not None and done.returncode != code:
-            raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}")
+            log = self.path("/var/log/callsieve.log")
+            daemon = log.read_text(errors="replace")[-LOG_SHOWN:] if log.exists() else "none"
+            raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}\nlog: {daemon}")
         return done.stdout
 
     def path(self, name: str | Path) -> Path:
