@@ -4,7 +4,8 @@
 CREATE TABLE callsieve.hub (
     only_row integer PRIMARY KEY CHECK (only_row = 1),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    made_at timestamptz NOT NULL DEFAULT now()
+    made_at timestamptz NOT NULL DEFAULT now(),
+    longest_transaction interval NOT NULL DEFAULT '60 seconds'
 );
 INSERT INTO callsieve.hub (only_row) VALUES (1);
 
@@ -55,25 +56,28 @@ CREATE TABLE callsieve.evidence_row (
 ) PARTITION BY HASH (number);
 CREATE INDEX evidence_row_place ON callsieve.evidence_row (organisation, xid, id);
 
--- What all sites of an organisation are to do: forget a number, or all that came from a site.
+-- What all sites of an organisation are to do: forget a number, or all that came from a site. `asked_by`: the site that
+-- has asked to forget; the administrators of the others see it in their audit.
 CREATE TABLE callsieve.notice (
     organisation text NOT NULL,
     what text NOT NULL CHECK (what IN ('erase', 'expel')),
     subject text NOT NULL CHECK (length(subject) <= 32),
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    asked_by text NOT NULL DEFAULT '',
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     id bigint NOT NULL DEFAULT nextval('callsieve.place'),
     PRIMARY KEY (organisation, xid, id)
 );
 CREATE INDEX notice_subject ON callsieve.notice (organisation, what, subject, at);
+CREATE INDEX notice_asked_by ON callsieve.notice (organisation, asked_by, at);
 
 -- Who is asking -------------------------------------------------------------------------------------------
 
-CREATE FUNCTION callsieve.my_organisation() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog
+CREATE FUNCTION callsieve.my_organisation() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 LANGUAGE sql AS $$ SELECT organisation FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL $$;
-CREATE FUNCTION callsieve.my_site() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog
+CREATE FUNCTION callsieve.my_site() RETURNS text STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 LANGUAGE sql AS $$ SELECT name FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL $$;
-CREATE FUNCTION callsieve.is_central() RETURNS boolean STABLE SECURITY DEFINER SET search_path = pg_catalog
+CREATE FUNCTION callsieve.is_central() RETURNS boolean STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 LANGUAGE sql AS $$
     SELECT coalesce((SELECT is_central FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL), false)
 $$;
@@ -106,7 +110,7 @@ CREATE TYPE callsieve.greeting AS (
 
 -- Said first, and every some seconds: who I am, and how I do.
 CREATE FUNCTION callsieve.hello(the_outbox bigint, the_program text, the_offset_us bigint, has_pulled boolean)
-RETURNS callsieve.greeting SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+RETURNS callsieve.greeting SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 DECLARE
     me callsieve.site;
 BEGIN
@@ -123,29 +127,42 @@ BEGIN
 END $$;
 
 -- Takes rows of the site that asks. Each array has an element a row. A row wins over an older version of it; a deletion
--- wins a tie. What is dated later than now is dated now. Of an erased number only what is newer is taken. Returns the
--- positions whose dates are others than those that were sent, and the dates.
+-- wins a tie. What is dated later than now is dated now. Of an erased number only what is newer is taken, and of a
+-- number with 2000 rows of a kind nothing new: a site that floods one number makes every other site fold them all again
+-- with each. Returns the positions whose dates are others than those that were sent, and the dates.
 CREATE FUNCTION callsieve.push(
     kinds text[], numbers text[], keys text[], payloads text[], owns text[], ats bigint[], versions bigint[],
     deletions boolean[], privates boolean[])
-RETURNS TABLE (place integer, dated_us bigint) SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+RETURNS TABLE (place integer, dated_us bigint) SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 DECLARE
     me callsieve.site;
     receipt bigint;
     taken bigint;
+    full_numbers text[];
 BEGIN
     SELECT * INTO me FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL FOR NO KEY UPDATE;
     IF me.name IS NULL THEN
         RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
     END IF;
+    IF cardinality(numbers) > 5000 THEN
+        RAISE EXCEPTION 'so many rows at once are not taken: 5000 at most' USING ERRCODE = '54000';
+    END IF;
     receipt := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+    full_numbers := ARRAY(
+        SELECT number FROM callsieve.evidence_row
+         WHERE number = ANY (numbers) AND organisation = me.organisation AND origin = me.name
+         GROUP BY number, kind HAVING count(*) >= 2000);
     INSERT INTO callsieve.evidence_row AS row (organisation, kind, origin, number, key, payload, own, at_us, version,
            received_at, deleted, private, xid, id)
     SELECT me.organisation, sent.kind, me.name, sent.number, sent.key, sent.payload, sent.own, least(sent.at_us, receipt),
            sent.version, clock_timestamp(), sent.deleted, sent.private, pg_current_xact_id(), nextval('callsieve.place')
       FROM unnest(kinds, numbers, keys, payloads, owns, ats, versions, deletions, privates)
            AS sent (kind, number, key, payload, own, at_us, version, deleted, private)
-     WHERE NOT EXISTS (SELECT 1 FROM callsieve.notice
+     WHERE (sent.number <> ALL (full_numbers) OR EXISTS (
+               SELECT 1 FROM callsieve.evidence_row AS known
+                WHERE known.number = sent.number AND known.organisation = me.organisation AND known.kind = sent.kind
+                  AND known.origin = me.name AND known.key = sent.key))
+       AND NOT EXISTS (SELECT 1 FROM callsieve.notice
                         WHERE notice.organisation = me.organisation AND what = 'erase' AND subject = sent.number
                           AND extract(epoch FROM at) * 1000000 >= least(sent.at_us, receipt))
     ON CONFLICT (number, organisation, kind, origin, key) DO UPDATE
@@ -162,27 +179,34 @@ BEGIN
                   WHERE sent.at_us > receipt;
 END $$;
 
--- Forgets a number everywhere in the organisation; sites are told for as long as deletions are.
-CREATE FUNCTION callsieve.erase(the_number text) RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog
-LANGUAGE plpgsql AS $$
+-- Forgets a number everywhere in the organisation; sites are told for as long as deletions are. A site may ask for 1,000
+-- numbers a day: one that goes mad or lies does not empty every store. -1: not today any more.
+CREATE FUNCTION callsieve.erase(the_number text) RETURNS bigint
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 DECLARE
-    mine text := callsieve.my_organisation();
+    me callsieve.site;
     gone bigint;
 BEGIN
-    IF mine IS NULL THEN
+    SELECT * INTO me FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL FOR NO KEY UPDATE;
+    IF me.name IS NULL THEN
         RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
     END IF;
-    DELETE FROM callsieve.evidence_row WHERE number = the_number AND organisation = mine;
+    IF (SELECT count(*) FROM callsieve.notice WHERE organisation = me.organisation AND asked_by = me.name
+           AND at > clock_timestamp() - interval '1 day') >= 1000 THEN
+        RETURN -1;
+    END IF;
+    DELETE FROM callsieve.evidence_row WHERE number = the_number AND organisation = me.organisation;
     GET DIAGNOSTICS gone = ROW_COUNT;
-    INSERT INTO callsieve.notice (organisation, what, subject) VALUES (mine, 'erase', the_number);
-    PERFORM pg_notify('callsieve', mine || '/');
+    INSERT INTO callsieve.notice (organisation, what, subject, asked_by)
+    VALUES (me.organisation, 'erase', the_number, me.name);
+    PERFORM pg_notify('callsieve', me.organisation || '/');
     RETURN gone;
 END $$;
 
 -- Takes all out that came from a site. `for_good`: it has no part in the hub any more. For the database's
 -- administrator and a central site; a site may do it to itself.
 CREATE FUNCTION callsieve.expel(the_organisation text, the_site text, for_good boolean) RETURNS bigint
-SECURITY DEFINER SET search_path = pg_catalog LANGUAGE plpgsql AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint;
 BEGIN
@@ -204,18 +228,32 @@ BEGIN
 END $$;
 
 -- Takes part no more; what was told stays until it is too old.
-CREATE FUNCTION callsieve.leave() RETURNS void SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS $$
+CREATE FUNCTION callsieve.leave() RETURNS void SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS $$
     UPDATE callsieve.site SET expelled_at = now() WHERE role = session_user AND expelled_at IS NULL
 $$;
 
+-- A transaction that a site leaves open holds up what all others read, and the limits that its session has are its own
+-- to lift: whoever says hello ends those that last too long. For that the owner is a member of every site's role.
+CREATE FUNCTION callsieve.end_long_transactions() RETURNS bigint
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS $$
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+     WHERE usename IN (SELECT role::name FROM callsieve.site) AND pid <> pg_backend_pid()
+       AND xact_start < clock_timestamp() - (SELECT longest_transaction FROM callsieve.hub)
+$$;
+
 -- Removes what is too old, as sites do by themselves, a few thousand rows at a time; returns how many. Markers of
--- deletions and notices are kept for 30 days: who was away longer reads everything again.
-CREATE FUNCTION callsieve.expire(most integer) RETURNS bigint SECURITY DEFINER SET search_path = pg_catalog
-LANGUAGE plpgsql AS $$
+-- deletions and notices are kept for 30 days: who was away longer reads everything again. One
+-- at a time, under a lock that no site can hold.
+CREATE FUNCTION callsieve.expire(most integer) RETURNS bigint
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 DECLARE
     gone bigint;
 BEGIN
-    IF callsieve.my_organisation() IS NULL OR NOT pg_try_advisory_xact_lock(hashtext('callsieve.expire')) THEN
+    IF callsieve.my_organisation() IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM 1 FROM callsieve.hub FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
         RETURN 0;
     END IF;
     DELETE FROM callsieve.notice WHERE at < now() - interval '30 days';
@@ -233,7 +271,7 @@ END $$;
 
 -- Counts and sums of digests, as sites make them (reputation/store/hub/checksum.py).
 CREATE FUNCTION callsieve.checksums() RETURNS TABLE (kind text, origin text, rows bigint, digest numeric)
-STABLE SECURITY DEFINER SET search_path = pg_catalog LANGUAGE sql AS $$
+STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE sql AS $$
     SELECT kind, origin, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\x1f', kind, origin, number,
                key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)
       FROM callsieve.evidence_row
