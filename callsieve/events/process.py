@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import logging
-import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import AsyncExitStack, suppress
 
 from callsieve.events.receivers.build import StatesInStore, open_receivers
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.settings import Loaded, SettingsError
+from callsieve.system.single_process import only_process, run_until
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store
 from reputation.store.errors import StoreError
@@ -23,37 +20,14 @@ from reputation.store.errors import StoreError
 logger = logging.getLogger("callsieve.events.process")
 
 LOCK = "events.lock"
+SENT_ALREADY = "events are sent already, by process {process}: stop it first (systemctl stop callsieve-events)"
 MOST_THREADS = 256
 
 
-class AlreadySending(OSError):
-    """Another sender delivers the events of this state directory."""
-
-
-@contextmanager
-def only_sender(state: Path) -> Iterator[None]:
-    """Inside, no other process sends. AlreadySending, OSError."""
-    state.mkdir(mode=0o750, parents=True, exist_ok=True)
-    path = state / LOCK
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            words = f"events are sent already, by process {who}: stop it first (systemctl stop callsieve-events)"
-            raise AlreadySending(errno.EBUSY, words) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def run(load: Callable[[], Loaded]) -> None:
-    """Sends events until SIGTERM or SIGINT. SettingsError, AlreadySending."""
+    """Sends events until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
     loaded = load()
-    with only_sender(loaded.state):
+    with only_process(loaded.state / LOCK, SENT_ALREADY):
         asyncio.run(_serve(load, loaded))
 
 
@@ -101,14 +75,4 @@ async def _send(loaded: Loaded, stop: asyncio.Event, reload: asyncio.Event) -> N
         stack.push_async_callback(sender.close)
         names = ", ".join(one.name for one in receivers) or "nobody: no receiver is in the settings"
         logger.info("sending events to %s", names)
-        sending = asyncio.create_task(sender.run(), name="sending")
-        waits = [asyncio.create_task(event.wait()) for event in (stop, reload)]
-        try:
-            await asyncio.wait((sending, *waits), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sending, *waits):
-                if not task.done():
-                    task.cancel()
-            await asyncio.gather(sending, *waits, return_exceptions=True)
-        if not sending.cancelled() and (error := sending.exception()) is not None:
-            raise error
+        await run_until(sender.run(), stop, reload)

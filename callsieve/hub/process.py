@@ -6,17 +6,13 @@ A hub that is away is tried again and again, with more time between; the store g
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import logging
-import os
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
 from agi import systemd
 from callsieve.hub.address import address_of_site
@@ -24,6 +20,7 @@ from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_
 from callsieve.hub.sync import NumbersErased, StoreChanged, Sync
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded, SettingsError
+from callsieve.system.single_process import only_process, run_until
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store
 from reputation.store.errors import StoreError
@@ -32,6 +29,7 @@ from reputation.store.hub.link import note_failure
 logger = logging.getLogger("callsieve.hub.process")
 
 LOCK: Final = "hub.lock"
+SERVED_ALREADY: Final = "the hub is served already, by process {process}: stop it first (systemctl stop callsieve-hub)"
 FIRST_RETRY_SECONDS: Final = 0.5
 # Or [hub] poll_seconds, if that is more: thousands of sites are told to come back more slowly.
 LONGEST_RETRY_SECONDS: Final = 4.0
@@ -39,36 +37,16 @@ WELL_AFTER_SECONDS: Final = 60.0
 NOT_MADE: Final = "this database is no hub yet: callsieve hub init"
 
 
-class AlreadyRunning(OSError):
-    """Another process shares this state directory's store."""
-
-
-@contextmanager
-def only_one(state: Path) -> Iterator[None]:
-    """Inside, no other process shares the store. AlreadyRunning, OSError."""
-    state.mkdir(mode=0o750, parents=True, exist_ok=True)
-    descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = "the hub is served already by another process: stop it first (systemctl stop callsieve-hub)"
-            raise AlreadyRunning(errno.EBUSY, words) from None
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def run(load: Callable[[], Loaded]) -> None:
     """Shares what this store knows until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
     loaded = load()
-    with only_one(loaded.state):
+    with only_process(loaded.state / LOCK, SERVED_ALREADY):
         asyncio.run(_serve(load, loaded))
 
 
 def run_once(loaded: Loaded) -> None:
     """Exchanges everything that there is now. HubError, StoreError, AlreadyRunning."""
-    with only_one(loaded.state):
+    with only_process(loaded.state / LOCK, SERVED_ALREADY):
         erased = asyncio.run(_once(loaded))
     _clear(loaded, erased)
 
@@ -100,7 +78,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             loaded = _reloaded(load, loaded)
         began = time.monotonic()
         try:
-            await _until(_share(loaded), stop, reload)
+            await run_until(_share(loaded), stop, reload)
         except NumbersErased as done:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
@@ -150,21 +128,6 @@ async def _share(loaded: Loaded) -> None:
         raise
     finally:
         await store.close()
-
-
-async def _until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
-    """Runs it until it ends or one of them is set."""
-    task = asyncio.create_task(work)
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait((task, *waits), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in (task, *waits):
-            if not one.done():
-                one.cancel()
-        await asyncio.gather(task, *waits, return_exceptions=True)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        raise error
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:

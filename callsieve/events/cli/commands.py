@@ -25,6 +25,7 @@ from callsieve.logs import configure_logs, flush_logs
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
+from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from callsieve.wiring import wanted_events_of
 from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters
@@ -44,7 +45,7 @@ def send(
     configure_logs(as_json=log_json)
     try:
         process.run(partial(served_settings, config))
-    except process.AlreadySending as error:
+    except AlreadyRunning as error:
         raise CommandError(error.strerror or str(error)) from None
     finally:
         flush_logs()

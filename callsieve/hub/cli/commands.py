@@ -33,6 +33,7 @@ from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for, served_settings
+from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
@@ -111,7 +112,7 @@ def run(
             process.run_once(loaded)
         else:
             process.run(partial(served_settings, config))
-    except process.AlreadyRunning as error:
+    except AlreadyRunning as error:
         raise CommandError(error.strerror or str(error)) from None
     except HubError as error:
         raise CommandError(f"the hub: {process.words_of(error)}") from None

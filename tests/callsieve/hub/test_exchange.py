@@ -16,8 +16,10 @@ from callsieve.hub import administration, client, process, sync
 from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
 from callsieve.numbers import privacy
+from callsieve.system.single_process import AlreadyRunning, only_process
 from lab.debian import LabUnavailable
-from lab.postgresql import ADDRESS, TLS_NAME, PostgreSql
+from lab.postgresql import TLS_NAME, PostgreSql
+from lab.private_server import ADDRESS
 from reputation.model import Identity
 from reputation.store.hub.incoming import forget_notes, notes_past_their_time
 from reputation.store.hub.rows import MICROSECONDS
@@ -541,5 +543,5 @@ class TestTls:
 
 
 def test_one_process_shares_a_store(berlin: Site) -> None:
-    with process.only_one(berlin.loaded.state), pytest.raises(process.AlreadyRunning):
+    with only_process(berlin.loaded.state / process.LOCK, ""), pytest.raises(AlreadyRunning):
         berlin.exchange()
