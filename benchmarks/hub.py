@@ -20,7 +20,8 @@ from callsieve.hub.address import write_secret
 from callsieve.hub.postgresql import connection_to
 from callsieve.hub.secret_file import secret_path
 from callsieve.settings import Loaded, load_settings
-from lab.postgresql import ADDRESS, PostgreSql
+from lab.postgresql import PostgreSql
+from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, FactsQuery, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store

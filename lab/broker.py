@@ -11,23 +11,16 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from lab.children import start_server, stop_server
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
-from lab.ports import free_port
+from lab.private_server import ADDRESS, START_SECONDS, PrivateServer
 from lab.tools import library_path
 
 SERVER = Bundle("mosquitto", ("mosquitto",))
-ADDRESS = "127.0.0.1"
 USER, WATCHER = "callsieve", "watcher"
-START_SECONDS = 20.0
-STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +44,28 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
     return BrokerPaths(program, root / "usr/bin/mosquitto_passwd", library_path(root))
 
 
-class Broker:
+class Broker(PrivateServer):
     """The broker. `tls`: the files of its certificate and key; then it speaks nothing else. `acl`: what USER may do, as
     mosquitto's file of that name has it; else everything. WATCHER, with the same password, may read all.
     """
 
+    name = "mosquitto"
+
     def __init__(self, *, password: str = "a word", tls: tuple[Path, Path] | None = None, acl: str = "") -> None:
+        super().__init__()
         self.paths = ensure_broker()
         self.password = password
         self._tls = tls
         self._acl = acl or f"user {USER}\ntopic readwrite #\n"
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="callsieve-mosquitto-"))
-        try:
-            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
-            self._write()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def _set_up(self) -> None:
+        self._write()
+        self.start()
 
     def start(self) -> None:
         """Start it, again after `stop`, and wait until it answers."""
         command = (str(self.paths.program), "-c", str(self.folder / "conf"))
-        log = self.folder / "log"
-        self._process = start_server(command, log, self._environment(), self._is_listening, START_SECONDS)
-
-    def stop(self) -> None:
-        """Stop it tidily, so that it keeps what is retained."""
-        process, self._process = self._process, None
-        stop_server(process, STOP_SECONDS)
-
-    def send_signal(self, number: int) -> None:
-        """To its process: SIGSTOP freezes it."""
-        assert self._process is not None
-        self._process.send_signal(number)
+        self._run(command, self._environment(), self._is_listening)
 
     def _write(self) -> None:
         words, rights = self.folder / "passwords", self.folder / "rights"

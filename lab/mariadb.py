@@ -11,27 +11,20 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pymysql
 
-from lab.children import start_server, stop_server
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
-from lab.ports import free_port
+from lab.private_server import ADDRESS, START_SECONDS, PrivateServer
 from lab.tools import library_path
 
 SERVER = Bundle("mariadb", ("mariadb-server-core",))
-ADDRESS = "127.0.0.1"
 DATABASE = "asteriskcdrdb"
 USER, PASSWORD = "freepbxuser", 'it\'s "quoted" & 50%'
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
 # What makes an empty server's own tables, in this order.
 SYSTEM_TABLES = (
     "mariadb_system_tables.sql",
@@ -90,35 +83,24 @@ def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
     return ServerPaths(program, root / "usr/share/mariadb", library_path(root))
 
 
-class MariaDb:
+class MariaDb(PrivateServer):
     """The server, empty but for the tables `cdr` and `cel`, and FreePBX's user with a password full of quotes."""
 
+    name = "mariadb"
+
     def __init__(self, paths: ServerPaths | None = None) -> None:
+        super().__init__()
         self.paths = paths or ensure_mariadb()
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="callsieve-mariadb-"))
-        try:
-            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
-            self._make_system_tables()
-            self.start()
-            self.run(f"CREATE DATABASE {DATABASE}", database="mysql")
-            self.make_tables()
-            quoted = pymysql.converters.escape_string(PASSWORD)
-            for host in ("localhost", ADDRESS):
-                self.run(f"CREATE USER '{USER}'@'{host}' IDENTIFIED BY '{quoted}'")
-                self.run(f"GRANT SELECT ON *.* TO '{USER}'@'{host}'")
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def _set_up(self) -> None:
+        self._make_system_tables()
+        self.start()
+        self.run(f"CREATE DATABASE {DATABASE}", database="mysql")
+        self.make_tables()
+        quoted = pymysql.converters.escape_string(PASSWORD)
+        for host in ("localhost", ADDRESS):
+            self.run(f"CREATE USER '{USER}'@'{host}' IDENTIFIED BY '{quoted}'")
+            self.run(f"GRANT SELECT ON *.* TO '{USER}'@'{host}'")
 
     @property
     def socket_path(self) -> Path:
@@ -148,13 +130,7 @@ class MariaDb:
             f"--pid-file={self.folder / 'pid'}",
             "--skip-name-resolve",
         )
-        log = self.folder / "log"
-        self._process = start_server(command, log, self._environment(), self._is_listening, START_SECONDS)
-
-    def stop(self) -> None:
-        """Stop it tidily. Does nothing if it is not running."""
-        process, self._process = self._process, None
-        stop_server(process, STOP_SECONDS)
+        self._run(command, self._environment(), self._is_listening)
 
     def _make_system_tables(self) -> None:
         (self.folder / "data/mysql").mkdir(parents=True)

@@ -14,35 +14,30 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lab.certificates import Authority, make_key
-from lab.children import start_server, stop_server
+from lab.children import stop_server
 from lab.debian import Bundle, LabUnavailable, Progress, unpacked
-from lab.ports import free_port
+from lab.private_server import ADDRESS, START_SECONDS, STOP_SECONDS, PrivateServer
 from lab.tools import library_path
 
 # What Debian's `postgresql` stands for may be installed already, and then nothing would be fetched.
 SERVER = Bundle("postgresql", ("postgresql-17",))
-ADDRESS = "127.0.0.1"
 TLS_NAME = "hub.example.com"  # what its certificate says
 ADMINISTRATOR = "postgres"
 DATABASE = "postgres"
 LEAST_VERSION = 17
 NOBODY = 65534
-START_SECONDS = 60.0
-STOP_SECONDS = 20.0
 # Quick to start, and small: tests lose nothing by a power cut.
 OPTIONS = {
     "fsync": "off",
@@ -79,32 +74,21 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
     raise LabUnavailable(f"{' '.join(SERVER.packages)} brought no postgres; install postgresql yourself")
 
 
-class PostgreSql:
+class PostgreSql(PrivateServer):
     """The server, empty. `tls`: it has a certificate of TLS_NAME, by an authority whose own is in `authority_file`."""
 
+    name = "postgresql"
+
     def __init__(self, *, tls: bool = False, options: dict[str, str] | None = None) -> None:
+        super().__init__()
         self.paths = ensure_postgresql()
         self.password = secrets.token_hex(8)
         self._tls = tls
         self._options = {**OPTIONS, **(options or {})}
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self.folder = Path(tempfile.mkdtemp(prefix="callsieve-postgresql-"))
-        try:
-            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
-            self._make()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def _set_up(self) -> None:
+        self._make()
+        self.start()
 
     @property
     def authority_file(self) -> Path:
@@ -130,8 +114,7 @@ class PostgreSql:
         with suppress(FileNotFoundError):
             (self.folder / "data/postmaster.pid").unlink()  # of one that was killed: its children end with it
         command = (*_nobody(), str(self.paths.programs / "postgres"), "-D", str(self.folder / "data"))
-        log = self.folder / "log"
-        self._process = start_server(command, log, self._environment(), self._is_ready, START_SECONDS)
+        self._run(command, self._environment(), self._is_ready)
 
     def stop(self) -> None:
         """Stop it and end all connections. Does nothing if it is not running."""

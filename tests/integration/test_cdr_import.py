@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab import Answering, Asterisk, CallSpec, Carrier, Phone
-from lab.mariadb import ADDRESS, DATABASE, PASSWORD, USER, MariaDb
+from lab.mariadb import DATABASE, PASSWORD, USER, MariaDb
+from lab.private_server import ADDRESS
 from reputation.model import Disposition, EndedBy
 from reputation.store.database import open_store
 from reputation.store.outcomes import outcomes

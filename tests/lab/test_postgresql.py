@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from lab.debian import LabUnavailable
-from lab.postgresql import ADDRESS, TLS_NAME, PostgreSql
+from lab.postgresql import TLS_NAME, PostgreSql
+from lab.private_server import ADDRESS
 
 pytestmark = pytest.mark.slow
 

@@ -27,8 +27,9 @@ from callsieve.events.screening_state import screening_state
 from callsieve.integration_settings import MqttTable
 from callsieve.settings import parse_settings
 from callsieve.status.views import Screening
-from lab.broker import ADDRESS, USER, WATCHER, Broker
+from lab.broker import USER, WATCHER, Broker
 from lab.certificates import Authority, make_key
+from lab.private_server import ADDRESS
 from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.office import ROOT

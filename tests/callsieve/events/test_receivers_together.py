@@ -15,7 +15,8 @@ import pytest
 
 from callsieve.events.event import EventKind
 from callsieve.events.samples import DATA
-from lab.broker import ADDRESS, USER, Broker
+from lab.broker import USER, Broker
+from lab.private_server import ADDRESS
 from reputation.store.event_deliveries import receiver_states
 from reputation.store.outbox import add_event, event_weights
 from tests.callsieve.events.smtp_server import SmtpServer, mail_server

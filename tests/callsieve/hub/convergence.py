@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Final
 
 from lab.children import ends_with_us
-from lab.postgresql import ADDRESS, PostgreSql
+from lab.postgresql import PostgreSql
+from lab.private_server import ADDRESS
 from lab.proxy import Proxy
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store

@@ -13,7 +13,8 @@ import pytest
 
 from callsieve.hub import postgresql
 from lab.children import ends_with_us
-from lab.postgresql import ADDRESS, PostgreSql
+from lab.postgresql import PostgreSql
+from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program
 from tests.office import CALLER, ROOT, SETTINGS

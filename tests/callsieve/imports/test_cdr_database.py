@@ -24,7 +24,8 @@ from callsieve.pbx import mysql
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Address
 from callsieve.replay.cdr import Sides
-from lab.mariadb import ADDRESS, DATABASE, PASSWORD, USER, MariaDb
+from lab.mariadb import DATABASE, PASSWORD, USER, MariaDb
+from lab.private_server import ADDRESS
 from reputation.model import Disposition, EndedBy
 from reputation.store.database import open_store
 from reputation.store.outcomes import outcome_of, outcomes

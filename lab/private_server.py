@@ -1,0 +1,63 @@
+"""What the servers of other people that tests start have in common: a loopback port and a folder of their own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from lab.children import start_server, stop_server
+from lab.ports import free_port
+
+ADDRESS = "127.0.0.1"
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+class PrivateServer(ABC):
+    """A server for the `with` block; its folder goes with it. `name`: in the folder's."""
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"callsieve-{self.name}-"))
+        try:
+            self.port = free_port(ADDRESS, socket.SOCK_STREAM)
+            self._set_up()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @abstractmethod
+    def _set_up(self) -> None:
+        """Makes its files, and starts it."""
+
+    def stop(self) -> None:
+        """Stop it tidily. Does nothing if it is not running."""
+        process, self._process = self._process, None
+        stop_server(process, STOP_SECONDS)
+
+    def send_signal(self, number: int) -> None:
+        """To its process: SIGSTOP freezes it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _run(self, command: Sequence[str], environment: Mapping[str, str], is_ready: Callable[[], bool]) -> None:
+        """Starts it, and waits until it answers."""
+        self._process = start_server(command, self.folder / "log", environment, is_ready, START_SECONDS)
