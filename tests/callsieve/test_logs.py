@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.logs import configure_logs
+from callsieve.logs import configure_logs, flush_logs
 
 
 def printed(capfd: pytest.CaptureFixture[str]) -> str:
@@ -20,6 +20,7 @@ def printed(capfd: pytest.CaptureFixture[str]) -> str:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
+    flush_logs()  # what another test has not written yet is none of these lines
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
