@@ -30,15 +30,6 @@ GRANTS: Final = (
                   xid, id) ON callsieve.evidence_row TO {SITES}""",
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
 )
-# A name that is not qualified is looked up among temporary objects first, unless the path says otherwise: a site could
-# have the owner of a function check a domain of its own that is called `text`.
-SAFE_PATHS: Final = """
-DO $$ DECLARE one regprocedure; BEGIN
-    FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, pg_temp', one);
-    END LOOP;
-END $$
-"""
 # A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
 REVOKES: Final = (
     """DO $$ BEGIN
@@ -104,7 +95,6 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
         for kind in KINDS.values():
             add = "INSERT INTO callsieve.kind (name, days) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET days = %s"
             await hub.rows(add, (kind.name, kind.days, kind.days))
-        await hub.rows(SAFE_PATHS)
         for grant in GRANTS:
             await hub.rows(grant)
         roles = await hub.rows("SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role")

@@ -1,5 +1,6 @@
 -- The hub's own schema. All of it belongs to a role that nobody logs in as; sites read under row-level security and
--- write through the functions below alone, which know a site by the role that it has logged in with.
+-- write through the functions below alone, which know a site by the role that it has logged in with. Their paths end with
+-- pg_temp, which would come first otherwise: a site could have the owner check a domain of its own that is called `text`.
 
 CREATE TABLE callsieve.hub (
     only_row integer PRIMARY KEY CHECK (only_row = 1),

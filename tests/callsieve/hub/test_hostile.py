@@ -110,6 +110,12 @@ def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) 
     assert hub.run("SELECT is_central FROM callsieve.site") == [(False,)]
 
 
+def test_functions_of_the_owner_look_at_temporary_objects_last(hub: TestHub) -> None:
+    paths = hub.run("SELECT proconfig::text FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef")
+    assert len(paths) > 8
+    assert {path for (path,) in paths} == {'{"search_path=pg_catalog, pg_temp"}'}
+
+
 def test_an_erasure_is_obeyed_once(hub: TestHub, berlin: Site, london: Site) -> None:
     """What was said after it stays, also when all is pulled anew."""
     with login(berlin) as connection:
