@@ -150,6 +150,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if not loaded.settings.hub.address:
         return
     _print_sites(found)
+    if not found:
+        raise SystemExit(1)
 
 
 def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -216,7 +218,7 @@ def leave(
 
 def _print_sites(found: list[SiteState]) -> None:
     if not found:
-        say("This site has no part in the hub, or was expelled.")
+        say("This site has no part in the hub, or was expelled: callsieve hub join lets it take part again.")
         return
     rows = [
         (

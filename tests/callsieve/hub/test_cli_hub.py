@@ -102,6 +102,7 @@ def test_an_expelled_site_is_gone_everywhere(joined: None, berlin: Program, lond
     london.ok("hub", "expel", "berlin", "--yes", "--database", admin)
     exchange(london)
     assert marks_at(london) == []
+    assert berlin("hub", "status").code == 1
     assert "expelled" in berlin.fails("hub", "run", "--once")
     assert audit_of(london)[0] == ("hub expel", "berlin")
 
