@@ -20,6 +20,7 @@ from callsieve.cli.options import (
     existing_store,
     has_store,
     print_json,
+    salvaged_settings_of,
     settings_of,
 )
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_command
@@ -31,7 +32,7 @@ from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_o
 from callsieve.hub.secret_file import secret_path
 from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, served_settings
 from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
@@ -77,7 +78,10 @@ def join(
     config: ConfigOption = None,
 ) -> None:
     """Give a site its role in the hub, and write the secret that it logs in with."""
-    loaded = settings_of(config)
+    loaded, error = salvaged_settings_of(config)
+    # The database's administrator, who may not read the settings of a PBX on that machine, needs none to say all of it.
+    if error is not None and not (isinstance(error, SettingsUnreadable) and database and site and out):
+        raise error
     settings = loaded.settings.hub
     name = site or settings.site
     if not SITE.fullmatch(name):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -113,6 +114,17 @@ def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp
     berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
     assert out.stat().st_mode & 0o777 == 0o600
     assert out.read_text().startswith("callsieve:main:paris ")
+
+
+def test_join_by_who_may_not_read_the_settings(
+    berlin: Program, joined: None, admin: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("as_nobody")
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "paris.secret"
+        berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
+        assert out.read_text().startswith("callsieve:main:paris ")
+    assert "check --config and permissions" in berlin.fails("hub", "join", "--database", admin)
 
 
 def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
