@@ -23,8 +23,6 @@ from callsieve.install.install import InstallRequest, has_user, plan_install
 from callsieve.install.plan import SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import (
-    PEOPLE_STARTED,
-    UNITS_STARTED,
     left_behind,
     steps_after_install,
     steps_after_uninstall,
@@ -131,7 +129,7 @@ def uninstall(
     systemd_dir: UnitsOption = UNITS,
     config: ConfigOption = None,
 ) -> None:
-    """Stop the service and take out what `install` put in; what was learnt, and your settings, stay.
+    """Stop the services and take out what `install` put in; what was learnt, and your settings, stay.
 
     Refuses while a context or a trunk still calls CallSieve: those calls would be lost.
     """
@@ -147,6 +145,8 @@ def uninstall(
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return
+    if place.units == UNITS:
+        _systemctl("daemon-reload")
     if reload:
         _reload(loaded.settings, loads="")
     user = SERVICE_USER if place.units == UNITS and has_user() else ""
@@ -192,7 +192,7 @@ def _agi_bin(settings: Settings) -> Path | None:
 def _carried_out(
     plan: InstallPlan, *, dry_run: bool, yes: bool, verbose: bool, stops: InstallPaths | None = None
 ) -> bool:
-    """Whether anything was written. `stops`: the service of this place is stopped before."""
+    """Whether anything was written. `stops`: the services of this place are stopped before."""
     if not plan.changes and not plan.new_user:
         say("nothing to change")
         return False
@@ -212,28 +212,34 @@ def _carried_out(
             say("nothing was written")
             raise SystemExit(1)
     if stops is not None:
-        _stop_service(stops)
+        _stop_services(stops)
     with _one_line():
         write(plan)
     say("written")
     return True
 
 
-def _stop_service(place: InstallPaths) -> None:
-    """A daemon whose unit is gone would run on until the machine is restarted."""
-    if place.units != UNITS or not place.unit.exists() or shutil.which("systemctl") is None:
+def _stop_services(place: InstallPaths) -> None:
+    """A service whose unit is gone would run on until the machine is restarted, and a timer would start more."""
+    units = [file.name for file in place.unit_files if file.exists()]
+    if place.units == UNITS and units:
+        _systemctl("disable", "--now", *units)
+
+
+def _systemctl(*arguments: str) -> None:
+    """Says on standard error what systemd could not do."""
+    if shutil.which("systemctl") is None:
         return
-    people = [name for name in PEOPLE_STARTED if (place.units / name).exists()]
-    command = ["systemctl", "disable", "--now", *UNITS_STARTED, *people]
+    command = ["systemctl", *arguments]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_SECONDS
         )
     except subprocess.TimeoutExpired:
-        warn(f"the service did not stop within {SYSTEMCTL_SECONDS:.0f} s: look at systemctl status callsieve")
+        warn(f"systemd needs more than {SYSTEMCTL_SECONDS:.0f} s: look at systemctl list-units 'callsieve*'")
         return
     if done.returncode != 0:
-        warn(f"the service could not be stopped: {done.stderr.strip()[:200]}: stop it with {' '.join(command)}")
+        warn(f"systemd could not do it: {done.stderr.strip()[:200]}: run it by hand: {' '.join(command)}")
 
 
 def _reload(settings: Settings, loads: str) -> None:
