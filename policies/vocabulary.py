@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, tzinfo
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from policies.hints import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches
-from reputation.families import block
+from reputation.families import block, peers
 from reputation.first_calls import KEPT_OF_BLOCK
 from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, supported_regions
@@ -397,6 +397,14 @@ OLD_WORDS = {"short-code": CallerKind.SERVICE.value}
 PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no country, such as satellite telephones
 
+
+def points_here(case: Case) -> int:
+    """The points that rules count: all but those of other companies, whose word leads to a tag and no further."""
+    reputation = case.facts.reputation
+    theirs = sum([family.log_odds for family in reputation.families if family.name == peers.NAME])
+    return replace(reputation, log_odds=reputation.log_odds - theirs).points if theirs else reputation.points
+
+
 VOCABULARY: dict[str, Word] = {
     "level_at_least": Word(
         "tag, warn, challenge, route or reject",
@@ -408,9 +416,9 @@ VOCABULARY: dict[str, Word] = {
     "points_between": Word(
         "[lowest, highest], both included",
         read_points,
-        lambda case, span: span[0] <= case.facts.reputation.points <= span[1],
+        lambda case, span: span[0] <= points_here(case) <= span[1],
         lambda wide, narrow: wide[0] <= narrow[0] and narrow[1] <= wide[1],
-        lambda case, _span: str(case.facts.reputation.points),
+        lambda case, _span: str(points_here(case)),
     ),
     "listed": Word(
         "names of imported sources",

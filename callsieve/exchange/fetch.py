@@ -45,7 +45,14 @@ from callsieve.outside.http_client import Limits, OutsideClient
 from callsieve.signing.keys import KeyFileError, PublicKey
 from callsieve.signing.statements import NUMBER_CLEARED, Statement, StatementError, verify
 from policies.files import open_regular
-from reputation.store.peers import PeerNumber, PeerState, TakenIndex, change_numbers, replace_numbers
+from reputation.store.peers import (
+    PeerNumber,
+    PeerState,
+    TakenIndex,
+    change_numbers,
+    count_numbers,
+    replace_numbers,
+)
 from reputation.weeks import week_of
 
 FILE_SECONDS, INDEX_SECONDS, CONNECT_SECONDS = 300.0, 30.0, 10.0
@@ -122,7 +129,7 @@ async def take(
     """
     index = await _index(source, table, own_key, now)
     contents, statement = index.contents, index.statement
-    _check_history(index, state, accept_fork=accept_fork)
+    _check_history(index, state, now, accept_fork=accept_fork)
     taken = TakenIndex(
         *(of_key(table), statement.issuer, contents.sequence, index.digest),
         *(float(statement.issued_at), float(statement.valid_until or 0)),
@@ -130,7 +137,8 @@ async def take(
     )
     if index.digest == state.digest:
         return Taken(taken, unchanged=True)
-    chain = deltas_from(contents, state.sequence) if state.sequence and not accept_fork else None
+    may_be_deltas = state.sequence and not accept_fork and count_numbers(db, state.id) <= state.numbers
+    chain = deltas_from(contents, state.sequence) if may_be_deltas else None
     with ExitStack() as files:
         rows = chain if chain is not None else (contents.snapshot,)
         fetched = [(one, await _file(source, one, table, files)) for one in rows]
@@ -165,7 +173,8 @@ async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None
         index = read_index(raw, key)
     except StatementError as error:
         problem = _BY_CODE.get(error.code, ExchangeProblem.NO_INDEX)
-        raise NotTaken(problem, **({"why": str(error)} if problem is ExchangeProblem.NO_INDEX else {})) from None
+        about = {"why": str(error)} if problem is ExchangeProblem.NO_INDEX else {"id": key.id}
+        raise NotTaken(problem, **about) from None
     statement = index.statement
     if statement.issued_at > now + CLOCK_SECONDS:
         raise NotTaken(ExchangeProblem.TOO_NEW)
@@ -193,15 +202,19 @@ async def _offered(source: Source) -> dict[str, str]:
     return {"id": key.id, "key": key.text}
 
 
-def _check_history(index: SignedIndex, state: PeerState, *, accept_fork: bool) -> None:
-    """An older copy, and one of another history, are refused: whoever has the server has both."""
+def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_fork: bool) -> None:
+    """An older copy, and one of another history, are refused: whoever has the server has both. An index must name the
+    one that is in force here, else whoever has the key too would leave out what it does not follow.
+    """
     contents = index.contents
     if accept_fork or not state.sequence or index.digest == state.digest:
         return
     if contents.sequence < state.sequence:
         raise NotTaken(ExchangeProblem.ROLLED_BACK, sequence=contents.sequence, before=state.sequence)
     before = {one.sequence: one.digest for one in contents.previous}
-    if contents.sequence == state.sequence or before.get(state.sequence, state.digest) != state.digest:
+    if now >= state.counts_until:
+        before.setdefault(state.sequence, state.digest)
+    if contents.sequence == state.sequence or before.get(state.sequence) != state.digest:
         raise NotTaken(ExchangeProblem.FORKED)
 
 

@@ -33,7 +33,7 @@ class ExchangeProblem(StrEnum):
         'says the same, then write key = "{key}"'
     )
     OUR_OWN = "it is signed by our own key: what we publish is no evidence of others"
-    OTHER_KEY = "it is signed by another key than that of the settings"
+    OTHER_KEY = "it is signed by another key than {id}, that of the settings: ask them on another way what theirs is"
     BAD_SIGNATURE = "the signature is not of this index: do not trust it"
     NO_INDEX = "its index cannot be used: {why}"
     RAN_OUT = "its index ran out on {day}: does nobody publish there any more, or is it an old copy?"

@@ -3,7 +3,8 @@
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
 Whoever compares two snapshots sees what came between them. So numbers are added once a day at most, and their rows
-changed once a week; a number that three people no longer stand behind is withdrawn whenever somebody publishes.
+changed once a week, to what whole weeks have brought; a number that three people no longer stand behind is withdrawn
+whenever somebody publishes.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ DELTA_SECONDS = 14 * DAY_SECONDS
 KEPT_SECONDS = 2 * DAY_SECONDS
 MODE = 0o644
 LOCK_FILE = ".lock"
+# In the state directory: the index of the settings' directory, so that its history goes on where that was lost.
+COPY_FILE = "exchange-index.json"
 _OUR_FILE = re.compile(FILE_NAME)
 
 
@@ -95,10 +98,10 @@ class Published(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """What was published last. `rows` can be read once. None, and no rows, where nothing was."""
+    """What was published last. `rows` can be read once: None where they are lost, or nothing was published."""
 
     signed: SignedIndex | None = None
-    rows: Iterator[PeerNumber] = iter(())
+    rows: Iterator[PeerNumber] | None = None
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> Published:
@@ -120,18 +123,20 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
 def _publish(
     db: sqlite3.Connection, context: Context, request: PublishRequest, issuer: str, key: SigningKey
 ) -> Published:
-    folder, now = request.directory, context.at
-    with _published_before(folder, key.public_key) as before:
+    folder, now, copy = request.directory, context.at, _copy(context, request.directory)
+    with _published_before(folder, copy, key.public_key) as before:
         last = before.signed.contents if before.signed else None
         listed_at = last.listed_at if last else 0
-        is_full = not 0 <= now - listed_at < LEAST_GAP_SECONDS
+        is_full = before.rows is None or not 0 <= now - listed_at < LEAST_GAP_SECONDS
         # Minutes since 1970, so that it goes on where the directory was lost.
         sequence = max(int(now // 60), last.sequence + 1 if last else 1)
         with _Writer(folder, "snapshot", snapshot_head(sequence)) as snapshot, _delta_writer(last, sequence) as delta:
-            merge = _Merge(snapshot, delta, may_add=is_full, may_change=week_of(listed_at) != week_of(now))
-            merge.run(before.rows, listed_numbers(db, context))
+            may_change = is_full and week_of(listed_at) != week_of(now)
+            merge = _Merge(snapshot, delta, may_add=is_full, may_change=may_change, week=week_of(now))
+            merge.run(iter(()) if before.rows is None else before.rows, listed_numbers(db, context))
             snapshot_file = snapshot.place()
-            delta_file = None if last is None or request.purge else delta.place_in(folder, last.sequence, sequence)
+            has_delta = last is not None and before.rows is not None and not request.purge
+            delta_file = delta.place_in(folder, last.sequence, sequence) if last and has_delta else None
     with _Writer(folder, "cleared", "") as cleared:
         for line in cleared_lines(db, context, key, issuer):
             cleared.lines.write(line)
@@ -150,6 +155,8 @@ def _publish(
     read_index(text, key.public_key)  # as others will
     _write(folder / KEY_FILE, f"{key.public_key.text}\n".encode())
     _write(folder / INDEX_FILE, text)
+    if copy is not None:
+        _write(copy, text)
     _clean(folder, contents, last, now, purge=request.purge)
     done = Published(
         *(sequence, merge.numbers, merge.added, merge.changed, merge.withdrawn),
@@ -163,9 +170,9 @@ def _publish(
 class _Merge:
     """Makes of what was published and what may be now the next snapshot, and what makes the one the other."""
 
-    def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool) -> None:
+    def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool, week: int) -> None:
         self._snapshot, self._delta = snapshot.lines, delta.lines
-        self._may_add, self._may_change = may_add, may_change and may_add
+        self._may_add, self._may_change, self._week = may_add, may_change, week
         self.numbers = self.added = self.changed = self.withdrawn = 0
 
     def run(self, before: Iterator[PeerNumber], after: Iterator[Candidate]) -> None:
@@ -194,6 +201,8 @@ class _Merge:
             self._delta.write(row_line(new.row))
 
     def _go_on(self, old: PeerNumber, new: PeerNumber) -> None:
+        # Rows change on the first day of a week: that the latest witness is of this week would tell the day.
+        new = new._replace(last_week=max(old.last_week, min(new.last_week, self._week - 1)))
         if new == old or not self._may_change:
             self._keep(old)
             return
@@ -244,12 +253,30 @@ def _delta_writer(last: IndexContents | None, sequence: int) -> _Writer:
     return _Writer(Path(), "delta", delta_head(last.sequence if last else 0, sequence))
 
 
+def _copy(context: Context, folder: Path) -> Path | None:
+    """Where a copy of the index is kept; None for a directory that is not that of the settings."""
+    loaded, ours = context.loaded, context.settings.publish.directory
+    return loaded.state / COPY_FILE if ours and loaded.state_path(ours) == folder else None
+
+
+def _index_in(path: Path, key: PublicKey) -> SignedIndex:
+    with open_regular(path) as file:
+        return read_index(file.read(MOST_INDEX_BYTES + 1), key)
+
+
 @contextmanager
-def _published_before(folder: Path, key: PublicKey) -> Iterator[_Before]:
-    """What the directory has of us; nothing where it is damaged or another's: then there is a snapshot and no delta."""
+def _published_before(folder: Path, copy: Path | None, key: PublicKey) -> Iterator[_Before]:
+    """What the directory has of us. Where it is damaged, older than our copy or another's there is no more than the
+    index that others have taken: then there is a snapshot and no delta.
+    """
+    last = None
+    with suppress(OSError, StatementError):
+        last = None if copy is None else _index_in(copy, key)
     try:
-        with open_regular(folder / INDEX_FILE) as file:
-            index = read_index(file.read(MOST_INDEX_BYTES + 1), key)
+        index = _index_in(folder / INDEX_FILE, key)
+        if last is not None and last.contents.sequence > index.contents.sequence:
+            raise DamagedFile
+        last = index
         snapshot = index.contents.snapshot
         head = snapshot_head(index.contents.sequence)
         with open_regular(folder / snapshot.file) as file:  # read it whole once: half a delta is none
@@ -257,7 +284,7 @@ def _published_before(folder: Path, key: PublicKey) -> Iterator[_Before]:
                 pass
         rows = open_regular(folder / snapshot.file)
     except (OSError, StatementError, DamagedFile, BadRow):
-        yield _Before()
+        yield _Before(last)
         return
     with rows:
         yield _Before(index, rows_in(unpacked_lines(rows, snapshot.unpacked), head))

@@ -60,6 +60,7 @@ PUT_ROW = f"INSERT OR REPLACE INTO peer_number ({ROW}, peer) VALUES (?, ?, ?, ?,
 DROP_ROW = "DELETE FROM peer_number WHERE number = ? AND auth_class = ? AND peer = ?"
 # So that rows are looked for where there are any: none of an index that was taken half are counted.
 BEGIN = "UPDATE peer SET numbers = max(numbers, 1) WHERE id = ?"
+COUNT = "SELECT count(*) FROM peer_number WHERE peer = ? AND auth_class <> ''"
 UNNAMED = "SELECT id FROM peer WHERE in_settings = 0 AND numbers + cleared > 0"
 EMPTIED = "UPDATE peer SET numbers = 0, cleared = 0 WHERE id = ? AND in_settings = 0"
 # As in FACTS (reputation/store/facts.py), and as a PeerWord. For IN, SQLite makes a table each time.
@@ -227,6 +228,11 @@ def replace_numbers(db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber
 def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
     """Makes of each key that row, or none. Its own transactions; done twice it is done once."""
     return _write(db, peer, changes)
+
+
+def count_numbers(db: sqlite3.Connection, peer: int) -> int:
+    """How many rows the company has here: more than its index lists where its deltas did not lead to its snapshot."""
+    return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:

@@ -45,7 +45,8 @@ SELECT number, auth_class, (SELECT at FROM review WHERE review.number = standing
  ORDER BY number, auth_class LIMIT {BATCH}
 """
 # Of a number and class: who of our people has what against it, each human once. A DID or a queue is nobody: a person is
-# one of the settings or of an import, or has a phone of their own (PJSIP/201). People of other sites are told of there.
+# one of the settings or of an import, or has a phone of their own (PJSIP/201), by which they were known before they
+# were imported. People of other sites are told of there.
 PEOPLE = f"""
 WITH said AS (
     SELECT reporter AS who, at, category FROM mark
@@ -56,8 +57,10 @@ WITH said AS (
     SELECT callee, at, '' FROM signal
      WHERE number = :number AND auth_class = :auth_class AND at > :since
        AND category IN ({", ".join(f"'{category}'" for category in sorted(SPAMWARD))})
+), named AS (
+    SELECT coalesce((SELECT min(extension) FROM person WHERE endpoint = who), who) AS who, at, category FROM said
 ), people AS (
-    SELECT coalesce((SELECT human FROM same_person WHERE same_person.person = who), who) AS who, at, category FROM said
+    SELECT coalesce((SELECT human FROM same_person WHERE same_person.person = who), who) AS who, at, category FROM named
      WHERE (instr(who, '/') > 0 AND {is_ours("who")}) OR EXISTS (SELECT 1 FROM person WHERE extension = who)
 )
 SELECT count(DISTINCT who), min(at), max(at),

@@ -12,7 +12,17 @@ from policies.conditions import read_when, toml_of, why_not
 from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
-from reputation.model import Attestation, CallerKind, Facts, FirstCall, Level, Tie, Verification
+from reputation.model import (
+    Attestation,
+    CallerKind,
+    Facts,
+    Family,
+    FirstCall,
+    Level,
+    Reputation,
+    Tie,
+    Verification,
+)
 from reputation.plan.rows import Purpose
 from tests.builders import (
     LONDON,
@@ -43,6 +53,10 @@ def holds(when: str, call: IncomingCall, facts: Facts, now: float = NOW) -> bool
 WITHHELD = make_call(None)
 CALL, NOTHING = make_call(), make_facts()
 LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_imported("company", "ok")])
+OF_PEERS = NOTHING._replace(reputation=Reputation(1.5, Level.TAG, (Family("peers", 1.5, ()),)))
+BESIDE_PEERS = NOTHING._replace(
+    reputation=Reputation(2.5, Level.TAG, (Family("peers", 1.5, ()), Family("feeds", 1.0, ())))
+)
 SALES, SUPPORT = make_person("201", "sales"), make_did(group="support")
 MINUTES_AGO = [NOW - minutes * MINUTE for minutes in (30, 10, 5, 1)]
 
@@ -107,6 +121,8 @@ CONDITIONS = [
     ("points-highest", "points_between = [10, 20]", CALL, make_facts(4.6), True),  # 19.96: 20 points
     ("points-below", "points_between = [10, 20]", CALL, make_facts(2.15), False),  # 9.3: 9 points
     ("points-above", "points_between = [10, 20]", CALL, make_facts(4.75), False),  # 20.6: 21 points
+    ("points-of-other-companies", "points_between = [1, 99]", CALL, OF_PEERS, False),
+    ("points-beside-theirs", "points_between = [4, 4]", CALL, BESIDE_PEERS, True),
     ("points-exact", "points_between = [0, 0]", WITHHELD, NOTHING, True),
     ("points-negative", "points_between = [-30, -10]", CALL, make_facts(-3.0), True),
     ("listed", 'listed = "ftc"', CALL, LISTED, True),

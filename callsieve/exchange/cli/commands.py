@@ -16,6 +16,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, any_store, existing_
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
 from callsieve.cli.store import context_of, perform
 from callsieve.exchange import operations
+from callsieve.exchange.candidates import listed_numbers
 from callsieve.exchange.health import PeerStatus, problem_code, read_problem
 from callsieve.exchange.last_published import last_published
 from callsieve.exchange.operations import FetchResult, disable_the_bad, due, fetch_peer, known_peers
@@ -26,11 +27,13 @@ from callsieve.exchange.publish import (
     PublishRequest,
     publish,
 )
+from callsieve.exchange.rows import row_line
 from callsieve.exchange.views import ExchangeShown, PeerShown, exchange_shown, peer_as_json, published_as_json
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.settings import Loaded
 from callsieve.text.times import ago, when
 from policies.hints import nearest
+from reputation.model import Level
 from reputation.wording import Wording
 
 NONE_WANTED = "the settings have no [[exchange]]: docs/how-to/exchange.md says how one is written"
@@ -43,6 +46,9 @@ DirectoryArgument = Annotated[
 PurgeOption = Annotated[
     bool, typer.Option("--purge", help="After an erasure: no deltas, and remove all older files at once.")
 ]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Write nothing: print the rows that would be listed, as they would be.")
+]
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Fetch these now; without a name, those that are due.")
 ]
@@ -54,12 +60,16 @@ NameArgument = Annotated[str, typer.Argument(help="The company, as [[exchange]] 
 
 def publish_files(
     directory: DirectoryArgument = None,
+    dry_run: DryRunOption = False,
     purge: PurgeOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Publish what three of our people or more have against numbers. No person, no contact, none of our own numbers."""
     loaded = settings_of(config)
+    if dry_run:
+        _say_rows(loaded, as_json=as_json)
+        return
     folder = directory or _directory(loaded)
     if folder is None:
         raise CommandError("exchange publish: where to? Name a directory, or write `directory` in [publish]")
@@ -158,6 +168,19 @@ def disable(name: NameArgument, config: ConfigOption = None) -> None:
     say_undo(change_id, config)
 
 
+def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
+    """What would be listed if nothing were yet."""
+    with existing_store(loaded) as db:
+        rows = [one.row for one in listed_numbers(db, context_of(loaded)) if one.may_begin]
+    if as_json:
+        print_json([{**row._asdict(), "level": Level(row.level).word} for row in rows])
+        return
+    for row in rows:
+        print(row_line(row))
+    if not rows:
+        say("No number would be listed: none has three people of ours and enough evidence against it.")
+
+
 def _directory(loaded: Loaded) -> Path | None:
     directory = loaded.settings.publish.directory
     return loaded.state_path(directory) if directory else None
@@ -197,7 +220,7 @@ def _say_published(done: Published, folder: Path) -> None:
 def _say_result(one: FetchResult) -> None:
     again = f"It is asked again at {when(one.next_at)}."
     if one.failure is not None:
-        warn(f"{one.name}: {read_problem(one.failure)}. What is in force stays. {again}")
+        warn(f"{one.name}: {read_problem(one.failure)}. What was taken before stays. {again}")
     elif one.taken is not None and one.taken.unchanged:
         say(f"{one.name}: unchanged. {again}")
     elif one.taken is not None:
@@ -245,13 +268,13 @@ def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
         ("company", f"{one.name}, signs as {state.issuer}" if state.issuer else one.name),
         ("where", one.where),
         ("key", one.key_id or "none in the settings"),
-        ("state", str(one.health.said)),
+        ("state", one.health.status.value),
         ("weight", f"{state.weight:g} of a tag"),
         ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
         ("right", str(one.right_said)),
     ]
     if state.came_at is not None:
-        found.append(("came", f"{when(state.came_at)}, number {state.sequence}"))
+        found.append(("came", f"{when(state.came_at)}, sequence {state.sequence}"))
         found.append(("counts", f"until {when(state.counts_until)}"))
     if state.off_at is None and state.next_at:
         found.append(("next", str(ago(state.next_at, now)) if state.next_at > now else "now"))

@@ -23,6 +23,16 @@ def test_publishing_says_what_was_done(berlin: Company) -> None:
     assert "numbers were only withdrawn" in berlin.ok("exchange", "publish", "--purge")
 
 
+def test_what_would_leave_is_shown_and_nothing_is_written(berlin: Company) -> None:
+    said = berlin.ok("exchange", "publish", "--dry-run")
+    assert said.startswith(f"{SPAMMER},u,warn,3,0,")
+    [row] = berlin("exchange", "publish", "--dry-run", "--json").json
+    assert (row["number"], row["level"], row["witnesses"]) == (SPAMMER, "warn", 3)
+    assert not berlin.web.exists()
+    berlin.clear(SPAMMER, time.time())
+    assert SPAMMER not in berlin.ok("exchange", "publish", "--dry-run")
+
+
 def test_where_to_publish_is_asked(berlin: Company) -> None:
     berlin.config.write_text("")
     result = berlin("exchange", "publish")
@@ -82,7 +92,7 @@ def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
 def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
     result = munich("exchange", "fetch")
     assert (result.code, result.out) == (2, "")
-    assert "there is no such file. What is in force stays." in result.err
+    assert "there is no such file. What was taken before stays." in result.err
 
 
 def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Company) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
 import time
 import zlib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import pytest
 from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
 from callsieve.exchange.last_published import last_published
 from callsieve.exchange.operations import within
+from callsieve.exchange.publish import COPY_FILE
 from callsieve.outside.errors import OutsideError
 from callsieve.signing.keys import SigningKey, signing_key
 from reputation.appeals import AppealStep
@@ -120,6 +122,7 @@ def resigned(company: Company, change: Callable[[dict[str, Any]], None], **when:
     index = last_published(company.web, company.state)
     assert index is not None
     about = msgspec.to_builtins(index.contents)
+    about["previous"] = [{"sequence": index.contents.sequence, "digest": index.digest}, *about["previous"]]
     change(about)
     contents = msgspec.convert(about, IndexContents)
     issued = when.get("issued_at", float(index.statement.issued_at))
@@ -298,6 +301,7 @@ def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
     now = time.time()
     berlin.publish(now - 2 * DAY)
     munich.fetch()
+    (berlin.state / COPY_FILE).unlink()
     for path in berlin.web.iterdir():
         path.unlink()
     berlin.accuse(OTHER)
@@ -308,6 +312,89 @@ def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
     assert munich.facts(OTHER).peers == ()
     assert munich.fetch("Berlin Ltd", "--accept-fork")["result"] == "taken"
     assert munich.facts(OTHER).peers
+
+
+def test_a_history_that_leaves_out_ours_is_a_second_one(berlin: Company, munich: Company) -> None:
+    """Whoever has its key as well need not name what they do not follow. What ran out here nobody has to follow."""
+    now = time.time()
+    berlin.publish(now - 2 * DAY)
+    munich.fetch()
+    taken = (berlin.web / INDEX_FILE).read_bytes()
+    for previous in ([], [{"sequence": int(now // 60) - 1, "digest": "0" * 64}]):
+        (berlin.web / INDEX_FILE).write_bytes(taken)
+        resigned(berlin, lambda about, previous=previous: about.update(sequence=int(now // 60), previous=previous))  # type: ignore[misc]
+        assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+    munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
+    assert munich.fetch("Berlin Ltd")["failure_code"] == "bad-row", "its snapshot is of another number"
+
+
+def test_a_history_goes_on_where_the_directory_was_lost(berlin: Company, munich: Company) -> None:
+    now = time.time()
+    berlin.publish(now - 2 * DAY)
+    munich.fetch()
+    for path in berlin.web.iterdir():
+        path.unlink()
+    berlin.accuse(OTHER)
+    done = berlin.publish(now - 2 * DAY)
+    assert (done.numbers, done.delta) == (2, None)
+    assert munich.fetch("Berlin Ltd")["result"] == "taken"
+    assert munich.facts(OTHER).peers
+
+
+def test_an_older_directory_that_was_put_back_does_not_fork(berlin: Company, munich: Company, tmp_path: Path) -> None:
+    now = time.time()
+    berlin.publish(now - 3 * DAY)
+    shutil.copytree(berlin.web, tmp_path / "backup")
+    berlin.publish(now - 2 * DAY)
+    munich.fetch()
+    shutil.rmtree(berlin.web)
+    shutil.copytree(tmp_path / "backup", berlin.web)
+    berlin.publish(now - DAY)
+    assert munich.fetch("Berlin Ltd")["failure_code"] is None
+
+
+def test_rows_that_only_its_deltas_have_do_not_pile_up(berlin: Company, munich: Company) -> None:
+    """A company says that it lists few numbers, and its deltas bring others each time: else it could fill our disk."""
+    now = time.time()
+    for n in range(300):
+        berlin.accuse(f"+1202555{n:04}", people=3)
+    berlin.publish(now - HOUR)
+    munich.fetch()
+    rows = [count_of(munich)]
+    for turn in (1, 2, 3):
+        put_lying_delta(berlin, turn)
+        assert munich.fetch("Berlin Ltd")["result"] == "taken"
+        rows.append(count_of(munich))
+    assert rows[2] == rows[0], "its snapshot was taken"
+    assert max(rows) == rows[0] + 2
+
+
+def count_of(company: Company) -> int:
+    return company.read(lambda db: int(db.execute("SELECT count(*) FROM peer_number").fetchone()[0]))
+
+
+def put_lying_delta(company: Company, turn: int) -> None:
+    """The same snapshot with the next sequence number, and a delta that adds two rows to it."""
+    index = last_published(company.web, company.state)
+    assert index is not None
+    before, sequence = index.contents.sequence, index.contents.sequence + 1
+    snapshot = gzip.decompress((company.web / index.contents.snapshot.file).read_bytes())
+    rows = "".join(f"+120355{turn}{n:04},u,warn,3,0,2900,2900,\n" for n in range(2))
+    delta = f"callsieve-exchange,1,delta,{before},{sequence}\n{rows}".encode()
+    snapshot = snapshot.replace(f"snapshot,{before}".encode(), f"snapshot,{sequence}".encode())
+
+    def put(kind: str, raw: bytes, count: int) -> dict[str, Any]:
+        packed = gzip.compress(raw)
+        name = f"{kind}-{sha256(packed).hexdigest()}.rows"
+        (company.web / name).write_bytes(packed)
+        return {"file": name, "bytes": len(packed), "unpacked": len(raw), "rows": count}
+
+    def change(about: dict[str, Any]) -> None:
+        about["sequence"] = sequence
+        about["snapshot"] = put("snapshot", snapshot, about["snapshot"]["rows"])
+        about["deltas"] = [put("delta", delta, 2) | {"before": before, "sequence": sequence}]
+
+    resigned(company, change)
 
 
 def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None:

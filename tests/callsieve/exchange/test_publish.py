@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from reputation.model import (
     Identity,
     ListEntry,
     ListName,
+    Person,
 )
 from reputation.own.register import OwnNumber
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
@@ -28,6 +30,7 @@ from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import declare_same
 from reputation.store.own_register import put_own
+from reputation.store.people import upsert_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.privacy import erase_number
 from reputation.weeks import week_of
@@ -113,6 +116,23 @@ def test_one_human_is_one_of_the_three(berlin: Company) -> None:
     berlin.accuse(people=1, first=3, at=AT)
     berlin.publish(AT + DAY)
     assert len(lines_of(berlin)) == 1
+
+
+def test_a_phone_of_before_is_the_person_who_has_it_now(berlin: Company) -> None:
+    """Marks of before people were imported are of their endpoints: one human is not two of the three."""
+    berlin.write(upsert_people, [Person("201", "PJSIP/desk")], "test")
+    berlin.accuse(people=2, at=AT)
+    for endpoint in ("PJSIP/desk", "PJSIP/nobody-yet"):
+        assert lines_of_published(berlin) == []
+        berlin.write(add_mark, make_mark(SPAMMER, reporter=endpoint, at=AT - HOUR))
+    assert len(lines_of_published(berlin)) == 1
+
+
+def lines_of_published(company: Company) -> list[str]:
+    """Of a directory of its own, so that nothing was there before."""
+    shutil.rmtree(company.web, ignore_errors=True)
+    company.publish(AT)
+    return lines_of(company)
 
 
 def test_people_of_other_sites_are_told_of_there(berlin: Company) -> None:
@@ -213,6 +233,19 @@ def test_a_row_changes_once_a_week(berlin: Company) -> None:
     assert lines_of(berlin) == before
     assert berlin.publish(AT + 7 * DAY).changed == 1
     assert [line.split(",")[3] for line in lines_of(berlin)] == ["10"]
+
+
+def test_a_row_that_changes_on_a_monday_does_not_tell_the_day(berlin: Company) -> None:
+    """Somebody complained on Monday before it was published: the week that has just begun would tell the day."""
+    monday = AT + 5 * DAY - HOUR
+    berlin.accuse(people=3, at=AT - DAY)
+    berlin.publish(AT)
+    berlin.accuse(people=1, first=3, at=monday - HOUR)
+    assert week_of(monday - HOUR) == week_of(AT) + 1 == week_of(monday)
+    berlin.publish(monday)
+    assert [line.split(",")[6] for line in lines_of(berlin)] == [str(week_of(AT))]
+    berlin.publish(monday + 7 * DAY)
+    assert [line.split(",")[6] for line in lines_of(berlin)] == [str(week_of(monday))]
 
 
 def test_what_three_no_longer_say_is_withdrawn_at_once(berlin: Company) -> None:
