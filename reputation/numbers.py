@@ -1,6 +1,6 @@
 """Read what the network calls a caller, and say what is known about a number from its digits alone.
 
-The only module that imports phonenumbers, and never its geocoder; its time zones cost 0.7 MB
+The only module that imports phonenumbers besides its patterns, and never its geocoder; its time zones cost 0.7 MB
 and are read when the first is asked for (3 ms; a look-up 5 us, cached 0.3 us), and the networks of its ranges 11 MB:
 commands and processes that end may ask for one, the daemon and the console do not. Law: any text gives an answer, none
 raises; text that is not plainly one number is INVALID, never guessed into one.
@@ -13,8 +13,8 @@ the digits (`+8695588`), which reads back as itself in every region: `caller_of`
 `number_type_of` the type SERVICE, `country_of` the country, `service_number_of` the country and the digits.
 docs/decisions/service-numbers.md says why no such key is a number that somebody else has.
 
-Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 1.4 us, against 12.8 us for
-parse + is_possible + format; a national number 20 to 50 us; anything seen lately 0.3 us.
+Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a national number 3 to 4 us in a list, 8
+as a caller's, 20 to 50 where the patterns leave it to phonenumbers; anything seen lately 0.3 us.
 """
 
 from __future__ import annotations
@@ -31,6 +31,16 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
 from reputation.model import Caller, CallerKind
+from reputation.number_patterns import (
+    CALLING_CODES,
+    E164,
+    MOST_SERVICE_DIGITS,
+    calling_code_in,
+    is_allocated,
+    national_of,
+    plan_of,
+    settled,
+)
 
 phonenumbers.enable_pattern_cache()  # else the plan's patterns are looked up by their text, a quarter of a look-up
 
@@ -39,19 +49,15 @@ _CACHED_CHARACTERS = 128  # longer text is read anew each time, so nobody fills 
 _CACHED_CALLERS = 4096
 _MOST_DIGITS = 24  # E.164 has 15, the longest international prefix 8 (Australia's 14xx 0011)
 
-# The longest service number in the data has eight digits; longer ones (China's 1069...) are for text messages alone.
-_MOST_SERVICE_DIGITS = 8
 # Fewer digits after a calling code without `+` are rather an extension: 86110, but 333949 is France's 3949.
 _LEAST_DIGITS_WITH_CODE = 6
 # Those of eight digits are in countries with calling codes of two. Numbers of most countries are longer.
 _LONGEST_SERVICE_KEY = 11
 
-_E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _NUMBER_TEXT = re.compile(r"[ (\[]*\+?[0-9 .()\[\]-]*")
 _NAME_ADDR = re.compile(r"[^<]*<([^<>]*)>\s*(?:;.*)?", re.DOTALL)  # "name" <number>
 _AREA_AND_SLASH = re.compile(r"\A\s*(\(?0[0-9]{1,5}\)?) ?/ ?(?=[0-9])")
 _SEPARATORS = str.maketrans("", "", " .()[]-")
-_CALLING_CODES = frozenset(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
 
 # What phones, carriers and Asterisk write instead of a number. `asterisk` is Asterisk's own default.
 _WITHHELD_WORDS = frozenset(
@@ -91,10 +97,6 @@ _MORE_SERVICES = {
     # Railways, complaints about spam, cyber crime (reputation/plan/in.toml: railways-2020, 1909, 1930).
     "IN": re.compile("13[89]|1909|1930"),
 }
-
-
-# By calling code: what libphonenumber has no service numbers of.
-_MORE_LENGTHS = {86: frozenset({7, 8})}
 
 
 class NumberType(StrEnum):
@@ -169,8 +171,10 @@ def number_of(text: str, region: str) -> str | None:
 
     Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
     """
-    if _settled(text):
+    if settled(text):
         return text
+    if plain := _plain(text, ""):  # nearly every text of a list, and far more of them than any cache holds
+        return _kind_and_number(plain, region.upper())[1]
     return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).e164
 
 
@@ -201,7 +205,7 @@ def is_emergency(text: str, region: str) -> bool:
 @lru_cache(maxsize=_CACHED_CALLERS)
 def service_number_of(e164: str) -> ServiceNumber | None:
     """The service number of which this is the key (`+8695588`); None for every other number."""
-    return _service_number(e164) if not _settled(e164) and _international(e164)[0] is CallerKind.SERVICE else None
+    return _service_number(e164) if not settled(e164) and _international(e164)[0] is CallerKind.SERVICE else None
 
 
 def as_people_dial(e164: str) -> str:
@@ -313,7 +317,7 @@ def is_country_start(digits: str) -> bool:
 
     Under +1 an area code that is a country's own counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
     """
-    return any(code.startswith(digits) for code in (*_CALLING_CODES, *_countries_under_1()))
+    return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
 
 
 @lru_cache(maxsize=1)
@@ -440,14 +444,14 @@ def read_plans(regions: Iterable[str]) -> None:
     for region in regions:
         PhoneMetadata.metadata_for_region(region)
         PhoneMetadata.short_metadata_for_region(region)
-        _plan_of(str(phonenumbers.country_code_for_region(region)))
+        plan_of(str(phonenumbers.country_code_for_region(region)))
 
 
 # From text to digits.
 
 
 def _read(raw: str, region: str) -> Caller:
-    if _settled(raw):
+    if settled(raw):
         return Caller(raw, raw, CallerKind.NUMBER)
     shown = _printable(raw)
     user, context = _user_and_context(_fold(raw))
@@ -530,6 +534,8 @@ def _kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
         return _international(digits, region)
     if len(digits) < 2:
         return CallerKind.INVALID, None
+    if len(digits) > 6 and (found := national_of(digits, region)) and is_allocated(*found):
+        return CallerKind.NUMBER, f"+{found[0]}{found[1]}"
     if _is_emergency(digits, region):
         return CallerKind.EMERGENCY, None
     service = _service_key(digits, region)
@@ -544,7 +550,7 @@ def _kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
         return _international(service)
     if e164 is None:
         return CallerKind.INVALID, None
-    return (CallerKind.NUMBER, e164) if _settled(e164) else _international(e164)
+    return (CallerKind.NUMBER, e164) if settled(e164) else _international(e164)
 
 
 def _international(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
@@ -555,7 +561,7 @@ def _international(text: str, region: str | None = None) -> tuple[CallerKind, st
     """
     found = _parse(text, region)
     e164 = found[0] if found else text
-    if found is None or not phonenumbers.is_valid_number(found[1]):
+    if found is None or not is_allocated(*found[1:]):
         kind = _kind_of_service_key(e164)
         if kind is not None:
             return kind, e164 if kind is CallerKind.SERVICE else None
@@ -585,12 +591,11 @@ def _service_number(key: str) -> ServiceNumber | None:
 
 def _regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
     """The regions of the calling code (+1 has 25), its main one first, and the digits after it; else nothing."""
-    for end in (2, 3, 4):
-        if key[1:end] in _CALLING_CODES:
-            digits = key[end:]
-            regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(key[1:end])]
-            return (regions, digits) if len(digits) >= 2 and len(key) <= _LONGEST_SERVICE_KEY else ((), "")
-    return (), ""
+    code = calling_code_in(key)
+    digits = key[1 + len(code) :]
+    if not code or len(digits) < 2 or len(key) > _LONGEST_SERVICE_KEY:
+        return (), ""
+    return phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)], digits
 
 
 def _service_key(digits: str, region: str) -> str | None:
@@ -635,7 +640,7 @@ def _is_short_code(digits: str, region: str, texts: bool = False) -> bool:
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
     metadata = PhoneMetadata.short_metadata_for_region(region)
-    if metadata is None or not 2 <= len(digits) <= _MOST_SERVICE_DIGITS or not _matches(metadata.short_code, digits):
+    if metadata is None or not 2 <= len(digits) <= MOST_SERVICE_DIGITS or not _matches(metadata.short_code, digits):
         return False
     if _matches(metadata.carrier_specific, digits):
         return False
@@ -652,7 +657,7 @@ def _is_whole_number(digits: str, region: str) -> bool:
     if len(digits) < 5 or metadata is None or metadata.national_prefix is not None:
         return False
     found = _parse(digits, region)
-    return found is not None and phonenumbers.is_valid_number(found[1])
+    return found is not None and is_allocated(*found[1:])
 
 
 def _national(digits: str, region: str) -> str | None:
@@ -664,22 +669,25 @@ def _national(digits: str, region: str) -> str | None:
     """
     home = _parse(digits, region)
     international = "+" + (digits[2:] if digits.startswith("00") else digits)
-    if home and (home[0] == international or not _E164.fullmatch(international)):
+    if home and (home[0] == international or not E164.fullmatch(international)):
         return home[0]
-    if home and phonenumbers.is_valid_number(home[1]):
+    if home and is_allocated(*home[1:]):
         return home[0]
     abroad = _parse(international, None)
-    if abroad and phonenumbers.is_valid_number(abroad[1]):
+    if abroad and is_allocated(*abroad[1:]):
         return abroad[0]
     return home[0] if home else None
 
 
-def _parse(text: str, region: str | None) -> tuple[str, phonenumbers.PhoneNumber] | None:
-    """The E.164 form and its parts; None when it is not possible, or only within an area (`555 0123`).
+def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
+    """The E.164 form, its calling code and national number; None when it is not possible, or only within an area
+    (`555 0123`).
 
     A second pass where the first one leaves a number that reads as another (`+44 00 20 ...`): a caller must
     have one name.
     """
+    if found := settled(text) if text.startswith("+") else national_of(text, region or ""):
+        return f"+{found[0]}{found[1]}", *found
     for _pass in range(3):
         try:
             number = phonenumbers.parse(text, region)
@@ -688,74 +696,17 @@ def _parse(text: str, region: str | None) -> tuple[str, phonenumbers.PhoneNumber
         if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
             return None
         e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-        if e164 == text or _settled(e164):
-            return (e164, number) if _E164.fullmatch(e164) else None
+        if e164 == text or settled(e164):
+            national = phonenumbers.national_significant_number(number)
+            return (e164, str(number.country_code), national) if E164.fullmatch(e164) else None
         text = e164
     return None
 
 
-def _settled(text: str) -> tuple[str, str] | None:
-    """The fast path: calling code and national number of E.164 of a possible length in which no national prefix could
-    hide.
-
-    Only where parsing and formatting would give the same text back; None says nothing.
-    """
-    start = text[:4]
-    pattern = _SETTLED_BY_START.get(start)
-    if pattern is None:
-        if not _E164.fullmatch(start):
-            return None
-        pattern = _SETTLED_BY_START[start] = _settled_pattern(start)
-    found = pattern.fullmatch(text)
-    return (found["code"], found["national"]) if found else None
-
-
-# By `+` and the first three digits, which no calling code is longer than.
-_SETTLED_BY_START: dict[str, re.Pattern[str]] = {}
-_NOTHING = re.compile(r"(?!)")
-
-
-def _settled_pattern(start: str) -> re.Pattern[str]:
-    """What `_settled` takes of the numbers that begin so."""
-    for end in (2, 3, 4):
-        code = start[1:end]
-        if code in _CALLING_CODES:
-            lengths, prefix = _plan_of(code)
-            possible = "|".join(f"[0-9]{{{length}}}" for length in sorted(lengths) if len(code) + length <= 15)
-            hidden = f"(?!{prefix})" if prefix else ""
-            return re.compile(rf"\+(?P<code>{code})(?P<national>{hidden}(?:{possible}))") if possible else _NOTHING
-    return _NOTHING
-
-
-@lru_cache(maxsize=512)
-def _plan_of(calling_code: str) -> tuple[frozenset[int], str]:
-    """The lengths a number after this calling code may have, and what its national prefix looks like.
-
-    Without the lengths that service numbers have as well: of those the digits must be looked at.
-    """
-    region = phonenumbers.region_code_for_country_code(int(calling_code))
-    metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(calling_code), region)
-    # The stubs allow None for either; the data has both for every calling code.
-    lengths = frozenset(metadata.general_desc.possible_length if metadata and metadata.general_desc else ())
-    prefix = metadata and metadata.national_prefix_for_parsing
-    if lengths and min(lengths) <= _MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
-        lengths -= _service_lengths(int(calling_code))
-    return lengths, prefix or ""
-
-
-def _service_lengths(calling_code: int) -> frozenset[int]:
-    found = map(PhoneMetadata.short_metadata_for_region, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code])
-    codes = (metadata.short_code for metadata in found if metadata is not None)
-    lengths = {length for code in codes if code is not None for length in code.possible_length}
-    return frozenset(length for length in lengths if length <= _MOST_SERVICE_DIGITS) | _MORE_LENGTHS.get(
-        calling_code, frozenset()
-    )
-
-
 @lru_cache(maxsize=_CACHED_CALLERS)
 def _parsed(e164: str) -> phonenumbers.PhoneNumber | None:
-    settled = _settled(e164)
-    if settled and not settled[1].startswith("0"):  # leading zeros count, and are kept apart
-        return phonenumbers.PhoneNumber(country_code=int(settled[0]), national_number=int(settled[1]))
-    found = _parse(e164, None) if _E164.fullmatch(e164) else None
-    return found[1] if found else None
+    plain = settled(e164)
+    if plain and not plain[1].startswith("0"):  # leading zeros count, and are kept apart
+        return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))
+    found = _parse(e164, None) if E164.fullmatch(e164) else None
+    return phonenumbers.parse(found[0]) if found else None

@@ -1,0 +1,211 @@
+"""Tell by a few patterns what most telephone numbers are: what phonenumbers would say, at a twentieth of its time.
+
+    settled("+12017421834")             ("1", "2017421834")   parsed and formatted, the same text comes back
+    national_of("2017421834", "US")     ("1", "2017421834")   what phonenumbers parses these digits to
+    is_allocated("1", "2017421834")     True                  whether it finds the number valid
+
+The patterns are made of phonenumbers' own data when the first number asks for them. The first two are sure or say
+None, and then phonenumbers must be asked; `is_allocated` is always sure. The tests compare them with phonenumbers in
+all regions. Measured: 0.4, 0.8 and 0.3 us, where phonenumbers takes 12 to 60 us for either.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
+
+E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+CALLING_CODES = frozenset(str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+# The longest service number in the data has eight digits; longer ones (China's 1069...) are for text messages alone.
+MOST_SERVICE_DIGITS = 8
+
+# By calling code: what libphonenumber has no service numbers of.
+_MORE_LENGTHS = {86: frozenset({7, 8})}
+_NOTHING = re.compile(r"(?!)")
+
+# What a plan uses numbers for. A number is valid where it is one of these, the likeliest of them first.
+_USES = (
+    "mobile",
+    "fixed_line",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+)
+
+
+def settled(text: str) -> tuple[str, str] | None:
+    """Calling code and national number of E.164 of a possible length in which no national prefix could hide.
+
+    Only where parsing and formatting would give the same text back; None says nothing.
+    """
+    start = text[:4]
+    pattern = _SETTLED_BY_START.get(start)
+    if pattern is None:
+        if not E164.fullmatch(start):
+            return None
+        pattern = _SETTLED_BY_START[start] = _settled_pattern(start)
+    found = pattern.fullmatch(text)
+    return (found["code"], found["national"]) if found else None
+
+
+# By `+` and the first three digits, which no calling code is longer than.
+_SETTLED_BY_START: dict[str, re.Pattern[str]] = {}
+
+
+def _settled_pattern(start: str) -> re.Pattern[str]:
+    """What is settled of the numbers that begin so."""
+    code = calling_code_in(start)
+    lengths, prefix = plan_of(code) if code else (frozenset[int](), "")
+    possible = "|".join(f"[0-9]{{{length}}}" for length in sorted(lengths) if len(code) + length <= 15)
+    pattern = rf"\+(?P<code>{code})(?P<national>{_without(prefix)}(?:{possible}))"
+    return re.compile(pattern) if possible else _NOTHING
+
+
+def _without(prefix: str) -> str:
+    """A look ahead: no national prefix would be taken off. Argentina's also matches where there is nothing of it."""
+    if not prefix or not re.match(prefix, ""):
+        return f"(?!{prefix})" if prefix else ""
+    return rf"(?=(?P<all>[0-9]*))(?!(?>{prefix})(?!(?P=all)\Z))"
+
+
+def calling_code_in(e164: str) -> str:
+    """The calling code that `+` and digits begin with; empty where none does."""
+    return next((code for end in (2, 3, 4) if (code := e164[1:end]) in CALLING_CODES), "")
+
+
+@lru_cache(maxsize=512)
+def plan_of(calling_code: str) -> tuple[frozenset[int], str]:
+    """The lengths a number after this calling code may have, and what its national prefix looks like.
+
+    Without the lengths that service numbers have as well: of those the digits must be looked at.
+    """
+    region = phonenumbers.region_code_for_country_code(int(calling_code))
+    metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(calling_code), region)
+    # The stubs allow None for either; the data has both for every calling code.
+    lengths = frozenset(metadata.general_desc.possible_length if metadata and metadata.general_desc else ())
+    prefix = metadata and metadata.national_prefix_for_parsing
+    if lengths and min(lengths) <= MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
+        lengths -= _service_lengths(int(calling_code))
+    return lengths, prefix or ""
+
+
+def _service_lengths(calling_code: int) -> frozenset[int]:
+    found = map(PhoneMetadata.short_metadata_for_region, phonenumbers.COUNTRY_CODE_TO_REGION_CODE[calling_code])
+    codes = (metadata.short_code for metadata in found if metadata is not None)
+    lengths = {length for code in codes if code is not None for length in code.possible_length}
+    return frozenset(length for length in lengths if length <= MOST_SERVICE_DIGITS) | _MORE_LENGTHS.get(
+        calling_code, frozenset()
+    )
+
+
+# Numbers without `+`.
+
+
+class _Dialled(NamedTuple):
+    """How digits without `+` are read in a region.
+
+    `abroad`: its international prefix; `number`: its own numbers, with what may stand before them.
+    """
+
+    code: str
+    abroad: re.Pattern[str]
+    number: re.Pattern[str]
+    lengths: frozenset[int]
+
+
+def national_of(digits: str, region: str) -> tuple[str, str] | None:
+    """Calling code and national number that phonenumbers parses the digits to, where both are settled; None: ask it."""
+    dialled = _dialled_in(region)
+    if dialled is None:
+        return None
+    if found := dialled.number.fullmatch(digits):
+        national = found["national"]
+        return settled(f"+{dialled.code}{national}") if len(national) in dialled.lengths else None
+    abroad = dialled.abroad.match(digits)
+    return settled(f"+{digits[abroad.end() :]}") if abroad else None
+
+
+@lru_cache(maxsize=512)
+def _dialled_in(region: str) -> _Dialled | None:
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None or metadata.general_desc is None or not metadata.general_desc.national_number_pattern:
+        return None
+    code, general = str(metadata.country_code), metadata.general_desc.national_number_pattern
+    abroad, prefix = metadata.international_prefix or "(?!)", metadata.national_prefix_for_parsing or "(?!)"
+    # The last group of a prefix rewrites the number (Argentina's mobile 15): then phonenumbers is asked.
+    last_group = re.compile(abroad).groups + re.compile(prefix).groups
+    rewritten = rf"(?({last_group})(?!))" if metadata.national_prefix_transform_rule and last_group else ""
+    # Three ways: with the national prefix; with the calling code, which is taken off what is no number with it; bare.
+    # None of them where a second prefix could be taken off, so that it does not matter which one is first.
+    number = re.compile(
+        rf"(?!{abroad})(?:(?!{code})(?>{prefix}){rewritten}|(?!(?:{general})\Z){code}|)"
+        rf"{_without(prefix)}(?P<national>{general})",
+        re.ASCII,
+    )
+    return _Dialled(code, re.compile(abroad, re.ASCII), number, frozenset(metadata.general_desc.possible_length))
+
+
+# Allocated numbers.
+
+
+class _Region(NamedTuple):
+    """A region's numbers of one length. `leading`: what all of them begin with, where its calling code has others."""
+
+    leading: re.Pattern[str] | None
+    number: re.Pattern[str]
+
+
+def is_allocated(code: str, national: str) -> bool:
+    """Whether the number lies in a block that its country has allocated."""
+    key = (code, len(national))
+    made = _REGIONS.get(key, ())
+    for region in made:
+        if (found := _decides(region, national)) is not None:
+            return found
+    for name in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())[len(made) :]:
+        made = _REGIONS[key] = (*made, _region_of(name, *key))
+        if (found := _decides(made[-1], national)) is not None:
+            return found
+    return False
+
+
+# By calling code and length: the first regions of the code, as far as they were asked. Few numbers need all 25 of +1.
+_REGIONS: dict[tuple[str, int], tuple[_Region, ...]] = {}
+
+
+def _decides(region: _Region, national: str) -> bool | None:
+    """Whether the number is valid; None: it is not of this region."""
+    if region.leading is None:
+        return region.number.fullmatch(national) is not None or None
+    return region.number.fullmatch(national) is not None if region.leading.match(national) else None
+
+
+def _region_of(name: str, code: str, length: int) -> _Region:
+    metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(code), name)
+    if metadata is None:
+        return _Region(None, _NOTHING)
+    shared = len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)]) > 1
+    leading = re.compile(metadata.leading_digits, re.ASCII) if shared and metadata.leading_digits else None
+    return _Region(leading, _valid_pattern(metadata, length))
+
+
+def _valid_pattern(metadata: PhoneMetadata, length: int) -> re.Pattern[str]:
+    general = _pattern_of(metadata.general_desc, length)
+    uses = (_pattern_of(getattr(metadata, use), length) for use in _USES)
+    patterns = "|".join(dict.fromkeys(pattern for pattern in uses if pattern))
+    return re.compile(rf"(?=(?:{general})\Z)(?:{patterns})", re.ASCII) if general and patterns else _NOTHING
+
+
+def _pattern_of(description: PhoneNumberDesc | None, length: int) -> str:
+    if description is None or (description.possible_length and length not in description.possible_length):
+        return ""
+    return description.national_number_pattern or ""
