@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...] [--quick] [--write docs/performance.md]`: measure, and print a table.
+"""`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write docs/performance.md]`: measure, and print a table.
 
 The exit code is 0 whatever the figures are: benchmarks report, tests judge. It is 1 when one could not be taken.
 """
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -66,22 +67,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and a million numbers instead of ten")
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also measure lookup, lifecycle and scale with a store of so many numbers; 100,000,000 take 20 GB of disk "
+        "while they are imported",
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this page, between its markers")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: servers and stores go with us
-    sys.exit(run(arguments.names or list(BENCHMARKS), quick=arguments.quick, page=arguments.write))
+    sys.exit(run(arguments.names or list(BENCHMARKS), arguments.largest, quick=arguments.quick, page=arguments.write))
 
 
-def run(names: list[str], *, quick: bool, page: Path | None) -> int:
+def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> int:
     """Measure, print, and keep. 1 when a benchmark could not be taken, else 0."""
     machine = describe_machine()  # now: afterwards the load average would be our own
     progress = Console(stderr=True, highlight=False)
     measured: dict[str, list[Figure]] = {}
     failed = 0
     with tempfile.TemporaryDirectory(prefix="callsieve-bench-", dir=place_on_disk()) as directory:
-        bench = Workbench(Path(directory), quick, lambda text: progress.print(f"[dim]{text}", soft_wrap=True))
+        say = partial(progress.print, style="dim", soft_wrap=True)
+        bench = Workbench(Path(directory), quick, say, largest)
         for name in names:
             began = time.monotonic()
             try:

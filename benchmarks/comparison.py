@@ -206,9 +206,9 @@ def _figures(
 
 def measure_scale(bench: Workbench) -> list[Figure]:
     """Processor time of a decision, and how long it takes: by numbers in the store, and by calls a second."""
-    sizes = (FEW, KNOWN) if bench.quick else (FEW, KNOWN, bench.many)
+    sizes = tuple(dict.fromkeys((FEW, KNOWN, *bench.sizes)))
     with ExitStack() as stack:
-        servers = [stack.enter_context(running_daemon(bench.copy(size)))[1] for size in sizes]
+        servers = [stack.enter_context(running_daemon(bench.built(size).state))[1] for size in sizes]
         bench.say("scale: by numbers")
         costs = alternate(
             bench.rounds(5), *[partial(_micros, server, size) for server, size in zip(servers, sizes, strict=True)]

@@ -15,13 +15,13 @@ from lab.daemon import Daemon
 FEW = 10_000
 ROUNDS = 5
 
-START = Budget(0.5, "s")
+START = Budget(0.2, "s")
 STOP = Budget(2.0, "s")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """With a small store and with a large one."""
-    return [figure for numbers in (FEW, bench.many) for figure in _measure(bench, numbers)]
+    """With a small store and with large ones."""
+    return [figure for numbers in (FEW, *bench.sizes) for figure in _measure(bench, numbers)]
 
 
 def _measure(bench: Workbench, numbers: int) -> list[Figure]:

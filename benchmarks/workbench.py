@@ -35,11 +35,15 @@ class Built:
 
 @dataclass(slots=True)
 class Workbench:
-    """Where benchmarks work. `quick` asks for figures within a minute or two that are good enough to compare."""
+    """Where benchmarks work. `quick` asks for figures within a minute or two that are good enough to compare.
+
+    `largest`: how many numbers a store has beyond those that are always measured; 0: there is no such store.
+    """
 
     directory: Path
     quick: bool
     say: Callable[[str], None]
+    largest: int = 0
     _built: dict[int, Built] = field(default_factory=dict)
     _copies: int = 0
 
@@ -47,6 +51,11 @@ class Workbench:
     def many(self) -> int:
         """How many numbers a large store has."""
         return 1_000_000 if self.quick else 10_000_000
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many numbers each large store has."""
+        return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:
         """How many rounds to make."""
