@@ -151,11 +151,11 @@ async def take(
             file.seek(0)
             lines = unpacked_lines(file, one.unpacked)
             if isinstance(one, PublishedDelta):
-                written += change_numbers(db, state.id, changes_in(lines, delta_head(one.before, one.sequence)))
+                written += change_numbers(db, state.id, changes_in(lines, delta_head(one.before, one.sequence)), now)
             else:
                 rows_now = rows_in(lines, snapshot_head(contents.sequence))
-                written += replace_numbers(db, state.id, rows_now)
-        written += replace_numbers(db, state.id, statements, cleared=True)
+                written += replace_numbers(db, state.id, rows_now, now)
+        written += replace_numbers(db, state.id, statements, now, cleared=True)
     return Taken(taken, written, deltas=None if chain is None else len(chain))
 
 

@@ -207,6 +207,8 @@ class Replay:
         evidence = self.ledger.evidence(number, auth_class, at, listed)
         if then.imported or then.identity:
             evidence = evidence._replace(imported=then.imported, identity=then.identity)
+        if then.peers and (said := then.words_of_peers(auth_class)):
+            evidence = evidence._replace(peers=said)
         is_first = evidence.standing is None and is_stranger and then.allow is None
         before = self._first_calls.before(number, outcome.did, at) if is_first else None
         told = purpose, label_of(call), None if before is NOTHING_BEFORE else before
@@ -219,6 +221,7 @@ class Replay:
             ties=ties,
             identity=then.identity,
             imported=then.imported,
+            peers=evidence.peers,
             passed_until=passed_until(evidence.challenges, self._weights.caller),
             failures=evidence.challenges.failures,
             one_ring_at=self.ledger.one_ring_at(number, at),

@@ -3,7 +3,8 @@
     background_of(db, number) -> Background        read once a number
     background.then(at) -> Then                    pure
 
-Contacts have no date and count always; identities, imports and entries from when they were written.
+Contacts have no date and count always; identities, imports and entries from when they were written; what other
+companies say while they have listed it without a gap: what they took back is not kept.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from reputation.model import Identity, Imported, ListEntry, ListName
+from reputation.model import AuthClass, Identity, Imported, ListEntry, ListName, PeerWord
 from reputation.numbers import block_of
 from reputation.store.evidence_rows import EXPIRES_AT
-from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, imported_from, most_specific
+from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, imported_from, most_specific, peer_word_from
 from reputation.store.lists import entry_of_row
+from reputation.store.peers import SAID
 
 PREFIXES = ", ".join(f"substr(:number, 1, {length})" for length in range(2, 16))
 ENTRIES = f"""
@@ -37,6 +39,11 @@ SELECT number, imported_at FROM imported JOIN import_source ON id = source
    AND live = 1 AND verdict = 'spam' AND format IS NOT NULL
    AND source NOT IN (SELECT source FROM imported WHERE number = :number)
 """
+PEERS = f"""
+SELECT auth_class, peer_number.came_at, counts_until, {SAID}
+  FROM peer_number JOIN peer ON peer.id = peer_number.peer
+ WHERE number = :number AND in_settings = 1 AND off_at IS NULL AND sequence > 0
+"""
 
 
 class OwnEntry(NamedTuple):
@@ -46,6 +53,15 @@ class OwnEntry(NamedTuple):
     verdict: ListName
     at: float
     by_mark: bool
+
+
+class PeerRow(NamedTuple):
+    """What another company says of a number, and from when until when it counts. `auth_class` '': in any call."""
+
+    auth_class: str
+    came_at: float
+    counts_until: float
+    word: PeerWord
 
 
 class Then(NamedTuple):
@@ -60,6 +76,11 @@ class Then(NamedTuple):
     identity: Identity | None = None
     imported: tuple[Imported, ...] = ()
     listed: tuple[tuple[str, float], ...] = ()
+    peers: tuple[PeerRow, ...] = ()
+
+    def words_of_peers(self, auth_class: AuthClass) -> tuple[PeerWord, ...]:
+        """What other companies say of it in calls of the class."""
+        return tuple(row.word for row in self.peers if row.auth_class in ("", auth_class.value))
 
 
 class Background(NamedTuple):
@@ -72,6 +93,7 @@ class Background(NamedTuple):
     identified_at: float = 0.0
     imported: tuple[Imported, ...] = ()
     listed: tuple[tuple[str, float], ...] = ()
+    peers: tuple[PeerRow, ...] = ()
 
     def then(self, at: float) -> Then:
         """What of it was known at that instant."""
@@ -89,6 +111,7 @@ class Background(NamedTuple):
             identity,
             tuple(row for row in self.imported if row.imported_at <= at),
             tuple(row for row in self.listed if row[1] <= at),
+            tuple(row for row in self.peers if row.came_at <= at < row.counts_until),
         )
 
 
@@ -97,7 +120,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """What the store has about the number. Six look-ups in indices."""
+    """What the store has about the number. Seven look-ups in indices."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
@@ -108,7 +131,8 @@ def background_of(db: sqlite3.Connection, number: str) -> Background:
     identity = db.execute(IDENTITY, about).fetchone()
     imported = tuple(imported_from(row) for row in db.execute(IMPORTED, about))
     listed = tuple(db.execute(LISTED, about).fetchall())
-    found = Background(entries, personal, contacts, imported=imported, listed=listed)
+    peers = tuple(PeerRow(row[0], row[1], row[2], peer_word_from(row[3:])) for row in db.execute(PEERS, about))
+    found = Background(entries, personal, contacts, imported=imported, listed=listed, peers=peers)
     return found._replace(identity=Identity(*identity[:4]), identified_at=identity[4]) if identity else found
 
 
@@ -119,6 +143,9 @@ COUNTS = {
     ("contact", "contacts"): "SELECT count(DISTINCT number) FROM contact",
     ("identity", "identities"): "SELECT count(*) FROM identity",
     ("imported number", "imported numbers"): "SELECT coalesce(sum(numbers), 0) FROM import_source WHERE live = 1",
+    ("row of other companies", "rows of other companies"): (
+        "SELECT coalesce(sum(numbers + cleared), 0) FROM peer WHERE in_settings = 1 AND off_at IS NULL"
+    ),
 }
 
 

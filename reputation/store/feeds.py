@@ -27,25 +27,28 @@ SELECT number, category, imported.name, note
 """
 
 
+# Contacts and identities: known at any time.
+ALWAYS = 1e18
 # Callers of whom we know better by now what they are. Contacts count where they called. What other sites say of them is
 # not what we know: one that lies could discredit a feed.
 KNOWN = f"""
 WITH known AS MATERIALIZED (
-    SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine
-      FROM (SELECT number, 1 AS is_spam, 0 AS is_fine FROM mark
+    SELECT number, max(is_spam) AS is_spam, max(is_fine) AS is_fine,
+           min(iif(is_spam, at, NULL)) AS spam_at, max(iif(is_fine, at, NULL)) AS fine_at
+      FROM (SELECT number, 1 AS is_spam, 0 AS is_fine, at FROM mark
              WHERE verdict = 'spam' AND at > :since AND {is_ours("reporter")} AND NOT EXISTS (
                    SELECT 1 FROM tombstone WHERE tombstone.number = mark.number
                       AND tombstone.reporter IN ('', mark.reporter) AND mark.at <= until)
-            UNION ALL SELECT number, 1, 0 FROM challenge
+            UNION ALL SELECT number, 1, 0, at FROM challenge
                        WHERE result IN ('wrong', 'silent') AND at > :since AND {is_ours("linkedid")}
-            UNION ALL SELECT number, 0, 1 FROM challenge
+            UNION ALL SELECT number, 0, 1, at FROM challenge
                        WHERE result = 'passed' AND at > :since AND {is_ours("linkedid")}
-            UNION ALL SELECT number, 0, 1 FROM mark WHERE verdict = 'ok' AND at > :since AND {is_ours("reporter")}
-            UNION ALL SELECT number, 0, 1 FROM talk WHERE at > :since AND {is_ours("person")}
-            UNION ALL SELECT number, 0, 1 FROM signal
+            UNION ALL SELECT number, 0, 1, at FROM mark WHERE verdict = 'ok' AND at > :since AND {is_ours("reporter")}
+            UNION ALL SELECT number, 0, 1, at FROM talk WHERE at > :since AND {is_ours("person")}
+            UNION ALL SELECT number, 0, 1, at FROM signal
                        WHERE category IN ('long-talk', 'second-talk') AND at > :since AND {is_ours("callee")}
-            UNION ALL SELECT number, 0, 1 FROM identity
-            UNION ALL SELECT number, 0, 1 FROM contact
+            UNION ALL SELECT number, 0, 1, {ALWAYS} FROM identity
+            UNION ALL SELECT number, 0, 1, {ALWAYS} FROM contact
                        WHERE EXISTS (SELECT 1 FROM decision WHERE caller = contact.number AND decision.at > :since))
      GROUP BY number)
 """

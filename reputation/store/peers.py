@@ -56,7 +56,12 @@ SELECT {ROW} FROM peer_number
  WHERE peer = :peer AND (number, auth_class) > (:number, :auth_class) AND (auth_class = '') = :cleared
  ORDER BY number, auth_class LIMIT {BATCH}
 """
-PUT_ROW = f"INSERT OR REPLACE INTO peer_number ({ROW}, peer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_ROW = f"""
+INSERT INTO peer_number ({ROW}, peer, came_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (number, auth_class, peer) DO UPDATE
+SET level = excluded.level, witnesses = excluded.witnesses, answered = excluded.answered,
+    first_week = excluded.first_week, last_week = excluded.last_week, category = excluded.category
+"""
 DROP_ROW = "DELETE FROM peer_number WHERE number = ? AND auth_class = ? AND peer = ?"
 # So that rows are looked for where there are any: none of an index that was taken half are counted.
 BEGIN = "UPDATE peer SET numbers = max(numbers, 1) WHERE id = ?"
@@ -72,12 +77,14 @@ OF_PEERS = """
  WHERE number = :number AND (+auth_class = '' OR +auth_class = :auth_class)
    AND in_settings = 1 AND off_at IS NULL AND counts_until > :now
 """
+# Only what it listed before we knew better: who repeats what we publish has told us nothing.
 COMPARED = f"""
 {KNOWN}
 SELECT NULL, is_spam, is_fine, count(*) FROM known GROUP BY is_spam, is_fine
 UNION ALL
 SELECT 'spam', is_spam, is_fine, count(*) FROM known
- WHERE EXISTS (SELECT 1 FROM peer_number WHERE peer_number.number = known.number AND peer = :peer AND auth_class <> '')
+ WHERE EXISTS (SELECT 1 FROM peer_number WHERE peer_number.number = known.number AND peer = :peer AND auth_class <> ''
+                  AND came_at < CASE WHEN is_fine THEN fine_at ELSE spam_at END)
  GROUP BY is_spam, is_fine
 """
 
@@ -217,17 +224,20 @@ def put_peer_back(db: sqlite3.Connection, switched: SwitchedPeer) -> None:
     db.execute(PUT_BACK, (switched.off_at, switched.off_why, switched.since, switched.name))
 
 
-def replace_numbers(db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], *, cleared: bool = False) -> int:
+def replace_numbers(
+    db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], at: float, *, cleared: bool = False
+) -> int:
     """Makes what the company lists, or what it has cleared, these rows, which come in the order of their keys; returns
-    how many were written or dropped. Only those that differ are. Its own transactions; done half it is done again.
+    how many were written or dropped. Only those that differ are; new ones came `at` that time. Its own transactions;
+    done half it is done again.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
-    return _write(db, peer, changes)
+    return _write(db, peer, changes, at)
 
 
-def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
+def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
     """Makes of each key that row, or none. Its own transactions; done twice it is done once."""
-    return _write(db, peer, changes)
+    return _write(db, peer, changes, at)
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
@@ -240,14 +250,16 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
-            dropped += replace_numbers(db, peer, (), cleared=cleared)
+            dropped += replace_numbers(db, peer, (), 0.0, cleared=cleared)
         with transaction(db):
             db.execute(EMPTIED, (peer,))
     return dropped
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """What the company lists against what we know ourselves since then. One that lists no such number says nothing."""
+    """What the company listed against what we came to know ourselves, since then. One that listed no such number says
+    nothing.
+    """
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
@@ -258,7 +270,7 @@ def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compa
     return counted(with_unlisted([(SPAM, *kind) for kind in listed], by_kind))
 
 
-def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
+def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
     written = 0
     batch: list[Change] = []
 
@@ -266,7 +278,7 @@ def _write(db: sqlite3.Connection, peer: int, changes: Iterable[Change]) -> int:
         with transaction(db):
             db.execute(BEGIN, (peer,))
             db.executemany(DROP_ROW, [(*key, peer) for key, row in batch if row is None])
-            db.executemany(PUT_ROW, [(*row, peer) for _, row in batch if row is not None])
+            db.executemany(PUT_ROW, [(*row, peer, at) for _, row in batch if row is not None])
         batch.clear()
 
     for change in changes:

@@ -54,6 +54,7 @@ from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_qu
 from tests.reputation.test_coalitions import OFFICE, UNKNOWN, everything, rows_of, who
 
 OTHER = "+12017421899"
+HOUR = 3600.0
 
 words = st.lists(
     st.builds(PeerWord, st.sampled_from("abcdefgh"), st.floats(0, 1), st.booleans(), st.sampled_from(Level)),
@@ -136,11 +137,13 @@ def known(path: Path, at: float = NOW, number: str = CALLER, auth_class: AuthCla
     return read(path, facts_of, make_query(number=number, auth_class=auth_class, now=at), DEFAULT)
 
 
-def take(path: Path, *rows: PeerNumber, cleared: tuple[PeerNumber, ...] = (), name: str = "partner") -> int:
+def take(
+    path: Path, *rows: PeerNumber, cleared: tuple[PeerNumber, ...] = (), name: str = "partner", at: float = NOW - HOUR
+) -> int:
     with open_store(path) as db:
         peer = peer_state(db, name)
         assert peer is not None
-        written = replace_numbers(db, peer.id, rows) + replace_numbers(db, peer.id, cleared, cleared=True)
+        written = replace_numbers(db, peer.id, rows, at) + replace_numbers(db, peer.id, cleared, at, cleared=True)
     index = INDEX._replace(numbers=len(rows), cleared=len(cleared))
     write(path, record_taken, name, index, NOW, NOW + DAY)
     return written
@@ -204,7 +207,7 @@ def test_changes_may_be_done_twice(store: Path) -> None:
     changes = [(ROW.key, None), ((OTHER, "unknown"), ROW._replace(number=OTHER))]
     with open_store(store) as db:
         for _ in range(2):
-            assert change_numbers(db, 1, changes) == 2
+            assert change_numbers(db, 1, changes, NOW) == 2
     assert known(store).peers == ()
     assert known(store, number=OTHER).peers
 
@@ -239,7 +242,7 @@ def test_what_has_long_run_out_is_deleted(store: Path) -> None:
 def test_what_was_taken_half_is_deleted_too(store: Path) -> None:
     """Its index was never recorded: the machine went down, and the company out of the settings."""
     with open_store(store) as db:
-        replace_numbers(db, 1, [ROW])
+        replace_numbers(db, 1, [ROW], NOW)
     write(store, replace_peers, {})
     with open_store(store) as db:
         assert drop_unnamed(db) == 1
@@ -266,3 +269,33 @@ def test_it_is_measured_as_feeds_are(store: Path) -> None:
         assert found == compared_with_feeds(db, NOW - DAY)["feed"]
         assert compared_with_peer(db, 2, NOW - DAY) == Compared()
     assert found == Compared(spam_of_spam=1, spam_of_fine=1, other_of_spam=1)
+
+
+@pytest.mark.parametrize(
+    ("came_at", "verdict", "at", "compared"),
+    [
+        pytest.param(-HOUR, Verdict.SPAM, 0.0, Compared(spam_of_spam=1), id="it-knew-before-we-did"),
+        pytest.param(HOUR, Verdict.SPAM, 0.0, Compared(), id="it-repeats-what-we-published"),
+        pytest.param(-HOUR, Verdict.OK, 0.0, Compared(spam_of_fine=1), id="it-was-wrong"),
+        pytest.param(HOUR, Verdict.OK, 2 * HOUR, Compared(spam_of_fine=1), id="and-we-said-so-again"),
+        pytest.param(HOUR, Verdict.OK, 0.0, Compared(), id="nothing-is-known-since"),
+    ],
+)
+def test_it_is_judged_by_what_we_came_to_know_later(
+    store: Path, came_at: float, verdict: Verdict, at: float, compared: Compared
+) -> None:
+    """Else a company that repeats what we publish would be right always, and could add its own lies."""
+    write(store, add_mark, make_mark(verdict=verdict, at=NOW + at))
+    take(store, ROW, at=NOW + came_at)
+    take(store, ROW._replace(witnesses=20), at=NOW + 3 * HOUR)
+    with open_store(store) as db:
+        assert compared_with_peer(db, 1, NOW - DAY) == compared
+
+
+def test_a_number_that_comes_again_is_new(store: Path) -> None:
+    write(store, add_mark, make_mark(at=NOW))
+    take(store, ROW)
+    take(store)
+    take(store, ROW, at=NOW + HOUR)
+    with open_store(store) as db:
+        assert compared_with_peer(db, 1, NOW - DAY) == Compared()

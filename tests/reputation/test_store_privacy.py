@@ -252,7 +252,7 @@ def store(tmp_path: Path) -> Path:
         for number in (CALLER, OTHER):
             record_answer(db, number, StoredAnswer("somebody", "spam", "scam", NOW, NOW + DAY))
         replace_peers(db, {"partner": WantedPeer("key", 1.0, DAY)})
-        replace_numbers(db, 1, [PeerNumber(number, "unknown", 2, 5, 5) for number in sorted((CALLER, OTHER))])
+        replace_numbers(db, 1, [PeerNumber(number, "unknown", 2, 5, 5) for number in sorted((CALLER, OTHER))], NOW)
         begin_reporting(db, "phoneblock", NOW)
         for number in (CALLER, OTHER):
             db.execute("INSERT INTO hub_row VALUES (?, 'identity', 'berlin', '[]', 1, 1, 0, 0, 0, '{}')", (number,))
@@ -406,7 +406,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
             record_answer(db, number, StoredAnswer("somebody", "spam", None, at, at))
         replace_peers(db, {"gone": WantedPeer("key", 1.0, DAY), "partner": WantedPeer("key", 1.0, DAY)})
         for peer, days in ((1, 31), (2, 29)):
-            replace_numbers(db, peer, [PeerNumber(CALLER, "unknown", 2, 5, 5)])
+            replace_numbers(db, peer, [PeerNumber(CALLER, "unknown", 2, 5, 5)], NOW)
             db.execute("UPDATE peer SET counts_until = ? WHERE id = ?", (NOW - days * DAY, peer))
         for days in (367, 1):
             reserve(db, "somebody", NOW - days * DAY, DailyLimits(9))

@@ -112,11 +112,11 @@ def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Compan
 
 def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: Company) -> None:
     """It lists the honest callers of Munich, and none of its spammers."""
-    now = time.time()
     for n in range(60):
         berlin.accuse(f"+1202555{n:04}", people=3)
     berlin.publish()
     munich.fetch()
+    now = time.time()
 
     def judge(db: object) -> None:
         for n in range(60):

@@ -35,15 +35,17 @@ from reputation.model import (
     FactsQuery,
     Identity,
     Imported,
+    Level,
     ListEntry,
     ListName,
     Mark,
     OutcomeRecord,
+    PeerWord,
     Person,
     Tie,
 )
 from reputation.scoring import Circumstances, reputation_of
-from reputation.store.as_of import Background, OwnEntry, background_of
+from reputation.store.as_of import Background, OwnEntry, PeerRow, background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.identities import set_identity
@@ -51,6 +53,14 @@ from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.outcomes import record_outcome
+from reputation.store.peers import (
+    PeerNumber,
+    TakenIndex,
+    WantedPeer,
+    record_taken,
+    replace_numbers,
+    replace_peers,
+)
 from reputation.store.people import replace_settings_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.transaction import transaction
@@ -313,6 +323,9 @@ def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
             set_personal_entry(db, PersonalEntry("201", CALLER, ListName.ALLOW, NOW))
             add_contacts(db, "crm", [Contact(CALLER), Contact(CALLER, person="202")])
             set_identity(db, identity, NOW)
+            replace_peers(db, {"partner": WantedPeer("key", 0.5, DAY)})
+            record_taken(db, "partner", TakenIndex("key", "Partner Ltd", 1, "d", NOW, NOW + DAY, 1), NOW, NOW + HOUR)
+        replace_numbers(db, 1, [PeerNumber(CALLER, "unknown", 2, 5, 10, 2948, 2960, "scam")], NOW)
         found, nothing = background_of(db, CALLER), background_of(db, "+12025550199")
     assert nothing == Background()
     assert found == Background(
@@ -323,7 +336,23 @@ def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
         NOW,
         (Imported("ftc", "spam", imported_at=NOW, is_feed=False),),
         tuple((number, NOW) for number in (*(str(row[0]) for row in listed), OTHER)),
+        (PeerRow("unknown", NOW, NOW + DAY, PeerWord("partner", 0.5, False, Level.WARN, 5, 10, 2948, 2960, "scam")),),
     )
+
+
+@pytest.mark.parametrize(
+    ("at", "auth_class", "action"),
+    [
+        pytest.param(NOW - 1, "unknown", "allow", id="before-it-came"),
+        pytest.param(NOW + 1, "unknown", "tag", id="since-it-came"),
+        pytest.param(NOW + 1, "authenticated", "allow", id="of-other-calls"),
+        pytest.param(NOW + DAY, "unknown", "allow", id="when-it-ran-out"),
+    ],
+)
+def test_what_other_companies_said_then(at: float, auth_class: str, action: str) -> None:
+    said = PeerRow(auth_class, NOW, NOW + DAY, PeerWord("partner"))
+    judged, _ = replayed(inbound("c0", at), background=Background(peers=(said,)))
+    assert decided(judged["c0"])[0] == action
 
 
 @pytest.mark.parametrize(("at", "log_odds"), [(NOW - 1, None), (NOW + 1, 1.0), (NOW + 61 * DAY, None)])
