@@ -1,8 +1,10 @@
-"""Which version this is."""
+"""Which version this is, and how it was built."""
 
 from __future__ import annotations
 
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 
 def program_version() -> str:
@@ -11,3 +13,9 @@ def program_version() -> str:
         return version("callsieve")
     except PackageNotFoundError:
         return "(not installed: run from its sources)"
+
+
+def is_compiled() -> bool:
+    """Whether what a call's time is spent in is machine code (docs/decisions/compiled.md), by one of its modules."""
+    spec = find_spec("policies.engine")
+    return spec is not None and (spec.origin or "").endswith(tuple(EXTENSION_SUFFIXES))

@@ -328,7 +328,7 @@ FAIL_OPEN_RULE = "fail-open"
 def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> OutboundDecision:
     """What to do with an outbound call, and why. `now` in UTC seconds."""
     case = _case(call, facts, rules, now)
-    ruling = next((ruling for step in STEPS if (ruling := step.rule_on(case)) is not None), None) or _allowed(case)
+    ruling = _first_ruling(case) or _allowed(case)
     decision = OutboundDecision(
         action=ruling.action,
         rule=ruling.rule,
@@ -337,6 +337,15 @@ def guard(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: f
         until=ruling.until,
     )
     return replace(decision, action=Passage.ALLOW, observed=True) if rules.observe else decision
+
+
+def _first_ruling(case: _Case) -> _Ruling | None:
+    """Of the first step that decides; None where none does."""
+    for step in STEPS:
+        ruling = step.rule_on(case)
+        if ruling is not None:
+            return ruling
+    return None
 
 
 def _allowed(case: _Case) -> _Ruling:

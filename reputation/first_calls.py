@@ -97,7 +97,7 @@ class FirstCalls:
         _, number, did = call
         block = block_of(number)
         if block is not None and (near := self._by_block.get(block)):
-            left = tuple([one for one in near if one is not call])
+            left = near[1:] if near[0] == call else near
             if left:
                 self._by_block[block] = left
             else:

@@ -289,7 +289,7 @@ class Replay:
 
     def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
         """People in the place of their phones, as the store keeps them."""
-        if self._by_endpoint.keys().isdisjoint((outcome.answered_by, outcome.caller, *outcome.rung)):
+        if self._by_endpoint.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
             return outcome
         answered_by, rung = outcome.answered_by, tuple(dict.fromkeys(map(self._extension, outcome.rung)))
         outcome = replace(outcome, answered_by=answered_by and self._extension(answered_by), rung=rung)

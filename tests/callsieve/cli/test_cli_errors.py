@@ -18,6 +18,7 @@ from callsieve import settings
 from callsieve.numbers.cli import lookup
 from callsieve.policy_selection import activate
 from callsieve.settings import load_settings
+from callsieve.version import program_version
 from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program, all_commands, make_record, one_line
 from tests.office import CALLER, NOBODY, ROOT
@@ -383,6 +384,10 @@ def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["list", "add", "-h"], ["--version"]])
 def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> None:
     assert callsieve.ok(*arguments)
+
+
+def test_the_version_says_how_it_was_built(callsieve: Program) -> None:
+    assert callsieve.ok("--version").split() == ["callsieve", program_version(), "(compiled:", "no)"]
 
 
 def test_no_help_shows_a_type_beside_a_flag(callsieve: Program) -> None:
