@@ -22,6 +22,7 @@ MOST_FOLLOWED = 100
 
 class HubTable(SettingsTable, frozen=True):
     """An empty address: nothing is shared. `follow`: sites whose lists and identities are in force here, too.
+    `accept_policies`: a new version of a policy of theirs is accepted as it comes, without `callsieve policy accept`.
 
     `private`: what only a standby of this site and a central site need is told as well. `standby`: this is the second
     PBX of the site. `secret`: what `hub join` wrote, by default a file in the state directory.
@@ -31,6 +32,7 @@ class HubTable(SettingsTable, frozen=True):
     site: Site = ""
     organisation: Organisation = "main"
     follow: tuple[Site, ...] = ()
+    accept_policies: bool = False
     private: bool = False
     standby: bool = False
     poll_seconds: PollSeconds = 5

@@ -23,9 +23,13 @@ from policies.hints import nearest, shown
 from policies.policy import Condition, Policy, PolicyError, PolicyProblem, Problems, Rule, TooManyProblems
 from policies.positions import places_of
 from policies.reasons import Why, why_of_rule
+from reputation.site_names import SITE
 
 PRESETS = ("observe", "cautious", "balanced", "strict")
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # of a rule, and of a policy of this site
+# A policy of another site is `head-office:office` as it was accepted here, `head-office:office.new` as it came, and
+# `head-office:office.old` as it was before (callsieve/site_policies.py).
+SITE_POLICY = re.compile(rf"(?P<policy>(?P<site>{SITE.pattern}):{NAME.pattern})(?P<which>\.new|\.old)?")
 LABEL = re.compile(r"[ -~]{1,15}")  # printable ASCII, and no longer than phones show beside a name
 POLICY_KEYS = frozenset({"extends", "observe", "default", "rule"})
 RULE_KEYS = frozenset({"name", "when", "action", "reason", "label", "ask"})
@@ -46,7 +50,7 @@ def load_policy(name: str, directories: Sequence[Path] = ()) -> Policy:
 def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Policy:
     if name in chain:
         raise PolicyError(f"{chain[-1]}.toml: extends goes round in a circle: {' -> '.join((*chain, name))}")
-    if not NAME.fullmatch(name):
+    if not is_policy_name(name):
         raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     if len(chain) == MAX_CHAIN:
         raise PolicyError(f"{chain[-1]}.toml: extends {name}: more than {MAX_CHAIN} policies, each built on the next")
@@ -54,9 +58,14 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     return parse_policy(text, name, source, lambda base: _load(base, directories, (*chain, name)))
 
 
+def is_policy_name(name: str) -> bool:
+    """Whether a policy may be called so: no such name is a path."""
+    return bool(NAME.fullmatch(name) or SITE_POLICY.fullmatch(name))
+
+
 def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
     """The text of the policy that `load_policy` would load. PolicyError when there is none."""
-    if not NAME.fullmatch(name):
+    if not is_policy_name(name):
         raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     return _text_of(name, directories)[0]
 

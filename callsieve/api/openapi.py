@@ -54,7 +54,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
     "day": {"description": "By the clock of the PBX.", "schema": {**TEXT, "maxLength": 40}, "example": "2026-11-26"},
-    "name": {"description": "What it is called.", "schema": {**TEXT, "maxLength": 64}, "example": "cautious"},
+    "name": {"description": "What it is called.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},
 }
 _RATE_HEADERS = {
     "RateLimit": {"$ref": "#/components/headers/RateLimit"},

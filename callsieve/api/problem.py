@@ -23,6 +23,7 @@ STATUS_BY_CODE = {
         (
             *("not-listed", "not-marked", "not-reviewed", "not-reassigned", "unknown-number", "nobody"),
             *("unknown-person", "nothing-to-review", "no-identity", "not-recorded", "not-registered", "no-consent"),
+            "not-published",
         ),
         HTTPStatus.NOT_FOUND,
     ),
@@ -31,6 +32,7 @@ STATUS_BY_CODE = {
             *("changed-since", "cannot-undo", "name-taken", "objections", "on-already"),
             *("last-administrator", "unusable-policy", "unusable-plan", "several-imports"),
             *("appealed", "denied-lately", "closed", "in-force", "not-in-force", "not-active", "rests-still"),
+            *("policy-changed", "no-hub", "too-many"),
         ),
         HTTPStatus.CONFLICT,
     ),

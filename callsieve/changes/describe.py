@@ -17,6 +17,7 @@ from reputation.wording import Wording, listed
 NOT_SHOWN = {
     *("number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
     *("is_of_called", "undone", "off_why"),
+    "text",  # of a policy, which `callsieve policy show` shows
 }
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
 OUR_WORDS = {"kind", "action", "verdict", "channel", "state", "role", "answer", "password", "second_factor"}

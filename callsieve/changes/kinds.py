@@ -14,6 +14,7 @@ import msgspec
 
 from callsieve import plan_files
 from callsieve.changes.names import (
+    ACCEPTED,
     ACTIVATION,
     APPEALS,
     COMPLAINTS,
@@ -28,6 +29,7 @@ from callsieve.changes.names import (
     OWNERS,
     PEOPLE,
     PLANS,
+    PUBLISHED,
     REGISTER,
     REVIEWS,
     SITE_PEOPLE,
@@ -39,6 +41,8 @@ from callsieve.changes.names import (
 from callsieve.changes.operation import Context, Refused
 from callsieve.plan_files import PlanVersion
 from callsieve.policy_selection import activate, running_name
+from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
+from callsieve.wiring import policies_of
 from policies.loader import load_policy
 from policies.policy import PolicyError
 from reputation.api_tokens import ApiToken
@@ -76,6 +80,7 @@ from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoc
 from reputation.store.peers import SwitchedPeer, put_peer_back, switched_peer
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.store.published_policies import PublishedPolicy, published, put_published, remove_published
 from reputation.store.reviews import (
     Correction,
     Review,
@@ -97,6 +102,8 @@ W = TypeVar("W", DoNotCall, Complaint)
 SETTLED = {"is_of_called": False}
 SAME = " = "  # between the names of one human, in the audit
 ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
+IN_FORCE = Wording("It is in force, and nothing was accepted before it: put another policy in force first.")
+BEFORE_LAST = Wording("Only what was accepted last can be undone: what was there before is not kept.")
 LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
 
 
@@ -188,6 +195,39 @@ def _activate(context: Context, name: str) -> None:
         raise Refused("unusable-policy", str(error)) from None
 
 
+def _published_there(db: sqlite3.Connection, policy: PublishedPolicy) -> PublishedPolicy | None:
+    """What is published where the one given was; the hub may have dated it otherwise, which is no change."""
+    found = published(db, policy.name)
+    return found and found._replace(published_at=policy.published_at)
+
+
+def _go_back(context: Context, version: SiteVersion) -> None:
+    with _writing_files():
+        is_back = go_back(context.loaded, version)
+    if not is_back:
+        raise Refused("cannot-undo", BEFORE_LAST)
+
+
+def _take_policy_out(context: Context, version: SiteVersion) -> None:
+    try:
+        policies = policies_of(context.loaded)
+    except PolicyError as error:
+        raise Refused("unusable-policy", str(error)) from None
+    if any(version.name in one.chain for one in (policies.default, *(scope.policy for scope in policies.scopes))):
+        raise Refused("in-force", IN_FORCE)
+    with _writing_files():
+        take_out(context.loaded, version.name)
+
+
+@contextmanager
+def _writing_files() -> Iterator[None]:
+    """Inside, a file that cannot be written is Refused."""
+    try:
+        yield
+    except OSError as error:
+        raise Refused("cannot-write", f"{error.filename}: {error.strerror}") from None
+
+
 def _plan_there(context: Context, version: PlanVersion) -> PlanVersion | None:
     """What is in force where the version given stood."""
     with _writing_plans():
@@ -208,11 +248,10 @@ def _put_plan_back(context: Context, version: PlanVersion) -> None:
 def _writing_plans() -> Iterator[None]:
     """Inside, a file that cannot be read or written is Refused."""
     try:
-        yield
+        with _writing_files():
+            yield
     except PlanError as error:
         raise Refused("unusable-plan", str(error)) from None
-    except OSError as error:
-        raise Refused("cannot-write", f"{error.filename}: {error.strerror}") from None
 
 
 def put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
@@ -367,6 +406,19 @@ POLICY = UndoKind(
     lambda *_: None,  # the one before takes its place
     lambda _db, context, name: _activate(context, name),
 )
+PUBLISHED_POLICY = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in PublishedPolicy._fields], PublishedPolicy),
+    lambda db, _, policy: _published_there(db, policy),
+    lambda db, _, policy: remove_published(db, policy.name),
+    lambda db, _, policy: put_published(db, policy),
+)
+SITE_POLICY = UndoKind(
+    lambda row, value: SiteVersion(row.name, str(value["digest"])),
+    lambda _db, context, version: version_there(context.loaded, version.name),
+    lambda _db, context, version: _take_policy_out(context, version),
+    lambda _db, context, version: _go_back(context, version),
+    replaces=True,
+)
 PLAN = UndoKind(
     lambda _row, value: PlanVersion(str(value["file"]), str(value["digest"])),
     lambda _db, context, version: _plan_there(context, version),
@@ -413,6 +465,8 @@ KIND_BY_WHAT = {
     **dict.fromkeys(OWNERS, OWNER),
     **dict.fromkeys(PEOPLE, PERSON),
     **dict.fromkeys(ACTIVATION, POLICY),
+    **dict.fromkeys(PUBLISHED, PUBLISHED_POLICY),
+    **dict.fromkeys(ACCEPTED, SITE_POLICY),
     **dict.fromkeys(APPEALS, APPEAL),
     **dict.fromkeys(TOKENS, TOKEN),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),

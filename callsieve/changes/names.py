@@ -20,6 +20,8 @@ CORRECTIONS = ("review wrong",)
 OWNERS = ("reassigned add", "reassigned remove")
 PEOPLE = ("import people", "import dids", "import remove")
 ACTIVATION = ("policy activate",)
+PUBLISHED = ("policy publish", "policy withdraw")
+ACCEPTED = ("policy accept",)
 USERS = ("user add", "user role")
 TOKENS = ("token add",)
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
@@ -43,6 +45,8 @@ UNDOABLE = (
     *OWNERS,
     *PEOPLE,
     *ACTIVATION,
+    *PUBLISHED,
+    *ACCEPTED,
     *USERS,
     *TOKENS,
     *APPEALS,
@@ -62,6 +66,8 @@ ADMINISTRATORS_ONLY = (
     *IMPORTS,
     *OWNERS,
     *ACTIVATION,
+    *PUBLISHED,
+    *ACCEPTED,
     *USERS,
     *TOKENS,
     *PLANS,

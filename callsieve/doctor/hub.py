@@ -9,13 +9,14 @@ import os
 import sqlite3
 from pathlib import Path
 
-from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, CheckStatus, Finding, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures, hub_figures
 from callsieve.hub.secret_file import secret_source
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of
+from callsieve.policy.central import site_policies
 from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
 from callsieve.text.times import ago
@@ -37,7 +38,17 @@ def is_exchanged(ground: CheckContext) -> Finding:
     if not loaded.settings.hub.address:
         return told_by_store(ground, lambda db, _now: _off(db))
     trouble = _trouble_with_secret(loaded)
-    return trouble or told_by_store(ground, lambda db, now: _judged(hub_figures(db, loaded.settings.hub, now), now))
+    return trouble or told_by_store(ground, lambda db, now: _judged_all(db, loaded, now))
+
+
+def _judged_all(db: sqlite3.Connection, loaded: Loaded, now: float) -> Finding:
+    finding = _judged(hub_figures(db, loaded.settings.hub, now), now)
+    unusable = ", ".join(one.name for one in site_policies(db, loaded) if one.problem)
+    if finding.status is not CheckStatus.OK or not unusable:
+        return finding
+    return warn(
+        Wording("policies of other sites that cannot be used: {names}", {"names": unusable}), "callsieve policy list"
+    )
 
 
 def _off(db: sqlite3.Connection) -> Finding:

@@ -18,9 +18,10 @@ from callsieve.hub import client
 from callsieve.hub.client import Greeting, Notice
 from callsieve.hub.postgresql import Hub, HubError
 from callsieve.numbers import privacy
+from callsieve.policy import central
 from callsieve.settings import Loaded
 from callsieve.version import program_version
-from reputation.site_names import SITE
+from reputation.site_names import SITE, site_of
 from reputation.store.connection import Store
 from reputation.store.database import files_of
 from reputation.store.hub.capture import fill_next, has_outgoing, outbox_size, send_all_again, start_capture
@@ -55,7 +56,7 @@ from reputation.users import Role
 logger = logging.getLogger("callsieve.hub.sync")
 
 BATCH: Final = 250  # rows sent in one transaction
-PULL: Final = 500  # rows asked for at once: at most 4 MB
+PULL: Final = 500  # rows asked for at once: at most 4 MB, and 5 MB more of each site that publishes 50 large policies
 FILL: Final = 200  # numbers whose rows are put into the outbox at once
 WRITE_SECONDS: Final = 0.03
 HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
@@ -68,6 +69,7 @@ EXPIRE_ROWS: Final = 2000
 CLOCK_SECONDS: Final = 2.0
 NOTES: Final = 1000
 ACTOR: Final = "hub"
+POLICY: Final = "published_policy"
 
 
 class StoreChanged(Exception):
@@ -109,6 +111,7 @@ class Sync:
         self._settings = loaded.settings.hub
         self._follow = frozenset(self._settings.follow)
         self._files = files_of(loaded.store_path)
+        self._policies_due = True  # there may be some of other sites that were not looked at yet
         self._heard_to = 0.0  # what is dated before, by the hub's clock, was obeyed already
 
     async def run(self) -> None:
@@ -249,9 +252,29 @@ class Sync:
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = settings.standby, True
+                if self._policies_due:
+                    await self._take_policies()
                 return
 
+    async def _take_policies(self) -> None:
+        """What other sites publish waits to be accepted, or is accepted at once where the settings say so."""
+        self._policies_due = False
+        loaded = self._loaded
+        try:
+            came = await self._store.read(central.arrived, loaded)
+            for one in came if self._settings.accept_policies else ():
+                await self._store.write(_accept, one.name, loaded)
+                logger.info("the policy %s was accepted, as [hub] accept_policies says", one.name)
+            await asyncio.to_thread(central.note_arrived, loaded, [] if self._settings.accept_policies else came)
+            await self._store.read(central.drop_stale, loaded)
+            for shown in await self._store.read(central.site_policies, loaded):
+                if shown.problem:
+                    logger.warning("a policy cannot be used, what was accepted of it stays: %s", shown.problem)
+        except (OSError, Refused) as error:
+            logger.warning("policies of other sites are left as they were: %s", error)
+
     async def _apply(self, session: _Session, rows: list[SharedRow], places: list[client.Place]) -> None:
+        self._policies_due |= any(row.kind == POLICY for row in rows)
         done = 0
         while done < len(rows):
             began = time.monotonic()
@@ -270,6 +293,7 @@ class Sync:
         elif notice.what == "expel" and notice.subject != session.link.site:
             logger.warning("%s was expelled: what came from there is taken out", notice.subject)
             await self._expel(session.link, notice.subject)
+            self._policies_due = True
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
@@ -363,3 +387,8 @@ def _erase(db: sqlite3.Connection, number: str, asked_by: str, loaded: Loaded) -
         privacy.erase(db, context, number)
     erasures_told(db, [number])
     return True
+
+
+def _accept(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
+    context = Context(f"{ACTOR} {site_of(name)}", Role.ADMINISTRATOR, time.time(), loaded)
+    central.accept(db, context, central.AcceptRequest(name))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from callsieve.policy_selection import is_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
+from callsieve.site_policies import NEW, OLD
 from callsieve.system.privileges import acting_for
 from callsieve.wiring import dids_of
-from policies.loader import PRESETS, load_policy, read_policy
+from policies.loader import PRESETS, SITE_POLICY, load_policy, read_policy
 from policies.policy import PolicyError
+from reputation.site_names import site_of
 from reputation.store.imports import sources
 from reputation.store.people import all_dids, all_people
 
@@ -29,6 +33,31 @@ def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[
         yield name, str(files.get(name, "preset" if name in PRESETS else "")), problem
 
 
+def policies_as_json(loaded: Loaded) -> list[dict[str, Any]]:
+    """All of them for scripts and programs. `site`: the other site that published it, empty for ours."""
+    return [
+        {
+            "name": name,
+            "where": where,
+            "site": site_of(name),
+            "in_force_for": used_for(name, loaded) if site_of(name) else in_force(name, loaded),
+            "problem": problem,
+        }
+        for name, where, problem in policies_there(loaded)
+    ]
+
+
+def place_of(name: str, where: str) -> str:
+    """Where a policy is, for people: of one of another site which, and what of it."""
+    found = SITE_POLICY.fullmatch(name)
+    if found is None:
+        return where
+    site, which = found["site"], found["which"]
+    if which == NEW:
+        return f"of {site}, not accepted yet: callsieve policy accept {found['policy']}"
+    return f"of {site}, as it was before it was accepted last" if which == OLD else f"of {site}, accepted here"
+
+
 def in_force(name: str, loaded: Loaded) -> list[str]:
     """The scopes that the policy is in force for; `all other calls` for the policy of the PBX."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
@@ -41,6 +70,16 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
     if name == running_or_settings(loaded):
         texts.append("all other calls" if loaded.settings.scope else "all calls")
     return texts
+
+
+def used_for(name: str, loaded: Loaded) -> list[str]:
+    """The same, and the scopes of policies that build on it."""
+    found = []
+    for one in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
+        with suppress(PolicyError):
+            if one == name or name in load_policy(one, loaded.policy_directories).chain:
+                found += in_force(one, loaded)
+    return found
 
 
 def running_or_settings(loaded: Loaded) -> str:

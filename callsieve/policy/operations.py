@@ -6,23 +6,19 @@ activate, activate_text, activate_draft: operations (callsieve/changes/operation
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from callsieve import policy_selection
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft
+from callsieve.policy.refusals import usable, writing
 from callsieve.policy.versions import NOTE_CHARACTERS, add_version
 from callsieve.replay.trial import draft_of as policy_of_draft
-from callsieve.settings import Loaded
 from callsieve.text.times import when
 from policies.loader import load_policy
-from policies.policy import Policy, PolicyError
+from policies.policy import Policy
 from reputation.wording import Wording
-
-T = TypeVar("T")
 
 
 class DraftRequest(NamedTuple):
@@ -56,7 +52,7 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
     Also where it is in force already: a daemon that has not read the settings yet takes their name with it.
     """
     loaded = context.loaded
-    policy = _usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories))
+    policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories))
     with change(db, context, "policy activate", name=policy.name) as changed:
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": policy.name}
         with writing(loaded):
@@ -67,8 +63,8 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
 def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> Activation:
     """Makes the text the next version and puts that in force."""
     loaded = context.loaded
-    text = _usable(lambda: as_typed(request.text))
-    policy = _usable(lambda: policy_of_draft(text, loaded))
+    text = usable(lambda: as_typed(request.text))
+    policy = usable(lambda: policy_of_draft(text, loaded))
     with change(db, context, "policy activate") as changed, writing(loaded):
         changed.name = add_version(loaded, text, request.who, when(context.at), request.note)
         note = request.note.strip()[:NOTE_CHARACTERS]
@@ -88,19 +84,3 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
     done = activate_text(db, context, TextRequest(text, request.user, request.note))
     drop_draft(loaded, request.user)
     return done
-
-
-@contextmanager
-def writing(loaded: Loaded) -> Iterator[None]:
-    """Inside, a file beside the store that cannot be written is Refused."""
-    try:
-        yield
-    except OSError as error:
-        raise Refused("cannot-write", f"{error.filename or loaded.state}: {error.strerror}") from None
-
-
-def _usable(load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except PolicyError as error:
-        raise Refused("unusable-policy", str(error)) from None

@@ -45,6 +45,11 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
     return name
 
 
+def is_version(name: str) -> bool:
+    """Whether it is the name of one, which changes with each."""
+    return _VERSION.fullmatch(name) is not None
+
+
 def without_head(text: str) -> str:
     """The text of a version without the line that says whose it is."""
     first, _, rest = text.partition("\n")

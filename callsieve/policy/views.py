@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from callsieve.policy.catalogue import in_force, known_names, policies_there, running_or_settings
+from callsieve.policy.central import SitePolicy, own_published, site_policies
 from callsieve.policy.versions import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded
+from callsieve.site_policies import files_there
 from policies.engine import CAPS, STEPS
 from policies.lint import trusting_rules, unknown_names
 from policies.loader import load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
+from reputation.store.published_policies import PublishedPolicy
 
 DIFF_LINES = 3
 
@@ -62,7 +65,8 @@ class OtherPolicy:
 class PoliciesShown:
     """The page. `running` None: it cannot be used, and `problem` says why. `activated`: it stands beside the settings.
 
-    `scopes`: the policies of single DIDs, trunks and groups.
+    `scopes`: the policies of single DIDs, trunks and groups. `sites`: policies of other sites; `told`: those that other
+    sites are told. `has_hub`: there may be some.
     """
 
     running: PolicyShown | None
@@ -73,6 +77,9 @@ class PoliciesShown:
     scopes: tuple[tuple[str, str], ...]
     others: tuple[OtherPolicy, ...]
     versions: tuple[PolicyVersion, ...]
+    sites: tuple[SitePolicy, ...] = ()
+    told: tuple[PublishedPolicy, ...] = ()
+    has_hub: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +130,8 @@ def policy_named(name: str, loaded: Loaded) -> PolicyShown:
     return policy_shown(load_policy(name, directories), policy_text(name, directories))
 
 
-def policies_shown(loaded: Loaded) -> PoliciesShown:
-    """The page, from the files as they are now."""
+def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
+    """The page, from the files as they are now, and from what other sites have told."""
     settings = loaded.settings
     name, running, problem, activated = running_or_settings(loaded), None, "", False
     try:
@@ -133,7 +140,7 @@ def policies_shown(loaded: Loaded) -> PoliciesShown:
     except PolicyError as error:
         problem = str(error)
     versions = tuple(versions_of(loaded))
-    written = {version.name for version in versions}
+    written = {version.name for version in versions} | files_there(loaded)
     return PoliciesShown(
         running=running,
         problem=problem,
@@ -146,6 +153,9 @@ def policies_shown(loaded: Loaded) -> PoliciesShown:
             for name, where, trouble in policies_there(loaded, but=written)
         ),
         versions=versions,
+        sites=tuple(site_policies(db, loaded)),
+        told=tuple(own_published(db)),
+        has_hub=bool(loaded.settings.hub.address),
     )
 
 

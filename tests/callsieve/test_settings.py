@@ -255,6 +255,7 @@ address = "postgresql://hub.example.com:5433/callsieve?sslrootcert=/etc/callsiev
 site = "berlin"
 organisation = "acme"
 follow = ["head-office"]
+accept_policies = true
 private = true
 standby = true
 poll_seconds = 30
@@ -360,6 +361,7 @@ DEFAULTS: dict[str, Any] = {
         "site": "",
         "organisation": "main",
         "follow": (),
+        "accept_policies": False,
         "private": False,
         "standby": False,
         "poll_seconds": 5,

@@ -16,7 +16,7 @@ from reputation.store.database import open_store
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture
 from reputation.store.hub.checksum import noted_checksums, stored_checksums
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
-from reputation.store.hub.kinds import KINDS
+from reputation.store.hub.kinds import KINDS, NO_NUMBER
 from reputation.store.hub.link import Link, link_of, set_link
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
 from reputation.store.identities import remove_identity, set_identity
@@ -31,7 +31,7 @@ NUMBERS = (CALLER, "+12015550124")
 AT_US = int(NOW * MICROSECONDS)
 # What of a store two sites have alike that were told the same, in whatever order.
 EVIDENCE = {
-    name: f"SELECT {', '.join(kind.columns)} FROM {name} ORDER BY {', '.join((kind.number, *kind.key))}"
+    name: f"SELECT {', '.join(kind.columns)} FROM {name} ORDER BY {', '.join(kind.columns[: 1 + len(kind.key)])}"
     for name, kind in KINDS.items()
     if not kind.is_private
 }
@@ -48,10 +48,11 @@ def make_row(kind: str = "mark", **fields: Any) -> SharedRow:
         "identity": ("[]", '{"name":"Bank","level":2,"expires_at":1798000000.0}'),
         "list_entry": ('["block","exact",""]', '{"action":null,"note":"","expires_at":null}'),
         "epoch": ("[1]", '{"reason":"sold"}'),
+        "published_policy": ('["office"]', '{"text":"extends = \\"strict\\"\\n","note":""}'),
     }
     key, payload = known[kind]
-    row = SharedRow(kind, "berlin", CALLER, key, payload, "", AT_US, 1, False)
-    return row._replace(**fields)
+    row = SharedRow(kind, "berlin", CALLER, key, payload, "", AT_US, 1, False)._replace(**fields)
+    return row if KINDS[kind].number else row._replace(number=NO_NUMBER)
 
 
 def link(site: str = "london") -> Link:

@@ -44,7 +44,7 @@ CREATE TABLE callsieve.evidence_row (
     origin text NOT NULL,
     number text NOT NULL CHECK (length(number) <= 32),
     key text NOT NULL CHECK (length(key) <= 1000),
-    payload text NOT NULL CHECK (length(payload) <= 4000),
+    payload text NOT NULL CHECK (length(payload) <= CASE kind WHEN 'published_policy' THEN 100000 ELSE 4000 END),
     own text NOT NULL CHECK (length(own) <= 4000),
     at_us bigint NOT NULL,
     version bigint NOT NULL,
@@ -130,7 +130,8 @@ END $$;
 -- Takes rows of the site that asks. Each array has an element a row. A row wins over an older version of it; a deletion
 -- wins a tie. What is dated later than now is dated now. Of an erased number only what is newer is taken, and of a
 -- number with 2000 rows of a kind nothing new: a site that floods one number makes every other site fold them all again
--- with each. Returns the positions whose dates are others than those that were sent, and the dates.
+-- with each. Rows about no number are not folded; of those only policies are bounded, which are large. Returns the
+-- positions whose dates are others than those that were sent, and the dates.
 CREATE FUNCTION callsieve.push(
     kinds text[], numbers text[], keys text[], payloads text[], owns text[], ats bigint[], versions bigint[],
     deletions boolean[], privates boolean[])
@@ -139,7 +140,7 @@ DECLARE
     me callsieve.site;
     receipt bigint;
     taken bigint;
-    full_numbers text[];
+    full_kinds text[];
 BEGIN
     SELECT * INTO me FROM callsieve.site WHERE role = session_user AND expelled_at IS NULL FOR NO KEY UPDATE;
     IF me.name IS NULL THEN
@@ -148,18 +149,22 @@ BEGIN
     IF cardinality(numbers) > 5000 THEN
         RAISE EXCEPTION 'so many rows at once are not taken: 5000 at most' USING ERRCODE = '54000';
     END IF;
+    IF (SELECT count(*) FROM unnest(kinds) AS one WHERE one = 'published_policy') > 50 THEN
+        RAISE EXCEPTION 'so many policies are not taken: 50 at most' USING ERRCODE = '54000';
+    END IF;
     receipt := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
-    full_numbers := ARRAY(
-        SELECT number FROM callsieve.evidence_row
+    full_kinds := ARRAY(
+        SELECT row.kind || ' ' || number FROM callsieve.evidence_row AS row
          WHERE number = ANY (numbers) AND organisation = me.organisation AND origin = me.name
-         GROUP BY number, kind HAVING count(*) >= 2000);
+           AND (number <> '-' OR row.kind = 'published_policy')
+         GROUP BY number, row.kind HAVING count(*) >= CASE row.kind WHEN 'published_policy' THEN 50 ELSE 2000 END);
     INSERT INTO callsieve.evidence_row AS row (organisation, kind, origin, number, key, payload, own, at_us, version,
            received_at, deleted, private, xid, id)
     SELECT me.organisation, sent.kind, me.name, sent.number, sent.key, sent.payload, sent.own, least(sent.at_us, receipt),
            sent.version, clock_timestamp(), sent.deleted, sent.private, pg_current_xact_id(), nextval('callsieve.place')
       FROM unnest(kinds, numbers, keys, payloads, owns, ats, versions, deletions, privates)
            AS sent (kind, number, key, payload, own, at_us, version, deleted, private)
-     WHERE (sent.number <> ALL (full_numbers) OR EXISTS (
+     WHERE (sent.kind || ' ' || sent.number <> ALL (full_kinds) OR EXISTS (
                SELECT 1 FROM callsieve.evidence_row AS known
                 WHERE known.number = sent.number AND known.organisation = me.organisation AND known.kind = sent.kind
                   AND known.origin = me.name AND known.key = sent.key))

@@ -10,8 +10,8 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.api.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
-from callsieve.policy import operations
-from callsieve.policy.catalogue import in_force, policies_there
+from callsieve.policy import central, operations
+from callsieve.policy.catalogue import policies_as_json, policies_there
 from callsieve.policy.operations import Activation, TextRequest
 from callsieve.policy.records import policy_as_json, tried_as_json
 from callsieve.policy.versions import NOTE_CHARACTERS
@@ -45,10 +45,14 @@ expect = { action = "allow" }
 
 
 class PolicyFile(ApiStruct, frozen=True):
-    """A policy. `where`: preset, or its file; `problem`: why it cannot be used, empty if it can."""
+    """A policy. `where`: preset, or its file; `problem`: why it cannot be used, empty if it can.
+
+    `site`: the other site that published it, empty for ours.
+    """
 
     name: str
     where: str
+    site: str
     in_force_for: list[str]
     problem: str
 
@@ -106,7 +110,7 @@ class PolicyCases(ApiStruct, frozen=True):
     """Cases, and the policy for those that name none; null: what is in force."""
 
     cases: PolicyText
-    policy: Annotated[str, Meta(max_length=64)] | None = None
+    policy: Annotated[str, Meta(max_length=128)] | None = None
 
 
 class CaseDifference(ApiStruct, frozen=True):
@@ -156,6 +160,28 @@ class PolicyActivated(ApiStruct, frozen=True):
     observe: bool
 
 
+class Publishing(ApiStruct, frozen=True):
+    """What other sites see it by, empty for its own name, and what is new."""
+
+    publish_as: Annotated[str, Meta(max_length=64)] = ""
+    note: Annotated[str, Meta(max_length=NOTE_CHARACTERS)] = ""
+
+
+class PolicyPublished(ApiStruct, frozen=True):
+    """A policy of this site that others were told, or are told no more, by the name that they see."""
+
+    change_id: ChangeId | None
+    policy: str
+
+
+class PolicyAccepted(ApiStruct, frozen=True):
+    """A policy of another site. `in_force_for`: empty while nothing here names it."""
+
+    change_id: ChangeId | None
+    policy: str
+    in_force_for: list[str]
+
+
 async def show(req: ApiRequest[None, None]) -> dict[str, Any]:
     """All of them."""
     return await req.in_thread(_there, req.context.loaded)
@@ -191,16 +217,33 @@ def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewPolicy])
     return _activated(operations.activate_text(db, context, TextRequest(new.text, context.actor, new.note)))
 
 
+def accept(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> PolicyAccepted:
+    """Takes what another site publishes."""
+    done = central.accept(db, context, central.AcceptRequest(asked.path["name"]))
+    return PolicyAccepted(change_id=done.change_id, policy=done.policy.name, in_force_for=list(done.in_force))
+
+
+def publish(db: sqlite3.Connection, context: Context, asked: Asked[None, Publishing]) -> PolicyPublished:
+    """Tells all other sites."""
+    request = central.PublishRequest(asked.path["name"], asked.body.publish_as, asked.body.note)
+    return _published(central.publish(db, context, request))
+
+
+def withdraw(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> PolicyPublished:
+    """Tells them no more."""
+    return _published(central.withdraw(db, context, asked.path["name"]))
+
+
+def _published(done: central.Published) -> PolicyPublished:
+    return PolicyPublished(change_id=done.change_id, policy=done.policy.name)
+
+
 def _activated(done: Activation) -> PolicyActivated:
     return PolicyActivated(change_id=done.change_id, policy=done.name, observe=done.policy.observe)
 
 
 def _there(loaded: Loaded) -> dict[str, Any]:
-    rows = [
-        {"name": name, "where": where, "in_force_for": in_force(name, loaded), "problem": problem}
-        for name, where, problem in policies_there(loaded)
-    ]
-    return {"policies": rows}
+    return {"policies": policies_as_json(loaded)}
 
 
 def _called(name: str, loaded: Loaded) -> Policy:
@@ -275,5 +318,34 @@ ENDPOINTS = (
         Role.ADMINISTRATOR,
         PolicyActivated,
         "Put a policy in force.",
+    ),
+    Endpoint(
+        "POST",
+        "/policies/{name}/accept",
+        accept,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        PolicyAccepted,
+        "Take what another site publishes of a policy.",
+    ),
+    Endpoint(
+        "POST",
+        "/policies/{name}/publish",
+        publish,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        PolicyPublished,
+        "Tell all sites of the hub a policy.",
+        body=Publishing,
+        example=Publishing(publish_as="office", note="premium numbers"),
+    ),
+    Endpoint(
+        "POST",
+        "/policies/{name}/withdraw",
+        withdraw,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        PolicyPublished,
+        "Tell other sites a policy no more.",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Annotated
 
@@ -14,8 +15,9 @@ from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, print_table, say, say_undo, word
 from callsieve.cli.store import perform
-from callsieve.policy import operations
-from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, policies_there
+from callsieve.policy import central, operations
+from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policies_as_json
+from callsieve.policy.central import SitePolicy, own_published, site_policies
 from callsieve.policy.records import policy_as_json
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 from callsieve.policy_selection import policy_called, running_name
@@ -31,6 +33,7 @@ from policies.policy import Policy, PolicyError, PolicySet, Rule
 from policies.situation import Situation, situation_of
 from reputation.model import Attestation, LevelChange, Reputation, Verification
 from reputation.speakers import account_of
+from reputation.store.published_policies import PublishedPolicy
 
 NameArgument = Annotated[
     str | None,
@@ -41,22 +44,32 @@ NameArgument = Annotated[
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show which policies there are, and which are in force for which calls."""
     loaded = settings_of(config)
-    rows = [
-        {"name": name, "where": where, "in_force_for": in_force(name, loaded), "problem": problem}
-        for name, where, problem in policies_there(loaded)
-    ]
+    rows = policies_as_json(loaded)
     if as_json:
         print_json(rows)
         return
     table = [
         (
-            str(row["name"]),
-            Text(", ".join(in_force(str(row["name"]), loaded)), style="green"),
-            Text(f"error: {row['problem']}", style="red") if row["problem"] else str(row["where"]),
+            row["name"],
+            Text(", ".join(row["in_force_for"]), style="green"),
+            Text(f"error: {row['problem']}", style="red") if row["problem"] else place_of(row["name"], row["where"]),
         )
         for row in rows
     ]
     print_table(("policy", "in force for", "where"), table, keep=(0,))
+    if loaded.settings.hub.address and has_store(loaded):
+        with existing_store(loaded) as db:
+            _say_shared(own_published(db), site_policies(db, loaded))
+
+
+def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:
+    for one in ours:
+        say(f"{one.name} is told to all other sites since {when(one.published_at)}.")
+    for policy in others:
+        if policy.problem:
+            warn(f"{policy.problem}; what was accepted of it stays" if policy.is_accepted else policy.problem)
+        elif policy.published_at is None:
+            warn(f"{policy.name}: {policy.site} publishes it no more, or is not followed; what was accepted stays")
 
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
@@ -229,4 +242,59 @@ def activate_policy(
     if not loaded.settings.actions.route and stops_calls(policy):
         warn(f"{policy.name}: {NO_ROUTE}")
     say(f"{policy.name} is in force{'; it observes: every call goes on' if policy.observe else ''}.")
+    say_undo(done.change_id, config)
+
+
+# One policy for many sites.
+
+
+def publish_policy(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A policy's name; else the one in force.")
+    ] = None,
+    publish_as: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="What other sites see it by; else its own name.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="What is new, for those who accept it.")] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Tell all sites of the hub a policy. It is in force nowhere before it is accepted there."""
+    loaded = settings_of(config)
+    done = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
+    site = loaded.settings.hub.site
+    say(f"Told to all other sites: {done.policy.name}. Where [hub] follow names {site}:")
+    say(f"  callsieve policy accept {site}:{done.policy.name}")
+    say_undo(done.change_id, config)
+
+
+def withdraw_policy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What other sites see it by.", show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Tell other sites a policy no more. What they have accepted stays in force there."""
+    loaded = settings_of(config)
+    done = perform(loaded, central.withdraw, name, existing=True)
+    say(f"{name} is told no more. Where it was accepted it stays.")
+    say_undo(done.change_id, config)
+
+
+def accept_policy(
+    name: Annotated[
+        str, typer.Argument(metavar="SITE:NAME", help="As `callsieve policy list` has it.", show_default=False)
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Take a policy that another site publishes, in the place of what was accepted of it before."""
+    loaded = settings_of(config)
+    done = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
+    with existing_store(loaded) as db:
+        known = known_names(loaded, db)
+    for remark in (*unknown_names(done.policy, known), *trusting_rules(done.policy)):
+        warn(f"{name}: {remark}")
+    if done.in_force and not loaded.settings.actions.route and stops_calls(done.policy):
+        warn(f"{name}: {NO_ROUTE}")
+    if done.in_force:
+        say(f"{name} is accepted, and in force for {', '.join(done.in_force)} within two seconds.")
+    else:
+        say(f"{name} is accepted. Nothing names it yet: callsieve policy activate {name}")
     say_undo(done.change_id, config)

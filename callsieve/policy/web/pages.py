@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
-from callsieve.policy import operations
+from callsieve.policy import central, operations
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.versions import versions_of
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
 from callsieve.settings import Loaded
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
-from policies.loader import NAME, policy_text
+from policies.loader import is_policy_name, policy_text
 from policies.policy import PolicyError
 from reputation.users import Role
 
@@ -31,7 +31,7 @@ class Comparison:
 
 async def show(req: PageRequest) -> Response:
     """The page."""
-    shown = await asyncio.to_thread(policies_shown, req.state.loaded)
+    shown = await req.read(policies_shown, req.state.loaded)
     return req.page("policy/policies.html", policies=shown, drafting=req.role >= Role.ADMINISTRATOR)
 
 
@@ -56,8 +56,28 @@ async def put_in_force(req: PageRequest) -> Response:
     return req.go("/policies", "policy-activated")
 
 
+async def accept(req: PageRequest) -> Response:
+    """What another site publishes is the policy of that name here; in force where something names it."""
+    request = central.AcceptRequest(req.form.get("name", ""), req.form.get("digest", ""))
+    await req.perform(central.accept, request)
+    return req.go("/policies", "policy-accepted")
+
+
+async def publish(req: PageRequest) -> Response:
+    """Other sites are told the policy in force."""
+    request = central.PublishRequest(publish_as=req.form.get("as", ""), note=req.form.get("note", ""))
+    await req.perform(central.publish, request)
+    return req.go("/policies", "policy-told")
+
+
+async def withdraw(req: PageRequest) -> Response:
+    """Other sites are told it no more."""
+    await req.perform(central.withdraw, req.form.get("name", ""))
+    return req.go("/policies", "policy-withdrawn")
+
+
 def _named(name: str, loaded: Loaded) -> PolicyShown:
-    if not NAME.fullmatch(name):
+    if not is_policy_name(name):
         raise NotFound
     try:
         return policy_named(name, loaded)
@@ -79,4 +99,7 @@ PAGES = (
     Page("GET", "/policies/named/{name}", show_one, Role.VIEWER),
     Page("GET", "/policies/compare", compare, Role.VIEWER),
     Page("POST", "/policies/activate", put_in_force, Role.ADMINISTRATOR),
+    Page("POST", "/policies/accept", accept, Role.ADMINISTRATOR),
+    Page("POST", "/policies/publish", publish, Role.ADMINISTRATOR),
+    Page("POST", "/policies/withdraw", withdraw, Role.ADMINISTRATOR),
 )

@@ -30,6 +30,7 @@ from reputation.store.evidence_rows import SIGNAL_COUNTS
 
 MOST_TEXT: Final = 200  # characters of one column
 MOST_PAYLOAD: Final = 4000
+MOST_POLICY: Final = 100_000  # characters of JSON
 NO_NUMBER: Final = "-"  # what a row about no number lies under
 
 
@@ -52,6 +53,7 @@ class Kind:
     `shared`: other columns. `own`: columns that stay with the site and its standby, and what stands there elsewhere;
     `{site}` is the site. `allowed`: columns with a closed vocabulary. `counts`: SQL that holds for rows worth telling.
     `days`: how long it is kept. Rows of a standby's kinds that do not count are not replaced there, either.
+    `long_text`: a column of several lines; a row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
     name: str
@@ -66,6 +68,12 @@ class Kind:
     allowed: Mapping[str, frozenset[Any]]
     counts: str = "1"
     is_folded: bool = True
+    long_text: str = ""
+
+    @property
+    def most_characters(self) -> int:
+        """Of its key, what it says and what stays with its site."""
+        return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -180,6 +188,21 @@ _KINDS = (
         shared=("reason",),
         own={"who": "{site}"},
         allowed=NOTHING,
+    ),
+    # Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
+    Kind(
+        name="published_policy",
+        scope=Scope.SHARED,
+        at="published_at",
+        days=36500.0,
+        number="",
+        key=("name",),
+        named=("name",),
+        shared=("text", "note"),
+        own=NONE_OWN,
+        allowed=NOTHING,
+        is_folded=False,
+        long_text="text",
     ),
     # A lying site could open and close convictions by challenges, without a bound.
     Kind(

@@ -63,7 +63,7 @@ def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Sto
 
 def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tuple[str, str, str, Stored]]:
     """Origin, number, key and content of every row, as its site writes it."""
-    names = kind.columns[: 1 + len(kind.key)]
+    names = _names_of_key(kind)
     for *columns, payload, own, at_us in db.execute(_read_all(kind)):
         found = dict(zip(names, columns, strict=True))
         said = json.loads(payload) if payload else {}
@@ -74,7 +74,8 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
                     if place.get(column):
                         place[column] = name_at_site(place[column])
         key = to_json([found[column] for column in kind.key])
-        yield origin, found[kind.number], key, Stored(to_json(said) if said else "", own, at_us)
+        number = found[kind.number] if kind.number else NO_NUMBER
+        yield origin, number, key, Stored(to_json(said) if said else "", own, at_us)
 
 
 def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
@@ -170,8 +171,10 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
     """The columns of its key and of what it says. Unusable."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
-    if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > MOST_PAYLOAD:
+    if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
         raise Unusable("number or size")
+    if not kind.number and row.number != NO_NUMBER:
+        raise Unusable("number")
     try:
         key, said, own = (json.loads(text) if text else {} for text in (row.key, row.payload, row.own))
     except (ValueError, RecursionError):  # or brackets in brackets without end
@@ -200,7 +203,9 @@ def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
 
 def _check_value(kind: Kind, column: str, value: object) -> None:
     is_fine = value is None or (
-        _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is Scope.STANDBY
+        _are_lines(value)
+        if isinstance(value, str) and column == kind.long_text
+        else _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is Scope.STANDBY
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
@@ -214,6 +219,10 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
 
 def _is_text(text: str, most: int) -> bool:
     return len(text) <= most and (text.isprintable() or not text)
+
+
+def _are_lines(text: str) -> bool:
+    return all(line.isprintable() for line in text.replace("\t", " ").split("\n"))
 
 
 def _filled(text: str | None, site: str) -> str | None:
@@ -245,8 +254,12 @@ def _read_one(kind: Kind) -> str:
 
 @cache
 def _read_all(kind: Kind) -> str:
-    names = ", ".join(kind.columns[: 1 + len(kind.key)])
+    names = ", ".join(_names_of_key(kind))
     return f"SELECT {names}, {_content(kind)} FROM {kind.name} WHERE {kind.counts}"
+
+
+def _names_of_key(kind: Kind) -> tuple[str, ...]:
+    return (kind.number, *kind.key) if kind.number else kind.key
 
 
 def _content(kind: Kind) -> str:

@@ -60,8 +60,8 @@ WRITING = {
 }
 # What is typed depends on what was printed, or comes from standard input or a server: their rows are looked at in
 # test_cli_feed_fetch, test_cli_appeal, test_cli_reviews, test_cli_own, test_cli_users, test_cli_imports,
-# test_cli_lookups, test_cli_hub, test_cli_exchange, test_cli_list_files, test_cli_call_lists, test_pack, test_watch
-# and test_cli_events; of what needs an Asterisk in test_install.
+# test_cli_lookups, test_cli_hub, test_policies, test_cli_exchange, test_cli_list_files, test_cli_call_lists, test_pack,
+# test_watch and test_cli_events; of what needs an Asterisk in test_install.
 WRITING_IN_THEIR_TURN = {
     *(
         "off",
@@ -92,6 +92,7 @@ WRITING_IN_THEIR_TURN = {
     *("events replay", "events test"),
     *("own watch add", "own watch ask"),
     *("hub join", "hub expel", "hub leave"),
+    *("policy publish", "policy withdraw", "policy accept"),
     *("hub ignore", "hub heed", "hub people same", "hub people apart"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.

@@ -434,6 +434,7 @@ ELSEWHERE = {
     "test_housekeeping.py": ("housekeeping run", "housekeeping show"),
     "test_cli_policy.py": ("policy list", "policy check", "policy show"),
     "test_activation.py": ("policy activate",),
+    "test_policies.py": ("policy accept", "policy publish", "policy withdraw"),
     "test_cli_plan.py": ("plan show", "plan check", "plan update", "plan remove"),
     "test_cli_policy_cases.py": ("policy test",),
     "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),

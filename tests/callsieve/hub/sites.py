@@ -80,6 +80,10 @@ class TestHub:
         self.sites[name] = site
         return site
 
+    def login(self, name: str) -> administration.SiteLogin:
+        """A role for a site that is made elsewhere."""
+        return asyncio.run(self._add(ORGANISATION, name, is_central=False))
+
     async def _add(self, organisation: str, name: str, is_central: bool) -> administration.SiteLogin:
         async with connection_to(self.admin_address) as hub:
             return await administration.add_site(hub, organisation, name, is_central=is_central)

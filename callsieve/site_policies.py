@@ -1,0 +1,129 @@
+"""Files of policies that other sites published, in the folder of this site's own versions:
+
+    STATE/policies/head-office:office.toml      as it was accepted here: a policy like any other, wherever one is named
+    STATE/policies/head-office:office.new.toml  as it came, and was not accepted yet: to be compared and tried
+    STATE/policies/head-office:office.old.toml  as it was before it was accepted last
+
+So what is in force never depends on the hub, and a policy that was accepted stays when its site withdraws it.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from callsieve.policy_selection import MODE, make_folder, pointer_file
+from callsieve.settings import Loaded
+from callsieve.system.files import complete_file
+from callsieve.system.privileges import acting_for
+from policies.loader import PRESETS, SITE_POLICY, load_policy, parse_policy, read_text
+from policies.policy import Policy, PolicyError
+
+NEW, OLD = ".new", ".old"
+MOST_BYTES = 48 * 1024
+
+
+class SiteVersion(NamedTuple):
+    """What was accepted of a policy, `head-office:office`, by the digest of its text."""
+
+    name: str
+    digest: str
+
+
+def digest_of(text: str) -> str:
+    """Tells one text from another."""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def read_site_policy(text: str, name: str) -> Policy:
+    """A policy that travels: no larger than a draft, and built on presets alone, which are the same everywhere."""
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+        raise PolicyError(f"{name}: larger than {MOST_BYTES // 1024} kB: it cannot be published")
+    return parse_policy(text, name, name, _preset)
+
+
+def _preset(name: str) -> Policy:
+    if name not in PRESETS:
+        raise PolicyError(f"{name} is known at its site alone: put all rules into one file that extends a preset")
+    return load_policy(name)
+
+
+def text_there(loaded: Loaded, name: str) -> str | None:
+    """The text of one of the files; None: there is none that can be read."""
+    path = _path(loaded, name)
+    try:
+        with acting_for(path):
+            return read_text(path)
+    except PolicyError:
+        return None
+
+
+def files_there(loaded: Loaded) -> frozenset[str]:
+    """The names of all of them."""
+    names = (path.stem for path in pointer_file(loaded).parent.glob("*:*.toml"))
+    return frozenset(name for name in names if SITE_POLICY.fullmatch(name))
+
+
+def version_there(loaded: Loaded, name: str) -> SiteVersion | None:
+    """What is accepted now."""
+    text = text_there(loaded, name)
+    return None if text is None else SiteVersion(name, digest_of(text))
+
+
+def put_new(loaded: Loaded, name: str, text: str) -> None:
+    """It has come, and counts nowhere yet. OSError."""
+    _write(loaded, f"{name}{NEW}", text)
+
+
+def drop_new(loaded: Loaded, name: str) -> None:
+    """Its site publishes something else, or nothing. OSError."""
+    _unlink(loaded, f"{name}{NEW}")
+
+
+def put_accepted(loaded: Loaded, name: str, text: str) -> None:
+    """From now on this is the policy. What it was before is kept. OSError."""
+    before = text_there(loaded, name)
+    if before is not None:
+        _write(loaded, f"{name}{OLD}", before)
+    _write(loaded, name, text)
+    drop_new(loaded, name)
+
+
+def go_back(loaded: Loaded, version: SiteVersion) -> bool:
+    """What was accepted before is the policy again, and what it replaces has come and was not accepted. Whether it is
+    still there. OSError.
+    """
+    now, before = text_there(loaded, version.name), text_there(loaded, f"{version.name}{OLD}")
+    if before is None or digest_of(before) != version.digest:
+        return False
+    if now is not None:
+        put_new(loaded, version.name, now)
+    _write(loaded, version.name, before)
+    _unlink(loaded, f"{version.name}{OLD}")
+    return True
+
+
+def take_out(loaded: Loaded, name: str) -> None:
+    """Nothing is accepted of it any more: it has come, and that is all. OSError."""
+    if (now := text_there(loaded, name)) is not None:
+        put_new(loaded, name, now)
+    _unlink(loaded, name)
+
+
+def _unlink(loaded: Loaded, name: str) -> None:
+    path = _path(loaded, name)
+    with acting_for(path):
+        path.unlink(missing_ok=True)
+
+
+def _write(loaded: Loaded, name: str, text: str) -> None:
+    path = _path(loaded, name)
+    make_folder(path.parent)
+    with complete_file(path, MODE) as file:
+        file.write(text.encode())
+
+
+def _path(loaded: Loaded, name: str) -> Path:
+    assert SITE_POLICY.fullmatch(name)  # no path
+    return pointer_file(loaded).parent / f"{name}.toml"

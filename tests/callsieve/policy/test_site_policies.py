@@ -1,0 +1,105 @@
+"""Policies of other sites as the console, programs and the doctor have them. How they come: tests/callsieve/hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.hub import is_exchanged
+from callsieve.hub.address import write_secret
+from callsieve.hub.administration import SiteLogin
+from callsieve.hub.secret_file import secret_path
+from callsieve.policy.central import note_arrived
+from callsieve.site_policies import digest_of, files_there
+from reputation.store.hub.link import note_pulled, set_link
+from reputation.store.published_policies import PublishedPolicy, all_published, put_published
+from tests.callsieve.asking import ENABLED, ApiOffice
+from tests.callsieve.browsing import NOW, SETTINGS, Console, Office
+
+HUB = '\n[hub]\naddress = "postgresql://hub.example.com/callsieve"\nsite = "berlin"\nfollow = ["head-office"]\n'
+OFFICE = "head-office:office"
+TEXT = 'extends = "strict"\n# of head office\n'
+
+
+def tell(office: Office, text: str = TEXT) -> None:
+    """As the hub's process does."""
+    policy = PublishedPolicy(OFFICE, text, "new rules", NOW - 60)
+    office.write(put_published, policy)
+    note_arrived(office.load(), [policy])
+
+
+@pytest.fixture
+def branch(tmp_path: Path) -> Office:
+    return Office(tmp_path, SETTINGS + HUB)
+
+
+@pytest.fixture
+def console(branch: Office) -> Iterator[Console]:
+    tell(branch)
+    with branch.console() as console:
+        yield console
+
+
+def test_an_administrator_compares_and_accepts(branch: Office, console: Console) -> None:
+    ada = console.browser("administrator")
+    page = ada.get("/policies").text
+    assert f"/policies/compare?from=cautious&amp;to={OFFICE}.new" in page
+    assert ada.get(f"/policies/compare?from=cautious&to={OFFICE}.new").status_code == 200
+    assert "of head office" in ada.get(f"/policies/draft?from={OFFICE}.new").text
+    old = ada.post("/policies/accept", name=OFFICE, digest=digest_of("something else"))
+    assert old.status_code == 422
+    assert files_there(branch.load()) == {f"{OFFICE}.new"}
+    assert ada.post("/policies/accept", name=OFFICE, digest=digest_of(TEXT)).status_code == 303
+    assert files_there(branch.load()) == {OFFICE}
+    assert ada.post("/policies/activate", name=OFFICE).status_code == 303
+    assert OFFICE in ada.get("/policies").text
+
+
+def test_head_office_tells_others_and_withdraws(branch: Office, console: Console) -> None:
+    ada = console.browser("administrator")
+    assert ada.post("/policies/publish", **{"as": "office", "note": "first"}).status_code == 303
+    assert [(one.name, one.note) for one in branch.read(all_published)] == [(OFFICE, "new rules"), ("office", "first")]
+    assert ada.post("/policies/withdraw", name="office").status_code == 303
+    assert ada.post("/policies/withdraw", name=OFFICE).status_code == 422
+    assert [one.name for one in branch.read(all_published)] == [OFFICE]
+
+
+def test_a_broken_one_is_shown_with_its_problem(branch: Office, console: Console) -> None:
+    tell(branch, 'extends = "strict"\nobsrve = true\n')
+    assert "unknown key obsrve" in console.browser("viewer").get("/policies").text
+
+
+def test_programs_accept_and_publish(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path, ENABLED + SETTINGS + HUB)
+    tell(office)
+    with office.api() as api:
+        program = api.program()
+        done = program.done("POST", f"/policies/{OFFICE}/accept")
+        assert (done["policy"], done["in_force_for"]) == (OFFICE, [])
+        assert program.done("POST", f"/policies/{OFFICE}/activate")["policy"] == OFFICE
+        found = {one["name"]: (one["site"], one["in_force_for"]) for one in program.get("/policies")["policies"]}
+        assert found[OFFICE] == ("head-office", ["all calls"])
+        assert program.refused("POST", f"/policies/{OFFICE}/accept") == (409, "accepted-already")
+        assert program.refused("POST", "/policies/paris:office/accept") == (404, "no-such-policy")
+        assert program.done("POST", "/policies/strict/publish", {"publish_as": "night"})["policy"] == "night"
+        assert program.refused("POST", "/policies/strict/publish", {}) == (422, "unusable-name")
+        assert program.done("POST", "/policies/night/withdraw")["policy"] == "night"
+        assert program.refused("POST", "/policies/night/withdraw") == (404, "not-published")
+
+
+def test_the_doctor_names_what_cannot_be_used(branch: Office) -> None:
+    loaded = branch.load()
+    branch.write(set_link, "berlin", "main", "hub")
+    branch.write(note_pulled, NOW)
+    write_secret(secret_path(loaded), SiteLogin("role", "password"))
+    answers: dict[str, str] = {}
+    ground = CheckContext(loaded, answers.__getitem__, NOW + 1)
+    assert is_exchanged(ground).status is CheckStatus.OK
+    tell(branch, "obsrve = true\n")
+    finding = is_exchanged(ground)
+    assert finding.status is CheckStatus.WARN
+    assert not isinstance(finding.detail, str)
+    assert finding.detail.places == {"names": OFFICE}
