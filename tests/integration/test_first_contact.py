@@ -1,7 +1,7 @@
 """README.md's list of steps, followed word by word on a stock Debian Asterisk with an office: every call is screened.
 
-The machine is this one under an overlay, so nothing is installed here. Without systemd the unit's ExecStart runs as the
-service's user; see tests/integration/first_contact/.
+The machine is this one under an overlay, so nothing is installed here. A systemd boots in it and runs our units; see
+tests/integration/first_contact/.
 """
 
 from __future__ import annotations
@@ -73,6 +73,16 @@ def test_it_begins_by_watching(seen: dict[str, Any]) -> None:
     assert seen["findings"], "the timer's doctor stores what it finds"
 
 
+def test_systemd_restarts_a_frozen_daemon(seen: dict[str, Any]) -> None:
+    assert seen["restarts"] == 1
+
+
+def test_more_units_run_where_they_are_enabled(seen: dict[str, Any]) -> None:
+    running = {name for name, state in seen["running"].items() if state == "active"}
+    assert {"callsieve.service", "callsieve-doctor.timer", "callsieve-events.service"} <= running
+    assert {"callsieve-feeds.timer", "callsieve-watch.timer"} <= running
+
+
 def test_it_is_not_taken_out_while_calls_need_it(seen: dict[str, Any]) -> None:
     assert "/etc/asterisk/pjsip.conf:" in seen["refused"]
     assert "/etc/asterisk/iax.conf:" in seen["refused"]
@@ -82,5 +92,6 @@ def test_it_is_not_taken_out_while_calls_need_it(seen: dict[str, Any]) -> None:
 def test_it_goes_without_a_trace(seen: dict[str, Any]) -> None:
     assert seen["afterwards"] == seen["before"]
     assert seen["daemon_is_gone"]
+    assert seen["units_left"] == {}
     assert seen["files_left"] == []
     assert "/var/lib/callsieve:" in seen["uninstalled"], "and says what stays"

@@ -23,6 +23,8 @@ CALLER = "+12015550100"
 DIDS = ("+442071838750", "02071838751", "2071838752", "442071838753", "442071838754", "s", "+442071838755")
 IAX_DID = "2071838752"
 UNKNOWN_DID = "+442071838799"
+# Those that run without settings of their own.
+MORE_UNITS = ("callsieve-events", "callsieve-feeds.timer", "callsieve-watch.timer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,21 @@ def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
     return said
 
 
+def units(machine: Machine) -> dict[str, str]:
+    """What systemd has of ours in memory, and whether it is active."""
+    lines = machine.run("systemctl list-units --all --plain --no-legend --no-pager 'callsieve*'").splitlines()
+    return {line.split()[0]: line.split()[2] for line in lines}
+
+
+def restarts_of_a_frozen_daemon(machine: Machine) -> int:
+    """How often systemd started another one within ten seconds."""
+    machine.run("systemctl kill --signal=STOP callsieve")
+    count = "systemctl show --property=NRestarts --value callsieve"
+    running = "systemctl is-active --quiet callsieve"
+    machine.run(f'for i in $(seq 100); do [ "$({count})" != 0 ] && {running} && exit 0; sleep 0.1; done; exit 1')
+    return int(machine.run(count))
+
+
 def main(top: Path) -> None:
     packages, paths = packaged_pbx()
     pbx = StockPbx(paths, Ports(sip=5060, ami=5038, phones={"201": 5081}, trunks={"carrier": 5080}))
@@ -119,7 +136,7 @@ def main(top: Path) -> None:
     follow(machine, steps[:1])  # pip needs the network
     machine.go_offline()
     result: dict[str, object] = {}
-    with machine.asterisk():
+    with machine.systemd(), machine.asterisk():
         office = Office(machine, pbx)
         result["before"] = office.call_each_did()
         result["said"] = follow(machine, steps[1:])
@@ -129,7 +146,10 @@ def main(top: Path) -> None:
         result["doctor"] = office.doctor()
         result["settings"] = machine.path("/etc/callsieve/callsieve.toml").read_text()
         result["findings"] = machine.path("/var/lib/callsieve-doctor/findings.json").exists()
-        result["log"] = machine.path("/var/log/callsieve.log").read_text(errors="replace")
+        result["log"] = machine.run("journalctl --no-pager --unit callsieve")
+        result["restarts"] = restarts_of_a_frozen_daemon(machine)
+        machine.run(f"systemctl enable --now {' '.join(MORE_UNITS)}")
+        result["running"] = units(machine)
         result["refused"] = machine.run("callsieve asterisk uninstall --yes", code=2)
         for name in ("pjsip.conf", "iax.conf"):
             conf = machine.path(f"/etc/asterisk/{name}")
@@ -140,6 +160,7 @@ def main(top: Path) -> None:
         result["afterwards"] = office.call_each_did()
         with socket.socket() as probe:
             result["daemon_is_gone"] = probe.connect_ex(("127.0.0.1", 4578)) != 0
+        result["units_left"] = units(machine)
         result["files_left"] = machine.run("find /etc/asterisk /etc/systemd/system -name '*callsieve*'").split()
     print(json.dumps(result, indent=1))
 

@@ -1,7 +1,8 @@
 """A stock Debian machine with a stock Asterisk and a small office, made of this one: what is written is forgotten.
 
 An overlay over `/` in a mount namespace of its own takes every change; a network namespace has only loopback, so the
-usual ports are free. Needs root. Asterisk's files are where Debian's package puts them, owned by the user it makes.
+usual ports are free; systemd is the first process of namespaces of its own. Needs root. Asterisk's files are where
+Debian's package puts them, owned by the user it makes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,21 @@ UNPACKED = Path("/opt/asterisk-packages")
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 BOOT_SECONDS = 60.0
+SYSTEMD = "/usr/lib/systemd/systemd"
+APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends"
+# What a container's manager mounts. Kernel settings and devices are those of the machine around: read only. No more
+# than basic.target: a console's getty or an sshd of this machine's image is nothing to us.
+BOOT = f"""set -e
+cd "$1"
+mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+export container=test
+exec chroot . {SYSTEMD} --unit=basic.target --log-target=console --show-status=no
+"""
+RUNNING = ("running", "degraded")
 LOG_SHOWN = 4000
 COMMAND_SECONDS = 300.0
 # A machine on which CallSieve was installed, or Asterisk, is made as new.
@@ -42,12 +58,19 @@ class Machine:
         self.root = top / "root"
         self._top = top
         self._checkout = checkout
-        self._asterisk: subprocess.Popen[bytes] | None = None
+        self._within: tuple[str, ...] = ()  # what commands are put behind, to run where systemd does
 
     def run(self, command: str, *, code: int | None = 0) -> str:
         """All that the command printed; it must end with `code`, unless that is None."""
         done = subprocess.run(
-            ["chroot", str(self.root), "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"],
+            [
+                *self._within,
+                "chroot",
+                str(self.root),
+                "/bin/sh",
+                "-c",
+                f"cd {shlex.quote(str(self._checkout))} && {command}",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,9 +86,8 @@ class Machine:
             check=False,
         )
         if code is not None and done.returncode != code:
-            log = self.path("/var/log/callsieve.log")
-            daemon = log.read_text(errors="replace")[-LOG_SHOWN:] if log.exists() else "none"
-            raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}\nlog: {daemon}")
+            log = self.run(f"journalctl --no-pager | tail -c {LOG_SHOWN}", code=None) if self._within else "none"
+            raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}\nlog: {log}")
         return done.stdout
 
     def path(self, name: str | Path) -> Path:
@@ -88,8 +110,8 @@ class Machine:
         # The checkout may be a mount of its own, or in a directory that others may not enter.
         self.path(str(self._checkout)).mkdir(parents=True, exist_ok=True)
         _mount("--bind", str(self._checkout), str(self.path(str(self._checkout))))
-        shutil.copy(Path(__file__).parent / "systemctl", self.path("/usr/local/bin/systemctl"))
-        self.path("/usr/local/bin/systemctl").chmod(0o755)
+        if not self.path(SYSTEMD).exists():
+            self.run(f"apt-get update -qq && {APT_INSTALL} systemd")
 
     def install_asterisk(self, packages: Path, paths: PbxPaths) -> None:
         """As Debian's package does: files in their places, the user `asterisk`, and its own sample configuration."""
@@ -132,6 +154,34 @@ class Machine:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         with socket.socket() as any_socket:  # netdevice(7): a bare Debian has no `ip`
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP | IFF_RUNNING))
+
+    @contextmanager
+    def systemd(self) -> Iterator[None]:
+        """Boot it, for the `with` block: what the administrator enables runs under it."""
+        alone = ("unshare", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
+        command = [*alone, "/bin/sh", "-c", BOOT, "boot", str(self.root)]
+        log = self.path("/var/log/boot")
+        with log.open("wb") as console:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        try:
+            # This process sees another /proc than that of its namespace, which the machine has.
+            children = self.path(f"/proc/{process.pid}/task/{process.pid}/children")
+            give_up_at = time.monotonic() + BOOT_SECONDS
+            while not self._is_running():
+                if process.poll() is not None or time.monotonic() > give_up_at:
+                    raise AssertionError(log.read_text(errors="replace")[-LOG_SHOWN:])
+                if first := children.read_text().strip():
+                    self._within = ("chroot", str(self.root), "nsenter", "--target", first, "--pid", "--mount")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.kill()
+            process.wait(20)
+            self._within = ()
+
+    def _is_running(self) -> bool:
+        """Degraded is what a machine of this kind may be: a unit of its own image had nothing to work on."""
+        return bool(self._within) and self.run("systemctl is-system-running", code=None).strip() in RUNNING
 
     @contextmanager
     def asterisk(self) -> Iterator[None]:
