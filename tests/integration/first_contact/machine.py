@@ -42,7 +42,7 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 export container=test
 exec chroot . {SYSTEMD} --unit=basic.target --log-target=console --show-status=no
 """
-RUNNING = ("running", "degraded")
+RUNNING = ("running", "degraded")  # degraded: a unit of this machine's own image had nothing to work on
 LOG_SHOWN = 4000
 COMMAND_SECONDS = 300.0
 # A machine on which CallSieve was installed, or Asterisk, is made as new.
@@ -58,19 +58,12 @@ class Machine:
         self.root = top / "root"
         self._top = top
         self._checkout = checkout
-        self._within: tuple[str, ...] = ()  # what commands are put behind, to run where systemd does
+        self._inside: tuple[str, ...] = ("chroot", str(self.root))  # what runs a command in it
 
     def run(self, command: str, *, code: int | None = 0) -> str:
         """All that the command printed; it must end with `code`, unless that is None."""
         done = subprocess.run(
-            [
-                *self._within,
-                "chroot",
-                str(self.root),
-                "/bin/sh",
-                "-c",
-                f"cd {shlex.quote(str(self._checkout))} && {command}",
-            ],
+            [*self._inside, "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,7 +79,7 @@ class Machine:
             check=False,
         )
         if code is not None and done.returncode != code:
-            log = self.run(f"journalctl --no-pager | tail -c {LOG_SHOWN}", code=None) if self._within else "none"
+            log = self.run(f"journalctl --no-pager | tail -c {LOG_SHOWN}", code=None)
             raise AssertionError(f"{command!r} ended with {done.returncode}, not {code}:\n{done.stdout}\nlog: {log}")
         return done.stdout
 
@@ -160,28 +153,25 @@ class Machine:
         """Boot it, for the `with` block: what the administrator enables runs under it."""
         alone = ("unshare", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
         command = [*alone, "/bin/sh", "-c", BOOT, "boot", str(self.root)]
-        log = self.path("/var/log/boot")
+        log, outside = self.path("/var/log/boot"), self._inside
         with log.open("wb") as console:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         try:
             # This process sees another /proc than that of its namespace, which the machine has.
             children = self.path(f"/proc/{process.pid}/task/{process.pid}/children")
             give_up_at = time.monotonic() + BOOT_SECONDS
-            while not self._is_running():
+            while not (first := children.read_text().strip()):
+                time.sleep(0.1)
+            self._inside = (*outside, "nsenter", "--target", first, "--pid", "--mount", "--root", "--wd")
+            while self.run("systemctl is-system-running", code=None).strip() not in RUNNING:
                 if process.poll() is not None or time.monotonic() > give_up_at:
                     raise AssertionError(log.read_text(errors="replace")[-LOG_SHOWN:])
-                if first := children.read_text().strip():
-                    self._within = ("chroot", str(self.root), "nsenter", "--target", first, "--pid", "--mount")
                 time.sleep(0.1)
             yield
         finally:
+            self._inside = outside
             process.kill()
             process.wait(20)
-            self._within = ()
-
-    def _is_running(self) -> bool:
-        """Degraded is what a machine of this kind may be: a unit of its own image had nothing to work on."""
-        return bool(self._within) and self.run("systemctl is-system-running", code=None).strip() in RUNNING
 
     @contextmanager
     def asterisk(self) -> Iterator[None]:
