@@ -130,7 +130,8 @@ class Happening(StrEnum):
 
 
 class Witnesses(NamedTuple):
-    """How many of our people have something against a number, and how many a label and a challenge take.
+    """How many of our people and of other sites have something against a number, and how many a label and a challenge
+    take. Another site is one, whoever has told it there.
 
     `seen` is not counted beyond the most that any office needs.
     """
@@ -162,8 +163,8 @@ class Reputation:
 
     `would_change` is filled where the level is above none and somebody may ask why (reputation/explaining.py),
     `would_raise` where somebody does ask.
-    `appeal`: the reference of the number's appeal that is in force. `witnesses`: how many of our people have something
-    against the number, where any have.
+    `appeal`: the reference of the number's appeal that is in force. `witnesses`: how many have something against
+    the number, where any have.
     """
 
     log_odds: float = 0.0

@@ -1,4 +1,4 @@
-"""Who a level comes from, and how many of our people have something against a number, of how many it takes. Pure.
+"""Who a level comes from, and how many witnesses have something against a number, of how many it takes. Pure.
 
     account_of(level, families, witnesses) -> Wordings       every screen and log says it in these words
 
@@ -104,5 +104,5 @@ def _of_witnesses(witnesses: Witnesses) -> Wording:
     counts = witnesses._asdict()
     needed = Wording("where no source speaks, a label takes {label} and a challenge {challenge}", counts)
     if witnesses.seen == 1:
-        return Wording("one of our people has something against it; {needed}", {"needed": needed})
-    return Wording("{seen} of our people have something against it; {needed}", {**counts, "needed": needed})
+        return Wording("one witness has something against it; {needed}", {"needed": needed})
+    return Wording("{seen} witnesses have something against it; {needed}", {**counts, "needed": needed})

@@ -1,7 +1,8 @@
-"""How many of our people have something against a number, and how many it takes. Pure.
+"""How many witnesses have something against a number, and how many it takes. Pure.
 
 A witness is whoever marked the number, hung up on it, missed its call or let it ring: one for all of that. A DID or a
-queue that nobody answered is one. They are counted without decay, so that a few who do much never look like many.
+queue that nobody answered is one, and so is another site, whatever its people say. They are counted without decay, so
+that a few who do much never look like many.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def test_who_speaks_against_a_number(families: list[Family], speakers: list[Spea
 def test_it_is_said_from_the_level_on() -> None:
     first, second, *more = account_of(Level.WARN, [MARKS, BEHAVIOUR], Witnesses(7, 5, 12))
     assert str(first) == "the level comes from our people (+15 points)"
-    assert str(second).startswith("7 of our people have something against it; ")
+    assert str(second).startswith("7 witnesses have something against it; ")
     assert more == []
 
 
@@ -41,7 +41,7 @@ def test_at_a_challenge_it_is_said_what_more_takes() -> None:
 
 def test_of_too_few_the_count_alone_is_said() -> None:
     (only,) = account_of(Level.NONE, [MARKS], Witnesses(1, 5, 12))
-    assert str(only).startswith("one of our people has something against it; ")
+    assert str(only).startswith("one witness has something against it; ")
 
 
 def test_of_an_older_decision_nothing_is_said_of_witnesses() -> None:

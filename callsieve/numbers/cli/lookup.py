@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, TypeVar
 
 import typer
@@ -19,7 +19,8 @@ from callsieve.lists.operations import action_of
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
-from reputation.model import Reputation
+from reputation.model import Reputation, Signal
+from reputation.site_names import site_of
 from reputation.weeks import monday_text
 
 Line = tuple[str, str | Text]
@@ -147,9 +148,16 @@ def _learnt(known: Profile) -> Iterator[Line]:
     counts = Counter(signal.category.value for signal in known.signals)
     for label, (category, count) in _labelled("signals", sorted(counts.items())):
         latest = max(signal.at for signal in known.signals if signal.category.value == category)
-        yield label, f"{category}: {count} of our people, last {ago(latest, known.at)}"
+        yield label, f"{category}: {_whose(known.signals, category, count)}, last {ago(latest, known.at)}"
     for label, outcome in _labelled("calls", known.outcomes):
         yield label, f"{when(outcome.at)} {ended_words(outcome)}"
+
+
+def _whose(signals: Sequence[Signal], category: str, count: int) -> str:
+    """`2 of our people`, `1 at other sites`."""
+    elsewhere = sum(signal.category.value == category and bool(site_of(signal.callee)) for signal in signals)
+    said = {f"{count - elsewhere} of our people": count - elsewhere, f"{elsewhere} at other sites": elsewhere}
+    return " and ".join(words for words, some in said.items() if some)
 
 
 def _cases(known: Profile) -> Iterator[Line]:

@@ -15,6 +15,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
 from reputation.store.personal_lists import Contact, add_contacts, expect_call
+from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER
@@ -203,7 +204,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "2 marked it and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
-    assert "7 of our people have something against it; where no source speaks, a label takes 2 and a challenge 5" in out
+    assert "7 witnesses have something against it; where no source speaks, a label takes 2 and a challenge 5" in out
     assert "more if one more source outside lists it as spam, and it fails a challenge: then " in out
     assert "nothing more happens for " in out
     assert "60 days" in out
@@ -213,6 +214,20 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert found["lower_in"]["days"] > 0
     assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 5}
     assert found["reputation"]["would_change"][-1]["what"] == "an appeal is upheld"
+
+
+def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
+    """Two of another site hung up on it: that is one witness, and none of our people."""
+    add = "INSERT INTO signal (number, auth_class, epoch, callee, category, at, linkedid) VALUES (?, ?, 0, ?, ?, ?, '')"
+    now = time.time()
+    callsieve.ok("db", "migrate")
+    with open_store(callsieve.store) as db, transaction(db):
+        for callee in ("201", "berlin:301", "berlin:302"):
+            db.execute(add, (CALLER, "unknown", callee, "hung-up-on", now - 60))
+        refresh(db, CALLER)
+    out = " ".join(callsieve.ok("lookup", CALLER).split())
+    assert "hung-up-on: 1 of our people and 2 at other sites, last " in out
+    assert "2 witnesses have something against it" in out
 
 
 def test_what_a_number_did_when_challenged(callsieve: Program) -> None:

@@ -61,7 +61,7 @@ def test_the_page_has_all_that_is_known(console: Console) -> None:
     page = console.browser("operator").text(f"/numbers/{CALLER}")
     for text in (
         "2 marked it",
-        "2 of our people have something against it",
+        "2 witnesses have something against it",
         "challenge-silent",
         "203",
         "Springfield Motors",
