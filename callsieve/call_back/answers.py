@@ -29,6 +29,7 @@ LATER = frozenset(
 )
 
 CREDENTIALS = struct.Struct("=iII")  # ucred of unix(7): process, user, group
+PING = b"\n"  # no request: whether somebody answers
 LINE_BYTES = 64  # more than `+`, 15 digits, a space, the ticket and a line end
 
 

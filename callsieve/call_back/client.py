@@ -7,10 +7,9 @@ import socket
 from pathlib import Path
 
 from agi.sockets import unborn_path_of
-from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, HelperAnswer, line_of
+from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, line_of
 
 ANSWERS_SECONDS = 3.0
-PING = b"\n"
 
 
 class HelperError(Exception):

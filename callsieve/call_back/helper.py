@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
-from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, HelperAnswer
+from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer
 from callsieve.call_back.call_file import call_file_text, put_in_spool
 from callsieve.call_back.limits import is_by_day, limit_reached, parse_line, refusal_of
 from callsieve.call_back.placed_calls import PlacedCalls
@@ -40,6 +40,8 @@ class Helper:
 
     def answer(self, line: bytes) -> HelperAnswer:
         """Places the call, or says why not."""
+        if line == PING:  # the doctor, every hour: no warning
+            return HelperAnswer.BAD_LINE
         request = parse_line(line)
         if request is None:
             return self._said(HelperAnswer.BAD_LINE, None)

@@ -126,10 +126,12 @@ def test_the_log_has_no_whole_number(door: Path, tmp_path: Path, spool: Path) ->
     ask(door, NUMBER, TICKET)
     ask(door, "+19005551234", TICKET)
     ping(door)
+    send(door, b"hello\n")
     assert len(call_files(spool)) == 1
     wait_until(lambda: "bad-line" in (tmp_path / "helper.log").read_text(), "the log")
     log = (tmp_path / "helper.log").read_text()
     assert "kind" in log
+    assert log.count("bad-line") == 1, "who only asks whether it is there is no warning"
     assert NUMBER not in log
     assert "+19005551234" not in log
     assert TICKET not in log
