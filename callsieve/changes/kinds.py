@@ -34,6 +34,7 @@ from callsieve.changes.names import (
     REVIEWS,
     SITE_PEOPLE,
     SITES,
+    SUBSCRIPTIONS,
     TOKENS,
     WINDOW,
     WISHES,
@@ -92,6 +93,7 @@ from reputation.store.reviews import (
     undo_correction,
 )
 from reputation.store.sources import From, did_from, person_from
+from reputation.store.subscriptions import Subscription, put_subscription, remove_subscription, subscription_of
 from reputation.store.users import all_users, remove_user, set_role, user_of
 from reputation.users import ROLE_BY_WORD, Role, is_last_administrator
 from reputation.wording import Wording
@@ -439,6 +441,12 @@ OFF_PEER = UndoKind(
     lambda db, _, switched: put_peer_back(db, switched),
     replaces=True,
 )
+SUBSCRIPTION = UndoKind(
+    lambda _row, value: msgspec.convert([value[field] for field in Subscription._fields], Subscription),
+    lambda db, _, one: subscription_of(db, one.name),
+    lambda db, _, one: remove_subscription(db, one.name),
+    lambda db, _, one: put_subscription(db, one),
+)
 SITE_PERSON = UndoKind(
     lambda _row, value: _groups(names.split(SAME) for names in value["people"]),
     lambda db, _, groups: _groups(names_of(db, name) for names in groups for name in names),
@@ -473,6 +481,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(PLANS, PLAN),
     **dict.fromkeys(LOOKUPS, LOOKUP),
     **dict.fromkeys(EXCHANGE, OFF_PEER),
+    **dict.fromkeys(SUBSCRIPTIONS, SUBSCRIPTION),
     **dict.fromkeys(SITE_PEOPLE, SITE_PERSON),
     **dict.fromkeys(SITES, SITE),
     "user add": USER,

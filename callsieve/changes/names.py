@@ -28,6 +28,7 @@ APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
 PLANS = ("plan update", "plan remove")
 LOOKUPS = ("lookups enable", "lookups disable")
 EXCHANGE = ("exchange enable", "exchange disable")
+SUBSCRIPTIONS = ("exchange add", "exchange remove")
 WINDOW = ("emergency open", "emergency close")
 SITE_PEOPLE = ("hub people same", "hub people apart")
 SITES = ("hub ignore", "hub heed")
@@ -54,6 +55,7 @@ UNDOABLE = (
     *PLANS,
     *LOOKUPS,
     *EXCHANGE,
+    *SUBSCRIPTIONS,
     *SITE_PEOPLE,
     *SITES,
 )
@@ -73,6 +75,7 @@ ADMINISTRATORS_ONLY = (
     *PLANS,
     *LOOKUPS,
     *EXCHANGE,
+    *SUBSCRIPTIONS,
     *SITE_PEOPLE,
     *SITES,
 )

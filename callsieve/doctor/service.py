@@ -356,13 +356,10 @@ def _feeds_found(db: sqlite3.Connection, now: float, wanted: Sequence[str]) -> F
 
 def has_fresh_exchange(ground: CheckContext) -> Finding:
     """What other companies publish still comes, and what we publish is of yesterday or today."""
-    settings = ground.loaded.settings
-    if not settings.exchange and not settings.publish.directory:
-        return ok(NONE)
-    return told_by_store(ground, lambda db, now: _exchange_found(exchange_shown(db, ground.loaded, now)))
+    return told_by_store(ground, lambda db, now: _exchange_found(exchange_shown(db, ground.loaded, now), now))
 
 
-def _exchange_found(shown: ExchangeShown) -> Finding:
+def _exchange_found(shown: ExchangeShown, now: float) -> Finding:
     if shown.nobody_fetches:
         return warn(Wording("nobody fetches the companies of the settings: the timer does not run"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
@@ -371,9 +368,14 @@ def _exchange_found(shown: ExchangeShown) -> Finding:
     if ill:
         first = Wording("{company} {health}", {"company": ill[0].name, "health": ill[0].health.said})
         return warn(and_more(first, len(ill) - 1), EXCHANGE)
-    numbers = sum(one.state.numbers for one in shown.peers)
-    about: Places = {"count": len(shown.peers), "numbers": numbers}
-    return ok(Wording("{count} taken, with {numbers:,} numbers", about)) if shown.peers else ok(Wording("published"))
+    if not shown.peers:
+        return ok(NONE if shown.published is None else Wording("published"))
+    taken = [one for one in shown.peers if one.state.came_at is not None]
+    if not taken:
+        return ok(Wording("none has come yet"))
+    oldest = span_words(max(0.0, *(now - (one.state.came_at or now) for one in taken)))
+    about: Places = {"count": len(taken), "age": oldest, "numbers": sum(one.state.numbers for one in taken)}
+    return ok(Wording("{count}, the oldest {age} old; numbers: {numbers:,}", about))
 
 
 def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:

@@ -161,7 +161,7 @@ async def take(
 
 async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None, now: float) -> SignedIndex:
     if not table.key:
-        raise NotTaken(ExchangeProblem.NO_KEY, **await _offered(source))
+        raise NotTaken(ExchangeProblem.NO_KEY, **await offered(source))
     key = PublicKey.parse(table.key)
     if own_key is not None and key.raw == own_key.raw:
         raise NotTaken(ExchangeProblem.OUR_OWN)
@@ -189,7 +189,7 @@ async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None
 _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangeProblem.BAD_SIGNATURE}
 
 
-async def _offered(source: Source) -> dict[str, str]:
+async def offered(source: Source) -> dict[str, str]:
     """The key that lies beside the index: to be shown, never to be believed."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)

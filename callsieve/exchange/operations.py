@@ -1,6 +1,8 @@
-"""Taking what companies publish, switching one off and on, and switching off the one that is worse than chance.
+"""Taking what companies publish, subscribing to one, switching one off and on, and switching off the one that is worse
+than chance.
 
-enable, disable: operations (callsieve/changes/operation.py). `fetch_peer` writes in many transactions: not within one.
+subscribe, unsubscribe, enable, disable: operations (callsieve/changes/operation.py). `fetch_peer` writes in many
+transactions: not within one.
 """
 
 from __future__ import annotations
@@ -18,15 +20,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, take
+from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
 from callsieve.exchange.health import problem_of
 from callsieve.exchange.peer_skill import skill_of_peer
-from callsieve.exchange.register import every_seconds, register_peers
-from callsieve.exchange_settings import ExchangeTable
+from callsieve.exchange.register import companies_of, every_seconds, register_peers
+from callsieve.exchange_settings import ExchangeTable, exchange_problems
 from callsieve.lookups.measure import Judgement
 from callsieve.lookups.operations import OffReason, SwitchRequest
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
+from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
 from policies.hints import nearest
 from reputation.backoff import wait_seconds
@@ -38,9 +41,16 @@ from reputation.store.peers import (
     peer_state,
     peer_states,
     record_peer_failure,
+    record_skill,
     record_taken,
     switch_peer_off,
     switch_peer_on,
+)
+from reputation.store.subscriptions import (
+    Subscription,
+    put_subscription,
+    remove_subscription,
+    subscription_of,
 )
 from reputation.wording import Wording
 
@@ -62,7 +72,7 @@ class FetchResult:
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """The companies of the settings, as the store has them from now on; what the others said is dropped."""
+    """The companies whose evidence is taken, as the store has them from now on; what the others said is dropped."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -76,7 +86,7 @@ def due(state: PeerState, now: float) -> bool:
 
 def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, accept_fork: bool = False) -> FetchResult:
     """Fetches one and takes it; how it went is kept, whatever happens to the others."""
-    table = next(one for one in context.settings.exchange if one.name == state.name)
+    table = next(one for one in companies_of(db, context.settings) if one.name == state.name)
     every = every_seconds(table)
     try:
         taken = asyncio.run(_take(db, context, table, state, accept_fork=accept_fork))
@@ -126,6 +136,82 @@ def own_key(context: Context) -> PublicKey | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class SubscribeRequest:
+    """A company by the name that it gets here, where it publishes, and its public key as it was told on another way."""
+
+    name: str
+    url: str
+    key: str
+    weight: float = 1.0
+
+
+def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
+    """As it would stand in the settings: a server on the internet, over TLS. Refused for what could not."""
+    fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
+    try:
+        table = msgspec.convert({**fields, "weight": request.weight}, ExchangeTable)
+    except msgspec.ValidationError as error:
+        field = str(error).rpartition("`$.")[2].rstrip("`")
+        wanted = Wording(WRITTEN_AS[NAME]) if field == "name" else Wording("is a number from 0 to 1")
+        raise Refused("bad-company", wanted, field) from None
+    for key, wrong in exchange_problems((table,)):
+        raise Refused("bad-company", wrong, key.rpartition(".")[2])
+    if not table.key:
+        words = Wording("is missing: they tell it on another way, from `callsieve signing key`")
+        raise Refused("no-key", words, "key")
+    ours = own_key(context)
+    if ours is not None and ours.text == table.key:
+        words = Wording("is our own: what we publish is no evidence of others")
+        raise Refused("our-own-key", words, "key")
+    return table
+
+
+def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeRequest) -> int:
+    """Operation: takes the company's evidence from the next fetch on, or changes how. The id of the change. Refused."""
+    table = table_of(context, request)
+    one = Subscription(table.name, table.url, table.key, table.weight, context.at)
+    with change(db, context, "exchange add", name=one.name) as changed:
+        before = subscription_of(db, one.name)
+        others = [other for other in companies_of(db, context.settings) if before is None or other.name != before.name]
+        if any(other.name == one.name for other in others):
+            words = Wording("the settings have a company {name!r}", {"name": one.name})
+            raise Refused("name-taken", words, "name")
+        if (same := next((other.name for other in others if other.key == one.key), None)) is not None:
+            raise Refused("key-taken", Wording("is that of {name!r}: one company is one voice", {"name": same}), "key")
+        put_subscription(db, one)
+        changed.before, changed.after = before and before._asdict(), one._asdict()
+    return _id(changed.id)
+
+
+def unsubscribe(db: sqlite3.Connection, context: Context, name: str) -> int:
+    """Operation: takes the company's evidence no more; nothing that it said counts. The id of the change. Refused."""
+    with change(db, context, "exchange remove", name=name) as changed:
+        found = subscription_of(db, name)
+        if found is None:
+            _state(db, name)
+            words = Wording("{name} stands in the settings: take it out there", {"name": name})
+            raise Refused("in-the-settings", words, "name")
+        remove_subscription(db, name)
+        register_peers(db, context.settings)
+        changed.before = found._asdict()
+    return _id(changed.id)
+
+
+def offered_key(url: str) -> tuple[str, str]:
+    """The id and the text of the key that lies there: to be compared, never believed. Refused, OutsideError."""
+    table = ExchangeTable(name="x", url=url)
+    for _, wrong in exchange_problems((table,)):
+        raise Refused("bad-company", wrong, "url")
+
+    async def ask() -> dict[str, str]:
+        async with OutsideClient() as client:
+            return await offered(ServerSource(table, client))
+
+    found = asyncio.run(ask())
+    return found["id"], found["key"]
+
+
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
     """Operation: fetches the company no more, and nothing that it says counts. The id of the change. Refused."""
     with change(db, context, "exchange disable", name=request.name) as changed:
@@ -153,6 +239,9 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
         if state.off_at is not None or not state.in_settings:
             continue
         skill = skill_of_peer(db, state, context.at)
+        if (skill.right, skill.told) != (state.was_right, state.was_told):
+            with whole(db):
+                record_skill(db, state.name, skill.right, skill.told)
         if skill.judgement is Judgement.WORSE:
             with suppress(Refused):  # comparing takes a while: somebody has switched it off meanwhile
                 disable(
@@ -167,7 +256,7 @@ def _state(db: sqlite3.Connection, name: str) -> PeerState:
     if found is None or not found.in_settings:
         names = [state.name for state in peer_states(db) if state.in_settings]
         hint = nearest(name, names) if names else ""
-        words = Wording("there is no [[exchange]] {name!r}{hint}", {"name": name[:80], "hint": hint})
+        words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
         raise Refused("no-such-company", words, "name")
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from callsieve.exchange.health import PeerHealth, PeerStatus, health_of, nobody_fetches, problem_code, read_problem
 from callsieve.exchange.last_published import last_published
 from callsieve.exchange.peer_skill import skill_of_peer
+from callsieve.exchange.register import companies_of
 from callsieve.lookups.measure import Judgement, Skill
 from callsieve.lookups.operations import read_reason
 from callsieve.lookups.views import said_right, skill_as_json
@@ -28,7 +29,10 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company of the settings. `where`: its address or directory; `key_id`: '' where the settings have no key."""
+    """A company whose evidence is taken. `where`: its address or directory; `key_id`: '' where there is no key yet.
+
+    `is_of_settings`: it is taken out there, not by `callsieve exchange remove`.
+    """
 
     state: PeerState
     health: PeerHealth
@@ -36,6 +40,7 @@ class PeerShown:
     where: str
     key_id: str
     now: float
+    is_of_settings: bool = True
 
     @property
     def name(self) -> str:
@@ -95,9 +100,12 @@ class ExchangeShown:
 
 
 def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangeShown:
-    """The companies of the settings, in their order; one that the store has not seen yet is left out."""
+    """The companies whose evidence is taken, first those of the settings; one that the store has not seen yet is left
+    out.
+    """
     states = {state.name: state for state in peer_states(db) if state.in_settings}
-    known = [table for table in loaded.settings.exchange if table.name in states]
+    companies = companies_of(db, loaded.settings)
+    known = [table for table in companies if table.name in states]
     peers = tuple(
         PeerShown(
             states[table.name],
@@ -106,10 +114,11 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
             table.url or table.path,
             _key_id(table.key),
             now,
+            is_of_settings=table in loaded.settings.exchange,
         )
         for table in known
     )
-    missing = len(known) < len(loaded.settings.exchange)
+    missing = len(known) < len(companies)
     return ExchangeShown(peers, published_shown(loaded, now), missing or nobody_fetches(states.values(), now))
 
 
@@ -148,6 +157,7 @@ def peer_as_json(one: PeerShown) -> dict[str, object]:
         "name": one.name,
         "where": one.where,
         "key_id": one.key_id or None,
+        "of_settings": one.is_of_settings,
         "issuer": state.issuer or None,
         "on": state.off_at is None,
         "off_at": state.off_at,

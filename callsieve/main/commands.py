@@ -182,6 +182,8 @@ COMMANDS = {
     "exchange run": "exchange.cli.commands:run",
     "exchange status": "exchange.cli.commands:status",
     "exchange show": "exchange.cli.commands:show",
+    "exchange add": "exchange.cli.commands:add",
+    "exchange remove": "exchange.cli.commands:remove",
     "exchange enable": "exchange.cli.commands:enable",
     "exchange disable": "exchange.cli.commands:disable",
     "policy list": "policy.cli.commands:list_policies",

@@ -1,12 +1,12 @@
 """What is told to Prometheus: pure, from what the daemon said last and what the store says. Each name: docs/console.md.
 
-No number, no person and no text of a caller is ever a label: actions and reasons are closed sets, and feeds are named
-by an administrator.
+No number, no person and no text of a caller is ever a label: actions and reasons are closed sets, and feeds and other
+companies are named by an administrator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -18,12 +18,15 @@ from agi.screening import BUCKETS_MS
 from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
+from callsieve.exchange.health import PeerStatus
+from callsieve.exchange.health import health_of as health_of_peer
 from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures
 from callsieve.imports.feed_health import FeedStatus, health_of
 from callsieve.receiver_health import EventsShown
 from policies.decision import FAIL_OPEN_RULE
 from reputation.store.feeds import FeedSource
+from reputation.store.peers import PeerState
 
 PREFIX = "callsieve_"
 
@@ -76,8 +79,8 @@ EVENT_GAUGES = (
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """The store, its feeds and its events; `backup_age_seconds` is None where there is no backup, `hub` where none is
-    in the settings.
+    """The store, its feeds, its events and the companies whose evidence is taken; `backup_age_seconds` is None where
+    there is no backup, `hub` where none is in the settings.
     """
 
     is_up: bool
@@ -86,6 +89,7 @@ class StoreFigures:
     feeds: Sequence[FeedSource] = ()
     events: EventsShown | None = None
     hub: HubFigures | None = None
+    peers: Sequence[PeerState] = ()
 
 
 class _Families(Collector):
@@ -172,10 +176,43 @@ def _store(store: StoreFigures, now: float) -> Iterator[Metric]:
         numbers.add_metric([feed.name], feed.numbers)
         healthy.add_metric([feed.name], float(health_of(feed, now).health is FeedStatus.OK))
     yield from (age, numbers, healthy)
+    if store.peers:
+        yield from _peers(store.peers, now)
     if store.events is not None and store.events.receivers:
         yield from _events(store.events)
     if store.hub is not None:
         yield from _hub(store.hub)
+
+
+# Of each company: name, what it counts, and how; None: not told.
+PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], ...] = (
+    (
+        "peer_age_seconds",
+        "Since what a company publishes came, or was the same.",
+        lambda peer, now: None if peer.came_at is None else now - peer.came_at,
+    ),
+    ("peer_numbers", "Numbers that a company lists.", lambda peer, _: peer.numbers),
+    ("peer_cleared", "Numbers that a company has cleared.", lambda peer, _: peer.cleared),
+    ("peer_failures", "Attempts in a row that failed or were refused.", lambda peer, _: peer.failures),
+    ("peer_paused", "1 while what a company says does not count.", lambda peer, _: peer.off_at is not None),
+    (
+        "peer_healthy",
+        "1 while what a company publishes comes and counts.",
+        lambda peer, now: health_of_peer(peer, now).status is PeerStatus.OK,
+    ),
+    ("peer_right", "Callers that a company was right about, of those that it is judged by.", lambda p, _: p.was_right),
+    ("peer_judged", "Callers that a company is judged by.", lambda peer, _: peer.was_told),
+)
+
+
+def _peers(peers: Sequence[PeerState], now: float) -> Iterator[Metric]:
+    for name, text, value_of in PEER_GAUGES:
+        gauge = GaugeMetricFamily(PREFIX + name, text, labels=["peer"])
+        for peer in peers:
+            value = value_of(peer, now)
+            if value is not None:
+                gauge.add_metric([peer.name], float(value))
+        yield gauge
 
 
 def _events(shown: EventsShown) -> Iterator[Metric]:

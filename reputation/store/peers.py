@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple
 
 from reputation.store.feeds import KNOWN, with_unlisted
@@ -23,13 +24,17 @@ FAILURE_CHARACTERS = 1_000
 
 COLUMNS = """
     name, in_settings, weight, every_seconds, issuer, sequence, digest, issued_at, counts_until, numbers, cleared,
-    came_at, asked_at, next_at, failed_at, failure, failures, off_at, off_why, since, id
+    came_at, asked_at, next_at, failed_at, failure, failures, off_at, off_why, since, id,
+    was_right, was_told
 """
 STATES = f"SELECT {COLUMNS} FROM peer ORDER BY name"
 PUT = """
 INSERT INTO peer (name, of, in_settings, weight, every_seconds) VALUES (:name, :of, 1, :weight, :every)
-ON CONFLICT (name) DO UPDATE SET in_settings = 1, weight = :weight, every_seconds = :every
+ON CONFLICT (name) DO UPDATE
+SET in_settings = 1, weight = :weight, every_seconds = :every, next_at = iif(in_settings, next_at, 0)
 """
+FORGET = "UPDATE peer SET in_settings = 0, sequence = 0, counts_until = 0 WHERE name = ?"
+JUDGED = "UPDATE peer SET was_right = ?, was_told = ? WHERE name = ?"
 # Signed by another key it is another company: what the one before said counts no longer.
 RENEW = """
 UPDATE peer SET of = :of, issuer = '', sequence = 0, digest = '', issued_at = NULL, counts_until = 0, came_at = NULL,
@@ -91,8 +96,9 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 class PeerState(NamedTuple):
     """A company as the store has it. `sequence` and `digest` are of the index taken last, `counts_until` its end;
-    0, '' and 0.0 where none was taken. `failure` is that of the last `failures` attempts in a row, in JSON; `off_why`
-    what it was switched off for. Instants are UTC seconds.
+    0, '' and 0.0 where none was taken. `was_right` of `was_told` callers, when that was looked at last. `failure` is
+    that of the last `failures` attempts in a row, in JSON; `off_why` what it was switched off for. Instants are UTC
+    seconds.
     """
 
     name: str
@@ -116,6 +122,8 @@ class PeerState(NamedTuple):
     off_why: str | None
     since: float
     id: int
+    was_right: int = 0
+    was_told: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class SwitchedPeer:
 
 
 class WantedPeer(NamedTuple):
-    """A company of the settings. `of`: a digest of its key; `weight`: up to 1."""
+    """A company whose evidence is taken. `of`: a digest of its key; `weight`: up to 1."""
 
     of: str
     weight: float
@@ -176,11 +184,26 @@ def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> N
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
     for name, one in wanted.items():
         if known.get(name) != [one.of, 1, one.weight, one.every_seconds]:
-            about = {"name": name, "of": one.of, "weight": one.weight, "every": one.every_seconds}
-            db.execute(PUT, about)
-            db.execute(RENEW, about)
+            want_peer(db, name, one)
     for name in known.keys() - wanted.keys():
-        db.execute("UPDATE peer SET in_settings = 0, sequence = 0, counts_until = 0 WHERE name = ?", (name,))
+        forget_peer(db, name)
+
+
+def want_peer(db: sqlite3.Connection, name: str, wanted: WantedPeer) -> None:
+    """Takes this one too, from now on. Call it in a transaction."""
+    about = {"name": name, "of": wanted.of, "weight": wanted.weight, "every": wanted.every_seconds}
+    db.execute(PUT, about)
+    db.execute(RENEW, about)
+
+
+def forget_peer(db: sqlite3.Connection, name: str) -> None:
+    """What it said counts no longer. Call it in a transaction."""
+    db.execute(FORGET, (name,))
+
+
+def key_digest(key: str) -> str:
+    """Who a company is: whoever has that key, as base64, wherever the files are."""
+    return sha256(key.encode()).hexdigest()[:32]
 
 
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
@@ -196,6 +219,11 @@ def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
     """Its index was taken, or is still the same. Call it in a transaction."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
+
+
+def record_skill(db: sqlite3.Connection, name: str, right: int, told: int) -> None:
+    """Of how many callers it was right. Call it in a transaction."""
+    db.execute(JUDGED, (right, told, name))
 
 
 def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:

@@ -100,6 +100,7 @@ NOT_ABOUT_CALLERS = {
     "import_source",
     "feed_fetch",
     "peer",
+    "subscription",
     "report_service",
     "call_import",
     "lookup_source",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
@@ -19,7 +20,14 @@ from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
 from callsieve.exchange.health import PeerStatus, problem_code, read_problem
 from callsieve.exchange.last_published import last_published
-from callsieve.exchange.operations import FetchResult, disable_the_bad, due, fetch_peer, known_peers
+from callsieve.exchange.operations import (
+    FetchResult,
+    SubscribeRequest,
+    disable_the_bad,
+    due,
+    fetch_peer,
+    known_peers,
+)
 from callsieve.exchange.publish import (
     DAY_SECONDS,
     LEAST_GAP_SECONDS,
@@ -27,16 +35,18 @@ from callsieve.exchange.publish import (
     PublishRequest,
     publish,
 )
+from callsieve.exchange.register import companies_of
 from callsieve.exchange.rows import row_line
 from callsieve.exchange.views import ExchangeShown, PeerShown, exchange_shown, peer_as_json, published_as_json
 from callsieve.lookups.operations import SwitchRequest
+from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
 from callsieve.text.times import ago, when
 from policies.hints import nearest
 from reputation.model import Level
 from reputation.wording import Wording
 
-NONE_WANTED = "the settings have no [[exchange]]: docs/how-to/exchange.md says how one is written"
+NONE_WANTED = "no company's evidence is taken yet: callsieve exchange add NAME URL, or [[exchange]] in the settings"
 TIMER = "systemctl enable --now callsieve-exchange.timer"
 
 DirectoryArgument = Annotated[
@@ -55,7 +65,10 @@ NamesArgument = Annotated[
 ForkOption = Annotated[
     bool, typer.Option("--accept-fork", help="Take what one company publishes now, though it does not follow.")
 ]
-NameArgument = Annotated[str, typer.Argument(help="The company, as [[exchange]] names it.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(help="The company, as it is called here.", show_default=False)]
+UrlArgument = Annotated[str, typer.Argument(help="Where it publishes: https, on the internet.", show_default=False)]
+KeyOption = Annotated[str, typer.Option("--key", help="Its public key, as it was told on another way.")]
+WeightOption = Annotated[float, typer.Option("--weight", help="What its word weighs, of a tag: 0 to 1.")]
 
 
 def publish_files(
@@ -108,7 +121,7 @@ def run(config: ConfigOption = None) -> None:
             last = last_published(folder, loaded.state)
             if last is None or not 0 <= time.time() - last.contents.listed_at < DAY_SECONDS:
                 failed = not _published(loaded, db, folder)
-        if loaded.settings.exchange:
+        if companies_of(db, loaded.settings):
             results = _fetch(db, context_of(loaded), [], accept_fork=False, quiet=False)
             failed = failed or any(one.failure is not None for one in results)
         for name in disable_the_bad(db, context_of(loaded)):
@@ -146,12 +159,48 @@ def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption =
         shown = exchange_shown(db, loaded, now)
     names = {one.name: one for one in shown.peers}
     if name not in names:
-        raise CommandError(f"there is no [[exchange]] {name[:80]!r}{nearest(name, names) if names else ''}")
+        raise CommandError(f"there is no company {name[:80]!r}{nearest(name, names) if names else ''}")
     one = names[name]
     if as_json:
         print_json(peer_as_json(one))
         return
     print_pairs(_pairs(one, now))
+
+
+def add(
+    name: NameArgument,
+    url: UrlArgument,
+    key: KeyOption = "",
+    weight: WeightOption = 1.0,
+    config: ConfigOption = None,
+) -> None:
+    """Take a company's evidence. Without its key: show which key lies there, and take nothing."""
+    loaded = settings_of(config)
+    if not key:
+        _say_offered(name, url)
+    change_id = perform(loaded, operations.subscribe, SubscribeRequest(name, url, key, weight), existing=True)
+    say(f"{name} is fetched when the timer looks next, or now: callsieve exchange fetch {shlex.quote(name)}")
+    say_undo(change_id, config)
+
+
+def remove(name: NameArgument, config: ConfigOption = None) -> None:
+    """Take a company's evidence no more. What it said counts no longer at once; its rows go with the next fetch."""
+    change_id = perform(settings_of(config), operations.unsubscribe, name, existing=True)
+    say(f"{name} is fetched no more, and what it said does not count.")
+    say_undo(change_id, config)
+
+
+def _say_offered(name: str, url: str) -> NoReturn:
+    """Nobody is believed because their key was there first."""
+    try:
+        key_id, key = operations.offered_key(url)
+    except (OutsideError, Refused) as error:
+        raise CommandError(f"exchange add: no --key, and none can be shown: {error}") from None
+    again = f"callsieve exchange add {shlex.quote(name)} {shlex.quote(url)} --key {shlex.quote(key)}"
+    raise CommandError(
+        f"exchange add: nothing was taken. Key {key_id} lies there: ask them on another way whether "
+        f"`callsieve signing key` says the same, and then\n  {again}"
+    )
 
 
 def enable(name: NameArgument, config: ConfigOption = None) -> None:
@@ -189,12 +238,12 @@ def _directory(loaded: Loaded) -> Path | None:
 def _fetch(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    if not context.settings.exchange:
-        raise CommandError(NONE_WANTED)
     known = known_peers(db, context)
+    if not known:
+        raise CommandError(NONE_WANTED)
     for name in names:
         if name not in known:
-            raise CommandError(f"there is no [[exchange]] {name[:80]!r}{nearest(name, known)}")
+            raise CommandError(f"there is no company {name[:80]!r}{nearest(name, known)}")
     results = []
     for name in dict.fromkeys(names or known):
         if names or due(known[name], time.time()):

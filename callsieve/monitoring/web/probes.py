@@ -21,6 +21,7 @@ from callsieve.web.routes import Page
 from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
 from reputation.store.feeds import feed_sources
+from reputation.store.peers import peer_states
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -63,10 +64,11 @@ async def _figures(req: PageRequest) -> StoreFigures:
         feeds = await req.read(feed_sources)
         events = await req.read(events_shown, req.state.loaded.settings, req.now)
         hub = await req.read(hub_figures, table, req.now) if table.address else None
+        peers = [peer for peer in await req.read(peer_states) if peer.in_settings]
         size, backup_at = await asyncio.to_thread(_file_figures, path)
     except (StoreError, OSError):
         return StoreFigures(is_up=False)
-    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events, hub)
+    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events, hub, peers)
 
 
 def _file_figures(path: Path) -> tuple[int, float | None]:

@@ -417,7 +417,10 @@ ELSEWHERE = {
     "test_cli_feed_fetch.py": ("feeds fetch",),
     "test_cli_call_back.py": ("call-back serve", "call-back show"),
     "test_cli_hub.py": (*("hub init", "hub join", "hub run", "hub status", "hub sites", "hub expel", "hub leave"),),
-    "test_cli_exchange.py": ("exchange disable", "exchange enable", "exchange fetch", "exchange run"),
+    "test_cli_exchange.py": (
+        *("exchange add", "exchange remove", "exchange disable", "exchange enable"),
+        *("exchange fetch", "exchange run"),
+    ),
     "test_cli_hub_evidence.py": (
         *("hub evidence", "hub ignore", "hub heed", "hub people list", "hub people same", "hub people apart"),
     ),

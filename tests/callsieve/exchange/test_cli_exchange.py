@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from callsieve.exchange.operations import disable_the_bad
+from callsieve.exchange.register import register_peers
 from reputation.model import Level, Verdict
 from reputation.store.marks import add_mark
 from reputation.store.peers import peer_states
+from reputation.store.subscriptions import Subscription, put_subscription, subscriptions
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 from tests.reputation.store_builders import make_mark
 
@@ -131,3 +134,101 @@ def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: 
     assert "worse than chance: right about 0 of 60" in munich.ok("exchange", "status")
     munich.ok("exchange", "enable", "Berlin Ltd")
     assert munich.read(lambda db: disable_the_bad(db, munich.context(now + DAY))) == [], "it is measured anew"
+
+
+# Subscribing without the settings. -----------------------------------------------------------------------------
+
+URL = "https://example.com/callsieve/"
+
+
+@pytest.fixture
+def hamburg(tmp_path: Path) -> Company:
+    """Takes nobody's evidence yet."""
+    return Company(tmp_path / "hamburg", "Hamburg Ltd")
+
+
+def added(company: Company) -> list[tuple[str, str, float]]:
+    return [(one.name, one.url, one.weight) for one in company.read(subscriptions)]
+
+
+def change_of(company: Company, what: str) -> str:
+    return str(next(one["id"] for one in company("audit", "--json").json if one["what"] == what))
+
+
+def test_a_company_is_subscribed_to_and_taken_out(berlin: Company, hamburg: Company) -> None:
+    hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key, "--weight", "0.5")
+    assert added(hamburg) == [("berlin", URL, 0.5)]
+    [one] = hamburg("exchange", "status", "--json").json["companies"]
+    assert (one["name"], one["where"], one["weight"], one["of_settings"]) == ("berlin", URL, 0.5, False)
+    hamburg.ok("exchange", "remove", "berlin")
+    assert hamburg("exchange", "status", "--json").json["companies"] == []
+    hamburg.ok("undo", change_of(hamburg, "exchange remove"))
+    assert added(hamburg) == [("berlin", URL, 0.5)]
+    hamburg.ok("undo", change_of(hamburg, "exchange add"))
+    assert added(hamburg) == []
+
+
+def test_it_is_changed_by_saying_it_again(berlin: Company, hamburg: Company) -> None:
+    hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key)
+    hamburg.ok("exchange", "add", "berlin", URL + "new/", "--key", berlin.key, "--weight", "0.2")
+    assert added(hamburg) == [("berlin", URL + "new/", 0.2)]
+    hamburg.ok("undo", change_of(hamburg, "exchange add"))
+    assert added(hamburg) == [("berlin", URL, 1.0)]
+
+
+def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: Company) -> None:
+    """As if it were on a server: the files are read where the settings say."""
+    berlin.publish()
+    hamburg.subscribes(berlin)
+    hamburg.fetch()
+    hamburg.settings_with("")
+    one = Subscription("Berlin Ltd", URL, berlin.key, 1.0, time.time())
+    hamburg.write(put_subscription, one)
+    hamburg.write(lambda db: register_peers(db, hamburg.load().settings))
+    assert hamburg.facts().peers, "the settings name it no more, and it is subscribed to"
+    hamburg.ok("exchange", "remove", "Berlin Ltd")
+    assert hamburg.facts().peers == ()
+    hamburg.ok("undo", change_of(hamburg, "exchange remove"))
+    [state] = hamburg.read(peer_states)
+    assert (state.in_settings, state.sequence, state.next_at) == (True, 0, 0.0), "it is fetched anew, whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "key", "said"),
+    [
+        pytest.param("-b", URL, "theirs", "letters, digits", id="bad-name"),
+        pytest.param("b", "http://example.com/", "theirs", "https", id="no-tls"),
+        pytest.param("b", "ftp://example.com/", "theirs", "url", id="no-web-server"),
+        pytest.param("b", "https://192.168.1.1/", "theirs", "", id="inside-is-for-the-settings"),
+        pytest.param("b", URL, "abc", "44 characters", id="no-key"),
+        pytest.param("b", URL, "ours", "our own", id="our-own-key"),
+        pytest.param("partner", URL, "theirs", "the settings have a company", id="name-of-the-settings"),
+        pytest.param("b", URL, "partners", "one company is one voice", id="key-of-the-settings"),
+    ],
+)
+def test_who_cannot_be_subscribed_to(
+    berlin: Company, hamburg: Company, munich: Company, name: str, url: str, key: str, said: str
+) -> None:
+    keys = {"theirs": berlin.key, "ours": hamburg.key, "partners": munich.key}
+    hamburg.settings_with(f'[[exchange]]\nname = "partner"\nurl = "{URL}"\nkey = "{munich.key}"\n')
+    got = hamburg("exchange", "add", "--key", keys.get(key, key), "--", name, url)
+    if said:
+        assert got.code == 2
+        assert said in got.err
+        assert added(hamburg) == []
+    else:
+        assert got.code == 0
+        assert hamburg.fetch("b")["failure_code"] == "forbidden-address"
+
+
+def test_one_of_the_settings_is_taken_out_there(munich: Company) -> None:
+    munich("exchange", "fetch")
+    assert "stands in the settings" in munich("exchange", "remove", "Berlin Ltd").err
+    assert "there is no company 'berlin'" in munich("exchange", "remove", "berlin").err
+
+
+def test_without_a_key_nothing_is_taken(hamburg: Company) -> None:
+    got = hamburg("exchange", "add", "berlin", "https://127.0.0.1/")
+    assert got.code == 2
+    assert "no --key, and none can be shown" in got.err
+    assert added(hamburg) == []

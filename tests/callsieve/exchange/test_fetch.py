@@ -111,7 +111,7 @@ def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> 
     munich.ok("exchange", "fetch")
     assert munich.facts().reputation.level is Level.TAG
     munich.settings_with("")
-    assert "the settings have no [[exchange]]" in munich("exchange", "fetch").err
+    assert "no company's evidence is taken yet" in munich("exchange", "fetch").err
 
 
 # What is refused: what was taken before stays. -----------------------------------------------------------------

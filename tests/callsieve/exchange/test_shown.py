@@ -37,7 +37,8 @@ def test_the_doctor_says_how_companies_are(berlin: Company, munich: Company) -> 
     assert "Berlin Ltd failed" in found_by_doctor(munich)[1]
     berlin.publish()
     munich.fetch("Berlin Ltd")
-    assert found_by_doctor(munich)[:2] == ("ok", "1 taken, with 1 numbers")
+    status, detail = found_by_doctor(munich)[:2]
+    assert (status, detail.startswith("1, the oldest "), detail.endswith(" old; numbers: 1")) == ("ok", True, True)
     munich.write(lambda db: db.execute("UPDATE peer SET came_at = came_at - ?", (2 * DAY,)))
     assert "nothing came for 2 d" in found_by_doctor(munich)[1]
 

@@ -20,6 +20,8 @@ from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
 from reputation.store.event_deliveries import ReceiverState
 from reputation.store.feeds import FeedSource
 from reputation.store.hub.link import Link
+from reputation.store.peers import PeerState
+from tests.builders import DAY, HOUR
 from tests.callsieve.browsing import NOW, ROLES, Console, Office
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.office import SETTINGS
@@ -29,6 +31,11 @@ FEED = FeedSource('the "ftc"', "spam", "ftc", 1234, NOW - 60.0)
 
 CRM = ReceiverState("webhook/crm", 3, 2, 1, 0, NOW, NOW, "", "", 5, NOW, 1)
 EVENTS = EventsShown((ReceiverShown(CRM.name, ReceiverHealth.OK, CRM),), NOW, NOW)
+
+_TAKEN = ("Partner Ltd", 7, "d", NOW - HOUR, NOW + 7 * DAY, 214, 2, NOW - 60.0, NOW - 60.0, NOW + HOUR)
+PARTNER = PeerState("partner", True, 1.0, 6 * HOUR, *_TAKEN, None, None, 0, None, None, 0.0, 1, 38, 41)
+_NEVER = ("", 0, "", None, 0.0, 0, 0, None, NOW, NOW + HOUR)
+PAUSED = PeerState("paused", True, 1.0, 6 * HOUR, *_NEVER, NOW, '{"code": "store"}', 3, NOW, None, 0.0, 2)
 
 LINK = Link("berlin", "main", "hub", (1, 1), (1, 1), 7, "1", None, NOW - 30.0, None, "", 0)
 HUB = HubFigures(LINK, 12, health_of(LINK, 5, NOW))
@@ -47,7 +54,7 @@ def samples_in(text: str) -> Samples:
 
 @pytest.fixture
 def told() -> Samples:
-    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS, HUB)
+    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS, HUB, [PARTNER, PAUSED])
     findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
     return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
 
@@ -69,6 +76,22 @@ def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
 def test_a_feed_is_told_by_its_name(told: Samples) -> None:
     assert told["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
     assert told["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        (PARTNER, {"age_seconds": 60, "numbers": 214, "cleared": 2, "failures": 0, "healthy": 1, "paused": 0}),
+        (PAUSED, {"numbers": 0, "cleared": 0, "failures": 3, "healthy": 0, "paused": 1}),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_a_company_is_told_by_its_name(told: Samples, peer: PeerState, expected: dict[str, float]) -> None:
+    judged = {"right": peer.was_right, "judged": peer.was_told}
+    labels = (("peer", peer.name),)
+    assert {name.removeprefix("callsieve_peer_"): value for (name, of), value in told.items() if of == labels} == (
+        expected | judged
+    )
 
 
 def test_the_hub_is_told_without_a_site(told: Samples) -> None:
@@ -163,6 +186,7 @@ def test_no_number_is_ever_a_label(told: Samples) -> None:
         "reason",
         "le",
         "feed",
+        "peer",
         "receiver",
         "status",
         "result",
