@@ -13,18 +13,26 @@ from callsieve.api.paging import PageQuery, page_of, place_of
 from callsieve.changes.operation import Context, Refused
 from callsieve.identities import operations
 from callsieve.identities.operations import TEXT_CHARACTERS, CodeRequest, IdentityRequest, ProofRequest
-from callsieve.identities.views import identity_as_json
+from callsieve.identities.views import identity_as_json, shown_as_json
 from reputation.api_tokens import Scope
 from reputation.model import Identity
+from reputation.store.hub.origins import origin_of_identity
 from reputation.store.identities import all_identities
 from reputation.users import Role
 
 Line = Annotated[str, Meta(max_length=TEXT_CHARACTERS, description="One line.")]
 
-IdentityRecord = record_of(
-    "IdentityRecord", Identity, "Who a number belongs to, as `callsieve identity show --json` has it.", expired=bool
+IdentityRecord = record_of("IdentityRecord", Identity, "Who a number belongs to.", expired=bool)
+ShownIdentity = record_of(
+    "ShownIdentity",
+    Identity,
+    "An identity that is there, as `callsieve identity show --json` has it. `site`: the other site that said it, empty "
+    "for ours; `overrules`: sites that are followed and say otherwise.",
+    expired=bool,
+    site=str,
+    overrules=list[str],
 )
-IdentityRecords = pages_of("IdentityRecords", IdentityRecord, "A page of identities, by number.")
+IdentityRecords = pages_of("IdentityRecords", ShownIdentity, "A page of identities, by number.")
 
 
 class NewIdentity(ApiStruct, frozen=True):
@@ -70,7 +78,9 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]
     after = place_of(asked.query.cursor, tuple[str])
     rows = [one for one in sorted(all_identities(db), key=_place) if after is None or _place(one) > after]
     shown, following = page_of(rows, asked.query.limit, _place)
-    return {"items": [identity_as_json(one, context.at) for one in shown], "next": following}
+    follow = context.settings.hub.follow
+    items = [shown_as_json(one, origin_of_identity(db, one, follow), context.at) for one in shown]
+    return {"items": items, "next": following}
 
 
 def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewIdentity]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ LEVELS = {"1": 1, "2": 2}
 async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | None = None) -> Response:
     """The page, with what was wrong of what was asked, or the code that was made."""
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
-    shown = await req.read(identities_shown, text, req.now)
+    shown = await req.read(identities_shown, text, req.context)
     fields = ("number", "name", "level", "note", "expires", "code_number", "code_name")
     typed = {key: req.form.get(key, "") for key in fields}
     status = 422 if problem else 200

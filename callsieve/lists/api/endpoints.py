@@ -14,9 +14,10 @@ from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.lists import operations
 from callsieve.lists.operations import ENTRY_CHARACTERS, NOTE_CHARACTERS, EntryRequest, PersonalRequest
-from callsieve.lists.views import entry_as_json, personal_as_json
+from callsieve.lists.views import entry_as_json, personal_as_json, shown_as_json
 from reputation.api_tokens import Scope
 from reputation.model import ListEntry, ListName
+from reputation.store.hub.origins import origin_of_entry
 from reputation.store.lists import list_entries
 from reputation.store.personal_lists import personal_entries
 from reputation.users import Role
@@ -37,10 +38,19 @@ class ListedEntry(ApiStruct, frozen=True):
     expired: bool
 
 
+class ShownEntry(ListedEntry, frozen=True):
+    """An entry that is there, as `callsieve list show --json` has it. `site`: the other site that said it, empty for
+    ours; `overrules`: sites that are followed and say otherwise.
+    """
+
+    site: str
+    overrules: list[str]
+
+
 class ListedEntries(ApiStruct, frozen=True):
     """A page of entries, by number."""
 
-    items: list[ListedEntry]
+    items: list[ShownEntry]
     next: str | None
 
 
@@ -103,7 +113,9 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]
     entries = sorted(list_entries(db, _list_of(asked)), key=_place)
     rows = [one for one in entries if after is None or _place(one) > after]
     shown, following = page_of(rows, asked.query.limit, _place)
-    return {"items": [entry_as_json(one, context.at) for one in shown], "next": following}
+    follow = context.settings.hub.follow
+    items = [shown_as_json(one, origin_of_entry(db, one, follow), context.at) for one in shown]
+    return {"items": items, "next": following}
 
 
 def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEntry]) -> dict[str, Any]:

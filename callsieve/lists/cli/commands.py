@@ -21,12 +21,13 @@ from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, s
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
-from callsieve.lists.views import entry_as_json, is_over, personal_as_json
+from callsieve.lists.views import is_over, origin_words, personal_as_json, shown_as_json
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import coverage, covers
 from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
+from reputation.store.hub.origins import OURS, Origin, origin_of_entry
 from reputation.store.lists import list_entries
 from reputation.store.personal_lists import personal_entries
 
@@ -108,9 +109,10 @@ def show(
         _show_personal(loaded, list_name, number, person, as_json=as_json)
         return
     with existing_store(loaded) as db:
-        entries = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
+        found = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
+        entries = [(one, origin_of_entry(db, one, loaded.settings.hub.follow)) for one in found]
     if as_json:
-        print_json([entry_as_json(one, time.time()) for one in entries])
+        print_json([shown_as_json(one, origin, time.time()) for one, origin in entries])
     else:
         _show_entries(entries)
 
@@ -128,18 +130,22 @@ def _say_added(added: Added) -> None:
         say(f"It is on the {added.other.list_name.value}list too: the allowlist is tried first.")
 
 
-def _show_entries(entries: Sequence[ListEntry]) -> None:
+def _show_entries(entries: Sequence[tuple[ListEntry, Origin]]) -> None:
     if not entries:
         say("No entries.")
         return
     now = time.time()
-    wide = is_wide()
+    wide, has_sites = is_wide(), any(origin != OURS for _, origin in entries)
     rows = []
-    for entry in entries:
+    for entry, origin in entries:
         action = word(action_of(entry))
+        site = [origin_words(origin)] if has_sites else []
         added = [day(entry.added_at)] if wide else []
-        rows.append([entry.list_name.value, entry.text, action, *added, _end_of(entry, now), entry.note])
-    headings = ["list", "entry", "action", *(["added"] if wide else []), "expires", "note"]
+        rows.append([entry.list_name.value, entry.text, *site, action, *added, _end_of(entry, now), entry.note])
+    headings = [
+        *("list", "entry", *(["site"] if has_sites else []), "action"),
+        *(*(["added"] if wide else []), "expires", "note"),
+    ]
     print_table(headings, rows, keep=range(len(headings) - 1))
 
 

@@ -30,7 +30,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     word = req.query.get("list", "")
     list_name = ListName(word) if word in tuple(ListName) else None
-    shown: ListsShown = await req.read(lists_shown, list_name, text, req.now)
+    shown: ListsShown = await req.read(lists_shown, list_name, text, req.context)
     typed = {key: req.form.get(key, "") for key in ("list", "entry", "note", "expires", "action")}
     return req.page(
         "lists/lists.html", 422 if problem else 200, lists=shown, text=text, word=word, problem=problem, typed=typed

@@ -23,7 +23,9 @@ ALL = "SELECT DISTINCT number, kind, key FROM hub_row WHERE payload IS NOT NULL 
 STONES = "SELECT number, reporter, case_id, until FROM tombstone WHERE instr(case_id, ':') > 0"
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
+    """The latest that a site has said of a row."""
+
     origin: str
     version: int
     at_us: int
@@ -31,17 +33,27 @@ class _Said(NamedTuple):
     state: int
     payload: str
 
+    @property
+    def is_in_force(self) -> bool:
+        """As far as was noted: somebody here may have changed the row since."""
+        return self.state == IN_FORCE
+
 
 def is_in_force_from(db: sqlite3.Connection, kind: Kind, number: str, key: str, stored: Stored) -> bool:
     """Whether the row in the table is what another site has said, and nobody here has changed it."""
-    return any(said.state == IN_FORCE and _is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
+    return any(said.state == IN_FORCE and is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
+
+
+def statements_about(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> list[Said]:
+    """What other sites have said of a row, one each."""
+    return _said(db, kind, number, key, "")
 
 
 def note_ours(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str, follow: frozenset[str]) -> None:
     """Somebody here has written or removed the row. Call it in a transaction, inside `writing_for_hub`."""
     stored = stored_row(db, kind, number, key)
     for said in _said(db, kind, number, key, site):
-        if said.state == IN_FORCE and not (stored is not None and _is_as_said(said, stored)):
+        if said.state == IN_FORCE and not (stored is not None and is_as_said(said, stored)):
             db.execute(SET_STATE, (OVERRULED, number, kind.name, said.origin, key))
     settle(db, kind, number, key, site, follow)
 
@@ -50,7 +62,7 @@ def settle(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str,
     """Puts in force what is to be. Returns whether the table has changed."""
     said, stored = _said(db, kind, number, key, site), stored_row(db, kind, number, key)
     before = next((one for one in said if one.state == IN_FORCE), None)
-    if stored is not None and (before is None or not _is_as_said(before, stored)):
+    if stored is not None and (before is None or not is_as_said(before, stored)):
         return False  # ours
     eligible = [one for one in said if one.origin in follow and not one.deleted and one.state != OVERRULED]
     best = max(eligible, key=lambda one: (one.at_us, one.version, one.origin), default=None)
@@ -77,7 +89,7 @@ def replaces(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> N
     for said in _said(db, kind, row.number, row.key, site):
         if said.origin == row.origin and said.state == IN_FORCE:
             stored = stored_row(db, kind, row.number, row.key)
-            if stored is not None and _is_as_said(said, stored):
+            if stored is not None and is_as_said(said, stored):
                 delete_row(db, kind, row.number, json.loads(row.key))
             db.execute(SET_STATE, (NOTHING, row.number, kind.name, row.origin, row.key))
 
@@ -102,11 +114,12 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
     return changed
 
 
-def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[_Said]:
-    return [_Said(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
+def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[Said]:
+    return [Said(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
 
 
-def _is_as_said(said: _Said, stored: Stored) -> bool:
+def is_as_said(said: Said, stored: Stored) -> bool:
+    """Whether the row in the table is what the site said."""
     return said.at_us == stored.at_us and _object(said.payload) == _object(stored.payload)
 
 
