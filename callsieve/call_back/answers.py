@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -36,3 +38,11 @@ LINE_BYTES = 64  # more than `+`, 15 digits, a space, the ticket and a line end
 def line_of(number: str, ticket: str) -> bytes:
     """What the helper is sent."""
     return f"{number} {ticket}\n".encode("ascii", "replace")
+
+
+def sender_of(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
+    """The user ID of a datagram's sender, as the kernel says, where the socket has SO_PASSCRED."""
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
+            return int(CREDENTIALS.unpack(content)[1])
+    return None

@@ -6,8 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from agi.sockets import unborn_path_of
-from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, line_of
+from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, line_of, sender_of
 
 ANSWERS_SECONDS = 3.0
 
@@ -33,13 +32,15 @@ def _exchange(path: Path, line: bytes) -> HelperAnswer:
         sock.settimeout(ANSWERS_SECONDS)
         try:
             sock.bind("")  # Linux makes up an abstract address, for the answer
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             sock.sendmsg([line], [us], 0, str(path))
-            said, sender = sock.recvfrom(LINE_BYTES)
+            said, ancillary, _, _ = sock.recvmsg(LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
+            helper = path.stat().st_uid
         except TimeoutError:
             raise HelperError(f"{path}: no answer: is our user one of its users?") from None
         except OSError as error:
             raise HelperError(f"{path}: {error.strerror}") from None
-    if sender not in (str(path), unborn_path_of(str(path))):  # where it was bound before it was moved
+    if sender_of(ancillary) != helper:  # an abstract address is open to everybody
         raise HelperError(f"{path}: somebody else answered")
     try:
         return HelperAnswer(said.decode("ascii", "replace").strip())

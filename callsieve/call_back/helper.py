@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
-from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer
+from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, sender_of
 from callsieve.call_back.call_file import call_file_text, put_in_spool
 from callsieve.call_back.limits import is_by_day, limit_reached, parse_line, refusal_of
 from callsieve.call_back.placed_calls import PlacedCalls
@@ -90,22 +90,19 @@ def serve(sock: socket.socket, helper: Helper) -> None:
     """Answers until the process ends. One at a time: a limit is counted and used up with nobody in between."""
     while True:
         line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
-        user = _user_in(ancillary)
+        user = sender_of(ancillary)
         if not helper.may_ask(user):
             logger.warning("user %s may not ask: what was sent is not looked at", user)
             continue
         answer = helper.answer(line)  # what is too long was cut, and is no line
         if sender:
-            with contextlib.suppress(OSError):  # it has gone, or does not read
-                sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
+            _send(answer, sender)
 
 
-def _user_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The user ID of a datagram's sender, as the kernel says."""
-    for level, kind, content in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
-            return int(CREDENTIALS.unpack(content)[1])
-    return None
+def _send(answer: HelperAnswer, sender: str | bytes) -> None:
+    """By a socket of its own: what somebody does not read fills its buffer, and nobody else would be answered."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # it may be gone
+        sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
 
 
 def user_ids_of(settings: HelperSettings) -> frozenset[int]:

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from callsieve.call_back.answers import LINE_BYTES
 from callsieve.call_back.client import HelperError, ask, ping
 from callsieve.call_back.settings import load_helper_settings
 from callsieve.settings import SettingsError
@@ -26,7 +29,7 @@ from tests.callsieve.call_back.helping import (
     send,
     settings_text,
 )
-from tests.office import ROOT
+from tests.office import NOBODY, ROOT
 from tests.waiting import wait_until
 
 LINE = f"{NUMBER} {TICKET}\n".encode()
@@ -69,19 +72,35 @@ def test_what_is_not_one_line_places_no_call(door: Path, spool: Path, datagram: 
 
 
 def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf, socket.socket(socket.AF_UNIX) as connected:
-        deaf.bind("")
-        for _ in range(300):
-            deaf.sendto(b"\n", str(door))
+    """A queue of ten datagrams each, or of 512 under systemd: more than a socket's buffer holds in all."""
+    with ExitStack() as clients, socket.socket(socket.AF_UNIX) as connected:
+        for _ in range(60):
+            deaf = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            deaf.bind("")
+            for _ in range(12):
+                deaf.sendto(b"\n", str(door))
         assert connected.connect_ex(str(door)) != 0, "there is no connection to hold open"
         assert ask(door, OTHER, TICKET) == "called"
     assert len(call_files(spool)) == 1
+
+
+@pytest.mark.root
+def test_only_the_helpers_user_is_believed(tmp_path: Path) -> None:
+    """The client's address is open to everybody on the machine."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, ThreadPoolExecutor(1) as pool:
+        other.bind(str(tmp_path / "door"))
+        os.chown(tmp_path / "door", NOBODY, NOBODY)
+        answered = pool.submit(lambda: other.sendto(b"called\n", other.recvfrom(LINE_BYTES)[1]))
+        with pytest.raises(HelperError, match="somebody else"):
+            ask(tmp_path / "door", NUMBER, TICKET)
+        assert answered.result() == len(b"called\n")
 
 
 # As a program: connect(2) fails from here on, as in the unit of the public page, and the helper is asked.
 WITHOUT_CONNECT = """
 import ctypes, platform, socket, struct, sys
 from pathlib import Path
+from callsieve.call_back.answers import LINE_BYTES
 from callsieve.call_back.client import ask
 
 libc = ctypes.CDLL(None, use_errno=True)
