@@ -52,6 +52,8 @@ OPTIONS = {
     "logging_collector": "off",
     "timezone": "UTC",
 }
+# Of a server that has a replica.
+REPLICATED = {"wal_level": "replica", "max_wal_senders": "4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,15 @@ class PostgreSql(PrivateServer):
         self._give_away(self.folder, data, word)
         initdb = (str(self.paths.programs / "initdb"), "-D", str(data), "-U", ADMINISTRATOR, f"--pwfile={word}")
         command = (*_nobody(), *initdb, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
+        self._fill(command)
+        options = {**self._options, "port": str(self.port), "unix_socket_directories": ""}
+        if self._tls:
+            options |= self._certificate(data)
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+
+    def _fill(self, command: Sequence[str]) -> None:
+        """Runs what makes the directory with the data."""
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -179,11 +190,6 @@ class PostgreSql(PrivateServer):
             raise RuntimeError(
                 f"PostgreSQL's directory cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}"
             )
-        options = {**self._options, "port": str(self.port), "unix_socket_directories": ""}
-        if self._tls:
-            options |= self._certificate(data)
-        with (data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
 
     def _certificate(self, data: Path) -> dict[str, str]:
         authority, key = Authority.make("CallSieve lab"), make_key()
@@ -216,6 +222,33 @@ class PostgreSql(PrivateServer):
     def _environment(self) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         return {**clean, **({"LD_LIBRARY_PATH": self.paths.libraries} if self.paths.libraries else {})}
+
+
+class Replica(PostgreSql):
+    """A streaming replica of a server that has the options REPLICATED."""
+
+    def __init__(self, primary: PostgreSql) -> None:
+        super().__init__()
+        self.password = primary.password
+        self._primary = primary
+
+    def has_all(self) -> bool:
+        """Whether it has replayed what the primary has written so far."""
+        ((written,),) = self._primary.run("SELECT pg_current_wal_lsn()::text")
+        ((has_it,),) = self.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (written,))
+        return bool(has_it)
+
+    def promote(self) -> None:
+        """It takes the place of the primary, with what it has."""
+        self.run("SELECT pg_promote()")
+
+    def _make(self) -> None:
+        self._give_away(self.folder)
+        data = self.folder / "data"
+        copy = (str(self.paths.programs / "pg_basebackup"), "-D", str(data), "-d", self._primary.address())
+        self._fill((*_nobody(), *copy, "-R", "-X", "stream", "-c", "fast", "--no-sync"))
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"port = '{self.port}'\n")
 
 
 def _with_children(pid: int) -> list[int]:

@@ -109,6 +109,7 @@ FINAL = {
     "hub expel": Wording("A site takes part again once it has joined: callsieve hub join."),
     "hub join": Wording("A site takes part no more: callsieve hub leave."),
     "hub leave": Wording("A site takes part again once it has joined: callsieve hub join."),
+    "hub quota": Wording("Set another: callsieve hub quota."),
     "identity code": SENT,
     "identity prove": Wording("A proof stays; a wrong identity is removed: callsieve identity remove NUMBER."),
     "import calls": NOT_KEPT,

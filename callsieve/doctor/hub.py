@@ -29,6 +29,8 @@ LEAVE = "callsieve hub leave"
 START = Wording("systemctl enable --now callsieve-hub; callsieve hub status asks the hub itself")
 RESTART = Wording("systemctl restart callsieve-hub; calls are decided as ever, from what is here")
 ASK = Wording("callsieve hub status asks it now; calls are decided as ever, from what is here")
+TWIN = Wording("give one of both another [hub] site and callsieve hub join, or standby = true if it is the standby")
+QUOTA = Wording("the database's administrator may let it keep more: callsieve hub quota SITE ROWS")
 NEWER = Wording("update CallSieve here: callsieve hub sites --json says the version of each site")
 
 
@@ -88,6 +90,11 @@ def _judged(figures: HubFigures, now: float) -> Finding:
     if link is None or link.pulled_at is None:
         going_on = Wording("{why}; rows that wait: {count}", waiting)
         return warn(health.detail or "", START) if link is None else ok(going_on)
+    if link.has_twin:
+        return warn(Wording("another PBX takes part as {site}, too", {"site": link.site}), TWIN)
+    if link.full_at:
+        full: Places = {"most": link.full_at, "count": figures.waiting}
+        return warn(Wording("the hub keeps {most} rows of this site and no more; rows that wait: {count}", full), QUOTA)
     if link.refused:
         return warn(Wording("rows of other sites that cannot be used: {count}", {"count": link.refused}), NEWER)
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}

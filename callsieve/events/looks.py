@@ -29,6 +29,7 @@ from reputation.store.appeals import appeals_to_decide
 from reputation.store.emergencies import BY_TIME, tell_closed
 from reputation.store.feed_fetches import feed_fetches
 from reputation.store.feeds import feed_sources
+from reputation.store.hub.link import forget_first_try, note_first_try
 from reputation.store.outbox import forget_state, is_wanted, set_state, state_of, states_of, tell_change
 from reputation.store.peers import peer_states
 
@@ -116,10 +117,13 @@ def _look_at_companies(db: sqlite3.Connection, now: float) -> None:
 
 def _look_at_hub(db: sqlite3.Connection, table: HubTable, now: float) -> None:
     """Once when the last exchange is too long ago, and not when there is one again."""
-    figures = hub_figures(db, table, now) if table.address else None
-    if figures is None:
+    if not table.address:
+        forget_first_try(db)
         forget_state(db, HUB)
-    elif figures.health.is_late:
+        return
+    note_first_try(db, now)
+    figures = hub_figures(db, table, now)
+    if figures.health.is_late:
         exchanged_at = None if figures.link is None else figures.link.pulled_at
         status, detail = figures.health.status.value, str(figures.health.detail or "")
         data = HubStale(status=status, detail=detail, waiting=figures.waiting, exchanged_at=exchanged_at)

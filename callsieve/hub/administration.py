@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from callsieve.hub.postgresql import Hub, HubError
-from reputation.store.hub.kinds import KINDS
+from reputation.store.hub.kinds import KINDS, Scope
 
 OWNER: Final = "callsieve_hub"
 SITES: Final = "callsieve_site"
@@ -25,10 +25,11 @@ CREATE TABLE IF NOT EXISTS callsieve.migration (
 GRANTS: Final = (
     "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA callsieve FROM PUBLIC",
     f"GRANT USAGE ON SCHEMA callsieve TO {SITES}",
-    f"GRANT SELECT ON callsieve.hub, callsieve.site, callsieve.notice, callsieve.own_part TO {SITES}",
+    f"GRANT SELECT ON callsieve.site, callsieve.notice, callsieve.own_part TO {SITES}",
     f"""GRANT SELECT (organisation, kind, origin, number, key, payload, at_us, version, received_at, deleted, private,
                   xid, id) ON callsieve.evidence_row TO {SITES}""",
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
+    f"REVOKE EXECUTE ON FUNCTION callsieve.channel_of(text) FROM {SITES}",
 )
 # A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
 REVOKES: Final = (
@@ -37,6 +38,26 @@ REVOKES: Final = (
         IF to_regnamespace('public') IS NOT NULL THEN REVOKE CREATE ON SCHEMA public FROM PUBLIC; END IF;
     END $$""",
 )
+# Nor large objects, which no quota bounds, nor locks that fill the one table of locks, nor programs in plpgsql. Those
+# are not the hub's: only a superuser may take them away.
+OF_SUPERUSER: Final = (
+    f"""DO $$ DECLARE one regprocedure; BEGIN
+        FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+                      AND proname ~ '^(lo_|loread$|lowrite$|pg_(try_)?advisory_)' LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', one);
+        END LOOP;
+        REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
+        GRANT USAGE ON LANGUAGE plpgsql TO {OWNER};
+    END $$""",
+)
+# Room on the disk for the sorts of one process: a limit that a role cannot lift itself.
+LIMIT_TEMPORARY: Final = "ALTER ROLE \"{role}\" SET temp_file_limit = '1GB'"
+IS_SUPERUSER: Final = "SELECT current_setting('is_superuser') = 'on'"
+# Databases of the same server that sites can log in to as well, where nothing is revoked.
+OPEN_ELSEWHERE: Final = f"""
+SELECT datname FROM pg_database
+ WHERE datallowconn AND datname <> current_database() AND has_database_privilege('{SITES}', oid, 'CONNECT') ORDER BY 1
+"""
 # After a dump was restored elsewhere, transactions are counted from another number: all rows get new places.
 IS_MOVED: Final = """
 SELECT EXISTS (SELECT 1 FROM callsieve.evidence_row WHERE xid > pg_current_xact_id())
@@ -51,6 +72,11 @@ ADD_SITE: Final = """
 INSERT INTO callsieve.site (organisation, name, role, is_central) VALUES (%s, %s, %s, %s)
 ON CONFLICT (organisation, name) DO UPDATE SET is_central = excluded.is_central, expelled_at = NULL, joined_at = now()
 """
+ADD_KIND: Final = """
+INSERT INTO callsieve.kind (name, days, is_of_standby) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET days = excluded.days, is_of_standby = excluded.is_of_standby
+"""
+SET_QUOTA: Final = "UPDATE callsieve.site SET most_rows = %s WHERE organisation = %s AND name = %s RETURNING rows_kept"
 
 
 class SiteLogin(NamedTuple):
@@ -61,10 +87,16 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """What was done: migrations applied, and whether a restored database was taken into use again."""
+    """What was done: migrations applied, and whether a restored database was taken into use again.
+
+    `is_closed`: what only a superuser can take away from sites was taken away; `elsewhere`: databases of the same
+    server that they can log in to.
+    """
 
     migrations: tuple[str, ...]
     is_moved: bool
+    is_closed: bool
+    elsewhere: tuple[str, ...]
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
@@ -93,21 +125,24 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
             raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
         await _make_partitions(hub, partitions)
         for kind in KINDS.values():
-            add = "INSERT INTO callsieve.kind (name, days) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET days = %s"
-            await hub.rows(add, (kind.name, kind.days, kind.days))
+            await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is Scope.STANDBY))
         for grant in GRANTS:
             await hub.rows(grant)
         roles = await hub.rows("SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role")
         await hub.rows("RESET ROLE")
+        ((is_superuser,),) = await hub.rows(IS_SUPERUSER)
         for (role,) in roles:
             await hub.rows(f'GRANT "{role}" TO {OWNER}')
-        for revoke in REVOKES:
+            if is_superuser:
+                await hub.rows(LIMIT_TEMPORARY.format(role=role))
+        for revoke in (*REVOKES, *(OF_SUPERUSER if is_superuser else ())):
             await hub.rows(revoke)
+        elsewhere = tuple(name for (name,) in await hub.rows(OPEN_ELSEWHERE))
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         ((is_moved,),) = await hub.rows(IS_MOVED)
         for statement in MOVE if is_moved else ():
             await hub.rows(statement)
-    return Initialised(tuple(applied), bool(is_moved))
+    return Initialised(tuple(applied), bool(is_moved), bool(is_superuser), elsewhere)
 
 
 async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
@@ -120,6 +155,9 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
         await hub.rows(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}' CONNECTION LIMIT 8")
         await hub.rows(f'GRANT {SITES} TO "{role}"')
         await hub.rows(f'GRANT "{role}" TO {OWNER}')  # so that the owner may end its sessions
+        ((is_superuser,),) = await hub.rows(IS_SUPERUSER)
+        if is_superuser:
+            await hub.rows(LIMIT_TEMPORARY.format(role=role))
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         await hub.rows(ADD_SITE, (organisation, site, role, is_central))
     return SiteLogin(role, password)
@@ -132,6 +170,19 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
     """
     ((gone,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     return int(gone)
+
+
+async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
+    """The hub keeps so many rows of the site and no more. Returns how many it has. HubError where there is none.
+
+    For the administrator of the database.
+    """
+    async with hub.transaction():
+        await hub.rows(f"SET LOCAL ROLE {OWNER}")
+        found = await hub.rows(SET_QUOTA, (rows, organisation, site))
+    if not found:
+        raise HubError("there is no such site")
+    return int(found[0][0])
 
 
 async def _make_roles(hub: Hub) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from callsieve.hub.postgresql import Hub
+from callsieve.hub.postgresql import Hub, HubError
 from reputation.store.hub.outgoing import Outgoing
 from reputation.store.hub.rows import SharedRow
 from reputation.store.hub.sites import SiteState
 
-CHANNEL: Final = "callsieve"
+CHANNEL: Final = re.compile(r"callsieve_[0-9a-f]{32}", re.ASCII)
 MOST_NOTICES: Final = 1000
 LAST_ID: Final = (1 << 63) - 1
 
 HELLO: Final = """
-SELECT hub::text, organisation, site, version, now_us, xid, is_central FROM callsieve.hello(%s, %s, %s, %s)
+SELECT hub::text, organisation, site, version, now_us, xid, is_central, channel, history::text, lost_xid, told_version,
+       most_rows, has_twin
+  FROM callsieve.hello(%s, %s, %s, %s, %s, %s, %s)
 """
 PUSH: Final = """
 SELECT place, dated_us FROM callsieve.push(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
@@ -54,16 +57,35 @@ SITES: Final = """
 SELECT name, is_central, extract(epoch FROM joined_at)::float8, extract(epoch FROM expelled_at)::float8,
        extract(epoch FROM seen_at)::float8, extract(epoch FROM pushed_at)::float8,
        extract(epoch FROM pulled_at)::float8, outbox, rows_pushed, program, offset_us / 1e6::float8,
-       extract(epoch FROM clock_timestamp())::float8
+       extract(epoch FROM clock_timestamp())::float8, rows_kept, most_rows, extract(epoch FROM twin_at)::float8
   FROM callsieve.site ORDER BY name
 """
 
 Place = tuple[int, int]
 
 
+class Report(NamedTuple):
+    """How we do. `run`: a word that this process has chosen; `history`: that of the hub, as it was said last;
+    `has_pulled`: since the last report.
+    """
+
+    outbox: int
+    program: str
+    offset_us: int
+    has_pulled: bool
+    run: str
+    is_standby: bool
+    history: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Who we are to the hub. `version`: the latest of ours that it has; `now_us`, `xid`: its clock and transactions."""
+    """Who we are to the hub. `version`: the latest of ours that it has; `now_us`, `xid`: its clock and transactions.
+
+    `channel`: where it says that there is something new. `lost_xid`, `told_version`: the server is another one than
+    that of the history that was reported, and may have lost transactions from there on, and what we told after that
+    version. `most_rows`: so many of ours it keeps. `has_twin`: another process takes part under our name.
+    """
 
     hub: str
     organisation: str
@@ -72,6 +94,12 @@ class Greeting:
     now_us: int
     xid: int
     is_central: bool
+    channel: str
+    history: str
+    lost_xid: int | None
+    told_version: int | None
+    most_rows: int
+    has_twin: bool
 
 
 class Notice(NamedTuple):
@@ -94,23 +122,37 @@ class Pulled:
     all_to: Place | None
 
 
-async def greet(hub: Hub, *, outbox: int, program: str, offset_us: int, has_pulled: bool) -> Greeting:
+async def greet(hub: Hub, report: Report) -> Greeting:
     """Says that we are there, and how we do."""
-    (row,) = await hub.rows(HELLO, (outbox, program, offset_us, has_pulled))
+    (row,) = await hub.rows(HELLO, report)
     await hub.rows("SELECT callsieve.end_long_transactions()")
     return Greeting(*row)
 
 
-async def listen(hub: Hub) -> None:
+async def listen(hub: Hub, channel: str) -> None:
     """From now on the connection hears when somebody has pushed."""
-    await hub.rows(f"LISTEN {CHANNEL}")
+    if not CHANNEL.fullmatch(channel):
+        raise HubError("the hub names no channel")
+    await hub.rows(f"LISTEN {channel}")
 
 
-async def push(hub: Hub, batch: Sequence[Outgoing]) -> dict[int, int]:
-    """Sends the rows of the batch. Returns the dates of those that the hub has dated otherwise, by `seq`."""
+async def stop_listening(hub: Hub) -> None:
+    """It hears nothing any more."""
+    await hub.rows("UNLISTEN *")
+
+
+class Pushed(NamedTuple):
+    """`dates`: of the rows that the hub has dated otherwise, by `seq`. `left_out`: what it has no room for."""
+
+    dates: dict[int, int]
+    left_out: frozenset[int]
+
+
+async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
+    """Sends the rows of the batch."""
     sent = [(one.seq, one.row, one.is_private) for one in batch if one.row is not None]
     if not sent:
-        return {}
+        return Pushed({}, frozenset())
     rows = [row for _, row, _ in sent]
     columns: tuple[list[Any], ...] = (
         [row.kind for row in rows],
@@ -123,7 +165,9 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> dict[int, int]:
         [row.deleted for row in rows],
         [is_private for _, _, is_private in sent],
     )
-    return {sent[place - 1][0]: dated_us for place, dated_us in await hub.rows(PUSH, columns)}
+    answer = [(*sent[place - 1][:2], dated_us) for place, dated_us in await hub.rows(PUSH, columns)]
+    dates = {seq: dated_us for seq, row, dated_us in answer if dated_us is not None and 0 <= dated_us < row.at_us}
+    return Pushed(dates, frozenset(seq for seq, _, dated_us in answer if dated_us is None))
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:

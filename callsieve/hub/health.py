@@ -1,7 +1,6 @@
 """How this site's part in the hub is, by what `callsieve hub run` has written into the store. Pure.
 
-PostgreSQL is not asked: who looks waits for nothing. A process that cannot log in for the first time has no row in the
-store to write to; that is `waiting`, as if it had never run.
+PostgreSQL is not asked: who looks waits for nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callsieve.text.times import span_words
-from reputation.store.hub.link import Link
+from reputation.store.hub.link import FirstTry, Link
 from reputation.wording import Wording
 
 # An exchange is late after so many of its usual times, and no less than ten minutes: a database that is restarted is
@@ -37,17 +36,21 @@ class HubHealth:
     is_late: bool = False
 
 
-def health_of(link: Link | None, poll_seconds: float, now: float) -> HubHealth:
-    """How it is at that time. None: it has not taken part yet."""
+def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> HubHealth:
+    """How it is at that time. No `link`: it has not taken part yet, and tries to since `first_try`."""
     if link is None:
-        return HubHealth(HubStatus.WAITING, Wording("nothing was exchanged yet"))
-    since = link.failed_at if link.pulled_at is None else link.pulled_at
+        since, failure = (None, "") if first_try is None else first_try
+        going_on = Wording("nothing was exchanged yet")
+    else:
+        since, failure = link.failed_at if link.pulled_at is None else link.pulled_at, link.failure
+        going_on = Wording("the first exchange goes on")
     if since is None:
-        return HubHealth(HubStatus.WAITING, Wording("the first exchange goes on"))
+        return HubHealth(HubStatus.WAITING, going_on)
     age = max(0.0, now - since)
     is_late = age > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
     late = Wording("nothing was exchanged for {span}", {"span": span_words(age)})
-    if link.failure:
-        why = Wording("{late}: {failure}", {"late": late, "failure": link.failure})
-        return HubHealth(HubStatus.FAILED, why, is_late)
-    return HubHealth(HubStatus.STALE, late, is_late) if is_late else HubHealth(HubStatus.OK)
+    if failure:
+        return HubHealth(HubStatus.FAILED, Wording("{late}: {failure}", {"late": late, "failure": failure}), is_late)
+    if is_late:
+        return HubHealth(HubStatus.STALE, late, is_late)
+    return HubHealth(HubStatus.WAITING, going_on) if link is None else HubHealth(HubStatus.OK)

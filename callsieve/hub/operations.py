@@ -10,7 +10,7 @@ from callsieve.hub.health import HubHealth, health_of
 from callsieve.hub_settings import HubTable
 from reputation.store.hub.capture import outbox_size, stop_capture
 from reputation.store.hub.incoming import expel_some, other_sites
-from reputation.store.hub.link import Link, link_of, remove_link
+from reputation.store.hub.link import Link, first_try, link_of, remove_link
 from reputation.store.hub.sites import note_sites
 
 NUMBERS_AT_ONCE = 200
@@ -46,7 +46,7 @@ def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigur
     """As the store knows it, for those who watch."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
-    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now))
+    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)))
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:

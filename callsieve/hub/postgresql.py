@@ -24,6 +24,7 @@ except ImportError:  # it is an extra; the manual page imports this anyway
 
 CONNECT_SECONDS: Final = 10.0
 STATEMENT_SECONDS: Final = 20.0
+ADMINISTRATION_SECONDS: Final = 3600.0  # to take out what a site has told, or to place all rows anew
 # A connection that a firewall has forgotten ends after so long.
 KEEPALIVE: Final = {
     "keepalives_idle": 15,
@@ -33,7 +34,6 @@ KEEPALIVE: Final = {
 }
 # What holds for our sessions there: one whose site is gone must not hold up others for long.
 AT_THE_SERVER: Final = {
-    "statement_timeout": int(1000 * STATEMENT_SECONDS),
     "lock_timeout": 10_000,
     "idle_in_transaction_session_timeout": 30_000,
     "tcp_keepalives_idle": 30,
@@ -57,12 +57,13 @@ class HubError(Exception):
 class Hub:
     """An open connection. All of its methods raise HubError."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_SECONDS) -> None:
         self._connection = connection
+        self._seconds = seconds
 
     async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of one statement, which is a transaction of its own outside of `transaction`."""
-        async with _bounded(STATEMENT_SECONDS):
+        async with _bounded(self._seconds):
             cursor = await self._connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []
 
@@ -78,12 +79,10 @@ class Hub:
                 await self.rows("ROLLBACK")
             raise
 
-    async def notice(self, seconds: float) -> str | None:
-        """What a channel that is listened to says next; None when it says nothing for so long."""
+    async def notices(self, seconds: float) -> list[str]:
+        """What the channels that are listened to say next, all that comes at once; none where they are silent."""
         async with _bounded(seconds + CONNECT_SECONDS):
-            async for notice in self._connection.notifies(timeout=seconds, stop_after=1):
-                return notice.payload
-        return None
+            return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
     async def close(self) -> None:
         """Ends the connection, whatever state it is in."""
@@ -91,19 +90,19 @@ class Hub:
 
 
 @asynccontextmanager
-async def connection_to(address: str) -> AsyncIterator[Hub]:
-    """A connection for the block. HubError."""
-    text = connection_text(address)
+async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> AsyncIterator[Hub]:
+    """A connection for the block, on which a statement takes no longer than that. HubError."""
+    text = connection_text(address, seconds)
     async with _bounded(CONNECT_SECONDS + 1.0):
         connection = await psycopg.AsyncConnection.connect(text, autocommit=True)
-    hub = Hub(connection)
+    hub = Hub(connection, seconds)
     try:
         yield hub
     finally:
         await hub.close()
 
 
-def connection_text(address: str) -> str:
+def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
     """The address with our limits; a server that is not on this machine has to prove who it is. HubError."""
     said = _parts_of(address)
     host = str(said.get("hostaddr") or said.get("host") or "")
@@ -112,7 +111,9 @@ def connection_text(address: str) -> str:
     limits: dict[str, Any] = {
         "connect_timeout": int(CONNECT_SECONDS),
         "application_name": "callsieve-hub",
-        "options": " ".join(f"-c {name}={value}" for name, value in AT_THE_SERVER.items()),
+        "options": " ".join(
+            f"-c {name}={value}" for name, value in {"statement_timeout": int(1000 * seconds), **AT_THE_SERVER}.items()
+        ),
         **KEEPALIVE,
     }
     return make_conninfo("", **(limits | said))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -47,15 +48,15 @@ def run(load: Callable[[], Loaded]) -> None:
 def run_once(loaded: Loaded) -> None:
     """Exchanges everything that there is now. HubError, StoreError, AlreadyRunning."""
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
-        erased = asyncio.run(_once(loaded))
+        erased = asyncio.run(_once(loaded, _word()))
     _clear(loaded, erased)
 
 
-async def _once(loaded: Loaded) -> frozenset[str]:
+async def _once(loaded: Loaded, run: str) -> frozenset[str]:
     store = await Store.open(loaded.store_path)
     try:
         async with connection_to(address_of_site(loaded)) as hub:
-            await Sync(store, hub, loaded).once()
+            await Sync(store, hub, loaded, run).once()
     except NumbersErased as done:
         return done.numbers
     finally:
@@ -71,14 +72,14 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     watchdog = asyncio.create_task(systemd.run_watchdog())
     systemd.ready()
-    failures = 0
+    failures, run = 0, _word()
     while not stop.is_set():
         if reload.is_set():
             reload.clear()
             loaded = _reloaded(load, loaded)
         began = time.monotonic()
         try:
-            await run_until(_share(loaded), stop, reload)
+            await run_until(_share(loaded, run), stop, reload)
         except NumbersErased as done:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
@@ -108,6 +109,11 @@ def words_of(error: Exception) -> str:
     return str(error)
 
 
+def _word() -> str:
+    """By which the hub knows this process from another one under the same name."""
+    return secrets.token_hex(8)
+
+
 def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
     try:
         return load()
@@ -116,12 +122,12 @@ def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
         return loaded
 
 
-async def _share(loaded: Loaded) -> None:
+async def _share(loaded: Loaded, run: str) -> None:
     """HubError, StoreError, NumbersErased. What is wrong with the hub stands in the store, for who looks."""
     store = await Store.open(loaded.store_path)
     try:
         async with connection_to(address_of_site(loaded)) as hub:
-            await Sync(store, hub, loaded).run()
+            await Sync(store, hub, loaded, run).run()
     except HubError as error:
         with suppress(StoreError):
             await store.write(note_failure, time.time(), words_of(error))

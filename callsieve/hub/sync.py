@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,17 @@ from callsieve.version import program_version
 from reputation.site_names import SITE, site_of
 from reputation.store.connection import Store
 from reputation.store.database import files_of
-from reputation.store.hub.capture import fill_next, has_outgoing, outbox_size, send_all_again, start_capture
+from reputation.store.hub.capture import (
+    Key,
+    fill_next,
+    has_outgoing,
+    is_filling,
+    outbox_size,
+    send_all_again,
+    start_capture,
+    tell_again,
+    untold_after,
+)
 from reputation.store.hub.incoming import (
     DAY,
     MARKER_DAYS,
@@ -37,11 +48,14 @@ from reputation.store.hub.incoming import (
 from reputation.store.hub.link import (
     Link,
     link_of,
+    note_history,
     note_notices_to,
     note_program,
     note_pulled,
     note_pushed,
+    note_refused,
     note_rows_to,
+    note_standing,
     pull_again,
     set_link,
     writing_for_hub,
@@ -62,6 +76,16 @@ WRITE_SECONDS: Final = 0.03
 HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
 REST_SECONDS: Final = 0.01  # after a write, for others
 LOOK_SECONDS: Final = 0.3  # between two looks at what changed here
+WAKE_SECONDS: Final = (
+    0.1  # between two pulls after wake-ups; more, up to the longest, after those that were for nothing
+)
+LONGEST_WAKE_SECONDS: Final = 1.5
+MOST_HEARD: Final = 100  # wake-ups between two looks
+BATCHES: Final = 20  # before others are pulled
+PULLS: Final = 10  # before ours are pushed
+FULL_SECONDS: Final = 60.0  # between two tries whether the hub has room again
+# How far clocks of two PBXs of one site may be apart by which their versions are made.
+LOSS_US: Final = 300 * MICROSECONDS
 HEARTBEAT_SECONDS: Final = 10.0
 CLEAN_SECONDS: Final = 600.0
 EXPIRE_ROWS: Final = 2000
@@ -84,27 +108,58 @@ class NumbersErased(Exception):
         self.numbers = numbers
 
 
+class Pace:
+    """When to pull: every so often, and soon after a wake-up. One that was for nothing makes the next wait longer."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self.is_woken = False
+        self._poll_seconds = poll_seconds
+        self._rest_seconds = WAKE_SECONDS
+        self._pulled_at = -math.inf
+
+    def pull_at(self) -> float:
+        """An instant of time.monotonic()."""
+        return self._pulled_at + min(self._poll_seconds, self._rest_seconds if self.is_woken else math.inf)
+
+    def note_pull(self, now: float, *, has_news: bool) -> None:
+        """All is pulled as of then, an instant of time.monotonic()."""
+        is_in_vain = self.is_woken and not has_news
+        self._rest_seconds = min(2 * self._rest_seconds, LONGEST_WAKE_SECONDS) if is_in_vain else WAKE_SECONDS
+        self.is_woken, self._pulled_at = False, now
+
+
 @dataclass(slots=True)
 class _Session:
     """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
     what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
-    of ours that the hub had at the beginning, whoever sent it.
+    of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
+    in the hub, which is tried again at `try_at`, an instant of time.monotonic(). `is_deaf`: nobody can wake us up.
     """
 
     link: Link
+    pace: Pace
     offset_us: int
     clock_us: int
     told_us: int
     own: bool
     private: bool
+    channel: str
     has_pulled: bool = False
+    has_refused: bool = False
+    is_deaf: bool = False
+    waits_to: int = 0
+    try_at: float = 0.0
     erased: set[str] = field(default_factory=set)
 
 
 class Sync:
-    """One store, one hub. `once` and `run` raise HubError and StoreError; what was begun is whole or nothing."""
+    """One store, one hub. `once` and `run` raise HubError and StoreError; what was begun is whole or nothing.
 
-    def __init__(self, store: Store, hub: Hub, loaded: Loaded) -> None:
+    `run`: a word that no other process has.
+    """
+
+    def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
+        self._run = run
         self._store = store
         self._hub = hub
         self._loaded = loaded
@@ -119,68 +174,83 @@ class Sync:
         of, StoreChanged when it is to be opened again.
         """
         session = await self._begin()
-        await client.listen(self._hub)
-        if session.own:
+        await client.listen(self._hub, session.channel)
+        if session.own:  # the hub has what a backup that was put back has not
             await self._pull_all(session)
-        wants_pull, beat_at, pull_at, clean_at = True, 0.0, 0.0, 0.0
+        beat_at = clean_at = 0.0
         while True:
-            await self._push_all(session)
+            is_more = await self._push_some(session)
             now = time.monotonic()
-            if wants_pull or now >= pull_at:
-                await self._pull_all(session)
-                pull_at = time.monotonic() + self._settings.poll_seconds
+            if now >= session.pace.pull_at():
+                is_more |= await self._pull_some(session)
             if session.erased:
                 raise NumbersErased(frozenset(session.erased))
             if now >= beat_at:
-                session = await self._beat(session)
+                await self._beat(session)
                 beat_at = now + HEARTBEAT_SECONDS
             if now >= clean_at:
                 await self._clean(session)
                 clean_at = now + CLEAN_SECONDS
-            wants_pull = await self._wait(session)
+            if not is_more:
+                await self._wait(session)
 
     async def once(self) -> None:
         """Everything that there is now, in both directions."""
         session = await self._begin()
-        if session.own:  # the hub has what a backup that was put back has not
+        if session.own:
             await self._pull_all(session)
-        await self._push_all(session)
+        while await self._push_some(session):
+            pass
         await self._pull_all(session)
-        await self._note_sites(await self._greet(session.offset_us, has_pulled=True))
+        session.has_pulled = True
+        await self._beat(session)
         if session.erased:
             raise NumbersErased(frozenset(session.erased))
 
     async def _begin(self) -> _Session:
         before = time.time()
-        greeting = await self._greet(0, has_pulled=False)
+        link = await self._store.read(link_of)
+        greeting = await self._greet(link, 0, has_pulled=False)
         if (greeting.site, greeting.organisation) != (self._settings.site, self._settings.organisation):
             who = f"{greeting.site} of {greeting.organisation}"
             raise HubError(f"the hub takes us for {who}: the secret is that of another site (callsieve hub join)")
         offset_us = _offset(greeting, before, time.time())
-        link = await self._linked(greeting)
+        link = await self._linked(link, greeting)
         own = self._settings.standby or greeting.version > link.clock_us
-        clock_us = max(greeting.version, link.clock_us)
         logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
-        private = self._settings.standby or greeting.is_central
-        return _Session(link, offset_us, clock_us, greeting.version, own, private)
+        return _Session(
+            link,
+            Pace(self._settings.poll_seconds),
+            offset_us,
+            clock_us=max(greeting.version, link.clock_us),
+            told_us=greeting.version,
+            own=own,
+            private=self._settings.standby or greeting.is_central,
+            channel=greeting.channel,
+        )
 
-    async def _linked(self, greeting: Greeting) -> Link:
+    async def _linked(self, link: Link | None, greeting: Greeting) -> Link:
         """The store's side of it, made or brought up to date."""
-        link = await self._store.read(link_of)
+        site, private = greeting.site, self._settings.private
         if link is not None and link.organisation == greeting.organisation and link.pulled_at is not None:
             ahead = time.time() - greeting.now_us / MICROSECONDS
             self._heard_to = link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
-        if link is not None and (link.hub, link.site) != (greeting.hub, greeting.site):
+        told_to: int | None = None  # the hub may have lost what is later
+        if link is not None and (link.hub, link.site) != (greeting.hub, site):
             logger.warning("the hub is another one: all is exchanged anew")
             await self._forget_others(link)
             link = None
         if link is None:
-            await self._store.write(set_link, greeting.site, greeting.organisation, greeting.hub)
-            await self._store.write(_send_all, greeting.site, self._settings.private)
+            await self._store.write(set_link, site, greeting.organisation, greeting.hub)
+            await self._store.write(_send_all, private)
+            told_to = -1
         elif greeting.version < link.clock_us:
-            logger.warning("the hub has lost what we had told it: all is told anew")
-            await self._store.write(_send_all, greeting.site, self._settings.private)
-        await self._store.write(_prepare, self._settings.private, self._follow, greeting)
+            told_to = greeting.version
+        if link is not None and greeting.told_version is not None:
+            told_to = min(greeting.version, greeting.told_version)
+        if told_to is not None:
+            await self._tell_again(site, told_to - LOSS_US)
+        await self._store.write(_prepare, private, self._follow, greeting)
         link = await self._store.read(link_of)
         assert link is not None
         if link.pulled_at is not None and time.time() - link.pulled_at > (MARKER_DAYS - 1) * DAY:
@@ -189,6 +259,15 @@ class Sync:
             await self._store.write(pull_again)
             link = replace(link, rows_to=(0, 0))
         return link
+
+    async def _tell_again(self, site: str, told_to: int) -> None:
+        rows, after = 0, ("", "", "")
+        while keys := await self._store.read(untold_after, site, told_to, after, FILL):
+            await self._store.write(_tell_again, site, keys, self._settings.private)
+            rows, after = rows + len(keys), keys[-1]
+            await asyncio.sleep(REST_SECONDS)
+        if rows:
+            logger.warning("the hub may have lost %d rows that we had told: they are told again", rows)
 
     async def _forget_others(self, link: Link) -> None:
         for origin in await self._store.read(other_sites, link.site):
@@ -200,50 +279,79 @@ class Sync:
             more = await self._store.write(expel_some, link, origin, self._follow, FILL)
             await asyncio.sleep(REST_SECONDS)
 
-    async def _greet(self, offset_us: int, *, has_pulled: bool) -> Greeting:
+    async def _greet(self, link: Link | None, offset_us: int, *, has_pulled: bool) -> Greeting:
         waiting, _ = await self._store.read(outbox_size)
-        return await client.greet(
-            self._hub, outbox=waiting, program=program_version(), offset_us=offset_us, has_pulled=has_pulled
-        )
+        history = link.history if link is not None else None
+        about_us = (program_version(), offset_us, has_pulled, self._run, self._settings.standby, history)
+        return await client.greet(self._hub, client.Report(waiting, *about_us))
 
-    async def _beat(self, session: _Session) -> _Session:
+    async def _beat(self, session: _Session) -> None:
         before = time.time()
-        greeting = await self._greet(session.offset_us, has_pulled=session.has_pulled)
-        await self._note_sites(greeting)
-        return replace(session, offset_us=_offset(greeting, before, time.time()), has_pulled=False)
-
-    async def _note_sites(self, greeting: Greeting) -> None:
-        """For the console of a central site."""
-        if greeting.is_central:
+        greeting = await self._greet(session.link, session.offset_us, has_pulled=session.has_pulled)
+        session.offset_us, session.has_pulled = _offset(greeting, before, time.time()), False
+        if session.is_deaf:
+            await client.listen(self._hub, session.channel)
+            session.is_deaf = False
+        link, full_at = session.link, greeting.most_rows if session.waits_to else 0
+        if (link.full_at, link.has_twin) != (full_at, greeting.has_twin):
+            await self._store.write(note_standing, full_at, greeting.has_twin)
+            session.link = replace(link, full_at=full_at, has_twin=greeting.has_twin)
+            if greeting.has_twin and not link.has_twin:
+                logger.warning("another PBX takes part as %s, too: one of both needs another name", link.site)
+            if full_at and not link.full_at:
+                logger.warning("the hub keeps %d rows of ours and no more: the others wait here", full_at)
+        if greeting.is_central:  # for its console
             await self._store.write(note_sites, await client.sites(self._hub))
 
-    async def _push_all(self, session: _Session) -> None:
-        """What waits, and then what was there before anything was shared, some at a time."""
+    async def _push_some(self, session: _Session) -> bool:
+        """What waits, and then what was there before anything was shared, some at a time. Whether there is more."""
+        if not await self._store.read(has_outgoing):
+            return False
         for number in await self._store.read(numbers_to_erase):
             if not await client.erase(self._hub, number):
                 logger.warning("the hub forgets no more numbers for us today: the others are told later")
                 break
             await self._store.write(erasures_told, [number])
-        if await self._store.read(has_outgoing):  # of a number that is to be forgotten nothing is told first
-            for notice in await client.notices_after(self._hub, session.link.notices_to):
-                await self._obey(session, notice)
-        while True:
+        # Of a number that is to be forgotten nothing is told first.
+        for notice in await client.notices_after(self._hub, session.link.notices_to):
+            await self._obey(session, notice)
+        for _ in range(BATCHES):
+            after = session.waits_to
+            if after and time.monotonic() >= session.try_at:
+                after, session.try_at = 0, time.monotonic() + FULL_SECONDS
             session.clock_us = max(session.clock_us, int(time.time() * MICROSECONDS) - session.offset_us)
-            batch = await self._store.read(next_batch, session.link, session.clock_us, session.offset_us, BATCH)
-            if not batch:
-                if not await self._store.write(fill_next, FILL):
-                    return
-                continue
-            session.clock_us += len(batch)
-            dates = await client.push(self._hub, batch)
-            await self._store.write(_acknowledge, session.link, batch, dates, self._follow)
+            batch = await self._store.read(next_batch, session.link, session.clock_us, session.offset_us, BATCH, after)
+            if batch:
+                session.clock_us += len(batch)
+                await self._push(session, batch, after)
+            elif not (await self._store.read(is_filling) and await self._store.write(fill_next, FILL)):
+                return False
+        return True
+
+    async def _push(self, session: _Session, batch: list[Outgoing], after: int) -> None:
+        dates, left_out = await client.push(self._hub, batch)
+        taken = [one for one in batch if one.seq not in left_out]
+        await self._store.write(_acknowledge, session.link, taken, dates, self._follow)
+        if left_out:
+            if not session.waits_to:
+                session.try_at = time.monotonic() + FULL_SECONDS
+            session.waits_to = max(session.waits_to, batch[-1].seq)
+        elif not after:
+            session.waits_to = 0
 
     async def _pull_all(self, session: _Session) -> None:
-        while True:
-            link, settings = session.link, self._settings
+        while await self._pull_some(session):
+            pass
+
+    async def _pull_some(self, session: _Session) -> bool:
+        """What is new, as far as it is not too much at once. Whether there is more."""
+        came, where = 0, session.link
+        for _ in range(PULLS):
+            link = session.link
             pulled = await client.pull(
                 self._hub, link.rows_to, link.notices_to, PULL, own=session.own, private=session.private
             )
+            came += len(pulled.rows) + len(pulled.notices)
             for notice in pulled.notices:
                 await self._obey(session, notice)
             await self._apply(session, pulled.rows, pulled.places)
@@ -251,10 +359,12 @@ class Sync:
                 await self._store.write(_all_pulled, pulled.all_to, session.told_us if session.own else 0)
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
-                session.own, session.has_pulled = settings.standby, True
+                session.own, session.has_pulled = self._settings.standby, True
+                session.pace.note_pull(time.monotonic(), has_news=came > 0)
                 if self._policies_due:
                     await self._take_policies()
-                return
+                return False
+        return session.link != where
 
     async def _take_policies(self) -> None:
         """What other sites publish waits to be accepted, or is accepted at once where the settings say so."""
@@ -274,17 +384,32 @@ class Sync:
             logger.warning("policies of other sites are left as they were: %s", error)
 
     async def _apply(self, session: _Session, rows: list[SharedRow], places: list[client.Place]) -> None:
+        """Passes over what a hub does not send: rows of ours that were not asked for, and of a time to come."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
-        done = 0
-        while done < len(rows):
+        latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
+        found = [
+            (row, place)
+            for row, place in zip(rows, places, strict=True)
+            if (session.own or row.origin != session.link.site) and row.at_us <= latest_us
+        ]
+        if passed_over := len(rows) - len(found):
+            await self._store.write(note_refused, passed_over)
+        refused = passed_over
+        while found:
             began = time.monotonic()
-            some, refused = await self._store.write(_apply_some, session.link, rows[done:], places[done:], self._follow)
-            if refused:
-                logger.warning("%d rows of other sites cannot be used: is another CallSieve newer?", refused)
-            done += some
-            session.link = replace(session.link, rows_to=places[done - 1])
-            if done < len(rows):
+            done, unusable = await self._store.write(_apply_some, session.link, found, self._follow)
+            refused += unusable
+            session.link = replace(session.link, rows_to=found[done - 1][1])
+            found = found[done:]
+            if found:
                 await asyncio.sleep((time.monotonic() - began) / 2)  # others want to write, too
+        if passed_over:
+            await self._store.write(note_rows_to, places[-1])
+            session.link = replace(session.link, rows_to=places[-1])
+        if refused:
+            level = logging.DEBUG if session.has_refused else logging.WARNING
+            logger.log(level, "%d rows of other sites cannot be used: is another CallSieve newer?", refused)
+            session.has_refused = True
 
     async def _obey(self, session: _Session, notice: Notice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
@@ -303,17 +428,29 @@ class Sync:
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 
-    async def _wait(self, session: _Session) -> bool:
-        """Until something is to be done. Whether somebody else has pushed."""
-        us = f"{session.link.organisation}/{session.link.site}"
-        while True:
-            said = await self._hub.notice(LOOK_SECONDS)
-            if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
-                raise StoreChanged
-            if said is not None and said != us and said.partition("/")[0] == session.link.organisation:
-                return True
-            if said is None or await self._store.read(has_outgoing):
-                return False
+    async def _wait(self, session: _Session) -> None:
+        """Until something is to be pulled, or it is time to look at what changed here.
+
+        Whoever can log in to the server may wake everybody up, as often as he likes: who hears too much stops listening
+        for a while, and asks as often as the settings say.
+        """
+        until, heard = time.monotonic() + LOOK_SECONDS, 0
+        while (left := min(until, session.pace.pull_at()) - time.monotonic()) > 0:
+            said = await self._hub.notices(left)
+            heard += len(said)
+            session.pace.is_woken |= any(self._is_news(session, words) for words in said)
+            if heard > MOST_HEARD and not session.is_deaf:
+                logger.warning("the hub wakes us up too often: it is asked every %d s", self._settings.poll_seconds)
+                await client.stop_listening(self._hub)
+                session.is_deaf = True
+        if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
+            raise StoreChanged
+
+    def _is_news(self, session: _Session, words: str) -> bool:
+        """What somebody says who has pushed is a hint: `site`, or `site/private`."""
+        site, _, what = words.partition("/")
+        is_of_us = site == session.link.site and not self._settings.standby
+        return not is_of_us and (what != "private" or session.private)
 
 
 def _offset(greeting: Greeting, before: float, after: float) -> int:
@@ -328,9 +465,13 @@ def _offset(greeting: Greeting, before: float, after: float) -> int:
 # In the store's threads, each in one transaction:
 
 
-def _send_all(db: sqlite3.Connection, site: str, private: bool) -> None:
+def _send_all(db: sqlite3.Connection, private: bool) -> None:
     start_capture(db, private=private)
-    send_all_again(db, site, private=private)
+    send_all_again(db, private=private)
+
+
+def _tell_again(db: sqlite3.Connection, site: str, keys: list[Key], private: bool) -> None:
+    tell_again(db, site, keys, private=private)
 
 
 def _prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
@@ -340,6 +481,11 @@ def _prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], gree
     with writing_for_hub(db):
         refresh_all(db, settle_all(db, link.site, follow))
     program = program_version()
+    if greeting.lost_xid is not None:  # what was pulled from there on may never have been
+        place = (greeting.lost_xid - 1, client.LAST_ID) if greeting.lost_xid else (0, 0)
+        note_rows_to(db, min(link.rows_to, place))
+        note_notices_to(db, min(link.notices_to, place))
+    note_history(db, greeting.history)
     if max(link.rows_to[0], link.notices_to[0]) > greeting.xid:
         note_notices_to(db, (0, 0))  # the hub counts its transactions anew
         pull_again(db)
@@ -355,14 +501,10 @@ def _acknowledge(
 
 
 def _apply_some(
-    db: sqlite3.Connection,
-    link: Link,
-    rows: list[SharedRow],
-    places: list[client.Place],
-    follow: frozenset[str],
+    db: sqlite3.Connection, link: Link, found: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    done, refused = apply_rows(db, link, rows, follow, WRITE_SECONDS)
-    note_rows_to(db, places[done - 1])
+    done, refused = apply_rows(db, link, [row for row, _ in found], follow, WRITE_SECONDS)
+    note_rows_to(db, found[done - 1][1])
     return done, refused
 
 

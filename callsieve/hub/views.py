@@ -10,6 +10,7 @@ from reputation.store.other_sites import SiteFigures
 
 # A process says every 10 s that it is there.
 UP_SECONDS = 30.0
+TWIN_SECONDS = 60.0  # each of two says so every 10 s
 FIGURES = ("marks", "people", "signals", "answered", "numbers", "agreed", "disagreed", "retracted", "wrong", "last_at")
 
 
@@ -30,6 +31,18 @@ def lag_of(site: SiteState) -> float | None:
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
+def remarks_on(site: SiteState) -> list[str]:
+    """What an administrator is to do something about."""
+    found = []
+    if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
+        found.append("two PBXs take part under this name: give one another, or standby = true")
+    if 0 < site.most_rows <= site.rows_kept:
+        found.append(f"the hub keeps {site.most_rows:,} rows of it and no more: callsieve hub quota {site.name} ROWS")
+    if site.offset_seconds:
+        found.append(f"its clock is {site.offset_seconds:+,.0f} s off the hub's")
+    return found
+
+
 def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[str, Any]:
     """Everything that the hub knows of it, and what is known here of what it told."""
     told = None if figures is None else {name: getattr(figures, name) for name in FIGURES}
@@ -48,6 +61,9 @@ def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[st
         "rows": site.rows_pushed,
         "program": site.program,
         "clock_seconds": site.offset_seconds,
+        "rows_kept": site.rows_kept,
+        "most_rows": site.most_rows,
+        "twin_at": site.twin_at,
     }
 
 
@@ -65,5 +81,7 @@ def link_as_json(shown: LinkShown) -> dict[str, Any]:
         "failed_at": link.failed_at if link else None,
         "failure": link.failure if link else "",
         "refused": link.refused if link else 0,
+        "full_at": link.full_at if link else 0,
+        "twin": bool(link and link.has_twin),
         "sites": list(shown.sites),
     }

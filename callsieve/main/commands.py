@@ -235,6 +235,7 @@ COMMANDS = {
     "hub people list": "hub.cli.evidence:show_people",
     "hub people same": "hub.cli.evidence:same",
     "hub people apart": "hub.cli.evidence:apart",
+    "hub quota": "hub.cli.commands:quota",
     "hub expel": "hub.cli.commands:expel",
     "hub leave": "hub.cli.commands:leave",
     "housekeeping run": "maintenance.cli.housekeeping:run",

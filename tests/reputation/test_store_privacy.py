@@ -120,6 +120,7 @@ NOT_ABOUT_CALLERS = {
     "event_weights",
     "api_token",
     "hub_link",
+    "hub_first_try",
     "hub_site",
     "hub_fill",
     "register_copy",

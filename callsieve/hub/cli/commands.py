@@ -28,9 +28,16 @@ from callsieve.cli.store import note_done, perform
 from callsieve.hub import administration, client, operations, process
 from callsieve.hub.address import address_of_site, write_secret
 from callsieve.hub.cli.evidence import print_figures
-from callsieve.hub.postgresql import FORBIDDEN, HubError, connection_to, place_of
+from callsieve.hub.postgresql import (
+    ADMINISTRATION_SECONDS,
+    FORBIDDEN,
+    STATEMENT_SECONDS,
+    HubError,
+    connection_to,
+    place_of,
+)
 from callsieve.hub.secret_file import secret_path
-from callsieve.hub.views import lag_of, link_as_json, site_as_json, state_of
+from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, served_settings
@@ -42,6 +49,7 @@ from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
+TWIN_WAY_OUT = "give one another [hub] site and callsieve hub join, or standby = true if it is the standby"
 START = "systemctl enable --now callsieve-hub"
 DatabaseOption = Annotated[
     str,
@@ -50,6 +58,9 @@ DatabaseOption = Annotated[
         metavar="ADDRESS",
         help="The database, as its administrator, password in PGPASSWORD; else [hub] address.",
     ),
+]
+OrganisationOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Whose site it is; else [hub] organisation.", show_default=False)
 ]
 SiteArgument = Annotated[str, typer.Argument(help="The site, as [hub] site of its settings.", show_default=False)]
 
@@ -61,13 +72,19 @@ def init(
 ) -> None:
     """Make the hub's schema and roles in a PostgreSQL, or bring them up to date."""
     address = database or _address(settings_of(config))
-    done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions)))
+    done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
     if done.is_moved:
         say("The database comes from a backup: every site exchanges everything anew.")
     if done.migrations:
         say(f"{place_of(address)} is a hub: {plural(len(done.migrations), 'migration')} applied.")
     else:
         say(f"{place_of(address)} is up to date.")
+    if not done.is_closed:
+        warn(
+            "sites may make large objects and take locks here: only a superuser can forbid that (hub init again as one)"
+        )
+    if done.elsewhere:
+        warn(f"sites may log in to {', '.join(done.elsewhere)}, too: docs/how-to/many-pbxs.md says how to prevent that")
 
 
 def join(
@@ -148,6 +165,11 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 ("rows of", ", ".join(shown.sites)),
             )
         )
+        if link.has_twin:
+            say(f"Another PBX takes part as {link.site}, too: {TWIN_WAY_OUT}.")
+        if link.full_at:
+            say(f"The hub keeps {plural(link.full_at, 'row')} of this site and no more; the others wait here. Its")
+            say(f"administrator may let it keep more: callsieve hub quota {link.site} ROWS")
     if failure:
         say(f"{failure}. Calls are decided as ever, from what is here.")
         raise SystemExit(1)
@@ -175,10 +197,26 @@ def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None
         print_figures(list(figures.values()))
 
 
+def quota(
+    site: SiteArgument,
+    rows: Annotated[int, typer.Argument(min=1, max=10**12, help="So many, and no more.", show_default=False)],
+    database: DatabaseOption = "",
+    organisation: OrganisationOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Set how many rows of a site the hub keeps; what else it has to tell waits there."""
+    loaded = settings_of(config)
+    whose = organisation or loaded.settings.hub.organisation
+    address = database or _site_address(loaded)
+    kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
+    note_done(loaded, Change("hub quota", None, site))
+    say(f"The hub keeps {rows:,} rows of {site} and no more; it has {kept:,} now.")
+
+
 def expel(
     site: SiteArgument,
     database: DatabaseOption = "",
-    organisation: Annotated[str, typer.Option(metavar="NAME", help="Whose site it is; else [hub] organisation.")] = "",
+    organisation: OrganisationOption = "",
     yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -189,7 +227,7 @@ def expel(
     if not confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
-    gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site)))
+    gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site), ADMINISTRATION_SECONDS))
     note_done(loaded, Change("hub expel", None, site))
     say(f"{site} is expelled: {plural(gone, 'row')} gone from the hub; every site takes out what it has of them.")
     say("callsieve hub join lets it take part again, from then on with what it tells anew.")
@@ -242,7 +280,7 @@ def _print_sites(found: list[SiteState]) -> None:
                 (
                     "central" if one.is_central else "",
                     f"expelled {when(one.expelled_at)}" if one.expelled_at is not None else "",
-                    f"its clock is {one.offset_seconds:+,.0f} s off the hub's" if one.offset_seconds else "",
+                    *remarks_on(one),
                 ),
             )
         )
@@ -275,8 +313,8 @@ def _site_address(loaded: Loaded) -> str:
         raise CommandError(str(error)) from None
 
 
-async def _with(address: str, work: Any) -> Any:
-    async with connection_to(address) as hub:
+async def _with(address: str, work: Any, seconds: float = STATEMENT_SECONDS) -> Any:
+    async with connection_to(address, seconds) as hub:
         return await work(hub)
 
 

@@ -9,12 +9,13 @@ Triggers are in the file, so they see what every program writes. They are silent
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reputation import site_names
 from reputation.store.hub.kinds import KINDS, Kind
 from reputation.store.hub.rows import key_columns, number_column
 
+Key = tuple[str, str, str]  # number, kind and key of a row
 PREFIX = "hub_"
 TRIGGERS = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
 IS_ON = "(SELECT applying FROM hub_link) = 0"
@@ -32,6 +33,15 @@ SELECT 'signal', number, {key} FROM signal WHERE number = {row}.number AND {is_o
 SIZE = "SELECT count(*), (SELECT count(*) FROM hub_fill) FROM hub_outbox"
 HAS = """
 SELECT EXISTS (SELECT 1 FROM hub_outbox) OR EXISTS (SELECT 1 FROM hub_fill) OR EXISTS (SELECT 1 FROM hub_erasure)
+"""
+# In the order of the key of hub_row, of which this site is one part: a row is read once.
+TOLD = """
+SELECT number, kind, key FROM hub_row
+ WHERE origin = ? AND version > ? AND (number, kind, key) > (?, ?, ?) ORDER BY number, kind, key LIMIT ?
+"""
+# As if something else had been told: also of a row that is gone, which has to be told again.
+TELL_AGAIN = """
+UPDATE hub_row SET digest = -1, deleted = 0 WHERE number = ? AND kind = ? AND origin = ? AND key = ?
 """
 FILL = "INSERT INTO hub_fill (kind, after) VALUES (?, '') ON CONFLICT (kind) DO UPDATE SET after = ''"
 NEXT_FILL = "SELECT kind, after FROM hub_fill ORDER BY kind LIMIT 1"
@@ -74,11 +84,26 @@ def stop_capture(db: sqlite3.Connection) -> None:
         db.execute(f"DELETE FROM {table}")
 
 
-def send_all_again(db: sqlite3.Connection, site: str, *, private: bool = False) -> None:
-    """The hub has lost rows of ours, or is another one: all are sent. Call it in a transaction."""
-    db.execute("DELETE FROM hub_row WHERE origin = ?", (site,))
+def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
+    """The hub is another one: all that there is is sent. Call it in a transaction."""
     for kind in captured_kinds(private=private):
         db.execute(FILL, (kind.name,))
+
+
+def untold_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
+    """The next rows of ours that were told later than that version, in the order of their keys."""
+    return db.execute(TOLD, (site, version, *after, limit)).fetchall()
+
+
+def tell_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
+    """The hub may have lost these rows of ours, or that they are gone. Call it in a transaction."""
+    kinds = {kind.name for kind in captured_kinds(private=private)}
+    wanted = [(number, kind, site, key) for number, kind, key in keys if kind in kinds]
+    db.executemany(TELL_AGAIN, wanted)
+    db.executemany(
+        "INSERT INTO hub_outbox (number, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(number, kind, key) for number, kind, _, key in wanted],
+    )
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
@@ -109,6 +134,11 @@ def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
     """How many rows wait to be sent, and whether there are more that were not counted yet."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
+
+
+def is_filling(db: sqlite3.Connection) -> bool:
+    """Whether there are rows that were there before anything was shared, and are not in the outbox yet."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM hub_fill)").fetchone()[0])
 
 
 def has_outgoing(db: sqlite3.Connection) -> bool:

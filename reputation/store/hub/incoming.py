@@ -14,7 +14,7 @@ from typing import Final
 
 from reputation.site_names import of_site
 from reputation.store.hub.kinds import KINDS, Kind, Scope
-from reputation.store.hub.link import Link, writing_for_hub
+from reputation.store.hub.link import Link, note_refused, writing_for_hub
 from reputation.store.hub.rows import (
     MICROSECONDS,
     SharedRow,
@@ -81,7 +81,7 @@ def apply_rows(
             refresh_all(db, numbers, tell=link.pulled_at is not None)
         _refresh_after(db, changed)
         if refused:
-            db.execute("UPDATE hub_link SET refused = refused + ?", (refused,))
+            note_refused(db, refused)
     return done, refused
 
 

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 COLUMNS = """
 site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,
-failure, refused
+failure, refused, history, full_at, has_twin
 """
 READ = f"SELECT {COLUMNS} FROM hub_link"
 JOIN = "INSERT OR REPLACE INTO hub_link (only_row, site, organisation, hub) VALUES (1, ?, ?, ?)"
@@ -23,8 +24,9 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 class Link:
     """Rows and notices of the hub are here up to these places. `clock_us`: the latest version that the hub has of ours.
 
-    `program`: the version of CallSieve that pulled last; `refused`: how many rows of others it could not use. Instants
-    are UTC seconds.
+    `program`: the version of CallSieve that pulled last; `refused`: how many rows of others it could not use;
+    `history`: of the hub's server. `full_at`: how many rows of ours the hub keeps, if it takes no more; `has_twin`:
+    another PBX uses our name. Instants are UTC seconds.
     """
 
     site: str
@@ -39,6 +41,9 @@ class Link:
     failed_at: float | None
     failure: str
     refused: int
+    history: str | None = None
+    full_at: int = 0
+    has_twin: bool = False
 
 
 def link_of(db: sqlite3.Connection) -> Link | None:
@@ -53,11 +58,13 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
     """This site is that one of that hub. All is pulled from its beginning."""
     db.execute(JOIN, (site, organisation, hub))
+    db.execute("DELETE FROM hub_first_try")
 
 
 def remove_link(db: sqlite3.Connection) -> None:
     """It shares nothing any more."""
     db.execute("DELETE FROM hub_link")
+    db.execute("DELETE FROM hub_first_try")
 
 
 def pull_again(db: sqlite3.Connection) -> None:
@@ -96,6 +103,47 @@ def note_pulled(db: sqlite3.Connection, at: float) -> None:
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
     """Since when the hub cannot be reached, and why."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
+    note_first_try(db, at)
+    db.execute("UPDATE hub_first_try SET failure = ?", (words,))
+
+
+class FirstTry(NamedTuple):
+    """Since when the hub is to be reached that never was, UTC seconds, and why it was not."""
+
+    at: float
+    failure: str
+
+
+def first_try(db: sqlite3.Connection) -> FirstTry | None:
+    """None: it was reached, or nobody has tried yet."""
+    row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
+    return row and FirstTry(*row)
+
+
+def note_first_try(db: sqlite3.Connection, at: float) -> None:
+    """From now on, unless it was before, or the hub was reached."""
+    sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
+    db.execute(sql, (at,))
+
+
+def forget_first_try(db: sqlite3.Connection) -> None:
+    """There is no hub to be reached."""
+    db.execute("DELETE FROM hub_first_try")
+
+
+def note_history(db: sqlite3.Connection, history: str) -> None:
+    """What was lost with the server before is told, and pulled, again."""
+    db.execute("UPDATE hub_link SET history = ?", (history,))
+
+
+def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool) -> None:
+    """How the hub sees us."""
+    db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?", (full_at, has_twin))
+
+
+def note_refused(db: sqlite3.Connection, rows: int) -> None:
+    """So many rows more are no use."""
+    db.execute("UPDATE hub_link SET refused = refused + ?", (rows,))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from reputation.store.standing import refresh_all
 
 logger = logging.getLogger(__name__)
 
-NEXT = "SELECT seq, kind, number, key FROM hub_outbox ORDER BY seq LIMIT ?"
+NEXT = "SELECT seq, kind, number, key FROM hub_outbox WHERE seq > ? ORDER BY seq LIMIT ?"
 KNOWN = """
 SELECT at_us, deleted, digest FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?
 """
@@ -47,13 +47,16 @@ class Outgoing:
     is_private: bool = False
 
 
-def next_batch(db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int) -> list[Outgoing]:
+def next_batch(
+    db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int, after: int = 0
+) -> list[Outgoing]:
     """The next rows to be sent, as they are now, each with a version of its own, from `clock_us` + 1 on.
 
-    `offset_us`: how far our clock is ahead of the hub's. What was dated by it since is put on the hub's.
+    `offset_us`: how far our clock is ahead of the hub's. What was dated by it since is put on the hub's. `after`: up to
+    that `seq` they wait for room in the hub.
     """
     found = []
-    for seq, name, number, key in db.execute(NEXT, (limit,)).fetchall():
+    for seq, name, number, key in db.execute(NEXT, (after, limit)).fetchall():
         clock_us += 1
         found.append(_outgoing(db, link, seq, name, number, key, clock_us, offset_us))
     return found

@@ -9,7 +9,10 @@ from dataclasses import astuple, dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`."""
+    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`.
+
+    `most_rows`: the hub keeps no more of it than so many. `twin_at`: when two processes took part under its name.
+    """
 
     name: str
     is_central: bool
@@ -23,6 +26,9 @@ class SiteState:
     program: str
     offset_seconds: float
     now: float
+    rows_kept: int = 0
+    most_rows: int = 0
+    twin_at: float | None = None
 
 
 COLUMNS = ", ".join(field.name for field in fields(SiteState))

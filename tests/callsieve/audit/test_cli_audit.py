@@ -92,7 +92,7 @@ WRITING_IN_THEIR_TURN = {
     *("exchange add", "exchange remove"),
     *("events replay", "events test"),
     *("own watch add", "own watch ask"),
-    *("hub join", "hub expel", "hub leave"),
+    *("hub join", "hub quota", "hub expel", "hub leave"),
     *("policy publish", "policy withdraw", "policy accept"),
     *("hub ignore", "hub heed", "hub people same", "hub people apart"),
 }

@@ -416,7 +416,9 @@ ELSEWHERE = {
     "test_cli_events.py": ("events send", "events test"),
     "test_cli_feed_fetch.py": ("feeds fetch",),
     "test_cli_call_back.py": ("call-back serve", "call-back show"),
-    "test_cli_hub.py": (*("hub init", "hub join", "hub run", "hub status", "hub sites", "hub expel", "hub leave"),),
+    "test_cli_hub.py": (
+        *("hub init", "hub join", "hub run", "hub status", "hub sites", "hub quota", "hub expel", "hub leave"),
+    ),
     "test_cli_exchange.py": (
         *("exchange add", "exchange remove", "exchange disable", "exchange enable"),
         *("exchange fetch", "exchange run"),

@@ -89,6 +89,21 @@ def test_a_company_is_told_when_it_goes_bad(db: sqlite3.Connection) -> None:
     assert db.execute("SELECT count(*) FROM event_state").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(("failure", "status"), [("", "stale"), ("connection refused", "failed")])
+def test_a_hub_that_was_never_reached_is_told(db: sqlite3.Connection, failure: str, status: str) -> None:
+    """Since it was switched on, whether its process has tried or never run."""
+    assert hub_seen(db, NOW) == []
+    if failure:
+        note_failure(db, NOW + 5, failure)
+    assert hub_seen(db, NOW + 600) == []
+    [told] = seen(db, NOW + 601, settings=HUB)
+    assert (told["status"], told["exchanged_at"]) == (status, None)
+    assert failure in told["detail"]
+    assert hub_seen(db, NOW + 900) == []
+    look(db, Settings(), None, NOW + 901)  # it is switched off
+    assert hub_seen(db, NOW + 902) == hub_seen(db, NOW + 1501) == []
+
+
 def test_a_hub_is_told_once_when_nothing_is_exchanged(db: sqlite3.Connection) -> None:
     assert hub_seen(db, NOW) == []
     set_link(db, "berlin", "main", "hub")

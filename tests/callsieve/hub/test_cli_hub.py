@@ -108,6 +108,23 @@ def test_an_expelled_site_is_gone_everywhere(joined: None, berlin: Program, lond
     assert audit_of(london)[0] == ("hub expel", "berlin")
 
 
+def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program, admin: str) -> None:
+    assert "1 row" in berlin.ok("hub", "quota", "berlin", "1", "--database", admin)
+    assert "no such site" in berlin.fails("hub", "quota", "paris", "1", "--database", admin)
+    assert "--database" in berlin.fails("hub", "quota", "berlin", "1")
+    for number in (CALLER, "+12015550188"):
+        berlin.ok("mark", number, "spam", "--as", "201")
+    exchange(berlin)
+    shown = berlin("hub", "status", "--json").json
+    assert (shown["full_at"], shown["outbox"], shown["twin"]) == (1, 1, False)
+    assert "hub quota berlin ROWS" in berlin.ok("hub", "status")
+    assert [(one["rows_kept"], one["most_rows"]) for one in london("hub", "sites", "--json").json] == [
+        (1, 1),
+        (0, 5_000_000),
+    ]
+    assert audit_of(berlin) == [("hub quota", "berlin"), ("hub join", "berlin")]
+
+
 def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp_path: Path) -> None:
     out = tmp_path / "paris.secret"
     assert "--out" in berlin.fails("hub", "join", "--site", "paris", "--database", admin)

@@ -98,14 +98,14 @@ def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) 
     with login(berlin) as connection:
         connection.execute(
             """
-            CREATE FUNCTION pg_temp.evil() RETURNS boolean LANGUAGE plpgsql AS $$
-            BEGIN UPDATE callsieve.site SET is_central = true; RETURN true; END $$
+            CREATE FUNCTION pg_temp.evil() RETURNS boolean LANGUAGE sql AS $$
+            UPDATE callsieve.site SET is_central = true; SELECT true $$
             """
         )
         for name in ("text", "name", "uuid"):
             connection.execute(f"CREATE DOMAIN pg_temp.{name} AS pg_catalog.{name} CHECK (pg_temp.evil())".encode())
         connection.execute("SELECT callsieve.erase('+12015550199'::pg_catalog.text)")
-        connection.execute("SELECT * FROM callsieve.hello(0, 'x'::pg_catalog.text, 0, false)")
+        connection.execute("SELECT * FROM callsieve.hello(0, 'x'::pg_catalog.text, 0, false, 'y', false, NULL)")
         connection.execute("SELECT callsieve.end_long_transactions()")
     assert hub.run("SELECT is_central FROM callsieve.site") == [(False,)]
 
@@ -185,7 +185,7 @@ def test_no_site_holds_up_what_is_too_old(hub: TestHub, berlin: Site, london: Si
     berlin.exchange()
     hub.run("UPDATE callsieve.evidence_row SET at_us = 1")
     with login(berlin) as hostile, login(london) as connection:
-        hostile.execute("SELECT pg_advisory_lock(hashtext('callsieve.expire'))")
+        hostile.execute("BEGIN; SELECT callsieve.hello(0, '', 0, false, 'y', false, NULL)")
         assert connection.execute("SELECT callsieve.expire(100)").fetchall() == [(1,)]
 
 

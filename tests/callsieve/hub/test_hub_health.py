@@ -14,7 +14,7 @@ from callsieve.hub.operations import hub_figures
 from callsieve.hub.secret_file import secret_path
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.database import open_store
-from reputation.store.hub.link import Link, link_of, pull_again, set_link
+from reputation.store.hub.link import FirstTry, Link, link_of, pull_again, set_link
 from reputation.store.transaction import transaction
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
 from tests.waiting import wait_until
@@ -54,6 +54,20 @@ def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> 
 )
 def test_how_it_is(link: Link | None, after: float, status: str, is_late: bool) -> None:
     health = health_of(link, POLL, NOW + after)
+    assert (health.status, health.is_late) == (HubStatus(status), is_late)
+
+
+@pytest.mark.parametrize(
+    ("failure", "after", "status", "is_late"),
+    [
+        pytest.param("", 600.0, "waiting", False, id="is started soon"),
+        pytest.param("", 601.0, "stale", True, id="was never started"),
+        pytest.param("connection refused", 5.0, "failed", False, id="cannot log in"),
+        pytest.param("connection refused", 601.0, "failed", True, id="and goes on failing"),
+    ],
+)
+def test_how_it_is_before_the_hub_was_ever_reached(failure: str, after: float, status: str, is_late: bool) -> None:
+    health = health_of(None, POLL, NOW + after, FirstTry(NOW, failure))
     assert (health.status, health.is_late) == (HubStatus(status), is_late)
 
 
@@ -111,6 +125,17 @@ class TestDoctor:
         found = looked_at(berlin.loaded)
         assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 3)
         berlin.write(pull_again)  # as after an update
+        assert looked_at(berlin.loaded).status is CheckStatus.OK
+
+    @pytest.mark.slow
+    def test_the_database_was_never_there(self, hub: TestHub) -> None:
+        berlin = hub.join("berlin")
+        berlin.write_settings({}, port=1)
+        with running(berlin):
+            wait_until(lambda: "refused" in str(looked_at(berlin.loaded).detail), "a failure")
+        assert looked_at(berlin.loaded).status is CheckStatus.WARN
+        berlin.write_settings({})
+        berlin.exchange()
         assert looked_at(berlin.loaded).status is CheckStatus.OK
 
     @pytest.mark.slow

@@ -1,0 +1,146 @@
+"""A replica takes the place of the hub's PostgreSQL, and has not got all that the sites were told was kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.debian import LabUnavailable
+from lab.postgresql import REPLICATED, PostgreSql, Replica
+from reputation.model import ListName
+from reputation.store.lists import add_entry, remove_entry
+from tests.callsieve.hub.sites import CALLER, Site, TestHub
+from tests.reputation.store_builders import make_entry
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+OTHER, THIRD, FOURTH = "+12015550124", "+12015550125", "+12015550126"
+BURN = "DO $$ BEGIN FOR n IN 1..%d LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
+
+
+class Pair:
+    """A server and its replica, and the hub on whichever of them is there."""
+
+    def __init__(self, primary: PostgreSql, replica: Replica, folder: Path) -> None:
+        self.primary, self.replica = primary, replica
+        self.hub = TestHub(primary, folder).make()
+
+    def cut_off(self) -> None:
+        """What is written from now on is lost."""
+        wait_until(self.replica.has_all, "replication")
+        self.replica.stop()
+
+    def fail_over(self) -> None:
+        self.primary.kill()
+        self.replica.start()
+        self.replica.promote()
+        self.hub.server = self.replica
+
+    def burn(self, transactions: int) -> None:
+        """So many go by that are none of ours."""
+        self.hub.run(BURN % transactions)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    try:
+        with PostgreSql(options=REPLICATED) as primary, Replica(primary) as replica:
+            yield Pair(primary, replica, tmp_path)
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+def use_replica(site: Site, **settings: object) -> Site:
+    site.write_settings(settings)
+    return site
+
+
+def test_what_a_replica_had_lost_is_told_and_pulled_again(pair: Pair) -> None:
+    hub = pair.hub
+    berlin, london = hub.join("berlin"), hub.join("london", follow=["berlin"])
+    paris, rome = hub.join("paris"), hub.join("rome")
+    berlin.mark(CALLER, "201", time.time() - 90)
+    entry = make_entry(THIRD, list_name=ListName.BLOCK)
+    berlin.write(add_entry, entry)
+    hub.settle()
+    assert london.rows("SELECT first FROM list_entry") == [(THIRD,)]
+    pair.cut_off()
+
+    # What the replica never hears of: a mark, a retraction and a row that is removed. London and Rome hear of all.
+    berlin.mark(OTHER, "201", time.time() - 60)
+    berlin.mark(CALLER, "201", time.time() - 50, "retracted")
+    berlin.write(remove_entry, entry)
+    pair.burn(300)
+    hub.settle()
+    assert london.marks() == {"berlin:201": "retracted"}
+    assert london.rows("SELECT first FROM list_entry") == []
+
+    pair.fail_over()
+    # A site that tells something before anybody else is there, in transactions that others had behind them.
+    use_replica(paris).mark(FOURTH, "401", time.time() - 40)
+    paris.exchange()
+    pair.burn(600)
+    use_replica(berlin)
+    use_replica(london, follow=["berlin"])
+    use_replica(rome)
+    hub.settle(3)
+    for site in (berlin, london, paris, rome):
+        assert site.stored() == hub.checksums()
+    assert paris.marks(OTHER) == {"berlin:201": "spam"}
+    assert paris.marks(CALLER) == {"berlin:201": "retracted"}
+    assert london.marks(FOURTH) == rome.marks(FOURTH) == {"paris:401": "spam"}
+    entries = "SELECT deleted FROM callsieve.evidence_row WHERE kind = 'list_entry'"
+    assert hub.run(entries) == [(True,)]
+
+
+def test_what_one_of_two_had_told_is_not_hidden_by_the_other(pair: Pair) -> None:
+    """A PBX and its standby have one counter in the hub: what the second tells afterwards has a later version."""
+    hub = pair.hub
+    berlin, london = hub.join("berlin", private=True), hub.join("london")
+    second = Site(hub, "berlin", "main", hub.folder / "second")
+    second.write_settings({"standby": True, "private": True})
+    secret = second.loaded.state / "hub.secret"
+    secret.write_bytes((berlin.loaded.state / "hub.secret").read_bytes())
+    secret.chmod(0o600)
+    hub.settle()
+    second.exchange()
+    pair.cut_off()
+    berlin.mark(CALLER, "201", time.time() - 60)
+    berlin.exchange()
+    pair.fail_over()
+    use_replica(second, standby=True, private=True).mark(OTHER, "202", time.time() - 30)
+    second.exchange()
+    use_replica(berlin, private=True)
+    use_replica(london)
+    hub.settle()
+    assert london.marks(CALLER) == {"berlin:201": "spam"}
+    assert london.marks(OTHER) == {"berlin:202": "spam"}
+    assert london.stored() == hub.checksums()
+
+
+def test_a_replica_that_had_all_costs_nothing(pair: Pair) -> None:
+    """Then nothing is told again but what is recent, and nothing is pulled anew."""
+    hub = pair.hub
+    berlin, london = hub.join("berlin"), hub.join("london")
+    for last in range(20):
+        berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
+    hub.settle()
+    # As if it were long ago, by its version too.
+    for table in ("hub_row", "hub_link"):
+        column = "version" if table == "hub_row" else "clock_us"
+        berlin.write(lambda db: db.execute(f"UPDATE {table} SET {column} = {column} - 3600000000"))  # noqa: B023
+    hub.run("UPDATE callsieve.site SET version = version - 3600000000 WHERE name = 'berlin'")
+    berlin.mark(CALLER, "201", time.time() - 30)
+    hub.settle()
+    pair.cut_off()
+    pair.fail_over()
+    told = "SELECT rows_pushed FROM callsieve.site WHERE name = 'berlin'"
+    assert hub.run(told) == [(21,)]
+    use_replica(berlin)
+    use_replica(london)
+    hub.settle()
+    assert hub.run(told) == [(22,)]
+    assert london.stored() == berlin.stored() == hub.checksums()
