@@ -40,6 +40,7 @@ MISTAKE_DAYS = 7
 MOST_SUSPECTS = 50
 MOST_CALLS = 200
 LISTED = 8
+NO_SAMPLE = SampledCalls(0, 0, 0, 0)
 
 
 class ActivityCache:
@@ -78,7 +79,7 @@ class ActivityStep(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
     """The figures of a span, found out at `at`. Whatever the span, `mistakes` are those of the last MISTAKE_DAYS, and
-    `rising` and `blocks` of the last day.
+    `rising` and `blocks` of the last day. `site`: whose calls are counted, empty for all; those three are of all.
     """
 
     at: float
@@ -89,6 +90,7 @@ class ActivityShown:
     mistakes: tuple[FalsePositive, ...]
     rising: tuple[Rising, ...]
     blocks: tuple[Block, ...]
+    site: str = ""
 
     @property
     def sampled(self) -> Wording | None:
@@ -111,13 +113,13 @@ class ActivityShown:
         return sum(mistake.calls for mistake in self.mistakes)
 
 
-def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float) -> ActivityShown:
+def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
     """The figures up to now. Steps begin at whole ones, so that they stay what they are as time goes on."""
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step
     counted: dict[int, Counter[str]] = {}
-    for count in counts_over(db, since, now + 60, span.step):
+    for count in counts_over(db, since, now + 60, span.step, site):
         counted.setdefault(count.step, Counter())[count.action] += count.calls
     steps = tuple(ActivityStep(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
     return ActivityShown(
@@ -125,11 +127,16 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float) -> Ac
         span=span,
         steps=steps,
         totals=sum((step.counts for step in steps), Counter()),
-        sample=sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES]),
+        sample=_sample(db, since, now) if not site else NO_SAMPLE,
         mistakes=tuple(probable_mistakes(db, now - MISTAKE_DAYS * DAY_SECONDS)),
         rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
         blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),
+        site=site,
     )
+
+
+def _sample(db: sqlite3.Connection, since: float, now: float) -> SampledCalls:
+    return sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES])
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:

@@ -62,6 +62,8 @@ SELECT count(*), coalesce(sum(o.disposition = 'answered'), 0),
 """
 BY_RULE = "SELECT count(*) FROM decision WHERE at >= ? AND at < ? AND rule = ?"
 OF_RULES = " AND d.rule <> 'default' AND d.rule IN (SELECT value FROM json_each(:rules))"
+# As its index: callsieve's migration `calls_of_sites`.
+OF_SITE = "instr({row}linkedid, ':') > 0 AND substr({row}linkedid, 1, instr({row}linkedid, ':')) = :site || ':' AND "
 LEAST_CALLS = 3
 LEAST_NUMBERS = 3
 
@@ -92,12 +94,18 @@ class Block(NamedTuple):
     numbers: int
 
 
-def counts_over(db: sqlite3.Connection, since: float, until: float, step: float) -> list[Count]:
-    """Calls by what was ordered first, or would have been, in steps of so many seconds."""
-    about = {"since": since, "until": until, "step": step}
-    again = {(step, action): calls for step, action, calls in db.execute(AGAIN, about)}
+def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[Count]:
+    """Calls by what was ordered first, or would have been, in steps of so many seconds. `site`: those of another site
+    alone.
+    """
+    about = {"since": since, "until": until, "step": step, "site": site}
+    counts, again_of = (
+        sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
+        for sql, row in ((COUNTS, ""), (AGAIN, "later."))
+    )
+    again = {(step, action): calls for step, action, calls in db.execute(again_of, about)}
     counted = (
-        Count(step, action, calls - again.get((step, action), 0)) for step, action, calls in db.execute(COUNTS, about)
+        Count(step, action, calls - again.get((step, action), 0)) for step, action, calls in db.execute(counts, about)
     )
     return [one for one in counted if one.calls]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +14,7 @@ from callsieve.emergency_window import close_window
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
-from reputation.store.calls import CallFilter, CallRow, find_calls
+from reputation.store.calls import CallFilter, CallRow, find_calls, sites_seen
 from reputation.store.errors import StoreError
 from reputation.users import Role
 
@@ -24,10 +24,13 @@ HEARTBEAT_SECONDS = 15.0
 
 async def show(req: PageRequest) -> Response:
     """The page."""
-    calls = await req.read(find_calls, CallFilter(), None, LIVE_CALLS)
+    sites = await req.read(sites_seen)
+    site = _site_of(req, sites)
+    calls = await req.read(find_calls, CallFilter(site=site or None), None, LIVE_CALLS)
     return req.page(
         "calls/overview.html",
-        activity=await _activity_of(req),
+        sites=sites,
+        activity=await _activity_of(req, site),
         calls=calls,
         spans=SPANS.values(),
         drawn=DRAWN,
@@ -37,16 +40,21 @@ async def show(req: PageRequest) -> Response:
 
 async def activity(req: PageRequest) -> Response:
     """The figures alone, for the page to bring them up to date."""
-    return req.page(
-        "calls/_activity_alone.html", activity=await _activity_of(req), drawn=DRAWN, health=req.state.health.latest
-    )
+    activity = await _activity_of(req, _site_of(req, await req.read(sites_seen)))
+    return req.page("calls/_activity_alone.html", activity=activity, drawn=DRAWN, health=req.state.health.latest)
 
 
-async def _activity_of(req: PageRequest) -> ActivityShown:
+async def _activity_of(req: PageRequest, site: str) -> ActivityShown:
     """The figures that were counted last; while they are counted again, those of before."""
     state, span, now = req.state, SPANS.get(req.query.get("over", ""), SPANS["day"]), req.now
     kept = state.service(ActivityCache).kept
-    return await kept.get(span.word, lambda: state.slow_store.read(activity_shown, span, now))
+    return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
+
+
+def _site_of(req: PageRequest, sites: Sequence[str]) -> str:
+    """The one of these sites whose calls are wanted; empty: all calls."""
+    site = req.query.get("site", "")
+    return site if site in sites else ""
 
 
 async def health(req: PageRequest) -> Response:
@@ -66,6 +74,7 @@ async def live(req: PageRequest) -> Response:
 
 async def _events(req: PageRequest) -> AsyncIterator[str]:
     """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
+    site = req.query.get("site", "")
     async with req.state.service(LiveCalls).watching(req.me.name) as calls:
         yield "retry: 3000\n\n"
         checked_at = req.now
@@ -83,7 +92,10 @@ async def _events(req: PageRequest) -> AsyncIterator[str]:
                 if still.user != req.user:
                     yield "event: over\ndata:\n\n"
                     return
-            yield ": still here\n\n" if call is None else event_of(req, call)
+            if call is None:
+                yield ": still here\n\n"
+            elif site in ("", call.site):
+                yield event_of(req, call)
 
 
 async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:

@@ -328,13 +328,13 @@ async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def stream(office: Office) -> AsyncIterator[tuple[AppState, asyncio.Queue[str]]]:
+async def stream(office: Office, query: bytes = b"") -> AsyncIterator[tuple[AppState, asyncio.Queue[str]]]:
     """What the browser of the operator is told by /live; "" when it ends."""
     token, told = new_token(), asyncio.Queue[str]()
     session = Session(hash_of(token), "otto", NOW, NOW, "192.0.2.7", "test")
     office.write(start_session, session, Lifetime(3600.0, 43200.0))
     cookies = [(b"host", b"localhost"), (b"cookie", f"callsieve={token}".encode())]
-    scope = {"type": "http", "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": b""}
+    scope = {"type": "http", "method": "GET", "path": "/live", "raw_path": b"/live", "query_string": query}
     scope |= {"headers": cookies, "scheme": "http", "server": ("localhost", 80), "client": ("192.0.2.7", 50000)}
 
     async def receive() -> dict[str, object]:
@@ -399,6 +399,31 @@ async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
             while office.read(sessions_of, "otto")[0].seen_at < office.clock.now:
                 assert asyncio.get_running_loop().time() < give_up_at
                 await asyncio.sleep(0.01)
+
+
+async def test_the_calls_of_one_site_alone_are_told(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    async with stream(office, b"site=berlin") as (_, told):
+        for call_id, linkedid in (("0URS0000", "9.1"), ("L0ND0N00", "london:9.1"), ("BER1IN00", "berlin:9.1")):
+            await asyncio.to_thread(add_calls, office, make_decision(call_id, at=office.clock.now, linkedid=linkedid))
+        assert "call-BER1IN00" in await asyncio.wait_for(told.get(), 10)
+
+
+def test_the_overview_of_one_site(tmp_path: Path) -> None:
+    """Its figures, its calls and its links; a site that is not there is no site."""
+    office = Office(tmp_path)
+    for n, site in enumerate(("", "berlin:", "berlin:", "london:")):
+        add_calls(office, make_decision(f"S1TE000{n}", at=NOW - 60, linkedid=f"{site}9.{n}", action="warn"))
+    shown = {site: office.read(activity_shown, SPANS["day"], NOW, site) for site in ("", "berlin", "paris")}
+    assert {site: one.calls for site, one in shown.items()} == {"": 4, "berlin": 2, "paris": 0}
+    assert shown["berlin"].totals == {"warn": 2}
+    with office.console() as console:
+        page, of_none = (console.browser("viewer").text(f"/?site={site}") for site in ("berlin", "paris"))
+    assert ("call-S1TE0001" in page, "call-S1TE0003" in page, "call-S1TE0000" in page) == (True, False, False)
+    assert 'data-live="/live?site=berlin"' in page
+    assert 'href="/calls?site=berlin"' in page
+    assert 'hx-get="/activity?over=day&amp;site=berlin"' in page
+    assert 'data-live="/live"' in of_none
 
 
 async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) -> None:
