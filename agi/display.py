@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
-from policies.decision import Action, Decision, IncomingCall
+from policies.decision import TAG, WARN, Decision, IncomingCall
 from reputation.families import first_call, quiet
 from reputation.model import Level
 from reputation.numbers import as_people_dial
@@ -114,8 +115,7 @@ class Display:
         return self._texts[words]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """`label`: the prefix alone. `tagged`: the whole display of a call that is shown with it. `plain`: that of one
     without, which is also what somebody sees who knows the caller; empty: as the network has it.
     """
@@ -125,8 +125,14 @@ class Shown:
     plain: str = ""
 
 
+AS_RECEIVED = Shown()
+
+
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
     """What is shown of this call."""
+    label = label_of(decision, display)
+    if not (label or call.name or decision.name):
+        return AS_RECEIVED
     name = tidied(call.name or "")
     if decision.name is not None:
         verified = display.text(VERIFIED, decision.language)
@@ -134,7 +140,6 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
     else:
         honest = without_prefix(name, display.texts((VERIFIED,)))
         plain = "" if honest == name or decision.observed else honest or as_people_dial(call.caller.e164 or "")
-    label = label_of(decision, display)
     if not label:
         return Shown(plain=plain)
     told = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())
@@ -143,7 +148,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 def label_of(decision: Decision, display: Display) -> str:
     """The prefix of a call that is shown with one: the rule's own, else by category. Empty when nothing is shown."""
-    if decision.action not in (Action.TAG, Action.WARN):
+    if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
         return decision.label

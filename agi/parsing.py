@@ -30,6 +30,7 @@ VERIFICATION = {
     "Signaturefailed": Verification.FAILED,
     "Verificationmismatch": Verification.FAILED,
 }
+NOT_ATTESTED, NOT_VERIFIED = NOTHING_SAID
 ATTESTATION = {"A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
 
 # What the answer to /screen says in CALLSIEVE_AUTH and the dialplan gives back: the auth class, and apart from the
@@ -74,9 +75,9 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
 
 def _said_of(caller: Caller, arguments: Mapping[str, str], trunk: Trunk) -> Said:
     """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
-    attestation = ATTESTATION.get(arguments.get("attestation", ""), Attestation.NONE)
-    verification = VERIFICATION.get(arguments.get("verification", ""), Verification.NONE)
-    if verification is Verification.NONE and trunk.carrier_counts and caller.e164 is not None:
+    attestation = ATTESTATION.get(arguments.get("attestation", ""), NOT_ATTESTED)
+    verification = VERIFICATION.get(arguments.get("verification", ""), NOT_VERIFIED)
+    if verification is NOT_VERIFIED and trunk.carrier_counts and caller.e164 is not None:
         word = said_beside(arguments.get("uri", ""), caller.e164, trunk.region)
         # A header of the carrier's own that the dialplan was told to read; From stands here where a call has none.
         header = arguments.get("header", "")

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -325,11 +325,11 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
 
 def decide_calls(store: Path, count: int) -> None:
     """Each call has been decided on already, or its outcome would wait a minute for that."""
-    allowed = replace(RECORD, action="allow", would_be="allow", at=time.time())
+    allowed = RECORD._replace(action="allow", would_be="allow", at=time.time())
     with open_store(store) as db, transaction(db):
         record_decisions(
             db,
-            [replace(allowed, id=f"{n:08x}", linkedid=linkedid_of(n), caller=caller_of(n)) for n in range(count)],
+            [allowed._replace(id=f"{n:08x}", linkedid=linkedid_of(n), caller=caller_of(n)) for n in range(count)],
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -101,7 +100,7 @@ def _journal_rates(bench: Workbench) -> list[float]:
 
 def _journal_rate(path: Path, numbers: list[str]) -> float:
     """Rows a second, on disk and committed batch by batch."""
-    records = [replace(RECORD, id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
+    records = [RECORD._replace(id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
     with open_store(path) as db:
         began = time.perf_counter()
         for start in range(0, len(records), BATCH):

@@ -53,15 +53,14 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
     except PolicyError as error:
         problems.add(f"condition {name} {error}", path)
         return None
-    holds = word.holds
-    return Condition(name, operand, lambda case: holds(case, operand), f"{name} = {toml_of(value)}")
+    return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}")
 
 
 def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
     """`any = [{...}, {...}]`, `all = [...]`, `not = {...}`."""
     if name == "not":
         inner = read_conditions(value, path, problems, depth + 1)
-        return Condition(name, inner, lambda case: not _all(inner, case), f"not = {toml_of(value)}")
+        return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}")
     if not isinstance(value, list) or not value:
         problems.add(f"{name} takes a list of at least one table, not {shown(value)}", path)
         return None
@@ -70,7 +69,7 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
     return Condition(
         name,
         branches,
-        lambda case: combine(_all(branch, case) for branch in branches),
+        lambda case, branches: combine(_all(branch, case) for branch in branches),
         f"{name} = {toml_of(value)}",
     )
 

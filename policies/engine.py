@@ -7,9 +7,10 @@ or the default orders. Read this file after policies/decision.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from policies.decision import ACTION_BY_WORD, Action, Decision, IncomingCall
+from policies.decision import ACTION_BY_WORD, ALLOW, CHALLENGE, REJECT, WARN, Action, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.quiet_hours import in_quiet_hours
@@ -31,8 +32,7 @@ EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays op
 FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What a step ordered: the action, the rule's name, and why; `label` and `ask` of the rule.
 
     `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
@@ -59,11 +59,11 @@ class Step:
 def never_screened(case: Case, _window: float) -> Ruling | None:
     """Step 1: internal extensions, emergency numbers, DIDs set so."""
     if case.facts.caller_person is not None:
-        return Ruling(Action.ALLOW, "internal", Why(Reason.INTERNAL))
+        return Ruling(ALLOW, "internal", Why(Reason.INTERNAL))
     if case.call.caller.kind is CallerKind.EMERGENCY:
-        return Ruling(Action.ALLOW, "emergency-number", Why(Reason.EMERGENCY_NUMBER))
+        return Ruling(ALLOW, "emergency-number", Why(Reason.EMERGENCY_NUMBER))
     if case.facts.did is not None and not case.facts.did.screen:
-        return Ruling(Action.ALLOW, "unscreened-did", Why(Reason.UNSCREENED_DID))
+        return Ruling(ALLOW, "unscreened-did", Why(Reason.UNSCREENED_DID))
     return None
 
 
@@ -71,9 +71,9 @@ def emergency_window(case: Case, window: float) -> Ruling | None:
     """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
     at = case.facts.emergency_at
     if at is not None and abs(case.now - at) < window:  # a clock that was ahead holds a call up for no longer than this
-        return Ruling(Action.ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
+        return Ruling(ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
-        return Ruling(Action.ALLOW, "emergency-callback", Why(Reason.EMERGENCY_CALLBACK))
+        return Ruling(ALLOW, "emergency-callback", Why(Reason.EMERGENCY_CALLBACK))
     return None
 
 
@@ -83,11 +83,11 @@ def callee_lists(case: Case, _window: float) -> Ruling | None:
     if not ties:
         return None
     if Tie.ALLOW in ties:
-        return Ruling(Action.ALLOW, "callee-allowlist", Why(Reason.CALLEE_ALLOWS))
+        return Ruling(ALLOW, "callee-allowlist", Why(Reason.CALLEE_ALLOWS))
     if Tie.BLOCK in ties:
-        return Ruling(Action.REJECT, "callee-blocklist", Why(Reason.CALLEE_BLOCKS))
+        return Ruling(REJECT, "callee-blocklist", Why(Reason.CALLEE_BLOCKS))
     if Tie.EXPECTED in ties:
-        return Ruling(Action.ALLOW, "expected-call", Why(Reason.CALLEE_EXPECTS))
+        return Ruling(ALLOW, "expected-call", Why(Reason.CALLEE_EXPECTS))
     return None
 
 
@@ -95,11 +95,11 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
     """Step 4: the administrator's allowlist, then the blocklist; entries act as written."""
     entry = case.facts.allow
     if entry is not None:
-        action = ACTION_BY_WORD.get(entry.action or "allow", Action.ALLOW)
+        action = ACTION_BY_WORD.get(entry.action or "allow", ALLOW)
         return Ruling(action, "allowlist", Why(Reason.ON_ALLOWLIST, {"entry": entry.text}))
     entry = case.facts.block
     if entry is not None:
-        action = ACTION_BY_WORD.get(entry.action or "reject", Action.REJECT)
+        action = ACTION_BY_WORD.get(entry.action or "reject", REJECT)
         if case.call.caller.e164 is None:  # the entry would tell what the caller hides
             return Ruling(action, "blocklist", Why(Reason.WITHHOLDS_BLOCKED))
         return Ruling(action, "blocklist", Why(Reason.ON_BLOCKLIST, {"entry": entry.text}))
@@ -114,11 +114,11 @@ def relationship(case: Case, _window: float) -> Ruling | None:
         return None
     ties = ties_of_callee(facts, case.now)
     if Tie.CONTACT in ties:
-        return Ruling(Action.ALLOW, "contact", Why(Reason.CONTACT_OF_CALLEE))
+        return Ruling(ALLOW, "contact", Why(Reason.CONTACT_OF_CALLEE))
     if any(tie.tie is Tie.CONTACT and tie.person is None for tie in facts.ties):
-        return Ruling(Action.ALLOW, "contact", Why(Reason.CONTACT_OF_COMPANY))
+        return Ruling(ALLOW, "contact", Why(Reason.CONTACT_OF_COMPANY))
     if Tie.TALKED in ties:
-        return Ruling(Action.ALLOW, "talked", Why(Reason.CALLEE_TALKED))
+        return Ruling(ALLOW, "talked", Why(Reason.CALLEE_TALKED))
     return None
 
 
@@ -231,24 +231,24 @@ def law_protects(case: Case) -> bool:
 
 
 # The one cap that also bounds the administrator's lists (step 4): the callee's own (step 3) outrank them.
-INVITATION = Cap(Action.WARN, Reason.SOMEBODY_INVITES, somebody_invites)
+INVITATION = Cap(WARN, Reason.SOMEBODY_INVITES, somebody_invites)
 
 # Steps 5 and 7: the first that holds counts, so the control sample takes only what nothing else has weakened. Quiet
 # hours, also step 7, are a floor instead.
 CAPS = (
     INVITATION,
-    Cap(Action.WARN, Reason.SOMEBODY_KNOWS, somebody_knows),
-    Cap(Action.WARN, Reason.SOMEBODY_TALKED, somebody_talked),
-    Cap(Action.WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
-    Cap(Action.WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
-    Cap(Action.WARN, Reason.PASSED_CHALLENGE, challenge_passed),
-    Cap(Action.WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
+    Cap(WARN, Reason.SOMEBODY_KNOWS, somebody_knows),
+    Cap(WARN, Reason.SOMEBODY_TALKED, somebody_talked),
+    Cap(WARN, Reason.SHOWS_OWN_NUMBER, lambda c: own_number_spoofed(c.call, c.facts)),
+    Cap(WARN, Reason.VERIFIED, lambda c: is_verified(c.call, c.facts)),
+    Cap(WARN, Reason.PASSED_CHALLENGE, challenge_passed),
+    Cap(WARN, Reason.NOT_SPAM_FOR_CALLEE, said_not_spam),
     # A rule for strangers asks everybody: calling again must not be the way around its challenge.
-    Cap(Action.WARN, Reason.REDIALLED, redialled, only_evidence=True),
+    Cap(WARN, Reason.REDIALLED, redialled, only_evidence=True),
     # What an administrator orders by name, a rule for the range or an entry of the blocklist, is not ours to judge.
-    Cap(Action.WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),
-    Cap(Action.CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
-    Cap(Action.ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_action=Action.WARN),
+    Cap(WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),
+    Cap(CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
+    Cap(ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_action=WARN),
 )
 
 
@@ -301,14 +301,16 @@ def decide_for_callee(
         if ruling is not None:
             decision = _decision(case, policy, ruling, step.number, ())
             return decision if step.number in STEPS_OF_CALLEE else None
-    nothing = Ruling(Action.ALLOW, "default", Why(Reason.DEFAULT))
+    nothing = Ruling(ALLOW, "default", Why(Reason.DEFAULT))
     silenced = in_quiet_hours(case, _decision(case, policy, nothing, 9, ()), policy)
     return silenced if silenced.rule == QUIET_RULE else None
 
 
 def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:
     """The decision of a ruling, after the first of its caps that holds and after observe mode."""
-    cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
+    cap = None
+    if ruling.action is not ALLOW:  # nothing is weaker, and nearly every call is allowed
+        cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
     ordered = ruling.action if cap is None else _left_by(cap, case, step)
     identity = case.facts.identity
     decision = Decision(
@@ -329,7 +331,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
         callee=case.facts.callee.extension if case.facts.callee is not None else None,
         language=case.facts.callee.language if case.facts.callee is not None else None,
     )
-    return replace(decision, action=Action.ALLOW, observed=True) if policy.observe else decision
+    return decision._replace(action=ALLOW, observed=True) if policy.observe else decision
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
@@ -339,7 +341,7 @@ def _left_by(cap: Cap, case: Case, step: int) -> Action:
         or step == STEP_OF_LISTS
         or own_number_spoofed(case.call, case.facts)
     )
-    return Action.ALLOW if cap.highest is Action.WARN and not against else cap.highest
+    return ALLOW if cap.highest is WARN and not against else cap.highest
 
 
 def _category(imported: Iterable[Imported]) -> str | None:

@@ -43,9 +43,12 @@ class TooManyProblems(Exception):
     """What is read is hardly a policy: nobody looks for more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
-    """One call with all that is known about it at one instant: what a condition is tested on."""
+    """One call with all that is known about it at one instant: what a condition is tested on.
+
+    Not frozen, which would take longer to make; nobody changes it.
+    """
 
     call: IncomingCall
     facts: Facts
@@ -58,8 +61,12 @@ class Condition:
 
     name: str
     operand: Any
-    holds: Callable[[Case], bool] = field(compare=False, repr=False)
+    test: Callable[[Case, Any], bool] = field(compare=False, repr=False)
     text: str = field(compare=False, default="")
+
+    def holds(self, case: Case) -> bool:
+        """Whether it does in this case."""
+        return self.test(case, self.operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class Rule:
     def matches(self, case: Case) -> bool:
         """Whether every condition holds."""
         for condition in self.when:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
-            if not condition.holds(case):
+            if not condition.test(case, condition.operand):
                 return False
         return True
 

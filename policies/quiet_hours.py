@@ -6,9 +6,7 @@ screened, the emergency window, the administrator's allowlist; and who calls aga
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from policies.decision import Action, Decision, IncomingCall
+from policies.decision import ALLOW, ROUTE, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.reasons import Reason, Why
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
@@ -41,12 +39,11 @@ def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6
-    if outranks or decision.would_be >= Action.ROUTE or not kept_from(case):
+    if outranks or decision.would_be >= ROUTE or not kept_from(case):
         return decision
-    return replace(
-        decision,
-        action=Action.ALLOW if policy.observe else Action.ROUTE,
-        would_be=Action.ROUTE,
+    return decision._replace(
+        action=ALLOW if policy.observe else ROUTE,
+        would_be=ROUTE,
         rule=RULE,
         reason=Why(Reason.QUIET_HOURS),
         step=STEP,

@@ -6,9 +6,9 @@ everybody the call may reach: the DID's groups, or all of us.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from policies.decision import Action, Decision, IncomingCall
+from policies.decision import ALLOW, WARN, Decision, IncomingCall
 from reputation.families.identity import effective_level
 from reputation.model import Facts, PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
@@ -83,8 +83,7 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
     return facts.own_number and not call.trusted
 
 
-@dataclass(frozen=True, slots=True)
-class PerPhone:
+class PerPhone(NamedTuple):
     """What single phones do differently: the endpoints that know the caller and need no warning, that block him, and
     whose people want no spoken warning.
     """
@@ -104,7 +103,7 @@ def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: 
 
     The facts were read for this very call: what is in force is in them.
     """
-    unwhispered = facts.unwhispered if decision.action is Action.WARN else ()
+    unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone(unwhispered=unwhispered)
     if not facts.ties:
@@ -112,7 +111,7 @@ def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: 
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]
     allowed = {who for who, tie in ties if tie is Tie.ALLOW}
     blocked = ({who for who, tie in ties if tie is Tie.BLOCK} - allowed) | set(at_rest)
-    if decision.action is Action.ALLOW:
+    if decision.action is ALLOW:
         return PerPhone(blocked=tuple(sorted(blocked)))
     friends_count = decision.step > STEP_OF_RELATIONSHIP and may_relate(call, facts)
     known = {who for who, tie in ties if tie in INVITED or (tie in FRIENDLY and friends_count)}

@@ -7,7 +7,7 @@ them, and what a person's own list or contacts made of it is put on top, as the 
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from reputation.feature_codes import reporter_of
 from reputation.model import DecisionRecord, Tie
@@ -47,4 +47,4 @@ def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: st
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
     tie = friendly_tie_of(db, person, decision.caller, decision.at)
-    return decision if tie is None else replace(decision, action="allow", would_be="allow", rule=_RULE_OF_TIE[tie])
+    return decision if tie is None else decision._replace(action="allow", would_be="allow", rule=_RULE_OF_TIE[tie])

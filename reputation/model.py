@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from itertools import product
 from typing import NamedTuple
 
 from reputation.plan.rows import PlanRow
@@ -34,8 +35,7 @@ class CallerKind(StrEnum):
         return cls.SERVICE if value == "short-code" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who the network *says* is calling: untrusted. `raw` is bounded to 64 printable characters.
 
     `e164`: E.164, or the key of a service number.
@@ -73,6 +73,10 @@ class AuthClass(StrEnum):
 
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
     """The class of a call. A failed verification outweighs a trusted trunk; A counts only when verified."""
+    return _AUTH_CLASS_OF[attestation, verification, trusted]
+
+
+def _auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
     if verification is Verification.FAILED:
         return AuthClass.UNAUTHENTICATED
     if trusted or (attestation is Attestation.A and verification is Verification.PASSED):
@@ -82,8 +86,11 @@ def auth_class_of(attestation: Attestation, verification: Verification, trusted:
     return AuthClass.UNAUTHENTICATED
 
 
+_AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verification, (False, True))}
+
+
 class Level(IntEnum):
-    """What the log-odds alone would justify, weakest first."""
+    """What the log-odds alone would justify, weakest first. `word`: in policies, the journal and on screens."""
 
     NONE = 0
     TAG = 1
@@ -92,10 +99,8 @@ class Level(IntEnum):
     ROUTE = 4
     REJECT = 5
 
-    @property
-    def word(self) -> str:
-        """The word used in policies, the journal and on screens."""
-        return self._name_.lower()  # what `name` looks up, in Python
+    def __init__(self, _value: int) -> None:
+        self.word = self._name_.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,8 +444,7 @@ class FactsQuery(NamedTuple):
     first_call: FirstCall | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
+class DecisionRecord(NamedTuple):
     """One decision as the journal keeps it. `would_be` differs from `action` in observe mode only.
 
     `vector` is the evidence by family, as JSON text; `elapsed_ms` from the request's last byte to the answer.

@@ -59,12 +59,11 @@ def evidence_of(record: DecisionRecord) -> ShownEvidence | None:
 
 def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
     """A decision of the journal, its evidence vector as a value."""
-    fields = {name: getattr(record, name) for name in record.__slots__}
     why = why_of(record.reason)
     shown = {"reason": str(why), "reason_code": why.code, "vector": vector_as_json(record.vector)}
     evidence = evidence_of(record)
     families = evidence.families if evidence is not None and level_of(record.level) else ()
-    return {**fields, **shown, "level_from": speakers_as_json(families), "points": points_of(record)}
+    return {**record._asdict(), **shown, "level_from": speakers_as_json(families), "points": points_of(record)}
 
 
 def speakers_as_json(families: Iterable[Family]) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def answer_of(raw: bytes) -> CallAnswer:
     """What the daemon said, in full. Whatever is not a whole decision is fail-open."""
     variables = {name.lstrip("_"): value for name, value in variables_in(raw).items()}
 
-    def said(variable: Variable) -> str:
+    def said(variable: str) -> str:
         return variables.get(variable.lstrip("_"), "")
 
     action, rule = said(Variable.ACTION), said(Variable.RULE)

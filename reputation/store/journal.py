@@ -8,9 +8,7 @@ import math
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from itertools import chain
-from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
@@ -27,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1  # docs/architecture.md promises 0.2
 BATCH = 500
-
-_columns_of = attrgetter(*(field.name for field in fields(DecisionRecord)))
 
 RECORD = """
 INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, trunk, callee, action, would_be,
@@ -55,7 +51,7 @@ LATEST_FOR = "SELECT * FROM decision WHERE callee = ? AND at >= ? ORDER BY at DE
 def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) -> None:
     """Adds decisions; one that is already there (by id) changes nothing."""
     (last,) = db.execute(LAST_ROW).fetchone()
-    db.executemany(RECORD, map(_columns_of, records))
+    db.executemany(RECORD, records)
     add_decisions(db, last)
 
 
@@ -127,11 +123,12 @@ def call_times(db: sqlite3.Connection, since: float) -> Iterator[CallTime]:
 
 
 def _record(row: tuple[object, ...]) -> DecisionRecord:
-    record = dict(zip((field.name for field in fields(DecisionRecord)), row, strict=True))
-    record["caller_kind"] = CallerKind(str(record["caller_kind"]))
-    record["auth_class"] = AuthClass(str(record["auth_class"]))
-    record["first_call"] = bool(record["first_call"])
-    return DecisionRecord(**record)  # type: ignore[arg-type]
+    record = DecisionRecord._make(row)
+    return record._replace(
+        caller_kind=CallerKind(record.caller_kind),
+        auth_class=AuthClass(record.auth_class),
+        first_call=bool(record.first_call),
+    )
 
 
 Kept = DecisionRecord | OutboundRecord

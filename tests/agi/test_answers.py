@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from agi.answers import (
@@ -38,7 +36,7 @@ def make_decision(action: Action = Action.ALLOW, **more: object) -> Decision:
     decision = Decision(
         action, "a-rule", Why("as somebody wrote"), 8, "house", action, False, reputation.level, reputation
     )
-    return replace(decision, **more)  # type: ignore[arg-type]
+    return decision._replace(**more)  # type: ignore[arg-type]
 
 
 def said(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from unicodedata import east_asian_width
 
 import pytest
@@ -21,7 +20,7 @@ ENGLISH = Display()
 
 
 def make_decision(action: Action = Action.TAG, **more: object) -> Decision:
-    return replace(Decision(action, "a-rule", Why(""), 8, level=Level.TAG), **more)  # type: ignore[arg-type]
+    return Decision(action, "a-rule", Why(""), 8, level=Level.TAG)._replace(**more)  # type: ignore[arg-type]
 
 
 def told_by(*names: str) -> Reputation:
@@ -29,12 +28,12 @@ def told_by(*names: str) -> Reputation:
 
 
 def tagged(called: str, /, display: Display = ENGLISH, **more: object) -> str:
-    return shown_of(replace(make_call(), name=called), make_decision(**more), display).tagged  # type: ignore[arg-type]
+    return shown_of(make_call()._replace(name=called), make_decision(**more), display).tagged  # type: ignore[arg-type]
 
 
 def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
     decision = make_decision(Action.ALLOW, **more)
-    return shown_of(replace(make_call(), name=called), decision, display).plain
+    return shown_of(make_call()._replace(name=called), decision, display).plain
 
 
 # The prefix
@@ -164,7 +163,7 @@ def test_a_verified_business() -> None:
 def test_no_display_is_longer_than_a_line_or_can_steer_a_phone(
     name: str, characters: int, more: dict[str, str]
 ) -> None:
-    shown = shown_of(replace(make_call(), name=name), make_decision(Action.TAG, **more), Display(characters=characters))
+    shown = shown_of(make_call()._replace(name=name), make_decision(Action.TAG, **more), Display(characters=characters))
     assert shown.tagged.startswith(shown.label)
     width = sum(2 if east_asian_width(c) in "WF" else 1 for c in shown.tagged)
     assert width <= characters

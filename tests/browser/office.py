@@ -213,7 +213,7 @@ def _calls(rng: random.Random, now: float) -> list[tuple[DecisionRecord, Outcome
             vector=json.dumps({"families": [], "would_change": []}) if harmless else WITNESSED,
         )
         if action == "warn" and n % 3 == 0:
-            decision = replace(decision, action="allow", would_be="allow", reason=SAMPLED)
+            decision = decision._replace(action="allow", would_be="allow", reason=SAMPLED)
         found.append((decision, _ending(rng, decision, n)))
     return found
 

@@ -299,7 +299,7 @@ def test_first_calls_are_seen_alike(history: Path, calls: list[tuple[str, str, f
             questioned.append(opinion_of(situation_about(db, call, LATER + after, world.ours), world.policy).decision)
             request = make_request("screen", f"did={did}", callerid=number, channel="PJSIP/carrier-00000001")
             asyncio.run(screening.answer(request))
-            record_decisions(db, [replace(memory.decisions[-1], id=number, linkedid=number)])
+            record_decisions(db, [memory.decisions[-1]._replace(id=number, linkedid=number)])
         replay = Replay([world.policy], world.ours, partial(background_of, db))
         past = [inbound(who, LATER + after, caller=who, did=did, ring_seconds=HOUR) for who, did, after in calls]
         judged = [replay.take(event) for event in [*HISTORY, *events_in(lines(*past))]][-len(calls) :]

@@ -79,7 +79,7 @@ def test_a_call_that_nobody_decided_about_is_told_a_minute_later(db: sqlite3.Con
 
 def test_a_withheld_number_is_never_told(db: sqlite3.Connection) -> None:
     record_outcome(db, make_outcome(), NOW + 10)
-    record_decisions(db, [replace(make_record("d1", caller=None), caller_kind=CallerKind.WITHHELD)])
+    record_decisions(db, [make_record("d1", caller=None)._replace(caller_kind=CallerKind.WITHHELD)])
     settle_outcomes(db, NOW + 20)
     events = told(db)
     assert [(event.kind.value, event.data["caller"]) for event in events] == [

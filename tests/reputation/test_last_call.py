@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def reached(db: sqlite3.Connection, caller: str | None, at: float, endpoint: str
 
 
 def decided(db: sqlite3.Connection, at: float, **fields: object) -> DecisionRecord:
-    record = replace(make_record(f"D{at}"), at=at, linkedid=f"c{at}", callee=None, **fields)  # type: ignore[arg-type]
+    record = make_record(f"D{at}")._replace(at=at, linkedid=f"c{at}", callee=None, **fields)  # type: ignore[arg-type]
     record_decisions(db, [record])
     return record
 
@@ -76,8 +75,8 @@ def test_a_call_that_nobody_screened(db: sqlite3.Connection) -> None:
 def test_a_call_for_me_that_was_turned_away_and_so_rang_nowhere(db: sqlite3.Connection) -> None:
     decided(db, NOW)
     reached(db, CALLER, NOW)
-    away = replace(make_record("AWAY"), at=NOW + 50, linkedid="c-away", callee="201", caller=OTHER, action="reject")
-    record_decisions(db, [away, replace(away, id="B", linkedid="b", callee="202", at=NOW + 60)])
+    away = make_record("AWAY")._replace(at=NOW + 50, linkedid="c-away", callee="201", caller=OTHER, action="reject")
+    record_decisions(db, [away, away._replace(id="B", linkedid="b", callee="202", at=NOW + 60)])
     last = last_call_of(db, PHONE, NOW + 70)
     assert last is not None
     assert last.decision == away
@@ -88,7 +87,7 @@ def test_a_call_for_me_that_was_turned_away_and_so_rang_nowhere(db: sqlite3.Conn
 
 
 def test_what_was_turned_away_days_ago_is_not_the_last_call(db: sqlite3.Connection) -> None:
-    record_decisions(db, [replace(make_record("AWAY"), at=NOW, linkedid="c-away", callee="201")])
+    record_decisions(db, [make_record("AWAY")._replace(at=NOW, linkedid="c-away", callee="201")])
     assert last_call_of(db, PHONE, NOW + LATELY_SECONDS - 1) is not None
     assert last_call_of(db, PHONE, NOW + LATELY_SECONDS + 1) is None
 

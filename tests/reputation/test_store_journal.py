@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -78,7 +77,7 @@ class TestRows:
     def test_velocity_is_rebuilt_from_the_calls_that_had_a_number(self, path: Path) -> None:
         calls = [make_record(str(i), NOW - i, CALLER if i % 2 else None, linkedid=f"c{i}") for i in range(6)]
         again = make_record("again", NOW - 0.5, CALLER, linkedid="c1")  # for a callee: the same call
-        calls[3] = replace(calls[3], did=None, first_call=True)
+        calls[3] = calls[3]._replace(did=None, first_call=True)
         write(path, record_decisions, [*calls, again])
         assert read(path, lambda db: list(call_times(db, NOW - 3))) == [
             CallTime(CALLER, NOW - 3, None, True),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 def call_before(db: sqlite3.Connection, call: str, text: str, trunk: str) -> None:
     """A call as an earlier version wrote it down."""
-    record = replace(make_record(call, caller=None, linkedid=call), caller_text=text, trunk=trunk)
+    record = make_record(call, caller=None, linkedid=call)._replace(caller_text=text, trunk=trunk)
     with transaction(db):
         record_decisions(db, [record])
         record_outcomes(db, [make_outcome(linkedid=call, caller=None, caller_kind=CallerKind.INVALID)], NOW)

@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +102,7 @@ async def test_callers_before_the_start_are_counted_once(
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])
         stranger = make_record("stranger", at=NOW - 40, linkedid="s", caller=NEIGHBOUR)
-        record_decisions(db, [replace(stranger, did=OTHER_DID, first_call=True)])
+        record_decisions(db, [stranger._replace(did=OTHER_DID, first_call=True)])
     velocity, first_calls = Velocity(), FirstCalls()
     velocity.add(CALLER, NOW + 5)
     recalling = asyncio.create_task(recall(kept, velocity, first_calls, NOW))
@@ -116,7 +115,7 @@ async def test_callers_before_the_start_are_counted_once(
 
 async def test_calls_of_service_numbers_get_the_keys_that_they_had_not(kept: StoreSupervisor) -> None:
     with open_store(kept.path) as db:
-        record_decisions(db, [replace(make_record("C1", caller=None), caller_text="988")])
+        record_decisions(db, [make_record("C1", caller=None)._replace(caller_text="988")])
         db.execute("UPDATE decision SET caller_kind = 'short-code'")
     await kept.start()
     await becomes_known(kept)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -116,7 +115,7 @@ def fill(db: sqlite3.Connection) -> None:
 def test_a_call_counts_once_as_on_the_overview(office: Office) -> None:
     """One that is decided about again for the phone that it goes to."""
     first = make_decision("AAAAAAA1", at=NOON, caller=CALLER, action="warn")
-    again = replace(first, id="AAAAAAA2", at=NOON + 4, callee="201", action="allow", would_be="allow")
+    again = first._replace(id="AAAAAAA2", at=NOON + 4, callee="201", action="allow", would_be="allow")
     office.write(record_decisions, [first, again, make_decision("AAAAAAA3", at=NOON + 60, caller=OTHER)])
     shown = office.read(activity_shown, SPANS["day"], NOON + 90)
     digest = digest_of(office, DAY)

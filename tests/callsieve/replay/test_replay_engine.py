@@ -427,7 +427,7 @@ def decisions_about(outcome: OutcomeRecord) -> list[DecisionRecord]:
         return []
     shown = outcome.action or "allow"
     said = make_record(outcome.linkedid, at=outcome.at, linkedid=outcome.linkedid, action=shown, would_be=shown)
-    return [replace(said, caller=outcome.caller, auth_class=outcome.auth_class)]
+    return [said._replace(caller=outcome.caller, auth_class=outcome.auth_class)]
 
 
 def store(db: sqlite3.Connection, events: Iterable[Event]) -> None:

@@ -36,7 +36,7 @@ def decided(hours_ago: float, would_be: str = "allow", *, caller: str | None = C
     """A decision, in observe mode, by a rule that is called as its action."""
     number = next(IDS)
     record = make_record(f"D{number}", NOW - hours_ago * HOUR, caller, f"call{number}", action="allow")
-    return replace(record, **{"would_be": would_be, "rule": f"level-{would_be}", "policy": "observe"} | others)
+    return record._replace(**{"would_be": would_be, "rule": f"level-{would_be}", "policy": "observe"} | others)
 
 
 def ended(hours_ago: float, of: DecisionRecord | None = None, **others: Any) -> OutcomeRecord:
@@ -76,7 +76,7 @@ def test_calls_of_the_span_are_counted_by_would_be_action(db: sqlite3.Connection
 
 def test_a_call_counts_once_with_what_was_decided_at_the_trunk(db: sqlite3.Connection) -> None:
     first = decided(2, "warn")
-    found = summed(db, first, replace(first, id="later", at=first.at + 1, would_be="allow", callee="201"))
+    found = summed(db, first, first._replace(id="later", at=first.at + 1, would_be="allow", callee="201"))
     assert (found.calls, found.actions["warn"]) == (1, 1)
 
 
