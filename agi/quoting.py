@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from itertools import accumulate, groupby
+from itertools import accumulate
 
 # res_agi.c reads a command into AGI_BUF_LEN bytes; of 8191 bytes or more the tail runs as a second command.
 # Half of that, and exactly PIPE_BUF: a whole answer is one atomic write on a classic script's stdout.
@@ -28,7 +27,9 @@ _SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ESCAPES)))}]")
 _NAME_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 # Nothing that MSet splits at (comma, equals sign), takes away (quote, backslash) or counts (brackets), and no dollar.
 # So short that as many as an answer has always fit: what decides is never cut.
-_WORD = re.compile(r"[0-9A-Za-z+*#/_.@&-][0-9A-Za-z+*#/_.@& -]{0,127}")
+_is_word = re.compile(r"[0-9A-Za-z+*#/_.@&-][0-9A-Za-z+*#/_.@& -]{0,127}").fullmatch
+_checked: set[str] = set()
+_MOST_CHECKED = 64
 
 
 def quote(text: str) -> str:
@@ -53,36 +54,43 @@ def set_variables(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> bytes
 
 
 def _block(items: list[tuple[str, str]]) -> bytes:
-    commands = []
-    for are_words, run in groupby(items, _is_word):
-        same = list(run)
-        if are_words and len(same) > 1:
-            commands.append(f'EXEC MSet "{",".join([f"{_checked(name)}={value}" for name, value in same])}"\n')
+    commands: list[str] = []
+    words: list[tuple[str, str]] = []
+    for name, value in items:
+        if name not in _checked:
+            _check(name)
+        if _is_word(value):
+            words.append((name, value))
         else:
-            commands += [f"SET VARIABLE {_checked(name)} {quote(value)}\n" for name, value in same]
+            commands += _of_words(words)
+            words.clear()
+            commands.append(f"SET VARIABLE {name} {quote(value)}\n")
+    commands += _of_words(words)
     return "".join(commands).encode("utf-8", "replace")
 
 
-def _is_word(item: tuple[str, str]) -> bool:
-    return _WORD.fullmatch(item[1]) is not None
+def _of_words(words: list[tuple[str, str]]) -> list[str]:
+    if len(words) > 1:
+        return [f'EXEC MSet "{",".join([f"{name}={value}" for name, value in words])}"\n']
+    return [f"SET VARIABLE {name} {quote(value)}\n" for name, value in words]
 
 
-@lru_cache(maxsize=64)
-def _checked(name: str) -> str:
-    """The name of a variable of ours. There are some twenty, in every answer."""
+def _check(name: str) -> None:
+    """The name of a variable of ours. There are some forty, twenty in every answer."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("a channel variable of ours is written in A-Z and _")
-    return name
+    if len(_checked) < _MOST_CHECKED:
+        _checked.add(name)
 
 
 def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """What fits: what the commands themselves and the words need is set aside, other values share the rest."""
-    room = COMMAND_LIMIT - len(_block([item if _is_word(item) else (item[0], "") for item in items]))
+    room = COMMAND_LIMIT - len(_block([item if _is_word(item[1]) else (item[0], "") for item in items]))
     if room < 0:
         raise ValueError(f"{len(items)} variables do not fit in {COMMAND_LIMIT} bytes")
     fitting = []
     for name, value in items:
-        if not _is_word((name, value)):
+        if not _is_word(value):
             value = _beginning_of(value, room)
             room -= _size_of(value)
         fitting.append((name, value))

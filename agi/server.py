@@ -219,7 +219,7 @@ class AgiServer:
         self._acceptors.append(acceptor)
         acceptor.start(backlog)
 
-    def _admit(self, sock: socket.socket) -> None:
+    def _admit(self, sock: socket.SocketType) -> None:
         """Hear who has connected, or close the connection at once: that must cost next to nothing."""
         self.stats.accepted += 1
         user = self._peers.user_of(sock)
@@ -324,7 +324,7 @@ class _Connection:
         "_user",
     )
 
-    def __init__(self, server: AgiServer, sock: socket.socket, user: int | None, is_stranger: bool) -> None:
+    def __init__(self, server: AgiServer, sock: socket.SocketType, user: int | None, is_stranger: bool) -> None:
         self._server = server
         self._socket = sock
         self._user = user

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
+from itertools import product
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread aloud
 
+_PAIRS = tuple(map("".join, product(ALPHABET, repeat=2)))  # an id is made for each call
 _ID = re.compile(f"[{ALPHABET}]{{8}}")
 _MISREAD = str.maketrans("OIL", "011")  # how the alphabet is read when people write it down
 
 
 def new_id() -> str:
     """Eight characters, 40 random bits."""
-    bits = secrets.randbits(40)
-    return "".join(ALPHABET[(bits >> shift) & 31] for shift in range(35, -1, -5))
+    bits = int.from_bytes(os.urandom(5))
+    return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
 
 
 def parse_id(text: str) -> str | None:

@@ -15,7 +15,7 @@ from agi.acceptor import Acceptor
 
 
 @contextmanager
-def accepting(admit: Callable[[socket.socket], None]) -> Iterator[tuple[str, int]]:
+def accepting(admit: Callable[[socket.SocketType], None]) -> Iterator[tuple[str, int]]:
     """An acceptor that takes connections at this address."""
     listener = socket.socket()
     listener.setblocking(False)
@@ -33,7 +33,7 @@ async def test_others_get_their_turn_between_connections() -> None:
     count, done = 0, asyncio.Event()
     at_turn: list[int] = []
 
-    def admit(connection: socket.socket) -> None:
+    def admit(connection: socket.SocketType) -> None:
         nonlocal count
         connection.close()
         if count == 0:
@@ -50,7 +50,7 @@ async def test_others_get_their_turn_between_connections() -> None:
 
 
 async def test_without_descriptors_it_waits_for_one(caplog: pytest.LogCaptureFixture) -> None:
-    admitted: asyncio.Queue[socket.socket] = asyncio.Queue()
+    admitted: asyncio.Queue[socket.SocketType] = asyncio.Queue()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with accepting(admitted.put_nowait) as address, socket.create_connection(address):
         lowest_free = os.dup(0)
