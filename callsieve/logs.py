@@ -40,7 +40,7 @@ class LogWriter(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Takes no lock: the queue has its own."""
-        if is_wanted := bool(self.filter(record)):
+        if is_wanted := not self.filters or bool(self.filter(record)):
             self.emit(record)
         return is_wanted
 
@@ -124,6 +124,12 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s [%(levelname)-8s] %(message)s")
         self._second = 0
         self._text = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """What `logging.Formatter` makes of it, without what only lines with a traceback need."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        return f"{self.formatTime(record)} [{record.levelname:<8}] {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         """In UTC. The text of a second is made once: it takes half as long as all else of a line."""
