@@ -13,9 +13,9 @@ import contextlib
 import logging
 import time
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
@@ -177,18 +177,18 @@ class Screening:
     breaker: Breaker = field(default_factory=Breaker)
     proofs: Velocity = field(default_factory=Velocity)
     counts: Counts = field(default_factory=Counts)
-    _paths: dict[str, Callable[[Request], Awaitable[bytes]]] = field(init=False)
+    _paths: dict[str, Callable[[Request], Coroutine[Any, Any, bytes]]] = field(init=False)
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._paths = {path: getattr(self, path) for path in PATHS}
 
-    async def answer(self, request: Request) -> bytes:
+    def answer(self, request: Request) -> Coroutine[Any, Any, bytes]:
         """The answer to any request. ProtocolError for a path that is not ours."""
         path = self._paths.get(request.path)
         if path is None:
             raise ProtocolError(f"unknown path: {', '.join(f'/{known}' for known in PATHS)} are answered")
-        return await path(request)
+        return path(request)
 
     async def screen(self, request: Request) -> bytes:
         """`/screen`: decide about a call at the trunk."""

@@ -1,4 +1,4 @@
-"""The daemon's store: two connections of aiosqlite, each a thread; one reads, one writes.
+"""The daemon's store: two connections, each with a thread; one reads, one writes, which is aiosqlite's.
 
 The law of this module: a read and a write are each *one* hop to a thread. A read that nobody waits for any
 more stops, and a write, once begun, is finished whatever happens to the task that asked for it.
@@ -7,6 +7,7 @@ more stops, and a write, once begun, is finished whatever happens to the task th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import sqlite3
@@ -14,12 +15,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import aiosqlite
 
 from reputation.model import Facts, FactsQuery
 from reputation.store.backup import make_backup
+from reputation.store.connection_thread import ConnectionThread
 from reputation.store.database import BUSY_SECONDS, connect, files_of, is_emptied, log_of, open_store
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
@@ -46,17 +48,18 @@ STEPS_BETWEEN_LOOKS = 10_000
 
 
 class _Turn:
-    """One read or write. `abandoned` is set by the loop, and looked at by the connection's thread."""
+    """One read or write. `waited_for`: who waits for it may leave, which the connection's thread looks at."""
 
-    __slots__ = ("abandoned", "give_up_at")
+    __slots__ = ("give_up_at", "waited_for")
 
     def __init__(self, give_up_at: float) -> None:
         self.give_up_at = give_up_at
-        self.abandoned = False
+        self.waited_for: asyncio.Future[Any] | None = None
 
     def is_over(self) -> bool:
         """Nobody waits for it any more."""
-        return self.abandoned or time.monotonic() >= self.give_up_at
+        left = self.waited_for is not None and self.waited_for.cancelled()
+        return left or time.monotonic() >= self.give_up_at
 
     def check(self) -> None:
         """TimeoutError when nobody waits for it any more."""
@@ -71,7 +74,8 @@ class Store:
         self._path = path
         self._closing = False
         self._turn = _Turn(math.inf)
-        self._reader = aiosqlite.Connection(self._connect_reader, iter_chunk_size=64)
+        self._reader = ConnectionThread("store reader")
+        self._read_ends = contextlib.ExitStack()
         self._writer = aiosqlite.Connection(self._connect_writer, iter_chunk_size=64)
 
     @classmethod
@@ -81,17 +85,17 @@ class Store:
         # which it cannot once the loop is closed.
         await asyncio.to_thread(_prepare, path)
         store = cls(path)
-        await store._writer
         try:
-            await store._reader
+            await store._writer
+            await store._reader.run(store._connect_reader)
         except BaseException:
-            await store._writer.close()
+            await store.close()
             raise
         return store
 
-    async def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> Facts:
+    def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> asyncio.Future[Facts]:
         """The one read of the hot path. `give_up_at` is an instant of time.monotonic()."""
-        return await self.read(facts_of, query, weights, give_up_at=give_up_at)
+        return self._reading(give_up_at, facts_of, query, weights)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """What `fn(db, *args)` returns, in one hop to the reader's thread.
@@ -99,12 +103,7 @@ class Store:
         Raises StoreError, and TimeoutError when `give_up_at` passes before it is done. When the awaiting task
         is cancelled the read is dropped, or stopped if it is running; the reads of others never are.
         """
-        turn = _Turn(give_up_at)
-        try:
-            return await self._hop(self._reader, self._read, turn, fn, args)
-        except asyncio.CancelledError:
-            turn.abandoned = True
-            raise
+        return await self._reading(give_up_at, fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
         """What `fn(db, *args)` returns, run in one transaction in the writer's thread.
@@ -112,44 +111,57 @@ class Store:
         Raises StoreError, and TimeoutError when `give_up_at` passes before COMMIT: then nothing was written. When the
         awaiting task is cancelled the write still ends: with COMMIT or ROLLBACK.
         """
-        return await asyncio.shield(self._hop(self._writer, self._write, _Turn(give_up_at), fn, args))
+        return await asyncio.shield(self._hop(self._write, _Turn(give_up_at), fn, args))
 
     async def save(self, now: float) -> Path:
         """A backup of what is open, which may no longer be the file at the store's path. Raises StoreError."""
-        return await asyncio.shield(self._hop(self._writer, self._save, now))
+        return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
         """Whether somebody has emptied the file in place, or the -wal while it had writes that are not in the file yet.
 
         Nothing is written then: it would be gone at the next start.
         """
-        return await asyncio.shield(self._hop(self._writer, self._is_emptied))
+        return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
         """Ends both threads, after what is queued; nothing waits for a lock any more."""
+        if self._closing:
+            return
         self._closing = True
+        closed = self._reader.run(self._read_ends.close)
+        self._reader.stop()
         try:
-            await self._reader.close()
+            await closed
         finally:
             await self._writer.close()
 
-    async def _hop(self, connection: aiosqlite.Connection, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        if self._closing:
-            raise StoreError(f"{self._path}: the store is being closed")
+    def _reading(self, give_up_at: float, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        self._check_open()
+        turn = _Turn(give_up_at)
+        turn.waited_for = reading = self._reader.run(self._read, turn, fn, args)
+        return reading
+
+    async def _hop(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
+        self._check_open()
         # `_execute` is private, but aiosqlite has no public way to run a function of one's own in one hop,
         # and execute, fetch and close are three (242 us against 83). pyproject.toml pins the version.
-        result: T = await connection._execute(fn, *args)  # type: ignore[no-untyped-call]
+        result: T = await self._writer._execute(fn, *args)  # type: ignore[no-untyped-call]
         return result
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise StoreError(f"{self._path}: the store is being closed")
 
     # In the reader's thread:
 
-    def _connect_reader(self) -> sqlite3.Connection:
+    def _connect_reader(self) -> None:
         self._read_db = db = connect(self._path, READER_BUSY_SECONDS)
+        self._read_ends.callback(db.close)
         db.execute("PRAGMA query_only = ON")
         # Connection.interrupt() hits whatever runs by the time it is called. This looks at the read that is
         # running: it cannot stop another one, and also keeps the deadline when nobody cancels.
         db.set_progress_handler(lambda: self._closing or self._turn.is_over(), STEPS_BETWEEN_LOOKS)
-        return db
 
     def _read(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
         turn.check()
