@@ -30,6 +30,7 @@ STATUS_BY_CODE = {
     **dict.fromkeys(
         (
             *("changed-since", "cannot-undo", "name-taken", "objections", "on-already"),
+            *("in-the-settings", "key-taken"),
             *("last-administrator", "unusable-policy", "unusable-plan", "several-imports"),
             *("appealed", "denied-lately", "closed", "in-force", "not-in-force", "not-active", "rests-still"),
             *("policy-changed", "no-hub", "too-many"),

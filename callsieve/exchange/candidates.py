@@ -77,8 +77,10 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
     return Candidate(row, reputation.level >= Level.WARN)
 
 
-def cleared_lines(db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str) -> Iterator[str]:
-    """The statements of upheld appeals that still count, by number, each on a line."""
+def cleared_lines(
+    db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
+) -> Iterator[str]:
+    """The statements of upheld appeals that still count, by number, each on a line: those of numbers after that one."""
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return
@@ -87,6 +89,8 @@ def cleared_lines(db: sqlite3.Connection, context: Context, key: SigningKey, iss
     count = 0
     for number, appeal in sorted(latest.items()):
         if appeal.state is not AppealState.UPHELD or appeal.closed_at is None or number.startswith(never):
+            continue
+        if number <= after:
             continue
         until = appeal.closed_at + VALID_DAYS * DAY_SECONDS
         if now >= until or count >= MOST_CLEARED:

@@ -106,18 +106,23 @@ class _Before(NamedTuple):
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> Published:
     """Operation: writes the files, and then their index. Refused, OSError. Reads the store in no transaction."""
+    issuer, key = signer_of(context)
+    request.directory.mkdir(parents=True, exist_ok=True)
+    with _alone(request.directory):
+        return _publish(db, context, request, issuer, key)
+
+
+def signer_of(context: Context) -> tuple[str, SigningKey]:
+    """As whom we publish, and the key that we sign with. Refused, OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
         words = Wording("the settings do not say who publishes: [publish] name")
         raise Refused("no-name", words)
     try:
-        key = signing_key(context.loaded.state)
+        return issuer, signing_key(context.loaded.state)
     except KeyFileError as error:
         raise Refused("bad-key", str(error)) from None
-    request.directory.mkdir(parents=True, exist_ok=True)
-    with _alone(request.directory):
-        return _publish(db, context, request, issuer, key)
 
 
 def _publish(

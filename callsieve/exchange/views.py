@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from callsieve.changes.operation import Refused
 from callsieve.exchange.health import PeerHealth, PeerStatus, health_of, nobody_fetches, problem_code, read_problem
 from callsieve.exchange.last_published import last_published
 from callsieve.exchange.peer_skill import skill_of_peer
@@ -16,6 +17,7 @@ from callsieve.lookups.views import said_right, skill_as_json
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey
 from callsieve.text.times import ago, when
+from policies.hints import nearest
 from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Wording
 
@@ -120,6 +122,16 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
     )
     missing = len(known) < len(companies)
     return ExchangeShown(peers, published_shown(loaded, now), missing or nobody_fetches(states.values(), now))
+
+
+def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float) -> PeerShown:
+    """One of them. Refused where there is none of this name."""
+    names = {one.name: one for one in exchange_shown(db, loaded, now).peers}
+    if name not in names:
+        hint = nearest(name, names) if names else ""
+        words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
+        raise Refused("no-such-company", words, "name")
+    return names[name]
 
 
 def published_shown(loaded: Loaded, now: float) -> PublishedShown | None:

@@ -10,6 +10,7 @@ from callsieve.calls.api import endpoints as calls
 from callsieve.decide.api import endpoints as decide
 from callsieve.events.api import endpoints as events
 from callsieve.evidence_packs.api import endpoints as evidence_packs
+from callsieve.exchange.api import endpoints as exchange
 from callsieve.identities.api import endpoints as identities
 from callsieve.imports.api import endpoints as imports
 from callsieve.lists.api import endpoints as lists
@@ -23,7 +24,7 @@ from callsieve.switch.api import endpoints as switch
 
 _PARTS = (
     *(status, switch, decide, calls, numbers, lists, events, audit),
-    *(identities, appeals, own_numbers, people, imports, policy),
+    *(identities, appeals, own_numbers, people, imports, exchange, policy),
     *(mark_watch, evidence_packs, call_lists),
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(one for part in _PARTS for one in part.ENDPOINTS)

@@ -37,7 +37,14 @@ from callsieve.exchange.publish import (
 )
 from callsieve.exchange.register import companies_of
 from callsieve.exchange.rows import row_line
-from callsieve.exchange.views import ExchangeShown, PeerShown, exchange_shown, peer_as_json, published_as_json
+from callsieve.exchange.views import (
+    ExchangeShown,
+    PeerShown,
+    company_shown,
+    exchange_shown,
+    peer_as_json,
+    published_as_json,
+)
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
@@ -156,11 +163,7 @@ def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption =
     """Show one company: where it publishes, with which key, and what we have of it."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
-        shown = exchange_shown(db, loaded, now)
-    names = {one.name: one for one in shown.peers}
-    if name not in names:
-        raise CommandError(f"there is no company {name[:80]!r}{nearest(name, names) if names else ''}")
-    one = names[name]
+        one = company_shown(db, loaded, name, now)
     if as_json:
         print_json(peer_as_json(one))
         return
