@@ -39,7 +39,8 @@ def without_twins(rows: Rows, human_of: Mapping[str, str]) -> Rows:
     counts_at = {human: min(sites) for human, sites in (answered | spoke).items()}
 
     def counts(name: str) -> bool:
-        return name not in human_of or counts_at[human_of[name]] == site_of(name)
+        # A call that is named like a person is no person.
+        return name not in human_of or counts_at.get(human_of[name], site_of(name)) == site_of(name)
 
     return _of_names(rows, counts)
 

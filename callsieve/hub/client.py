@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from callsieve.hub.postgresql import Hub, HubError
+from reputation.store.hub.kinds import MOST_POLICY
 from reputation.store.hub.outgoing import Outgoing
 from reputation.store.hub.rows import SharedRow
 from reputation.store.hub.sites import SiteState
@@ -41,7 +42,7 @@ SELECT what, subject, asked_by, extract(epoch FROM at)::float8, xid::text::bigin
  ORDER BY xid, id LIMIT {MOST_NOTICES}
 """
 ROWS: Final = """
-SELECT kind, origin, number, key, payload, {own}, at_us, version, deleted,
+SELECT kind, origin, number, left(key, {most}), left(payload, {most}), {own}, at_us, version, deleted,
        xid::text::bigint AS transaction, id
   FROM callsieve.evidence_row AS row
  WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
@@ -50,7 +51,9 @@ SELECT kind, origin, number, key, payload, {own}, at_us, version, deleted,
 """
 OF_OTHERS: Final = "AND origin <> (SELECT callsieve.my_site())"
 NOT_PRIVATE: Final = "AND NOT private"
-OWN: Final = """(SELECT own FROM callsieve.own_part AS part
+# Whoever owns the database may have taken its bounds away.
+MOST_CHARACTERS: Final = MOST_POLICY + 1
+OWN: Final = f"""(SELECT left(own, {MOST_CHARACTERS}) FROM callsieve.own_part AS part
          WHERE (part.number, part.organisation, part.kind, part.origin, part.key)
              = (row.number, row.organisation, row.kind, row.origin, row.key))"""
 SITES: Final = """
@@ -173,7 +176,7 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
     """The next rows and notices after these places. `own`: ours as well; `private`: what only a standby needs, too."""
     which = f"{'' if own else OF_OTHERS} {'' if private else NOT_PRIVATE}"
-    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own or private else "''", which=which)
+    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own or private else "''", which=which, most=MOST_CHARACTERS)
     async with hub.transaction("REPEATABLE READ READ ONLY"):
         await hub.rows(BY_INDEX)
         ((up_to,),) = await hub.rows(UP_TO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.model import Identity, ListName
+from reputation.model import AuthClass, FactsQuery, Identity, ListName
 from reputation.store.database import open_store
+from reputation.store.facts import facts_of
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture
 from reputation.store.hub.checksum import noted_checksums, stored_checksums
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
 from reputation.store.hub.kinds import KINDS, NO_NUMBER
 from reputation.store.hub.link import Link, link_of, set_link
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
+from reputation.store.hub.statements import settle_all
 from reputation.store.identities import remove_identity, set_identity
 from reputation.store.lists import add_entry, list_entries, remove_entry
 from reputation.store.marks import add_mark
@@ -123,6 +126,133 @@ def test_an_expelled_site_leaves_nothing(rows: list[SharedRow], tmp_path_factory
         while expel_some(db, link(), "berlin", follow, 3):
             pass
     assert content(both) == content(one)
+
+
+def anything() -> st.SearchStrategy[Any]:
+    """What JSON can say, and what no column of ours should hold."""
+    odd = [
+        0,
+        -1,
+        1.5,
+        1 << 31,
+        1 << 62,
+        10**400,
+        1e308,
+        float("inf"),
+        float("nan"),
+        True,
+        None,
+        [],
+        {},
+        [[1]],
+        {"a": 1},
+    ]
+    texts = ["", " ", "x", "201", "a:b", "london:201", "paris:1", "-", "\0", "\x1b[2J", "\ud800", "\u202e", "x" * 5000]
+    return st.sampled_from([*odd, *texts, AT_US, NOW, "spam", "exact", "block", "+1", CALLER])
+
+
+@st.composite
+def hostile_rows(draw: st.DrawFn) -> SharedRow:
+    """Of any kind; most of their columns may be what they should be, as far as the table says."""
+    kind = draw(st.sampled_from(list(KINDS.values())))
+    fine = {name: st.sampled_from(sorted(values, key=str)) for name, values in kind.allowed.items()}
+    fine |= {kind.at: st.sampled_from([AT_US, AT_US + 1])} if kind.at else {}
+    likely = st.sampled_from(["", "201", "7.1", 1, 2, NOW])
+
+    def value(column: str) -> Any:
+        return draw(st.one_of(fine.get(column, likely), fine.get(column, likely), anything()))
+
+    key, said, own = (json.dumps(shape) for shape in (
+        [value(column) for column in kind.key],
+        {column: value(column) for column in kind.shared},
+        {column: value(column) for column in kind.own},
+    ))  # fmt: skip
+    return SharedRow(
+        draw(st.sampled_from([kind.name] * 9 + ["", "sqlite_schema"])),
+        draw(st.sampled_from(["berlin"] * 5 + ["paris", "", "LONDON", "a:b", "x" * 99])),
+        draw(st.sampled_from([CALLER] * 5 + ["-", "", "+1", "\n", "9" * 99])),
+        draw(st.sampled_from([key] * 9 + ["", "{", "null", "[" * 3000])),
+        draw(st.sampled_from([said] * 9 + ["", "[]", "null", "[" * 3000])),
+        draw(st.sampled_from(["", own])),
+        draw(st.sampled_from([AT_US] * 5 + [0, -1, 1 << 62, AT_US * 3])),
+        draw(st.sampled_from([1, 2, 3, (1 << 63) - 1, -1])),
+        draw(st.booleans()),
+    )
+
+
+OURS = """
+SELECT 'mark', number, reporter, verdict, at FROM mark WHERE instr(reporter, ':') = 0 UNION ALL
+SELECT 'list', first, list, action, added_at FROM list_entry UNION ALL
+SELECT 'identity', number, name, level, added_at FROM identity UNION ALL
+SELECT 'talk', number, person, '', at FROM talk WHERE instr(person, ':') = 0 UNION ALL
+SELECT 'challenge', number, linkedid, result, at FROM challenge WHERE instr(linkedid, ':') = 0 UNION ALL
+SELECT 'person', '', extension, endpoint, 0 FROM person UNION ALL
+SELECT 'stone', number, reporter, case_id, until FROM tombstone WHERE instr(case_id, ':') = 0
+"""
+
+
+@settings(max_examples=150)
+@given(rows=st.lists(hostile_rows(), min_size=1, max_size=16), follows=st.booleans())
+def test_no_row_of_another_site_stops_us_or_changes_ours(
+    rows: list[SharedRow], follows: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each is written, or refused and counted; then and when its site is followed, and when it is expelled."""
+    follow = frozenset({"berlin"}) if follows else NOBODY
+    with open_store(tmp_path_factory.mktemp("hostile") / "callsieve.db") as db:
+        with transaction(db):
+            set_link(db, "london", "main", "hub")
+            start_capture(db, private=True)
+            add_mark(db, make_mark(at=NOW))
+            set_identity(db, Identity(CALLER, "Bank", 2, NOW + 1000, "letter"), NOW)
+            add_entry(db, make_entry(CALLER, list_name=ListName.BLOCK))
+            add_tombstone(db, Tombstone(CALLER, "202", "CASE", NOW))
+            db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, NOW))
+        before = db.execute(OURS).fetchall()
+        with transaction(db):
+            done, refused = apply_rows(db, link(), rows, follow, 60.0)
+        assert done == len(rows)
+        assert db.execute("SELECT refused FROM hub_link").fetchone() == (refused,)
+        for more in (frozenset({"berlin", "paris"}), NOBODY):
+            with transaction(db):
+                settle_all(db, "london", more)
+                stored_checksums(db, "london")
+        ours = db.execute(OURS).fetchall()
+        facts_of(db, FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW))
+        with transaction(db):
+            for origin in ("berlin", "paris"):
+                expel_some(db, link(), origin, NOBODY, 100)
+        assert ours == before == db.execute(OURS).fetchall()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        make_row("list_entry", key='["block","range",7]'),
+        make_row("list_entry", payload='{"action":null,"note":"","expires_at":"never"}'),
+        make_row("identity", payload='{"name":"Bank","level":"high","expires_at":1798000000.0}'),
+        make_row("epoch", key='["first"]'),
+        make_row("mark", key='["unknown",0,201]'),
+        make_row("tombstone", key="[7,8]"),
+    ],
+    ids=lambda row: f"{row.kind} {row.key} {row.payload}",
+)
+@pytest.mark.parametrize("follow", [NOBODY, frozenset({"berlin"})], ids=["a stranger", "followed"])
+def test_a_column_of_another_type_is_refused_at_once(tmp_path: Path, row: SharedRow, follow: frozenset[str]) -> None:
+    """And not on the day on which its site is followed."""
+    assert apply(tmp_path / "callsieve.db", [row], follow) == 1
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db):
+        settle_all(db, "london", frozenset({"berlin"}))
+        assert db.execute("SELECT count(*) FROM hub_row").fetchone() == (0,)
+
+
+def test_a_call_that_is_named_like_a_person(tmp_path: Path) -> None:
+    """Who is declared to be one of ours; calls of other sites come to a central one."""
+    row = make_row("challenge", key='["unknown",0,"201"]')
+    with open_store(tmp_path / "callsieve.db") as db, transaction(db):
+        set_link(db, "london", "main", "hub")
+        db.execute("INSERT INTO same_person VALUES ('berlin:201', '305')")
+        db.execute("INSERT INTO same_person VALUES ('305', '305')")
+        assert apply_rows(db, link(), [row], NOBODY, 9.0) == (1, 0)
 
 
 WRITES: dict[str, Callable[[sqlite3.Connection], None]] = {

@@ -72,7 +72,7 @@ def apply_rows(
                     if apply_row(db, link.site, row, follow):
                         numbers |= {row.number} if KINDS[row.kind].is_folded else set()
                         changed.setdefault(row.kind, []).append(row)
-                except (ValueError, sqlite3.IntegrityError):
+                except (ValueError, TypeError, sqlite3.IntegrityError):  # a number in the place of a text, too
                     db.execute("ROLLBACK TO hub_row")
                     refused += 1
                 db.execute("RELEASE hub_row")
@@ -88,7 +88,7 @@ def apply_rows(
 def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[SharedRow]]) -> None:
     """Makes anew what is made of these rows, other than the sums of their own numbers."""
     by_key = ("settled", "same_person", "ignored_site")
-    keys = {kind: [json.loads(row.key)[0] for row in changed.get(kind, ())] for kind in by_key}
+    keys = {kind: [str(json.loads(row.key)[0]) for row in changed.get(kind, ())] for kind in by_key}
     if "person" in changed:
         count_people(db)
     refresh_reporters(db, set(keys["settled"]))
@@ -114,6 +114,8 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
             return False  # ours is
         db.execute(WAITS_NO_MORE, (row.number, row.kind, row.key))  # it has waited in a backup
     if is_statement:
+        if not row.deleted:
+            _try_to_write(db, kind, site, row)
         replaces(db, kind, row, site)
     elif kind.scope is Scope.PRIVATE and is_of_another(db, kind, row, site):
         raise Unusable("key")
@@ -176,6 +178,16 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_fol
         _take_out(db, kind, site, row.origin, row.number, row.key)
         return
     write_row(db, kind, values_of(kind, row, site, stones_for_all=is_followed))
+
+
+def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow) -> None:
+    """ValueError, sqlite3.IntegrityError where it could not be in force, if its site were followed some day."""
+    db.execute("SAVEPOINT hub_try")
+    try:
+        write_row(db, kind, values_of(kind, row, site, stones_for_all=True))
+    finally:
+        db.execute("ROLLBACK TO hub_try")
+        db.execute("RELEASE hub_try")
 
 
 def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:

@@ -211,7 +211,9 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
     )
     if column == kind.at:  # in a key
         is_fine = isinstance(value, int) and 0 <= value <= LATEST_US
-    if not is_fine or (column in kind.named and site_of(str(value))):
+    if column in kind.named and value is not None:
+        is_fine = is_fine and isinstance(value, str) and not site_of(value)
+    if not is_fine:
         raise Unusable(column)
     if column in kind.allowed and value not in kind.allowed[column]:
         raise Unusable(column)

@@ -278,7 +278,7 @@ class TestCursor:
             async with connection_to(address_of_site(london.loaded)) as connection:
                 await connection.rows(f"BEGIN; {client.BY_INDEX}")
                 which = f"{client.OF_OTHERS} {client.NOT_PRIVATE}"
-                statement = client.ROWS.format(own="''", which=which)
+                statement = client.ROWS.format(own="''", which=which, most=client.MOST_CHARACTERS)
                 rows = await connection.rows(f"EXPLAIN {statement}", ("100", 0, 500))
                 return "\n".join(line for (line,) in rows)
 

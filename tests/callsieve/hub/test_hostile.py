@@ -197,3 +197,96 @@ def test_a_push_is_bounded(hub: TestHub, berlin: Site) -> None:
     one = ([at_us] * count, [at_us] * count, [False] * count, [False] * count)
     with login(berlin) as connection, pytest.raises(psycopg.errors.ProgramLimitExceeded):
         connection.execute(PUSH, (["mark"] * count, [CALLER] * count, keys, [SAID] * count, [""] * count, *one))
+
+
+class TestLyingHub:
+    """Whoever owns the database writes into it what no site could push: the site goes on, and its own rows stay."""
+
+    @staticmethod
+    def write(hub: TestHub, site: Site, **columns: object) -> None:
+        """A row that is pulled next. The database's own bounds do not hold for its owner."""
+        row = {
+            "organisation": "main",
+            "kind": "mark",
+            "origin": "paris",
+            "number": CALLER,
+            "key": json.dumps(["unknown", 0, "201"]),
+            "payload": SAID,
+            "own": "",
+            "at_us": int((time.time() - 60) * MICROSECONDS),
+            "version": int(time.time() * MICROSECONDS),
+            "deleted": False,
+            "private": False,
+        }
+        row |= columns
+        hub.run("ALTER TABLE callsieve.evidence_row DROP CONSTRAINT IF EXISTS evidence_row_check")
+        hub.run(
+            f"INSERT INTO callsieve.evidence_row ({', '.join(row)}, received_at, xid, id)"
+            f" VALUES ({', '.join(['%s'] * len(row))}, now(), pg_current_xact_id(), nextval('callsieve.place'))",
+            list(row.values()),
+        )
+
+    @pytest.mark.parametrize("deleted", [False, True], ids=["changed", "deleted"])
+    def test_what_it_says_in_our_name_is_not_taken(self, hub: TestHub, berlin: Site, deleted: bool) -> None:
+        """Unless the site asks for its own, as after a backup was put back: then it has to trust the hub."""
+        berlin.mark(CALLER, "201", time.time() - 90, "ok")
+        berlin.exchange()
+        hub.run("DELETE FROM callsieve.evidence_row")
+        # As row-level security and the statement would not give it to the site.
+        hub.run(
+            "CREATE OR REPLACE FUNCTION callsieve.my_site() RETURNS text LANGUAGE sql AS $$ SELECT 'nobody'::text $$"
+        )
+        for number in (CALLER, OTHER):
+            self.write(hub, berlin, origin="berlin", number=number, deleted=deleted)
+        berlin.exchange()
+        assert berlin.marks(CALLER) == {"201": "ok"}
+        assert berlin.marks(OTHER) == {}
+        assert berlin.rows("SELECT refused FROM hub_link") == [(2,)]
+
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            pytest.param({"at_us": 4_000_000_000 * MICROSECONDS}, id="of-the-year-2096"),
+            pytest.param({"at_us": (1 << 63) - 1}, id="of-no-year"),
+            pytest.param({"at_us": -1}, id="before-all-years"),
+            pytest.param({"version": -1}, id="version"),
+            pytest.param({"kind": "nothing"}, id="kind"),
+            pytest.param({"kind": "sqlite_schema"}, id="another-table"),
+            pytest.param({"origin": "PARIS:x"}, id="origin"),
+            pytest.param({"payload": "x" * 20_000_000}, id="twenty-megabytes"),
+            pytest.param(
+                {"payload": '{"verdict":NaN,"channel":Infinity,"category":1e999,"linkedid":-0.0}'}, id="numbers"
+            ),
+            pytest.param(
+                {"payload": '{"verdict":{"a":[1]},"channel":[],"category":null,"linkedid":true}'}, id="nested"
+            ),
+            pytest.param({"payload": SAID.replace("spam", "spam\\u0000")}, id="nul"),
+            pytest.param({"payload": SAID.replace('"linkedid":""', '"linkedid":"\\ud800"')}, id="surrogate"),
+            pytest.param({"key": '["unknown",1e400,"201"]'}, id="epoch"),
+            pytest.param({"key": '["unknown",0,201]'}, id="person"),
+            pytest.param({"key": '["unknown",0,"berlin:201"]'}, id="site-in-site"),
+            pytest.param({"number": "nobody\n"}, id="number"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_and_counted(
+        self, hub: TestHub, berlin: Site, columns: dict[str, object]
+    ) -> None:
+        berlin.exchange()
+        self.write(hub, berlin, **columns)
+        self.write(hub, berlin, number=OTHER)
+        berlin.exchange()
+        assert berlin.rows("SELECT refused FROM hub_link") == [(1,)]
+        assert berlin.rows("SELECT number, reporter FROM mark") == [(OTHER, "paris:201")]
+
+    def test_dates_of_ours_are_only_put_back(self, hub: TestHub, berlin: Site) -> None:
+        """The hub says what it has dated otherwise: never later than we did."""
+        types = f"{', '.join(['text[]'] * 5)}, bigint[], bigint[], boolean[], boolean[]"
+        hub.run(f"ALTER FUNCTION callsieve.push({types}) RENAME TO honest")
+        hub.run(
+            f"CREATE FUNCTION callsieve.push({types}) RETURNS TABLE (place integer, dated_us bigint) LANGUAGE sql AS"
+            " $$ SELECT 1, 4000000000000000::bigint $$"
+        )
+        at = float(int(time.time() - 60))
+        berlin.mark(CALLER, "201", at)
+        berlin.exchange()
+        assert berlin.rows("SELECT at FROM mark") == [(at,)]
