@@ -47,27 +47,45 @@ def settled(text: str) -> tuple[str, str] | None:
 
     Only where parsing and formatting would give the same text back; None says nothing.
     """
-    start = text[:4]
-    pattern = _SETTLED_BY_START.get(start)
-    if pattern is None:
-        if not E164.fullmatch(start):
-            return None
-        pattern = _SETTLED_BY_START[start] = _settled_pattern(start)
-    found = pattern.fullmatch(text)
+    found = (_SETTLED_BY_START.get(text[:4]) or _pattern_for(text[:4])).fullmatch(text)
     return (found["code"], found["national"]) if found else None
+
+
+def is_settled(text: str) -> bool:
+    """Whether it is such a number. A million rows of an import ask."""
+    return (_SETTLED_BY_START.get(text[:4]) or _pattern_for(text[:4])).fullmatch(text) is not None
+
+
+def is_no_number(text: str) -> bool:
+    """Whether `+` and digits are no number in any region: of no calling code, or of no possible length."""
+    code = calling_code_in(text)
+    if not code:
+        return True
+    lengths, prefix = _all_of(code)
+    return len(text) - len(code) - 1 not in lengths and not prefix.match(text, 1 + len(code))
+
+
+@lru_cache(maxsize=512)
+def _all_of(calling_code: str) -> tuple[frozenset[int], re.Pattern[str]]:
+    """All lengths that a number after this calling code may have, and its national prefix."""
+    general, prefix = _main_plan(calling_code)
+    return general, re.compile(prefix or "(?!)", re.ASCII)
 
 
 # By `+` and the first three digits, which no calling code is longer than.
 _SETTLED_BY_START: dict[str, re.Pattern[str]] = {}
 
 
-def _settled_pattern(start: str) -> re.Pattern[str]:
+def _pattern_for(start: str) -> re.Pattern[str]:
     """What is settled of the numbers that begin so."""
+    if not E164.fullmatch(start):
+        return _NOTHING
     code = calling_code_in(start)
     lengths, prefix = plan_of(code) if code else (frozenset[int](), "")
     possible = "|".join(f"[0-9]{{{length}}}" for length in sorted(lengths) if len(code) + length <= 15)
     pattern = rf"\+(?P<code>{code})(?P<national>{_without(prefix)}(?:{possible}))"
-    return re.compile(pattern) if possible else _NOTHING
+    _SETTLED_BY_START[start] = re.compile(pattern) if possible else _NOTHING
+    return _SETTLED_BY_START[start]
 
 
 def _without(prefix: str) -> str:
@@ -88,14 +106,18 @@ def plan_of(calling_code: str) -> tuple[frozenset[int], str]:
 
     Without the lengths that service numbers have as well: of those the digits must be looked at.
     """
+    lengths, prefix = _main_plan(calling_code)
+    if lengths and min(lengths) <= MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
+        lengths -= _service_lengths(int(calling_code))
+    return lengths, prefix
+
+
+def _main_plan(calling_code: str) -> tuple[frozenset[int], str]:
     region = phonenumbers.region_code_for_country_code(int(calling_code))
     metadata = PhoneMetadata.metadata_for_region_or_calling_code(int(calling_code), region)
     # The stubs allow None for either; the data has both for every calling code.
     lengths = frozenset(metadata.general_desc.possible_length if metadata and metadata.general_desc else ())
-    prefix = metadata and metadata.national_prefix_for_parsing
-    if lengths and min(lengths) <= MOST_SERVICE_DIGITS:  # elsewhere 25 regions of +1 would be read from disk
-        lengths -= _service_lengths(int(calling_code))
-    return lengths, prefix or ""
+    return lengths, (metadata and metadata.national_prefix_for_parsing) or ""
 
 
 def _service_lengths(calling_code: int) -> frozenset[int]:
@@ -168,25 +190,21 @@ def is_allocated(code: str, national: str) -> bool:
     """Whether the number lies in a block that its country has allocated."""
     key = (code, len(national))
     made = _REGIONS.get(key, ())
-    for region in made:
-        if (found := _decides(region, national)) is not None:
-            return found
-    for name in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())[len(made) :]:
-        made = _REGIONS[key] = (*made, _region_of(name, *key))
-        if (found := _decides(made[-1], national)) is not None:
-            return found
-    return False
+    for leading, number in made:
+        if leading is None:
+            if number.fullmatch(national):
+                return True
+        elif leading.match(national):
+            return number.fullmatch(national) is not None
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    if len(made) == len(regions):
+        return False
+    _REGIONS[key] = (*made, _region_of(regions[len(made)], *key))
+    return is_allocated(code, national)
 
 
 # By calling code and length: the first regions of the code, as far as they were asked. Few numbers need all 25 of +1.
 _REGIONS: dict[tuple[str, int], tuple[_Region, ...]] = {}
-
-
-def _decides(region: _Region, national: str) -> bool | None:
-    """Whether the number is valid; None: it is not of this region."""
-    if region.leading is None:
-        return region.number.fullmatch(national) is not None or None
-    return region.number.fullmatch(national) is not None if region.leading.match(national) else None
 
 
 def _region_of(name: str, code: str, length: int) -> _Region:

@@ -37,6 +37,8 @@ from reputation.number_patterns import (
     MOST_SERVICE_DIGITS,
     calling_code_in,
     is_allocated,
+    is_no_number,
+    is_settled,
     national_of,
     plan_of,
     settled,
@@ -171,7 +173,7 @@ def number_of(text: str, region: str) -> str | None:
 
     Read as caller text is, and a slash after the area code (`030/1234567`, as Germans write it) is a space.
     """
-    if settled(text):
+    if is_settled(text):
         return text
     if plain := _plain(text, ""):  # nearly every text of a list, and far more of them than any cache holds
         return _kind_and_number(plain, region.upper())[1]
@@ -534,19 +536,20 @@ def _kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
         return _international(digits, region)
     if len(digits) < 2:
         return CallerKind.INVALID, None
-    if len(digits) > 6 and (found := national_of(digits, region)) and is_allocated(*found):
-        return CallerKind.NUMBER, f"+{found[0]}{found[1]}"
-    if _is_emergency(digits, region):
-        return CallerKind.EMERGENCY, None
-    service = _service_key(digits, region)
+    service = None
     if len(digits) <= 6:
+        if _is_emergency(digits, region):
+            return CallerKind.EMERGENCY, None
+        service = _service_key(digits, region)
         is_whole = _is_whole_number(digits, region)
         if service is not None and (not is_whole or _is_short_code(digits, region)):
             return _international(service)
         if not is_whole:
             return CallerKind.INTERNAL, None
-    e164 = _national(digits, region)
-    if service is not None and not (e164 and is_valid(e164)):
+    e164, allocated = _national(digits, region)
+    if allocated:
+        return CallerKind.NUMBER, e164
+    if service := service or _service_key(digits, region):
         return _international(service)
     if e164 is None:
         return CallerKind.INVALID, None
@@ -660,23 +663,24 @@ def _is_whole_number(digits: str, region: str) -> bool:
     return found is not None and is_allocated(*found[1:])
 
 
-def _national(digits: str, region: str) -> str | None:
-    """E.164 of digits without `+`: national or with the region's international prefix, else as `+digits`.
+def _national(digits: str, region: str) -> tuple[str | None, bool]:
+    """E.164 of digits without `+`: national or with the region's international prefix, else as `+digits`. And whether
+    it is allocated.
 
     Carriers do send E.164 without its plus, and `00` where it is not the region's prefix. A valid reading
     wins, the national one first (`442071838750` is a German number in DE, the London one in US); then a
     national reading that is only possible. `+digits` that is not valid would be a guess, and is no number.
     """
     home = _parse(digits, region)
+    if home and is_allocated(*home[1:]):
+        return home[0], True
     international = "+" + (digits[2:] if digits.startswith("00") else digits)
     if home and (home[0] == international or not E164.fullmatch(international)):
-        return home[0]
-    if home and is_allocated(*home[1:]):
-        return home[0]
-    abroad = _parse(international, None)
+        return home[0], False
+    abroad = None if is_no_number(international) else _parse(international, None)
     if abroad and is_allocated(*abroad[1:]):
-        return abroad[0]
-    return home[0] if home else None
+        return abroad[0], True
+    return home[0] if home else None, False
 
 
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:

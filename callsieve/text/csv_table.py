@@ -20,9 +20,10 @@ import io
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
 from itertools import islice
+from operator import itemgetter
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from callsieve.text.table_errors import TableError, TableProblem, table_error
@@ -35,6 +36,7 @@ FORMULAS = ("=", "+", "-", "@", "\t")
 
 FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
+BLOCK_BYTES = 64 * 1024  # are read at once
 RECORD_LINES = 20
 # Besides as many as there are rows. Packed, 300 million of them are 300 kB, and take minutes to pass over.
 EMPTY_LINES = 100_000
@@ -102,6 +104,7 @@ class CsvTable:
         self._stream = stream
         self._name = name
         self._longest = longest
+        self._held: deque[bytes] = deque()  # lines of a block that is not plain
         self._again: deque[tuple[int, str]] = deque()
         self._lines_read = 0
         self._line = 1
@@ -119,25 +122,52 @@ class CsvTable:
         self.columns = tuple(columns)
         self._width = len(names)
         self._places = tuple(names.index(column) if column in names else -1 for column in columns)
+        self._chosen: Callable[[list[str]], Iterable[str]] = itemgetter(*self._places)
+        if len(columns) == 1:
+            self._chosen = lambda fields: (fields[self._places[0]],)
         self.given = frozenset(columns).intersection(names)
         self.ignored = tuple(_shown(field) for field in names if field not in columns and field)
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
-        while (record := self._next_record()) is not None:
-            self._line, text = record
-            if self.is_bare:
-                text = text.partition("#")[0]
-            if not text.strip():
-                self._count_empty()
-                continue
-            self.read += 1
-            fields = self._fields(text)
-            if fields is None:
-                continue
-            if len(text) <= self._longest and text.isprintable():  # nearly every row: nothing in it to mend
-                yield tuple([fields[place].strip() if 0 <= place < len(fields) else "" for place in self._places])
+        while True:
+            if not self._held and not self._again and (lines := self._plain_lines()):
+                yield from self._plain_rows(lines)
+            elif (record := self._next_record()) is not None:
+                self._line, text = record
+                if (fields := self._fields(text)) is not None:
+                    yield tuple([self._field(fields, place) for place in self._places])
             else:
-                yield tuple([self._field(fields, place) for place in self._places])
+                return
+
+    def _plain_lines(self) -> list[str] | None:
+        """The lines of a block in which nothing has to be mended, as in nearly every one: short, printable, no quotes.
+
+        None: something has, or the file has ended; then its lines are held.
+        """
+        block = self._stream.read(BLOCK_BYTES)
+        if not block.endswith(b"\n"):
+            block += self._stream.readline(LINE_BYTES + 1)
+        text = block.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+        lines = text.removesuffix("\n").split("\n")
+        if text and '"' not in text and max(map(len, lines)) <= self._longest and "".join(lines).isprintable():
+            self.bytes_read += len(block)
+            return lines
+        self._held.extend(io.BytesIO(block))
+        return None
+
+    def _plain_rows(self, lines: list[str]) -> Iterator[tuple[str, ...]]:
+        delimiter, width, chosen = self._delimiter, self._width, self._chosen
+        for number, text in enumerate(lines, self._lines_read + 1):
+            self._line = self._lines_read = number
+            fields: list[str] | None = text.split(delimiter)
+            if fields is not None and len(fields) == width > 1:  # nearly every row
+                self.read += 1
+            elif (fields := self._fields(text)) is None:
+                continue
+            else:
+                fields += [""] * (width - len(fields))
+            fields.append("")  # of columns that are missing
+            yield tuple(map(str.strip, chosen(fields)))
 
     @property
     def line(self) -> int:
@@ -156,7 +186,13 @@ class CsvTable:
             raise self._error(TableProblem.EMPTY_LINES, line=self._lines_read, lines=self._empty)
 
     def _fields(self, text: str) -> list[str] | None:
-        """The fields of a record, None when it was refused."""
+        """The fields of a record, None when it was refused or there is nothing in it."""
+        if self.is_bare:
+            text = text.partition("#")[0]
+        if not text.strip():
+            self._count_empty()
+            return None
+        self.read += 1
         problem = ""
         fields = text.split(self._delimiter) if '"' not in text else self._split(text)
         if "\0" in text:
@@ -208,7 +244,7 @@ class CsvTable:
     def _next_line(self) -> tuple[int, str] | None:
         if self._again:
             return self._again.popleft()
-        while raw := self._stream.readline(LINE_BYTES + 1):
+        while raw := self._held.popleft() if self._held else self._stream.readline(LINE_BYTES + 1):
             self._lines_read += 1
             self.bytes_read += len(raw)
             if len(raw) <= LINE_BYTES:

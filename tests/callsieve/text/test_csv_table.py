@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callsieve.text import csv_table
 from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, CsvTable, RowProblem
 from callsieve.text.table_errors import TableError
 
@@ -186,3 +187,35 @@ def test_a_hostile_file_needs_little_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < len(content) + 3_000_000
     finally:
         tracemalloc.stop()
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ("1,Joe,x", "2", " 3 , Ann ,", "", "  ", '4,"Smith, Joe",x', '5,"open', '",6', "7,a,b,c", "8,a,b,,")
+    )
+    | st.text('\t\r\0é,"\u2028\ud800a', max_size=8)
+    | st.just("9," + "x" * (FIELD_CHARACTERS + 1)),
+    max_size=12,
+)
+
+
+@given(LINES, st.sampled_from(("\n", "\r\n")), st.integers(1, 40))
+def test_how_much_is_read_at_once_makes_no_difference(lines: list[str], end: str, size: int) -> None:
+    content = ("number,name,note" + end + end.join(lines)).encode("utf-8", "surrogatepass")
+
+    def told() -> tuple[object, ...]:
+        table, rows, error = make_table(content), list[tuple[int, tuple[str, ...]]](), ""
+        try:
+            rows.extend((table.line, row) for row in table)
+        except TableError as found:
+            error = str(found)
+        return rows, error, table.problems, table.read, table.skipped, table.cut
+
+    with pytest.MonkeyPatch.context() as patch:
+        whole = told()
+        patch.setattr(csv_table, "BLOCK_BYTES", size)
+        in_parts = told()
+    if not whole[1]:
+        assert in_parts == whole
+    else:
+        assert in_parts[1] == whole[1]
