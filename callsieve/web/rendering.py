@@ -106,6 +106,7 @@ FILTERS: Mapping[str, Any] = {
     "points": _points,
     "signed": lambda value: f"{value:+.2f}",
     "grouped": lambda count: f"{count:,}",
+    "at_site": lambda name: name_at_site(name or ""),
 }
 
 

@@ -68,8 +68,11 @@ def test_head_office_tells_others_and_withdraws(branch: Office, console: Console
 
 
 def test_a_broken_one_is_shown_with_its_problem(branch: Office, console: Console) -> None:
-    tell(branch, 'extends = "strict"\nobsrve = true\n')
-    assert "unknown key obsrve" in console.browser("viewer").get("/policies").text
+    name, text = "head-office:night", 'extends = "strict"\nobsrve = true\n'
+    branch.write(put_published, PublishedPolicy(name, text, "", NOW))
+    page = console.browser("viewer").get("/policies").text
+    assert "unknown key obsrve" in page
+    assert f"/policies/named/{name}" not in page  # there is no file of it
 
 
 def test_programs_accept_and_publish(tmp_path: Path) -> None:
