@@ -30,6 +30,7 @@ from tests.callsieve.browsing import Office
 
 HEIGHT = 900
 # What each page is called, and the path that shows it.
+NEW_KEY = "3q2+796tvu/erb7v3q2+796tvu/erb7v3q2+796tvu8="
 PATHS = {
     "login": "/login",
     "overview": "/",
@@ -68,6 +69,7 @@ PATHS = {
     "own-pack": f"/own/{quote(OWN)}/pack",
     "own-stranger": f"/own/{quote(OWN_STRANGER)}",
     "feeds": "/feeds",
+    "exchange": "/exchange",
     "plans": "/plans",
     "plans-country": "/plans?country=IN",
     "people": "/people",
@@ -150,6 +152,15 @@ def after_an_import_of_own_numbers(page: Page) -> None:
     page.locator("main li").first.wait_for()
 
 
+def before_a_company_is_believed(page: Page) -> None:
+    """The key that somebody compares before a company's evidence is taken."""
+    open_page(page, "/exchange")
+    for field, text in (("name", "partner two"), ("url", "https://example.com/callsieve/"), ("key", NEW_KEY)):
+        page.fill(f"#{field}", text)
+    page.locator('form[action="/exchange/subscribe"] button').click()
+    page.locator('button[name="sure"]').wait_for()
+
+
 def after_a_refusal(page: Page) -> None:
     """What is said when something of an own number cannot be kept."""
     open_page(page, f"/own/{quote(OWN)}?do=check")
@@ -161,6 +172,7 @@ def after_a_refusal(page: Page) -> None:
 # What only a form leads to.
 STEPS: dict[str, Callable[[Page], None]] = {
     "list-look": before_it_is_added,
+    "exchange-key": before_a_company_is_believed,
     "own-imported": after_an_import_of_own_numbers,
     "own-refused": after_a_refusal,
     "trial": after_a_trial,

@@ -65,9 +65,10 @@ from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own
 from reputation.store.own_screenshots import NewScreenshot, put_screenshot
 from reputation.store.own_suspicions import record_suspicions
-from reputation.store.peers import TakenIndex, record_peer_failure, record_taken
+from reputation.store.peers import TakenIndex, record_peer_failure, record_taken, switch_peer_off
 from reputation.store.people import upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.subscriptions import Subscription, put_subscription
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from reputation.wording import Wording
@@ -113,6 +114,7 @@ note = "our partner's, in Jersey City"
 """
 PARTNER = ExchangeTable(name="partner", path="/srv/partner", key="A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=")
 GONE = ExchangeTable(name="gone", path="/srv/gone", key="Kqpx8sLTvEQbHXu1kDl7JMXrVzmjVzSLb5gw1Ydyzqo=")
+HAMBURG_KEY = "m2bzP7NWPHPBqxpDrMJMuVEJb0yUN8Hf1o8rYEuyKcs="
 EXCHANGE = "".join(
     f'[[exchange]]\nname = "{one.name}"\npath = "{one.path}"\nkey = "{one.key}"\n' for one in (PARTNER, GONE)
 )
@@ -162,6 +164,8 @@ def fill(office: Office) -> None:
             record_failure(db, "neighbours", now - HOUR, "has 7 numbers, and had 7000: it is not taken")
             register_sources(db, office.load().settings)
             switch_off(db, "scores", now - DAY, '{"code": "worse-than-chance", "right": 9, "told": 60}')
+            put_subscription(db, Subscription("hamburg", "https://example.com/exchange/", HAMBURG_KEY, 0.5, now))
+            switch_peer_off(db, "hamburg", now - HOUR, '{"code": "worse-than-chance", "right": 9, "told": 60}')
             register_peers(db, office.load().settings)
             _companies(db, now)
         _look_ups(db, [decision for decision, _ in calls if decision.caller], now)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.imports.feed_health import (
     FeedHealth,
     fresh_at,
@@ -51,8 +50,7 @@ class MissingFeed:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups; and
-    what is exchanged with other companies.
+    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups.
 
     `nobody_fetches`: feeds of the settings wait for a timer that does not run.
     """
@@ -63,7 +61,6 @@ class FeedsShown:
     lists: tuple[ImportSource, ...]
     contacts: tuple[NamedSource, ...]
     lookups: tuple[LookupShown, ...]
-    exchange: ExchangeShown
 
 
 async def show(req: PageRequest) -> Response:
@@ -88,8 +85,7 @@ def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShow
     missing = tuple(_missing(name, fetches.get(name), now) for name in sorted(set(wanted) - names))
     waits = nobody_fetches(wanted, fetches, now)
     asked = lookups_shown(db, settings, now)
-    exchange = exchange_shown(db, loaded, now)
-    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked, exchange)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
 
 
 def _missing(name: str, fetch: FeedFetch | None, now: float) -> MissingFeed:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import time
 
-from callsieve.changes.operation import Context
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext
-from callsieve.exchange.operations import fetch_peer, known_peers
-from reputation.store.database import open_store
 from reputation.store.peers import switch_peer_off
-from reputation.users import Role
-from tests.callsieve.browsing import Office
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 
 
@@ -41,28 +36,6 @@ def test_the_doctor_says_how_companies_are(berlin: Company, munich: Company) -> 
     assert (status, detail.startswith("1, the oldest "), detail.endswith(" old; numbers: 1")) == ("ok", True, True)
     munich.write(lambda db: db.execute("UPDATE peer SET came_at = came_at - ?", (2 * DAY,)))
     assert "nothing came for 2 d" in found_by_doctor(munich)[1]
-
-
-def test_the_console_shows_companies_beside_feeds(office: Office, berlin: Company) -> None:
-    berlin.publish()
-    with office.config.open("a") as file:
-        file.write(f'[publish]\nname = "Ours"\ndirectory = "{office.folder / "out"}"\n')
-    with office.console() as console:
-        page = console.browser("viewer").text("/feeds")
-        assert "No other company's evidence is taken." in page
-        assert "Nothing is published by us yet." in page
-    with office.config.open("a") as file:
-        file.write(f'[[exchange]]\nname = "Berlin"\npath = "{berlin.web}"\nkey = "{berlin.key}"\n')
-    with office.console() as console:
-        viewer = console.browser("viewer")
-        assert "callsieve-exchange.timer" in viewer.text("/feeds")
-        with open_store(office.store) as db:
-            context = Context("joe", Role.ADMINISTRATOR, time.time(), office.load())
-            fetch_peer(db, context, known_peers(db, context)["Berlin"])
-        page = viewer.text("/feeds")
-        assert "callsieve-exchange.timer" not in page
-        for text in ("<strong>Berlin</strong>", "too few calls to tell how good it is"):
-            assert text in page
 
 
 def test_the_page_of_a_number_shows_who_says_what(berlin: Company, munich: Company) -> None:

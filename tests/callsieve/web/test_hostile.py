@@ -75,6 +75,7 @@ SHARED = (
         "/own/outbound",
         "/appeals",
         "/feeds",
+        "/exchange",
         "/sites",
         "/plans",
         "/plans?country=US",
