@@ -27,6 +27,9 @@ from reputation.velocity import WINDOW_SECONDS, Velocity
 logger = logging.getLogger("callsieve.daemon.settings_sync")
 
 RETRY_SECONDS = 5.0
+# Calls from before the start are read and counted in parts, between which calls of now have their turn.
+RECALLED_SECONDS = 60.0
+RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
@@ -59,15 +62,28 @@ async def _name_short_codes(store: StoreSupervisor, region_of: Callable[[str | N
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
     """Who called in the hour before the start; later calls are counted as they come."""
-    times: list[CallTime] = []
-    since = started_at - WINDOW_SECONDS
-    while not await _done(store.read(lambda db: times.extend(call_times(db, since)))):
-        times.clear()
-    for number, at, did, is_first in times:
-        if at < started_at:
-            velocity.add(number, at, did)
-            if is_first:
-                first_calls.add(number, did, at)
+    while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
+        pass
+    for place, (number, at, did, is_first) in enumerate(times):
+        if place % RECALLED_CALLS == 0:
+            await asyncio.sleep(0)
+        velocity.add(number, at, did)
+        if is_first:
+            first_calls.add(number, did, at)
+
+
+async def _times(store: StoreSupervisor, since: float, before: float) -> list[CallTime] | None:
+    """All calls of that time; None: the store could not say, and a while has passed."""
+    times, seen = list[CallTime](), set[tuple[str, str]]()
+
+    def read(db: sqlite3.Connection, first: float) -> None:
+        times.extend(call_times(db, first, min(first + RECALLED_SECONDS, before), seen))
+
+    while since < before:
+        if not await _done(store.read(read, since)):
+            return None
+        since += RECALLED_SECONDS
+    return times
 
 
 async def _done(asked: Awaitable[None]) -> bool:

@@ -39,7 +39,8 @@ BY_LINKEDID = "SELECT * FROM decision WHERE linkedid = ? AND at >= ? AND at < ? 
 BY_TIME = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at DESC LIMIT ?"
 OF_SPAN = "SELECT * FROM decision WHERE at >= ? AND at < ? ORDER BY at, id"
 CALL_TIMES = """
-SELECT caller, at, linkedid, did, first_call FROM decision WHERE at >= ? AND caller IS NOT NULL ORDER BY at
+SELECT caller, at, linkedid, did, first_call FROM decision
+ WHERE at >= ? AND at < ? AND caller IS NOT NULL ORDER BY at
 """
 CAPPED_BY = """
 SELECT linkedid FROM decision
@@ -110,13 +111,16 @@ class CallTime(NamedTuple):
     first: bool
 
 
-def call_times(db: sqlite3.Connection, since: float) -> Iterator[CallTime]:
+def call_times(
+    db: sqlite3.Connection, since: float, before: float = math.inf, seen: set[tuple[str, str]] | None = None
+) -> Iterator[CallTime]:
     """The calls since then in time order: what velocity and first calls are rebuilt from at start.
 
-    A call counts once, however often it was decided about (at the trunk, and again for a callee).
+    A call counts once, however often it was decided about (at the trunk, and again for a callee); `seen` is handed on
+    by who reads them part by part.
     """
-    seen: set[tuple[str, str]] = set()
-    for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since,)):
+    seen = set() if seen is None else seen
+    for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since, before)):
         if not linkedid or (caller, linkedid) not in seen:
             seen.add((caller, linkedid))
             yield CallTime(caller, at, did, bool(first))

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,35 @@ async def test_callers_before_the_start_are_counted_once(
     await recalling
     assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
     assert first_calls.before(CALLER, LONDON, NOW) == FirstCall(neighbours=1, in_a_row=2)
+
+
+async def test_calls_of_now_go_on_while_earlier_ones_are_counted(kept: StoreSupervisor) -> None:
+    with open_store(kept.path) as db:
+        record_decisions(
+            db, [make_record(str(n), at=NOW - n, linkedid=str(n), caller=f"+1201742{n:04}") for n in range(1, 900)]
+        )
+    await kept.start()
+    await becomes_known(kept)
+    velocity, reads, counted = Velocity(), 0, [0]
+
+    async def read() -> None:
+        nonlocal reads
+        while True:
+            await kept.read(lambda _: None)
+            reads += 1
+
+    async def look() -> None:
+        while True:
+            counted.append(len(velocity))
+            await asyncio.sleep(0)
+
+    others = [asyncio.create_task(read()), asyncio.create_task(look())]
+    await recall(kept, velocity, FirstCalls(), NOW)
+    for other in others:
+        other.cancel()
+    assert len(velocity) == 899
+    assert max(after - before for before, after in pairwise(counted)) <= 100
+    assert reads >= 10
 
 
 async def test_calls_of_service_numbers_get_the_keys_that_they_had_not(kept: StoreSupervisor) -> None:
