@@ -133,7 +133,8 @@ class _Session:
     """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
     what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
     of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
-    in the hub, which is tried again at `try_at`, an instant of time.monotonic(). `is_deaf`: nobody can wake us up.
+    in the hub, which is tried again at `try_at`, and erasures at `erase_at`, instants of time.monotonic(). `is_deaf`:
+    nobody can wake us up.
     """
 
     link: Link
@@ -149,6 +150,7 @@ class _Session:
     is_deaf: bool = False
     waits_to: int = 0
     try_at: float = 0.0
+    erase_at: float = 0.0
     erased: set[str] = field(default_factory=set)
 
 
@@ -232,24 +234,19 @@ class Sync:
     async def _linked(self, link: Link | None, greeting: Greeting) -> Link:
         """The store's side of it, made or brought up to date."""
         site, private = greeting.site, self._settings.private
-        if link is not None and link.organisation == greeting.organisation and link.pulled_at is not None:
-            ahead = time.time() - greeting.now_us / MICROSECONDS
-            self._heard_to = link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
-        told_to: int | None = None  # the hub may have lost what is later
-        if link is not None and (link.hub, link.site) != (greeting.hub, site):
+        is_another = link is not None and (link.hub, link.site) != (greeting.hub, site)
+        if link is not None and (is_another or _is_counted_anew(link, greeting)):
+            self._heard_to = _heard_to(link, greeting)
+        if link is not None and is_another:
             logger.warning("the hub is another one: all is exchanged anew")
             await self._forget_others(link)
-            link = None
-        if link is None:
-            await self._store.write(set_link, site, greeting.organisation, greeting.hub)
-            await self._store.write(_send_all, private)
-            told_to = -1
+        if link is None or is_another:
+            await self._tell_again(site, -1)
+            await self._store.write(_join, greeting, private)
+        elif greeting.told_version is not None:
+            await self._tell_again(site, min(greeting.version, greeting.told_version) - LOSS_US)
         elif greeting.version < link.clock_us:
-            told_to = greeting.version
-        if link is not None and greeting.told_version is not None:
-            told_to = min(greeting.version, greeting.told_version)
-        if told_to is not None:
-            await self._tell_again(site, told_to - LOSS_US)
+            await self._tell_again(site, greeting.version - LOSS_US)
         await self._store.write(_prepare, private, self._follow, greeting)
         link = await self._store.read(link_of)
         assert link is not None
@@ -307,11 +304,8 @@ class Sync:
         """What waits, and then what was there before anything was shared, some at a time. Whether there is more."""
         if not await self._store.read(has_outgoing):
             return False
-        for number in await self._store.read(numbers_to_erase):
-            if not await client.erase(self._hub, number):
-                logger.warning("the hub forgets no more numbers for us today: the others are told later")
-                break
-            await self._store.write(erasures_told, [number])
+        if time.monotonic() >= session.erase_at:
+            await self._tell_erasures(session)
         # Of a number that is to be forgotten nothing is told first.
         for notice in await client.notices_after(self._hub, session.link.notices_to):
             await self._obey(session, notice)
@@ -324,9 +318,21 @@ class Sync:
             if batch:
                 session.clock_us += len(batch)
                 await self._push(session, batch, after)
-            elif not (await self._store.read(is_filling) and await self._store.write(fill_next, FILL)):
+            elif (
+                session.waits_to
+                or not await self._store.read(is_filling)
+                or not await self._store.write(fill_next, FILL)
+            ):
                 return False
         return True
+
+    async def _tell_erasures(self, session: _Session) -> None:
+        for number in await self._store.read(numbers_to_erase):
+            if not await client.erase(self._hub, number):
+                logger.warning("the hub forgets no more numbers for us today: the others are told later")
+                session.erase_at = time.monotonic() + CLEAN_SECONDS
+                return
+            await self._store.write(erasures_told, [number])
 
     async def _push(self, session: _Session, batch: list[Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)
@@ -453,6 +459,23 @@ class Sync:
         return not is_of_us and (what != "private" or session.private)
 
 
+def _is_counted_anew(link: Link, greeting: Greeting) -> bool:
+    """Whether the places that we remember say nothing: the hub counts its transactions from another number."""
+    return greeting.lost_xid == 0 or min(max(link.rows_to[0], link.notices_to[0]), _lost(greeting)) > greeting.xid
+
+
+def _lost(greeting: Greeting) -> float:
+    return greeting.lost_xid or math.inf
+
+
+def _heard_to(link: Link, greeting: Greeting) -> float:
+    """Notices are read from their beginning again: which were obeyed before, by the hub's clock."""
+    if link.organisation != greeting.organisation or link.pulled_at is None:
+        return 0.0
+    ahead = time.time() - greeting.now_us / MICROSECONDS
+    return link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
+
+
 def _offset(greeting: Greeting, before: float, after: float) -> int:
     """How far our clock is ahead of the hub's, in microseconds; 0 where it is as good as right."""
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
@@ -465,7 +488,8 @@ def _offset(greeting: Greeting, before: float, after: float) -> int:
 # In the store's threads, each in one transaction:
 
 
-def _send_all(db: sqlite3.Connection, private: bool) -> None:
+def _join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
+    set_link(db, greeting.site, greeting.organisation, greeting.hub)
     start_capture(db, private=private)
     send_all_again(db, private=private)
 
@@ -481,13 +505,13 @@ def _prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], gree
     with writing_for_hub(db):
         refresh_all(db, settle_all(db, link.site, follow))
     program = program_version()
-    if greeting.lost_xid is not None:  # what was pulled from there on may never have been
-        place = (greeting.lost_xid - 1, client.LAST_ID) if greeting.lost_xid else (0, 0)
+    if greeting.lost_xid:  # what was pulled from there on may never have been
+        place = (greeting.lost_xid - 1, client.LAST_ID)
         note_rows_to(db, min(link.rows_to, place))
         note_notices_to(db, min(link.notices_to, place))
     note_history(db, greeting.history)
-    if max(link.rows_to[0], link.notices_to[0]) > greeting.xid:
-        note_notices_to(db, (0, 0))  # the hub counts its transactions anew
+    if _is_counted_anew(link, greeting):
+        note_notices_to(db, (0, 0))
         pull_again(db)
     elif link.program != program:
         pull_again(db)  # what an older one had no use for

@@ -210,7 +210,7 @@ def quota(
     address = database or _site_address(loaded)
     kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
     note_done(loaded, Change("hub quota", None, site))
-    say(f"The hub keeps {rows:,} rows of {site} and no more; it has {kept:,} now.")
+    say(f"The hub keeps {plural(rows, 'row')} of {site} and no more; it has {kept:,} now.")
 
 
 def expel(

@@ -357,8 +357,8 @@ BEGIN
     IF me.name IS NULL THEN
         RAISE EXCEPTION 'this site has no part in the hub, or was expelled' USING ERRCODE = '42501';
     END IF;
-    IF the_number IN ('', '-') THEN
-        RAISE EXCEPTION 'that is no number' USING ERRCODE = '22023';
+    IF the_number IN ('', '-') OR length(the_number) > 32 THEN  -- under which lies what is about no number, or nothing
+        RETURN 0;
     END IF;
     IF (SELECT count(*) FROM callsieve.notice WHERE organisation = me.organisation AND asked_by = me.name
            AND at > clock_timestamp() - interval '1 day') >= 1000 THEN

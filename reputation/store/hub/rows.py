@@ -16,6 +16,7 @@ from reputation.store.lists import add_entry, remove_entry
 
 MICROSECONDS = 1_000_000
 MOST_NUMBER = 32
+MOST_KEY = 1000  # characters, here and in the hub
 MOST_INTEGER = 1 << 31
 LATEST_US = 4_102_444_800 * MICROSECONDS  # the year 2100
 DIGITS = 8  # hexadecimal, of a digest: billions of them still add up to an integer of 64 bits
@@ -173,6 +174,8 @@ def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any
         raise Unusable("origin or date")
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
         raise Unusable("number or size")
+    if len(row.key) > MOST_KEY:
+        raise Unusable("size of the key")
     if not kind.number and row.number != NO_NUMBER:
         raise Unusable("number")
     try:

@@ -28,11 +28,16 @@ from tests.callsieve.hub.sites import CALLER, STANDINGS, Site, TestHub
 
 pytestmark = pytest.mark.slow
 OTHER = "+12015550124"
+SAID = '{"verdict":"spam","channel":"cli","category":"","linkedid":""}'
 
 
 def clock_ahead(seconds: float) -> SimpleNamespace:
     """The clock of exchanges, in the place of the module `time`."""
     return SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
+
+
+def _die(*args: object, **more: object) -> None:
+    raise ZeroDivisionError
 
 
 @pytest.fixture
@@ -128,6 +133,16 @@ class TestClocks:
             assert dates[there] == pytest.approx(marked_at, abs=5)
         assert berlin.stored() == london.stored() == hub.checksums()
 
+    def test_an_erasure_is_heard_by_a_site_whose_clock_was_ahead(
+        self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch
+    ) -> None:
+        berlin.mark(CALLER, "201", time.time() - 60)
+        hub.settle()
+        wrong_clock.undo()
+        london.write(privacy.erase, context_of(london.loaded), CALLER)
+        hub.settle()
+        assert berlin.marks(CALLER) == {}
+
     def test_nothing_is_dated_after_its_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
         """A wrong clock that nobody could measure: the row says next year, the clock is right by now."""
         berlin.mark(CALLER, "201", time.time() + 365 * 86_400)
@@ -218,6 +233,29 @@ class TestLoss:
         hub.settle()
         assert london.marks() == {"berlin:201": "spam"}
         assert london.stored() == hub.checksums()
+
+    @pytest.mark.parametrize("is_cut", [False, True], ids=["at-once", "after-a-crash"])
+    def test_a_dump_has_rows_that_are_gone_since(
+        self, hub: TestHub, berlin: Site, london: Site, monkeypatch: pytest.MonkeyPatch, is_cut: bool
+    ) -> None:
+        """They are taken out again, also when the site dies while it makes that known."""
+        berlin.mark(CALLER, "201", time.time() - 60)
+        berlin.mark(OTHER, "201", time.time() - 60)
+        hub.settle()
+        berlin.write(lambda db: db.execute("DELETE FROM mark WHERE number = ?", (CALLER,)))
+        hub.settle()
+        hub.run("UPDATE callsieve.evidence_row SET deleted = false, payload = %s", (SAID,))  # as in the dump
+        hub.run("UPDATE callsieve.site SET version = 0")
+        hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
+        if is_cut:
+            with monkeypatch.context() as patch:
+                patch.setattr(sync, "tell_again", _die)
+                with pytest.raises(ZeroDivisionError):
+                    berlin.exchange()
+        hub.settle()
+        assert berlin.stored() == london.stored() == hub.checksums()
+        assert london.marks(CALLER) == {}
+        assert london.marks(OTHER) == {"berlin:201": "spam"}
 
     def test_a_dump_that_was_restored_elsewhere(self, hub: TestHub, berlin: Site, london: Site) -> None:
         """There transactions are counted from a lower number: rows would be seen in ten years."""
@@ -467,6 +505,16 @@ def test_an_erased_number_goes_everywhere_and_does_not_come_back(
     time.sleep(1.1)
     hub.settle()
     assert berlin.marks(CALLER) == {"paris:401": "spam"}
+
+
+def test_a_row_that_the_hub_would_not_take_holds_up_no_other(hub: TestHub) -> None:
+    berlin, center = hub.join("berlin", private=True), hub.join("center", is_central=True)
+    for person in ("x" * 1500, "201"):
+        berlin.write(
+            lambda db, who: db.execute("INSERT INTO talk VALUES (?, ?, ?)", (CALLER, who, time.time())), person
+        )
+    hub.settle()
+    assert center.rows("SELECT person FROM talk") == [("berlin:201",)]
 
 
 def test_what_is_too_old_is_not_told_as_taken_back(hub: TestHub, berlin: Site, london: Site) -> None:
