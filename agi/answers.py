@@ -12,10 +12,10 @@ from agi.parsing import FAILED
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
 from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
-from policies.decision import CHALLENGE, REJECT, ROUTE, TAG, WARN, Decision, IncomingCall
+from policies.decision import ALLOW, CHALLENGE, REJECT, ROUTE, TAG, WARN, Decision, IncomingCall
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
 from policies.quiet_hours import RULE as QUIET_RULE
-from policies.relations import PerPhone
+from policies.relations import NOTHING_DIFFERENT, PerPhone
 from reputation.last_call import LastCall
 from reputation.model import Verification
 
@@ -146,33 +146,40 @@ def answer_to_screen(
     """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
-    pairs = [
-        (Variable.KNOWN, _joined(per_phone.known)),
-        (Variable.BLOCKED, _joined(per_phone.blocked)),
-        (Variable.NOWHISPER, _joined(per_phone.unwhispered)),
-        (Variable.DIAL, dial_options_of(decision, per_phone, ask)),
-        (Variable.ROUTE, _route_of(decision, site)),
-        (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" else ""),
-        (Variable.APPEAL, appeal_of(decision, decision_id, site)),
-        (Variable.APPEAL_ADDRESS, appeal_address_of(decision, decision_id, site)),
-        (Variable.LABEL, shown.label),
-        (Variable.DISPLAY, shown.tagged),
-        (Variable.NAME, shown.plain),
-        (Variable.REASON, str(decision.reason)),
+    texts = [(Variable.DIAL, dial_options_of(decision, per_phone, ask))]
+    if per_phone != NOTHING_DIFFERENT:
+        texts[:0] = [
+            (Variable.KNOWN, _joined(per_phone.known)),
+            (Variable.BLOCKED, _joined(per_phone.blocked)),
+            (Variable.NOWHISPER, _joined(per_phone.unwhispered)),
+        ]
+    words = [
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
         (Variable.CALLER, call.caller.e164 or ""),
         (Variable.AUTH, FAILED if call.verification is Verification.FAILED else call.auth_class),
-        (Variable.WHISPER, whisper_of(decision)),
         (Variable.LEVEL, decision.level.word),
         (Variable.POINTS, str(decision.reputation.points)),
-        (Variable.SIP_CODE, _sip_code_of(decision, call, site)),
-        (Variable.ASK, ask),
-        (Variable.LANG, language_for(call, decision, site)),
-        # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
-        (Variable.ACTION, decision.action.word),
     ]
-    return set_variables([(name, value) for name, value in pairs if value])
+    if decision.action is not ALLOW:  # of an allowed call, as nearly all are, all of these are empty
+        texts += [
+            (Variable.ROUTE, _route_of(decision, site)),
+            (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" else ""),
+            (Variable.APPEAL, appeal_of(decision, decision_id, site)),
+            (Variable.APPEAL_ADDRESS, appeal_address_of(decision, decision_id, site)),
+            (Variable.LABEL, shown.label),
+            (Variable.DISPLAY, shown.tagged),
+        ]
+        words += [
+            (Variable.WHISPER, whisper_of(decision)),
+            (Variable.SIP_CODE, _sip_code_of(decision, call, site)),
+            (Variable.ASK, ask),
+            (Variable.LANG, language_for(call, decision, site)),
+        ]
+    texts += [(Variable.NAME, shown.plain), (Variable.REASON, str(decision.reason))]
+    # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
+    words.append((Variable.ACTION, decision.action.word))
+    return set_variables([pair for pair in (*texts, *words) if pair[1]])
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:

@@ -12,7 +12,7 @@ once more, by rules of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 # res_agi.c reads a command into AGI_BUF_LEN bytes; of 8191 bytes or more the tail runs as a second command.
@@ -39,7 +39,7 @@ def quote(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
 
 
-def set_variables(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> bytes:
+def set_variables(pairs: dict[str, str] | Sequence[tuple[str, str]]) -> bytes:
     """The commands that set each pair, in order, as one value to be sent in one write: words that follow one another
     by one `EXEC MSet`, all else by `SET VARIABLE`.
 
@@ -48,7 +48,7 @@ def set_variables(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> bytes
     but their commands are still sent. Raises ValueError for a name that is not [A-Z_]+ and when the commands do not
     fit even so: both are our own mistakes, never a caller's.
     """
-    items = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
+    items = list(pairs.items() if isinstance(pairs, dict) else pairs)
     block = _block(items)
     return block if len(block) <= COMMAND_LIMIT else _block(_cut(items))
 

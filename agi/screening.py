@@ -426,30 +426,31 @@ class Screening:
         now: float,
         elapsed_ms: float,
     ) -> None:
-        record = DecisionRecord(
-            id=decision_id,
-            at=now,
-            linkedid=call.linkedid,
-            caller=call.caller.e164,
-            caller_kind=call.caller.kind,
-            auth_class=call.auth_class,
-            did=call.did,
-            trunk=call.trunk,
-            callee=facts.callee.extension if facts is not None and facts.callee else None,
-            action=decision.action.word,
-            would_be=decision.would_be.word,
-            rule=decision.rule,
-            reason=capped(decision.reason, decision.capped_by).kept,
-            level=decision.level.word,
-            log_odds=decision.reputation.log_odds,
-            vector=vector_of(decision.reputation),
-            policy=decision.policy,
-            elapsed_ms=elapsed_ms,
-            caller_text="" if call.caller.e164 or call.caller.kind is CallerKind.WITHHELD else call.caller.raw,
-            first_call=facts is not None and facts.first_call is not None,
+        caller, action = call.caller, decision.action.word
+        record = DecisionRecord(  # by place: by keyword it takes three times as long
+            decision_id,
+            now,
+            call.linkedid,
+            caller.e164,
+            caller.kind,
+            call.auth_class,
+            call.did,
+            call.trunk,
+            facts.callee.extension if facts is not None and facts.callee else None,
+            action,
+            decision.would_be.word,
+            decision.rule,
+            capped(decision.reason, decision.capped_by).kept,
+            decision.level.word,
+            decision.reputation.log_odds,
+            vector_of(decision.reputation),
+            decision.policy,
+            elapsed_ms,
+            "" if caller.e164 or caller.kind is CallerKind.WITHHELD else caller.raw,
+            facts is not None and facts.first_call is not None,
         )
         self.knowledge.record_decision(record)
-        self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else record.action)
+        self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else action)
 
     def _count(self, action: str) -> None:
         self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1

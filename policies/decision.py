@@ -12,7 +12,16 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from policies.reasons import Why, why_of_failure
-from reputation.model import Attestation, AuthClass, Caller, Level, Reputation, Verification, auth_class_of
+from reputation.model import (
+    NO_REPUTATION,
+    Attestation,
+    AuthClass,
+    Caller,
+    Level,
+    Reputation,
+    Verification,
+    auth_class_of,
+)
 from reputation.plan.rows import Purpose
 
 
@@ -41,8 +50,6 @@ ACTION_BY_WORD = {action.word: action for action in Action}
 # What a challenge may ask a caller for: to press a digit, to say who it is (the callee then decides), or, of one who
 # hides it, to enter the number.
 ASKS = ("digit", "name", "number")
-
-NO_REPUTATION = Reputation()
 
 
 class IncomingCall(NamedTuple):

@@ -312,24 +312,25 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple
     if ruling.action is not ALLOW:  # nothing is weaker, and nearly every call is allowed
         cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
     ordered = ruling.action if cap is None else _left_by(cap, case, step)
-    identity = case.facts.identity
-    decision = Decision(
-        action=ordered,
-        rule=ruling.rule,
-        reason=ruling.reason,
-        step=step,
-        policy=policy.name,
-        would_be=ordered,
-        level=case.facts.reputation.level,
-        reputation=case.facts.reputation,
-        capped_by=None if cap is None else cap.why_in(case),
-        name=identity.name if identity is not None and is_verified(case.call, case.facts) else None,
-        label=ruling.label,
-        ask=ruling.ask,
-        category=_category(case.facts.imported) if case.facts.imported else None,
-        purpose=None if case.facts.plan is None else case.facts.plan.purpose,
-        callee=case.facts.callee.extension if case.facts.callee is not None else None,
-        language=case.facts.callee.language if case.facts.callee is not None else None,
+    facts, identity, callee = case.facts, case.facts.identity, case.facts.callee
+    decision = Decision(  # by place: by keyword it takes three times as long
+        ordered,
+        ruling.rule,
+        ruling.reason,
+        step,
+        policy.name,
+        ordered,
+        False,
+        facts.reputation.level,
+        facts.reputation,
+        None if cap is None else cap.why_in(case),
+        identity.name if identity is not None and is_verified(case.call, facts) else None,
+        ruling.label,
+        _category(facts.imported) if facts.imported else None,
+        None if facts.plan is None else facts.plan.purpose,
+        None if callee is None else callee.extension,
+        None if callee is None else callee.language,
+        ruling.ask,
     )
     return decision._replace(action=ALLOW, observed=True) if policy.observe else decision
 

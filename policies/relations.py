@@ -93,6 +93,8 @@ class PerPhone(NamedTuple):
     unwhispered: tuple[str, ...] = ()
 
 
+NOTHING_DIFFERENT = PerPhone()
+
 LAST_STEP_ABOVE_PEOPLE = 2  # no person's own list outranks fail-open, never screened, and the emergency window
 STEP_OF_RELATIONSHIP = 6
 
@@ -106,6 +108,8 @@ def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: 
     unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:
         return PerPhone(unwhispered=unwhispered)
+    if not facts.ties and not at_rest and not unwhispered:  # nearly every call
+        return NOTHING_DIFFERENT
     if not facts.ties:
         return PerPhone(blocked=tuple(sorted(at_rest)), unwhispered=unwhispered)
     ties = [(tie.endpoint, tie.tie) for tie in ties_in_reach(facts) if tie.endpoint]

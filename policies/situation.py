@@ -76,20 +76,21 @@ def query_of(
     `first_call`: what strangers did shortly before, where that is known.
     """
     number = call.caller.e164
-    return FactsQuery(
-        number=number,
-        auth_class=call.auth_class,
-        did=call.did,
-        now=now,
-        endpoint=endpoint,
-        channel_endpoint=channel_endpoint,
-        attestation=call.attestation,
-        verification=call.verification,
-        hour=None if quiet is None else hour_at(now, quiet.usual),
-        withheld=call.withheld,
-        plan=None if number is None else plan.row_of(number, now),
-        label=label_of(call),
-        first_call=first_call,
+    hour = None if quiet is None else hour_at(now, quiet.usual)
+    return FactsQuery(  # by place: by keyword it takes three times as long
+        number,
+        call.auth_class,
+        call.did,
+        now,
+        endpoint,
+        channel_endpoint,
+        call.attestation,
+        call.verification,
+        hour,
+        call.withheld,
+        None if number is None else plan.row_of(number, now),
+        label_of(call),
+        first_call,
     )
 
 

@@ -281,8 +281,7 @@ class PersonalTie:
     at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(NamedTuple):
     """A number as one imported source lists it. `verdict` is spam or ok. `is_feed`: somebody outside keeps it up to
     date; what an administrator imported by hand is not, nor is what we report our own marks to. `looked_up`: the source
     was asked about this one number.

@@ -248,7 +248,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
             "expires_at": facts.identity.expires_at,
             "note": known.identity_note,
         },
-        "imported": list(facts.imported),
+        "imported": [row._asdict() for row in facts.imported],
         "peers": [{**word._asdict(), "level": word.level.word} for word in facts.peers],
         "own_number": facts.own_number,
         "to_owner": str(known.to_owner) or None,

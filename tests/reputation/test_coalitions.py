@@ -184,7 +184,7 @@ def test_look_ups_alone_tag_and_no_more(said: list[Imported]) -> None:
 @given(rows_of(who), st.lists(ASKED, max_size=5))
 def test_look_ups_where_we_report_convict_nobody(rows: Rows, said: list[Imported]) -> None:
     """What our people marked may come back from there."""
-    reported = tuple(replace(one, is_feed=False) for one in said)
+    reported = tuple(one._replace(is_feed=False) for one in said)
     assert level_of(rows, imported=reported) <= Level.CHALLENGE
 
 
