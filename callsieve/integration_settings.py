@@ -40,6 +40,7 @@ EventWord = Literal[
     "feed.stale",
     "exchange.stale",
     "hub.stale",
+    "policy.changed",
     "daemon.trouble",
     "emergency.opened",
     "emergency.closed",

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     FEED_STALE = "feed.stale"
     EXCHANGE_STALE = "exchange.stale"
     HUB_STALE = "hub.stale"
+    POLICY_CHANGED = "policy.changed"
     DAEMON_TROUBLE = "daemon.trouble"
     EMERGENCY_OPENED = "emergency.opened"
     EMERGENCY_CLOSED = "emergency.closed"
@@ -228,6 +229,18 @@ class HubStale(EventData, frozen=True, kw_only=True):
     exchanged_at: float | None
 
 
+class PolicyChanged(EventData, frozen=True, kw_only=True):
+    """`state`: `in-force`, another policy is, or another version of one that was (`before` is its name, maybe the
+    same); `waiting`, one of another site came and is to be accepted; `unusable`, it came and cannot be. `by`: as the
+    audit says.
+    """
+
+    policy: str
+    state: str
+    before: str
+    by: str
+
+
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
     """Something is wrong with the daemon, in words; empty: nothing is any more. `running`: it tells of itself."""
 
@@ -267,6 +280,7 @@ DATA: Final[Mapping[EventKind, type[EventData]]] = {
     EventKind.FEED_STALE: FeedStale,
     EventKind.EXCHANGE_STALE: ExchangeStale,
     EventKind.HUB_STALE: HubStale,
+    EventKind.POLICY_CHANGED: PolicyChanged,
     EventKind.DAEMON_TROUBLE: DaemonTrouble,
     EventKind.EMERGENCY_OPENED: EmergencyOpened,
     EventKind.EMERGENCY_CLOSED: EmergencyClosed,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -40,6 +40,7 @@ from callsieve.changes.names import (
     WISHES,
 )
 from callsieve.changes.operation import Context, Refused
+from callsieve.changes.policy_event import tell_in_force
 from callsieve.plan_files import PlanVersion
 from callsieve.policy_selection import activate, running_name
 from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
@@ -188,11 +189,13 @@ def _running(context: Context) -> str | None:
         return None
 
 
-def _activate(context: Context, name: str) -> None:
+def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
     """Puts the policy in force again, if it can still be used."""
+    before = _running(context) or ""
     try:
         load_policy(name, context.loaded.policy_directories)
         activate(context.loaded, name)
+        tell_in_force(db, context, name, before)
     except (PolicyError, OSError) as error:
         raise Refused("unusable-policy", str(error)) from None
 
@@ -203,20 +206,28 @@ def _published_there(db: sqlite3.Connection, policy: PublishedPolicy) -> Publish
     return found and found._replace(published_at=policy.published_at)
 
 
-def _go_back(context: Context, version: SiteVersion) -> None:
+def _is_in_force(context: Context, name: str) -> bool:
+    """Whether it is, or a policy that builds on it. PolicyError."""
+    policies = policies_of(context.loaded)
+    return any(name in one.chain for one in (policies.default, *(scope.policy for scope in policies.scopes)))
+
+
+def _go_back(db: sqlite3.Connection, context: Context, version: SiteVersion) -> None:
     with _writing_files():
         is_back = go_back(context.loaded, version)
     if not is_back:
         raise Refused("cannot-undo", BEFORE_LAST)
+    with suppress(PolicyError):
+        if _is_in_force(context, version.name):
+            tell_in_force(db, context, version.name, version.name)
 
 
 def _take_policy_out(context: Context, version: SiteVersion) -> None:
     try:
-        policies = policies_of(context.loaded)
+        if _is_in_force(context, version.name):
+            raise Refused("in-force", IN_FORCE)
     except PolicyError as error:
         raise Refused("unusable-policy", str(error)) from None
-    if any(version.name in one.chain for one in (policies.default, *(scope.policy for scope in policies.scopes))):
-        raise Refused("in-force", IN_FORCE)
     with _writing_files():
         take_out(context.loaded, version.name)
 
@@ -406,7 +417,7 @@ POLICY = UndoKind(
     lambda _row, value: str(value["policy"]),
     lambda _db, context, _: _running(context),
     lambda *_: None,  # the one before takes its place
-    lambda _db, context, name: _activate(context, name),
+    lambda db, context, name: _activate(db, context, name),
 )
 PUBLISHED_POLICY = UndoKind(
     lambda _row, value: msgspec.convert([value[field] for field in PublishedPolicy._fields], PublishedPolicy),
@@ -418,7 +429,7 @@ SITE_POLICY = UndoKind(
     lambda row, value: SiteVersion(row.name, str(value["digest"])),
     lambda _db, context, version: version_there(context.loaded, version.name),
     lambda _db, context, version: _take_policy_out(context, version),
-    lambda _db, context, version: _go_back(context, version),
+    lambda db, context, version: _go_back(db, context, version),
     replaces=True,
 )
 PLAN = UndoKind(

@@ -30,6 +30,14 @@ class Alert:
     since: float = 0.0
 
 
+# By `state`.
+_OF_POLICY = {
+    "in-force": Wording("policy {policy} is in force, by {by}; before: {before}"),
+    "waiting": Wording("policy {policy} of another site waits to be accepted"),
+    "unusable": Wording("policy {policy} of another site cannot be used; what was accepted of it stays"),
+}
+
+
 def with_alert(event: Event, alert: Alert) -> Event:
     """The event as receivers of an alert get it: its data say so."""
     told = {"name": alert.name, "suppressed": alert.suppressed, "since": alert.since}
@@ -118,6 +126,8 @@ def _words(event: Event) -> Wording:
             return Wording("evidence of {company}: {status}: {detail}", about)
         case EventKind.HUB_STALE:
             return Wording("the hub: {detail}; calls are decided as ever, from what is here", about)
+        case EventKind.POLICY_CHANGED:
+            return Wording(_OF_POLICY[data["state"]].template, about)
         case EventKind.DAEMON_TROUBLE:
             return Wording("the daemon: {trouble}", about) if data["trouble"] else Wording("the daemon is well again")
         case EventKind.EMERGENCY_OPENED:

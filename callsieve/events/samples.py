@@ -23,6 +23,7 @@ from reputation.events import (
     LevelChanged,
     NumberMarked,
     NumberSuspected,
+    PolicyChanged,
     new_event_id,
 )
 
@@ -98,6 +99,7 @@ DATA: dict[EventKind, EventData] = {
     EventKind.HUB_STALE: HubStale(
         status="stale", detail="nothing was exchanged for 10 min", waiting=12, exchanged_at=AT - 620.0
     ),
+    EventKind.POLICY_CHANGED: PolicyChanged(policy="head-office:office", state="waiting", before="", by="hub"),
     EventKind.DAEMON_TROUBLE: DaemonTrouble(trouble="the store did not answer lately", running=True),
     EventKind.EMERGENCY_OPENED: EmergencyOpened(by="Asterisk"),
     EventKind.EMERGENCY_CLOSED: EmergencyClosed(by="time"),

@@ -64,6 +64,7 @@ from reputation.store.hub.outgoing import Outgoing, acknowledge, erasures_told, 
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import note_sites
 from reputation.store.hub.statements import settle_all
+from reputation.store.published_policies import PublishedPolicy
 from reputation.store.standing import refresh_all
 from reputation.users import Role
 
@@ -381,7 +382,9 @@ class Sync:
             for one in came if self._settings.accept_policies else ():
                 await self._store.write(_accept, one.name, loaded)
                 logger.info("the policy %s was accepted, as [hub] accept_policies says", one.name)
-            await asyncio.to_thread(central.note_arrived, loaded, [] if self._settings.accept_policies else came)
+            waiting = [] if self._settings.accept_policies else came
+            await self._store.write(_tell_policies, waiting, loaded)
+            await asyncio.to_thread(central.note_arrived, loaded, waiting)
             await self._store.read(central.drop_stale, loaded)
             for shown in await self._store.read(central.site_policies, loaded):
                 if shown.problem:
@@ -553,6 +556,10 @@ def _erase(db: sqlite3.Connection, number: str, asked_by: str, loaded: Loaded) -
         privacy.erase(db, context, number)
     erasures_told(db, [number])
     return True
+
+
+def _tell_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
+    central.tell_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
 def _accept(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:

@@ -1,6 +1,7 @@
 """One policy for many sites: published at one, accepted at the others. The hub carries it, and puts nothing in force.
 
 publish, withdraw, accept: operations (callsieve/changes/operation.py)
+tell_arrived(db, context, came)    the event for those who accept
 arrived(db, loaded)                what came and is neither accepted nor shown as new yet
 site_policies(db, loaded)          all that there are of other sites, for who looks
 
@@ -11,9 +12,11 @@ policy that builds on it names it. A site's own policies, scopes, lists and sett
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.policy_event import tell_in_force
 from callsieve.policy.catalogue import running_or_settings, used_for
 from callsieve.policy.refusals import usable, writing
 from callsieve.policy.versions import NOTE_CHARACTERS, is_version, without_head
@@ -30,7 +33,9 @@ from callsieve.site_policies import (
 )
 from policies.loader import NAME, PRESETS, SITE_POLICY, policy_text
 from policies.policy import Policy, PolicyError
+from reputation.events import EventKind, PolicyChanged
 from reputation.site_names import site_of
+from reputation.store.outbox import add_event, tell_change
 from reputation.store.published_policies import (
     PublishedPolicy,
     all_published,
@@ -144,7 +149,10 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
         changed.before, changed.after = _kept(before), _kept(found.text)
         with writing(loaded):
             put_accepted(loaded, name, found.text)
-    return Accepted(changed.id, policy, tuple(used_for(name, loaded)))
+        calls = tuple(used_for(name, loaded))
+        if calls:
+            tell_in_force(db, context, name, name)
+    return Accepted(changed.id, policy, calls)
 
 
 def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:
@@ -163,6 +171,18 @@ def note_arrived(loaded: Loaded, policies: list[PublishedPolicy]) -> None:
     """They have come and wait to be accepted. OSError."""
     for one in policies:
         put_new(loaded, one.name, one.text)
+
+
+def tell_arrived(db: sqlite3.Connection, context: Context, came: Sequence[PublishedPolicy]) -> None:
+    """Tells receivers of events what waits, and once each what cannot be used. Call it in a transaction."""
+    for one in came:
+        waits = PolicyChanged(policy=one.name, state="waiting", before="", by=context.actor)
+        add_event(db, EventKind.POLICY_CHANGED, f"policy/{one.name}", context.at, waits)
+    for shown in site_policies(db, context.loaded):
+        key = f"policy/{shown.name}"
+        if shown.problem:
+            broken = PolicyChanged(policy=shown.name, state="unusable", before="", by=context.actor)
+            tell_change(db, key, shown.digest, EventKind.POLICY_CHANGED, key, context.at, broken)
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from callsieve import policy_selection
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.policy_event import tell_in_force
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft
 from callsieve.policy.refusals import usable, writing
@@ -57,6 +58,8 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": policy.name}
         with writing(loaded):
             policy_selection.activate(loaded, policy.name)
+        if changed.before != changed.after:
+            tell_in_force(db, context, policy.name, str(changed.before["policy"]))
     return Activation(changed.id, policy, policy.name)
 
 
@@ -70,6 +73,7 @@ def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest
         note = request.note.strip()[:NOTE_CHARACTERS]
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
         policy_selection.activate(loaded, changed.name)
+        tell_in_force(db, context, changed.name, str(changed.before["policy"]))
     return Activation(changed.id, policy, changed.name)
 
 

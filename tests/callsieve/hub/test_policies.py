@@ -29,7 +29,9 @@ from callsieve.wiring import policies_of
 from lab import CallSpec, Phone, ensure_pbx
 from lab.programs import COMMAND_LINE
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
+from reputation.events import EventKind
 from reputation.store.audit import audit_rows
+from reputation.store.outbox import use_receivers
 from reputation.store.published_policies import PublishedPolicy, put_published
 from reputation.users import Role
 from tests.callsieve.hub.sites import Site, TestHub, running
@@ -102,6 +104,40 @@ def accepted(hub: TestHub, head_office: Site, branch: Site) -> Site:
     accept(branch)
     branch.write(operations.activate, context(branch), OFFICE)
     return branch
+
+
+def told(site: Site) -> list[tuple[object, ...]]:
+    """State, policy, what was before, and by whom, of each event."""
+    path = ("$.state", "$.policy", "$.before", "$.by")
+    columns = ", ".join(f"json_extract(data, '{one}')" for one in path)
+    return site.rows(f"SELECT {columns} FROM event WHERE kind = 'policy.changed' ORDER BY seq")
+
+
+def test_receivers_of_events_hear_of_it(hub: TestHub, head_office: Site, branch: Site) -> None:
+    branch.write(use_receivers, {"crm": (EventKind.POLICY_CHANGED,)})
+    publish(head_office, FIRST)
+    hub.settle()
+    hub.settle()
+    accept(branch)
+    activated = branch.write(operations.activate, context(branch), OFFICE).change_id
+    publish(head_office, SECOND)
+    hub.settle()
+    undone = accept(branch)
+    branch.write(undo, context(branch), UndoRequest(undone))
+    publish_unchecked(head_office, "office", BROKEN)
+    hub.settle()
+    hub.settle()
+    assert activated is not None
+    branch.write(undo, context(branch), UndoRequest(activated))
+    assert told(branch) == [
+        ("waiting", OFFICE, "", "hub"),
+        ("in-force", OFFICE, "cautious", "ada"),
+        ("waiting", OFFICE, "", "hub"),
+        ("in-force", OFFICE, OFFICE, "ada"),
+        ("in-force", OFFICE, OFFICE, "ada"),
+        ("unusable", OFFICE, "", "hub"),
+        ("in-force", "cautious", OFFICE, "ada"),
+    ]
 
 
 def test_it_waits_until_it_is_accepted(hub: TestHub, head_office: Site, branch: Site) -> None:
