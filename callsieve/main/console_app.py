@@ -38,6 +38,7 @@ from callsieve.events.stream import EventStreams
 from callsieve.events.web import pages as events
 from callsieve.evidence_packs.web import pages as packs
 from callsieve.exchange.web import pages as exchange
+from callsieve.hub.web import evidence as site_evidence
 from callsieve.hub.web import pages as sites
 from callsieve.identities.web import pages as identities
 from callsieve.imports.web import feeds, people
@@ -68,7 +69,7 @@ from callsieve.web.security_headers import SecurityHeaders
 _PARTS = (
     *(login, probes, account, second_factor, overview, digest, calls, numbers, policies, drafts, lists, identities),
     *(do_not_call, consents, outbound, guidance, packs, mark_watch, own),
-    *(appeals, complaints, feeds, exchange, plans, sites, people, users, events, audit),
+    *(appeals, complaints, feeds, exchange, plans, sites, site_evidence, people, users, events, audit),
 )
 PAGES: tuple[Page, ...] = tuple(page for part in _PARTS for page in part.PAGES)
 # The capabilities that have templates: `lists/page.html` is in callsieve/lists/web/templates.

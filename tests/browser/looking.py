@@ -39,6 +39,7 @@ PATHS = {
     "calls": "/calls",
     "calls-found": "/calls?action=warn",
     "sites": "/sites",
+    "sites-told": "/sites/evidence",
     "calls-none": "/calls?rule=no-such-rule",
     "call": f"/calls/{SHOWN_CALL}",
     "numbers": "/numbers",

@@ -60,6 +60,7 @@ from reputation.store.lists import add_entry
 from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve, switch_off
 from reputation.store.lookups import record_failure as record_failure_at
 from reputation.store.marks import add_mark
+from reputation.store.other_sites import Ignored, declare_same, ignore_site
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own
@@ -147,6 +148,7 @@ def fill(office: Office) -> None:
             _own_numbers(db, now)
             _watched(db, now)
             _marks(db, now)
+            _sites(db, now)
             _lists(db, now)
             _identities(db, now)
             _appeals(db, now)
@@ -181,6 +183,14 @@ def _look_ups(db: sqlite3.Connection, decisions: list[DecisionRecord], now: floa
         answer = StoredAnswer("phoneblock", verdict, "scam" if verdict == "spam" else None, at, at + 14 * DAY)
         record_answer(db, decision.caller or "", answer)
     record_failure_at(db, "phoneblock", now, "timeout")
+
+
+def _sites(db: sqlite3.Connection, now: float) -> None:
+    """What two other sites told of a number that nobody else knows; one of them is ignored."""
+    for who in ("london:305", "london:306", "paris:7"):
+        add_mark(db, Mark("+12065550142", AuthClass.UNKNOWN, who, Verdict.SPAM, now - DAY, MarkChannel.EXTENSION))
+    ignore_site(db, Ignored("paris", now - HOUR, "ada (console)", "its PBX was broken into"))
+    declare_same(db, "201", "london:305")
 
 
 def _companies(db: sqlite3.Connection, now: float) -> None:

@@ -36,6 +36,7 @@ from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry
 from reputation.store.marks import add_mark
+from reputation.store.other_sites import Ignored, ignore_site
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
@@ -77,6 +78,7 @@ SHARED = (
         "/feeds",
         "/exchange",
         "/sites",
+        "/sites/evidence",
         "/plans",
         "/plans?country=US",
         "/people",
@@ -142,6 +144,9 @@ def fill_rows(db: sqlite3.Connection, text: str, number: str, call: str) -> None
     add_audit(db, Change("own add", number, "", None, own), text, NOW)
     add_do_not_call(db, DoNotCall(number, NOW, number, text, text))
     add_complaint(db, Complaint(number, "", NOW, text))
+    for site in ("rome", call.lower()):
+        add_mark(db, Mark(number, AuthClass.UNKNOWN, f"{site}:305", Verdict.SPAM, NOW, MarkChannel.WEB))
+    ignore_site(db, Ignored(call.lower(), NOW, text, text))
 
 
 def pages_of(console: Console, role: str, texts: list[str]) -> Iterator[tuple[str, str, Response]]:

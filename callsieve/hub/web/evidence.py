@@ -1,0 +1,93 @@
+"""What other sites told and whether our own people agree; which nobody believes, and who works at two of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from callsieve.changes.names import SITE_PEOPLE, SITES
+from callsieve.changes.operation import Refused
+from callsieve.changes.undo import Latest, latest_changes
+from callsieve.hub import site_operations
+from callsieve.hub.site_operations import IgnoreRequest
+from callsieve.web.request import PageRequest, undoing
+from callsieve.web.routes import Page
+from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
+from reputation.users import Role
+from reputation.wording import Wording
+
+PLACE = "/sites/evidence"
+CHANGES = (*SITES, *SITE_PEOPLE)
+FIELDS = ("site", "reason", "person", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePage:
+    """The page. `people`: the names of each human who is known by several."""
+
+    sites: tuple[SiteFigures, ...]
+    people: tuple[tuple[str, ...], ...]
+    latest: tuple[Latest, ...]
+
+
+async def show(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    evidence = await req.read(evidence_page)
+    typed = {field: req.form.get(field, "") for field in FIELDS}
+    about = {"evidence": evidence, "problem": problem, "typed": typed}
+    return req.page("hub/evidence.html", 422 if problem else 200, **about)
+
+
+async def ignore(req: PageRequest) -> Response:
+    """Nothing counts here that the site tells."""
+    try:
+        request = IgnoreRequest(req.form.get("site", ""), req.form.get("reason", ""))
+        await req.perform(site_operations.ignore, request)
+    except Refused as refused:
+        return await show(req, refused.words)
+    return req.go(PLACE, "site-ignored")
+
+
+async def heed(req: PageRequest) -> Response:
+    """The site counts again."""
+    try:
+        await req.perform(site_operations.heed, req.form.get("site", ""))
+    except Refused as refused:
+        return await show(req, refused.words)
+    return req.go(PLACE, "site-heeded")
+
+
+async def same(req: PageRequest) -> Response:
+    """Two people of two sites are one human."""
+    names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
+    try:
+        await req.perform(site_operations.same_person, names)
+    except Refused as refused:
+        return await show(req, refused.words)
+    return req.go(PLACE, "people-same")
+
+
+async def apart(req: PageRequest) -> Response:
+    """One of the names is somebody else's."""
+    try:
+        await req.perform(site_operations.other_person, req.form.get("person", ""))
+    except Refused as refused:
+        return await show(req, refused.words)
+    return req.go(PLACE, "people-apart")
+
+
+def evidence_page(db: sqlite3.Connection) -> EvidencePage:
+    """What the page shows."""
+    return EvidencePage(tuple(figures_of_sites(db)), tuple(map(tuple, all_same(db))), latest_changes(db, CHANGES))
+
+
+PAGES = (
+    Page("GET", PLACE, show, Role.OPERATOR),
+    Page("POST", f"{PLACE}/ignore", ignore, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/same", same, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/apart", apart, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/undo", undoing(PLACE, CHANGES), Role.ADMINISTRATOR),
+)

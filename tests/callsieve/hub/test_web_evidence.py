@@ -1,0 +1,78 @@
+"""What other sites told, in the console: a site is ignored and heeded, people are declared one, and both are undone."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.store.database import open_store
+from reputation.store.marks import add_mark
+from reputation.store.other_sites import all_same, ignored_of
+from reputation.store.transaction import transaction
+from tests.callsieve.browsing import Browser, Console, Office, changes_of
+from tests.office import CALLER, SETTINGS
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    office = Office(tmp_path, SETTINGS)
+    with open_store(office.store) as db, transaction(db):
+        for who in ("berlin:305", "berlin:306", "paris:7"):
+            add_mark(db, Mark(CALLER, AuthClass.UNKNOWN, who, Verdict.SPAM, time.time() - 60, MarkChannel.EXTENSION))
+    with office.console() as console:
+        yield console
+
+
+def undo_latest(browser: Browser) -> None:
+    made = re.search(r'action="/sites/evidence/undo".*?name="id" value="(\d+)"', browser.text("/sites/evidence"), re.S)
+    assert made is not None
+    browser.post("/sites/evidence/undo", id=made[1])
+
+
+def test_a_site_is_ignored_heeded_and_undone(console: Console) -> None:
+    browser = console.browser("administrator")
+    browser.post("/sites/evidence/ignore", site="berlin", reason="broken into")
+    assert "broken into" in browser.text("/sites/evidence")
+    assert [one.site for one in console.office.read(ignored_of)] == ["berlin"]
+    browser.post("/sites/evidence/heed", site="berlin")
+    assert console.office.read(ignored_of) == []
+    undo_latest(browser)
+    assert [one.reason for one in console.office.read(ignored_of)] == ["broken into"]
+    assert [change[0] for change in changes_of(console.office)] == ["undo hub heed", "hub heed", "hub ignore"]
+
+
+def test_people_of_two_sites_are_one_and_apart(console: Console) -> None:
+    browser = console.browser("administrator")
+    browser.post("/sites/evidence/same", person="201", other="berlin:305")
+    assert [sorted(names) for names in console.office.read(all_same)] == [["201", "berlin:305"]]
+    browser.post("/sites/evidence/apart", person="berlin:305")
+    assert console.office.read(all_same) == []
+    undo_latest(browser)
+    assert len(console.office.read(all_same)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("ignore", {"site": "rome", "reason": "x"}),
+        ("ignore", {"site": "berlin", "reason": " "}),
+        ("heed", {"site": "berlin"}),
+        ("same", {"person": "berlin:305", "other": "berlin:306"}),
+        ("apart", {"person": "201"}),
+    ],
+    ids=["no-such-site", "no-reason", "not-ignored", "of-one-site", "no-other-name"],
+)
+def test_what_is_refused_changes_nothing(console: Console, path: str, form: dict[str, str]) -> None:
+    assert console.browser("administrator").post(f"/sites/evidence/{path}", **form).status_code == 422
+    assert changes_of(console.office) == []
+
+
+def test_who_may_not_change_sees_no_form(console: Console) -> None:
+    page = console.browser("operator").text("/sites/evidence")
+    assert "<strong>berlin</strong>" in page
+    assert "/sites/evidence/" not in page
