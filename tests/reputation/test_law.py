@@ -22,7 +22,14 @@ from reputation.law.loader import (
 )
 from reputation.own.hours import CallingHours, is_good_time, is_holiday, next_good_time
 from tests.policies.world_clock import utc
+from tests.reputation.store_builders import run_python
 
+ONE_COUNTRY = """
+import sys
+from reputation.law.holiday_calendar import holidays_of
+print(len(holidays_of("DE-BE", 2026)))
+print(*(name for name in sys.modules if name.startswith("holidays.countries.")))
+"""
 LOCAL, ADVISED = hours_by_law()
 HOURS = CallingHours(local=LOCAL, advised=ADVISED)
 MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
@@ -71,6 +78,11 @@ def test_a_holiday_is_told_from_a_bad_hour() -> None:
 def test_holidays_of_a_place_that_nobody_knows() -> None:
     assert holidays_of("XX", 2026) == frozenset()
     assert datetime(2026, 12, 25, tzinfo=UTC).date().toordinal() in holidays_of("US-LA", 2026)
+
+
+def test_one_country_is_imported_without_all_the_others() -> None:
+    with run_python(ONE_COUNTRY) as process:
+        assert process.communicate(timeout=60)[0].split() == ["10", "holidays.countries.germany"]
 
 
 def test_limits_and_consent_have_their_days() -> None:
