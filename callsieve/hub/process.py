@@ -32,8 +32,9 @@ logger = logging.getLogger("callsieve.hub.process")
 LOCK: Final = "hub.lock"
 SERVED_ALREADY: Final = "the hub is served already, by process {process}: stop it first (systemctl stop callsieve-hub)"
 FIRST_RETRY_SECONDS: Final = 0.5
-# Or [hub] poll_seconds, if that is more: thousands of sites are told to come back more slowly.
-LONGEST_RETRY_SECONDS: Final = 4.0
+# Or half of [hub] poll_seconds, if that is more: thousands of sites are told to come back more slowly. As it is, a hub
+# that is there again has what all sites know within five seconds.
+LONGEST_RETRY_SECONDS: Final = 2.0
 WELL_AFTER_SECONDS: Final = 60.0
 NOT_MADE: Final = "this database is no hub yet: callsieve hub init"
 
@@ -90,7 +91,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             words = words_of(error)
             logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "nothing is shared: %s", words)
             # Many sites lose a hub at once, and must not all come back at once.
-            longest = max(LONGEST_RETRY_SECONDS, loaded.settings.hub.poll_seconds)
+            longest = max(LONGEST_RETRY_SECONDS, loaded.settings.hub.poll_seconds / 2)
             seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, longest) * random.uniform(0.5, 1.0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)
