@@ -34,6 +34,8 @@ def standing_of(
     """The standing in a class, None where no row counts. `epoch_at`: since when the number has its present owner;
     `trust`: that in a reporter, which for one of another site is that in the site.
     """
+    if not _is_about(rows, auth_class):
+        return None  # of most numbers all rows are of one class
     of_site = _by_site(rows)
     if of_site is None:
         return standing_of_people(rows, auth_class, weights, epoch_at=epoch_at, trust=trust)
@@ -52,6 +54,12 @@ def with_other_sites(
     """Our people's standing and those of other sites, each with the trust in it, of which its share counts."""
     shares = [share for said, trusted in theirs if (share := _share_of(said, trusted, weights)) is not None]
     return _together(ours, shares, weights) if shares else ours
+
+
+def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
+    """Whether anything could count in that class: signals count in others, too."""
+    dated = (rows.marks, rows.answered, rows.challenges)
+    return bool(rows.signals) or any(row.auth_class is auth_class for group in dated for row in group)
 
 
 def _by_site(rows: Rows) -> dict[str, Rows] | None:

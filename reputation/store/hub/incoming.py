@@ -17,6 +17,7 @@ from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.hub.link import Link, note_refused, writing_for_hub
 from reputation.store.hub.rows import (
     MICROSECONDS,
+    Checked,
     SharedRow,
     Unusable,
     all_of,
@@ -104,7 +105,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         raise Unusable("kind")
     if kind.scope is Scope.STANDBY and row.origin != site:
         return False  # a central site has no use for it
-    check_row(kind, row)
+    checked = check_row(kind, row)
     known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
     if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):
         return False
@@ -115,12 +116,12 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         db.execute(WAITS_NO_MORE, (row.number, row.kind, row.key))  # it has waited in a backup
     if is_statement:
         if not row.deleted:
-            _try_to_write(db, kind, site, row)
+            _try_to_write(db, kind, site, row, checked)
         replaces(db, kind, row, site)
     elif kind.scope is Scope.PRIVATE and is_of_another(db, kind, row, site):
         raise Unusable("key")
     else:
-        _write(db, kind, site, row, row.origin in follow)
+        _write(db, kind, site, row, checked, row.origin in follow)
     digest = digest_of(row.kind, row.origin, row.number, row.key, row.payload, row.at_us)
     said = row.payload if is_statement else None
     db.execute(
@@ -171,20 +172,20 @@ def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, st
     db.executemany("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", notes)
 
 
-def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, is_followed: bool) -> None:
+def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked, is_followed: bool) -> None:
     if row.deleted:
         if row.origin != site:
             check_names(kind, dict(zip(kind.key, json.loads(row.key), strict=True)))
         _take_out(db, kind, site, row.origin, row.number, row.key)
         return
-    write_row(db, kind, values_of(kind, row, site, stones_for_all=is_followed))
+    write_row(db, kind, values_of(kind, row, checked, site, stones_for_all=is_followed))
 
 
-def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow) -> None:
+def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
     """ValueError, sqlite3.IntegrityError where it could not be in force, if its site were followed some day."""
     db.execute("SAVEPOINT hub_try")
     try:
-        write_row(db, kind, values_of(kind, row, site, stones_for_all=True))
+        write_row(db, kind, values_of(kind, row, checked, site, stones_for_all=True))
     finally:
         db.execute("ROLLBACK TO hub_try")
         db.execute("RELEASE hub_try")

@@ -22,6 +22,9 @@ LATEST_US = 4_102_444_800 * MICROSECONDS  # the year 2100
 DIGITS = 8  # hexadecimal, of a digest: billions of them still add up to an integer of 64 bits
 
 
+Checked = tuple[dict[str, Any], dict[str, Any]]
+
+
 class SharedRow(NamedTuple):
     """A row as its site writes it. `key`: a JSON array of its columns beside the number; `payload` and `own`: JSON
     objects, empty where there is nothing to say. `version`: its site's clock; the greater wins, and a deletion a tie.
@@ -92,9 +95,7 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
     if kind.name == "list_entry":
         add_entry(db, _entry(values))
         return
-    columns = ", ".join(kind.columns)
-    marks = ", ".join("?" * len(kind.columns))
-    row = [values[column] for column in kind.columns]
+    sql, columns = _write_one(kind)
     if kind.scope is Scope.STANDBY:
         # A table has more columns than travel, and rows that are not to be replaced.
         others = [column for column in kind.columns if column not in kind.key]
@@ -102,12 +103,12 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
         where = (NO_NUMBER if number is None else number, *key_at(kind, values))
         settings = ", ".join(f"{column} = ?" for column in others)
         if others:
-            sql = f"UPDATE OR REPLACE {kind.name} SET {settings} WHERE {_where(kind)} AND {_may_change(kind)}"
-            if db.execute(sql, (*(values[column] for column in others), *where)).rowcount:
+            update = f"UPDATE OR REPLACE {kind.name} SET {settings} WHERE {_where(kind)} AND {_may_change(kind)}"
+            if db.execute(update, (*(values[column] for column in others), *where)).rowcount:
                 return
         if db.execute(f"SELECT 1 FROM {kind.name} WHERE {_where(kind)}", where).fetchone():
             return
-    db.execute(f"INSERT OR REPLACE INTO {kind.name} ({columns}) VALUES ({marks})", row)
+    db.execute(sql, [values[column] for column in columns])
 
 
 def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: int) -> None:
@@ -116,12 +117,12 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
     db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
 
 
-def values_of(kind: Kind, row: SharedRow, site: str, *, stones_for_all: bool) -> dict[str, Any]:
-    """The columns of a row, as it is written at `site`. Unusable.
+def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, stones_for_all: bool) -> dict[str, Any]:
+    """The columns of a row, as it is written at `site`. `checked`: by `check_row`. Unusable.
 
     `stones_for_all`: the origin is followed, so what it found wrong is wrong whoever said it.
     """
-    key, said = check_row(kind, row)
+    key, said = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
     if row.own:  # we are a standby or a central site: of others nothing but words
         said_own = json.loads(row.own)
@@ -168,7 +169,7 @@ def key_columns(kind: Kind, row: str) -> list[str]:
     ]
 
 
-def check_row(kind: Kind, row: SharedRow) -> tuple[dict[str, Any], dict[str, Any]]:
+def check_row(kind: Kind, row: SharedRow) -> Checked:
     """The columns of its key and of what it says. Unusable."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
@@ -250,6 +251,13 @@ def _entry(values: Mapping[str, Any]) -> ListEntry:
         values.get("expires_at"),
         values.get("added_at") or 0.0,
     )
+
+
+@cache
+def _write_one(kind: Kind) -> tuple[str, tuple[str, ...]]:
+    columns = kind.columns
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT OR REPLACE INTO {kind.name} ({', '.join(columns)}) VALUES ({marks})", columns
 
 
 @cache

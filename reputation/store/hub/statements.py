@@ -11,7 +11,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from reputation.store.hub.kinds import KINDS, Kind, Scope
-from reputation.store.hub.rows import SharedRow, Stored, delete_row, stored_row, values_of, write_row
+from reputation.store.hub.rows import SharedRow, Stored, check_row, delete_row, stored_row, values_of, write_row
 
 NOTHING, IN_FORCE, OVERRULED = 0, 1, 2
 COLUMNS = "origin, version, at_us, deleted, state, payload"
@@ -76,7 +76,7 @@ def settle(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str,
     if best == before and stored is not None:
         return False
     row = SharedRow(kind.name, best.origin, number, key, best.payload, "", best.at_us, best.version, False)
-    write_row(db, kind, values_of(kind, row, site, stones_for_all=True))
+    write_row(db, kind, values_of(kind, row, check_row(kind, row), site, stones_for_all=True))
     db.execute(SET_STATE, (IN_FORCE, number, kind.name, best.origin, key))
     return True
 
