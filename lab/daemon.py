@@ -16,7 +16,7 @@ from lab.children import ends_with_us
 from lab.ports import free_port
 from lab.programs import COMMAND_LINE
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 

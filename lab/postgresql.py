@@ -77,15 +77,19 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class PostgreSql(PrivateServer):
-    """The server, empty. `tls`: it has a certificate of TLS_NAME, by an authority whose own is in `authority_file`."""
+    """The server, empty. `tls`: it has a certificate of TLS_NAME, by an authority whose own is in `authority_file`.
+
+    `also_at`: another address of this machine, for clients in network namespaces, who need TLS.
+    """
 
     name = "postgresql"
 
-    def __init__(self, *, tls: bool = False, options: dict[str, str] | None = None) -> None:
+    def __init__(self, *, tls: bool = False, also_at: str = "", options: dict[str, str] | None = None) -> None:
         super().__init__()
         self.paths = ensure_postgresql()
         self.password = secrets.token_hex(8)
         self._tls = tls
+        self._also_at = also_at
         self._options = {**OPTIONS, **(options or {})}
 
     def _set_up(self) -> None:
@@ -147,6 +151,11 @@ class PostgreSql(PrivateServer):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def pids(self) -> list[int]:
+        """Of all of its processes."""
+        assert self._process is not None
+        return _with_children(self._process.pid)
+
     def cpu_seconds(self) -> float:
         """Of all of its processes, those that have ended too."""
         assert self._process is not None
@@ -173,6 +182,10 @@ class PostgreSql(PrivateServer):
         options = {**self._options, "port": str(self.port), "unix_socket_directories": ""}
         if self._tls:
             options |= self._certificate(data)
+        if self._also_at:
+            options["listen_addresses"] = f"{ADDRESS},{self._also_at}"
+            with (data / "pg_hba.conf").open("a") as file:
+                file.write("hostssl all all all scram-sha-256\n")
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
 

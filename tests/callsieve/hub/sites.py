@@ -26,6 +26,7 @@ from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.hub.checksum import Checksum, noted_checksums, stored_checksums
+from reputation.store.hub.kinds import KINDS, Scope
 from reputation.store.hub.link import link_of
 from reputation.store.marks import add_mark
 from reputation.store.transaction import transaction
@@ -103,7 +104,8 @@ class TestHub:
         rows = self.run(
             "SELECT kind, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\\x1f', kind, origin, number,"
             " key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)::bigint FROM callsieve.evidence_row"
-            " WHERE NOT deleted AND NOT private GROUP BY kind"
+            " WHERE NOT deleted AND kind = ANY (%s) GROUP BY kind",
+            ([kind.name for kind in KINDS.values() if kind.scope is Scope.SHARED],),
         )
         return {str(kind): Checksum(count, digest) for kind, count, digest in rows}  # type: ignore[arg-type]
 
@@ -125,10 +127,10 @@ class Site:
     def loaded(self) -> Loaded:
         return load_settings(self.config, {"CALLSIEVE_STATE": str(self.folder / "state")})
 
-    def write_settings(self, settings: Mapping[str, object], port: int = 0) -> None:
+    def write_settings(self, settings: Mapping[str, object], address: str = "") -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
-        place = f"127.0.0.1:{port or self.hub.port or self.hub.server.port}/{self.hub.database}"
-        lines = [f'address = "postgresql://{place}"', f'site = "{self.name}"', f'organisation = "{self.organisation}"']
+        address = address or f"postgresql://127.0.0.1:{self.hub.port or self.hub.server.port}/{self.hub.database}"
+        lines = [f'address = "{address}"', f'site = "{self.name}"', f'organisation = "{self.organisation}"']
         lines += [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
         self.config.write_text("\n".join(["[hub]", *lines, "[reputation.sample]", "every = 0"]) + "\n")
 
@@ -169,9 +171,9 @@ class Site:
 
 
 @contextmanager
-def running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+def running(site: Site, python: str = sys.executable) -> Iterator[subprocess.Popen[bytes]]:
     """`callsieve hub run` of a site, as long as the block lasts."""
-    words = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "hub", "run", "--config", str(site.config))
+    words = (*ends_with_us(), python, "-m", COMMAND_LINE, "hub", "run", "--config", str(site.config))
     environment = {**os.environ, "CALLSIEVE_STATE": str(site.loaded.state)}
     with (site.folder / "log").open("ab") as log:
         process = subprocess.Popen(words, env=environment, cwd=ROOT, stdout=log, stderr=log)
@@ -180,6 +182,16 @@ def running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait()
+
+
+def standby_of(site: Site) -> Site:
+    """The second PBX, with the secret of the first."""
+    second = Site(site.hub, site.name, site.organisation, site.folder.parent / "second")
+    second.write_settings({"standby": True, "private": True})
+    secret = second.loaded.state / "hub.secret"
+    secret.write_bytes((site.loaded.state / "hub.secret").read_bytes())
+    secret.chmod(0o600)
+    return second
 
 
 def make_mark(number: str, reporter: str, at: float, verdict: str = "spam", group: str | None = None) -> Mark:

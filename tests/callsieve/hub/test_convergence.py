@@ -22,26 +22,26 @@ pytestmark = pytest.mark.slow
 MOST_LOCKED_SECONDS = 5.0
 
 
-def check_storm(seed: int, writes: int) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("seed", "writes", "daemons"),
+    [
+        pytest.param(20261127, 40, False, id="a-storm"),
+        pytest.param(20261128, 40, False, id="another-storm"),
+        pytest.param(20261129, 40, True, id="with-daemons"),
+    ],
+)
+def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
     try:
-        ended = Storm(seed, writes=writes).run()
+        ended = Storm(seed, writes=writes, daemons=daemons).run()
     except LabUnavailable as reason:
         pytest.skip(str(reason))
     assert ended.lost == []
-    assert all(one == ended.sums[0] for one in ended.sums)
-    assert sum(ended.accidents.values()) > 3
-
-
-@pytest.mark.timeout(300)
-def test_a_storm() -> None:
-    check_storm(20261127, 60)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(50))
-def test_many_storms(seed: int) -> None:
-    check_storm(seed, 400)
+    assert ended.wrong == []
+    assert ended.is_equal
+    assert ended.accidents.total() > 3
+    assert ended.calls["decided"] > 50 * daemons
+    assert ended.calls["marked by phone"] > 10 * daemons
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ class TestDoctor:
     def test_the_database_is_not_there(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
-        berlin.write_settings({}, port=1)
+        berlin.write_settings({}, "postgresql://127.0.0.1:1/hub")
         with running(berlin):
             wait_until(lambda: bool(figures_of(berlin).failure), "a failure")
         found = looked_at(berlin.loaded)

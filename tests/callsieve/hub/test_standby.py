@@ -20,7 +20,7 @@ from reputation.store.hub.capture import has_outgoing
 from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all
-from tests.callsieve.hub.sites import STANDINGS, Site, TestHub, running
+from tests.callsieve.hub.sites import STANDINGS, Site, TestHub, running, standby_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -76,16 +76,6 @@ def fill(db: sqlite3.Connection) -> None:
         db.execute(statement, values)
     count_people(db)
     refresh_all(db, [number for number in CALLERS if number])
-
-
-def standby_of(site: Site) -> Site:
-    """The second PBX, with the secret of the first."""
-    second = Site(site.hub, site.name, site.organisation, site.folder.parent / "second")
-    second.write_settings({"standby": True, "private": True})
-    secret = second.loaded.state / "hub.secret"
-    secret.write_bytes((site.loaded.state / "hub.secret").read_bytes())
-    secret.chmod(0o600)
-    return second
 
 
 def rounded(value: object) -> object:

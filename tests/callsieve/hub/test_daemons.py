@@ -1,0 +1,101 @@
+"""Real daemons beside their hub processes: what they decide while the hub is dead, and where another one has died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from lab.debian import LabUnavailable
+from lab.postgresql import PostgreSql
+from reputation.store.hub.capture import has_outgoing
+from tests.callsieve.hub.clocks import MovedClock
+from tests.callsieve.hub.office_calls import ALONE, PEOPLE, Caller, OfficeCalls, decided_alone, shared_number
+from tests.callsieve.hub.sites import Site, TestHub, running, standby_of
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+SECONDS: Final = 60.0
+MINUTES: Final = 60
+
+
+@pytest.fixture
+def server() -> Iterator[PostgreSql]:
+    """One that may be stopped."""
+    try:
+        with PostgreSql() as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+def waiting(site: Site) -> int:
+    """How many rows wait to be told."""
+    ((count,),) = site.rows("SELECT count(*) FROM hub_outbox")
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.mark.timeout(300)
+def test_an_hour_without_the_hub(server: PostgreSql, tmp_path: Path) -> None:
+    """By the clock of the site: each minute somebody calls, and a mark is made, taken back and made."""
+    hub, clock = TestHub(server, tmp_path).make(), MovedClock(tmp_path / "clock")
+    berlin, london = hub.join("berlin"), hub.join("london")
+    expected = decided_alone(tmp_path / "alone")
+    with OfficeCalls(berlin, clock.python, area=ALONE) as office, running(berlin, clock.python), running(london):
+        wait_until(lambda: berlin.is_linked() and london.is_linked() and not waiting(berlin), "the contact", SECONDS)
+        server.stop()
+        for minute in range(MINUTES):
+            clock.be_ahead(60.0 * minute)
+            office.ask_about(list(Caller)[minute % len(Caller)], minute // len(Caller))
+            office.mark(PEOPLE[minute % len(PEOPLE)], shared_number(minute), times=2)
+        assert office.said == {
+            (PEOPLE[minute % len(PEOPLE)], shared_number(minute)): "retracted" for minute in range(60)
+        }
+        assert waiting(berlin) == MINUTES  # each mark once
+        assert office.counts["unanswered"] == 0
+        assert len(office.answers) > MINUTES / 2
+        assert [(kind, answer) for kind, answer in office.answers if answer != expected[kind]] == []
+        server.start()
+        wait_until(lambda: not waiting(berlin), "the end of the outbox", SECONDS)
+        wait_until(lambda: london.stored() == hub.checksums(), "the marks", SECONDS)
+        assert berlin.stored() == london.stored()
+        verdicts = (
+            "SELECT verdict, count(*) FROM mark WHERE reporter LIKE 'berlin:%' AND number LIKE '+1201%' GROUP BY 1"
+        )
+        assert london.rows(verdicts) == [("retracted", MINUTES)]
+
+
+@pytest.mark.timeout(300)
+def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, tmp_path: Path) -> None:
+    hub, number = TestHub(server, tmp_path).make(), shared_number(0)
+    first = hub.join("berlin", private=True)
+    second = standby_of(first)
+    with ExitStack() as stack:
+        ours = stack.enter_context(OfficeCalls(first, area=ALONE))
+        theirs = stack.enter_context(OfficeCalls(second))
+        process = stack.enter_context(running(first))
+        stack.enter_context(running(second))
+        wait_until(lambda: first.is_linked() and second.is_linked(), "the first contact", SECONDS)
+        before = theirs.ask(number)
+        for person in PEOPLE[:5]:
+            ours.mark(person, number)
+        assert len(ours.said) > 2  # a phone may have heard that it did not work
+        for kind in Caller:
+            ours.ask_about(kind, 0)
+        decided = ours.ask(number)
+        wait_until(lambda: not first.read(has_outgoing), "the hub's word that it has all", SECONDS)
+        process.kill()
+        ours.daemon.kill()
+        wait_until(lambda: len(second.marks(number)) >= len(ours.said), "the marks", SECONDS)
+        theirs.answers.clear()
+        for kind in Caller:
+            theirs.ask_about(kind, 1, ALONE)
+        after = theirs.ask(number)
+    assert before["CALLSIEVE_RULE"] == "default"
+    assert decided["CALLSIEVE_RULE"] == after["CALLSIEVE_RULE"] != "default"
+    assert dict(theirs.answers) == dict(ours.answers)
+    assert len(theirs.answers) == len(Caller)
