@@ -101,7 +101,7 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
     with open_store(path) as db:
         for start in range(0, calls, BATCH):
             places = range(start, start + BATCH)
-            made = [_call(rng, place, now - DAYS * 86400 * (1 - place / calls)) for place in places]
+            made = [made_call(rng, place, now - DAYS * 86400 * (1 - place / calls)) for place in places]
             with transaction(db):
                 record_decisions(db, (decision for decision, _ in made))
             _add_outcomes(db, [ended for _, ended in made if ended.at > now - ENDED_DAYS * 86400])
@@ -114,7 +114,8 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
     return {name: path.format(**about) for name, path in PAGES.items()}, token
 
 
-def _call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
+def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
+    """A call that came in, from a number of its own: what was decided, and how it ended."""
     action = rng.choices(list(SHARES), list(SHARES.values()))[0]
     number = f"+1201{rng.randrange(2_000_000, 9_999_999)}"
     decision = DecisionRecord(

@@ -1,19 +1,25 @@
-"""Two sites and their hub: rows a second each way, their cost in CPU and room, and how soon a mark counts elsewhere."""
+"""Two sites and their hub: rows a second each way, their cost in CPU and room, and how soon a mark counts elsewhere.
+
+python -m benchmarks.hub     what many sites would cost, calculated from the figures in docs/performance.md
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.callers import number_at
+from benchmarks.console import made_call
 from benchmarks.figures import Budget, Figure, alternate
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, process_cpu_seconds
 from benchmarks.workbench import Workbench
 from callsieve.hub import administration, process
 from callsieve.hub.address import write_secret
@@ -26,13 +32,24 @@ from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, FactsQuery, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
+from reputation.store.hub.capture import outbox_size, start_capture
+from reputation.store.hub.link import set_link
+from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcomes, settle_outcomes
 from reputation.store.transaction import transaction
+from reputation.weights import DAY_SECONDS
 
 ROWS = 20_000
 MARKS = 300
 READS = 5_000
 ROUNDS = 7
+CALLS = 100_000
+BATCH = 5_000
+IDLE_SECONDS = 20.0
+US_A_DAY = 86_400e6
+# Of a core, for a site that has nothing to tell.
+IDLE_SERVER = 0.002
 DATABASE = "callsieve"
 HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = %s::regclass"
 
@@ -56,6 +73,11 @@ def measure(bench: Workbench) -> list[Figure]:
         ages = sorted(_ages(berlin, london, marks))
         bench.say("hub: facts of numbers that two sites have marked")
         both, one = alternate(bench.rounds(ROUNDS), lambda _: _read(london, rows), lambda _: _read(berlin, rows))
+        bench.say("hub: a site that has nothing to tell")
+        idle = _idle(server, london, 2.0 if bench.quick else IDLE_SECONDS)
+    calls = 10_000 if bench.quick else CALLS
+    bench.say(f"hub: what waits after {calls:,} calls without it")
+    outbox = [_outbox(bench, calls, private=private) for private in (False, True)]
     note = "an exchange of everything, in one process"
     return [
         Figure("rows pushed", [rows / pushed], "/s", note=note),
@@ -69,10 +91,77 @@ def measure(bench: Workbench) -> list[Figure]:
         Figure("a row of ours that was told", [told / rows], "bytes", note="in a store, beside the row itself"),
         Figure("a mark counts elsewhere, p50", [ages[len(ages) // 2]], "s", note="two processes, one after the other"),
         Figure("a mark counts elsewhere, p99", [ages[int(0.99 * len(ages))]], "s", budget=Budget(2.0, "s")),
+        Figure("a site that has nothing to tell", [idle.site], "% of a core", note="the site's process"),
+        Figure("a site that has nothing to tell", [idle.server], "% of a core", note="PostgreSQL"),
+        Figure("memory of a site that has nothing to tell", [idle.bytes / 1e6], "MB"),
+        *(
+            Figure(what, [value], unit, note=f"{calls:,} calls of as many callers, hub dead; {words}")
+            for (rows_waiting, room), words in zip(outbox, ("what all share", "what is private, too"), strict=True)
+            for what, value, unit in (
+                ("rows that wait in the outbox", float(rows_waiting), "rows"),
+                ("room of the outbox", room / 1e6, "MB"),
+            )
+        ),
         Figure(
             "facts of a number", both, "µs", one, "the same rows of our own", Budget(1.05, "x"), "rows of another site"
         ),
     ]
+
+
+class Costs(NamedTuple):
+    """Of a row: microseconds of processor time to push and to pull it, at a site and in PostgreSQL, and bytes. Of a
+    site that has nothing to tell: the share of a core that it takes in PostgreSQL.
+    """
+
+    push_us: float
+    push_server_us: float
+    pull_us: float
+    pull_server_us: float
+    hub_bytes: float
+    store_bytes: float
+    idle_server: float
+
+
+def costs_in(page: str) -> Costs:
+    """The figures that docs/performance.md has of this benchmark."""
+    table = page.partition("\n### hub\n")[2].partition("\nprocessor:")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines() if line.startswith("| ")]
+    found = {what: float(value.split()[0].replace(",", "")) for what, value in cells[2:]}
+    names = (
+        "CPU of a pushed row (the site's process)",
+        "CPU of a pushed row (PostgreSQL)",
+        "CPU of a pulled row (the site's process)",
+        "CPU of a pulled row (PostgreSQL)",
+        "a row in the hub (with its indices)",
+        "a row of another site (in a store, its sum too)",
+    )
+    return Costs(*(found[name] for name in names), IDLE_SERVER)
+
+
+def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
+    """The tables of docs/how-to/many-pbxs.md: what so many sites cost that each tell so many rows a day."""
+    lines = [
+        "| sites | rows a day | PostgreSQL, cores | a site, of a core | the hub, a year | each store, a year |",
+        "|---|---|---|---|---|---|",
+    ]
+    for sites in (10, 100, 1_000, 10_000):
+        rows = sites * rows_a_day
+        server = rows * (costs.push_server_us + (sites - 1) * costs.pull_server_us) / US_A_DAY
+        site = (rows_a_day * costs.push_us + (rows - rows_a_day) * costs.pull_us) / US_A_DAY
+        hub, store = (f"{rows * 365 * size / 1e9:,.0f} GB" for size in (costs.hub_bytes, costs.store_bytes))
+        lines.append(f"| {sites:,} | {rows:,} | {server:.2g} | {site:.2g} | {hub} | {store} |")
+    billion = {
+        "room in the hub": f"{costs.hub_bytes:,.0f} GB",
+        "of each of 16 partitions, of 128": f"{costs.hub_bytes / 16:.0f} GB, {costs.hub_bytes / 128:.0f} GB",
+        "room in every store": f"{costs.store_bytes:,.0f} GB",
+        "first exchange of a site, one core": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
+        "the same in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
+    }
+    idle = {
+        "10,000 sites that have nothing to tell, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
+    }
+    lines += ["", "| 1 billion rows | |", "|---|---|", *(f"| {what} | {value} |" for what, value in billion.items())]
+    return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in idle.items())])
 
 
 async def _join(server: PostgreSql, folder: Path, name: str) -> Loaded:
@@ -138,12 +227,59 @@ def _read(site: Loaded, rows: int) -> float:
         return 1e6 * (time.process_time() - began) / READS
 
 
+class _Idle(NamedTuple):
+    """Percent of a core, and bytes."""
+
+    site: float
+    server: float
+    bytes: int
+
+
+def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
+    """A site's process while nothing happens, once it has begun."""
+    with _running(site) as process:
+        time.sleep(3.0)
+        cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()
+        time.sleep(seconds)
+        share = 100 / (time.monotonic() - began)
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+        return _Idle(
+            share * (process_cpu_seconds(process.pid) - cpu),
+            share * (server.cpu_seconds() - theirs),
+            pages * os.sysconf("SC_PAGE_SIZE"),
+        )
+
+
+def _outbox(bench: Workbench, calls: int, *, private: bool) -> tuple[int, int]:
+    """Rows and bytes that wait when a site without a hub has had so many calls."""
+    rng, now = random.Random(1), time.time()
+    path = bench.directory / f"outbox-{private}.db"
+    with open_store(path) as db:
+        with transaction(db):
+            set_link(db, "berlin", "main", "dead")
+            start_capture(db, private=private)
+        for start in range(0, calls, BATCH):
+            made = [made_call(rng, place, now - calls + place) for place in range(start, min(start + BATCH, calls))]
+            with transaction(db):
+                record_decisions(db, (decision for decision, _ in made))
+                record_outcomes(db, [ended for _, ended in made], now)
+        with transaction(db):
+            while settle_outcomes(db, now + DAY_SECONDS, BATCH):
+                pass
+        ((room,),) = db.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'hub_outbox%'")
+        return outbox_size(db)[0], room
+
+
 @contextmanager
-def _running(site: Loaded) -> Iterator[None]:
+def _running(site: Loaded) -> Iterator[subprocess.Popen[bytes]]:
     command = (sys.executable, "-m", COMMAND_LINE, "hub", "run", "--config", str(site.file))
     environment = {**os.environ, "CALLSIEVE_STATE": str(site.state)}
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT, env=environment) as child:
         try:
-            yield
+            yield child
         finally:
             child.terminate()
+
+
+if __name__ == "__main__":
+    print(calculated(costs_in((ROOT / "docs/performance.md").read_text())))
