@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,7 +120,7 @@ class Costs(NamedTuple):
     pull_server_us: float
     hub_bytes: float
     store_bytes: float
-    idle_server: float
+    idle_server: float = IDLE_SERVER
 
 
 def costs_in(page: str) -> Costs:
@@ -135,7 +136,7 @@ def costs_in(page: str) -> Costs:
         "a row in the hub (with its indices)",
         "a row of another site (in a store, its sum too)",
     )
-    return Costs(*(found[name] for name in names), IDLE_SERVER)
+    return Costs(*[found[name] for name in names])
 
 
 def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
@@ -149,7 +150,7 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
         server = rows * (costs.push_server_us + (sites - 1) * costs.pull_server_us) / US_A_DAY
         site = (rows_a_day * costs.push_us + (rows - rows_a_day) * costs.pull_us) / US_A_DAY
         hub, store = (f"{rows * 365 * size / 1e9:,.0f} GB" for size in (costs.hub_bytes, costs.store_bytes))
-        lines.append(f"| {sites:,} | {rows:,} | {server:.2g} | {site:.2g} | {hub} | {store} |")
+        lines.append(f"| {sites:,} | {rows:,} | {_two_digits(server)} | {_two_digits(site)} | {hub} | {store} |")
     billion = {
         "room in the hub": f"{costs.hub_bytes:,.0f} GB",
         "of each of 16 partitions, of 128": f"{costs.hub_bytes / 16:.0f} GB, {costs.hub_bytes / 128:.0f} GB",
@@ -162,6 +163,11 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
     }
     lines += ["", "| 1 billion rows | |", "|---|---|", *(f"| {what} | {value} |" for what, value in billion.items())]
     return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in idle.items())])
+
+
+def _two_digits(value: float) -> str:
+    """As people write it: 0.000013."""
+    return format(Decimal(f"{value:.2g}"), "f")
 
 
 async def _join(server: PostgreSql, folder: Path, name: str) -> Loaded:

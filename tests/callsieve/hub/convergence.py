@@ -153,7 +153,7 @@ class Storm:
 
     def _made_rows(self, now: float, count: int) -> Iterator[tuple[object, ...]]:
         """Of four rows a number on average, with dates within 100 days, of people who say nothing else."""
-        made = set()
+        made: set[tuple[str, str]] = set()
         while len(made) < count:
             number = f"+1303{self._random.randrange(self._rows // 4):07}"
             made.add((number, str(self._random.randrange(400, 500))))

@@ -130,7 +130,7 @@ class TestDoctor:
     @pytest.mark.slow
     def test_the_database_was_never_there(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
-        berlin.write_settings({}, port=1)
+        berlin.write_settings({}, "postgresql://127.0.0.1:1/hub")
         with running(berlin):
             wait_until(lambda: "refused" in str(looked_at(berlin.loaded).detail), "a failure")
         assert looked_at(berlin.loaded).status is CheckStatus.WARN
