@@ -10,7 +10,7 @@ from typing import Any
 
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
 from callsieve.calls.records import decision_as_json, opinion_as_json, reputation_as_json
-from callsieve.lists.views import entry_as_json, is_over
+from callsieve.lists.views import is_over, shown_as_json
 from callsieve.numbering.views import PURPOSE_WORDS, row_as_json
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
@@ -42,6 +42,7 @@ from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
+from reputation.store.hub.origins import Origin, origin_of_entry
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
@@ -99,6 +100,7 @@ class Profile:
     at: float
     facts: Facts
     entries: tuple[ListEntry, ...]
+    origins: tuple[Origin, ...]
     personal: tuple[PersonalFact, ...]
     identity_note: str
     passes: tuple[tuple[AuthClass, float], ...]
@@ -171,11 +173,13 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
+    entries = tuple(entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
     return Profile(
         number=number,
         at=now,
         facts=facts,
-        entries=tuple(entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now)),
+        entries=entries,
+        origins=tuple(origin_of_entry(db, entry, loaded.settings.hub.follow) for entry in entries),
         personal=(*_personal(db, rows), *_talks(db, facts)),
         identity_note=str(rows["identity"][0]["note"]) if rows["identity"] else "",
         passes=tuple(
@@ -236,7 +240,9 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         "reputation": reputation_as_json(facts.reputation),
         "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},
         "history": [{"at": point.at, "log_odds": point.log_odds, "level": point.level.word} for point in known.history],
-        "lists": [entry_as_json(entry, known.at) for entry in known.entries],
+        "lists": [
+            shown_as_json(entry, origin, known.at) for entry, origin in zip(known.entries, known.origins, strict=True)
+        ],
         "personal": [
             {"what": fact.what, "person": fact.person and fact.person.extension, "name": fact.name, "at": fact.at}
             for fact in known.personal

@@ -12,7 +12,7 @@ from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import ChangeId
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context
-from callsieve.lists.api.endpoints import ListedEntry
+from callsieve.lists.api.endpoints import ShownEntry
 from callsieve.numbers import operations
 from callsieve.numbers.operations import Marked, MarkRequest
 from callsieve.numbers.profile import profile_as_json, profile_of
@@ -36,7 +36,7 @@ class NumberProfile(ApiStruct, frozen=True):
     reputation: Kept
     lower_in: Kept | None
     history: list[Kept]
-    lists: list[ListedEntry]
+    lists: list[ShownEntry]
     personal: list[Kept]
     identity: Kept | None
     imported: list[Kept]

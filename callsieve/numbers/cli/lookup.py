@@ -16,11 +16,13 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, numb
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.cli.sparkline import line_chart
 from callsieve.lists.operations import action_of
+from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
 from reputation.model import Reputation, Signal
 from reputation.site_names import site_of
+from reputation.store.hub.origins import OURS
 from reputation.weeks import monday_text
 
 Line = tuple[str, str | Text]
@@ -120,11 +122,13 @@ def _peers(known: Profile) -> Iterator[Line]:
 
 
 def _lists(known: Profile) -> Iterator[Line]:
-    for label, entry in _labelled("lists", known.entries):
+    for label, (entry, origin) in _labelled("lists", [*zip(known.entries, known.origins, strict=True)]):
         text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action_of(entry)))
         if entry.note:
             text.append(f' "{clean(entry.note)}"')
         text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
+        if origin != OURS:
+            text.append(f", said {origin_words(origin)}")
         yield label, text
 
 
