@@ -74,7 +74,7 @@ def main() -> None:
         type=int,
         default=0,
         metavar="N",
-        help="also measure lookup, lifecycle and scale with a store of so many numbers; 100,000,000 take 20 GB of disk "
+        help="also measure lookup, lifecycle and scale with a store of so many numbers; 100,000,000 take 15 GB of disk "
         "while they are imported",
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this page, between its markers")
