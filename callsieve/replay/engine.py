@@ -87,9 +87,7 @@ class Replay:
         plan_at: float | None = None,
     ) -> None:
         self.ledger = MemoryStore(ours.weights)
-        self.marks = Marks(
-            self.ledger, ours.own_numbers | ours.dids.keys(), lambda n: bool(self.background(n).contacts)
-        )
+        self.marks = Marks(self.ledger, ours.own_numbers.union(ours.dids), lambda n: bool(self.background(n).contacts))
         self._policies = policies
         self._ours = ours
         self._background_of = background_of
