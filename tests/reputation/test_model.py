@@ -25,6 +25,7 @@ from reputation.model import (
     AuthClass,
     Challenged,
     ChallengeResult,
+    EndedBy,
     FirstCall,
     Identity,
     Imported,
@@ -347,7 +348,7 @@ outcomes = st.builds(
         str(id), at, by=by, talk=talk if by else 0.0, ring=ring, ended_by=ended, auth_class=auth
     ),
     st.integers(0, 1000), times, st.none() | people, st.sampled_from([2.0, 20.0, 45.0, 100.0]),
-    st.sampled_from([3.0, 20.0]), st.sampled_from(["caller", "callee"]), classes,
+    st.sampled_from([3.0, 20.0]), st.sampled_from([EndedBy.CALLER, EndedBy.CALLEE]), classes,
 )  # fmt: skip
 histories = st.lists(marks | outcomes, max_size=30, unique_by=lambda one: getattr(one, "linkedid", None) or id(one))
 
