@@ -7,7 +7,7 @@ inside: the instants are arguments.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from itertools import islice
 from sys import intern
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from reputation.numbers import block_of
 
 WINDOW_SECONDS = 3600.0
 KEPT_CALLS = 64
-# Eight new callers a second for an hour, at some 250 bytes each and as much for their blocks (docs/performance.md).
+# Eight new callers a second for an hour, at some 180 bytes each and as much for their blocks (docs/performance.md).
 MAX_NUMBERS = 30_000
 
 _Call = tuple[float, str]  # at, and the DID; "" where that is not known
@@ -83,12 +83,13 @@ class Velocity:
 
 class _Recent(Generic[T]):
     """Keys in the order of their last call, the calls of each in time order. Tuples, because most numbers call once and
-    a deque takes 600 bytes.
+    a deque takes 600 bytes; a plain dict, which takes 50 bytes a key less than one that forgets its oldest key at once.
+    So one in sixteen is forgotten when there are too many.
     """
 
     def __init__(self, max_keys: int) -> None:
         self._max_keys = max_keys
-        self._calls: OrderedDict[str, tuple[T, ...]] = OrderedDict()
+        self._calls: dict[str, tuple[T, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -98,7 +99,8 @@ class _Recent(Generic[T]):
         in_order = not calls or calls[-1] <= call
         self._calls[key] = (*calls[1 - KEPT_CALLS :], call) if in_order else tuple(sorted((*calls, call)))[-KEPT_CALLS:]
         if len(self._calls) > self._max_keys:
-            self._calls.popitem(last=False)
+            for oldest in tuple(islice(self._calls, 1 + self._max_keys // 16)):
+                del self._calls[oldest]
 
     def between(self, key: str, first: T, last: T) -> tuple[T, ...]:
         calls = self._calls.get(key)
