@@ -48,12 +48,15 @@ from callsieve.exchange.views import (
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
+from callsieve.system.single_process import AlreadyRunning, only_process
 from callsieve.text.times import ago, when
 from policies.hints import nearest
 from reputation.model import Level
 from reputation.wording import Wording
 
 NONE_WANTED = "no company's evidence is taken yet: callsieve exchange add NAME URL, or [[exchange]] in the settings"
+LOCK_FILE = "exchange.lock"
+BUSY = "process {process} is fetching already: wait until it is done"
 TIMER = "systemctl enable --now callsieve-exchange.timer"
 
 DirectoryArgument = Annotated[
@@ -241,6 +244,17 @@ def _directory(loaded: Loaded) -> Path | None:
 def _fetch(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
+    try:
+        with only_process(context.loaded.state / LOCK_FILE, BUSY):
+            return _fetch_alone(db, context, names, accept_fork=accept_fork, quiet=quiet)
+    except AlreadyRunning as error:
+        raise CommandError(f"exchange fetch: {error.strerror}") from None
+
+
+def _fetch_alone(
+    db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
+) -> list[FetchResult]:
+    """Two at once could put an older index in the place of a newer one."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.exchange.cli.commands import LOCK_FILE
 from callsieve.exchange.operations import disable_the_bad
 from callsieve.exchange.register import register_peers
+from callsieve.system.single_process import only_process
 from reputation.model import Level, Verdict
 from reputation.store.marks import add_mark
 from reputation.store.peers import peer_states
@@ -96,6 +98,17 @@ def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
     result = munich("exchange", "fetch")
     assert (result.code, result.out) == (2, "")
     assert "there is no such file. What was taken before stays." in result.err
+
+
+def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
+    """The slower could put an older index in the place of a newer one."""
+    berlin.publish()
+    with only_process(munich.state / LOCK_FILE, "held"):
+        for command in ("fetch", "run"):
+            got = munich("exchange", command)
+            assert (got.code, "is fetching already" in got.err) == (2, True)
+        assert munich.facts().peers == ()
+    munich.ok("exchange", "fetch")
 
 
 def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Company) -> None:

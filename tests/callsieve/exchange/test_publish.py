@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
 from callsieve.changes.operation import Refused
+from callsieve.exchange.candidates import LEAST_PEOPLE
 from callsieve.exchange.index import SignedIndex
 from callsieve.exchange.last_published import last_published
-from callsieve.exchange.publish import LOCK_FILE
+from callsieve.exchange.publish import LEAST_GAP_SECONDS, LOCK_FILE
 from reputation.appeals import AppealStep
 from reputation.model import (
     EntryKind,
@@ -20,6 +22,7 @@ from reputation.model import (
     ListEntry,
     ListName,
     Person,
+    Verdict,
 )
 from reputation.own.register import OwnNumber
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
@@ -34,7 +37,7 @@ from reputation.store.people import upsert_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.privacy import erase_number
 from reputation.weeks import week_of
-from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Company
+from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, PEOPLE, SPAMMER, Company
 from tests.reputation.store_builders import make_appeal, make_mark
 
 # A Wednesday at noon, so that two days more are of the same week.
@@ -246,6 +249,37 @@ def test_a_row_that_changes_on_a_monday_does_not_tell_the_day(berlin: Company) -
     assert [line.split(",")[6] for line in lines_of(berlin)] == [str(week_of(AT))]
     berlin.publish(monday + 7 * DAY)
     assert [line.split(",")[6] for line in lines_of(berlin)] == [str(week_of(monday))]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_differences_of_copies_tell_of_three_people_or_a_week(berlin: Company, seed: int) -> None:
+    """Somebody keeps every copy, while people mark and take back at any hour and it is published at any hour."""
+    chance, at, added_at = random.Random(seed), AT, 0.0
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    before: dict[str, list[str]] = {}
+    full_at = at
+    for _ in range(120):
+        at += chance.uniform(1, 9) * HOUR
+        if chance.random() < 0.75:
+            number, who = chance.choice([SPAMMER, OTHER]), chance.choice(PEOPLE[:7])
+            verdict = chance.choice([Verdict.SPAM, Verdict.SPAM, Verdict.RETRACTED])
+            verdicts[number, who] = verdict
+            berlin.write(add_mark, make_mark(number, reporter=who, at=at, verdict=verdict, category="scam"))
+            continue
+        done = berlin.publish(at)
+        after = {line.partition(",")[0]: line.split(",") for line in lines_of(berlin)}
+        for number, row in after.items():
+            people = sum(verdict is Verdict.SPAM for (of, _), verdict in verdicts.items() if of == number)
+            assert people >= LEAST_PEOPLE
+            if number not in before:
+                assert at - added_at >= LEAST_GAP_SECONDS or added_at == 0.0
+            elif row != before[number]:
+                assert week_of(full_at) < week_of(at), "rows change once a week"
+                assert int(row[6]) < week_of(at), "and not to the week that has just begun"
+        if after.keys() - before.keys():
+            added_at = at
+        before, full_at = after, at if done.is_full else full_at
+    assert added_at
 
 
 def test_what_three_no_longer_say_is_withdrawn_at_once(berlin: Company) -> None:
