@@ -39,6 +39,9 @@ logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # at DEBUG it prints b
 # Readers hardly ever wait in WAL mode. This does not bound the locks of WAL recovery (10 s): for a call the server's
 # timer and the breaker do.
 READER_BUSY_SECONDS = 0.1
+# Half of what other connections have: the daemon's two keep it for ever, and with 100 million numbers a look-up reads
+# 2.03 pages from the file instead of 1.96.
+SMALL_CACHE = "PRAGMA cache_size = -4096"
 # Nothing interrupts SQLite while it waits for a lock (sqlite3_interrupt does not), and its own steps grow to 0.1 s:
 # the writer waits by itself, so that close() need not wait and a long import does not shut it out.
 WRITER_STEP_SECONDS = 0.002
@@ -159,6 +162,7 @@ class Store:
         self._read_db = db = connect(self._path, READER_BUSY_SECONDS)
         self._read_ends.callback(db.close)
         db.execute("PRAGMA query_only = ON")
+        db.execute(SMALL_CACHE)
         # Connection.interrupt() hits whatever runs by the time it is called. This looks at the read that is
         # running: it cannot stop another one, and also keeps the deadline when nobody cancels.
         db.set_progress_handler(lambda: self._closing or self._turn.is_over(), STEPS_BETWEEN_LOOKS)
@@ -179,6 +183,7 @@ class Store:
         self._write_db = db = connect(self._path)
         with store_errors(self._path):
             keep_digests(db)
+        db.execute(SMALL_CACHE)
         db.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return db
 
