@@ -31,6 +31,8 @@ class Action(IntEnum):
     `word`: in policies, in CALLSIEVE_ACTION and in the journal.
     """
 
+    word: str
+
     ALLOW = 0
     TAG = 1
     WARN = 2
@@ -38,9 +40,9 @@ class Action(IntEnum):
     ROUTE = 4
     REJECT = 5
 
-    def __init__(self, _value: int) -> None:
-        self.word = self._name_.lower()
 
+for _action in Action:  # here: __init__ of an enum is nothing that mypyc compiles
+    _action.word = _action._name_.lower()
 
 # For what every call goes through: until Python 3.12 a member costs ten times as much as a global name.
 ALLOW, TAG, WARN, CHALLENGE, ROUTE, REJECT = Action

@@ -92,6 +92,8 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 class Level(IntEnum):
     """What the log-odds alone would justify, weakest first. `word`: in policies, the journal and on screens."""
 
+    word: str
+
     NONE = 0
     TAG = 1
     WARN = 2
@@ -99,8 +101,9 @@ class Level(IntEnum):
     ROUTE = 4
     REJECT = 5
 
-    def __init__(self, _value: int) -> None:
-        self.word = self._name_.lower()
+
+for _level in Level:  # here: __init__ of an enum is nothing that mypyc compiles
+    _level.word = _level._name_.lower()
 
 
 @dataclass(frozen=True, slots=True)
