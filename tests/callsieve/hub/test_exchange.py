@@ -140,7 +140,8 @@ class TestClocks:
         hub.settle()
         wrong_clock.undo()
         london.write(privacy.erase, context_of(london.loaded), CALLER)
-        hub.settle()
+        london.exchange()
+        berlin.exchange()
         assert berlin.marks(CALLER) == {}
 
     def test_nothing_is_dated_after_its_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
