@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ami_listener.outcome import Outcome, Presentation
-from reputation.model import CallerKind, Direction, OutcomeRecord
+from reputation.model import CallerKind, Direction
 from reputation.numbers import caller_of, did_number_of, is_emergency, number_of
+from reputation.outcome import OutcomeRecord
 
 RegionOf = Callable[[str | None], str]
 

@@ -31,8 +31,8 @@ from callsieve.replay.report import line_of
 from callsieve.settings import load_settings
 from callsieve.wiring import regions_of, site_of
 from policies.loader import load_policy
-from reputation.model import OutcomeRecord
 from reputation.numbers import read_plans
+from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction

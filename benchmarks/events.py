@@ -51,7 +51,8 @@ from benchmarks.processes import ROOT, SETTINGS, process_cpu_seconds
 from benchmarks.workbench import Workbench
 from lab.daemon import Daemon
 from lab.recorder import FOLDER, load_recording
-from reputation.model import OutcomeRecord, SignalCategory
+from reputation.model import SignalCategory
+from reputation.outcome import OutcomeRecord
 from reputation.signals import lessons_of
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions

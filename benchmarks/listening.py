@@ -29,7 +29,8 @@ from lab.load import load_statistics
 from lab.ports import free_port
 from lab.recorder import MANAGER_USER, SECRET, USER
 from lab.sipp import SippJob, SippProcess
-from reputation.model import EndedBy, OutcomeRecord
+from reputation.model import EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.store.outcomes import outcomes
 
 NUMBERS = 10_000

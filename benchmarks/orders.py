@@ -35,10 +35,10 @@ from reputation.model import (
     EndedBy,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.standing import Rows, Standing
 from reputation.store.database import open_store
 from reputation.store.evidence_rows import rows_of

@@ -19,7 +19,8 @@ from pathlib import Path
 from benchmarks.callers import SEED, number_at
 from benchmarks.figures import Budget, Figure
 from benchmarks.workbench import Workbench
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import count_call

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agi.parsing import did_of, withheld_number
 from agi.site import Site, Trunk
@@ -174,7 +174,7 @@ def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights
     if evidence == NO_EVIDENCE:
         return facts
     rises = would_raise(evidence, circumstances, weights, query.now)
-    return facts._replace(reputation=replace(facts.reputation, would_raise=rises))
+    return facts._replace(reputation=facts.reputation._replace(would_raise=rises))
 
 
 def _trunk_of(name: str | None, site: Site) -> Trunk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from policies.hints import nearest, shown
@@ -53,14 +54,15 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
     except PolicyError as error:
         problems.add(f"condition {name} {error}", path)
         return None
-    return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}")
+    return Condition(name, operand, word.holds, f"{name} = {toml_of(value)}", word.reads)
 
 
 def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, depth: int) -> Condition | None:
     """`any = [{...}, {...}]`, `all = [...]`, `not = {...}`."""
     if name == "not":
         inner = read_conditions(value, path, problems, depth + 1)
-        return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}")
+        reads = _reads_of(inner)
+        return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}", reads)
     if not isinstance(value, list) or not value:
         problems.add(f"{name} takes a list of at least one table, not {shown(value)}", path)
         return None
@@ -71,7 +73,14 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
         branches,
         lambda case, branches: combine(_all(branch, case) for branch in branches),
         f"{name} = {toml_of(value)}",
+        _reads_of(chain.from_iterable(branches)),
     )
+
+
+def _reads_of(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    """On which fields alone a combination depends: on those of its conditions, if they are known of each."""
+    reads = [condition.reads for condition in conditions]
+    return tuple(dict.fromkeys(chain.from_iterable(reads))) if all(reads) else ()
 
 
 def _all(conditions: tuple[Condition, ...], case: Case) -> bool:

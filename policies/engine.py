@@ -6,12 +6,11 @@ or the default orders. Read this file after policies/decision.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from policies.decision import ACTION_BY_WORD, ALLOW, CHALLENGE, REJECT, WARN, Action, Decision, IncomingCall
-from policies.policy import Case, Policy
+from policies.policy import Case, Policy, Ruling
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.quiet_hours import in_quiet_hours
 from policies.reasons import Reason, Why
@@ -30,20 +29,6 @@ from reputation.model import CallerKind, Facts, Imported, Level, Tie, Verificati
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
 FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
-
-
-class Ruling(NamedTuple):
-    """What a step ordered: the action, the rule's name, and why; `label` and `ask` of the rule.
-
-    `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
-    """
-
-    action: Action
-    rule: str
-    reason: Why
-    label: str | None = None
-    ask: str | None = None
-    about_evidence: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +131,11 @@ class Cap:
     only_evidence: bool = False
     only_action: Action | None = None
 
-    def bounds(self, ruling: Ruling) -> bool:
-        """Whether it would weaken this ruling."""
-        if self.only_action is not None and ruling.action is not self.only_action:
+    def bounds(self, action: Action, about_evidence: bool) -> bool:
+        """Whether it would weaken a ruling of this action."""
+        if self.only_action is not None and action is not self.only_action:
             return False
-        return self.highest < ruling.action and (ruling.about_evidence or not self.only_evidence)
+        return self.highest < action and (about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
         """Why it holds in this case."""
@@ -252,12 +237,24 @@ CAPS = (
 )
 
 
+BY_DEFAULT = Why(Reason.DEFAULT)
+
+
+CapTable = Mapping[tuple[Action, bool], tuple[Cap, ...]]  # of a ruling's action and `about_evidence` -> what bounds it
+
+
+def _cap_table(caps: Sequence[Cap]) -> CapTable:
+    rulings = [(action, about_evidence) for action in Action for about_evidence in (False, True)]
+    return {ruling: tuple(cap for cap in caps if cap.bounds(*ruling)) for ruling in rulings}
+
+
+ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), _cap_table(())
+
+
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
-    for rule in policy.rules:
-        if rule.matches(case):
-            return 8, Ruling(rule.action, rule.name, rule.reason, rule.label, rule.ask, rule.about_evidence)
-    return 9, Ruling(policy.default, "default", Why(Reason.DEFAULT))
+    ruling = policy.table.ruling(case)
+    return (9, Ruling(policy.default, "default", BY_DEFAULT)) if ruling is None else (8, ruling)
 
 
 def decide(
@@ -268,15 +265,29 @@ def decide(
     emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Decision:
     """What to do with a call, and why. `now` in UTC seconds. Pure: the same arguments, the same decision."""
+    return decide_by_each(call, facts, (policy,), now, emergency_window_seconds)[0]
+
+
+def decide_by_each(
+    call: IncomingCall,
+    facts: Facts,
+    policies: Iterable[Policy],
+    now: float,
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
+) -> list[Decision]:
+    """What each of the policies does with the same call. The steps above them are the same, and walked once."""
     case = Case(call, facts, now)
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            caps = (INVITATION,) if step.number == STEP_OF_LISTS else ()
-            listed = _decision(case, policy, ruling, step.number, caps)
-            return in_quiet_hours(case, listed, policy)
+            caps = CAPS_OF_LISTS if step.number == STEP_OF_LISTS else NO_CAPS
+            return [in_quiet_hours(case, _decision(case, one, ruling, step.number, caps), one) for one in policies]
+    return [_by_policy(case, policy) for policy in policies]
+
+
+def _by_policy(case: Case, policy: Policy) -> Decision:
     number, ruling = policy_rules(case, policy)
-    return in_quiet_hours(case, _decision(case, policy, ruling, number, CAPS), policy)
+    return in_quiet_hours(case, _decision(case, policy, ruling, number, ALL_CAPS), policy)
 
 
 # What the callee's own ties decide. All other steps did so at the trunk, where they were known already.
@@ -299,32 +310,34 @@ def decide_for_callee(
     for step in STEPS:
         ruling = step.rule_on(case, emergency_window_seconds)
         if ruling is not None:
-            decision = _decision(case, policy, ruling, step.number, ())
+            decision = _decision(case, policy, ruling, step.number, NO_CAPS)
             return decision if step.number in STEPS_OF_CALLEE else None
     nothing = Ruling(ALLOW, "default", Why(Reason.DEFAULT))
-    silenced = in_quiet_hours(case, _decision(case, policy, nothing, 9, ()), policy)
+    silenced = in_quiet_hours(case, _decision(case, policy, nothing, 9, NO_CAPS), policy)
     return silenced if silenced.rule == QUIET_RULE else None
 
 
-def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: tuple[Cap, ...]) -> Decision:
+def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTable) -> Decision:
     """The decision of a ruling, after the first of its caps that holds and after observe mode."""
-    cap = None
-    if ruling.action is not ALLOW:  # nothing is weaker, and nearly every call is allowed
-        cap = next((cap for cap in caps if cap.bounds(ruling) and cap.holds(case)), None)
-    ordered = ruling.action if cap is None else _left_by(cap, case, step)
-    facts, identity, callee = case.facts, case.facts.identity, case.facts.callee
+    call, facts = case.call, case.facts
+    ordered, why_capped = ruling.action, None
+    for cap in caps[ruling.action, ruling.about_evidence]:
+        if cap.holds(case):
+            ordered, why_capped = _left_by(cap, case, step), cap.why_in(case)
+            break
+    identity, callee, reputation = facts.identity, facts.callee, facts.reputation
     decision = Decision(  # by place: by keyword it takes three times as long
         ordered,
         ruling.rule,
         ruling.reason,
         step,
         policy.name,
-        ordered,
+        ordered,  # would_be
         False,
-        facts.reputation.level,
-        facts.reputation,
-        None if cap is None else cap.why_in(case),
-        identity.name if identity is not None and is_verified(case.call, facts) else None,
+        reputation.level,
+        reputation,
+        why_capped,
+        identity.name if identity is not None and is_verified(call, facts) else None,
         ruling.label,
         _category(facts.imported) if facts.imported else None,
         None if facts.plan is None else facts.plan.purpose,

@@ -34,10 +34,10 @@ from reputation.model import (
     Mark,
     MarkChannel,
     Reputation,
-    Signal,
     SignalCategory,
     Verdict,
 )
+from reputation.outcome import Signal
 from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS, Weights

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from policies.decision import Action, IncomingCall
 from policies.reasons import Why
@@ -43,6 +44,20 @@ class TooManyProblems(Exception):
     """What is read is hardly a policy: nobody looks for more."""
 
 
+class Ruling(NamedTuple):
+    """What a step ordered: the action, the rule's name, and why; `label` and `ask` of the rule.
+
+    `about_evidence`: whether it was ordered because of what is known against the caller, or by the default.
+    """
+
+    action: Action
+    rule: str
+    reason: Why
+    label: str | None = None
+    ask: str | None = None
+    about_evidence: bool = True
+
+
 @dataclass(slots=True)
 class Case:
     """One call with all that is known about it at one instant: what a condition is tested on.
@@ -57,12 +72,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One named test with its operand, as loaded. `text` is how it is written in the file."""
+    """One named test with its operand, as loaded. `text` is how it is written in the file; `reads` are the fields of a
+    case on which alone it depends (`call.verification`), empty where these are not known.
+    """
 
     name: str
     operand: Any
     test: Callable[[Case, Any], bool] = field(compare=False, repr=False)
     text: str = field(compare=False, default="")
+    reads: tuple[str, ...] = field(compare=False, repr=False, default=())
 
     def holds(self, case: Case) -> bool:
         """Whether it does in this case."""
@@ -86,17 +104,65 @@ class Rule:
 
     def matches(self, case: Case) -> bool:
         """Whether every condition holds."""
-        for condition in self.when:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
-            if not condition.test(case, condition.operand):
-                return False
-        return True
+        return all_hold(self.when, case)
+
+    @property
+    def ruling(self) -> Ruling:
+        """What it orders where it matches."""
+        return Ruling(self.action, self.name, self.reason, self.label, self.ask, self.about_evidence)
+
+
+def all_hold(conditions: tuple[Condition, ...], case: Case) -> bool:
+    """Whether every one of them does."""
+    for condition in conditions:  # noqa: SIM110 (a quarter of `decide` was the generator for `all`)
+        if not condition.test(case, condition.operand):
+            return False
+    return True
+
+
+LeftRule = tuple[tuple[Condition, ...], Ruling]
+
+
+class RuleTable:
+    """The rules of a policy, and those of them that are left for cases alike in the fields that their conditions read.
+
+    A condition with known `reads` says the same wherever these are the same, and nearly all calls are alike in them. So
+    it is tested once for each combination that comes up, and what is left of the rules is kept.
+    """
+
+    MOST = 4096  # combinations kept: callers choose some of the fields
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._rules = rules
+        reads = dict.fromkeys(path for rule in rules for condition in rule.when for path in condition.reads)
+        self._fields_of: Callable[[Case], Hashable] = attrgetter(*reads) if reads else lambda _case: None
+        self._left: dict[Hashable, tuple[LeftRule, ...]] = {}
+
+    def ruling(self, case: Case) -> Ruling | None:
+        """What the first rule that matches orders; None: none does."""
+        fields = self._fields_of(case)
+        left = self._left.get(fields)
+        if left is None:
+            if len(self._left) >= self.MOST:
+                self._left.clear()
+            left = self._left[fields] = tuple(self._left_for(case))
+        for conditions, ruling in left:
+            if all_hold(conditions, case):
+                return ruling
+        return None
+
+    def _left_for(self, case: Case) -> Iterator[LeftRule]:
+        """The rules that still may match, each with the conditions that are to be tested with every case."""
+        for rule in self._rules:
+            if all_hold(tuple([one for one in rule.when if one.reads]), case):
+                yield tuple([one for one in rule.when if not one.reads]), rule.ruling
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Rules in the order in which they are tried, and what happens when none matches.
 
-    `chain` names the policies this one was built from, itself first.
+    `chain` names the policies this one was built from, itself first; `table` finds the rule that matches.
     """
 
     name: str
@@ -104,6 +170,10 @@ class Policy:
     default: Action = Action.ALLOW
     observe: bool = False
     chain: tuple[str, ...] = ()
+    table: RuleTable = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", RuleTable(self.rules))
 
 
 @dataclass(frozen=True, slots=True)

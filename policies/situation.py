@@ -55,8 +55,11 @@ class Situation(NamedTuple):
     def under(self, policies: PolicySet | Policy) -> tuple[IncomingCall, Facts, Policy, float, float]:
         """The arguments of `decide`, `decide_for_callee` and `explain`: with the policy that applies to this call."""
         call, facts, now, window = self
-        policy = policies if isinstance(policies, Policy) else policies.policy_of(call, facts)
-        return call, facts, policy, now, window
+        return call, facts, self.policy_of(policies), now, window
+
+    def policy_of(self, policies: PolicySet | Policy) -> Policy:
+        """The policy that applies to this call."""
+        return policies if isinstance(policies, Policy) else policies.policy_of(self.call, self.facts)
 
 
 NOTHING_LATELY = Lately()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import partial
 from typing import Any
@@ -42,13 +42,16 @@ MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One condition of the vocabulary. `value` says in a few words what it takes; `fact` what it is in a case."""
+    """One condition of the vocabulary. `value` says in a few words what it takes; `fact` what it is in a case; `reads`
+    on which fields of a case alone `holds` depends, where they are cheap to compare; empty: look at each case.
+    """
 
     value: str
     read: Callable[[Any], Any]
     holds: Callable[[Case, Any], bool]
     covers: Callable[[Any, Any], bool]
     fact: Callable[[Case, Any], str]
+    reads: tuple[str, ...] = ()
 
 
 def read_boolean(value: Any) -> bool:
@@ -313,21 +316,21 @@ def is_so(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool], bool]:
     return lambda case, operand: fact(case) is operand
 
 
-def words(allowed: frozenset[str], fact: Callable[[Case], str | None]) -> Word:
+def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str) -> Word:
     """A condition over a closed set of words."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
-    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact))
+    return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, told(fact), reads)
 
 
-def texts(value: str, fact: Callable[[Case], str | None]) -> Word:
+def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
     """A condition over names that the administrator chose."""
-    return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact))
+    return Word(value, read_texts, one_of(fact), frozenset.issuperset, told(fact), reads)
 
 
-def boolean(fact: Callable[[Case], bool | None]) -> Word:
+def boolean(fact: Callable[[Case], bool | None], *reads: str) -> Word:
     """A condition that is so or not; None: neither."""
-    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact))
+    return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads)
 
 
 def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]:
@@ -402,8 +405,11 @@ def points_here(case: Case) -> int:
     """The points that rules count: all but those of other companies, whose word leads to a tag and no further."""
     reputation = case.facts.reputation
     theirs = sum([family.log_odds for family in reputation.families if family.name == peers.NAME])
-    return replace(reputation, log_odds=reputation.log_odds - theirs).points if theirs else reputation.points
+    return reputation._replace(log_odds=reputation.log_odds - theirs).points if theirs else reputation.points
 
+
+# What the class of a call is made of.
+CLASS = ("call.attestation", "call.verification", "call.trusted")
 
 VOCABULARY: dict[str, Word] = {
     "level_at_least": Word(
@@ -412,6 +418,7 @@ VOCABULARY: dict[str, Word] = {
         lambda case, level: case.facts.reputation.level >= level,
         lambda wide, narrow: wide <= narrow,
         told(lambda case: case.facts.reputation.level.word),
+        ("facts.reputation.level",),
     ),
     "points_between": Word(
         "[lowest, highest], both included",
@@ -434,13 +441,13 @@ VOCABULARY: dict[str, Word] = {
         frozenset.issuperset,
         told(lambda case: ", ".join(sorted({row.category for row in case.facts.imported if row.category}))),
     ),
-    "attestation": words(enum_words(Attestation), lambda case: case.call.attestation),
-    "verification": words(enum_words(Verification), lambda case: case.call.verification),
-    "auth_class": words(enum_words(AuthClass), lambda case: case.call.auth_class),
-    "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind),
+    "attestation": words(enum_words(Attestation), lambda case: case.call.attestation, "call.attestation"),
+    "verification": words(enum_words(Verification), lambda case: case.call.verification, "call.verification"),
+    "auth_class": words(enum_words(AuthClass), lambda case: case.call.auth_class, *CLASS),
+    "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind, "call.caller.kind"),
     "country": words(COUNTRIES, of_number(country_of)),
     "number_type": words(enum_words(NumberType), of_number(number_type_of)),
-    "purpose": words(enum_words(Purpose), purpose_of),
+    "purpose": words(enum_words(Purpose), purpose_of, "facts.plan"),
     "allocated": boolean(is_allocated),
     "prefix": Word(
         "starts of E.164 numbers, such as +1900",
@@ -454,8 +461,8 @@ VOCABULARY: dict[str, Word] = {
     "first_call": boolean(is_first_call),
     "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours),
     "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row),
-    "did": texts("our numbers, as in [[did]]", lambda case: case.call.did),
-    "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk),
+    "did": texts("our numbers, as in [[did]]", lambda case: case.call.did, "call.did"),
+    "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk, "call.trunk"),
     "callee_group": Word(
         "names of groups, as in [[person]]",
         read_texts,
@@ -464,9 +471,11 @@ VOCABULARY: dict[str, Word] = {
         told(lambda case: ", ".join(callee_groups(case.facts))),
     ),
     "relationship": boolean(lambda case: has_relationship(case.call, case.facts, case.now)),
-    "verified": boolean(lambda case: is_verified(case.call, case.facts)),
-    "own_number_spoofed": boolean(lambda case: own_number_spoofed(case.call, case.facts)),
-    "diverted": boolean(lambda case: case.call.diverted_from is not None),
+    "verified": boolean(lambda case: is_verified(case.call, case.facts), "facts.identity", *CLASS),
+    "own_number_spoofed": boolean(
+        lambda case: own_number_spoofed(case.call, case.facts), "facts.own_number", "call.trusted"
+    ),
+    "diverted": boolean(lambda case: case.call.diverted_from is not None, "call.diverted_from"),
     "name_matches": Word(
         "names, with * for any text, such as *spam*",
         read_name_patterns,

@@ -56,7 +56,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
     if reputation.level is Level.NONE:
         return reputation
     changes = _changes_from(reputation.level, evidence, circumstances, weights, now)
-    return replace(reputation, would_change=changes)
+    return reputation._replace(would_change=changes)
 
 
 def _without_names(evidence: Evidence) -> Evidence:

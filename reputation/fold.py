@@ -64,15 +64,25 @@ def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
 
 def _by_site(rows: Rows) -> dict[str, Rows] | None:
     """The rows of each site; None: all are ours, as nearly always. Challenges of other sites are left out."""
+    if not any(map(site_of, _names_in(rows))):
+        return None
     marks, signals = _split(rows.marks, lambda mark: mark.reporter), _split(rows.signals, lambda one: one.callee)
     answered = _split(rows.answered, lambda one: one.callee)
     asked = _split(rows.challenges, lambda one: one.linkedid)
     sites = {*marks, *signals, *answered, *asked}
-    if sites <= {OURS}:
-        return None
     found = {site: Rows(marks.get(site, ()), signals.get(site, ()), answered.get(site, ())) for site in sites | {OURS}}
     found[OURS] = found[OURS]._replace(challenges=asked.get(OURS, ()))
     return found
+
+
+def _names_in(rows: Rows) -> list[str]:
+    """What tells to which site each row belongs."""
+    return [
+        *[mark.reporter for mark in rows.marks],
+        *[signal.callee for signal in rows.signals],
+        *[answered.callee for answered in rows.answered],
+        *[challenged.linkedid for challenged in rows.challenges],
+    ]
 
 
 def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence[R]]:

@@ -12,25 +12,16 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
 
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
-from reputation.model import (
-    Answered,
-    AuthClass,
-    Challenged,
-    Direction,
-    Mark,
-    OutcomeRecord,
-    Signal,
-    SignalCategory,
-    Verdict,
-)
+from reputation.model import Answered, AuthClass, Challenged, Direction, Mark, SignalCategory, Verdict
 from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.scoring import Evidence
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
@@ -254,7 +245,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
     if dropped is not None:
         known.signals[key] = _without(dropped, known.signals[key])
         known.category_of_call.pop(dropped.linkedid, None)
-    return replace(talk, at=at, linkedid=linkedid)
+    return talk._replace(at=at, linkedid=linkedid)
 
 
 def _add_signal(known: _Known, signal: Signal) -> Signal | None:

@@ -128,13 +128,16 @@ def _of_circumstances(circumstances: Circumstances, weights: Weights) -> Reputat
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
     """The strongest level whose threshold is reached, whatever else it needs."""
-    return next((level for threshold, level in levels.strongest_first if log_odds >= threshold), Level.NONE)
+    for threshold, level in levels.strongest_first:
+        if log_odds >= threshold:
+            return level
+    return Level.NONE
 
 
 def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
     """Those that have something to say, in a fixed order."""
-    level = effective_level(evidence.identity, circumstances.auth_class)
-    standing = evidence.standing
+    identified, standing = evidence.identity, evidence.standing
+    level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     found: list[Family | None] = []
     if standing is not None:
         contamination = _marks_contamination(evidence, level, weights, now)
@@ -143,11 +146,15 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     proven = weights.identity.level_1 if level == 1 else 0.0
     if proven or evidence.challenges is not NEVER_CHALLENGED:
         found.append(caller.caller_of(evidence.challenges, weights.caller, now, proven))
-    found.append(block.block_of(block.LISTED, evidence.listed_neighbours, weights.block))
-    found.append(block.block_of(block.OWN, evidence.bad_neighbours, weights.block))
-    found.append(feeds.feeds_of(evidence.imported, weights.feeds))
+    if evidence.listed_neighbours:
+        found.append(block.block_of(block.LISTED, evidence.listed_neighbours, weights.block))
+    if evidence.bad_neighbours:
+        found.append(block.block_of(block.OWN, evidence.bad_neighbours, weights.block))
+    if evidence.imported:
+        found.append(feeds.feeds_of(evidence.imported, weights.feeds))
     found.append(attestation.attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
-    found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
+    if circumstances.is_stranger:
+        found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
     if circumstances.purpose is not None:
         found.append(plan.plan_of(circumstances.purpose, weights.plan))
     if circumstances.label is not None:
@@ -156,13 +163,16 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
         found.append(peers.peers_of(evidence.peers, weights.peers))
     if circumstances.first_call is not None:
         found.append(first_call.first_call_of(circumstances.first_call, weights.first_call))
-    found.append(identity.identity_of(level, weights.identity))
+    if level:
+        found.append(identity.identity_of(level, weights.identity))
     return tuple([family for family in found if family is not None])
 
 
 def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: float) -> float:
     """The largest of those that apply."""
     upheld_at, appeal = evidence.upheld_at, weights.appeal
+    if upheld_at is None and not level:
+        return weights.marks.contamination
     doubted = upheld_at is not None and now - upheld_at < appeal.days * DAY_SECONDS
     return max(
         weights.marks.contamination,

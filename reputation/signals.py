@@ -18,12 +18,11 @@ from reputation.model import (
     Disposition,
     EndedBy,
     Mark,
-    OutcomeRecord,
-    Signal,
     SignalCategory,
     Verdict,
 )
 from reputation.numbers import NumberType, is_valid, number_type_of
+from reputation.outcome import OutcomeRecord, Signal
 
 HUNG_UP_SECONDS = 6.0
 ONE_RING_SECONDS = 6.0
@@ -97,12 +96,19 @@ SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], b
 }
 
 
-def _signal_of(outcome: OutcomeRecord) -> Signal | None:
-    number, witness = outcome.number, outcome.witness
-    if number is None or witness is None:
-        return None
-    category = next((category for category, holds in SIGNALS[outcome.direction] if holds(outcome)), None)
+def _category_of(outcome: OutcomeRecord) -> SignalCategory | None:
+    for category, holds in SIGNALS[outcome.direction]:
+        if holds(outcome):
+            return category
+    return None
+
+
+def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
+    category = _category_of(outcome)
     if category is None or _is_void(outcome, category):
+        return None
+    witness = outcome.witness
+    if witness is None:
         return None
     # A call of ours reached the owner of the number: class `unknown`, and see `counts_for`.
     auth_class = outcome.auth_class if outcome.direction is Direction.INBOUND else AuthClass.UNKNOWN
@@ -133,7 +139,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
     number, person = outcome.number, outcome.person
     if number is None or not says_something(outcome):
         return NO_LESSONS
-    signal = _signal_of(outcome)
+    signal = _signal_of(outcome, number)
     if person is None or outcome.disposition is not Disposition.ANSWERED:
         rang_once = outcome.direction is Direction.INBOUND and is_one_ring(outcome)
         return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None, challenged=_challenged(outcome))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import fsum, inf
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from reputation.decay import decayed
 from reputation.model import (
@@ -24,10 +24,10 @@ from reputation.model import (
     ChallengeHistory,
     ChallengeResult,
     Mark,
-    Signal,
     SignalCategory,
     Verdict,
 )
+from reputation.outcome import Signal
 from reputation.signals import SPAMWARD, counts_for, kind_of
 from reputation.weights import DAY_SECONDS, BehaviourWeights, MarkWeights, Weights, WitnessWeights
 
@@ -98,9 +98,10 @@ def standing_of_people(
     """What the people of one site add up to in a class, None where no row counts. `epoch_at`: since when the number has
     its present owner; `trust`: that in a reporter.
     """
-    said = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter)
+    # Most numbers have no marks, and what one witness says is a row or two: each part is made where there is something.
+    said = _latest([m for m in rows.marks if m.auth_class is auth_class], lambda m: m.reporter) if rows.marks else []
     live = [mark for mark in said if mark.verdict is Verdict.SPAM]
-    reporters = {mark.reporter for mark in live}
+    reporters = {mark.reporter for mark in live} if live else frozenset[str]()
     shown = _latest(
         [s for s in rows.signals if s.auth_class is auth_class or counts_for(s, auth_class)],  # most are of one class
         lambda s: (s.callee, kind_of(s.category)),
@@ -109,42 +110,45 @@ def standing_of_people(
     answered = _latest([a for a in rows.answered if a.auth_class is auth_class], lambda a: a.callee)
     asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
     challenges = challenge_history_of(asked, live, answered) if asked else NEVER_CHALLENGED
-    counted = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]  # one witness, one family
-    counted = _within_limits(counted, weights.behaviour, challenges.passed_at) if counted else counted
+    if reporters:  # one witness, one family
+        shown = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]
+    counted = _within_limits(shown, weights.behaviour, challenges.passed_at)
     if not (live or counted or answered or asked):
         return None
     at = max([row.at for group in (live, counted, answered, asked) for row in group])
-    rang_once = [s for s in counted if s.category is SignalCategory.ONE_RING]
 
     def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
-        if not dated:
-            return 0.0
         half_life = half_life_days * DAY_SECONDS
         if epoch_at is not None:
             dated = [(value if when >= epoch_at else value * weights.before_epoch, when) for value, when in dated]
         return fsum([value * 2.0 ** ((when - at) / half_life) for value, when in dated])  # as `decayed`: none is later
 
-    marks = weights.marks
+    marks, behaviour = weights.marks, weights.behaviour
+    lasting = [(by_category[s.category], s.at) for s in counted if s.category is not SignalCategory.ONE_RING]
+    rang_once = [(by_category[s.category], s.at) for s in counted if s.category is SignalCategory.ONE_RING]
+    marked = [(trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live]
     return Standing(
         at=at,
-        marks=total([(trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live], marks.half_life_days),
-        answers=total([(1.0, a.at) for a in answered], marks.half_life_days),
-        behaviour=total(
-            [(by_category[s.category], s.at) for s in counted if s.category is not SignalCategory.ONE_RING],
-            weights.behaviour.half_life_days,
-        ),
-        one_ring=total(
-            [(by_category[s.category], s.at) for s in rang_once], weights.behaviour.one_ring_half_life_hours / 24
-        ),
+        marks=total(marked, marks.half_life_days) if marked else 0.0,
+        answers=total([(1.0, a.at) for a in answered], marks.half_life_days) if answered else 0.0,
+        behaviour=total(lasting, behaviour.half_life_days) if lasting else 0.0,
+        one_ring=total(rang_once, behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0,
         reporters=len(live),
-        groups=len({mark.group for mark in live if mark.group}),
+        groups=len({mark.group for mark in live if mark.group}) if live else 0,
         answered=len(answered),
-        silent=sum(one.callee not in reporters for one in answered),
-        signals=tuple(sorted(Counter([s.category for s in counted]).items())) if counted else (),
-        burst_at=_burst(live, marks),
+        silent=sum([one.callee not in reporters for one in answered]) if reporters else len(answered),
+        signals=_counted(counted),
+        burst_at=_burst(live, marks) if live else None,
         witnessed=_witnessed(live, counted, epoch_at, weights.witnesses),
         challenges=challenges,
     )
+
+
+def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
+    """How many there are of each category."""
+    if len(signals) == 1:
+        return ((signals[0].category, 1),)
+    return tuple(sorted(Counter([one.category for one in signals]).items())) if signals else ()
 
 
 def challenge_history_of(
@@ -169,10 +173,15 @@ def challenge_history_of(
 FAILURES = frozenset({ChallengeResult.SILENT, ChallengeResult.WRONG})
 
 
+LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
+
+
 def _within_limits(signals: list[Signal], weights: BehaviourWeights, passed_at: float | None) -> list[Signal]:
     """Of what the caller alone can cause, in bursts and with a borrowed number, only so much counts of each hour; and
     nothing of one-ring calls from before a challenge that was passed.
     """
+    if not any([signal.category in LIMITED for signal in signals]):
+        return signals
     left: Counter[tuple[SignalCategory, float]] = Counter()
     kept = []
     limits = {SignalCategory.ONE_RING: weights.one_ring_an_hour, SignalCategory.UNANSWERED: weights.unanswered_an_hour}
@@ -195,6 +204,8 @@ def _witnessed(
     found: dict[str, float] = {}
     said = [(mark.reporter, mark.at) for mark in live]
     seen = [(signal.callee, signal.at) for signal in counted if signal.category in SPAMWARD]
+    if not said and not seen:
+        return ()
     for who, at in (*said, *seen):
         if (epoch_at is None or at >= epoch_at) and at > found.get(who, -inf):
             found[who] = at
@@ -221,21 +232,21 @@ def with_witness(total: Standing, before: Standing | None, after: Standing | Non
     at = max(total.at, come_at)
     signals = _moved(dict(total.signals), before, after)
     parts = total, before, after
-    behaviour = _sum("behaviour", parts, at, weights.behaviour.half_life_days) if signals else 0.0
+    behaviour = _sum(_BEHAVIOUR, parts, at, weights.behaviour.half_life_days) if signals else 0.0
     rang_once = SignalCategory.ONE_RING in signals
-    one_ring = _sum("one_ring", parts, at, weights.behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0
+    one_ring = _sum(_ONE_RING, parts, at, weights.behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0
     if signals and abs(behaviour + one_ring) < NEAR_ZERO:
         return None
     return Standing(
         at=at,
         marks=decayed(total.marks, total.at, at, weights.marks.half_life_days * DAY_SECONDS),
-        answers=_sum("answers", parts, at, weights.marks.half_life_days),
+        answers=_sum(_ANSWERS, parts, at, weights.marks.half_life_days),
         behaviour=behaviour,
         one_ring=one_ring,
         reporters=total.reporters,
         groups=total.groups,
-        answered=total.answered + _count("answered", before, after),
-        silent=total.silent + _count("silent", before, after),
+        answered=total.answered - (before.answered if before else 0) + (after.answered if after else 0),
+        silent=total.silent - (before.silent if before else 0) + (after.silent if after else 0),
         signals=tuple(sorted(signals.items())),
         burst_at=total.burst_at,
         witnessed=witnessed,
@@ -260,25 +271,26 @@ def _moved_witness(
     return tuple(sorted([*times, *come], reverse=True)[:most])
 
 
+_ANSWERS, _BEHAVIOUR, _ONE_RING = map(Standing._fields.index, ("answers", "behaviour", "one_ring"))
+
+
 def _sum(
-    name: str, parts: tuple[Standing, Standing | None, Standing | None], at: float, half_life_days: float
+    place: int, parts: tuple[Standing, Standing | None, Standing | None], at: float, half_life_days: float
 ) -> float:
-    """The total less what the witness had said and with what it says, all as of `at`."""
+    """The total less what the witness had said and with what it says, all as of `at`. `place`: of the sum."""
     half_life = half_life_days * DAY_SECONDS
-    total, before, after = (
-        0.0 if part is None else decayed(getattr(part, name), part.at, at, half_life) for part in parts
-    )
+    total, before, after = [
+        0.0 if part is None else decayed(cast(float, part[place]), part.at, at, half_life) for part in parts
+    ]
     return total - before + after
-
-
-def _count(name: str, before: Standing | None, after: Standing | None) -> int:
-    return (0 if after is None else getattr(after, name)) - (0 if before is None else getattr(before, name))
 
 
 def _moved(
     counts: dict[SignalCategory, int], before: Standing | None, after: Standing | None
 ) -> dict[SignalCategory, int]:
     """The callees behind each category."""
+    if before is not None and after is not None and before.signals == after.signals:
+        return counts
     for part, sign in ((before, -1), (after, 1)):
         for category, count in () if part is None else part.signals:
             counts[category] = counts.get(category, 0) + sign * count
@@ -287,7 +299,7 @@ def _moved(
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
     """Of each witness the latest word; one of two epochs or classes speaks once. Of one they are distinct already."""
-    if len(rows) <= 1 or len({(row.epoch, row.auth_class) for row in rows}) == 1:
+    if len(rows) <= 1 or len({(row.epoch, row.auth_class) for row in rows}) == 1:  # nearly always
         return rows
     found: dict[Hashable, D] = {}
     for row in rows:

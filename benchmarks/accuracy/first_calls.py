@@ -35,7 +35,8 @@ from callsieve.replay.history_file import PastCall
 from callsieve.simulate import Ours
 from policies.decision import Action
 from policies.loader import load_policy
-from reputation.model import Did, OutcomeRecord, Person
+from reputation.model import Did, Person
+from reputation.outcome import OutcomeRecord
 from reputation.plan.index import NumberPlan
 from reputation.plan.loader import shipped_plans
 from reputation.weights import DEFAULT, FirstCallWeights, Weights
@@ -291,7 +292,7 @@ def _outcome(office: Office, ring: Ring, place: int) -> OutcomeRecord:
     line = Line(habits, Nature.PERSON if ring.style in HONEST else Nature.ROBOT, 0.0)
     _, outcome = consequences(office.parameters, Attempt(f"c{place}", ring.at, ring.user, line, fate), UNSCREENED)[0]
     assert isinstance(outcome, OutcomeRecord)
-    return replace(outcome, caller=ring.number)
+    return outcome._replace(caller=ring.number)
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:

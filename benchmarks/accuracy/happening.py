@@ -15,10 +15,10 @@ from reputation.model import (
     EndedBy,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 
 NUMBER = "+12015550123"
 LONG_RING_SECONDS = 30.0  # of a call that a colluder lets ring

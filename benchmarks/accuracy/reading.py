@@ -14,7 +14,8 @@ from benchmarks.accuracy.happening import Reading
 from benchmarks.accuracy.methods import Method
 from benchmarks.accuracy.office import Office, Stream, established, new_number, plans, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, START, Kind
-from reputation.model import Level, Mark, OutcomeRecord
+from reputation.model import Level, Mark
+from reputation.outcome import OutcomeRecord
 
 ESTABLISHED, NEW = "established", Kind.NEW_PERSON.value
 

@@ -29,12 +29,12 @@ from reputation.model import (
     Facts,
     Identity,
     Mark,
-    OutcomeRecord,
     Person,
     PersonalTie,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import Circumstances, reputation_of
 from reputation.signals import proofs_of_control
 from reputation.standing import Standing

@@ -36,7 +36,8 @@ from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_t
 from benchmarks.accuracy.trying import weights_with
 from benchmarks.tables import write_page
 from policies.decision import Decision
-from reputation.model import AuthClass, Level, Mark, MarkChannel, Signal, SignalCategory, Verdict
+from reputation.model import AuthClass, Level, Mark, MarkChannel, SignalCategory, Verdict
+from reputation.outcome import Signal
 from reputation.standing import Rows, Standing, standing_of_people
 from reputation.weights import DEFAULT, Weights
 

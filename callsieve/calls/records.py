@@ -10,7 +10,8 @@ from typing import Any
 from callsieve.simulate import Opinion
 from policies.reasons import why_of
 from reputation.explaining import words_of_happening
-from reputation.model import CallerKind, DecisionRecord, Family, Level, OutcomeRecord, Reputation
+from reputation.model import CallerKind, DecisionRecord, Family, Level, Reputation
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import families_of, vector_of, witnesses_in
 from reputation.speakers import account_of, speakers_of
 from reputation.store.audit import value_of

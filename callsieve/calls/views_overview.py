@@ -16,7 +16,8 @@ from callsieve.web.cache import Cache
 from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from reputation.control_sample import SampledCalls
-from reputation.model import DecisionRecord, OutcomeRecord
+from reputation.model import DecisionRecord
+from reputation.outcome import OutcomeRecord
 from reputation.store.activity import (
     Block,
     Rising,

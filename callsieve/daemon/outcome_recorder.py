@@ -31,7 +31,7 @@ from callsieve.settings import Ami
 from reputation.backoff import wait_seconds
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.feature_codes import mark_call
-from reputation.model import OutcomeRecord
+from reputation.outcome import OutcomeRecord
 from reputation.own.hours import CallingHours
 from reputation.store.errors import StoreError
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes

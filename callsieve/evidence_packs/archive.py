@@ -25,8 +25,8 @@ from callsieve.signing.statements import sign
 from callsieve.text.csv_table import as_text
 from callsieve.text.times import iso_with_zone
 from callsieve.version import program_version
-from reputation.model import OutcomeRecord
 from reputation.numbers import country_of, masked
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import OwnDay, is_machine
 from reputation.store.outcomes import calls_out_with
 from reputation.store.own_screenshots import Screenshot, screenshot_content

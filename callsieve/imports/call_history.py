@@ -17,7 +17,8 @@ from itertools import chain, islice
 
 from callsieve.changes.operation import whole
 from callsieve.replay.history_file import Event
-from reputation.model import AuthClass, Mark, OutcomeRecord
+from reputation.model import AuthClass, Mark
+from reputation.outcome import OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.call_imports import set_calls_done_to
 from reputation.store.marks import add_mark

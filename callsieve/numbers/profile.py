@@ -30,12 +30,11 @@ from reputation.model import (
     Level,
     ListEntry,
     Mark,
-    OutcomeRecord,
     Person,
-    Signal,
     Tie,
 )
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, service_number_of
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.owner_sentence import owner_sentence
 from reputation.plan.rows import NOBODYS
 from reputation.speakers import account_of

@@ -22,8 +22,9 @@ from agi.site import Site
 from ami_listener.asterisk_words import disposition_of
 from callsieve.replay.history_format import LAST_INSTANT
 from reputation.channels import endpoint_of, undescribed_trunk
-from reputation.model import CallerKind, Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import CallerKind, Direction, Disposition, EndedBy
 from reputation.numbers import caller_of, did_number_of, number_of
+from reputation.outcome import OutcomeRecord
 
 # cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
 CSV_COLUMNS = (

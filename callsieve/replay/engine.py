@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from heapq import heappop, heappush
-from itertools import chain, repeat
 from typing import NamedTuple
 
 from callsieve.replay.history_file import Event, HistoryReader, PastCall
 from callsieve.replay.marks import Marks
 from callsieve.simulate import Ours
 from policies.decision import Decision, IncomingCall
-from policies.engine import decide
+from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
-from policies.situation import label_of, situation_of
+from policies.situation import Situation, label_of, situation_of
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
@@ -38,12 +38,12 @@ from reputation.model import (
     Facts,
     ListName,
     Mark,
-    OutcomeRecord,
     Person,
     PersonalTie,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.plan.rows import PlanRow
 from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
@@ -153,6 +153,7 @@ class Replay:
 
     def _judged(self, event: PastCall, outcome: OutcomeRecord) -> Judged:
         number = outcome.caller
+        at = outcome.at
         call = IncomingCall(
             linkedid=outcome.linkedid,
             caller=Caller(number, number or "", outcome.caller_kind),
@@ -164,19 +165,19 @@ class Replay:
             name=event.name,
             carrier_counts=event.carrier_counts,
         )
-        at = outcome.at
-        row, row_then = self._row_of(number, at), self._row_of(number, at if self._plan_at is None else self._plan_at)
+        row = self._row_of(number, at)
+        row_then = row if self._plan_at is None else self._row_of(number, self._plan_at)
         earlier = NOTHING_EARLIER if number is None else self._velocity.count(number, at, outcome.did)
         facts = self._facts(call, outcome, row, earlier)
-        facts_then = facts if row_then == row else self._facts(call, outcome, row_then, earlier)
+        facts_then = facts if row_then is row or row_then == row else self._facts(call, outcome, row_then, earlier)
         self.marks.add_call(outcome)
         if number is not None and facts.first_call is not None:
             self._first_calls.add(number, outcome.did, at)
         situation = situation_of(call, facts, at, self._ours.hours)
-        first = situation if facts_then is facts else situation_of(call, facts_then, at, self._ours.hours)
-        seen = chain((first,), repeat(situation))
-        decisions = [decide(*one.under(policies)) for policies, one in zip(self._policies, seen, strict=False)]
-        return Judged(outcome, tuple(decisions))
+        if facts_then is facts:
+            return Judged(outcome, tuple(_decided(situation, self._policies)))
+        first = situation_of(call, facts_then, at, self._ours.hours)
+        return Judged(outcome, (*_decided(first, self._policies[:1]), *_decided(situation, self._policies[1:])))
 
     def _row_of(self, number: str | None, at: float) -> PlanRow | None:
         return None if number is None else self._ours.plan.row_of(number, at)
@@ -192,13 +193,14 @@ class Replay:
         if number is None:
             stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label_of(call))
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
-        then = self.background(number).then(at)
-        ties = tuple(self._ties(number, auth_class, then, at))
+        background = self.background(number)
+        then = background.then(at)
+        ties = self._ties(number, auth_class, then, at)
         is_stranger = not ties and then.identity is None
         about = auth_class, call.attestation, call.verification, hour
         purpose = None if row is None else evident_purpose(row)
         if then.identity is not None:
-            for proof in proofs_of_control(number, self.background(number).identified_at):
+            for proof in proofs_of_control(number, background.identified_at):
                 self.ledger.add_challenge(proof)
         oldest = at - self._weights.block.days * DAY_SECONDS
         listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
@@ -233,21 +235,22 @@ class Replay:
             plan=row,
         )
 
-    def _ties(self, number: str, auth_class: AuthClass, then: Then, at: float) -> Iterator[PersonalTie]:
+    def _ties(self, number: str, auth_class: AuthClass, then: Then, at: float) -> tuple[PersonalTie, ...]:
         """Of a person's own word about the number the latest counts: the entry in the store, or the mark."""
-        blocks = self.marks.blocks(number)
+        blocks, ties = self.marks.blocks(number), list[PersonalTie]()
         if then.personal or blocks:
-            yield from self._own_ties(number, then, blocks)
+            ties += self._own_ties(number, then, blocks)
         for contact in then.contacts:
-            yield PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact)
+            ties.append(PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact))
         for who, talked_at in self.ledger.talks(number, at):
-            yield self._tie(Tie.TALKED, who, talked_at)
+            ties.append(self._tie(Tie.TALKED, who, talked_at))
         for mark in self.ledger.marks(number):
             if mark.verdict is Verdict.OK and mark.auth_class is auth_class and not site_of(mark.reporter):
-                yield self._tie(Tie.NOT_SPAM, mark.reporter, mark.at)
+                ties.append(self._tie(Tie.NOT_SPAM, mark.reporter, mark.at))
+        return tuple(ties)
 
     def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
-        own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)}
+        own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)} if then.personal else {}
         blocked = {who for who, since in blocks.items() if who not in own or own[who].at <= since}
         for entry in own.values():
             if entry.person not in blocked:
@@ -269,7 +272,7 @@ class Replay:
         known = self._ours.dids.get(outcome.did or "")
         if known is not None or (outcome.did is None and outcome.group is None):
             return known
-        return Did(outcome.did or "", (outcome.group,) if outcome.group else ())
+        return _unknown_did(outcome.did or "", outcome.group)
 
     def _callee(self, outcome: OutcomeRecord, did: Did | None) -> Person | None:
         """Who the history says the call was for, else whose number was dialled; of several that rang, who answered."""
@@ -290,14 +293,25 @@ class Replay:
         if self._by_endpoint.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
             return outcome
         answered_by, rung = outcome.answered_by, tuple(dict.fromkeys(map(self._extension, outcome.rung)))
-        outcome = replace(outcome, answered_by=answered_by and self._extension(answered_by), rung=rung)
+        outcome = outcome._replace(answered_by=answered_by and self._extension(answered_by), rung=rung)
         if outcome.direction is not Direction.OUTBOUND or not outcome.caller:
             return outcome
-        return replace(outcome, caller=self._extension(outcome.caller))
+        return outcome._replace(caller=self._extension(outcome.caller))
 
     def _extension(self, who: str) -> str:
         person = self._by_endpoint.get(who)
         return person.extension if person else who
+
+
+def _decided(situation: Situation, policies: Sequence[PolicySet | Policy]) -> list[Decision]:
+    """What each of the policies does with the call."""
+    call, facts, now, window = situation
+    return decide_by_each(call, facts, [situation.policy_of(one) for one in policies], now, window)
+
+
+@lru_cache(maxsize=1024)
+def _unknown_did(number: str, group: str | None) -> Did:
+    return Did(number, (group,) if group else ())
 
 
 def judgements(

@@ -16,15 +16,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from reputation.explaining import SIGNAL_WORDS
-from reputation.model import (
-    Challenged,
-    ChallengeResult,
-    Direction,
-    Identity,
-    OutcomeRecord,
-    SignalCategory,
-    Verdict,
-)
+from reputation.model import Challenged, ChallengeResult, Direction, Identity, SignalCategory, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ANOTHER_DAY_SECONDS, is_call_back, is_long_talk
 from reputation.standing import Rows

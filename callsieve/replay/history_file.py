@@ -8,7 +8,7 @@ Whoever wrote the file is not trusted: lines, texts and numbers are bounded, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import msgspec
@@ -24,12 +24,12 @@ from reputation.model import (
     Direction,
     Disposition,
     Mark,
-    OutcomeRecord,
     Verdict,
     Verification,
     auth_class_of,
 )
 from reputation.numbers import caller_of, number_of
+from reputation.outcome import OutcomeRecord, Record
 
 LINE_BYTES = 64 * 1024  # below what the csv module takes as one field
 SOURCE = "history"
@@ -38,8 +38,7 @@ TOO_LONG = f"is longer than {LINE_BYTES // 1024} kB"
 NO_NUMBER = "a mark of what is no telephone number"
 
 
-@dataclass(frozen=True, slots=True)
-class PastCall:
+class PastCall(Record, frozen=True):
     """A call of the past: how it ended, and what the network said of it when it began.
 
     `sampled`: whether it was of the control sample, and went without its warning; None: the history does not say.
@@ -113,7 +112,7 @@ def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[
             is_trusted = trunk is not None and trunk.trusted if told.trusted is None else told.trusted
             call = _inbound_from(told, trunk.region if trunk else site.region, trusted=is_trusted)
             counts = trunk is not None and trunk.verstat if told.verstat is None else told.verstat
-            yield replace(call, carrier_counts=is_trusted or counts) if told.name else call
+            yield call._replace(carrier_counts=is_trusted or counts) if told.name else call
         else:
             yield PastCall(_outbound_from(told, site.region))
 

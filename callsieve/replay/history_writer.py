@@ -22,7 +22,8 @@ from callsieve.replay.history_format import (
     Shown,
     Told,
 )
-from reputation.model import Direction, Disposition, Mark, OutcomeRecord, Verdict
+from reputation.model import Direction, Disposition, Mark, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.signals import LABELS
 
 

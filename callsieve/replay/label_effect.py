@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, NamedTuple
 
-from reputation.model import Disposition, Mark, OutcomeRecord, Verdict
+from reputation.model import Disposition, Mark, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.signals import is_long_talk, was_hung_up_on
 
 LEAST_CALLS = 20  # in either group: of fewer an interval says nothing

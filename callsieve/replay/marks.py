@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from reputation.marking import DAY_SECONDS, MARKS_A_DAY
 from reputation.memory_store import MemoryStore
-from reputation.model import AuthClass, Mark, OutcomeRecord, Verdict
+from reputation.model import AuthClass, Mark, Verdict
+from reputation.outcome import OutcomeRecord
 
 OWN_NUMBER = "one of our own numbers"
 CONTACT = "a contact of somebody here"

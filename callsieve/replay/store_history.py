@@ -9,23 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from heapq import merge
 
 from callsieve.replay.history_file import Event, PastCall, at_of
 from policies.reasons import CODES, Reason
 from reputation.caller_names import SPAM_LABELS
 from reputation.families import carrier_label
-from reputation.model import (
-    Attestation,
-    AuthClass,
-    DecisionRecord,
-    Direction,
-    Family,
-    OutcomeRecord,
-    Verdict,
-    Verification,
-)
+from reputation.model import Attestation, AuthClass, DecisionRecord, Direction, Family, Verdict, Verification
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import families_of
 from reputation.store.journal import calls_capped_by, decision_of
 from reputation.store.marks import marks_between
@@ -46,7 +37,7 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
     marks: Iterator[Event] = (one for one in marks_between(db, 0.0, until) if one.verdict is not Verdict.RETRACTED)
     ended = (one for one in outcomes_between(db, 0.0, until) if one.direction in SEEN_FROM_OUTSIDE)
     sampled = calls_capped_by(db, CODES[Reason.CONTROL_SAMPLE], until)
-    calls: Iterator[Event] = (replace(call_from(db, one), sampled=one.linkedid in sampled) for one in ended)
+    calls: Iterator[Event] = (call_from(db, one)._replace(sampled=one.linkedid in sampled) for one in ended)
     yield from merge(calls, marks, key=at_of)
 
 
@@ -62,9 +53,9 @@ def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
     if outcome.auth_class is AuthClass.UNKNOWN:
         return call
     if outcome.auth_class is AuthClass.AUTHENTICATED and said != _SAID["A"]:
-        return replace(call, trusted=True)
+        return call._replace(trusted=True)
     attestation, verification = said or _SAID["B"]
-    return replace(call, attestation=attestation, verification=verification)
+    return call._replace(attestation=attestation, verification=verification)
 
 
 def _families(record: DecisionRecord | None) -> tuple[Family, ...]:

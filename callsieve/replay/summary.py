@@ -18,7 +18,8 @@ from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json,
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
 from reputation.control_sample import SampledCalls
-from reputation.model import DecisionRecord, Direction, Mark, OutcomeRecord, Reputation, Verdict
+from reputation.model import DecisionRecord, Direction, Mark, Reputation, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.activity import sampled_calls
 from reputation.store.as_of import background_of
 from reputation.store.evidence_rows import one_ring_before, rows_of

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
 from reputation.numbers import service_number_of
+from reputation.outcome import OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours, is_surely_outside, local_date_number
 
 SHORT_SECONDS = 6.0  # carriers charge for calls that are over within 6 s of the answer

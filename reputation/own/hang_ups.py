@@ -11,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import OwnDay, is_machine, tally_of
 
 WIDTH_SECONDS = 0.2

@@ -7,20 +7,11 @@ on it is what CallSieve does with any caller: reputation.memory_store learns, an
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from reputation.families.marks import NAME as MARKS
 from reputation.memory_store import MemoryStore
-from reputation.model import (
-    AuthClass,
-    CallerKind,
-    Direction,
-    Mark,
-    MarkChannel,
-    OutcomeRecord,
-    Reputation,
-    Verdict,
-)
+from reputation.model import AuthClass, CallerKind, Direction, Mark, MarkChannel, Reputation, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import is_machine
 from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
 from reputation.standing import Standing
@@ -37,11 +28,10 @@ def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
         return None
     # Who ended it stays: the caller is who called, on either side.
-    seen = replace(outcome, auth_class=AuthClass.UNKNOWN, action=None, decision_id=None, queue=None, group=None)
+    seen = outcome._replace(auth_class=AuthClass.UNKNOWN, action=None, decision_id=None, queue=None, group=None)
     if outcome.direction is Direction.OUTBOUND:
         answered_by = other if outcome.answered_by is not None or outcome.talk_seconds > 0 else None
-        return replace(
-            seen,
+        return seen._replace(
             direction=Direction.INBOUND,
             caller=number,
             caller_kind=CallerKind.NUMBER,
@@ -52,8 +42,8 @@ def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
             rung=(other,),
         )
     # A call-back: one of "theirs" calls our number.
-    return replace(
-        seen, direction=Direction.OUTBOUND, caller=other, did=None, dialled=number, rung=(), answered_by=None
+    return seen._replace(
+        direction=Direction.OUTBOUND, caller=other, did=None, dialled=number, rung=(), answered_by=None
     )
 
 

@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from reputation.model import ChallengeResult, Disposition, OutcomeRecord
+from reputation.model import ChallengeResult, Disposition
+from reputation.outcome import OutcomeRecord
 from reputation.site_names import site_of
 from reputation.store.challenges import challenge_result_of
 from reputation.store.outcomes import outcome_of

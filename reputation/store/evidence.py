@@ -6,9 +6,9 @@ Each write is a maximum or a minimum by time, so calls may come in any order and
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 
-from reputation.model import Answered, OutcomeRecord, Signal
+from reputation.model import Answered
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import ANOTHER_DAY_SECONDS, lessons_of
 from reputation.store.challenges import settle_challenge
 
@@ -80,7 +80,7 @@ def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
     if not is_second:
         return None
     db.execute(DROP_LONG_TALK, about)
-    return replace(talk, at=at, linkedid=linkedid)
+    return talk._replace(at=at, linkedid=linkedid)
 
 
 def _about(answered: Answered) -> dict[str, object]:

@@ -12,10 +12,10 @@ from reputation.model import (
     ChallengeResult,
     Mark,
     MarkChannel,
-    Signal,
     SignalCategory,
     Verdict,
 )
+from reputation.outcome import Signal
 from reputation.signals import (
     ONE_RING_GUARD_SECONDS,
     RELATIONSHIP_SECONDS,

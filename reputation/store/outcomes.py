@@ -12,23 +12,12 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
 from reputation.events import CallEnded, EventKind, subject_of_call
-from reputation.model import (
-    AuthClass,
-    CallerKind,
-    ChallengeResult,
-    Direction,
-    Disposition,
-    EndedBy,
-    Level,
-    OutcomeRecord,
-    Signal,
-    Tie,
-)
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, EndedBy, Level, Tie
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
@@ -41,7 +30,7 @@ from reputation.store.standing import refresh_all
 SETTLE_SECONDS = 60.0
 LIVE = "ami"  # the `source` of outcomes that were seen as they happened
 
-_FIELDS = tuple(field.name for field in fields(OutcomeRecord))
+_FIELDS = OutcomeRecord.__struct_fields__
 _COLUMNS = ", ".join("grp" if name == "group" else name for name in _FIELDS)
 _ENUMS: dict[str, type[Enum]] = {
     "direction": Direction,
@@ -246,8 +235,7 @@ def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecor
     def who(text: str | None) -> str | None:
         return found.get(text, (text, None))[0] if text else text
 
-    return replace(
-        outcome,
+    return outcome._replace(
         answered_by=who(outcome.answered_by),
         caller=who(outcome.caller),
         rung=tuple(dict.fromkeys(found.get(one, (one, None))[0] for one in outcome.rung)),
@@ -262,16 +250,16 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
         return outcome
     decision_id, _, auth_class, caller_kind, _ = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
-    outcome = replace(outcome, decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
+    outcome = outcome._replace(decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
-        outcome = replace(outcome, caller=None, caller_kind=CallerKind.WITHHELD)
+        outcome = outcome._replace(caller=None, caller_kind=CallerKind.WITHHELD)
     if any(row[4] for row in decided):
-        outcome = replace(outcome, rang_by=Tie.NOT_SPAM)
+        outcome = outcome._replace(rang_by=Tie.NOT_SPAM)
     if action == "challenge" and outcome.challenge is None:
         told = challenge_result_of(db, outcome.linkedid)
         if told is None and _gave_up(outcome):
             told = ChallengeResult.ABANDONED
-        return replace(outcome, challenge=told)
+        return outcome._replace(challenge=told)
     return outcome
 
 
@@ -291,7 +279,7 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
         return outcome
     about = {"number": outcome.number, "witness": outcome.witness, "at": outcome.at}
     tie = db.execute(TIE, about).fetchone()
-    return replace(outcome, rang_by=Tie(tie[0])) if tie else outcome
+    return outcome._replace(rang_by=Tie(tie[0])) if tie else outcome
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:

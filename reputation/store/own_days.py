@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from reputation.model import Direction, OutcomeRecord
+from reputation.model import Direction
 from reputation.numbers import country_of, network_name_of
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
 from reputation.own.networks import NO_NETWORKS, Networks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from reputation.model import OutcomeRecord
+from reputation.outcome import OutcomeRecord
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
 from reputation.own.grades import Graded
 from reputation.own.hang_ups import days_without, machine_hang_ups

@@ -27,7 +27,8 @@ from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Plan, Stream, instant, make_office, new_number, service, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind, Nature
 from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, levels_of, measure_attacks, thinned
-from reputation.model import Disposition, Level, Mark, OutcomeRecord
+from reputation.model import Disposition, Level, Mark
+from reputation.outcome import OutcomeRecord
 from reputation.signals import was_hung_up_on
 
 OFFICE = make_office(STANDARD, 5)

@@ -14,7 +14,8 @@ from benchmarks.accuracy.office import Plan, make_office, spammer
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters, Reaction
 from benchmarks.accuracy.screening import STRICT, Screening
 from policies.decision import Action
-from reputation.model import ChallengeResult, Disposition, Mark, OutcomeRecord, Tie
+from reputation.model import ChallengeResult, Disposition, Mark, Tie
+from reputation.outcome import OutcomeRecord
 
 OFFICE = make_office(STANDARD, 5)
 USERS = OFFICE.users

@@ -14,7 +14,8 @@ from benchmarks.accuracy.callers import Attempt
 from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
-from reputation.model import Direction, Disposition, EndedBy, Mark, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy, Mark
+from reputation.outcome import OutcomeRecord
 from reputation.signals import says_something
 
 PARAMETERS = replace(STANDARD, days=60)

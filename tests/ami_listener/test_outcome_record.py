@@ -13,6 +13,7 @@ from ami_listener.outcome_record import record_of
 from ami_listener.parsing import parse_event, parse_key
 from reputation import model
 from reputation.model import CallerKind, Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 
 INBOUND = Outcome(
     linkedid="c1",
@@ -37,7 +38,7 @@ def region_of(trunk: str | None) -> str:
     return "US" if trunk == "carrier" else "GB"
 
 
-def recorded(outcome: Outcome) -> model.OutcomeRecord:
+def recorded(outcome: Outcome) -> OutcomeRecord:
     record = record_of(outcome, region_of)
     assert record is not None
     return record

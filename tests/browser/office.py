@@ -40,11 +40,11 @@ from reputation.model import (
     ListName,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Person,
     Verdict,
     Witnesses,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.own.register import NumberState, OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
@@ -365,7 +365,7 @@ def _outbound(now: float) -> Iterator[OutcomeRecord]:
     midnight = now // DAY * DAY
     for number, manner, first in ((OWN, CONSIDERATE, 0), (OWN_STRANGER, replace(CARELESS, calls_a_day=60), 2000)):
         for call in campaign(manner, range(-10, 0), number, first):
-            yield replace(call, at=call.at - MIDNIGHT + midnight)
+            yield call._replace(at=call.at - MIDNIGHT + midnight)
 
 
 def _policies(loaded: Loaded, now: float) -> None:

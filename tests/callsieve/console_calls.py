@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from reputation.model import (
-    AuthClass,
-    CallerKind,
-    DecisionRecord,
-    Direction,
-    Disposition,
-    OutcomeRecord,
-)
+from reputation.model import AuthClass, CallerKind, DecisionRecord, Direction, Disposition
+from reputation.outcome import OutcomeRecord
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from tests.callsieve.browsing import NOW, Office

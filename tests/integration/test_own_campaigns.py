@@ -18,7 +18,8 @@ import pytest
 
 from lab import Answering, CallSpec, Phone
 from lab.screened import SETTINGS, ScreenedPbx
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.outcomes import outcomes_of_own
 from tests.integration.office import start_listening
@@ -94,7 +95,7 @@ def compressed(outcome: OutcomeRecord) -> OutcomeRecord:
     """Whoever hung up at once did so; the rest of the time runs faster in the lab."""
     is_hung_up = outcome.ended_by is EndedBy.CALLEE and outcome.direction is Direction.OUTBOUND
     talk = outcome.talk_seconds * (1.0 if is_hung_up else TALK_FACTOR)
-    return replace(outcome, ring_seconds=outcome.ring_seconds * RING_FACTOR, talk_seconds=talk)
+    return outcome._replace(ring_seconds=outcome.ring_seconds * RING_FACTOR, talk_seconds=talk)
 
 
 def shown(pbx: ScreenedPbx, number: str) -> dict[str, Any]:

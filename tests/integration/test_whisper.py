@@ -13,7 +13,8 @@ import pytest
 from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
-from reputation.model import Disposition, EndedBy, EntryKind, ListEntry, ListName, OutcomeRecord, Verdict
+from reputation.model import Disposition, EndedBy, EntryKind, ListEntry, ListName, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store, transaction
 from reputation.store.evidence_rows import marks_of
 from reputation.store.lists import add_entry

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action, Decision, IncomingCall, fail_open
-from policies.engine import CAPS, STEPS, decide, decide_for_callee
+from policies.engine import CAPS, STEPS, decide, decide_by_each, decide_for_callee
 from policies.explanation import Look, explain
 from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
@@ -550,6 +550,20 @@ def test_a_call_is_decided_alike_and_explained_as_decided(call: IncomingCall, fa
     assert last.outcome.startswith(decision.action.word)
     assert f"{decision.would_be.word} by {decision.rule}" in last.outcome
     assert all(look.outcome == "passes" for look in looks if look.step < decision.step and look.title != "cap")
+
+
+@given(st.lists(st.tuples(calls(), facts()), min_size=2, max_size=8), policy_texts())
+def test_what_other_calls_left_behind_changes_no_decision(cases: list[tuple[IncomingCall, Facts]], text: str) -> None:
+    try:
+        policies = make_policy(text), load_policy("balanced"), load_policy("strict")
+    except PolicyError:
+        assume(False)
+    for call, known in cases:
+        found = decide_by_each(call, known, policies, NOW)
+        assert found == [decide(call, known, one, NOW) for one in policies]
+        for policy, decision in zip(policies, found, strict=True):
+            holding = (rule.name for rule in policy.rules if rule.matches(Case(call, known, NOW)))
+            assert decision.step < 8 or decision.rule == next(holding, "default")
 
 
 def test_an_explanation_names_every_step_on_the_way() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from policies.decision import Action, IncomingCall
@@ -29,7 +27,7 @@ REJECTING = policy_ordering("reject")
 
 
 def talked(person: str = "201", group: str | None = "sales", at: float | None = NOW - DAY) -> PersonalTie:
-    return replace(make_tie(Tie.TALKED, person, group), at=at)
+    return make_tie(Tie.TALKED, person, group)._replace(at=at)
 
 
 def to_ann(*ties: PersonalTie, one_ring_at: float | None = None) -> Facts:

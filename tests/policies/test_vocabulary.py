@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -459,3 +461,35 @@ def test_conditions_are_shown_as_they_are_read(table: dict[str, object], case: C
 @pytest.mark.parametrize("text", ['say "hi"', "back\\slash", "tab\tnewline\nbell\x07del\x7f", "Zürich 上海 😀", LONDON])
 def test_any_text_is_shown_as_toml(text: str) -> None:
     assert tomllib.loads(f"shown = {toml_of([text, True, 5])}")["shown"] == [text, True, 5]
+
+
+FIELDS = sorted({field for word in VOCABULARY.values() for field in word.reads})
+
+
+def with_field(case: Case, path: str, other: Case) -> Case:
+    """The case with one field as the other has it."""
+    first, *rest = path.split(".")
+    theirs = getattr(other, first)
+    return replace(case, **{first: with_part(getattr(case, first), rest, theirs)})
+
+
+def with_part(mine: Any, path: list[str], theirs: Any) -> Any:
+    """The same of a field's own fields; without any it is theirs."""
+    if not path:
+        return theirs
+    first, *rest = path
+    return mine._replace(**{first: with_part(getattr(mine, first), rest, getattr(theirs, first))})
+
+
+@given(cases(), cases(), when_tables())
+def test_a_condition_depends_only_on_the_fields_that_it_names(case: Case, other: Case, table: object) -> None:
+    for condition in read_when(table):
+        if condition.reads:
+            alike = case
+            for path in condition.reads:
+                alike = with_field(alike, path, other)
+            assert condition.holds(alike) is condition.holds(other)
+
+
+def test_conditions_name_the_fields_that_they_read() -> None:
+    assert {"facts.reputation.level", "call.verification", "call.caller.kind"} <= set(FIELDS)

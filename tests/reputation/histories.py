@@ -6,7 +6,6 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,10 +20,10 @@ from reputation.model import (
     Level,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Reputation,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.standing import Standing
 from reputation.store.facts import facts_of
 from reputation.store.marks import add_mark
@@ -157,7 +156,7 @@ def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) ->
 def named(found: list[OutcomeRecord | Mark], prefix: str = "c") -> list[OutcomeRecord | Mark]:
     """Every call has a name of its own."""
     return [
-        replace(one, linkedid=f"{prefix}{index}") if isinstance(one, OutcomeRecord) else one
+        one._replace(linkedid=f"{prefix}{index}") if isinstance(one, OutcomeRecord) else one
         for index, one in enumerate(found)
     ]
 

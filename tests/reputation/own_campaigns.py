@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import SHORT_SECONDS
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
@@ -52,11 +53,11 @@ _OUT = OutcomeRecord(
     talk_seconds=90.0,
     ended_by=EndedBy.CALLER,
 )
-_BACK = replace(_OUT, direction=Direction.INBOUND, answered_by="201", rung=("201",), talk_seconds=70.0)
+_BACK = _OUT._replace(direction=Direction.INBOUND, answered_by="201", rung=("201",), talk_seconds=70.0)
 MADE_UP = Shapes(
     talked=_OUT,
-    hung_up=replace(_OUT, talk_seconds=4.0, ended_by=EndedBy.CALLEE),
-    unanswered=replace(_OUT, disposition=Disposition.NO_ANSWER, answered_by=None, talk_seconds=0.0),
+    hung_up=_OUT._replace(talk_seconds=4.0, ended_by=EndedBy.CALLEE),
+    unanswered=_OUT._replace(disposition=Disposition.NO_ANSWER, answered_by=None, talk_seconds=0.0),
     call_back=_BACK,
 )
 
@@ -80,7 +81,7 @@ def campaign(
             at = MIDNIGHT + day * DAY + chance.uniform(*manner.hours) * 3600
             shape = _shape(manner, chance, shapes or MADE_UP)
             about: dict[str, Any] = {"linkedid": f"{number}-{day}-{call}", "at": at, "dialled": person(people)}
-            outcome = replace(shape, **about, own_number=number, talk_seconds=_talk(manner, chance, shape))
+            outcome = shape._replace(**about, own_number=number, talk_seconds=_talk(manner, chance, shape))
             yield outcome
             if chance.random() < manner.call_backs:
                 back: dict[str, Any] = {
@@ -88,7 +89,7 @@ def campaign(
                     "at": outcome.ended_at + 1800,
                     "source": "cdr",
                 }
-                yield replace((shapes or MADE_UP).call_back, **back, caller=outcome.dialled, did=number)
+                yield (shapes or MADE_UP).call_back._replace(**back, caller=outcome.dialled, did=number)
 
 
 def person(place: int) -> str:

@@ -25,9 +25,9 @@ from reputation.model import (
     ListName,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of

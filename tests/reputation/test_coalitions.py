@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from itertools import pairwise
 from math import log2
 
@@ -38,13 +37,12 @@ from reputation.model import (
     Level,
     Mark,
     MarkChannel,
-    OutcomeRecord,
-    Signal,
     SignalCategory,
     Tie,
     Verdict,
     Verification,
 )
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.standing import Rows, challenge_history_of
 from reputation.store.facts import facts_of
@@ -222,7 +220,7 @@ def asked(k: int, order: list[int], hours: float) -> list[float]:
         call = make_outcome(f"{place}", at, by=one, talk=3.0, ended_by=EndedBy.CALLEE, action=action.word)
         if action is Action.CHALLENGE:
             found.append(at)
-            call = replace(call, challenge=ChallengeResult.PASSED)
+            call = call._replace(challenge=ChallengeResult.PASSED)
         store.learn(call)
         if int(one) % 2:
             group = f"group {int(one) % 4}"
@@ -319,7 +317,7 @@ outcomes = st.builds(
 )  # fmt: skip
 histories = st.lists(outcomes | marks_by(who, st.sampled_from(Verdict)), max_size=40).map(
     lambda found: [
-        replace(one, linkedid=f"c{place}") if isinstance(one, OutcomeRecord) else one for place, one in enumerate(found)
+        one._replace(linkedid=f"c{place}") if isinstance(one, OutcomeRecord) else one for place, one in enumerate(found)
     ]
 )
 
@@ -344,7 +342,7 @@ def test_a_call_by_a_tie_or_with_a_label_never_raises(history: list[OutcomeRecor
     assume(
         not any(isinstance(one, Mark) and one.verdict is Verdict.SPAM for one in history)
     )  # a burst is another thing
-    last = replace(call, linkedid="last")
+    last = call._replace(linkedid="last")
     assert log_odds_after([*history, last]) <= log_odds_after(history) + 1e-9
 
 
@@ -360,7 +358,7 @@ crowds = st.lists(
     ),
     min_size=20,
     max_size=60,
-).map(lambda found: [replace(one, linkedid=f"c{place}") for place, one in enumerate(found)])  # fmt: skip
+).map(lambda found: [one._replace(linkedid=f"c{place}") for place, one in enumerate(found)])  # fmt: skip
 
 
 @given(crowds, histories)
@@ -368,7 +366,7 @@ def test_sums_kept_step_by_step_are_those_made_anew(
     crowd: list[OutcomeRecord], history: list[OutcomeRecord | Mark]
 ) -> None:
     store = MemoryStore()
-    for place, one in enumerate([*history, *(replace(one, linkedid=f"x{one.linkedid}") for one in crowd)]):
+    for place, one in enumerate([*history, *(one._replace(linkedid=f"x{one.linkedid}") for one in crowd)]):
         store.add_mark(one) if isinstance(one, Mark) else store.learn(one)
         if place % 7 == 0:
             store.standing(CALLER, UNKNOWN)  # from here on it is kept
@@ -420,7 +418,7 @@ def stored_level(history: Iterable[OutcomeRecord | Mark], now: float = NOW + HOU
             if isinstance(one, Mark):
                 add_mark(db, one)
             else:
-                record_outcome(db, replace(one, source="cdr"), now)
+                record_outcome(db, one._replace(source="cdr"), now)
         return facts_of(db, make_query(CALLER, now=now)).reputation.level
 
 

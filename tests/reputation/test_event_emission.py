@@ -98,7 +98,7 @@ def test_a_withheld_number_is_never_told(db: sqlite3.Connection) -> None:
     ],
 )
 def test_which_other_calls_are_told(db: sqlite3.Connection, source: str, direction: Direction, expected: int) -> None:
-    outcome = replace(make_outcome(by="201", direction=Direction.OUTBOUND), source=source, direction=direction)
+    outcome = make_outcome(by="201", direction=Direction.OUTBOUND)._replace(source=source, direction=direction)
     record_outcome(db, outcome, NOW + 10)
     assert len(told(db, EventKind.CALL_ENDED)) == expected
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reputation.feature_codes import WISHES_A_DAY, mark_call, obey_code, reporter_of
 from reputation.marking import MarkStatus
-from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, OutcomeRecord, Person, Verdict
+from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, Person, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
 from reputation.store.do_not_call import LAST_TALK, DoNotCall, add_do_not_call, do_not_call_of
@@ -174,7 +174,7 @@ def test_a_key_during_an_undecided_call_marks_nobody(db: sqlite3.Connection) -> 
 def called(db: sqlite3.Connection, number: str, at: float, talk: float = 9.0) -> None:
     """201 calls somebody."""
     outcome = make_outcome(f"o{at}", at, by="201", talk=talk, direction=Direction.OUTBOUND)
-    record_outcome(db, replace(outcome, dialled=number, own_number=OWN), outcome.ended_at + 1)
+    record_outcome(db, outcome._replace(dialled=number, own_number=OWN), outcome.ended_at + 1)
 
 
 def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connection) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.model import Direction, EndedBy, OutcomeRecord
+from reputation.model import Direction, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import is_machine
 from reputation.own.hang_ups import LEAST_CALLS, machine_hang_ups
 from reputation.store.database import open_store

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reputation.last_call import LATELY_SECONDS, last_call_of
-from reputation.model import CallerKind, DecisionRecord, Direction, Disposition, ListName, OutcomeRecord, Person
+from reputation.model import CallerKind, DecisionRecord, Direction, Disposition, ListName, Person
+from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome

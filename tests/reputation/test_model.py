@@ -33,11 +33,11 @@ from reputation.model import (
     Mark,
     MarkChannel,
     Reputation,
-    Signal,
     SignalCategory,
     Verdict,
     Verification,
 )
+from reputation.outcome import Signal
 from reputation.plan.rows import PlanRow, Purpose
 from reputation.quiet_hours import is_quiet
 from reputation.scoring import (
@@ -316,7 +316,7 @@ def test_of_an_hour_so_many_count(category: SignalCategory, counted: int, weight
     assert dict(found.families[0].counts) == {category.value: counted}
     assert found.witnesses is not None
     assert found.witnesses.seen == counted
-    spread = [replace(one, at=hour - 3600.0 * n) for n, one in enumerate(crowd)]
+    spread = [one._replace(at=hour - 3600.0 * n) for n, one in enumerate(crowd)]
     assert judged((), spread, now=hour).witnesses.seen == 16  # type: ignore[union-attr]
 
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from reputation.families.block import is_bad, may_be_bad
 from reputation.memory_store import MemoryStore
-from reputation.model import AuthClass, Direction, Mark, MarkChannel, OutcomeRecord, Verdict
+from reputation.model import AuthClass, Direction, Mark, MarkChannel, Verdict
 from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
+from reputation.outcome import OutcomeRecord
 from reputation.weights import Weights
 from tests.reputation.histories import HOUR, KEEN, LATER, NUMBERS, classes, histories
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome

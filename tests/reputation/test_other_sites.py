@@ -24,11 +24,11 @@ from reputation.model import (
     Mark,
     MarkChannel,
     Reputation,
-    Signal,
     SignalCategory,
     Tie,
     Verdict,
 )
+from reputation.outcome import Signal
 from reputation.scoring import Circumstances, Evidence, reputation_of
 from reputation.site_names import is_ours, name_at_site, of_site, our_name, site_of
 from reputation.standing import Rows

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from reputation.law.calling_hours import hours_by_law
 from reputation.memory_store import MemoryStore
-from reputation.model import Direction, Disposition, EndedBy, Level, OutcomeRecord, Reputation, Signal, SignalCategory
+from reputation.model import Direction, Disposition, EndedBy, Level, Reputation, SignalCategory
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.daily_counts import OwnDay, tally_of
 from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
 from reputation.own.grades import Grade, Graded, GradeReason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from callsieve.evidence_packs.platforms import platforms
 from reputation.events import EventKind
-from reputation.model import OutcomeRecord
+from reputation.outcome import OutcomeRecord
 from reputation.own.labellers import labellers, labellers_of
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.database import open_store
@@ -47,7 +46,7 @@ def calls(prefix: str, days: range, of_ten: int, a_day: int = 20) -> Iterator[Ou
         for call in range(a_day):
             shape = MADE_UP.talked if call % 10 < of_ten else MADE_UP.unanswered
             about: dict[str, Any] = {"linkedid": f"{prefix}-{day}-{call}", "at": NOW - day * DAY + call}
-            yield replace(shape, **about, own_number=OWN, dialled=f"{prefix}{day:03d}{call:03d}")
+            yield shape._replace(**about, own_number=OWN, dialled=f"{prefix}{day:03d}{call:03d}")
 
 
 def call_worse_on_three(db: sqlite3.Connection) -> None:

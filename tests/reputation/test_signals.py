@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,12 +17,11 @@ from reputation.model import (
     EndedBy,
     Mark,
     MarkChannel,
-    OutcomeRecord,
-    Signal,
     SignalCategory,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, lessons_of, signal_of_mark
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DID, NOW, make_mark, make_outcome
@@ -148,7 +146,7 @@ def test_what_speaks_for_a_caller_counts_in_spite_of_a_label(action: str) -> Non
 
 
 def make_labelled(outcome: OutcomeRecord, action: str) -> OutcomeRecord:
-    return replace(outcome, action=action)
+    return outcome._replace(action=action)
 
 
 @pytest.mark.parametrize("auth_class", AuthClass)

@@ -109,7 +109,7 @@ def make_bad(db: sqlite3.Connection, number: str = CALLER) -> None:
         add_mark(db, replace(make_mark(number, reporter=str(201 + n), at=NOW + n), group=group))
     for n in range(8):
         hung_up = make_outcome(f"h{n}", NOW, caller=number, by=f"21{n}", talk=3.0, ended_by=EndedBy.CALLEE)
-        record_outcome(db, replace(hung_up, source="cdr"), LATER)
+        record_outcome(db, hung_up._replace(source="cdr"), LATER)
 
 
 # Upheld.

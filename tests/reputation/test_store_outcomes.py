@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,13 @@ from reputation.model import (
     Disposition,
     EndedBy,
     ListName,
-    OutcomeRecord,
     Person,
     PersonalTie,
     SignalCategory,
     Tie,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.signals import latest_by_key, lessons_of
 from reputation.store.challenges import record_challenge
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
@@ -78,7 +77,7 @@ def store(tmp_path: Path) -> Path:
 
 def record(store: Path, *found: OutcomeRecord, now: float = LATER) -> list[Recorded]:
     """As CDRs of calls that are over for an hour."""
-    return write(store, record_outcomes, [replace(one, source="cdr") for one in found], now)
+    return write(store, record_outcomes, [one._replace(source="cdr") for one in found], now)
 
 
 def categories(store: Path, number: str = CALLER) -> list[tuple[str, str]]:
@@ -111,9 +110,9 @@ class TestRecords:
 
     def test_one_call_is_one_outcome_whoever_tells_it_first(self, store: Path) -> None:
         seen = make_outcome(by="201", talk=3.0, ended_by=EndedBy.CALLEE)
-        told = replace(seen, ended_by=None, talk_seconds=4.0)
+        told = seen._replace(ended_by=None, talk_seconds=4.0)
         assert [one.new for one in record(store, seen, told, seen)] == [True, False, False]
-        assert read(store, outcome_of, seen.linkedid) == replace(seen, source="cdr", group=None)
+        assert read(store, outcome_of, seen.linkedid) == seen._replace(source="cdr", group=None)
         assert categories(store) == [("201", "hung-up-on")]
 
     def test_a_call_told_again_later_adds_no_second_signal(self, store: Path) -> None:
@@ -252,7 +251,7 @@ class TestTheJournal:
         write(store, record_decisions, [make_record(action="challenge")])
         if told and not late:
             write(store, record_challenge, outcome.linkedid, CALLER, AuthClass.UNKNOWN, told, NOW + 5)
-        write(store, record_outcome, replace(outcome, challenge=told if late else None), NOW + 50)
+        write(store, record_outcome, outcome._replace(challenge=told if late else None), NOW + 50)
         if told and late:
             write(store, record_challenge, outcome.linkedid, CALLER, AuthClass.UNKNOWN, told, NOW + 5)
         rows = read(store, lambda db: db.execute("SELECT did, result, at FROM challenge").fetchall())

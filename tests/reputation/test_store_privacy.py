@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from reputation.model import (
     Facts,
     Identity,
     ListName,
-    OutcomeRecord,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
@@ -233,7 +232,7 @@ def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> N
         make_outcome(number + "b", at, caller=number, by="201", talk=31.0),
         make_outcome(number + "c", at, dialled=number, by="201", talk=31.0, direction=Direction.OUTBOUND),
     ):
-        record_outcome(db, replace(call, source="cdr"), at + 3600)
+        record_outcome(db, call._replace(source="cdr"), at + 3600)
 
 
 def refused_call_to(number: str, at: float) -> OutcomeRecord:

@@ -13,17 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.model import (
-    AuthClass,
-    Direction,
-    EndedBy,
-    Level,
-    Mark,
-    MarkChannel,
-    OutcomeRecord,
-    Reputation,
-    Verdict,
-)
+from reputation.model import AuthClass, Direction, EndedBy, Level, Mark, MarkChannel, Reputation, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.evidence_rows import signals_of
 from tests.reputation.histories import (
     LATER,
@@ -130,5 +121,5 @@ def test_one_more_call_back_never_raises(
 def test_one_call_is_at_most_one_signal(outcome: OutcomeRecord) -> None:
     everybody = tuple(str(200 + n) for n in range(20))
     with closing(empty_store()) as db:
-        apply(db, [replace(outcome, linkedid="c", rung=everybody, forked=20)])
+        apply(db, [outcome._replace(linkedid="c", rung=everybody, forked=20)])
         assert sum(len(signals_of(db, number)) for number in NUMBERS) <= 1

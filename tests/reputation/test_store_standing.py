@@ -23,10 +23,10 @@ from reputation.model import (
     Facts,
     Identity,
     MarkChannel,
-    OutcomeRecord,
     SignalCategory,
     Verdict,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import Circumstances, reputation_of
 from reputation.store.evidence_rows import rows_of, signals_of
 from reputation.store.facts import facts_of

@@ -21,7 +21,8 @@ from policies.reasons import why_of
 from reputation.api_tokens import Scope
 from reputation.explaining import sentence_of_families
 from reputation.ids import parse_id
-from reputation.model import DecisionRecord, OutcomeRecord
+from reputation.model import DecisionRecord
+from reputation.outcome import OutcomeRecord
 from reputation.store.calls import ENDINGS, CallCursor, ending_of, find_calls
 from reputation.store.journal import decision_of
 from reputation.users import Role

@@ -28,7 +28,8 @@ from callsieve.cli.output import dim, ordered, say
 from callsieve.cli.store import context_of
 from callsieve.text.times import when, when_exactly
 from policies.reasons import why_of
-from reputation.model import DecisionRecord, OutcomeRecord
+from reputation.model import DecisionRecord
+from reputation.outcome import OutcomeRecord
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import find_calls
 from reputation.store.journal import decision_of, decisions

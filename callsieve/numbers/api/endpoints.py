@@ -17,7 +17,8 @@ from callsieve.numbers import operations
 from callsieve.numbers.operations import Marked, MarkRequest
 from callsieve.numbers.profile import profile_as_json, profile_of
 from reputation.api_tokens import Scope
-from reputation.model import Mark, MarkChannel, OutcomeRecord, Signal, Verdict
+from reputation.model import Mark, MarkChannel, Verdict
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.users import Role
 
 REASON_CHARACTERS = 200

@@ -20,7 +20,8 @@ from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
-from reputation.model import Reputation, Signal
+from reputation.model import Reputation
+from reputation.outcome import Signal
 from reputation.site_names import site_of
 from reputation.store.hub.origins import OURS
 from reputation.weeks import monday_text

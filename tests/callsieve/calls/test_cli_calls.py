@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from policies.reasons import Reason, Why
-from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, OutcomeRecord
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition
+from reputation.outcome import OutcomeRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import open_store, transaction
 from reputation.store.outcomes import record_outcome

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reputation.marking import Statement, mark
-from reputation.model import Direction, Disposition, EndedBy, MarkChannel, OutcomeRecord, Verdict
+from reputation.model import Direction, Disposition, EndedBy, MarkChannel, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.audit import Change, add_audit
 from reputation.store.connection import open_store, transaction
 from reputation.store.outcomes import record_outcome
@@ -83,7 +83,7 @@ def test_search_shows_how_a_call_ended(callsieve: Program) -> None:
 
 
 def test_a_call_that_only_a_machine_took_has_not_failed(callsieve: Program) -> None:
-    menu = replace(HUNG_UP, linkedid="c2", disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0)
+    menu = HUNG_UP._replace(linkedid="c2", disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0)
     with open_store(callsieve.store) as db, transaction(db):
         record_outcome(db, menu, time.time())
     assert "inbound reached nobody, rang 3 s" in callsieve.ok("calls", "search", "--callee", "202")
@@ -108,13 +108,13 @@ def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
 
 
 def test_tail_shows_a_feature_code_and_not_its_call(callsieve: Program) -> None:
-    code = replace(HUNG_UP, direction=Direction.INTERNAL, caller="201", dialled="*37", did=None)
+    code = HUNG_UP._replace(direction=Direction.INTERNAL, caller="201", dialled="*37", did=None)
     process = callsieve.start("calls", "tail", "--seconds", "2")
     deadline, count = time.monotonic() + 60, 0
     while time.monotonic() < deadline and process.poll() is None:
         count += 1
         with open_store(callsieve.store) as db, transaction(db):
-            record_outcome(db, replace(code, linkedid=f"i{count}", at=time.time() - 2), time.time())
+            record_outcome(db, code._replace(linkedid=f"i{count}", at=time.time() - 2), time.time())
             change = Change("mark", f"+1201555{count:04}", after={"verdict": "spam"})
             add_audit(db, change, "phone 201", time.time())
             add_audit(db, Change("mark", CALLER, after={"verdict": "ok"}), "joe", time.time())

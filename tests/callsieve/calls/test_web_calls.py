@@ -47,7 +47,7 @@ def store_with_calls(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     add_ending(office, make_ending(made[1]))
     add_ending(office, make_ending(made[2], disposition=Disposition.BUSY, answered_by=None, talk_seconds=0.0))
     voicemail = make_ending(made[5], disposition=Disposition.NO_ANSWER, answered_by=None, voicemail_left=True)
-    add_ending(office, replace(voicemail, talk_seconds=0.0))
+    add_ending(office, voicemail._replace(talk_seconds=0.0))
     return office.store.read_bytes()
 
 

@@ -30,7 +30,8 @@ from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
 from policies.reasons import Reason, Why
 from reputation.control_sample import SampledCalls
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers, sampled_calls
 from reputation.store.calls import CallRow
 from reputation.store.emergencies import record_emergency

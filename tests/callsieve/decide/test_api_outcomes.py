@@ -10,7 +10,8 @@ import pytest
 
 from callsieve.decide.call_facts import linkedid_of
 from callsieve.wiring import people_of
-from reputation.model import CallerKind, OutcomeRecord, SignalCategory
+from reputation.model import CallerKind, SignalCategory
+from reputation.outcome import OutcomeRecord
 from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import outcome_of, settle_outcomes
 from reputation.store.people import replace_settings_people

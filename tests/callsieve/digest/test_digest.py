@@ -18,17 +18,8 @@ from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.imports.feed_health import FeedStatus
 from reputation.appeals import Appeal, AppealStep
-from reputation.model import (
-    AuthClass,
-    ChallengeResult,
-    Direction,
-    Disposition,
-    EndedBy,
-    Mark,
-    MarkChannel,
-    OutcomeRecord,
-    Verdict,
-)
+from reputation.model import AuthClass, ChallengeResult, Direction, Disposition, EndedBy, Mark, MarkChannel, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion

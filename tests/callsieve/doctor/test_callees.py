@@ -9,7 +9,8 @@ import pytest
 from callsieve.doctor.callees import are_people, are_rung
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.settings import Loaded, parse_settings
-from reputation.model import Did, Direction, Disposition, OutcomeRecord, Person
+from reputation.model import Did, Direction, Disposition, Person
+from reputation.outcome import OutcomeRecord
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_dids, upsert_people
 from tests.reputation.store_builders import write

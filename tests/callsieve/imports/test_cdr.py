@@ -32,17 +32,8 @@ from callsieve.replay.cdr import (
     outcomes,
     parse_row,
 )
-from reputation.model import (
-    AuthClass,
-    CallerKind,
-    Direction,
-    Disposition,
-    EndedBy,
-    Mark,
-    MarkChannel,
-    OutcomeRecord,
-    Verdict,
-)
+from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, Mark, MarkChannel, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.signals import is_one_ring
 from reputation.store.database import open_store
 from reputation.store.evidence_rows import marks_of, signals_of

@@ -20,7 +20,8 @@ from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES
 from callsieve.text.file_kinds import IMAGES
 from callsieve.web.tokens import form_token
 from reputation.events import EventKind
-from reputation.model import CallerKind, Direction, Disposition, OutcomeRecord
+from reputation.model import CallerKind, Direction, Disposition
+from reputation.outcome import OutcomeRecord
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
 from reputation.store.imports import import_numbers

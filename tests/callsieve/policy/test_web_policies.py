@@ -21,7 +21,8 @@ from policies.engine import CAPS, STEPS
 from policies.loader import MAX_BYTES, load_policy
 from policies.policy import PolicyError
 from policies.reasons import PresetReason
-from reputation.model import CallerKind, OutcomeRecord
+from reputation.model import CallerKind
+from reputation.outcome import OutcomeRecord
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.outcomes import record_outcome
 from tests.callsieve.browsing import NOW, SETTINGS, Browser, Console, Office, field_of, problem_of

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord
+from reputation.model import Direction, Disposition, EndedBy
+from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from callsieve.replay.label_effect import LEAST_CALLS, LabelEffect, Share, difference
-from reputation.model import Direction, Disposition, EndedBy, OutcomeRecord, Verdict
+from reputation.model import Direction, Disposition, EndedBy, Verdict
+from reputation.outcome import OutcomeRecord
 from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome
 
 

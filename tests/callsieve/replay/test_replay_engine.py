@@ -39,11 +39,11 @@ from reputation.model import (
     ListEntry,
     ListName,
     Mark,
-    OutcomeRecord,
     PeerWord,
     Person,
     Tie,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import Circumstances, reputation_of
 from reputation.store.as_of import Background, OwnEntry, PeerRow, background_of
 from reputation.store.database import open_store

@@ -30,13 +30,13 @@ from reputation.model import (
     Family,
     Mark,
     MarkChannel,
-    OutcomeRecord,
     Reputation,
     Tie,
     Verdict,
     Verification,
     auth_class_of,
 )
+from reputation.outcome import OutcomeRecord
 from reputation.scoring import vector_of
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions

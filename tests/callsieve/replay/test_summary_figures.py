@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import pytest
 
 from callsieve.replay.summary import CallerCount, LetThrough, PeriodSummary, RuleCount, summary_as_json, summary_of
-from reputation.model import ChallengeResult, DecisionRecord, Direction, Disposition, Identity, OutcomeRecord, Verdict
+from reputation.model import ChallengeResult, DecisionRecord, Direction, Disposition, Identity, Verdict
+from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
@@ -187,7 +187,7 @@ def test_what_somebody_should_look_at(db: sqlite3.Connection) -> None:
 def test_a_call_begins_just_before_it_is_decided(db: sqlite3.Connection) -> None:
     """As on a real Asterisk: the channel is there 0.3 to 8 ms before the dialplan asks."""
     screened = decided(3)
-    found = summed(db, screened, replace(ended(3, screened), at=screened.at - 0.008), ended(2))
+    found = summed(db, screened, ended(3, screened)._replace(at=screened.at - 0.008), ended(2))
     assert (found.outcomes, found.unscreened) == (2, 1)
 
 

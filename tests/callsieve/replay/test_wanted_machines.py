@@ -9,15 +9,8 @@ import pytest
 
 from callsieve.replay.cli.terminal import show_mistakes
 from callsieve.replay.false_positives import FalsePositive, KnownCallers, Stops, ways_out
-from reputation.model import (
-    Answered,
-    AuthClass,
-    Challenged,
-    ChallengeResult,
-    Mark,
-    Signal,
-    SignalCategory,
-)
+from reputation.model import Answered, AuthClass, Challenged, ChallengeResult, Mark, SignalCategory
+from reputation.outcome import Signal
 from reputation.standing import Rows
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_mark
 
