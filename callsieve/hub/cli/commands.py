@@ -49,7 +49,6 @@ from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
-TWIN_WAY_OUT = "give one another [hub] site and callsieve hub join, or standby = true if it is the standby"
 START = "systemctl enable --now callsieve-hub"
 DatabaseOption = Annotated[
     str,
@@ -166,7 +165,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             )
         )
         if link.has_twin:
-            say(f"Another PBX takes part as {link.site}, too: {TWIN_WAY_OUT}.")
+            say(f"Another PBX takes part as {link.site}, too: give one of both another [hub] site")
+            say("and callsieve hub join, or standby = true if it is the standby.")
         if link.full_at:
             say(f"The hub keeps {plural(link.full_at, 'row')} of this site and no more; the others wait here. Its")
             say(f"administrator may let it keep more: callsieve hub quota {link.site} ROWS")
