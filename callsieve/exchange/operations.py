@@ -176,7 +176,7 @@ def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeReques
         others = [other for other in companies_of(db, context.settings) if before is None or other.name != before.name]
         if any(other.name == one.name for other in others):
             words = Wording("the settings have a company {name!r}", {"name": one.name})
-            raise Refused("name-taken", words, "name")
+            raise Refused("name-taken", words)
         if (same := next((other.name for other in others if other.key == one.key), None)) is not None:
             raise Refused("key-taken", Wording("is that of {name!r}: one company is one voice", {"name": same}), "key")
         put_subscription(db, one)
@@ -191,7 +191,7 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: str) -> int:
         if found is None:
             _state(db, name)
             words = Wording("{name} stands in the settings: take it out there", {"name": name})
-            raise Refused("in-the-settings", words, "name")
+            raise Refused("in-the-settings", words)
         remove_subscription(db, name)
         register_peers(db, context.settings)
         changed.before = found._asdict()
@@ -257,7 +257,7 @@ def _state(db: sqlite3.Connection, name: str) -> PeerState:
         names = [state.name for state in peer_states(db) if state.in_settings]
         hint = nearest(name, names) if names else ""
         words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
-        raise Refused("no-such-company", words, "name")
+        raise Refused("no-such-company", words)
     return found
 
 

@@ -130,7 +130,7 @@ def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float)
     if name not in names:
         hint = nearest(name, names) if names else ""
         words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
-        raise Refused("no-such-company", words, "name")
+        raise Refused("no-such-company", words)
     return names[name]
 
 
