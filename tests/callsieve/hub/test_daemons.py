@@ -46,16 +46,21 @@ def test_an_hour_without_the_hub(server: PostgreSql, tmp_path: Path) -> None:
     berlin, london = hub.join("berlin"), hub.join("london")
     expected = decided_alone(tmp_path / "alone")
     with OfficeCalls(berlin, clock.python, area=ALONE) as office, running(berlin, clock.python), running(london):
-        wait_until(lambda: berlin.is_linked() and london.is_linked() and not waiting(berlin), "the contact", SECONDS)
+        wait_until(
+            lambda: berlin.is_linked() and london.is_linked() and not berlin.read(has_outgoing), "the contact", SECONDS
+        )
         server.stop()
         for minute in range(MINUTES):
             clock.be_ahead(60.0 * minute)
             office.ask_about(list(Caller)[minute % len(Caller)], minute // len(Caller))
             office.mark(PEOPLE[minute % len(PEOPLE)], shared_number(minute), times=2)
-        assert office.said == {
-            (PEOPLE[minute % len(PEOPLE)], shared_number(minute)): "retracted" for minute in range(60)
+        # A phone may have heard that it did not work: on a busy machine, and then nothing was changed.
+        made = berlin.rows("SELECT number, reporter, verdict FROM mark WHERE number LIKE '+1201%'")
+        assert {(reporter, number, verdict) for number, reporter, verdict in made} >= {
+            (*said, verdict) for said, verdict in office.said.items()
         }
-        assert waiting(berlin) == MINUTES  # each mark once
+        assert MINUTES / 2 < len(office.said) <= len(made)
+        assert waiting(berlin) == len(made)  # each once, though nearly all were taken back
         assert office.counts["unanswered"] == 0
         assert len(office.answers) > MINUTES / 2
         assert [(kind, answer) for kind, answer in office.answers if answer != expected[kind]] == []
@@ -63,10 +68,8 @@ def test_an_hour_without_the_hub(server: PostgreSql, tmp_path: Path) -> None:
         wait_until(lambda: not waiting(berlin), "the end of the outbox", SECONDS)
         wait_until(lambda: london.stored() == hub.checksums(), "the marks", SECONDS)
         assert berlin.stored() == london.stored()
-        verdicts = (
-            "SELECT verdict, count(*) FROM mark WHERE reporter LIKE 'berlin:%' AND number LIKE '+1201%' GROUP BY 1"
-        )
-        assert london.rows(verdicts) == [("retracted", MINUTES)]
+        told = london.rows("SELECT number, substr(reporter, 8), verdict FROM mark WHERE number LIKE '+1201%'")
+        assert sorted(told, key=repr) == sorted(made, key=repr)
 
 
 @pytest.mark.timeout(300)
@@ -81,9 +84,9 @@ def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, tmp_pat
         stack.enter_context(running(second))
         wait_until(lambda: first.is_linked() and second.is_linked(), "the first contact", SECONDS)
         before = theirs.ask(number)
-        for person in PEOPLE[:5]:
-            ours.mark(person, number)
-        assert len(ours.said) > 2  # a phone may have heard that it did not work
+        for person in PEOPLE[:3]:
+            while (person, number) not in ours.said:  # a phone that heard that it did not work: dialled again
+                ours.mark(person, number)
         for kind in Caller:
             ours.ask_about(kind, 0)
         decided = ours.ask(number)
