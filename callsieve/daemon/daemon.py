@@ -229,7 +229,7 @@ class Daemon:
         return replace(site_of(self._loaded.settings), plan=plans.plan)
 
     async def _read_holidays(self) -> None:
-        """The public holidays of the year, beside the calls: the library behind them takes 0.2 s to import."""
+        """The public holidays of the year, beside the calls: another process reads them."""
         if self._loaded.settings.outbound.local_rules:
             await asyncio.to_thread(read_holidays, time.time())
 

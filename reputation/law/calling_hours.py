@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from reputation.law.holiday_calendar import holidays_of
+from reputation.law.holiday_calendar import read_apart
 from reputation.law.loader import shipped_laws
 from reputation.law.rows import HoursRow, LawFile
 from reputation.own.hours import Hours, HoursTable, parse_spans
@@ -28,12 +28,12 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Reads the holidays of the year for all places that have rules for them, so that no call waits for that."""
+    """Reads the holidays of the year and those beside it for all places that have rules for them, so that no call waits
+    for that.
+    """
     year = datetime.fromtimestamp(at, UTC).year
-    for law in shipped_laws():
-        for row in law.hours:
-            if row.holidays is not None:
-                holidays_of(row.area, year)
+    areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
+    read_apart(areas, (year, year + 1, year - 1))
 
 
 def _hours_of(law: LawFile, row: HoursRow) -> Hours:

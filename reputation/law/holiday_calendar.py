@@ -2,22 +2,57 @@
 
     holidays_of("FR", 2026) -> the dates, as date.toordinal()
 
-Importing takes 90 ms and 11 MB, so it is done when somebody asks; the daemon asks in a thread when it starts. Then a
-country takes 2 ms, and a year of it 0.2 ms, once.
+Importing takes 90 ms and 11 MB, so it is done when somebody asks, and for the daemon in another process that ends
+(`read_apart`). Then a country takes 2 ms, and a year of it 0.2 ms, once.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec, module_from_spec
 
 _COUNTRIES = "holidays.countries"
+_APART = "import sys; from reputation.law.holiday_calendar import print_holidays; print_holidays(sys.argv[1:])"
+_APART_SECONDS = 60.0
+
+# By area and year, what another process read.
+_READ: dict[tuple[str, int], frozenset[int]] = {}
+
+
+def holidays_of(area: str, year: int) -> frozenset[int]:
+    """The holidays of FR or US-LA; none where the package knows no such place."""
+    found = _READ.get((area, year))
+    return _read(area, year) if found is None else found
+
+
+def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
+    """Reads all of them in another process. Where that fails, whoever asks for one imports the package."""
+    keys = [f"{area}:{year}" for year in years for area in sorted(areas)]
+    command = (sys.executable, "-P", "-c", _APART, *keys)
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_APART_SECONDS, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return
+    for line in said.splitlines():
+        key, *days = line.split()
+        area, _, year = key.rpartition(":")
+        _READ[area, int(year)] = frozenset(map(int, days))
+
+
+def print_holidays(keys: Iterable[str]) -> None:
+    """What the other process does: each area and year with its holidays, a line each."""
+    for key in keys:
+        area, _, year = key.rpartition(":")
+        print(key, *sorted(holidays_of(area, int(year))))
 
 
 @lru_cache(maxsize=512)
-def holidays_of(area: str, year: int) -> frozenset[int]:
-    """The holidays of FR or US-LA; none where the package knows no such place."""
+def _read(area: str, year: int) -> frozenset[int]:
     import holidays
 
     _import_no_country()

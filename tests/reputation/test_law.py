@@ -30,6 +30,15 @@ from reputation.law.holiday_calendar import holidays_of
 print(len(holidays_of("DE-BE", 2026)))
 print(*(name for name in sys.modules if name.startswith("holidays.countries.")))
 """
+READ_APART = """
+import sys
+from reputation.law.calling_hours import read_holidays
+from reputation.law.holiday_calendar import holidays_of
+read_holidays(float(sys.argv[1]))
+thanksgiving = 739946
+print(thanksgiving in holidays_of("US-LA", 2026), bool(holidays_of("US-LA", 2027)), "holidays" in sys.modules)
+"""
+LOUISIANA_2026 = utc("2026-06-11 00:30")
 LOCAL, ADVISED = hours_by_law()
 HOURS = CallingHours(local=LOCAL, advised=ADVISED)
 MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
@@ -83,6 +92,11 @@ def test_holidays_of_a_place_that_nobody_knows() -> None:
 def test_one_country_is_imported_without_all_the_others() -> None:
     with run_python(ONE_COUNTRY) as process:
         assert process.communicate(timeout=60)[0].split() == ["10", "holidays.countries.germany"]
+
+
+def test_the_daemon_has_the_holidays_and_not_the_package() -> None:
+    with run_python(READ_APART, LOUISIANA_2026) as process:
+        assert process.communicate(timeout=60)[0].split() == ["True", "True", "False"]
 
 
 def test_limits_and_consent_have_their_days() -> None:
