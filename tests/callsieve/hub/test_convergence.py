@@ -40,8 +40,8 @@ def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
     assert ended.wrong == []
     assert ended.is_equal
     assert ended.accidents.total() > 3
-    assert ended.calls["decided"] > 50 * daemons
-    assert ended.calls["marked by phone"] > 10 * daemons
+    assert ended.calls["decided"] >= 50 * daemons
+    assert ended.calls["marked by phone"] >= 10 * daemons
 
 
 @pytest.fixture
