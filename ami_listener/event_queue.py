@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ami_listener.framing import Packet
 
@@ -23,16 +23,14 @@ LIMIT_CHARACTERS = 16 * 1024 * 1024
 SLICE_SECONDS = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One packet that is not the answer to something we asked. `at` is when it was read."""
 
     at: float
     packet: Packet
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """From `since` on something may have been missed: no call in progress at `at` was seen whole."""
 
     at: float

@@ -5,13 +5,12 @@ Caller text in them is untrusted; what Asterisk did not say is empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ami_listener.outcome import Presentation
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelRef:
+class ChannelRef(NamedTuple):
     """Which channel an event is about; `name` is `PJSIP/201-0000002a`."""
 
     uniqueid: str
@@ -19,8 +18,7 @@ class ChannelRef:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewChannel:
+class NewChannel(NamedTuple):
     """A channel begins; `exten` is what was dialled on it. `placed`: this PBX calls, nobody calls it."""
 
     channel: ChannelRef
@@ -30,24 +28,21 @@ class NewChannel:
     placed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NewState:
+class NewState(NamedTuple):
     """`state`: 5 ringing, 6 up (channelstate.h)."""
 
     channel: ChannelRef
     state: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewCallerId:
+class NewCallerId(NamedTuple):
     """A channel's caller ID changed."""
 
     channel: ChannelRef
     presentation: Presentation
 
 
-@dataclass(frozen=True, slots=True)
-class DialBegin:
+class DialBegin(NamedTuple):
     """`dest` is being called. `number` is what is dialled there, `presented` the number it is shown."""
 
     channel: ChannelRef | None
@@ -56,38 +51,33 @@ class DialBegin:
     presented: str
 
 
-@dataclass(frozen=True, slots=True)
-class DialState:
+class DialState(NamedTuple):
     """RINGING, PROGRESS and the like."""
 
     dest: ChannelRef
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class DialEnd:
+class DialEnd(NamedTuple):
     """ANSWER, or why not."""
 
     dest: ChannelRef
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeCreated:
+class BridgeCreated(NamedTuple):
     """A bridge whose members we shall all have seen."""
 
     bridge: str
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeDestroyed:
+class BridgeDestroyed(NamedTuple):
     """It is gone."""
 
     bridge: str
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeEnter:
+class BridgeEnter(NamedTuple):
     """`holding`: in it nobody hears anybody (parking)."""
 
     channel: ChannelRef
@@ -95,16 +85,14 @@ class BridgeEnter:
     holding: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeLeave:
+class BridgeLeave(NamedTuple):
     """A channel left a bridge."""
 
     channel: ChannelRef
     bridge: str
 
 
-@dataclass(frozen=True, slots=True)
-class HangupRequest:
+class HangupRequest(NamedTuple):
     """The channel's far end wants to end it (or, before the answer, the dialplan has: PJSIPHangup)."""
 
     channel: ChannelRef
@@ -112,8 +100,7 @@ class HangupRequest:
     sip_code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hangup:
+class Hangup(NamedTuple):
     """A channel ends; `presentation` of its number by then."""
 
     channel: ChannelRef
@@ -122,45 +109,39 @@ class Hangup:
     presentation: Presentation = Presentation.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """A blind or attended transfer and every channel that it names."""
 
     channels: tuple[ChannelRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pickup:
+class Pickup(NamedTuple):
     """`channel` takes the call that rings at `target`."""
 
     channel: ChannelRef
     target: ChannelRef
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
+class Parked(NamedTuple):
     """A channel waits in a car park."""
 
     channel: ChannelRef
 
 
-@dataclass(frozen=True, slots=True)
-class QueueJoined:
+class QueueJoined(NamedTuple):
     """A channel waits in a queue."""
 
     channel: ChannelRef
     queue: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConferenceJoined:
+class ConferenceJoined(NamedTuple):
     """A channel is in a conference."""
 
     channel: ChannelRef
 
 
-@dataclass(frozen=True, slots=True)
-class MessageWaiting:
+class MessageWaiting(NamedTuple):
     """The state of a mailbox; `channel` is the one that changed it, if any."""
 
     channel: ChannelRef | None
@@ -168,22 +149,19 @@ class MessageWaiting:
     new: int
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkBlocked:
+class NetworkBlocked(NamedTuple):
     """Our own UserEvent: a network refused to carry this channel's call, not a person to take it."""
 
     channel: ChannelRef
 
 
-@dataclass(frozen=True, slots=True)
-class MachineAnswered:
+class MachineAnswered(NamedTuple):
     """Our own UserEvent: a machine answered this channel's call, as Asterisk's AMD or the dialplan found out."""
 
     channel: ChannelRef
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPressed:
+class KeyPressed(NamedTuple):
     """Our own UserEvent: somebody pressed the key for spam during a call. Nothing for the tracker."""
 
     channel: ChannelRef
