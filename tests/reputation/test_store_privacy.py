@@ -97,6 +97,7 @@ NOT_ABOUT_CALLERS = {
     "emergency_call",
     "emergency_close",
     "import_source",
+    "published_policy",
     "feed_fetch",
     "peer",
     "subscription",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +33,13 @@ def server() -> Iterator[PostgreSql]:
         pytest.skip(str(reason))
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: that of a daemon's socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="cs-") as folder:
+        yield Path(folder)
+
+
 def waiting(site: Site) -> int:
     """How many rows wait to be told."""
     ((count,),) = site.rows("SELECT count(*) FROM hub_outbox")
@@ -40,11 +48,11 @@ def waiting(site: Site) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_an_hour_without_the_hub(server: PostgreSql, tmp_path: Path) -> None:
+def test_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
     """By the clock of the site: each minute somebody calls, and a mark is made, taken back and made."""
-    hub, clock = TestHub(server, tmp_path).make(), MovedClock(tmp_path / "clock")
+    hub, clock = TestHub(server, folder).make(), MovedClock(folder / "clock")
     berlin, london = hub.join("berlin"), hub.join("london")
-    expected = decided_alone(tmp_path / "alone")
+    expected = decided_alone(folder / "alone")
     with OfficeCalls(berlin, clock.python, area=ALONE) as office, running(berlin, clock.python), running(london):
         wait_until(
             lambda: berlin.is_linked() and london.is_linked() and not berlin.read(has_outgoing), "the contact", SECONDS
@@ -73,8 +81,8 @@ def test_an_hour_without_the_hub(server: PostgreSql, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, tmp_path: Path) -> None:
-    hub, number = TestHub(server, tmp_path).make(), shared_number(0)
+def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, folder: Path) -> None:
+    hub, number = TestHub(server, folder).make(), shared_number(0)
     first = hub.join("berlin", private=True)
     second = standby_of(first)
     with ExitStack() as stack:
