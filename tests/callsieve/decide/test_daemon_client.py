@@ -17,7 +17,7 @@ from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
 from callsieve.decide.call_facts import CallFacts, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from lab.daemon import Daemon
-from policies.reasons import FailOpen
+from policies.decision import FAIL_OPEN_RULE
 from tests.waiting import wait_until
 
 SETTINGS = """\
@@ -68,8 +68,9 @@ async def decided(client: DaemonClient, *calls: CallFacts) -> list[CallAnswer]:
     answers: list[CallAnswer] = []
     for _ in range(20):
         answers = await asyncio.gather(*map(client.decide, calls))
-        if all(answer.reason != FailOpen.TIMED_OUT for answer in answers):
+        if all(answer.rule != FAIL_OPEN_RULE for answer in answers):
             break
+        await asyncio.sleep(0.1)
     return answers
 
 

@@ -93,7 +93,7 @@ class Happening(threading.Thread):
     def run(self) -> None:
         counts: dict[str, int] = defaultdict(int)
         with open_store(self._path) as db:
-            while not self.stopped.wait(0.005):
+            while not self.stopped.wait(0.02):  # not more than a busy machine delivers
                 with transaction(db):
                     for subject in random.sample(SUBJECTS, 3):
                         counts[subject] += 1
