@@ -24,6 +24,7 @@ from tests.callsieve.events.test_sender import sending
 from tests.waiting import until
 
 KIND = EventKind.NUMBER_MARKED
+SUBJECTS = 50
 EVENTS = 300
 
 
@@ -84,7 +85,7 @@ async def test_bad_receivers_hold_up_no_other(
         await stack.enter_async_context(sending(tmp_path / "callsieve.db", *hooks))
         for place in range(EVENTS):
             with transaction(db):
-                add_event(db, KIND, f"subject {place % 50}", time.time(), DATA[KIND])
+                add_event(db, KIND, f"subject {place % SUBJECTS}", time.time(), DATA[KIND])
         await until(lambda: len(set(servers["well"].ids)) == EVENTS)
         await until(lambda: of(db)["webhook/refusing"].dead_letters == EVENTS)
         found = of(db)
@@ -94,7 +95,8 @@ async def test_bad_receivers_hold_up_no_other(
         assert (state.delivered, state.waiting) == (0, EVENTS), name
         if name != "silent":
             assert state.failed > 0, name
-    assert len(servers["overloaded"].posted) <= 32, "it asked for an hour"
+    # It asked for an hour: nothing goes there twice. Where it is not heard in time, others take the place of that one.
+    assert len(servers["overloaded"].posted) <= SUBJECTS
 
 
 def of(db: sqlite3.Connection) -> dict[str, ReceiverState]:

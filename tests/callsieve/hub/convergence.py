@@ -426,7 +426,7 @@ def main(arguments: Sequence[str]) -> int:
         storm = storm_of(seed, chosen.writes)
         if chosen.form:
             daemons, namespaces = chosen.form != "plain", chosen.form == "namespaces"
-            storm = Storm(seed, writes=chosen.writes, daemons=daemons, namespaces=namespaces)
+            storm = Storm(seed, writes=chosen.writes, daemons=daemons, namespaces=namespaces, rows=chosen.rows)
         elif chosen.rows:
             storm = Storm(seed, writes=chosen.writes, namespaces=has_namespaces(), rows=chosen.rows)
         done.append(storm.run())
