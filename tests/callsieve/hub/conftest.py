@@ -22,5 +22,15 @@ def postgresql() -> Iterator[PostgreSql]:
 
 
 @pytest.fixture
+def server() -> Iterator[PostgreSql]:
+    """One of the test's own, which may be frozen and stopped."""
+    try:
+        with PostgreSql() as server:
+            yield server
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
 def hub(postgresql: PostgreSql, tmp_path: Path) -> TestHub:
     return TestHub(postgresql, tmp_path).make()

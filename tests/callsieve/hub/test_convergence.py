@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -42,16 +41,6 @@ def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
     assert ended.accidents.total() > 3
     assert ended.calls["decided"] >= 50 * daemons
     assert ended.calls["marked by phone"] >= 10 * daemons
-
-
-@pytest.fixture
-def server() -> Iterator[PostgreSql]:
-    """One that may be frozen."""
-    try:
-        with PostgreSql() as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
 
 
 def write_at_once(site: Site, number: str) -> None:

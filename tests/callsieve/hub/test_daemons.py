@@ -10,7 +10,6 @@ from typing import Final
 
 import pytest
 
-from lab.debian import LabUnavailable
 from lab.postgresql import PostgreSql
 from reputation.store.hub.capture import has_outgoing
 from tests.callsieve.hub.clocks import MovedClock
@@ -21,16 +20,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 SECONDS: Final = 60.0
 MINUTES: Final = 60
-
-
-@pytest.fixture
-def server() -> Iterator[PostgreSql]:
-    """One that may be stopped."""
-    try:
-        with PostgreSql() as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture
