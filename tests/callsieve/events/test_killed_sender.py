@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.events.event import EventKind
+from lab.children import ends_with_us
 from reputation.events import NumberMarked
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import receiver_states
@@ -31,7 +32,7 @@ KILLS = 100
 SUBJECTS = tuple(f"+120155501{place:02}" for place in range(20))
 # Starts a sender by forking, which takes no time; each is a process of its own, and killed as one.
 NURSERY = """
-import os, sys
+import ctypes, os, signal, sys
 from functools import partial
 from pathlib import Path
 from callsieve.events import process
@@ -40,6 +41,7 @@ for _ in sys.stdin:
     child = os.fork()
     if child == 0:
         os.close(0)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a test that fails leaves none behind
         try:
             process.run(partial(load_settings, Path(os.environ["CALLSIEVE_CONFIG"])))
         finally:
@@ -55,7 +57,7 @@ class Senders:
 
     def __init__(self, office: Office) -> None:
         self._nursery = subprocess.Popen(
-            [sys.executable, "-c", NURSERY],
+            (*ends_with_us(), sys.executable, "-c", NURSERY),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
