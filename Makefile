@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-fast test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools clean
+.PHONY: demo test bytecode test-fast test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,10 @@ demo: lab
 
 test: tools
 	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+# Every test compiled once. In a new checkout each process of `make test` would compile them all for itself.
+bytecode: $(STAMP)
+	$(BIN)/python -m pytest --collect-only -qq | tail -n 1
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser
