@@ -58,7 +58,7 @@ class CallInProgress:
         """What was said so far."""
         return self._process.messages()
 
-    def wait_until_answered(self, seconds: float = 10.0) -> None:
+    def wait_until_answered(self, seconds: float = 20.0) -> None:
         """Return once the call is answered; raises TimeoutError."""
         if not self._answered.wait(seconds):
             raise TimeoutError(f"the call was not answered within {seconds} s")

@@ -71,12 +71,12 @@ class AmiRecorder:
         self._stop.set()
         self._thread.join()
 
-    def wait_until_connected(self, seconds: float = 10.0) -> None:
+    def wait_until_connected(self, seconds: float = 20.0) -> None:
         """Return once it is logged in and has heard which channels are up; raises TimeoutError."""
         if not self._connected.wait(seconds):
             raise TimeoutError(f"the recorder did not get in within {seconds} s")
 
-    def wait_until_lost(self, seconds: float = 10.0) -> None:
+    def wait_until_lost(self, seconds: float = 20.0) -> None:
         """Return once the connection is gone; raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while self._connected.is_set():

@@ -88,7 +88,7 @@ class SippProcess:
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def wait_until_listening(self, seconds: float = 5.0) -> None:
+    def wait_until_listening(self, seconds: float = 20.0) -> None:
         """Return once its SIP port is bound."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -62,7 +62,7 @@ def run_call(path: Path, header: bytes = HEADER, replies: bytes | None = None) -
         with suppress(BrokenPipeError):
             process.stdin.write(b"200 result=1\n" * said.count(b"\n") if replies is None else replies)
             process.stdin.flush()
-        process.wait(5)
+        process.wait(20)
         return said, process.stderr.read(), process.returncode
 
 
@@ -201,7 +201,7 @@ async def test_asterisk_may_close_before_its_replies(tmp_path: Path) -> None:
             process.stdin.write(HEADER)
             process.stdin.close()
             assert process.stdout.read() == ANSWER
-            return process.wait(5)
+            return process.wait(20)
 
     async with daemon(tmp_path / "s", lambda request: ANSWER):
         assert await asyncio.to_thread(run) == 0

@@ -143,5 +143,5 @@ def test_it_runs_outside_the_main_thread() -> None:
     said = io.BytesIO(HEADER + b"200 result=1\n" * 2)
     thread = threading.Thread(target=lambda: statuses.append(run_standalone(answer_pairs, said, io.BytesIO())))
     thread.start()
-    thread.join(5)
+    thread.join(20)
     assert statuses == [0]

@@ -73,7 +73,7 @@ async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
         await until(lambda at=at: len(seen) == at)  # type: ignore[misc]
     inbox.put(EVENT, 3)
     inbox.close()
-    await asyncio.wait_for(consumer, 5)
+    await asyncio.wait_for(consumer, 20)
     assert seen == [1, 2, 3]
 
 

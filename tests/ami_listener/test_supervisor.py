@@ -282,7 +282,7 @@ async def test_a_stalled_consumer_stalls_nobody_and_leaves_a_gap() -> None:
         assert status.behind_seconds > 0
         seen: list[Notice] = []
         notices = listener.notices()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for notice in notices:
                 seen.append(notice)
                 if isinstance(notice, Gap):

@@ -97,7 +97,7 @@ async def listening(
         began = time.monotonic()
         await listener.close()
         assert time.monotonic() - began < 5
-        await asyncio.wait_for(consumer, 5)
+        await asyncio.wait_for(consumer, 20)
 
 
 async def originate(asterisk: Asterisk, extension: str) -> None:

@@ -94,7 +94,7 @@ def test_a_number_entered_by_who_hides_is_shown_not_believed(pbx: ScreenedPbx) -
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=1.0)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
         call.press(f"{CLAIM}#")
-        invite = alice.wait_for_invite(seconds=15.0)
+        invite = alice.wait_for_invite()
         assert call.result().code == 200
     assert invite.from_name == f"Says {CLAIM}"
     assert CLAIM not in invite.from_number, "a phone would put a friend's name beside it"
@@ -115,7 +115,7 @@ def test_the_number_that_was_claimed_cannot_be_marked(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=1.5)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
         call.press(f"{CLAIM}#")
-        alice.wait_for_invite(seconds=15.0)
+        alice.wait_for_invite()
         call.result()
     result = pbx.daemon.callsieve("lookup", f"+1{CLAIM}", "--json")
     assert '"marks": []' in re.sub(r"\s+", " ", result.stdout)

@@ -92,11 +92,11 @@ def test_it_runs_with_no_settings_at_all(tmp_path: Path) -> None:
         encoding="utf-8",
     ) as process:
         try:
-            wait_until(lambda: (tmp_path / "state" / "callsieve.db").exists(), "the store", seconds=15.0)
-            wait_until(lambda: (tmp_path / "state" / "agi.sock").exists(), "the socket", seconds=15.0)
+            wait_until(lambda: (tmp_path / "state" / "callsieve.db").exists(), "the store")
+            wait_until(lambda: (tmp_path / "state" / "agi.sock").exists(), "the socket")
         finally:
             process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0
 
 
 def test_it_says_how_it_goes(tmp_path: Path) -> None:

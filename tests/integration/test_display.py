@@ -107,5 +107,5 @@ def test_after_a_transfer_the_other_phone_shows_it_once(pbx: ScreenedPbx, keys: 
                 channels = pbx.asterisk.cli("core show channels concise").splitlines()
                 [channel] = [line.split("!")[0] for line in channels if line.startswith("PJSIP/carrier")]
                 pbx.asterisk.cli(f"channel redirect {channel} from-carrier,{BEI},1")
-            assert bei.wait_for_invite(seconds=10.0).from_name == "SPAM? Joe"
+            assert bei.wait_for_invite().from_name == "SPAM? Joe"
         wait_until(lambda: not pbx.asterisk.cli("core show channels concise").strip(), "the end of the call")

@@ -190,7 +190,7 @@ def idling(user: int, daemon: Daemon) -> Iterator[None]:
             yield
         finally:
             idle.stdin.close()
-            idle.wait(10)
+            idle.wait(20)
 
 
 @pytest.mark.parametrize("user", [NOBODY, 0])

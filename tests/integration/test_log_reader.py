@@ -77,7 +77,7 @@ def test_it_stops_in_time_all_the_same(tmp_path: Path) -> None:
     with unread(tmp_path / "state") as (place, process):
         place_calls(place.port, 0, AT_ONCE)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0
 
 
 def test_the_last_words_before_an_end_at_once_are_written(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_what_comes_late_counts_at_the_next_call(pbx: ScreenedPbx, others: Other
     in_time = others.answer
 
     def late(handler: BaseHTTPRequestHandler) -> None:
-        called.wait(5)
+        called.wait(20)
         in_time(handler)
 
     others.answer = late

@@ -268,7 +268,7 @@ class TestClosing:
         await asyncio.sleep(0)
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while any(thread.is_alive() for thread in threads):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)

@@ -50,5 +50,5 @@ async def test_what_waits_is_run_before_the_end(thread: ConnectionThread) -> Non
     one = ConnectionThread("one that ends")
     last = one.run(threading.current_thread)
     one.stop()
-    (await last).join(10)
+    (await last).join(20)
     assert {one.name for one in threading.enumerate()} == before

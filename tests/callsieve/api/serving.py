@@ -60,7 +60,7 @@ class ServedApi:
 
     def is_up(self) -> bool:
         try:
-            connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
             connection.request("GET", "/api/v1/openapi.json")
             connection.getresponse().read()
         except OSError:

@@ -143,11 +143,11 @@ async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> Non
     try:
         await store.record_emergency(1_767_000_000.0)
         path.rename(away)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not store.trouble:  # noqa: ASYNC110 (the supervisor has no events)
                 await asyncio.sleep(0)
         away.rename(path)
-        await until(lambda: not store.trouble, seconds=10)
+        await until(lambda: not store.trouble)
     finally:
         await store.close()
     with closing(sqlite3.connect(path)) as db:

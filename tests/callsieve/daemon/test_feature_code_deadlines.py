@@ -61,7 +61,7 @@ async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
     freed = threading.Event()
 
     def hold(db: sqlite3.Connection) -> None:
-        freed.wait(10.0)
+        freed.wait(60.0)
 
     def done() -> bool:
         with open_store(store.path) as db:

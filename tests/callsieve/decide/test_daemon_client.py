@@ -126,7 +126,7 @@ async def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
         wait_for(daemon)
         client = client_of(daemon, seconds=LONGEST_SECONDS)
         daemon.freeze()
-        async with asyncio.timeout(10):  # far beyond the bound: what is tested is that there is one
+        async with asyncio.timeout(20):  # far beyond the bound: what is tested is that there is one
             answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(100)))
         assert {(answer.action, answer.rule) for answer in answers} == {("allow", "fail-open")}
         assert NoDecision.TIMED_OUT in {answer.reason for answer in answers}
@@ -201,7 +201,7 @@ async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None
     async with saying(
         tmp_path / "agi.sock", b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', ends=False, seconds=0.05
     ) as client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             answer = await client.decide(FACTS)
     assert (answer.rule, answer.reason) == ("fail-open", NoDecision.TIMED_OUT)
 

@@ -120,7 +120,7 @@ def hooked_in_thread(answering: Answering = taken) -> Iterator[HookServer]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(20)
     server, loop, stop = servers[0]
     try:
         yield server

@@ -54,7 +54,7 @@ class Served:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(self.source, 0))
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(self.source, 0))
         headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded", **self.headers}
         with closing(connection):
             connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
@@ -182,7 +182,7 @@ def never_ending_forms(port: int, count: int, addresses: int = 20) -> Iterator[l
 @contextmanager
 def browser_of(served: Served) -> Iterator[Callable[[], int]]:
     """Asks for the account page, each time over the same connection; the status."""
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=20)
 
     def ask() -> int:
         headers = {"cookie": served.cookie, "x-forwarded-for": "192.0.2.77", "x-forwarded-proto": "https"}
@@ -295,7 +295,7 @@ def test_no_ordinary_user_of_this_machine_passes_for_the_proxy(tmp_path: Path, u
     with serving_behind_proxy(tmp_path) as served:
         asked = f"""
 import http.client
-connection = http.client.HTTPConnection("127.0.0.1", {served.port}, timeout=10)
+connection = http.client.HTTPConnection("127.0.0.1", {served.port}, timeout=20)
 connection.request("GET", "/account", headers={{"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}})
 print(connection.getresponse().status)
 """
@@ -377,7 +377,7 @@ def test_no_module_of_the_working_directory_is_run(tmp_path: Path) -> None:
         assert not (planted / "was-run").exists()
     finally:
         daemon.terminate()
-        daemon.wait(10)
+        daemon.wait(20)
 
 
 def answers(port: int) -> bool:
