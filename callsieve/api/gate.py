@@ -66,7 +66,8 @@ class Api:
         table = tuple(endpoints)
         self._state = state
         self._routes = Routes(table)
-        self._document = encoded(document_of(table))
+        self._endpoints = table
+        self._document: bytes | None = None
         self._authentication = Authentication(state)
         state.provide(self._authentication)
         self._limits = RateLimits()
@@ -126,7 +127,7 @@ class Api:
         if request.scope["path"] == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
-            return Response(self._document, media_type=JSON)
+            return Response(await self._openapi(), media_type=JSON)
         found = self._find(request)
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "no-such-endpoint", NOT_FOUND)
@@ -146,6 +147,12 @@ class Api:
     def _find(self, request: Request) -> tuple[Route, Mapping[str, str]] | None:
         path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
+
+    async def _openapi(self) -> bytes:
+        """The document. It is made when it is first asked for: to make it takes longer than all else of a start."""
+        if self._document is None:
+            self._document = await asyncio.to_thread(lambda: encoded(document_of(self._endpoints)))
+        return self._document
 
     def _quota(self, kept: KeptToken) -> Quota:
         per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
