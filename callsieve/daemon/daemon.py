@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,7 @@ GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan w
 LOOK_SECONDS = 1.0  # how often policy files are looked at
 SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
+NEW_OBJECTS = 10_000  # between two looks for garbage: what a thousand calls or more leave in the counters
 
 
 class Daemon:
@@ -130,6 +132,7 @@ class Daemon:
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
+            _collect_seldom()
             systemd.ready()
             logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
             await stop.wait()
@@ -402,6 +405,15 @@ def run(load: Callable[[], Loaded]) -> None:
     """`callsieve serve`: on uvloop where it is installed."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(load))
+
+
+def _collect_seldom() -> None:
+    """What has been made by now lasts: the garbage collector leaves it alone. To find that none of it is garbage took a
+    tenth of each call's processor time, and up to 30 ms at once. What a call makes goes with it, without a collector.
+    """
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+    gc.enable()
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,6 +6,7 @@ of all other commands: 0.2 s and 11 MB for two options. Everything else, `serve 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _serve(config: Path | None, *, log_json: bool) -> int:
+    gc.disable()  # what is made while starting lasts: see Daemon.run
     from callsieve.main.serve import serve_calls
 
     serve_calls(config, log_json=log_json)
