@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from socket import SocketType
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +21,18 @@ RETRY_SECONDS = 0.1  # no descriptor is left: to try again at once would take th
 
 @dataclass(slots=True)
 class Acceptor:
-    """Gives each connection that `listener` accepts to `admit`. It owns `listener`, which does not block."""
+    """Gives each connection that `listener` accepts to `admit`, with the addresses of its other end and of ours. The
+    connections block. It owns `listener`, which does not, and is bound to one address.
+    """
 
     listener: socket.socket
-    admit: Callable[[SocketType], None]
+    admit: Callable[[SocketType, Any, Any], None]
     _kind: tuple[int, int, int] = field(init=False)
+    _address: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self._kind = int(self.listener.family), int(self.listener.type), self.listener.proto
+        self._address = self.listener.getsockname()
 
     def start(self, backlog: int) -> None:
         """Listen and accept, in the running event loop. OSError if the address is in use."""
@@ -46,7 +51,7 @@ class Acceptor:
     def _accept(self) -> None:
         try:
             # What `socket.accept` does, but for two enums that it makes of family and type for each connection: 4 us.
-            descriptor, _ = self.listener._accept()  # type: ignore[attr-defined]
+            descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
         except (BlockingIOError, ConnectionAbortedError):
             return  # whoever it was has gone
         except OSError as error:
@@ -55,4 +60,4 @@ class Acceptor:
             loop.remove_reader(self.listener)
             loop.call_later(RETRY_SECONDS, self._watch)
             return
-        self.admit(SocketType(*self._kind, descriptor))
+        self.admit(SocketType(*self._kind, descriptor), peer, self._address)

@@ -39,14 +39,16 @@ class Peers:
     _netlink: socket.socket | None = None
     _sequence: int = 0
 
-    def user_of(self, connection: Any) -> int | None:
-        """The user ID of who opened the other end of this accepted socket; None if the kernel does not say."""
+    def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
+        """The user ID of who opened the other end of this accepted socket; None if the kernel does not say. `peer` and
+        `own`: the addresses of its ends, where they are known.
+        """
         try:
             family = int(connection.family)  # once: it is made anew each time, which takes 2 us
             if family == _UNIX:
                 raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
                 return int(_CREDENTIALS.unpack(raw)[1])
-            return self._user_on_loopback(family, connection)
+            return self._user_on_loopback(family, connection, peer, own)
         except (OSError, ValueError, struct.error):
             return None
 
@@ -64,8 +66,8 @@ class Peers:
             self._netlink.close()
             self._netlink = None
 
-    def _user_on_loopback(self, family: int, connection: Any) -> int | None:
-        user = self._owner(family, connection.getpeername(), connection.getsockname())
+    def _user_on_loopback(self, family: int, connection: Any, peer: Any, own: Any) -> int | None:
+        user = self._owner(family, peer or connection.getpeername(), own or connection.getsockname())
         # Only while our end stands is the other end surely the one that opened it: a port that was left may be taken.
         state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return user if state == TCP_ESTABLISHED else None

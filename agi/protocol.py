@@ -41,6 +41,7 @@ _USUAL_NAMES = frozenset(
         *("context", "extension", "priority", "enhanced", "accountcode", "threadid"),
     )
 )
+_ARGUMENTS = tuple([f"agi_arg_{number}" for number in range(1, HEADER_LINES_LIMIT + 1)])
 _NAME = re.compile(r"agi_[a-z0-9_]+")
 _KEY = re.compile(r"[a-z_]+")
 _RESULT = re.compile(r"result=(\S*)(?: \((.*)\))?(?: endpos=(\d{1,18}))?")
@@ -247,7 +248,10 @@ def request_of(variables: dict[str, str], accepted_at: float | None = None) -> R
     """The Request that these header lines make; the arguments are taken out of them. Raises ProtocolError."""
     arguments: dict[str, str] = {}
     count = 0
-    while (argument := variables.pop(f"agi_arg_{count + 1}", None)) is not None:
+    for name in _ARGUMENTS:
+        argument = variables.pop(name, None)
+        if argument is None:
+            break
         count += 1
         key, equals, value = argument.partition("=")
         if not equals:

@@ -32,6 +32,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from agi import sockets
 from agi.acceptor import Acceptor
@@ -219,10 +220,10 @@ class AgiServer:
         self._acceptors.append(acceptor)
         acceptor.start(backlog)
 
-    def _admit(self, sock: socket.SocketType) -> None:
+    def _admit(self, sock: socket.SocketType, peer: Any, own: Any) -> None:
         """Hear who has connected, or close the connection at once: that must cost next to nothing."""
         self.stats.accepted += 1
-        user = self._peers.user_of(sock)
+        user = self._peers.user_of(sock, peer, own)
         is_stranger = user not in self.users
         if is_stranger and not self.key:
             if user is None and not self.is_blind:
@@ -233,7 +234,6 @@ class AgiServer:
                 self._refused(user)
                 sock.close()
                 return
-        sock.setblocking(False)
         connection = _Connection(self, sock, user, is_stranger)
         self._connections.add(connection)
         if is_stranger and not self.key:
@@ -352,7 +352,7 @@ class _Connection:
     def _read(self) -> bool:
         """Takes what has come. False if that is nothing, or the end."""
         try:
-            data = self._socket.recv(RECEIVE_BYTES)
+            data = self._socket.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:  # the peer reset the connection
@@ -535,7 +535,7 @@ class _Connection:
     def _is_taken(self, answer: bytes) -> bool:
         """Whether the kernel took all of it. Its last command is what counts: less is as good as none."""
         try:
-            is_whole = self._socket.send(answer) == len(answer)
+            is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:  # the peer has gone and the poller has not told us yet
             return False

@@ -20,7 +20,7 @@ def accepting(admit: Callable[[socket.SocketType], None]) -> Iterator[tuple[str,
     listener = socket.socket()
     listener.setblocking(False)
     listener.bind(("127.0.0.1", 0))
-    acceptor = Acceptor(listener, admit)
+    acceptor = Acceptor(listener, lambda connection, _peer, _own: admit(connection))
     acceptor.start(256)
     try:
         yield listener.getsockname()
