@@ -14,8 +14,9 @@ from tests.callsieve.hub.sites import TestHub
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSql]:
+    """It lives until the end of the run, in which autovacuum would look at its databases again and again."""
     try:
-        with PostgreSql() as server:
+        with PostgreSql(options={"autovacuum": "off"}) as server:
             yield server
     except LabUnavailable as reason:
         pytest.skip(str(reason))
@@ -32,5 +33,7 @@ def server() -> Iterator[PostgreSql]:
 
 
 @pytest.fixture
-def hub(postgresql: PostgreSql, tmp_path: Path) -> TestHub:
-    return TestHub(postgresql, tmp_path).make()
+def hub(postgresql: PostgreSql, tmp_path: Path) -> Iterator[TestHub]:
+    hub = TestHub(postgresql, tmp_path).make()
+    yield hub
+    hub.remove()

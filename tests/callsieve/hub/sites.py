@@ -58,9 +58,13 @@ class TestHub:
         return self.server.address(database=self.database)
 
     def make(self) -> TestHub:
-        self.server.run(f"CREATE DATABASE {self.database}")
+        self.server.run(f"CREATE DATABASE {self.database} STRATEGY FILE_COPY")  # half the work of the other
         asyncio.run(self._initialise())
         return self
+
+    def remove(self) -> None:
+        """Also while somebody is connected."""
+        self.server.run(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
 
     def make_again(self) -> None:
         """What the administrator does after a dump was restored."""
