@@ -18,22 +18,24 @@ from math import inf
 
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
-from reputation.model import Answered, AuthClass, Challenged, Direction, Mark, SignalCategory, Verdict
+from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, Verdict
 from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.scoring import Evidence
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
+    NO_LESSONS,
     ONE_RING_GUARD_SECONDS,
     RELATIONSHIP_SECONDS,
     SPAMWARD,
     Lessons,
+    counts_for,
     latest_by_key,
     lessons_of,
     signal_of_mark,
 )
-from reputation.standing import HOUR_SECONDS, Rows, Standing, with_witness
+from reputation.standing import HOUR_SECONDS, Rows, Said, Standing, with_witness
 from reputation.weights import DEFAULT, Weights
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls
@@ -75,25 +77,21 @@ class MemoryStore:
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
         """Adds all that the call shows, and returns the signal that it is."""
-        lessons = lessons_of(outcome)
-        if outcome.number is None or not any(lessons):
+        lessons, number = lessons_of(outcome), outcome.number
+        if number is None or lessons == NO_LESSONS:
             return None
-        known = self._known_of(outcome.number)
+        known = self._known_of(number)
         if lessons.challenged is not None:
             self.add_challenge(lessons.challenged)
-        said = lessons.answered or lessons.signal or lessons.talk_to
-        moved = self._parts(known, said.callee, outcome) if said is not None else {}
-        signal, replaced = _learnt(known, lessons, outcome.auth_class)
-        own = () if signal is None else known.signals.get((signal.auth_class, signal.callee), ())
-        is_crowded = lessons.talk_to is not None or any(
-            self._is_crowded(known, one) for one in (replaced, *own) if one is not None
-        )
-        for auth_class, before in moved.items():
-            after = self._part(known, said.callee, auth_class) if said is not None else None
-            total = known.standings.pop(auth_class, None)  # None too where the call made all folds void
-            changed = total and not is_crowded and with_witness(total, before, after, self.weights)
-            if changed:
-                known.standings[auth_class] = changed
+        told = lessons.answered or lessons.signal or lessons.talk_to
+        if told is None:
+            return _learnt(known, lessons, outcome.auth_class)
+        # Calls of the number speak in their own class, a call-back in others too.
+        classes = known.standings.keys() if lessons.talk_to is not None else known.standings.keys() & {told.auth_class}
+        before = {one: _said(known, told.callee, one) for one in classes}
+        signal = _learnt(known, lessons, outcome.auth_class)
+        for auth_class, said in before.items():
+            self._move(known, told.callee, auth_class, said)
         return signal
 
     def add_challenge(self, challenged: Challenged) -> None:
@@ -162,28 +160,16 @@ class MemoryStore:
         self._neighbours.move(number)
         return self._known[number]
 
-    def _parts(self, known: _Known, witness: str, outcome: OutcomeRecord) -> dict[AuthClass, Standing | None]:
-        """What the witness says until now, in the classes whose standing is known and may move by the call.
-
-        Calls of the number speak in their own class, a call-back in others too.
-        """
-        if outcome.direction is Direction.OUTBOUND:
-            return {one: self._part(known, witness, one) for one in known.standings}
-        one = outcome.auth_class
-        return {one: self._part(known, witness, one)} if one in known.standings else {}
-
-    def _part(self, known: _Known, witness: str, auth_class: AuthClass) -> Standing | None:
-        """The standing that the number would have if nobody else had said anything."""
-        own = (auth_class, witness)
-        signals = known.signals.get(own, ())
-        if auth_class is not AuthClass.UNKNOWN:  # where call-backs are
-            signals += known.signals.get((AuthClass.UNKNOWN, witness), ())
-        answered = known.answered.get(own)
-        marks = [mark for one in AuthClass if (mark := known.marks.get((one, witness)))] if known.marks else []
-        if not (signals or answered or marks):
-            return None
-        rows = _rows(known, marks, signals, (answered,) if answered else ())
-        return standing_of(rows, auth_class, self.weights, trust=self._trust)
+    def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: Said | None) -> None:
+        """The standing in a class follows what one witness says now; it is dropped where it must be folded."""
+        total, after = known.standings.pop(auth_class, None), _said(known, witness, auth_class)
+        if total is None or before is None or after is None:
+            return
+        if any([self._is_crowded(known, signal) for signal in (*before.signals, *after.signals)]):
+            return
+        moved = with_witness(total, before, after, self.weights)
+        if moved is not None:
+            known.standings[auth_class] = moved
 
     def _may_be_bad(self, number: str, auth_class: AuthClass) -> bool:
         standing = self.standing(number, auth_class)
@@ -213,8 +199,23 @@ class MemoryStore:
         return False
 
 
-def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> tuple[Signal | None, Signal | None]:
-    """Puts what a call shows where it belongs. The signal that it is, and the one whose place that takes."""
+def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
+    """What the witness says in calls of this class; None where that cannot be told apart from what others say, because
+    the witness has marked the number, or is of another site.
+    """
+    if ":" in witness or (known.marks and any((one, witness) in known.marks for one in AuthClass)):
+        return None
+    signals = known.signals.get((auth_class, witness), ())
+    if auth_class is AuthClass.AUTHENTICATED:  # a call-back, of class `unknown`, reached the owner
+        owners = known.signals.get((AuthClass.UNKNOWN, witness), ())
+        signals += tuple([signal for signal in owners if counts_for(signal, auth_class)])
+    if known.talks or known.owned_one_rings:
+        signals = tuple([signal for signal in signals if _counts(known, signal)])
+    return Said(signals, known.answered.get((auth_class, witness)))
+
+
+def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
+    """Puts what a call shows where it belongs. The signal that it is."""
     if lessons.answered is not None:
         key = (lessons.answered.auth_class, lessons.answered.callee)
         known.answered[key] = max(known.answered.get(key, lessons.answered), lessons.answered, key=_at)
@@ -230,7 +231,9 @@ def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> tuple[Sig
     signal = lessons.signal
     if lessons.talk_from is not None:
         signal = _second_talk(known, lessons.talk_from) or signal
-    return signal, None if signal is None else _add_signal(known, signal)
+    if signal is not None:
+        _add_signal(known, signal)
+    return signal
 
 
 def _second_talk(known: _Known, talk: Signal) -> Signal | None:
@@ -248,16 +251,14 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
     return talk._replace(at=at, linkedid=linkedid)
 
 
-def _add_signal(known: _Known, signal: Signal) -> Signal | None:
-    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing. The signal
-    whose place it takes.
-    """
+def _add_signal(known: _Known, signal: Signal) -> None:
+    """Of a callee and category the latest; a call that is told otherwise by another source adds nothing."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
-        return None
+        return
     key = (signal.auth_class, signal.callee)
     other = _signal_of(known, key, signal.category)
     if other is not None and (other.at, other.linkedid) >= (signal.at, signal.linkedid):
-        return None
+        return
     if other is not None:
         known.category_of_call.pop(other.linkedid, None)
         known.busy[_hour_of(other)] -= 1
@@ -266,7 +267,6 @@ def _add_signal(known: _Known, signal: Signal) -> Signal | None:
     if signal.category is SignalCategory.CALLED_BACK:
         known.called_back_at = max(known.called_back_at, signal.at)
     known.category_of_call[signal.linkedid] = signal.category
-    return other
 
 
 def _hour_of(signal: Signal) -> tuple[AuthClass, SignalCategory, float]:

@@ -305,8 +305,11 @@ def national_digits(e164: str) -> str:
     return digits if len(digits) >= LEAST_NATIONAL_DIGITS else e164.lstrip("+")
 
 
+@lru_cache(maxsize=_CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
     """Whether the number lies in a block its country has allocated. Spoofed numbers often do not."""
+    if found := settled(e164):
+        return is_allocated(*found)
     return number_type_of(e164) is not NumberType.UNALLOCATED
 
 

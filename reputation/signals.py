@@ -136,8 +136,8 @@ NO_LESSONS = Lessons()
 
 def lessons_of(outcome: OutcomeRecord) -> Lessons:
     """What is learnt from a call. The outcome is joined with the journal already."""
-    number, person = outcome.number, outcome.person
-    if number is None or not says_something(outcome):
+    number, person = _number_told_of(outcome), outcome.person
+    if number is None:
         return NO_LESSONS
     signal = _signal_of(outcome, number)
     if person is None or outcome.disposition is not Disposition.ANSWERED:
@@ -170,7 +170,13 @@ def proofs_of_control(number: str, at: float) -> list[Challenged]:
 
 def says_something(outcome: OutcomeRecord) -> bool:
     """A call seen whole, with a number that somebody may have: withheld and unallocated ones have no reputation."""
-    return outcome.complete and (number := outcome.number) is not None and is_valid(number)
+    return _number_told_of(outcome) is not None
+
+
+def _number_told_of(outcome: OutcomeRecord) -> str | None:
+    """The number of such a call."""
+    number = outcome.number if outcome.complete else None
+    return number if number is not None and is_valid(number) else None
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:

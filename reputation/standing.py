@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import fsum, inf
-from typing import NamedTuple, Protocol, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar
 
 from reputation.decay import decayed
 from reputation.model import (
@@ -216,85 +216,106 @@ def _witnessed(
 NEAR_ZERO = 1e-6
 
 
-def with_witness(total: Standing, before: Standing | None, after: Standing | None, weights: Weights) -> Standing | None:
+class Said(NamedTuple):
+    """What counts of all that one witness, who has marked nothing, says of a number in one class."""
+
+    signals: tuple[Signal, ...] = ()
+    answered: Answered | None = None
+
+    @property
+    def at(self) -> float:
+        """When the latest of it was said; -inf for nothing."""
+        times = [signal.at for signal in self.signals]
+        if self.answered is not None:
+            times.append(self.answered.at)
+        return max(times, default=-inf)
+
+    @property
+    def witnessed_at(self) -> float:
+        """When the witness last had something against the number; -inf for never."""
+        return max([signal.at for signal in self.signals if signal.category in SPAMWARD], default=-inf)
+
+    def without(self, other: Said) -> list[Signal]:
+        """The signals that are not the other's."""
+        return [signal for signal in self.signals if signal not in other.signals]
+
+
+def with_witness(total: Standing, before: Said, after: Said, weights: Weights) -> Standing | None:
     """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
 
-    A standing is a sum over witnesses, so it moves by what the fold makes of that witness's rows alone. Who marks
-    moves more than sums (groups, bursts), and if the latest row goes there is another latest: both are rare.
+    A standing is a sum over rows, so it moves by those that come and go. Who marks moves more than sums (groups,
+    bursts), so marks are none of these rows; and if the latest row goes there is another latest, which is rare.
     """
-    gone_at = -inf if before is None else before.at
-    come_at = -inf if after is None else after.at
-    if (before and before.reporters) or (after and after.reporters) or come_at < gone_at == total.at:
-        return None
-    witnessed = _moved_witness(total, before, after, weights.witnesses)
-    if witnessed is None:
+    come_at = after.at
+    if come_at < before.at == total.at:
         return None
     at = max(total.at, come_at)
-    signals = _moved(dict(total.signals), before, after)
-    parts = total, before, after
-    behaviour = _sum(_BEHAVIOUR, parts, at, weights.behaviour.half_life_days) if signals else 0.0
-    rang_once = SignalCategory.ONE_RING in signals
-    one_ring = _sum(_ONE_RING, parts, at, weights.behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0
+    mark_seconds = weights.marks.half_life_days * DAY_SECONDS
+    behaviour, one_ring, signals = _with_signals(total, before.without(after), after.without(before), at, weights)
     if signals and abs(behaviour + one_ring) < NEAR_ZERO:
         return None
-    return Standing(
-        at=at,
-        marks=decayed(total.marks, total.at, at, weights.marks.half_life_days * DAY_SECONDS),
-        answers=_sum(_ANSWERS, parts, at, weights.marks.half_life_days),
-        behaviour=behaviour,
-        one_ring=one_ring,
-        reporters=total.reporters,
-        groups=total.groups,
-        answered=total.answered - (before.answered if before else 0) + (after.answered if after else 0),
-        silent=total.silent - (before.silent if before else 0) + (after.silent if after else 0),
-        signals=tuple(sorted(signals.items())),
-        burst_at=total.burst_at,
-        witnessed=witnessed,
-        challenges=total.challenges,
+    witnessed = _with_time(total.witnessed, before.witnessed_at, after.witnessed_at, weights.witnesses)
+    if witnessed is None:
+        return None
+    answers, more = decayed(total.answers, total.at, at, mark_seconds), 0
+    if before.answered != after.answered:
+        for answered, sign in ((before.answered, -1), (after.answered, 1)):
+            if answered is not None:
+                answers, more = answers + sign * decayed(1.0, answered.at, at, mark_seconds), more + sign
+    return Standing(  # by place: by keyword it takes twice as long
+        at,
+        decayed(total.marks, total.at, at, mark_seconds),
+        answers,
+        behaviour,
+        one_ring,
+        total.reporters,
+        total.groups,
+        total.answered + more,
+        total.silent + more,
+        signals,
+        total.burst_at,
+        witnessed,
+        total.challenges,
     )
 
 
-def _moved_witness(
-    total: Standing, before: Standing | None, after: Standing | None, weights: WitnessWeights
-) -> tuple[float, ...] | None:
+def _with_signals(
+    total: Standing, gone: list[Signal], come: list[Signal], at: float, weights: Weights
+) -> tuple[float, float, tuple[tuple[SignalCategory, int], ...]]:
+    """Both sums of signals as of `at`, and the callees behind each category."""
+    by_category = weights.behaviour.by_category
+    lasting_seconds = weights.behaviour.half_life_days * DAY_SECONDS
+    ring_seconds = weights.behaviour.one_ring_half_life_hours * HOUR_SECONDS
+    behaviour = decayed(total.behaviour, total.at, at, lasting_seconds) if total.behaviour else 0.0
+    one_ring = decayed(total.one_ring, total.at, at, ring_seconds) if total.one_ring else 0.0
+    if not gone and not come:
+        return behaviour, one_ring, total.signals
+    counts = dict(total.signals)
+    for signals, sign in ((gone, -1), (come, 1)):
+        for signal in signals:
+            category = signal.category
+            counts[category] = counts.get(category, 0) + sign
+            weight = sign * by_category[category]
+            if category is SignalCategory.ONE_RING:
+                one_ring += decayed(weight, signal.at, at, ring_seconds)
+            else:
+                behaviour += decayed(weight, signal.at, at, lasting_seconds)
+    left = tuple(sorted([count for count in counts.items() if count[1]]))
+    return behaviour if left else 0.0, one_ring if counts.get(SignalCategory.ONE_RING) else 0.0, left
+
+
+def _with_time(times: tuple[float, ...], gone: float, come: float, weights: WitnessWeights) -> tuple[float, ...] | None:
     """The times of the witnesses; None where one goes of whom another, not kept, takes the place."""
-    gone = before.witnessed if before else ()
-    come = after.witnessed if after else ()
     if gone == come:
-        return total.witnessed
-    most = max(weights.label_most, weights.challenge_most)
-    times = list(total.witnessed)
-    if gone and gone[0] in times:
-        if len(times) == most and not (come and come[0] > gone[0]):
+        return times
+    most, left = max(weights.label_most, weights.challenge_most), list(times)
+    if gone in left:
+        if len(left) == most and come <= gone:
             return None
-        times.remove(gone[0])
-    return tuple(sorted([*times, *come], reverse=True)[:most])
-
-
-_ANSWERS, _BEHAVIOUR, _ONE_RING = map(Standing._fields.index, ("answers", "behaviour", "one_ring"))
-
-
-def _sum(
-    place: int, parts: tuple[Standing, Standing | None, Standing | None], at: float, half_life_days: float
-) -> float:
-    """The total less what the witness had said and with what it says, all as of `at`. `place`: of the sum."""
-    half_life = half_life_days * DAY_SECONDS
-    total, before, after = [
-        0.0 if part is None else decayed(cast(float, part[place]), part.at, at, half_life) for part in parts
-    ]
-    return total - before + after
-
-
-def _moved(
-    counts: dict[SignalCategory, int], before: Standing | None, after: Standing | None
-) -> dict[SignalCategory, int]:
-    """The callees behind each category."""
-    if before is not None and after is not None and before.signals == after.signals:
-        return counts
-    for part, sign in ((before, -1), (after, 1)):
-        for category, count in () if part is None else part.signals:
-            counts[category] = counts.get(category, 0) + sign * count
-    return {category: count for category, count in counts.items() if count}
+        left.remove(gone)
+    if come > -inf:
+        left.append(come)
+    return tuple(sorted(left, reverse=True)[:most])
 
 
 def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
