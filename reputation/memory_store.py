@@ -133,16 +133,19 @@ class MemoryStore:
         """Every number of which something is known."""
         return iter(self._known)
 
-    def talks(self, number: str, now: float) -> list[tuple[str, float]]:
-        """Who of us has called the number and talked within 180 days, and when last."""
+    def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
+        """Who of us has called the number and talked within 180 days, and when last. `person`: ask about that one."""
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
-        return [
-            (who, at)
-            for who, at in known.talks.items()
-            if at > now - RELATIONSHIP_SECONDS and not _rang_within_a_day(known.one_rings, at)
-        ]
+        talks = known.talks
+        about = talks.items() if person is None else [(person, talks[person])] if person in talks else ()
+        return [(who, at) for who, at in about if _is_relationship(known, at, now)]
+
+    def has_talked(self, number: str, now: float) -> bool:
+        """Whether any of us has."""
+        known = self._known.get(number)
+        return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 
     def one_ring_at(self, number: str, now: float) -> float | None:
         """When the number last rang once and gave up, if that is less than a day ago."""
@@ -152,9 +155,10 @@ class MemoryStore:
         latest = known.one_rings[-1]
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
-    def marks(self, number: str) -> list[Mark]:
+    def marks(self, number: str) -> Collection[Mark]:
         """What people say about the number."""
-        return list(self._known[number].marks.values()) if number in self._known else []
+        known = self._known.get(number)
+        return () if known is None else known.marks.values()
 
     def _known_of(self, number: str) -> _Known:
         self._neighbours.move(number)
@@ -305,6 +309,10 @@ def _counts(known: _Known, signal: Signal) -> bool:
     if talked_at is None or talked_at <= signal.at - RELATIONSHIP_SECONDS:
         return True
     return _rang_within_a_day(known.one_rings, talked_at)
+
+
+def _is_relationship(known: _Known, talked_at: float, now: float) -> bool:
+    return talked_at > now - RELATIONSHIP_SECONDS and not _rang_within_a_day(known.one_rings, talked_at)
 
 
 def _rang_within_a_day(one_rings: list[float], at: float) -> bool:

@@ -23,12 +23,13 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
-from policies.situation import Situation, label_of, situation_of
+from policies.situation import label_of, situation_of
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.memory_store import MemoryStore
 from reputation.model import (
+    NEVER_CHALLENGED,
     NOTHING_BEFORE,
     AuthClass,
     Caller,
@@ -49,7 +50,7 @@ from reputation.quiet_hours import hour_at
 from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
 from reputation.signals import LABELS, proofs_of_control
 from reputation.site_names import site_of
-from reputation.store.as_of import NO_BACKGROUND, Background, OwnEntry, Then
+from reputation.store.as_of import NO_BACKGROUND, NOTHING_THEN, Background, OwnEntry, Then
 from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
 from reputation.weights import DAY_SECONDS, DEFAULT
 
@@ -154,16 +155,19 @@ class Replay:
     def _judged(self, event: PastCall, outcome: OutcomeRecord) -> Judged:
         number = outcome.caller
         at = outcome.at
-        call = IncomingCall(
-            linkedid=outcome.linkedid,
-            caller=Caller(number, number or "", outcome.caller_kind),
-            did=outcome.did,
-            trunk=outcome.trunk,
-            trusted=event.trusted,
-            attestation=event.attestation,
-            verification=event.verification,
-            name=event.name,
-            carrier_counts=event.carrier_counts,
+        call = IncomingCall(  # by place, as all that is made for every call: by keyword it takes three times as long
+            outcome.linkedid,
+            Caller(number, number or "", outcome.caller_kind),
+            outcome.did,
+            outcome.trunk,
+            event.trusted,
+            event.attestation,
+            event.verification,
+            False,
+            None,
+            event.name,
+            None,
+            event.carrier_counts,
         )
         row = self._row_of(number, at)
         row_then = row if self._plan_at is None else self._row_of(number, self._plan_at)
@@ -173,11 +177,18 @@ class Replay:
         self.marks.add_call(outcome)
         if number is not None and facts.first_call is not None:
             self._first_calls.add(number, outcome.did, at)
-        situation = situation_of(call, facts, at, self._ours.hours)
         if facts_then is facts:
-            return Judged(outcome, tuple(_decided(situation, self._policies)))
-        first = situation_of(call, facts_then, at, self._ours.hours)
-        return Judged(outcome, (*_decided(first, self._policies[:1]), *_decided(situation, self._policies[1:])))
+            return Judged(outcome, tuple(self._decided(call, facts, at, self._policies)))
+        first = self._decided(call, facts_then, at, self._policies[:1])
+        return Judged(outcome, (*first, *self._decided(call, facts, at, self._policies[1:])))
+
+    def _decided(
+        self, call: IncomingCall, facts: Facts, at: float, policies: Sequence[PolicySet | Policy]
+    ) -> list[Decision]:
+        """What each of the policies does with the call."""
+        situation = situation_of(call, facts, at, self._ours.hours)
+        ours = [one if isinstance(one, Policy) else one.policy_of(call, situation.facts) for one in policies]
+        return decide_by_each(call, situation.facts, ours, at, situation.emergency_window_seconds)
 
     def _row_of(self, number: str | None, at: float) -> PlanRow | None:
         return None if number is None else self._ours.plan.row_of(number, at)
@@ -189,15 +200,15 @@ class Replay:
         number, at = call.caller.e164, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
-        auth_class, hour = call.auth_class, hour_at(at, self._ours.hours.quiet.usual)
+        auth_class, hour, label = call.auth_class, hour_at(at, self._ours.hours.quiet.usual), label_of(call)
+        about = auth_class, call.attestation, call.verification, hour
         if number is None:
-            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label_of(call))
+            stranger = Circumstances(*about, True, label=label)
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
         background = self.background(number)
-        then = background.then(at)
-        ties = self._ties(number, auth_class, then, at)
-        is_stranger = not ties and then.identity is None
-        about = auth_class, call.attestation, call.verification, hour
+        then = NOTHING_THEN if background is NO_BACKGROUND else background.then(at)
+        ties = self._ties(number, auth_class, then, at, callee)
+        is_stranger = not ties and then.identity is None and not self.ledger.has_talked(number, at)
         purpose = None if row is None else evident_purpose(row)
         if then.identity is not None:
             for proof in proofs_of_control(number, background.identified_at):
@@ -211,38 +222,48 @@ class Replay:
             evidence = evidence._replace(peers=said)
         is_first = evidence.standing is None and is_stranger and then.allow is None
         before = self._first_calls.before(number, outcome.did, at) if is_first else None
-        told = purpose, label_of(call), None if before is NOTHING_BEFORE else before
+        told = purpose, label, None if before is NOTHING_BEFORE else before
         circumstances = Circumstances(*about, is_stranger, len(self._people), *told)
-        return Facts(
-            did=did,
-            callee=callee,
-            allow=then.allow,
-            block=then.block,
-            ties=ties,
-            identity=then.identity,
-            imported=then.imported,
-            peers=evidence.peers,
-            passed_until=passed_until(evidence.challenges, self._weights.caller),
-            failures=evidence.challenges.failures,
-            one_ring_at=self.ledger.one_ring_at(number, at),
-            own_number=number in self._ours.own_numbers or number in self._ours.dids,
-            reputation=reputation_of(evidence, circumstances, self._weights, at),
-            recent_calls=earlier.calls,
-            recent_block_calls=earlier.block_calls,
-            recent_dids=earlier.dids,
-            first_call=before,
-            sample=self._sample,
-            plan=row,
+        challenges = evidence.challenges
+        return Facts(  # by place
+            did,
+            callee,
+            None,  # caller_person
+            then.allow,
+            then.block,
+            ties,
+            then.identity,
+            then.imported,
+            evidence.peers,
+            None if challenges is NEVER_CHALLENGED else passed_until(challenges, self._weights.caller),
+            challenges.failures,
+            None,  # emergency_at
+            None,  # emergency_closed_at
+            self.ledger.one_ring_at(number, at),
+            number in self._ours.own_numbers or number in self._ours.dids,
+            (),  # unwhispered
+            (),  # quiet
+            reputation_of(evidence, circumstances, self._weights, at),
+            earlier.calls,
+            earlier.block_calls,
+            earlier.dids,
+            before,
+            self._sample,
+            row,
         )
 
-    def _ties(self, number: str, auth_class: AuthClass, then: Then, at: float) -> tuple[PersonalTie, ...]:
-        """Of a person's own word about the number the latest counts: the entry in the store, or the mark."""
+    def _ties(
+        self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
+    ) -> tuple[PersonalTie, ...]:
+        """Of a person's own word about the number the latest counts: the entry in the store, or the mark. Of talks only
+        the callee's, where that is known: a contact has talked with hundreds, and a decision looks at no other.
+        """
         blocks, ties = self.marks.blocks(number), list[PersonalTie]()
         if then.personal or blocks:
             ties += self._own_ties(number, then, blocks)
         for contact in then.contacts:
             ties.append(PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact))
-        for who, talked_at in self.ledger.talks(number, at):
+        for who, talked_at in self.ledger.talks(number, at, None if callee is None else callee.extension):
             ties.append(self._tie(Tie.TALKED, who, talked_at))
         for mark in self.ledger.marks(number):
             if mark.verdict is Verdict.OK and mark.auth_class is auth_class and not site_of(mark.reporter):
@@ -290,7 +311,8 @@ class Replay:
 
     def _with_people(self, outcome: OutcomeRecord) -> OutcomeRecord:
         """People in the place of their phones, as the store keeps them."""
-        if self._by_endpoint.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
+        phones = self._by_endpoint
+        if not phones or phones.keys().isdisjoint(filter(None, (outcome.answered_by, outcome.caller, *outcome.rung))):
             return outcome
         answered_by, rung = outcome.answered_by, tuple(dict.fromkeys(map(self._extension, outcome.rung)))
         outcome = outcome._replace(answered_by=answered_by and self._extension(answered_by), rung=rung)
@@ -301,12 +323,6 @@ class Replay:
     def _extension(self, who: str) -> str:
         person = self._by_endpoint.get(who)
         return person.extension if person else who
-
-
-def _decided(situation: Situation, policies: Sequence[PolicySet | Policy]) -> list[Decision]:
-    """What each of the policies does with the call."""
-    call, facts, now, window = situation
-    return decide_by_each(call, facts, [situation.policy_of(one) for one in policies], now, window)
 
 
 @lru_cache(maxsize=1024)
