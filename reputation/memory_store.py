@@ -25,18 +25,22 @@ from reputation.outcome import OutcomeRecord, Signal
 from reputation.scoring import Evidence
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
+    CALLED_BACK,
     NO_LESSONS,
+    ONE_RING,
     ONE_RING_GUARD_SECONDS,
     RELATIONSHIP_SECONDS,
     SPAMWARD,
     Lessons,
-    counts_for,
     latest_by_key,
     lessons_of,
     signal_of_mark,
 )
-from reputation.standing import HOUR_SECONDS, Rows, Said, Standing, with_witness
+from reputation.standing import HOUR_SECONDS, LIMITED, Rows, Said, Standing, with_witness
 from reputation.weights import DEFAULT, Weights
+
+# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+AUTHENTICATED, UNKNOWN = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
@@ -87,10 +91,11 @@ class MemoryStore:
         if told is None:
             return _learnt(known, lessons, outcome.auth_class)
         # Calls of the number speak in their own class, a call-back in others too.
-        classes = known.standings.keys() if lessons.talk_to is not None else known.standings.keys() & {told.auth_class}
-        before = {one: _said(known, told.callee, one) for one in classes}
+        is_ours = lessons.talk_to is not None
+        classes = known.standings if is_ours else (told.auth_class,) if told.auth_class in known.standings else ()
+        before = [(one, _said(known, told.callee, one)) for one in classes]
         signal = _learnt(known, lessons, outcome.auth_class)
-        for auth_class, said in before.items():
+        for auth_class, said in before:
             self._move(known, told.callee, auth_class, said)
         return signal
 
@@ -169,8 +174,9 @@ class MemoryStore:
         total, after = known.standings.pop(auth_class, None), _said(known, witness, auth_class)
         if total is None or before is None or after is None:
             return
-        if any([self._is_crowded(known, signal) for signal in (*before.signals, *after.signals)]):
-            return
+        for signal in (*before.signals, *after.signals):
+            if signal.category in LIMITED and self._is_crowded(known, signal):
+                return
         moved = with_witness(total, before, after, self.weights)
         if moved is not None:
             known.standings[auth_class] = moved
@@ -192,15 +198,13 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Whether the signal is of an hour of which not all count, or one-ring calls may be cleared: then sums are made
-        anew.
+        """Whether the signal, one of LIMITED, is of an hour of which not all count, or one-ring calls may be cleared:
+        then sums are made anew.
         """
         limits = self.weights.behaviour
-        if signal.category is SignalCategory.ONE_RING:
+        if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy[_hour_of(signal)] >= limits.one_ring_an_hour
-        if signal.category is SignalCategory.UNANSWERED:
-            return known.busy[_hour_of(signal)] >= limits.unanswered_an_hour
-        return False
+        return known.busy[_hour_of(signal)] >= limits.unanswered_an_hour
 
 
 def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
@@ -210,9 +214,9 @@ def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
     if ":" in witness or (known.marks and any((one, witness) in known.marks for one in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
-    if auth_class is AuthClass.AUTHENTICATED:  # a call-back, of class `unknown`, reached the owner
-        owners = known.signals.get((AuthClass.UNKNOWN, witness), ())
-        signals += tuple([signal for signal in owners if counts_for(signal, auth_class)])
+    if auth_class is AUTHENTICATED:  # a call-back, of class `unknown`, reached the owner
+        owners = known.signals.get((UNKNOWN, witness), ())
+        signals += tuple([signal for signal in owners if signal.category is CALLED_BACK])
     if known.talks or known.owned_one_rings:
         signals = tuple([signal for signal in signals if _counts(known, signal)])
     return Said(signals, known.answered.get((auth_class, witness)))
@@ -265,10 +269,12 @@ def _add_signal(known: _Known, signal: Signal) -> None:
         return
     if other is not None:
         known.category_of_call.pop(other.linkedid, None)
-        known.busy[_hour_of(other)] -= 1
-    known.busy[_hour_of(signal)] += 1
+        if other.category in LIMITED:
+            known.busy[_hour_of(other)] -= 1
+    if signal.category in LIMITED:
+        known.busy[_hour_of(signal)] += 1
     known.signals[key] = (*_without(other, known.signals.get(key, ())), signal)
-    if signal.category is SignalCategory.CALLED_BACK:
+    if signal.category is CALLED_BACK:
         known.called_back_at = max(known.called_back_at, signal.at)
     known.category_of_call[signal.linkedid] = signal.category
 
@@ -303,7 +309,7 @@ def _counts(known: _Known, signal: Signal) -> bool:
     """Not a call-back that a one-ring call asked for; nor what speaks against the number in a call that rang at
     somebody who has called it and talked.
     """
-    if signal.category is SignalCategory.CALLED_BACK:
+    if signal.category is CALLED_BACK:
         return not _rang_within_a_day(known.owned_one_rings, signal.at)
     talked_at = known.talks.get(signal.callee) if signal.category in SPAMWARD else None
     if talked_at is None or talked_at <= signal.at - RELATIONSHIP_SECONDS:

@@ -23,6 +23,9 @@ from reputation.model import (
 )
 from reputation.site_names import our_name
 
+# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
+
 
 class Record(Struct, frozen=True):
     """What both are. Fields are changed in a copy, as of a named tuple."""
@@ -94,15 +97,16 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     @property
     def number(self) -> str | None:
         """The number that the call says something about: the other side's, if it has one."""
-        if self.direction is Direction.INTERNAL:
+        direction = self.direction
+        if direction is INTERNAL:
             return None
-        number = self.caller if self.direction is Direction.INBOUND else self.dialled
-        return number if number and number.startswith("+") else None
+        number = self.caller if direction is INBOUND else self.dialled
+        return number if number and number[0] == "+" else None
 
     @property
     def person(self) -> str | None:
         """Who of ours was in it: who answered the number, or called it."""
-        return self.answered_by if self.direction is Direction.INBOUND else self.caller
+        return self.answered_by if self.direction is INBOUND else self.caller
 
     @property
     def witness(self) -> str | None:
@@ -112,7 +116,8 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         Whose phone rings alone decides whether the call is missed. Were it the DID's signal, people who mark a number
         could let its calls ring out, and move two families each (docs/accuracy.md).
         """
-        rang_alone = self.rung[0] if len(self.rung) == 1 and self.queue is None else None
+        rung = self.rung
+        rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None
         name = self.person or rang_alone or self.did or self.queue or self.group
         return our_name(name) if name else None
 

@@ -24,6 +24,12 @@ from reputation.model import (
 from reputation.numbers import NumberType, is_valid, number_type_of
 from reputation.outcome import OutcomeRecord, Signal
 
+# Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
+INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
+ANSWERED, NO_ANSWER, REJECTED = Disposition.ANSWERED, Disposition.NO_ANSWER, Disposition.REJECTED
+BY_CALLEE, BY_CALLER = EndedBy.CALLEE, EndedBy.CALLER
+SECOND_TALK, ONE_RING, CALLED_BACK = SignalCategory.SECOND_TALK, SignalCategory.ONE_RING, SignalCategory.CALLED_BACK
+
 HUNG_UP_SECONDS = 6.0
 ONE_RING_SECONDS = 6.0
 LONG_TALK_SECONDS = 60.0
@@ -52,7 +58,7 @@ def was_hung_up_on(outcome: OutcomeRecord) -> bool:
     """The person who answered hung up at once. Not where the call went on to somebody else."""
     return (
         _is_answered(outcome)
-        and outcome.ended_by is EndedBy.CALLEE
+        and outcome.ended_by is BY_CALLEE
         and outcome.talk_seconds < HUNG_UP_SECONDS
         and not (outcome.transferred or outcome.parked or outcome.conference)
     )
@@ -68,8 +74,8 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
     waited in a queue, chose from a menu or came to voicemail.
     """
     return (
-        outcome.disposition is Disposition.NO_ANSWER
-        and outcome.ended_by is EndedBy.CALLER
+        outcome.disposition is NO_ANSWER
+        and outcome.ended_by is BY_CALLER
         and 0 < outcome.ring_seconds <= ONE_RING_SECONDS
         and not (outcome.answered_by_pbx or outcome.voicemail_left)
     )
@@ -77,21 +83,19 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
 
 def is_unanswered(outcome: OutcomeRecord) -> bool:
     """It rang and nobody took it, or somebody turned it away. A busy phone or a failure says nothing."""
-    return outcome.disposition is Disposition.REJECTED or (
-        outcome.disposition is Disposition.NO_ANSWER and outcome.ring_seconds > 0
-    )
+    return outcome.disposition is REJECTED or (outcome.disposition is NO_ANSWER and outcome.ring_seconds > 0)
 
 
 # The first that holds is the signal of a call. Answered 6 to 60 s: none, the data do not tell them apart.
 SIGNALS: dict[Direction, tuple[tuple[SignalCategory, Callable[[OutcomeRecord], bool]], ...]] = {
-    Direction.INBOUND: (
+    INBOUND: (
         (SignalCategory.VOICEMAIL, lambda outcome: outcome.voicemail_left),
         (SignalCategory.HUNG_UP_ON, was_hung_up_on),
         (SignalCategory.LONG_TALK, is_long_talk),
         (SignalCategory.ONE_RING, is_one_ring),
         (SignalCategory.UNANSWERED, is_unanswered),
     ),
-    Direction.OUTBOUND: ((SignalCategory.CALLED_BACK, is_call_back),),
+    OUTBOUND: ((SignalCategory.CALLED_BACK, is_call_back),),
     Direction.INTERNAL: (),
 }
 
@@ -111,7 +115,7 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
     if witness is None:
         return None
     # A call of ours reached the owner of the number: class `unknown`, and see `counts_for`.
-    auth_class = outcome.auth_class if outcome.direction is Direction.INBOUND else AuthClass.UNKNOWN
+    auth_class = outcome.auth_class if outcome.direction is INBOUND else AuthClass.UNKNOWN
     return Signal(number, auth_class, witness, category, outcome.ended_at, outcome.linkedid)
 
 
@@ -140,22 +144,24 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
     if number is None:
         return NO_LESSONS
     signal = _signal_of(outcome, number)
-    if person is None or outcome.disposition is not Disposition.ANSWERED:
-        rang_once = outcome.direction is Direction.INBOUND and is_one_ring(outcome)
-        return Lessons(signal, one_ring_at=outcome.ended_at if rang_once else None, challenged=_challenged(outcome))
-    answered = Answered(number, outcome.auth_class, person, outcome.ended_at)
-    if outcome.direction is Direction.OUTBOUND:
-        return Lessons(signal, talk_to=answered if is_talk(outcome) else None)
+    if person is None or outcome.disposition is not ANSWERED:
+        rang_once = outcome.direction is INBOUND and is_one_ring(outcome)
+        rang_at = outcome.ended_at if rang_once else None
+        return Lessons(signal, None, None, None, rang_at, _challenged(outcome))
+    ended_at = outcome.ended_at
+    answered = Answered(number, outcome.auth_class, person, ended_at)
+    if outcome.direction is OUTBOUND:
+        return Lessons(signal, None, answered if is_talk(outcome) else None)
     if not is_talk(outcome):
-        return Lessons(signal, answered, challenged=_challenged(outcome))
-    second = (number, outcome.auth_class, person, SignalCategory.SECOND_TALK, outcome.ended_at, outcome.linkedid)
-    return Lessons(signal, answered, talk_from=Signal(*second))
+        return Lessons(signal, answered, None, None, None, _challenged(outcome))
+    second = Signal(number, outcome.auth_class, person, SECOND_TALK, ended_at, outcome.linkedid)
+    return Lessons(signal, answered, None, second)
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
     """Dated by the beginning of the call, so that who answered it did so after the challenge."""
-    number, result = outcome.number, outcome.challenge
-    if number is None or result is None or outcome.direction is not Direction.INBOUND:
+    result = outcome.challenge
+    if result is None or outcome.direction is not INBOUND or (number := outcome.number) is None:
         return None
     if outcome.voicemail_left and result is not ChallengeResult.PASSED:
         result = ChallengeResult.MESSAGE
@@ -231,7 +237,7 @@ def _order(signal: Signal) -> tuple[float, str, str]:
 
 def _is_answered(outcome: OutcomeRecord) -> bool:
     """A person of ours was in it; a menu or a queue's music is nobody."""
-    return outcome.disposition is Disposition.ANSWERED and outcome.person is not None
+    return outcome.disposition is ANSWERED and outcome.person is not None
 
 
 def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:

@@ -28,7 +28,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.outcome import Signal
-from reputation.signals import SPAMWARD, counts_for, kind_of
+from reputation.signals import ONE_RING, SPAMWARD, counts_for, kind_of
 from reputation.weights import DAY_SECONDS, BehaviourWeights, MarkWeights, Weights, WitnessWeights
 
 HOUR_SECONDS = 3600.0
@@ -225,15 +225,19 @@ class Said(NamedTuple):
     @property
     def at(self) -> float:
         """When the latest of it was said; -inf for nothing."""
-        times = [signal.at for signal in self.signals]
-        if self.answered is not None:
-            times.append(self.answered.at)
-        return max(times, default=-inf)
+        at = -inf if self.answered is None else self.answered.at
+        for signal in self.signals:
+            at = max(at, signal.at)
+        return at
 
     @property
     def witnessed_at(self) -> float:
         """When the witness last had something against the number; -inf for never."""
-        return max([signal.at for signal in self.signals if signal.category in SPAMWARD], default=-inf)
+        at = -inf
+        for signal in self.signals:
+            if signal.category in SPAMWARD:
+                at = max(at, signal.at)
+        return at
 
     def without(self, other: Said) -> list[Signal]:
         """The signals that are not the other's."""
@@ -258,13 +262,13 @@ def with_witness(total: Standing, before: Said, after: Said, weights: Weights) -
     if witnessed is None:
         return None
     answers, more = decayed(total.answers, total.at, at, mark_seconds), 0
-    if before.answered != after.answered:
+    if before.answered is not after.answered:
         for answered, sign in ((before.answered, -1), (after.answered, 1)):
             if answered is not None:
                 answers, more = answers + sign * decayed(1.0, answered.at, at, mark_seconds), more + sign
     return Standing(  # by place: by keyword it takes twice as long
         at,
-        decayed(total.marks, total.at, at, mark_seconds),
+        decayed(total.marks, total.at, at, mark_seconds) if total.marks else 0.0,
         answers,
         behaviour,
         one_ring,
@@ -296,12 +300,12 @@ def _with_signals(
             category = signal.category
             counts[category] = counts.get(category, 0) + sign
             weight = sign * by_category[category]
-            if category is SignalCategory.ONE_RING:
+            if category is ONE_RING:
                 one_ring += decayed(weight, signal.at, at, ring_seconds)
             else:
                 behaviour += decayed(weight, signal.at, at, lasting_seconds)
     left = tuple(sorted([count for count in counts.items() if count[1]]))
-    return behaviour if left else 0.0, one_ring if counts.get(SignalCategory.ONE_RING) else 0.0, left
+    return behaviour if left else 0.0, one_ring if counts.get(ONE_RING) else 0.0, left
 
 
 def _with_time(times: tuple[float, ...], gone: float, come: float, weights: WitnessWeights) -> tuple[float, ...] | None:
