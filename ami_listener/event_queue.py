@@ -80,6 +80,11 @@ class EventQueue:
             self._characters += len(packet.text)
             self._add(Received(at, packet))
 
+    def skip(self, count: int, at: float) -> None:
+        """Count packets that are of no use to anybody."""
+        self.received += count
+        self.received_at = at
+
     def put_gap(self, gap: Gap) -> None:
         """Add a Gap, whatever the bound."""
         self.gaps += 1

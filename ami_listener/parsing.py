@@ -43,8 +43,6 @@ _DOWN = (
     0  # ChannelState: a channel that Asterisk makes to call somebody; one that calls us begins with Ring or Reserved
 )
 
-Fields = Mapping[str, str]
-
 
 def parse_event(packet: Packet) -> Event | None:
     """The event in a packet; None for an answer, for an event of no use here, and for one without its channel."""
@@ -54,12 +52,11 @@ def parse_event(packet: Packet) -> Event | None:
 
 def at_of(packet: Packet, now: float) -> float:
     """When it happened, in UTC seconds: Asterisk says so with `timestampevents = yes`, else it is `now`."""
-    # Asked of every event: reading all fields for one of them would be most of the parsing.
-    told = packet.text.partition("\r\nTimestamp: ")[2]
+    told = packet.field("Timestamp")
     if not told:
         return now
     try:
-        at = float(told.partition("\r\n")[0])
+        at = float(told)
     except ValueError:
         return now
     return at if 0.0 < at < 1e11 else now
@@ -71,37 +68,40 @@ def dialled_number(dial_string: str) -> str:
     return last.removeprefix("sip:").removeprefix("sips:").partition("@")[0][:NUMBER_LIMIT]
 
 
-def _channel(fields: Fields, prefix: str = "") -> ChannelRef | None:
-    uniqueid = fields.get(prefix + "Uniqueid")
+def _text(packet: Packet, name: str) -> str:
+    return packet.field(name) or ""
+
+
+def _channel(packet: Packet, prefix: str = "") -> ChannelRef | None:
+    uniqueid = packet.field(prefix + "Uniqueid")
     if not uniqueid:
         return None
-    return ChannelRef(uniqueid, fields.get(prefix + "Linkedid") or uniqueid, fields.get(prefix + "Channel", ""))
+    return ChannelRef(uniqueid, packet.field(prefix + "Linkedid") or uniqueid, _text(packet, prefix + "Channel"))
 
 
-def _number(fields: Fields, name: str) -> str:
+def _number(packet: Packet, name: str) -> str:
     """A number, empty for Asterisk's `<unknown>`."""
-    value = fields.get(name, "")
+    value = _text(packet, name)
     return "" if value == "<unknown>" else value[:NUMBER_LIMIT]
 
 
-def _integer(fields: Fields, name: str) -> int | None:
+def _integer(packet: Packet, name: str) -> int | None:
     """A small whole number; TechCause may be `SIP 486` or `486`. None when it is not there."""
-    last = fields.get(name, "").rpartition(" ")[2]
+    last = _text(packet, name).rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
 
-def _name(fields: Fields) -> str:
-    name = unescape(fields.get("CallerIDName", ""))
+def _name(packet: Packet) -> str:
+    name = unescape(_text(packet, "CallerIDName"))
     return "" if name == "<unknown>" else name[:NAME_LIMIT]
 
 
 def _new_channel(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
+    channel = _channel(packet)
     if channel is None:
         return None
-    exten, placed = fields.get("Exten", "")[:NUMBER_LIMIT], _integer(fields, "ChannelState") == _DOWN
-    return NewChannel(channel, _number(fields, "CallerIDNum"), _name(fields), exten, placed)
+    exten, placed = _text(packet, "Exten")[:NUMBER_LIMIT], _integer(packet, "ChannelState") == _DOWN
+    return NewChannel(channel, _number(packet, "CallerIDNum"), _name(packet), exten, placed)
 
 
 def _presentation_word(word: str) -> Presentation:
@@ -112,135 +112,120 @@ def _presentation_word(word: str) -> Presentation:
 
 
 def _new_state(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel, state = _channel(fields), _integer(fields, "ChannelState")
+    channel, state = _channel(packet), _integer(packet, "ChannelState")
     return None if channel is None or state is None else NewState(channel, state)
 
 
 def _new_caller_id(packet: Packet) -> Event | None:
     """CID-CallingPres is `32 (Presentation Prohibited, ...)`: bits 5 and 6 of Q.931's octet 3a."""
-    fields = packet.fields()
-    channel = _channel(fields)
-    octet = fields.get("CID-CallingPres", "").partition(" ")[0]
+    channel = _channel(packet)
+    octet = _text(packet, "CID-CallingPres").partition(" ")[0]
     if channel is None or not (octet.isdecimal() and octet.isascii() and len(octet) < 10):
         return None
     return NewCallerId(channel, Presentation.WITHHELD if int(octet) & 0x60 else Presentation.ALLOWED)
 
 
 def _dial_begin(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    dest = _channel(fields, "Dest")
+    dest = _channel(packet, "Dest")
     if dest is None:
         return None
-    number = dialled_number(fields.get("DialString", "")) or _number(fields, "DestCallerIDNum")
-    return DialBegin(_channel(fields), dest, number, _number(fields, "DestConnectedLineNum"))
+    number = dialled_number(_text(packet, "DialString")) or _number(packet, "DestCallerIDNum")
+    return DialBegin(_channel(packet), dest, number, _number(packet, "DestConnectedLineNum"))
 
 
 def _dial_state(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    dest = _channel(fields, "Dest")
-    return None if dest is None else DialState(dest, fields.get("DialStatus", ""))
+    dest = _channel(packet, "Dest")
+    return None if dest is None else DialState(dest, _text(packet, "DialStatus"))
 
 
 def _dial_end(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    dest = _channel(fields, "Dest")
-    return None if dest is None else DialEnd(dest, fields.get("DialStatus", ""))
+    dest = _channel(packet, "Dest")
+    return None if dest is None else DialEnd(dest, _text(packet, "DialStatus"))
 
 
 def _bridge_created(packet: Packet) -> Event | None:
-    return BridgeCreated(packet.fields().get("BridgeUniqueid", ""))
+    return BridgeCreated(_text(packet, "BridgeUniqueid"))
 
 
 def _bridge_destroyed(packet: Packet) -> Event | None:
-    return BridgeDestroyed(packet.fields().get("BridgeUniqueid", ""))
+    return BridgeDestroyed(_text(packet, "BridgeUniqueid"))
 
 
 def _bridge_enter(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
+    channel = _channel(packet)
     if channel is None:
         return None
     return BridgeEnter(
-        channel, fields.get("BridgeUniqueid", ""), fields.get("BridgeTechnology", "").startswith("holding")
+        channel, _text(packet, "BridgeUniqueid"), _text(packet, "BridgeTechnology").startswith("holding")
     )
 
 
 def _bridge_leave(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
-    return None if channel is None else BridgeLeave(channel, fields.get("BridgeUniqueid", ""))
+    channel = _channel(packet)
+    return None if channel is None else BridgeLeave(channel, _text(packet, "BridgeUniqueid"))
 
 
 def _hangup_request(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
-    return None if channel is None else HangupRequest(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"))
+    channel = _channel(packet)
+    return None if channel is None else HangupRequest(channel, _integer(packet, "Cause"), _integer(packet, "TechCause"))
 
 
 def _hangup(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
+    channel = _channel(packet)
     presentation = _presentation_word(packet.variables().get(PRESENTATION_VARIABLE, ""))
     return (
         None
         if channel is None
-        else Hangup(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"), presentation)
+        else Hangup(channel, _integer(packet, "Cause"), _integer(packet, "TechCause"), presentation)
     )
 
 
 def _transfer(packet: Packet) -> Event | None:
-    fields = packet.fields()
     prefixes = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
-    found = (_channel(fields, prefix) for prefix in prefixes)
-    return Transfer(tuple(channel for channel in found if channel)) if fields.get("Result") == "Success" else None
+    found = (_channel(packet, prefix) for prefix in prefixes)
+    return Transfer(tuple(channel for channel in found if channel)) if packet.field("Result") == "Success" else None
 
 
 def _pickup(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel, target = _channel(fields), _channel(fields, "Target")
+    channel, target = _channel(packet), _channel(packet, "Target")
     return None if channel is None or target is None else Pickup(channel, target)
 
 
 def _parked(packet: Packet) -> Event | None:
-    channel = _channel(packet.fields(), "Parkee")
+    channel = _channel(packet, "Parkee")
     return None if channel is None else Parked(channel)
 
 
 def _queue_joined(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    channel = _channel(fields)
-    return None if channel is None else QueueJoined(channel, fields.get("Queue", "")[:NAME_LIMIT])
+    channel = _channel(packet)
+    return None if channel is None else QueueJoined(channel, _text(packet, "Queue")[:NAME_LIMIT])
 
 
 def _conference_joined(packet: Packet) -> Event | None:
-    channel = _channel(packet.fields())
+    channel = _channel(packet)
     return None if channel is None else ConferenceJoined(channel)
 
 
 def _message_waiting(packet: Packet) -> Event | None:
-    fields = packet.fields()
-    return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
+    return MessageWaiting(_channel(packet), _text(packet, "Mailbox"), _integer(packet, "New") or 0)
 
 
 def _told_of_call(packet: Packet) -> Event | None:
     """What our dialplan says of a call that went out; the words are fixed there, none is the network's."""
-    fields = packet.fields()
-    channel = _channel(fields)
-    if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
+    channel = _channel(packet)
+    if channel is None or packet.field("UserEvent") != "CallSieveOutbound":
         return None
-    if fields.get("Refused") == "network":
+    if packet.field("Refused") == "network":
         return NetworkBlocked(channel)
-    return MachineAnswered(channel) if fields.get("Answered") == "machine" else None
+    return MachineAnswered(channel) if packet.field("Answered") == "machine" else None
 
 
 def parse_key(packet: Packet) -> KeyPressed | None:
     """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
         return None
-    fields = packet.fields()
-    channel = _channel(fields)
-    pressed = fields.get("UserEvent") == "CallSieveMark" and fields.get("Verdict") == "spam"
+    channel = _channel(packet)
+    pressed = packet.field("UserEvent") == "CallSieveMark" and packet.field("Verdict") == "spam"
     return KeyPressed(channel) if pressed and channel is not None else None
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from ami_listener.framing import PacketReader
 from ami_listener.outcome_record import record_of
-from ami_listener.parsing import at_of, parse_event
+from ami_listener.parsing import EVENTS, at_of, parse_event
 from ami_listener.tracker import CallTracker
 from benchmarks.events import SCENES, scene_of, trunk_of, with_call
 from callsieve.daemon.daemon import Daemon, loop_factory
@@ -69,7 +69,7 @@ def calls(count: int, state: Path) -> None:
     """Events of recorded calls, as they come from a socket, into a store that has decided on each of them."""
     scenes = [scene_of(name) for name in SCENES]
     scripts = [b"".join(data for _, data in scene.packets) for scene in scenes]
-    reader, tracker = PacketReader(), CallTracker(trunk_of)
+    reader, tracker = PacketReader(wanted=EVENTS), CallTracker(trunk_of)
     records: list[OutcomeRecord] = []
     now, recorded = time.time(), 0
     with open_store(state / "callsieve.db") as db:

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from agi.site import Site
 from ami_listener.calls import CallKind, kind_of
 from ami_listener.connection import Account
-from ami_listener.event_queue import Gap, Notice, Received
+from ami_listener.event_queue import Gap, Notice
 from ami_listener.events import KeyPressed
 from ami_listener.outcome import Outcome
 from ami_listener.outcome_record import is_emergency_call, record_of
@@ -113,20 +113,23 @@ class OutcomeRecorder:
     async def _follow(self) -> None:
         async for notice in self.listener.notices():
             try:
-                await self._notice(notice)
+                if (key := self._heard(notice)) is not None:
+                    await self._mark(key, notice.at)
             except Exception:  # a bug in one event must not end the listening
                 logger.exception("an event of Asterisk's was not understood")
 
-    async def _notice(self, notice: Notice) -> None:
-        match notice:
-            case Received(at, packet):
-                if (event := parse_event(packet)) is not None:
-                    self._take(self.tracker.receive(event, at_of(packet, at)))
-                elif (key := parse_key(packet)) is not None:
-                    await self._mark(key, at)
-            case Gap(at, _, why):
-                logger.warning("calls were not seen whole: %s", why)
-                self._take(self.tracker.gap(at))
+    def _heard(self, notice: Notice) -> KeyPressed | None:
+        """Take in one notice; a key that somebody has pressed is for the store."""
+        if isinstance(notice, Gap):
+            logger.warning("calls were not seen whole: %s", notice.why)
+            self._take(self.tracker.gap(notice.at))
+            return None
+        event = parse_event(notice.packet)
+        if event is None:
+            return parse_key(notice.packet)
+        if ended := self.tracker.receive(event, at_of(notice.packet, notice.at)):
+            self._take(ended)
+        return None
 
     async def _mark(self, key: KeyPressed, at: float) -> None:
         endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid

@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from ami_listener.connection import EVENTS, Account, Connection, connect
+from ami_listener.connection import EVENTS, MOMENT_SECONDS, PAUSE_SECONDS, Account, Connection, connect
 from ami_listener.errors import AmiError, TroubleKind
 from ami_listener.event_queue import EventQueue, Received
 from ami_listener.framing import Packet
@@ -69,7 +70,7 @@ async def test_a_packet_without_end_ends_the_connection() -> None:
 async def test_nothing_is_asked_and_nobody_connects_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Panoramisk's pinger would ask after 10 s without minding the answer, and reconnect 2 s after the end."""
     loop, later = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
-    call_later = loop.call_later
+    call_later, began = loop.call_later, loop.time()
 
     def noted(*arguments: Any, **more: Any) -> asyncio.TimerHandle:
         later.append(call_later(*arguments, **more))
@@ -81,8 +82,9 @@ async def test_nothing_is_asked_and_nobody_connects_unless_told_to(monkeypatch: 
         assert (await connection.lost).kind is TroubleKind.LOST
         connection.abort()
         await asyncio.sleep(0)
-    assert later, "panoramisk does so as it connects"
-    assert [timer for timer in later if not timer.cancelled()] == []
+    due = [timer for timer in later if timer.when() > began + 1.0]  # sooner is the next read
+    assert due, "panoramisk does so as it connects"
+    assert [timer for timer in due if not timer.cancelled()] == []
     assert len(manager.writers) == 1
 
 
@@ -136,11 +138,44 @@ async def test_every_field_arrives_as_asterisk_wrote_it(
     lines: str, fields: dict[str, str], variables: dict[str, str]
 ) -> None:
     async with connected() as (manager, inbox, _):
-        manager.send(f"Event: Status\r\n{lines}".encode() + END)
+        manager.send(f"Event: Hangup\r\n{lines}".encode() + END)
         await until(lambda: inbox.waiting)
         (packet,) = await received(inbox)
-        assert packet.fields() == {"Event": "Status", **fields}
+        assert packet.fields() == {"Event": "Hangup", **fields}
         assert packet.variables() == variables
+
+
+async def test_events_of_no_use_are_counted_and_nobody_looks_at_them() -> None:
+    async with connected() as (manager, inbox, connection):
+        manager.send((b"Event: DeviceStateChange\r\nState: INUSE" + END) * 3 + EVENT + END)
+        await until(lambda: inbox.received == 4)
+        assert inbox.received_at == connection.heard_at
+        assert await text_of(inbox) == [EVENT]
+
+
+async def test_what_comes_within_a_moment_is_read_at_once_and_in_order() -> None:
+    """Each read wakes the process up, and Asterisk writes every event of a call by itself."""
+    async with connected() as (manager, inbox, _):
+        ids = [f"1.{number}" for number in range(50)]
+        began = asyncio.get_running_loop().time()
+        for one in ids:
+            manager.send(EVENT + f"\r\nUniqueid: {one}".encode() + END)
+            await asyncio.sleep(0)
+        await until(lambda: inbox.waiting == len(ids))
+        seconds = asyncio.get_running_loop().time() - began
+        inbox.close()
+        notices = [notice async for notice in inbox.notices() if isinstance(notice, Received)]
+        times = [notice.at for notice in notices]
+        assert [notice.packet.field("Uniqueid") for notice in notices] == ids
+        assert times == sorted(set(times))
+        reads = 1 + sum(later - earlier > 2 * MOMENT_SECONDS for earlier, later in pairwise(times))
+        assert reads <= 2 + seconds / PAUSE_SECONDS
+
+
+async def test_much_at_once_is_read_without_a_pause() -> None:
+    async with connected() as (manager, inbox, _):
+        manager.send((EVENT + END) * 30_000)
+        await until(lambda: inbox.waiting == 30_000)
 
 
 # The login, and what it must not give away.

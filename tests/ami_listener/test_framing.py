@@ -30,6 +30,7 @@ def test_an_event_has_its_name_and_fields() -> None:
 def test_an_empty_last_field_is_kept(last: bytes) -> None:
     (packet,) = packets_of(b"Event: Newchannel\r\n" + last + b"\r\n\r\n")
     assert packet.fields() == {"Event": "Newchannel", "Exten": ""}
+    assert packet.field("Exten") == ""
 
 
 def test_a_line_that_is_no_field_is_left_out() -> None:
@@ -37,7 +38,13 @@ def test_a_line_that_is_no_field_is_left_out() -> None:
 
 
 def test_of_a_repeated_field_the_first_counts() -> None:
-    assert packet_of("Event: UserEvent\r\nUserEvent: ours\r\nUserEvent: forged").fields()["UserEvent"] == "ours"
+    packet = packet_of("Event: UserEvent\r\nUserEvent: ours\r\nUserEvent: forged")
+    assert packet.fields()["UserEvent"] == packet.field("UserEvent") == "ours"
+
+
+def test_a_field_is_found_by_its_whole_name_only() -> None:
+    packet = packet_of("Event: DialBegin\r\nDestChannel: a\r\nA: Channel: b\r\nChannelState: 6\r\nChannel:  c: d")
+    assert (packet.field("Channel"), packet.field("State"), packet.field("Chan")) == (" c: d", None, None)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +101,17 @@ def test_a_packet_too_long_is_dropped_even_if_it_comes_whole() -> None:
     data = b"Event: A\r\nB: " + b"x" * PACKET_LIMIT + b"\r\n\r\nEvent: C\r\n\r\n"
     assert [packet.name for packet in reader.receive_data(data)] == ["C"]
     assert reader.dropped == 1
+
+
+def test_an_event_is_wanted_by_its_whole_name() -> None:
+    reader = PacketReader(wanted={"Hangup"})
+    names = ("Hangup", "HangupRequest", "Hang", "hangup", "SoftHangupRequest", "", "Hangup ")
+    packets = [packet for name in names for packet in reader.receive_data(f"Event: {name}\r\nA: b\r\n\r\n".encode())]
+    assert [packet.name for packet in packets] == ["Hangup"]
+    assert reader.unwanted == len(names) - 1
+    assert [packet.name for packet in reader.receive_data(b"Event: Hangup\r\n\r\nEvent: Hang\r\n\r\n")] == ["Hangup"]
+    (answer,) = reader.receive_data(b"Response: Success\r\nEvent: Hang\r\n\r\n")
+    assert answer.fields()["Response"] == "Success"
 
 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\r\n", b"\r", b"\n", b"Event: X\r\n\r\n", "é".encode()])))

@@ -9,6 +9,7 @@ import pytest
 
 from ami_listener.framing import PacketReader
 from ami_listener.outcome import Outcome
+from ami_listener.parsing import EVENTS
 from lab.recorder import load_recording
 from lab.recording_scenes import SCENES
 from tests.ami_listener.replaying import FOLDER, NAMES, Item, expected, items_of, outcomes_of, rounded
@@ -79,6 +80,27 @@ def test_byte_by_byte_is_the_same_as_in_chunks(name: str) -> None:
     reader = PacketReader()
     bytewise = [packet for n in range(len(data)) for packet in reader.receive_data(data[n : n + 1])]
     assert bytewise == PacketReader().receive_data(data)
+
+
+@each_recording
+def test_what_is_not_wanted_is_left_out_and_counted(name: str) -> None:
+    data = b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
+    everything = PacketReader().receive_data(data)
+    wanted = [packet for packet in everything if packet.name in EVENTS or not packet.name]
+    reader = PacketReader(wanted=EVENTS)
+    bytewise = [packet for n in range(len(data)) for packet in reader.receive_data(data[n : n + 1])]
+    assert bytewise == wanted
+    assert reader.unwanted == len(everything) - len(wanted) > 0
+
+
+@each_recording
+def test_a_field_by_itself_is_the_same_as_among_all(name: str) -> None:
+    for item in items_of(name):
+        if item.packet is not None and item.packet.name:
+            fields = item.packet.fields()
+            del fields["Event"]
+            assert {one: item.packet.field(one) for one in fields} == fields
+            assert item.packet.field("Uniqueid-of-nobody") is None
 
 
 def test_two_reads_cut_anywhere_are_the_same_as_one() -> None:
