@@ -118,6 +118,14 @@ def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
+def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
+    """Those that somebody wants, to be asked once for many events. None where that cannot be read."""
+    found: frozenset[EventKind] = frozenset()
+    with telling(db):
+        found = frozenset(kind for kind in kinds if is_wanted(db, kind))
+    return found
+
+
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
     """Writes it for everybody who wants its kind; None where nobody does, or it cannot be. Call it in a transaction."""
     with telling(db):

@@ -15,13 +15,15 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
+from msgspec.structs import astuple
+
 from reputation.events import CallEnded, EventKind, subject_of_call
 from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, EndedBy, Level, Tie
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
-from reputation.store.outbox import add_event
+from reputation.store.outbox import add_event, wanted_of
 from reputation.store.own_days import count_call
 from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 from reputation.store.standing import refresh_all
@@ -44,6 +46,9 @@ _ENUMS: dict[str, type[Enum]] = {
 _FLAGS = frozenset(
     {"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete", "blocked", "machine"}
 )
+_ENUM_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _ENUMS)
+_FLAG_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _FLAGS)
+_RUNG_PLACE = _FIELDS.index("rung")
 
 RECORD = (
     f"INSERT INTO outcome ({_COLUMNS}, waits_since) VALUES ({', '.join('?' * len(_FIELDS))}, ?) ON CONFLICT DO NOTHING"
@@ -144,7 +149,9 @@ def record_outcomes(
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
     """Learns from outcomes whose decision has come by now, or will not come. Call it in a transaction, every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
-    touched, signals = set(), []
+    if not rows:
+        return []
+    touched, signals, is_told = set(), [], _is_told(db)
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
         found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
@@ -153,7 +160,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
-        _tell(db, outcome)
+        if is_told:
+            _tell(db, outcome)
         signals.append(learn(db, outcome))
         touched.add(outcome.number)
     refresh_all(db, (number for number in touched if number))
@@ -198,13 +206,20 @@ def _recorded(
 ) -> list[Recorded]:
     """Each number is folded once, however many calls it made."""
     touched: set[str | None] = set()
-    recorded = [_record(db, outcome, now, hours, touched) for outcome in outcomes]
+    is_told = _is_told(db)
+    recorded = [_record(db, outcome, now, hours, touched, is_told=is_told) for outcome in outcomes]
     refresh_all(db, (number for number in touched if number))
     return recorded
 
 
 def _record(
-    db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours, touched: set[str | None]
+    db: sqlite3.Connection,
+    outcome: OutcomeRecord,
+    now: float,
+    hours: CallingHours,
+    touched: set[str | None],
+    *,
+    is_told: bool,
 ) -> Recorded:
     if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
         return Recorded(new=False)
@@ -217,7 +232,8 @@ def _record(
         count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
-    _tell(db, outcome)
+    if is_told:
+        _tell(db, outcome)
     touched.add(outcome.number)
     return Recorded(new=True, signal=learn(db, outcome))
 
@@ -304,6 +320,11 @@ def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 
 
+def _is_told(db: sqlite3.Connection) -> bool:
+    """Whether anybody wants to hear how calls end."""
+    return bool(wanted_of(db, EventKind.CALL_ENDED))
+
+
 def _tell(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
     """The event of a call that was seen as it happened, once its decision is known: only then it is certain whether the
     number is withheld.
@@ -336,15 +357,14 @@ def _tell(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
 
 
 def _row(outcome: OutcomeRecord) -> tuple[object, ...]:
-    return tuple(_stored(getattr(outcome, name)) for name in _FIELDS)
-
-
-def _stored(value: object) -> object:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return json.dumps(value)
-    return int(value) if isinstance(value, bool) else value
+    row: list[Any] = list(astuple(outcome))
+    for place in _ENUM_PLACES:
+        if row[place] is not None:
+            row[place] = row[place].value
+    for place in _FLAG_PLACES:
+        row[place] = int(row[place])
+    row[_RUNG_PLACE] = json.dumps(row[_RUNG_PLACE])
+    return tuple(row)
 
 
 def _outcome(row: tuple[Any, ...]) -> OutcomeRecord:

@@ -50,6 +50,7 @@ SELECT :number, :day, 1
  WHERE EXISTS (SELECT 1 FROM own_called WHERE number = :number AND callee = :callee AND day BETWEEN :since AND :day)
 ON CONFLICT (number, day) DO UPDATE SET called_back = called_back + 1
 """
+IS_CALLED = "SELECT 1 FROM own_called WHERE number = ? AND callee = ?"
 DAYS = f"SELECT {COLUMNS} FROM own_day WHERE number = ? AND day >= ? ORDER BY day"
 PEOPLE = "SELECT count(DISTINCT callee) FROM own_called WHERE number = ? AND day > ?"
 FIRST_DAY = "SELECT min(day) FROM own_day WHERE number = ? AND attempts > 0"
@@ -166,5 +167,7 @@ def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord, hours: Call
     caller = outcome.number
     if caller is None or outcome.did is None or not outcome.complete:
         return
+    if db.execute(IS_CALLED, (outcome.did, caller)).fetchone() is None:
+        return  # as of nearly all: to find out what day it is there is most of the work
     day = local_date_number(hours.place_of(caller, outcome.at), outcome.at)
     db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

@@ -21,7 +21,7 @@ from reputation.model import AuthClass
 from reputation.site_names import site_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.level_events import Standings, tell_levels
-from reputation.store.outbox import is_wanted, telling, weights_from
+from reputation.store.outbox import telling, wanted_of, weights_from
 from reputation.store.standing_rows import COLUMNS, standing, standing_columns
 from reputation.trust import Settled, trust_of
 from reputation.weights import Weights
@@ -64,11 +64,23 @@ def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
 
     Whoever wants to know is told of another level, unless `tell` is False: the rows are what they were.
     """
+    refresh_all(db, (number,), tell=tell)
+
+
+def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, tell: bool = True) -> None:
+    """Each of the numbers, once."""
+    found = sorted(set(numbers))
+    if found:
+        weights, is_told = weights_of(db), tell and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
+        for number in found:
+            _refresh(db, number, weights, is_told)
+
+
+def _refresh(db: sqlite3.Connection, number: str, weights: Weights, is_told: bool) -> None:
     before = None
-    with telling(db):
-        if tell and is_wanted(db, EventKind.LEVEL_CHANGED):
+    if is_told:
+        with telling(db):
             before = _standings(db, number)
-    weights = weights_of(db)
     rows = rows_of(db, number)
     (epoch_at,) = db.execute(EPOCH_AT, (number,)).fetchone()
     trust = _trust_in({mark.reporter for mark in rows.marks}, db, weights)
@@ -81,12 +93,6 @@ def refresh(db: sqlite3.Connection, number: str, *, tell: bool = True) -> None:
         # Of rows that are dated in the past as well: the level is what a call meets now.
         with telling(db):
             tell_levels(db, number, before, _standings(db, number), time.time())
-
-
-def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, tell: bool = True) -> None:
-    """Each of the numbers, once."""
-    for number in sorted(set(numbers)):
-        refresh(db, number, tell=tell)
 
 
 def _standings(db: sqlite3.Connection, number: str) -> Standings:
