@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from benchmarks import constant_handler
 from benchmarks.callers import questions
 from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import Server, empty_server, has_uvloop, python_without_uvloop, running_daemon
@@ -21,8 +22,8 @@ LOADED = 64
 SETTLE_SECONDS = 0.3
 
 AGAINST = "empty handler"
-CPU_LIMITS = {"uvloop": 1.2, "asyncio": 2.0}
-P99_LIMIT = 3.0
+CPU_LIMITS = {"uvloop": 1.2, "asyncio": 1.6}
+P99_LIMIT = 1.5
 
 
 def measure_cpu(bench: Workbench) -> list[Figure]:
@@ -30,13 +31,20 @@ def measure_cpu(bench: Workbench) -> list[Figure]:
     figures = []
     for loop, python in _pythons(bench).items():
         bench.say(f"decision: CPU of one, {loop}")
-        with running_daemon(bench.copy(NUMBERS), python) as (_, ours), empty_server(python) as empty:
-            _warm_up(ours, empty)
-            single = _compare(bench, lambda server, turn: cpu_micros(server, turn, 1), ours, empty)
-            busy = _compare(bench, lambda server, turn: cpu_micros(server, turn, BUSY), ours, empty)
-        what, limit = f"CPU of one decision, {loop}", Budget(CPU_LIMITS[loop], "x")
-        figures.append(Figure(what, single[0], "µs", single[1], AGAINST, limit, "calls one after the other"))
-        figures.append(Figure(what, busy[0], "µs", busy[1], AGAINST, note=f"{BUSY} calls in flight"))
+        with (
+            running_daemon(bench.copy(NUMBERS), python) as (_, ours),
+            empty_server(python) as empty,
+            empty_server(python, constant_handler.__name__) as undecided,
+        ):
+            _warm_up(ours, empty, undecided)
+            for in_flight, note in ((1, "calls one after the other"), (BUSY, f"{BUSY} calls in flight")):
+                rounds = _alternate(bench, partial(cpu_micros, in_flight), ours, empty, undecided)
+                limit = Budget(CPU_LIMITS[loop], "x") if in_flight == 1 else None
+                decided, reference, answered = rounds
+                figures += [
+                    Figure(f"CPU of one decision, {loop}", decided, "µs", reference, AGAINST, limit, note),
+                    Figure(f"CPU of our server alone, {loop}", answered, "µs", reference, AGAINST, note=note),
+                ]
     return figures
 
 
@@ -48,7 +56,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
         with running_daemon(bench.copy(NUMBERS), python) as (_, ours), empty_server(python) as empty:
             _warm_up(ours, empty)
             failed: list[int] = []
-            samples, reference = _compare(bench, partial(p99_millis, failed), ours, empty)
+            samples, reference = _alternate(bench, partial(p99_millis, failed), ours, empty)
         note = f"{LOADED} calls in flight" + (f", {sum(failed)} calls were not decided" if any(failed) else "")
         figures.append(
             Figure(f"p99 of a decision, {loop}", samples, "ms", reference, AGAINST, Budget(P99_LIMIT, "x"), note)
@@ -56,7 +64,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
     return figures
 
 
-def cpu_micros(server: Server, turn: int, in_flight: int) -> float:
+def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
     """One round: what the server's process used for each call."""
     blocks = questions(CALLS, NUMBERS, turn)
     before = server.cpu_seconds()
@@ -72,13 +80,10 @@ def p99_millis(failed: list[int], server: Server, turn: int) -> float:
     return 1e3 * answers.percentile(99)
 
 
-def _compare(
-    bench: Workbench, measure: Callable[[Server, int], float], ours: Server, empty: Server
-) -> tuple[list[float], list[float]]:
-    samples, reference = alternate(
-        bench.rounds(ROUNDS), lambda turn: measure(ours, turn), lambda turn: measure(empty, turn)
-    )
-    return samples, reference
+def _alternate(bench: Workbench, measure: Callable[[Server, int], float], *servers: Server) -> list[list[float]]:
+    """The samples of each server, taken in turns."""
+    of_each = [partial(measure, server) for server in servers]
+    return alternate(bench.rounds(ROUNDS), *of_each)
 
 
 def _warm_up(*servers: Server) -> None:

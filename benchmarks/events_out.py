@@ -92,8 +92,8 @@ def _decisions(bench: Workbench) -> list[Figure]:
                 bench.rounds(ROUNDS),
                 lambda turn: latency(ours, turn),
                 lambda turn: latency(theirs, turn),
-                lambda turn: cpu_micros(ours, turn, 1),
-                lambda turn: cpu_micros(theirs, turn, 1),
+                lambda turn: cpu_micros(1, ours, turn),
+                lambda turn: cpu_micros(1, theirs, turn),
             )
     dead, against = "all kinds to 3 dead receivers", "no receivers"
     return [

@@ -25,7 +25,7 @@ QUICK_EVENTS = 100_000
 START = 1_767_258_000.0  # 2026-01-01
 DAYS = 90
 PEOPLE = [(f"{201 + n}", f"group{n // 20}") for n in range(200)]
-RATE = Budget(10_000, "/s", at_least=True)
+RATE = Budget(30_000, "/s", at_least=True)
 
 # Share of the calls, how many numbers there are (0: a new one each time), share answered, talk, share marked after.
 KINDS = (
