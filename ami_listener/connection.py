@@ -35,8 +35,8 @@ from ami_listener.errors import AmiError, TroubleKind, error_of
 from ami_listener.event_queue import EventQueue
 from ami_listener.framing import Packet, PacketReader
 
-# What is learnt from: calls, their records, feature codes, queues. Nothing else is sent to us.
-EVENTS = "call,cdr,user,agent"
+# What is learnt from: calls, feature codes, queues. Nothing else is sent to us.
+EVENTS = "call,user,agent"
 
 # None changes anything in Asterisk, and none needs a right to write.
 ACTIONS = frozenset({"Login", "Ping", "Logoff"})

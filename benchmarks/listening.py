@@ -22,6 +22,7 @@ from benchmarks.callers import number_at
 from benchmarks.figures import Budget, Figure
 from benchmarks.processes import ROOT, SETTINGS, process_cpu_seconds
 from benchmarks.workbench import Workbench
+from callsieve.install.plan import packaged
 from lab import Answering, Asterisk, Carrier, Load, LoadResult, Phone, scenario
 from lab.configuration import TRUNK_ADDRESSES
 from lab.daemon import Daemon
@@ -58,7 +59,8 @@ exten => {CALLEE_ENDS},1,Dial(PJSIP/202,20,${{CALLSIEVE_DIAL}})
 [from-internal]
 exten => s,1,Hangup()
 """
-MANAGER = f"[general](+)\ntimestampevents = yes\n\n{MANAGER_USER}"
+FILTERS = [line for line in packaged("callsieve-manager.conf").splitlines() if line.startswith("eventfilter")]
+MANAGER = "\n".join(("[general](+)\ntimestampevents = yes", MANAGER_USER, *FILTERS))
 ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 

@@ -183,7 +183,7 @@ async def test_much_at_once_is_read_without_a_pause() -> None:
 
 async def test_a_login_asks_only_for_events_that_are_learnt_from() -> None:
     async with connected() as (manager, _, __):
-        assert manager.actions[0]["Events"] == EVENTS == "call,cdr,user,agent"
+        assert manager.actions[0]["Events"] == EVENTS == "call,user,agent"
         assert manager.actions[0]["Secret"] == SECRET
 
 
