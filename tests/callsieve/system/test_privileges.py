@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from callsieve.prompts import catalogue
 from callsieve.system.privileges import acting_for, owner_on_the_way
 from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result
@@ -27,6 +28,14 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 HISTORY = '{"at": 1767258007.5, "type": "inbound", "call": "c0", "caller": "+12015550100", "answered": false}\n'
 PLAN = 'adds_to = "US"\ncalling_code = 1\nread = 2026-11-27\n[[range]]\nprefix = "+1201742"\npurpose = "service"\n'
 POLICY = 'extends = "cautious"\n'
+TEXTS = """\
+voice = "en-us"
+words_per_minute = 175
+whisper_words_per_minute = 210
+whisper.menu = "Press 1 to answer."
+say.ok = "Marked as fine."
+say.undone = "Undone."
+"""
 # A command line, with {folder} for root's own directory and {state} for the service's.
 COMMANDS = (
     "db migrate",
@@ -150,8 +159,12 @@ def as_root(program: Program, command: str) -> Result:
 
 @pytest.fixture
 def quick_voice(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prompts are made, whatever they say: who makes them, and where, is what counts here."""
+    """Three prompts are made, whatever they say: who makes them, and where, is what counts here."""
     monkeypatch.setenv("PATH", f"{put_quick_voice(open_folder / 'voice')}{os.pathsep}{os.environ['PATH']}")
+    texts = open_folder / "texts" / "prompts"
+    texts.mkdir(parents=True)
+    (texts / "en.toml").write_text(TEXTS)
+    monkeypatch.setattr(catalogue, "asterisk_conf", lambda: texts.parent)
 
 
 def warm(command: str) -> None:
