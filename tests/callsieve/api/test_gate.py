@@ -51,6 +51,12 @@ def programs(api: RunningApi) -> dict[tuple[Role, Scope], Program]:
     return {(role, scope): api.program(role, (scope,)) for role in Role for scope in Scope}
 
 
+@pytest.fixture(scope="module")
+def administrator(api: RunningApi) -> Program:
+    """Whose token has every scope."""
+    return api.program()
+
+
 def sent(one: Endpoint) -> Any:
     """A body that is no JSON: the gate is passed when somebody complains about that."""
     if one.media_type == "text/event-stream":
@@ -99,11 +105,10 @@ def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one
 
 
 @pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
-def test_what_is_asked_in_another_way_is_refused(api: RunningApi, one: Endpoint) -> None:
-    program = api.program()
+def test_what_is_asked_in_another_way_is_refused(administrator: Program, one: Endpoint) -> None:
     there = {other.method for other in ENDPOINTS if other.path == one.path}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - there:
-        answer = program.ask(method, path_of(one))
+        answer = administrator.ask(method, path_of(one))
         assert (answer.status, answer.code) == (405, "wrong-method")
         assert set(answer.headers["allow"].split(", ")) == there
 
@@ -150,10 +155,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=list(HOSTILE))
 @pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_what_is_no_body_of_ours_is_refused(api: RunningApi, one: Endpoint, raw: bytes) -> None:
-    program = api.program()
-    headers = {**program.headers, "content-type": "application/json"}
-    answer = program.client.request(one.method, ROOT + path_of(one), content=raw, headers=headers)
+def test_what_is_no_body_of_ours_is_refused(administrator: Program, one: Endpoint, raw: bytes) -> None:
+    headers = {**administrator.headers, "content-type": "application/json"}
+    answer = administrator.client.request(one.method, ROOT + path_of(one), content=raw, headers=headers)
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("bad-json", "bad-body")
 
@@ -177,8 +181,7 @@ def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_no_value_in_a_body_makes_an_endpoint_fail(api: RunningApi, one: Endpoint) -> None:
-    program = api.program()
+def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, one: Endpoint) -> None:
     example = msgspec.to_builtins(one.example)
     assert example is not None
     values: tuple[object, ...] = (
@@ -199,7 +202,7 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(api: RunningApi, one: Endpoin
     )
     for place in values_in(example):
         for value in values:
-            answer = program.ask(one.method, path_of(one), replaced(example, place, value))
+            answer = administrator.ask(one.method, path_of(one), replaced(example, place, value))
             assert answer.status < 500 or answer.status == 503, (place, value, answer.response.text)
 
 
@@ -207,31 +210,29 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(api: RunningApi, one: Endpoin
 @pytest.mark.parametrize(
     "text", ["%00", "%ff%fe", "%F0%9F%98%80", "x" * 3000, "%2e%2e", "%2F", "9" * 400, "-1", "1e3", "+", "%20", "'--"]
 )
-def test_no_part_of_a_path_makes_an_endpoint_fail(api: RunningApi, one: Endpoint, text: str) -> None:
-    program = api.program()
+def test_no_part_of_a_path_makes_an_endpoint_fail(administrator: Program, one: Endpoint, text: str) -> None:
     path = re.sub(r"\{\w+\}", text, one.path)
-    answer = program.ask(one.method, path, None if one.body is None else msgspec.to_builtins(one.example))
+    answer = administrator.ask(one.method, path, None if one.body is None else msgspec.to_builtins(one.example))
     assert answer.status < 500 or answer.status == 503, answer.response.text
 
 
 @pytest.mark.parametrize("one", WITH_BODY, ids=name_of)
-def test_only_json_of_a_sensible_size_is_taken(api: RunningApi, one: Endpoint) -> None:
-    program, path = api.program(), path_of(one)
+def test_only_json_of_a_sensible_size_is_taken(administrator: Program, one: Endpoint) -> None:
+    path = path_of(one)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""):
         headers = {"content-type": kind} if kind else {}
-        assert program.refused(one.method, path, content=b"{}", headers=headers) == (415, "not-json")
+        assert administrator.refused(one.method, path, content=b"{}", headers=headers) == (415, "not-json")
     large = b'"' + b"x" * (10 << 20) + b'"'
     headers = {"content-type": "application/json; charset=utf-8"}
-    assert program.refused(one.method, path, content=large, headers=headers) == (413, "too-large")
+    assert administrator.refused(one.method, path, content=large, headers=headers) == (413, "too-large")
 
 
 @pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
-def test_an_unknown_question_is_refused(api: RunningApi, one: Endpoint) -> None:
-    program = api.program()
+def test_an_unknown_question_is_refused(administrator: Program, one: Endpoint) -> None:
     body = None if one.body is None else msgspec.to_builtins(one.example)
-    assert program.refused(one.method, f"{path_of(one)}?nobody_knows=1", body) == (422, "bad-query")
+    assert administrator.refused(one.method, f"{path_of(one)}?nobody_knows=1", body) == (422, "bad-query")
     many = "&".join(f"a{count}=1" for count in range(100))
-    assert program.refused(one.method, f"{path_of(one)}?{many}", body) == (400, "bad-query")
+    assert administrator.refused(one.method, f"{path_of(one)}?{many}", body) == (400, "bad-query")
 
 
 def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:
