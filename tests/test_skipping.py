@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # three test sessions
+
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = """\
 import pytest

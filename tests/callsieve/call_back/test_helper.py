@@ -32,6 +32,8 @@ from tests.callsieve.call_back.helping import (
 from tests.office import NOBODY, ROOT
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow  # each starts the helper
+
 LINE = f"{NUMBER} {TICKET}\n".encode()
 
 

@@ -11,6 +11,8 @@ import pytest
 from tests.callsieve.program import Program, one_line
 from tests.office import CALLER, SETTINGS
 
+pytestmark = pytest.mark.slow  # files that would fill the memory, read by a process each
+
 READING = (
     "import numbers {file} --source feed",
     "import contacts {file} --source crm",

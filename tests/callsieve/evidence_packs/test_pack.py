@@ -240,6 +240,7 @@ COPIED = {
 }
 
 
+@pytest.mark.slow
 def test_ten_times_the_calls_need_no_more_memory(state: Path) -> None:
     def peak(calls: range) -> int:
         with open_store(state / "store.db") as db:

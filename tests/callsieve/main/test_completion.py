@@ -15,6 +15,8 @@ from lab.shells import shell_command
 from tests.callsieve.program import Program
 from tests.office import ROOT
 
+pytestmark = pytest.mark.slow  # shells, which start `callsieve` several times each
+
 # As bash does it: the words so far, the last of which is to be completed.
 BASH = """\
 source $SCRIPT

@@ -25,6 +25,8 @@ from tests.callsieve.program import Program, Result, make_record
 from tests.office import SETTINGS
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow  # each is a process of `callsieve status`, with whatever answers it
+
 # Asterisk's console, with a database in a file beside it.
 ASTERISK = """\
 #!/bin/sh

@@ -168,6 +168,7 @@ def shown(folder: Path, role: str, texts: list[str], single: int | None = None) 
         return list(pages_of(console, role, texts[:single]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["administrator", "viewer"])
 def test_text_stays_text_on_every_page(tmp_path: Path, role: str) -> None:
     known: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
