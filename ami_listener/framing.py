@@ -5,7 +5,7 @@
 A packet is a block of `Name: value` lines up to an empty line. Bytes are kept until a packet is whole and decoded
 packet by packet, so a character cut between two reads is no different from one that was not. What Asterisk repeats
 (`ChanVariable`) is kept apart; of any other name that occurs twice the first counts, because the second may have been
-slipped in with a caller's text. A packet has some 20 fields and an event needs 5, so `field` looks for one by itself.
+slipped in with a caller's text. A packet has some 20 fields and an event needs 5, so `some` looks for those alone.
 """
 
 from __future__ import annotations
@@ -38,6 +38,10 @@ class Packet(NamedTuple):
             return dict([line.split(": ", 1) for line in lines])
         except ValueError:  # a line without ": ": an empty value that lost its space, or no field at all
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
+
+    def some(self, named: re.Pattern[str]) -> dict[str, str]:
+        """What `fields()` has for some names, by what `fields_named` made of them."""
+        return dict(named.findall(self.text)[::-1])  # of two fields with one name the first is to stay
 
     def field(self, name: str) -> str | None:
         """What `fields()` has for this name, which is not that of the first line."""
@@ -72,7 +76,8 @@ class PacketReader:
     def __init__(self, wanted: Collection[str] | None = None) -> None:
         self.dropped = 0
         self.unwanted = 0
-        self._wanted = None if wanted is None else frozenset(name.encode() for name in wanted)
+        self._wanted = {_EVENT + name.encode(): name for name in wanted or ()}
+        self._wants_all = wanted is None
         self._buffer = bytearray()
         self._searched = 0
         self._skipping = False
@@ -93,25 +98,27 @@ class PacketReader:
             self._skipping = True
             del buffer[:-3]  # which may be the beginning of an end
         self._searched = max(len(buffer) - 3, 0)
-        return [packet_of(block.decode("utf-8", "replace")) for block in self._of_use(blocks)]
+        return self._of_use(blocks)
 
-    def _of_use(self, blocks: list[bytes]) -> list[bytes]:
-        found = []
+    def _of_use(self, blocks: list[bytes]) -> list[Packet]:
+        found, wanted = [], self._wanted
         for block in blocks:
             if len(block) > PACKET_LIMIT:
                 self.dropped += 1
             elif not (stripped := block.strip(_LINE_END)):
                 continue
-            elif self._wanted is not None and stripped.startswith(_EVENT) and _name_in(stripped) not in self._wanted:
-                self.unwanted += 1
+            elif name := wanted.get(first := stripped.partition(_LINE_END)[0]):
+                found.append(Packet(stripped.decode("utf-8", "replace"), name))
+            elif self._wants_all or not first.startswith(_EVENT):
+                found.append(packet_of(stripped.decode("utf-8", "replace")))
             else:
-                found.append(stripped)
+                self.unwanted += 1
         return found
 
 
-def _name_in(block: bytes) -> bytes:
-    """The name of the event that a block is."""
-    return block.partition(_LINE_END)[0][len(_EVENT) :]
+def fields_named(*names: str) -> re.Pattern[str]:
+    """For `Packet.some`: fields with these names, which are not that of the first line."""
+    return re.compile(rf"\r\n({'|'.join(map(re.escape, names))}): ?([^\r]*(?:\r(?!\n)[^\r]*)*)")
 
 
 def packet_of(text: str) -> Packet:

@@ -32,7 +32,7 @@ from ami_listener.events import (
     QueueJoined,
     Transfer,
 )
-from ami_listener.framing import Packet, unescape
+from ami_listener.framing import Packet, fields_named, unescape
 from ami_listener.outcome import Presentation
 
 NUMBER_LIMIT, NAME_LIMIT = 64, 80
@@ -42,6 +42,32 @@ PRESENTATION_VARIABLE = "CALLERID(num-pres)"
 _DOWN = (
     0  # ChannelState: a channel that Asterisk makes to call somebody; one that calls us begins with Ring or Reserved
 )
+
+Fields = Mapping[str, str]
+
+
+def _names_of(*prefixes: str) -> tuple[str, ...]:
+    """The fields of the channels with these prefixes."""
+    return tuple(prefix + name for prefix in prefixes for name in ("Channel", "Uniqueid", "Linkedid"))
+
+
+# What is read of each event.
+_TRANSFER_PREFIXES = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
+_NEW_CHANNEL = fields_named(*_names_of(""), "ChannelState", "CallerIDNum", "CallerIDName", "Exten")
+_NEW_STATE = fields_named(*_names_of(""), "ChannelState")
+_NEW_CALLER_ID = fields_named(*_names_of(""), "CID-CallingPres")
+_DIAL_BEGIN = fields_named(*_names_of("", "Dest"), "DialString", "DestCallerIDNum", "DestConnectedLineNum")
+_DIAL_STATUS = fields_named(*_names_of("Dest"), "DialStatus")
+_BRIDGE = fields_named("BridgeUniqueid")
+_IN_BRIDGE = fields_named(*_names_of(""), "BridgeUniqueid", "BridgeTechnology")
+_HANGUP = fields_named(*_names_of(""), "Cause", "TechCause")
+_TRANSFER = fields_named(*_names_of(*_TRANSFER_PREFIXES), "Result")
+_PICKUP = fields_named(*_names_of("", "Target"))
+_PARKED = fields_named(*_names_of("Parkee"))
+_QUEUE = fields_named(*_names_of(""), "Queue")
+_CONFERENCE = fields_named(*_names_of(""))
+_MESSAGES = fields_named(*_names_of(""), "Mailbox", "New")
+_OURS = fields_named(*_names_of(""), "UserEvent", "Refused", "Answered", "Verdict")
 
 
 def parse_event(packet: Packet) -> Event | None:
@@ -68,40 +94,37 @@ def dialled_number(dial_string: str) -> str:
     return last.removeprefix("sip:").removeprefix("sips:").partition("@")[0][:NUMBER_LIMIT]
 
 
-def _text(packet: Packet, name: str) -> str:
-    return packet.field(name) or ""
-
-
-def _channel(packet: Packet, prefix: str = "") -> ChannelRef | None:
-    uniqueid = packet.field(prefix + "Uniqueid")
+def _channel(fields: Fields, prefix: str = "") -> ChannelRef | None:
+    uniqueid = fields.get(prefix + "Uniqueid")
     if not uniqueid:
         return None
-    return ChannelRef(uniqueid, packet.field(prefix + "Linkedid") or uniqueid, _text(packet, prefix + "Channel"))
+    return ChannelRef(uniqueid, fields.get(prefix + "Linkedid") or uniqueid, fields.get(prefix + "Channel", ""))
 
 
-def _number(packet: Packet, name: str) -> str:
+def _number(fields: Fields, name: str) -> str:
     """A number, empty for Asterisk's `<unknown>`."""
-    value = _text(packet, name)
+    value = fields.get(name, "")
     return "" if value == "<unknown>" else value[:NUMBER_LIMIT]
 
 
-def _integer(packet: Packet, name: str) -> int | None:
+def _integer(fields: Fields, name: str) -> int | None:
     """A small whole number; TechCause may be `SIP 486` or `486`. None when it is not there."""
-    last = _text(packet, name).rpartition(" ")[2]
+    last = fields.get(name, "").rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
 
-def _name(packet: Packet) -> str:
-    name = unescape(_text(packet, "CallerIDName"))
+def _name(fields: Fields) -> str:
+    name = unescape(fields.get("CallerIDName", ""))
     return "" if name == "<unknown>" else name[:NAME_LIMIT]
 
 
 def _new_channel(packet: Packet) -> Event | None:
-    channel = _channel(packet)
+    fields = packet.some(_NEW_CHANNEL)
+    channel = _channel(fields)
     if channel is None:
         return None
-    exten, placed = _text(packet, "Exten")[:NUMBER_LIMIT], _integer(packet, "ChannelState") == _DOWN
-    return NewChannel(channel, _number(packet, "CallerIDNum"), _name(packet), exten, placed)
+    exten, placed = fields.get("Exten", "")[:NUMBER_LIMIT], _integer(fields, "ChannelState") == _DOWN
+    return NewChannel(channel, _number(fields, "CallerIDNum"), _name(fields), exten, placed)
 
 
 def _presentation_word(word: str) -> Presentation:
@@ -112,120 +135,134 @@ def _presentation_word(word: str) -> Presentation:
 
 
 def _new_state(packet: Packet) -> Event | None:
-    channel, state = _channel(packet), _integer(packet, "ChannelState")
+    fields = packet.some(_NEW_STATE)
+    channel, state = _channel(fields), _integer(fields, "ChannelState")
     return None if channel is None or state is None else NewState(channel, state)
 
 
 def _new_caller_id(packet: Packet) -> Event | None:
     """CID-CallingPres is `32 (Presentation Prohibited, ...)`: bits 5 and 6 of Q.931's octet 3a."""
-    channel = _channel(packet)
-    octet = _text(packet, "CID-CallingPres").partition(" ")[0]
+    fields = packet.some(_NEW_CALLER_ID)
+    channel = _channel(fields)
+    octet = fields.get("CID-CallingPres", "").partition(" ")[0]
     if channel is None or not (octet.isdecimal() and octet.isascii() and len(octet) < 10):
         return None
     return NewCallerId(channel, Presentation.WITHHELD if int(octet) & 0x60 else Presentation.ALLOWED)
 
 
 def _dial_begin(packet: Packet) -> Event | None:
-    dest = _channel(packet, "Dest")
+    fields = packet.some(_DIAL_BEGIN)
+    dest = _channel(fields, "Dest")
     if dest is None:
         return None
-    number = dialled_number(_text(packet, "DialString")) or _number(packet, "DestCallerIDNum")
-    return DialBegin(_channel(packet), dest, number, _number(packet, "DestConnectedLineNum"))
+    number = dialled_number(fields.get("DialString", "")) or _number(fields, "DestCallerIDNum")
+    return DialBegin(_channel(fields), dest, number, _number(fields, "DestConnectedLineNum"))
 
 
 def _dial_state(packet: Packet) -> Event | None:
-    dest = _channel(packet, "Dest")
-    return None if dest is None else DialState(dest, _text(packet, "DialStatus"))
+    fields = packet.some(_DIAL_STATUS)
+    dest = _channel(fields, "Dest")
+    return None if dest is None else DialState(dest, fields.get("DialStatus", ""))
 
 
 def _dial_end(packet: Packet) -> Event | None:
-    dest = _channel(packet, "Dest")
-    return None if dest is None else DialEnd(dest, _text(packet, "DialStatus"))
+    fields = packet.some(_DIAL_STATUS)
+    dest = _channel(fields, "Dest")
+    return None if dest is None else DialEnd(dest, fields.get("DialStatus", ""))
 
 
 def _bridge_created(packet: Packet) -> Event | None:
-    return BridgeCreated(_text(packet, "BridgeUniqueid"))
+    return BridgeCreated(packet.some(_BRIDGE).get("BridgeUniqueid", ""))
 
 
 def _bridge_destroyed(packet: Packet) -> Event | None:
-    return BridgeDestroyed(_text(packet, "BridgeUniqueid"))
+    return BridgeDestroyed(packet.some(_BRIDGE).get("BridgeUniqueid", ""))
 
 
 def _bridge_enter(packet: Packet) -> Event | None:
-    channel = _channel(packet)
+    fields = packet.some(_IN_BRIDGE)
+    channel = _channel(fields)
     if channel is None:
         return None
     return BridgeEnter(
-        channel, _text(packet, "BridgeUniqueid"), _text(packet, "BridgeTechnology").startswith("holding")
+        channel, fields.get("BridgeUniqueid", ""), fields.get("BridgeTechnology", "").startswith("holding")
     )
 
 
 def _bridge_leave(packet: Packet) -> Event | None:
-    channel = _channel(packet)
-    return None if channel is None else BridgeLeave(channel, _text(packet, "BridgeUniqueid"))
+    fields = packet.some(_IN_BRIDGE)
+    channel = _channel(fields)
+    return None if channel is None else BridgeLeave(channel, fields.get("BridgeUniqueid", ""))
 
 
 def _hangup_request(packet: Packet) -> Event | None:
-    channel = _channel(packet)
-    return None if channel is None else HangupRequest(channel, _integer(packet, "Cause"), _integer(packet, "TechCause"))
+    fields = packet.some(_HANGUP)
+    channel = _channel(fields)
+    return None if channel is None else HangupRequest(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"))
 
 
 def _hangup(packet: Packet) -> Event | None:
-    channel = _channel(packet)
+    fields = packet.some(_HANGUP)
+    channel = _channel(fields)
     presentation = _presentation_word(packet.variables().get(PRESENTATION_VARIABLE, ""))
     return (
         None
         if channel is None
-        else Hangup(channel, _integer(packet, "Cause"), _integer(packet, "TechCause"), presentation)
+        else Hangup(channel, _integer(fields, "Cause"), _integer(fields, "TechCause"), presentation)
     )
 
 
 def _transfer(packet: Packet) -> Event | None:
-    prefixes = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
-    found = (_channel(packet, prefix) for prefix in prefixes)
-    return Transfer(tuple(channel for channel in found if channel)) if packet.field("Result") == "Success" else None
+    fields = packet.some(_TRANSFER)
+    found = (_channel(fields, prefix) for prefix in _TRANSFER_PREFIXES)
+    return Transfer(tuple(channel for channel in found if channel)) if fields.get("Result") == "Success" else None
 
 
 def _pickup(packet: Packet) -> Event | None:
-    channel, target = _channel(packet), _channel(packet, "Target")
+    fields = packet.some(_PICKUP)
+    channel, target = _channel(fields), _channel(fields, "Target")
     return None if channel is None or target is None else Pickup(channel, target)
 
 
 def _parked(packet: Packet) -> Event | None:
-    channel = _channel(packet, "Parkee")
+    channel = _channel(packet.some(_PARKED), "Parkee")
     return None if channel is None else Parked(channel)
 
 
 def _queue_joined(packet: Packet) -> Event | None:
-    channel = _channel(packet)
-    return None if channel is None else QueueJoined(channel, _text(packet, "Queue")[:NAME_LIMIT])
+    fields = packet.some(_QUEUE)
+    channel = _channel(fields)
+    return None if channel is None else QueueJoined(channel, fields.get("Queue", "")[:NAME_LIMIT])
 
 
 def _conference_joined(packet: Packet) -> Event | None:
-    channel = _channel(packet)
+    channel = _channel(packet.some(_CONFERENCE))
     return None if channel is None else ConferenceJoined(channel)
 
 
 def _message_waiting(packet: Packet) -> Event | None:
-    return MessageWaiting(_channel(packet), _text(packet, "Mailbox"), _integer(packet, "New") or 0)
+    fields = packet.some(_MESSAGES)
+    return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
 
 
 def _told_of_call(packet: Packet) -> Event | None:
     """What our dialplan says of a call that went out; the words are fixed there, none is the network's."""
-    channel = _channel(packet)
-    if channel is None or packet.field("UserEvent") != "CallSieveOutbound":
+    fields = packet.some(_OURS)
+    channel = _channel(fields)
+    if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
         return None
-    if packet.field("Refused") == "network":
+    if fields.get("Refused") == "network":
         return NetworkBlocked(channel)
-    return MachineAnswered(channel) if packet.field("Answered") == "machine" else None
+    return MachineAnswered(channel) if fields.get("Answered") == "machine" else None
 
 
 def parse_key(packet: Packet) -> KeyPressed | None:
     """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
         return None
-    channel = _channel(packet)
-    pressed = packet.field("UserEvent") == "CallSieveMark" and packet.field("Verdict") == "spam"
+    fields = packet.some(_OURS)
+    channel = _channel(fields)
+    pressed = fields.get("UserEvent") == "CallSieveMark" and fields.get("Verdict") == "spam"
     return KeyPressed(channel) if pressed and channel is not None else None
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ami_listener.framing import PACKET_LIMIT, Packet, PacketReader, packet_of, unescape
+from ami_listener.framing import PACKET_LIMIT, Packet, PacketReader, fields_named, packet_of, unescape
 
 
 def packets_of(*chunks: bytes) -> list[Packet]:
@@ -30,7 +30,7 @@ def test_an_event_has_its_name_and_fields() -> None:
 def test_an_empty_last_field_is_kept(last: bytes) -> None:
     (packet,) = packets_of(b"Event: Newchannel\r\n" + last + b"\r\n\r\n")
     assert packet.fields() == {"Event": "Newchannel", "Exten": ""}
-    assert packet.field("Exten") == ""
+    assert packet.some(fields_named("Exten")) == {"Exten": packet.field("Exten")} == {"Exten": ""}
 
 
 def test_a_line_that_is_no_field_is_left_out() -> None:
@@ -40,11 +40,22 @@ def test_a_line_that_is_no_field_is_left_out() -> None:
 def test_of_a_repeated_field_the_first_counts() -> None:
     packet = packet_of("Event: UserEvent\r\nUserEvent: ours\r\nUserEvent: forged")
     assert packet.fields()["UserEvent"] == packet.field("UserEvent") == "ours"
+    assert packet.some(fields_named("UserEvent")) == {"UserEvent": "ours"}
 
 
 def test_a_field_is_found_by_its_whole_name_only() -> None:
     packet = packet_of("Event: DialBegin\r\nDestChannel: a\r\nA: Channel: b\r\nChannelState: 6\r\nChannel:  c: d")
     assert (packet.field("Channel"), packet.field("State"), packet.field("Chan")) == (" c: d", None, None)
+    assert packet.some(fields_named("Chan", "Channel", "State")) == {"Channel": " c: d"}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["A", "A-b", "AB", "B"]), st.text(st.sampled_from("a: \r\n\\"), max_size=6))))
+def test_some_fields_are_what_they_are_among_all(pairs: list[tuple[str, str]]) -> None:
+    packet = packet_of("".join(["Event: X", *(f"\r\n{name}: {value}" for name, value in pairs)]))
+    fields, some = packet.fields(), packet.some(fields_named("A", "A-b", "AB"))
+    del fields["Event"]
+    assert some == {name: value for name, value in fields.items() if name in ("A", "A-b", "AB")}
+    assert some == {name: value for name in some if (value := packet.field(name)) is not None}
 
 
 @pytest.mark.parametrize(

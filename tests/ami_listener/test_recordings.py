@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 import pytest
 
-from ami_listener.framing import PacketReader
+from ami_listener import parsing
+from ami_listener.framing import Packet, PacketReader, fields_named, packet_of
 from ami_listener.outcome import Outcome
-from ami_listener.parsing import EVENTS
+from ami_listener.parsing import EVENTS, parse_event
 from lab.recorder import load_recording
 from lab.recording_scenes import SCENES
 from tests.ami_listener.replaying import FOLDER, NAMES, Item, expected, items_of, outcomes_of, rounded
@@ -100,7 +102,34 @@ def test_a_field_by_itself_is_the_same_as_among_all(name: str) -> None:
             fields = item.packet.fields()
             del fields["Event"]
             assert {one: item.packet.field(one) for one in fields} == fields
+            assert item.packet.some(fields_named(*fields)) == fields
             assert item.packet.field("Uniqueid-of-nobody") is None
+
+
+class WholePacket(Packet):
+    """One of which all fields are read."""
+
+    def some(self, named: re.Pattern[str]) -> dict[str, str]:
+        return self.fields()
+
+
+@each_recording
+def test_every_field_that_an_event_needs_is_read(name: str) -> None:
+    for item in items_of(name):
+        if item.packet is not None:
+            assert parse_event(item.packet) == parse_event(WholePacket(*item.packet))
+
+
+@pytest.mark.parametrize("name", sorted(EVENTS))
+def test_every_field_that_an_event_may_need_is_read(name: str) -> None:
+    """With every name that the parser has, and words that some of them must be."""
+    named = [one for one in vars(parsing).values() if isinstance(one, re.Pattern)]
+    names = sorted({field for one in named for field in re.findall(r"[\w\\-]+", one.pattern.partition("):")[0][4:])})
+    assert {"Uniqueid", "DestLinkedid", "TransferTargetChannel", "Queue"} <= set(names)
+    for words in ({"Result": "Success", "UserEvent": "CallSieveOutbound", "Refused": "network"}, {}):
+        values = {"CID-CallingPres": "32", **{one.replace("\\", ""): f"{n}" for n, one in enumerate(names)}, **words}
+        packet = packet_of(f"Event: {name}" + "".join(f"\r\n{one}: {value}" for one, value in values.items()))
+        assert parse_event(packet) == parse_event(WholePacket(*packet))
 
 
 def test_two_reads_cut_anywhere_are_the_same_as_one() -> None:
