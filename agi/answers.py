@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final
 
 from agi.display import shown_of, spoken_word_against
-from agi.parsing import FAILED
+from agi.parsing import FAILED, UNKNOWN
 from agi.quoting import set_variables
 from agi.site import SIP_CODE_BY_REJECT, Site
 from agi.speech import NOBODY, Keys, appeal_keys, explanation_keys, language_of, sounds_of, unscreened_keys
@@ -154,11 +154,12 @@ def answer_to_screen(
             (Variable.BLOCKED, _joined(per_phone.blocked)),
             (Variable.NOWHISPER, _joined(per_phone.unwhispered)),
         ]
+    auth = FAILED if call.verification is Verification.FAILED else call.auth_class
     words = [
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
         (Variable.CALLER, call.caller.e164 or ""),
-        (Variable.AUTH, FAILED if call.verification is Verification.FAILED else call.auth_class),
+        (Variable.AUTH, "" if auth == UNKNOWN else auth),  # which nearly all are
         (Variable.LEVEL, decision.level.word),
         (Variable.POINTS, str(decision.reputation.points)),
     ]
@@ -181,6 +182,11 @@ def answer_to_screen(
     # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
     words.append((Variable.ACTION, decision.action.word))
     return set_variables([pair for pair in (*texts, *words) if pair[1]])
+
+
+def answer_ask_for_carrier() -> bytes:
+    """The answer to `/screen` where the dialplan has not read what the carrier says, and that counts: it asks again."""
+    return set_variables([(Variable.ACTION, "carrier")])
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:

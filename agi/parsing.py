@@ -35,11 +35,11 @@ ATTESTATION = {"A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
 
 # What the answer to /screen says in CALLSIEVE_AUTH and the dialplan gives back: the auth class, and apart from the
 # others a failed signature, after which no contact counts.
-FAILED = "failed"
+FAILED, UNKNOWN = "failed", "unknown"
 AUTH = {
     "authenticated": (Attestation.A, Verification.PASSED),
     "unauthenticated": (Attestation.C, Verification.NONE),
-    "unknown": (Attestation.NONE, Verification.NONE),
+    UNKNOWN: (Attestation.NONE, Verification.NONE),
     FAILED: (Attestation.NONE, Verification.FAILED),
 }
 
@@ -111,7 +111,7 @@ def did_of(text: str, region: str) -> str | None:
 def known_call_of(request: Request, site: Site) -> IncomingCall:
     """The call as an earlier answer of ours described it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
     arguments = request.arguments
-    auth = AUTH.get(arguments.get("auth", "unknown"))
+    auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # an answer leaves that out
     if auth is None:
         raise ProtocolError("unknown auth class")
     trunk = _trunk_of(request, site)

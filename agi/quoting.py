@@ -25,9 +25,12 @@ _ESCAPES: dict[int, str] = {**dict.fromkeys(_CONTROLS, " "), ord("\\"): "\\\\", 
 # Finds them faster than `translate` passes over their absence: nearly all text has none.
 _SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ESCAPES)))}]")
 _NAME_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-# Nothing that MSet splits at (comma, equals sign), takes away (quote, backslash) or counts (brackets), and no dollar.
-# So short that as many as an answer has always fit: what decides is never cut.
-_is_word = re.compile(r"[0-9A-Za-z+*#/_.@&-][0-9A-Za-z+*#/_.@& -]{0,127}").fullmatch
+# Nothing that MSet splits at (comma, equals sign), takes away (quote, backslash) or counts (brackets), and no dollar;
+# or options of Dial, whose brackets are pairs. So short that as many as an answer has always fit: what decides is never
+# cut.
+_is_word = re.compile(
+    r"[0-9A-Za-z+*#/_.@&?-][0-9A-Za-z+*#/_.@&? -]{0,127}|(?:[A-Za-z]\([a-z][0-9a-z^-]{0,39}\)){1,2}"
+).fullmatch
 _checked: set[str] = set()
 _MOST_CHECKED = 64
 

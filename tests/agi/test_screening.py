@@ -80,7 +80,6 @@ async def test_a_call_is_answered_with_what_the_dialplan_acts_on() -> None:
         "CALLSIEVE_RULE": "level-warn",
         "CALLSIEVE_ID": "D1",
         "CALLSIEVE_CALLER": CALLER,
-        "CALLSIEVE_AUTH": "unknown",
         "CALLSIEVE_DIAL": "b(callsieve-phone^s^1)U(callsieve-whisper)",
         "CALLSIEVE_WHISPER": "scam",
         "CALLSIEVE_LEVEL": "warn",
@@ -622,7 +621,7 @@ ALPHABETS = {
     "__CALLSIEVE_RULE": "[a-z0-9_-]+",
     "__CALLSIEVE_ID": "D[0-9]+",
     "__CALLSIEVE_CALLER": r"\+[1-9][0-9]+",
-    "__CALLSIEVE_AUTH": "authenticated|unauthenticated|unknown|failed",
+    "__CALLSIEVE_AUTH": "authenticated|unauthenticated|failed",
     "__CALLSIEVE_KNOWN": "PJSIP/201",
     "__CALLSIEVE_BLOCKED": "PJSIP/202",
     "CALLSIEVE_DIAL": r"b\(callsieve-phone\^s\^1\)(U\(callsieve-whisper\))?",
@@ -640,11 +639,11 @@ ALPHABETS = {
     "CALLSIEVE_REASON": None,
     "CALLSIEVE_CALLEE": "same|allow|reject",
     "CALLSIEVE_SAY": "[a-z-]+",
-    "__CALLSIEVE_ACTION": "|".join(action.word for action in Action),
+    "__CALLSIEVE_ACTION": "|".join(["carrier", *(action.word for action in Action)]),
 }
 KEYS = [
     *("trunk", "verification", "attestation", "linkedid", "pres", "priority", "emergency", "did"),
-    *("caller", "auth", "endpoint", "result"),
+    *("carrier", "uri", "caller", "auth", "endpoint", "result"),
 ]
 HEADER_FIELDS = [
     *("agi_channel", "agi_callerid", "agi_calleridname", "agi_rdnis", "agi_dnid", "agi_uniqueid"),
