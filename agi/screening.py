@@ -13,7 +13,7 @@ import contextlib
 import logging
 import time
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -194,6 +194,8 @@ class Screening:
         """`/screen`: decide about a call at the trunk."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
+        if call.carrier_counts and _may_ask_for_carrier(request.arguments):
+            return answers.answer_ask_for_carrier()
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))
         before = self._before(call, now)
         query = query_of(call, now, hours.quiet, None, endpoint, self.site.plan, before)
@@ -458,6 +460,11 @@ class Screening:
 
 def _accepted_at(request: Request, started: float) -> float:
     return started if request.accepted_at is None else request.accepted_at
+
+
+def _may_ask_for_carrier(arguments: Mapping[str, str]) -> bool:
+    """Whether the dialplan has not read what the carrier says, and would; an older one has, or cannot."""
+    return "carrier" in arguments and "uri" not in arguments and "header" not in arguments
 
 
 def _asks_for_decision(reason: str, request: Request | None) -> bool:

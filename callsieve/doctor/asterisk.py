@@ -75,6 +75,7 @@ WANTED: Mapping[str, str | Wording] = {
     "app_playback": Wording("what feature codes say"),
     "app_record": Wording("asking callers for a name (a digit is asked for)"),
     "func_hangupcause": Wording("telling networks and machines from people, of calls that go out"),
+    "func_global": "GLOBAL",
     "func_groupcount": Wording("a bound on how many callers hear how to appeal at once"),
     "app_userevent": Wording("marking during a call"),
     "app_voicemail": Wording("routing to voicemail"),

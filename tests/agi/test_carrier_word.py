@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agi.carrier_word import NOTHING_SAID, said_beside, said_by, speaks
 from agi.parsing import incoming_call_of
+from agi.quoting import variables_in
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from reputation.model import Attestation, AuthClass, Verification
-from tests.builders import CALLER, make_request
+from tests.builders import CALLER, Clock, Memory, make_request, make_screening
 
 A, B, C, NONE = Attestation.A, Attestation.B, Attestation.C, Attestation.NONE
 PASSED, FAILED, UNKNOWN = Verification.PASSED, Verification.FAILED, Verification.NONE
@@ -102,6 +105,25 @@ def test_on_which_trunks_it_counts(
 def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
     call = call_of(f"{key}=TN-Validation-Passed-A", caller="anonymous")
     assert (call.attestation, call.verification) == NOTHING_SAID
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trunk", "is_asked"),
+    [
+        pytest.param("carrier=ask", "checks", True, id="not-read"),
+        pytest.param("carrier=ask", "trusted", True, id="not-read-trusted"),
+        pytest.param("carrier=ask", "any", False, id="of-a-trunk-whose-word-does-not-count"),
+        pytest.param(f"uri={BESIDE},carrier=ask", "checks", False, id="read"),
+        pytest.param("header=,carrier=ask", "checks", False, id="a-header-that-was-not-there"),
+        pytest.param("pres=allowed", "checks", False, id="an-older-dialplan"),
+    ],
+)
+def test_the_dialplan_is_asked_for_what_the_carrier_says(arguments: str, trunk: str, is_asked: bool) -> None:
+    memory = Memory(Clock())
+    request = make_request("screen", f"{arguments},did=+442071838750", channel=f"PJSIP/{trunk}-0000001a")
+    answer = asyncio.run(make_screening(memory, site=SITE).screen(request))
+    assert (variables_in(answer).get("__CALLSIEVE_ACTION") == "carrier") is is_asked
+    assert len(memory.decisions) == (0 if is_asked else 1)
 
 
 @given(st.text() | st.text("sip:tel+12@;=verstatTNValidation-Passed"))

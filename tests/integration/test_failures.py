@@ -97,7 +97,9 @@ def asking(pbx: ScreenedPbx) -> bool:
 def test_an_answer_that_is_cut_short(record_delay: RecordDelay) -> None:
     """To a call for her group from whom Alice blocks: until all of it has come, her phone rings."""
     reputation = make_reputation()
-    decision = Decision(Action.ALLOW, "x", Why("x"), 8, "x", Action.ALLOW, False, reputation.level, reputation)
+    decision = Decision(
+        Action.ALLOW, "x", Why("x: a text that no word is"), 8, "x", Action.ALLOW, False, reputation.level, reputation
+    )
     answer = answer_to_screen(make_call(STRANGER), decision, "4F2K9TQZ", Site(), PerPhone(blocked=("PJSIP/201",)))
     commands = answer.splitlines(keepends=True)
     assert len(commands) > 1
