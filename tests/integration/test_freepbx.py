@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from socket import SOCK_STREAM
 
@@ -266,7 +267,8 @@ def test_an_extension_that_has_blocked_the_caller_is_busy(pbx: Office) -> None:
 
 def test_3_in_a_queue_ends_the_call(pbx: Office) -> None:
     """Nobody else of the queue is rung, and the same phone not again: it has blocked the caller now."""
-    with Phone(pbx.asterisk, "201", ears=True) as phone, Carrier(pbx.asterisk).start(spec_of(QUEUE, MARKED)) as call:
+    spec = replace(spec_of(QUEUE, MARKED), hang_up_after=20.0)
+    with Phone(pbx.asterisk, "201", ears=True) as phone, Carrier(pbx.asterisk).start(spec) as call:
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "the warning")
         phone.press("3")
         result = call.result()
