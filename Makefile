@@ -27,7 +27,7 @@ test: tools
 
 # Every test compiled once. In a new checkout each process of `make test` would compile them all for itself.
 bytecode: $(STAMP)
-	$(BIN)/python -m pytest --collect-only -qq | tail -n 1
+	$(BIN)/python -m pytest --collect-only -q | tail -n 1
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser

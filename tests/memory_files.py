@@ -5,15 +5,20 @@ On a disk their making and removing is a tenth of what all tests take, and more 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import IO
 
 MEMORY = Path("/dev/shm")
 PREFIX = "cs-"  # short: the path of a Unix socket has 107 bytes
 ROOM = 4 << 30  # bytes; a run leaves 0.3 GB, which pytest keeps until its end
+LOCK = "lock"  # in the folder: held for as long as the run lasts
 MAY_EXECUTE_NOT = getattr(os, "ST_NOEXEC", 8)
+
+_held: list[IO[str]] = []
 
 
 def use_memory(memory: Path = MEMORY) -> Path | None:
@@ -24,13 +29,15 @@ def use_memory(memory: Path = MEMORY) -> Path | None:
     if "TMPDIR" in os.environ or not _is_fit(memory):
         return None
     for old in memory.glob(f"{PREFIX}[0-9]*"):
-        if not Path(f"/proc/{old.name.removeprefix(PREFIX)}").exists():
+        if not _is_used(old):
             shutil.rmtree(old, ignore_errors=True)
     folder = memory / f"{PREFIX}{os.getpid()}"
     try:
         folder.mkdir()
     except FileExistsError:
         return None
+    _held.append((folder / LOCK).open("w"))
+    fcntl.flock(_held[-1], fcntl.LOCK_EX)
     folder.chmod(0o1777)  # as /tmp: tests act as other users
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = None
@@ -43,7 +50,21 @@ def forget_memory() -> None:
     if folder.name == f"{PREFIX}{os.getpid()}":
         del os.environ["TMPDIR"]
         tempfile.tempdir = None
+        while _held:
+            _held.pop().close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_used(folder: Path) -> bool:
+    """By a run that goes on, whose process may be in another container: they have /dev/shm in common, and not /proc."""
+    try:
+        with (folder / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it has just been made
+        return Path(f"/proc/{folder.name.removeprefix(PREFIX)}").exists()
+    return False
 
 
 def _is_fit(memory: Path) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests import memory_files
-from tests.memory_files import PREFIX, forget_memory, use_memory
+from tests.memory_files import LOCK, PREFIX, forget_memory, use_memory
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +38,20 @@ def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
     use_memory(tmp_path)
     assert of_a_living.exists()
     assert not of_a_dead.exists()
+
+
+def test_the_files_of_a_run_in_another_container_stay(tmp_path: Path) -> None:
+    """It has /dev/shm in common with us, and its process is none of ours."""
+    folder = tmp_path / f"{PREFIX}{2**22 + 1}"
+    folder.mkdir()
+    with (folder / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        use_memory(tmp_path)
+        assert folder.exists()
+    os.environ.pop("TMPDIR")
+    shutil.rmtree(tmp_path / f"{PREFIX}{os.getpid()}")
+    use_memory(tmp_path)
+    assert not folder.exists()
 
 
 def test_not_where_somebody_said_or_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
