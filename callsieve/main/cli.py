@@ -148,18 +148,19 @@ def _hide_types_of_flags(arguments: list[str]) -> None:
             return
 
 
-# How pydantic says what an option takes, and how people do.
+# How typer says what an option takes, and how people do.
 _PLAINLY = (
-    (re.compile("Input should be a valid integer.*"), "this is no whole number"),
-    (re.compile("Input should be a valid number.*"), "this is no number"),
-    (re.compile("Input should be greater than or equal to"), "this must be at least"),
-    (re.compile("Input should be less than or equal to"), "this must be at most"),
+    (re.compile(r"(?<=': )'.*' is not a valid int(eger)?( range)?$", re.DOTALL), "this is no whole number"),
+    (re.compile(r"(?<=': )'.*' is not a valid float( range)?$", re.DOTALL), "this is no number"),
+    (re.compile(r"\S+ is not in the range (\S+?)<=x<=(\S+)$"), r"this must be at least \1 and at most \2"),
+    (re.compile(r"\S+ is not in the range x>=(\S+)$"), r"this must be at least \1"),
+    (re.compile(r"\S+ is not in the range x<=(\S+)$"), r"this must be at most \1"),
 )
 
 
 def _usage_text(error: Any) -> str:
     """`list add: missing argument 'ENTRY' (callsieve list add --help)`; empty when the help was printed instead."""
-    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")  # pydantic's, inside newer typers
+    text = error.format_message().strip().rstrip(".")
     for pattern, plainly in _PLAINLY:
         text = pattern.sub(plainly, text)
     path = error.ctx.command_path if getattr(error, "ctx", None) else "callsieve"
