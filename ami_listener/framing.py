@@ -24,6 +24,10 @@ _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
+# Fields to look for: the name of each, how its line begins, and how long that is.
+Names = tuple[tuple[str, str, int], ...]
+
+
 class Packet(NamedTuple):
     """One event or answer. `name` is the event's, or empty for anything else."""
 
@@ -39,19 +43,16 @@ class Packet(NamedTuple):
         except ValueError:  # a line without ": ": an empty value that lost its space, or no field at all
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
-    def some(self, named: re.Pattern[str]) -> dict[str, str]:
+    def some(self, named: Names) -> dict[str, str]:
         """What `fields()` has for some names, by what `fields_named` made of them."""
-        return dict(named.findall(self.text)[::-1])  # of two fields with one name the first is to stay
-
-    def field(self, name: str) -> str | None:
-        """What `fields()` has for this name, which is not that of the first line."""
-        text = self.text
-        place = text.find(f"\r\n{name}:")
-        if place < 0:
-            return None
-        start = place + len(name) + 3
-        end = text.find("\r\n", start)
-        return (text[start:] if end < 0 else text[start:end]).removeprefix(" ")
+        text, found = self.text, {}
+        for name, beginning, length in named:
+            start = text.find(beginning)
+            if start >= 0:
+                end = text.find("\r\n", start + length)
+                value = text[start + length :] if end < 0 else text[start + length : end]
+                found[name] = value.removeprefix(" ")
+        return found
 
     def variables(self) -> dict[str, str]:
         """The variables of the packet's first channel: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
@@ -116,9 +117,9 @@ class PacketReader:
         return found
 
 
-def fields_named(*names: str) -> re.Pattern[str]:
+def fields_named(*names: str) -> Names:
     """For `Packet.some`: fields with these names, which are not that of the first line."""
-    return re.compile(rf"\r\n({'|'.join(map(re.escape, names))}): ?([^\r]*(?:\r(?!\n)[^\r]*)*)")
+    return tuple((name, f"\r\n{name}:", len(name) + 3) for name in names)
 
 
 def packet_of(text: str) -> Packet:

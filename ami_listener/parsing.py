@@ -52,6 +52,7 @@ def _names_of(*prefixes: str) -> tuple[str, ...]:
 
 
 # What is read of each event.
+_TIMESTAMP = fields_named("Timestamp")
 _TRANSFER_PREFIXES = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
 _NEW_CHANNEL = fields_named(*_names_of(""), "ChannelState", "CallerIDNum", "CallerIDName", "Exten")
 _NEW_STATE = fields_named(*_names_of(""), "ChannelState")
@@ -78,11 +79,11 @@ def parse_event(packet: Packet) -> Event | None:
 
 def at_of(packet: Packet, now: float) -> float:
     """When it happened, in UTC seconds: Asterisk says so with `timestampevents = yes`, else it is `now`."""
-    told = packet.field("Timestamp")
+    told = packet.some(_TIMESTAMP)
     if not told:
         return now
     try:
-        at = float(told)
+        at = float(told["Timestamp"])
     except ValueError:
         return now
     return at if 0.0 < at < 1e11 else now

@@ -166,7 +166,7 @@ async def test_what_comes_within_a_moment_is_read_at_once_and_in_order() -> None
         inbox.close()
         notices = [notice async for notice in inbox.notices() if isinstance(notice, Received)]
         times = [notice.at for notice in notices]
-        assert [notice.packet.field("Uniqueid") for notice in notices] == ids
+        assert [notice.packet.fields()["Uniqueid"] for notice in notices] == ids
         assert times == sorted(set(times))
         reads = 1 + sum(later - earlier > 2 * MOMENT_SECONDS for earlier, later in pairwise(times))
         assert reads <= 2 + seconds / PAUSE_SECONDS
