@@ -71,7 +71,9 @@ def note_done(loaded: Loaded, done: Change) -> None:
     try:
         if has_store(loaded):
             perform(loaded, note, done, existing=True)
-    except (StoreError, OSError) as error:
+    except OSError as error:
+        warn(f"it is not in the audit: {error.filename or loaded.store_path}: {error.strerror or error}")
+    except StoreError as error:
         warn(f"it is not in the audit: {error}")
 
 

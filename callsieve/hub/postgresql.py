@@ -8,6 +8,7 @@ Whatever the server, the network or the address does wrong is a HubError; its te
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -46,6 +47,12 @@ AT_THE_SERVER: Final = {
 MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
 FORBIDDEN: Final = "42501"
+# What libpq says of a connection that is refused, and the way out. It gives no SQLSTATE for these.
+WAYS_OUT: Final = (
+    ("certificate verify failed", "?sslrootcert=/etc/callsieve/hub.pem at the end of the address names its authority"),
+    ('failed for user "callsieve:', "callsieve hub join gives the site another password"),
+    ("no pg_hba.conf entry", "a line of PostgreSQL's pg_hba.conf lets this machine in"),
+)
 
 
 class HubError(Exception):
@@ -128,17 +135,21 @@ def place_of(address: str) -> str:
 
 
 def with_login(address: str, user: str, password: str) -> str:
-    """The same address for another user. HubError."""
-    return make_conninfo("", **(_parts_of(address) | {"user": user, "password": password}))
+    """The same address for another user, who has a password and no certificate. HubError.
+
+    libpq looks for a certificate in the home directory: of root's, where root acts as the service's user, who may not.
+    """
+    login = {"user": user, "password": password, "sslcertmode": "disable"}
+    return make_conninfo("", **(_parts_of(address) | login))
 
 
 def _parts_of(address: str) -> dict[str, Any]:
     if not IS_INSTALLED:
-        raise HubError("psycopg is not installed: pip install 'callsieve[hub]'")
+        raise HubError(f"psycopg is not installed: in CallSieve's checkout, {sys.prefix}/bin/pip install '.[hub]'")
     try:
         return {**conninfo_to_dict(address)}
-    except psycopg.Error as error:
-        raise HubError(_words_of(error)) from None
+    except psycopg.Error:
+        raise HubError("write its address as postgresql://hub.example.com:5432/callsieve") from None
 
 
 def _is_here(host: str) -> bool:
@@ -168,4 +179,6 @@ def _words_of(error: psycopg.Error) -> str:
     """One line. What libpq says of a connection ends with the reason."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]
+    words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]
+    way_out = next((way for said, way in WAYS_OUT if said in words), "")
+    return f"{words} ({way_out})" if way_out else words

@@ -226,7 +226,7 @@ def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
 
 def _role(word: str) -> Role:
     if word not in ROLE_BY_WORD:
-        words = f"there is no role {word[:40]!r}{nearest(word, ROLE_BY_WORD)}: {', '.join(ROLE_BY_WORD)}"
+        words = f"there is no role {word[:40]!r}{nearest(word, ROLE_BY_WORD)}"
         raise Refused("unknown-role", words)
     return ROLE_BY_WORD[word]
 

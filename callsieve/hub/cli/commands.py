@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -40,7 +41,7 @@ from callsieve.hub.secret_file import secret_path
 from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded, SettingsUnreadable
-from callsieve.system.privileges import acting_for, served_settings
+from callsieve.system.privileges import acting_for, as_root, served_settings
 from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
@@ -50,6 +51,7 @@ from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
 START = "systemctl enable --now callsieve-hub"
+NO_STORE = "this PBX has no store yet; the daemon makes it: systemctl enable --now callsieve"
 DatabaseOption = Annotated[
     str,
     typer.Option(
@@ -71,7 +73,8 @@ def init(
 ) -> None:
     """Make the hub's schema and roles in a PostgreSQL, or bring them up to date."""
     address = database or _address(settings_of(config))
-    done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
+    with as_root():
+        done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
     if done.is_moved:
         say("The database comes from a backup: every site exchanges everything anew.")
     if done.migrations:
@@ -94,19 +97,20 @@ def join(
     config: ConfigOption = None,
 ) -> None:
     """Give a site its role in the hub, and write the secret that it logs in with."""
-    loaded, error = salvaged_settings_of(config)
-    # The database's administrator, who may not read the settings of a PBX on that machine, needs none to say all of it.
-    if error is not None and not (isinstance(error, SettingsUnreadable) and database and site and out):
-        raise error
+    loaded = _administrators_settings(config, said=bool(database and site and out))
     settings = loaded.settings.hub
     name = site or settings.site
     if not SITE.fullmatch(name):
         raise CommandError(f"{loaded.settings_file}: [hub] site names this PBX among the others; or say --site SITE")
     if name != settings.site and out is None:
         raise CommandError(f"--out: {name} is another site: say where its secret is to be written")
+    if out is None and not has_store(loaded):
+        # The service's state directory may not be there yet: the secret would go where no service looks for it.
+        raise CommandError(f"{loaded.store_path}: {NO_STORE}")
     address = database or _address(loaded)
     organisation = settings.organisation
-    login = _ask(_with(address, lambda hub: administration.add_site(hub, organisation, name, is_central=central)))
+    with as_root():
+        login = _ask(_with(address, lambda hub: administration.add_site(hub, organisation, name, is_central=central)))
     path = out or secret_path(loaded)
     with acting_for(path):
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -150,7 +154,12 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(link_as_json(shown) | {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]})
         return
     if shown.link is None:
-        say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
+        settings = loaded.settings.hub
+        if settings.address:
+            say(f"As {settings.site} of {settings.organisation} this PBX has exchanged nothing yet. What exchanges:")
+            say_command(START)
+        else:
+            say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
     else:
         link = shown.link
         more = ", and more that were here before" if shown.is_filling else ""
@@ -205,10 +214,11 @@ def quota(
     config: ConfigOption = None,
 ) -> None:
     """Set how many rows of a site the hub keeps; what else it has to tell waits there."""
-    loaded = settings_of(config)
+    loaded = _administrators_settings(config, said=bool(database))
     whose = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
-    kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
+    with as_root() if database else nullcontext():
+        kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
     note_done(loaded, Change("hub quota", None, site))
     say(f"The hub keeps {plural(rows, 'row')} of {site} and no more; it has {kept:,} now.")
 
@@ -221,13 +231,14 @@ def expel(
     config: ConfigOption = None,
 ) -> None:
     """Take all out that came from a site, everywhere, and let it tell nothing more."""
-    loaded = settings_of(config)
+    loaded = _administrators_settings(config, said=bool(database))
     whose = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
     if not confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
-    gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site), ADMINISTRATION_SECONDS))
+    with as_root() if database else nullcontext():
+        gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site), ADMINISTRATION_SECONDS))
     note_done(loaded, Change("hub expel", None, site))
     say(f"{site} is expelled: {plural(gone, 'row')} gone from the hub; every site takes out what it has of them.")
     say("callsieve hub join lets it take part again, from then on with what it tells anew.")
@@ -243,6 +254,8 @@ def leave(
     """Take part no more: what this site has told goes everywhere, and what others told goes here."""
     loaded = settings_of(config)
     settings = loaded.settings.hub
+    if not settings.site:
+        raise CommandError(f"{loaded.settings_file}: [hub] names no site: this PBX has no part in a hub")
     if not confirmed(f"Leave the hub as {settings.site}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
@@ -297,6 +310,15 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
         return _ask(_with(_site_address(loaded), client.sites)), ""
     except CommandError as error:
         return [], str(error)
+
+
+def _administrators_settings(config: Path | None, *, said: bool) -> Loaded:
+    """The settings. The database's administrator may not read those of a PBX on that machine, and needs none where
+    the options have `said` all. SettingsError."""
+    loaded, error = salvaged_settings_of(config)
+    if error is not None and not (said and isinstance(error, SettingsUnreadable)):
+        raise error
+    return loaded
 
 
 def _address(loaded: Loaded) -> str:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from callsieve.hub import postgresql
 from lab.children import ends_with_us
-from lab.postgresql import PostgreSql
+from lab.postgresql import ADMINISTRATOR, DATABASE, PostgreSql
 from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
 from tests.callsieve.program import Program
-from tests.office import CALLER, ROOT, SETTINGS
+from tests.office import CALLER, NOBODY, ROOT, SETTINGS
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -142,6 +144,22 @@ def test_join_by_who_may_not_read_the_settings(
         berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
         assert out.read_text().startswith("callsieve:main:paris ")
     assert "check --config and permissions" in berlin.fails("hub", "join", "--database", admin)
+    assert "paris" in berlin.ok("hub", "quota", "paris", "7", "--database", admin)
+    assert "paris is expelled" in berlin.ok("hub", "expel", "paris", "--yes", "--database", admin)
+    assert "check --config and permissions" in berlin.fails("hub", "expel", "paris", "--yes")
+
+
+def test_join_before_there_is_a_state_directory(berlin: Program, admin: str) -> None:
+    berlin.ok("hub", "init", "--database", admin, "--partitions", "2")
+    shutil.rmtree(berlin.state)
+    assert "systemctl enable --now callsieve" in berlin.fails("hub", "join", "--database", admin)
+    assert not berlin.state.exists()
+
+
+def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Program) -> None:
+    said = berlin.ok("hub", "status")
+    assert "systemctl enable --now callsieve-hub" in said
+    assert "many-pbxs" not in said
 
 
 def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
@@ -167,12 +185,68 @@ def test_without_settings(tmp_path: Path) -> None:
     for command in (("hub", "init"), ("hub", "run"), ("hub", "sites")):
         assert "[hub] has no address" in program.fails(*command)
     assert "[hub] site" in program.fails("hub", "join")
+    assert "[hub] names no site" in program.fails("hub", "leave", "--yes")
     assert "shares nothing" in program.ok("hub", "status")
 
 
 def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "IS_INSTALLED", False)
-    assert "pip install 'callsieve[hub]'" in berlin.fails("hub", "sites")
+    assert "pip install '.[hub]'" in berlin.fails("hub", "sites")
+
+
+@pytest.mark.parametrize(
+    ("address", "way_out"),
+    [
+        pytest.param("mysql://root@127.0.0.1/callsieve", "write its address as postgresql://", id="not-postgresql"),
+        pytest.param("root@127.0.0.1/callsieve", "write its address as postgresql://", id="no-scheme"),
+    ],
+)
+def test_an_address_that_is_none(berlin: Program, address: str, way_out: str) -> None:
+    assert way_out in berlin.fails("hub", "join", "--database", address)
+
+
+def test_a_password_that_is_not_the_sites(berlin: Program, joined: None) -> None:
+    (berlin.state / "hub.secret").write_text("callsieve:main:berlin wrong\n")
+    assert "hub join gives the site another password" in berlin.fails("hub", "sites")
+
+
+@pytest.mark.root
+class TestRootWithTls:
+    """Root's commands act as the service's user, who may not look into root's home, where libpq looks."""
+
+    @pytest.fixture
+    def secure(self) -> Iterator[PostgreSql]:
+        with PostgreSql(tls=True) as server:
+            yield server
+
+    @pytest.fixture
+    def site(self, secure: PostgreSql, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
+        with tempfile.TemporaryDirectory() as directory:
+            folder = Path(directory)
+            folder.chmod(0o755)
+            address = f"postgresql://{ADDRESS}:{secure.port}/{DATABASE}?sslmode=require"
+            site = Program(folder, SETTINGS + f'\n[hub]\naddress = "{address}"\nsite = "berlin"\n')
+            site.ok("db", "migrate")
+            for path in (site.state, *site.state.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+            home = folder / "home"
+            home.mkdir(mode=0o700)
+            monkeypatch.setenv("HOME", str(home))
+            yield site
+
+    def test_it_joins_and_asks(self, secure: PostgreSql, site: Program) -> None:
+        admin = secure.address(query="sslmode=require")
+        site.ok("hub", "init", "--database", admin, "--partitions", "2")
+        site.ok("hub", "join", "--database", admin)
+        assert (site.state / "hub.secret").stat().st_uid == NOBODY
+        assert [one["site"] for one in site("hub", "sites", "--json").json] == ["berlin"]
+
+    def test_the_administrators_password_file(self, secure: PostgreSql, site: Program) -> None:
+        passwords = Path(os.environ["HOME"]) / ".pgpass"
+        passwords.write_text(f"{ADDRESS}:{secure.port}:*:{ADMINISTRATOR}:{secure.password}\n")
+        passwords.chmod(0o600)
+        admin = f"postgresql://{ADMINISTRATOR}@{ADDRESS}:{secure.port}/{DATABASE}?sslmode=require"
+        site.ok("hub", "init", "--database", admin, "--partitions", "2")
 
 
 class TestProcess:
