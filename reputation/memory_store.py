@@ -10,7 +10,7 @@ the number only where that does not do (reputation.standing.with_witness).
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -60,7 +60,7 @@ class _Known:
     talks: dict[str, float] = field(default_factory=dict)
     talks_from: dict[Witness, tuple[float, float, str]] = field(default_factory=dict)
     challenges: dict[tuple[AuthClass, str], Challenged] = field(default_factory=dict)
-    busy: Counter[tuple[AuthClass, SignalCategory, float]] = field(default_factory=Counter)
+    busy: dict[tuple[AuthClass, SignalCategory, float], int] = field(default_factory=dict)
     one_rings: list[float] = field(default_factory=list)
     owned_one_rings: list[float] = field(default_factory=list)
     called_back_at: float = -inf  # the latest, for one-ring calls that come to be known later
@@ -114,12 +114,10 @@ class MemoryStore:
         if other is None or _precedence(mark) > _precedence(other):
             known.marks[key] = mark
 
-    def evidence(
-        self, number: str, auth_class: AuthClass, now: float, listed: Collection[str] = frozenset()
-    ) -> Evidence:
-        """What is known of the number in this class of calls. `listed`: its neighbours on feeds that do not list it."""
-        standing, neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
-        return Evidence(standing=standing, listed_neighbours=len(listed), bad_neighbours=neighbours)
+    def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
+        """What is known of the number in this class of calls."""
+        standing, bad_neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
+        return Evidence(standing, (), None, 0, bad_neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
         """The fold over the number's rows in this class."""
@@ -137,6 +135,11 @@ class MemoryStore:
     def numbers(self) -> Iterator[str]:
         """Every number of which something is known."""
         return iter(self._known)
+
+    def has_words(self, number: str) -> bool:
+        """Whether any of us has called the number and talked, or has marked it."""
+        known = self._known.get(number)
+        return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
         """Who of us has called the number and talked within 180 days, and when last. `person`: ask about that one."""
@@ -203,8 +206,8 @@ class MemoryStore:
         """
         limits = self.weights.behaviour
         if signal.category is ONE_RING:
-            return bool(known.challenges) or known.busy[_hour_of(signal)] >= limits.one_ring_an_hour
-        return known.busy[_hour_of(signal)] >= limits.unanswered_an_hour
+            return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
+        return known.busy.get(_hour_of(signal), 0) >= limits.unanswered_an_hour
 
 
 def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
@@ -272,7 +275,8 @@ def _add_signal(known: _Known, signal: Signal) -> None:
         if other.category in LIMITED:
             known.busy[_hour_of(other)] -= 1
     if signal.category in LIMITED:
-        known.busy[_hour_of(signal)] += 1
+        hour = _hour_of(signal)
+        known.busy[hour] = known.busy.get(hour, 0) + 1
     known.signals[key] = (*_without(other, known.signals.get(key, ())), signal)
     if signal.category is CALLED_BACK:
         known.called_back_at = max(known.called_back_at, signal.at)

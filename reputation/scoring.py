@@ -98,6 +98,7 @@ class Circumstances(NamedTuple):
     first_call: FirstCall | None = None
 
 
+NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
 NO_EVIDENCE = Evidence()
 NO_CIRCUMSTANCES = Circumstances()
 
@@ -116,7 +117,10 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     call = circumstances
     is_told = call.purpose is not None or call.label is not None or call.first_call is not None or evidence.peers
     tag_only = _sum(families, TAG_ONLY) if is_told else 0.0
-    level = _level(_Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now), weights)
+    level = level_at(log_odds - tag_only, weights.levels)
+    if level is not NO_LEVEL or tag_only:
+        said = _Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now)
+        level = _level(level, said, weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
@@ -131,7 +135,7 @@ def level_at(log_odds: float, levels: Thresholds) -> Level:
     for threshold, level in levels.strongest_first:
         if log_odds >= threshold:
             return level
-    return Level.NONE
+    return NO_LEVEL
 
 
 def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
@@ -219,15 +223,13 @@ class _Said(NamedTuple):
         return shown + self.of(frozenset({caller.NAME}))
 
 
-def _level(said: _Said, weights: Weights) -> Level:
+def _level(level: Level, said: _Said, weights: Weights) -> Level:
     """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
+    `level`: that whose threshold is reached.
 
     Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan, the
     carrier's label and what strangers did lately tag and lead no further, so the levels above are reached without them.
     """
-    level = level_at(said.log_odds, weights.levels)
-    if level is Level.NONE and not said.tag_only:
-        return level
     if level > Level.CHALLENGE and not _may_convict(said, weights):
         level = Level.CHALLENGE
     if level is Level.REJECT and not _may_reject(said, weights):

@@ -52,11 +52,9 @@ class Velocity:
 
     def count(self, number: str, now: float, did: str | None = None) -> Earlier:
         """Counts one call; what there was before it."""
-        block = block_of(number) or number
-        block_calls = self._by_block.between(block, now - WINDOW_SECONDS, now)
-        calls = self._calls(number, now) if block_calls else ()
-        self._by_number.add(number, (now, intern(did or "")))
-        self._by_block.add(block, now)
+        since = now - WINDOW_SECONDS
+        block_calls = self._by_block.count(block_of(number) or number, since, now, now)
+        calls = self._by_number.count(number, (since, ""), (now, _LAST), (now, intern(did or "")))
         if not calls:
             return Earlier(block_calls=block_calls) if block_calls else NOTHING_EARLIER
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
@@ -93,6 +91,13 @@ class _Recent(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def count(self, key: str, first: T, last: T, call: T) -> tuple[T, ...]:
+        """Adds a call; those from `first` to `last` that there were before."""
+        calls = self._calls.get(key)
+        earlier = () if calls is None or calls[-1] < first else self.between(key, first, last)
+        self.add(key, call)
+        return earlier
 
     def add(self, key: str, call: T) -> None:
         calls: tuple[Any, ...] = self._calls.pop(key, ())

@@ -58,6 +58,7 @@ BACKWARDS = "is older than the line before it: a history is in time order"
 TWICE = "names a call that was there already"
 
 NOBODYS = Ours({}, {}, frozenset(), DEFAULT)
+NOT_SPAM, INBOUND = Verdict.OK, Direction.INBOUND  # until Python 3.12 a member costs ten times as much
 _TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
 
 
@@ -88,12 +89,13 @@ class Replay:
         plan_at: float | None = None,
     ) -> None:
         self.ledger = MemoryStore(ours.weights)
-        self.marks = Marks(self.ledger, ours.own_numbers.union(ours.dids), lambda n: bool(self.background(n).contacts))
+        self._own_numbers = ours.own_numbers.union(ours.dids)
+        self.marks = Marks(self.ledger, self._own_numbers, lambda number: bool(self.background(number).contacts))
         self._policies = policies
         self._ours = ours
         self._background_of = background_of
         self._plan_at = plan_at
-        self._weights = ours.weights
+        self._weights, self._quiet = ours.weights, ours.hours.quiet.usual
         self._velocity = Velocity()
         self._first_calls = FirstCalls()
         self._lessons: list[tuple[float, int, OutcomeRecord]] = []
@@ -123,7 +125,7 @@ class Replay:
             return None
         outcome = self._with_people(event.outcome)
         self._until(outcome.at)
-        judged = self._judged(event, outcome) if outcome.direction is Direction.INBOUND else None
+        judged = self._judged(event, outcome) if outcome.direction is INBOUND else None
         if judged is None:
             self.marks.add_outbound(outcome.linkedid)
         heappush(self._lessons, (outcome.ended_at, self._taken, outcome))
@@ -200,30 +202,40 @@ class Replay:
         number, at = call.caller.e164, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
-        auth_class, hour, label = call.auth_class, hour_at(at, self._ours.hours.quiet.usual), label_of(call)
-        about = auth_class, call.attestation, call.verification, hour
+        auth_class, hour, label = call.auth_class, hour_at(at, self._quiet), label_of(call)
         if number is None:
-            stranger = Circumstances(*about, True, label=label)
+            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label)
             return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
         background = self.background(number)
         then = NOTHING_THEN if background is NO_BACKGROUND else background.then(at)
-        ties = self._ties(number, auth_class, then, at, callee)
-        is_stranger = not ties and then.identity is None and not self.ledger.has_talked(number, at)
+        ties, is_tied = self._ties(number, auth_class, then, at, callee)
+        is_stranger = not is_tied and then.identity is None
         purpose = None if row is None else evident_purpose(row)
         if then.identity is not None:
             for proof in proofs_of_control(number, background.identified_at):
                 self.ledger.add_challenge(proof)
-        oldest = at - self._weights.block.days * DAY_SECONDS
-        listed = {one for one, imported_at in then.listed if imported_at > oldest} if then.listed else frozenset[str]()
-        evidence = self.ledger.evidence(number, auth_class, at, listed)
+        evidence = self.ledger.evidence(number, auth_class, at)
+        if then.listed:
+            oldest = at - self._weights.block.days * DAY_SECONDS
+            listed = {one for one, imported_at in then.listed if imported_at > oldest}
+            evidence = evidence._replace(listed_neighbours=len(listed))
         if then.imported or then.identity:
             evidence = evidence._replace(imported=then.imported, identity=then.identity)
         if then.peers and (said := then.words_of_peers(auth_class)):
             evidence = evidence._replace(peers=said)
         is_first = evidence.standing is None and is_stranger and then.allow is None
         before = self._first_calls.before(number, outcome.did, at) if is_first else None
-        told = purpose, label, None if before is NOTHING_BEFORE else before
-        circumstances = Circumstances(*about, is_stranger, len(self._people), *told)
+        circumstances = Circumstances(
+            auth_class,
+            call.attestation,
+            call.verification,
+            hour,
+            is_stranger,
+            len(self._people),
+            purpose,
+            label,
+            None if before is NOTHING_BEFORE else before,
+        )
         challenges = evidence.challenges
         return Facts(  # by place
             did,
@@ -240,7 +252,7 @@ class Replay:
             None,  # emergency_at
             None,  # emergency_closed_at
             self.ledger.one_ring_at(number, at),
-            number in self._ours.own_numbers or number in self._ours.dids,
+            number in self._own_numbers,
             (),  # unwhispered
             (),  # quiet
             reputation_of(evidence, circumstances, self._weights, at),
@@ -254,11 +266,15 @@ class Replay:
 
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
-    ) -> tuple[PersonalTie, ...]:
-        """Of a person's own word about the number the latest counts: the entry in the store, or the mark. Of talks only
-        the callee's, where that is known: a contact has talked with hundreds, and a decision looks at no other.
+    ) -> tuple[tuple[PersonalTie, ...], bool]:
+        """The ties that a decision may look at, and whether there are any. Of a person's own word about the number the
+        latest counts: the entry in the store, or the mark. Of talks only the callee's, where that is known: a contact
+        has talked with hundreds, and a decision looks at no other.
         """
-        blocks, ties = self.marks.blocks(number), list[PersonalTie]()
+        blocks = self.marks.blocks(number)
+        if not blocks and then is NOTHING_THEN and not self.ledger.has_words(number):
+            return (), False
+        ties: list[PersonalTie] = []  # list[...]() takes as long as all the rest
         if then.personal or blocks:
             ties += self._own_ties(number, then, blocks)
         for contact in then.contacts:
@@ -266,9 +282,9 @@ class Replay:
         for who, talked_at in self.ledger.talks(number, at, None if callee is None else callee.extension):
             ties.append(self._tie(Tie.TALKED, who, talked_at))
         for mark in self.ledger.marks(number):
-            if mark.verdict is Verdict.OK and mark.auth_class is auth_class and not site_of(mark.reporter):
+            if mark.verdict is NOT_SPAM and mark.auth_class is auth_class and not site_of(mark.reporter):
                 ties.append(self._tie(Tie.NOT_SPAM, mark.reporter, mark.at))
-        return tuple(ties)
+        return tuple(ties), bool(ties) or self.ledger.has_talked(number, at)
 
     def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
         own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)} if then.personal else {}

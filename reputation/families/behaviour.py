@@ -17,7 +17,7 @@ def behaviour_of(standing: Standing, weights: BehaviourWeights, now: float) -> F
     raw = _lasting(standing, weights, now)
     if standing.one_ring:
         raw += decayed(standing.one_ring, standing.at, now, weights.one_ring_half_life_hours * 3600.0)
-    counts = tuple((category._value_, count) for category, count in standing.signals)
+    counts = tuple([(category._value_, count) for category, count in standing.signals])
     return Family(NAME, bounded(raw, weights.contamination), counts)
 
 
