@@ -57,16 +57,16 @@ def is_call_back(outcome: OutcomeRecord) -> bool:
 def was_hung_up_on(outcome: OutcomeRecord) -> bool:
     """The person who answered hung up at once. Not where the call went on to somebody else."""
     return (
-        _is_answered(outcome)
-        and outcome.ended_by is BY_CALLEE
+        outcome.ended_by is BY_CALLEE
         and outcome.talk_seconds < HUNG_UP_SECONDS
+        and _is_answered(outcome)
         and not (outcome.transferred or outcome.parked or outcome.conference)
     )
 
 
 def is_long_talk(outcome: OutcomeRecord) -> bool:
     """A person talked for more than a minute."""
-    return _is_answered(outcome) and outcome.talk_seconds > LONG_TALK_SECONDS
+    return outcome.talk_seconds > LONG_TALK_SECONDS and _is_answered(outcome)
 
 
 def is_one_ring(outcome: OutcomeRecord) -> bool:
@@ -191,8 +191,8 @@ def is_talk(outcome: OutcomeRecord) -> bool:
     A call with a challenge or a message has its signal already, so it is no second talk.
     """
     return (
-        _is_answered(outcome)
-        and outcome.talk_seconds >= TALK_SECONDS
+        outcome.talk_seconds >= TALK_SECONDS
+        and _is_answered(outcome)
         and outcome.challenge is None
         and not outcome.voicemail_left
     )

@@ -145,7 +145,7 @@ class Talks:
 
     def add(self, outcome: OutcomeRecord) -> None:
         """One call, inbound or not."""
-        if outcome.direction is Direction.INBOUND and is_long_talk(outcome) and outcome.number and outcome.person:
+        if is_long_talk(outcome) and outcome.direction is Direction.INBOUND and outcome.number and outcome.person:
             self._people.setdefault(outcome.number, set()).add(outcome.person)
 
     def of(self, number: str) -> int:

@@ -29,6 +29,7 @@ from reputation.model import Mark
 SHOWN_CHANGES = 20
 MOST_DAYS = 60  # of a longer history weeks are shown
 ACTIONS = tuple(action.word for action in Action)
+NOTHING = Action.ALLOW.word  # was done
 
 KNOWS_THE_CALLEE = (
     "The history says who answered; a live decision often does not know it yet (ring group, menu), and each phone then "
@@ -189,11 +190,12 @@ class ActionCounts:
         self.days[day_of(outcome.at)][action] += 1
         if outcome.caller in self.treated_otherwise:
             self.assumed[action] += 1
-        elif outcome.caller is not None and action != (outcome.action or Action.ALLOW.word):
+        elif outcome.caller is not None and action != (outcome.action or NOTHING):
             self.treated_otherwise.add(outcome.caller)
         self.talks.add(outcome)
-        for counted in (self.stops, self.warnings):
-            counted.add_call(outcome.caller, outcome.at, action, decision.rule, outcome.did)
+        if action != NOTHING:
+            for counted in (self.stops, self.warnings):
+                counted.add_call(outcome.caller, outcome.at, action, decision.rule, outcome.did)
         if len(judged.decisions) > 1:
             before = judged.decisions[1].would_be.word
             self.against[before] += 1
