@@ -57,7 +57,7 @@ class InstallRequest:
     """What to install. `new_secret` is for the manager user, if there is no secret yet.
 
     `inbound` names the contexts that trunks arrive in now, which get a front context each. `region` is the country for
-    settings that are not there yet.
+    settings that are not there yet. Without `asterisk`: the service alone, on a machine that has no Asterisk.
     """
 
     loaded: Loaded
@@ -68,10 +68,13 @@ class InstallRequest:
     classic: bool = False
     systemd: bool = False
     ami: bool = True
+    asterisk: bool = True
 
 
 def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
+    if not wanted.asterisk:
+        return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
     fronts = _front_contexts(place, wanted)
     names = _dialplan_files(wanted, hooks, fronts)
@@ -91,8 +94,27 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
             *_readability(place, wanted),
             *hooks.remarks,
         ),
-        new_user=service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else "",
+        new_user=_new_user(place, wanted),
     )
+
+
+def _plan_service(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
+    """The units, their user and the settings, and nothing of Asterisk's."""
+    if wanted.inbound or wanted.freepbx or wanted.classic or not wanted.systemd:
+        raise InstallError("--no-asterisk goes with --systemd, and not with --inbound, --freepbx or --classic")
+    if place.group == 0:
+        raise InstallError(f"the service runs in the group {USUAL_GROUP}: first groupadd --system {USUAL_GROUP}")
+    settings = plan_settings(place, wanted.loaded, [], wanted.region)
+    changes = [*_units(place, wanted), *settings, *plan_call_back_settings(wanted.loaded, wanted.region)]
+    return InstallPlan(
+        changes=tuple(change for change in changes if changes_something(change)),
+        remarks=(*_settings_remarks(settings, wanted), *_readability(place, wanted)),
+        new_user=_new_user(place, wanted),
+    )
+
+
+def _new_user(place: InstallPaths, wanted: InstallRequest) -> str:
+    return service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else ""
 
 
 def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Iterator[str]:

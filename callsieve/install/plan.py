@@ -129,8 +129,13 @@ def asterisk_conf() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
 
-def place_of(etc: Path, agi_bin: Path | None, units: Path) -> InstallPaths:
-    """The place of an Asterisk whose configuration is in `etc`. InstallError when that is no such directory."""
+def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
+    """The place of an Asterisk whose configuration is in `etc`. InstallError when that is no such directory.
+
+    Without `asterisk` the machine has none, and nothing is looked for there.
+    """
+    if not asterisk:
+        return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():
         raise InstallError(f"{etc}/extensions.conf is not there: --etc names the directory of Asterisk's configuration")
     status = etc.stat()

@@ -5,10 +5,12 @@ README.md and docs/operations.md print the same list: tests/callsieve/install/te
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of, installed_contexts
@@ -35,12 +37,21 @@ class InstallStep:
 
 
 def steps_after_install(
-    plan: InstallPlan, place: InstallPaths, settings: Settings, *, freepbx: bool, new_service: bool, reloaded: bool
+    plan: InstallPlan,
+    place: InstallPaths,
+    settings: Settings,
+    *,
+    freepbx: bool,
+    new_service: bool,
+    reloaded: bool,
+    asterisk: bool = True,
 ) -> list[InstallStep]:
-    """In order. `new_service`: there was no unit before.
+    """In order. `new_service`: there was no unit before. `asterisk`: there is one on this machine.
 
     Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
     """
+    if not asterisk:
+        return _start(plan, place, new_service=new_service, units_started=("callsieve",))
     steps = [] if reloaded else [_reload(settings)]
     steps += _start(plan, place, new_service=new_service)
     if freepbx:
@@ -53,12 +64,14 @@ def steps_after_install(
     return [*steps, InstallStep("See that all is well", (DOCTOR,))] if steps else []
 
 
-def _start(plan: InstallPlan, place: InstallPaths, *, new_service: bool) -> list[InstallStep]:
+def _start(
+    plan: InstallPlan, place: InstallPaths, *, new_service: bool, units_started: tuple[str, ...] = UNITS_STARTED
+) -> list[InstallStep]:
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
     if units and new_service:
-        started = " ".join((*UNITS_STARTED, *people))
+        started = " ".join((*units_started, *people))
         return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {started}"))]
     if units:
         enable = (f"systemctl enable --now {' '.join(people)}",) if people else ()
@@ -107,18 +120,29 @@ def asterisk_command(settings: Settings, command: str) -> str:
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
+def _links_to(program: Path) -> list[Path]:
+    """Links on PATH by which people call the program, as README.md makes one."""
+    folders = dict.fromkeys(Path(folder) for folder in os.get_exec_path() if folder)
+    links = (folder / "callsieve" for folder in folders if not folder.is_relative_to(program))
+    return [link for link in links if link.is_symlink() and link.readlink() == program / "bin" / "callsieve"]
+
+
 def left_behind(loaded: Loaded, user: str) -> list[str]:
     """What `uninstall` does not remove, one line each, with how to remove it. `user` is empty where there is none."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
+    called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
     if store.exists():
         lines.append(f"{store}: marks, lists, decisions and backups; rm -r {store} deletes them")
     if findings.exists():
         lines.append(f"{findings}: what doctor found; rm -r {findings} deletes it")
+    if called_back.exists():
+        lines.append(f"{called_back}: whom the helper has called back; rm -r {called_back} deletes it")
     for file in (loaded.settings_file, loaded.settings_file.with_name(CALL_BACK_SETTINGS)):
         if file.exists():
             lines.append(f"{file}: your settings")
     lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
+    lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
     if user:
         lines.append(f"the user {user}; userdel {user} removes it")
     return lines

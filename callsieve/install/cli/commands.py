@@ -20,7 +20,7 @@ from callsieve.cli.output import say
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
-from callsieve.install.plan import SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
+from callsieve.install.plan import OUR_UNIT, SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import (
     left_behind,
@@ -76,6 +76,9 @@ def install(
     ] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Install the systemd units and their user too.")] = False,
     no_ami: Annotated[bool, typer.Option("--no-ami", help="No manager user: nothing is learnt from calls.")] = False,
+    no_asterisk: Annotated[
+        bool, typer.Option("--no-asterisk", help="The service alone: this machine has no Asterisk (with --systemd).")
+    ] = False,
     reload: ReloadOption = False,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -93,7 +96,7 @@ def install(
     asked = _ask_region if sys.stdin.isatty() and not yes else None
     with _one_line():
         found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
-        place = place_of(etc.absolute(), found, systemd_dir.absolute())
+        place = place_of(etc.absolute(), found, systemd_dir.absolute(), asterisk=not no_asterisk)
         wanted = InstallRequest(
             loaded,
             secrets.token_urlsafe(24),
@@ -103,6 +106,7 @@ def install(
             classic=classic,
             systemd=systemd,
             ami=not no_ami,
+            asterisk=not no_asterisk,
         )
         plan = plan_install(place, wanted)
     new_service = not place.unit.exists()
@@ -115,7 +119,15 @@ def install(
         _reload(loaded.settings, loads="callsieve")
     reloaded = reload or not done
     show_steps(
-        steps_after_install(plan, place, loaded.settings, freepbx=freepbx, new_service=new_service, reloaded=reloaded)
+        steps_after_install(
+            plan,
+            place,
+            loaded.settings,
+            freepbx=freepbx,
+            new_service=new_service,
+            reloaded=reloaded,
+            asterisk=not no_asterisk,
+        )
     )
 
 
@@ -136,7 +148,8 @@ def uninstall(
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     with _one_line():
-        place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute())
+        has_asterisk = etc.exists() or not (systemd_dir / OUR_UNIT).exists()
+        place = place_of(etc.absolute(), agi_bin, systemd_dir.absolute(), asterisk=has_asterisk)
         if agi_bin is None and is_classic_installed(place):
             place = place_of(etc.absolute(), _agi_bin(loaded.settings), systemd_dir.absolute())
         plan = plan_uninstall(place)
@@ -152,7 +165,8 @@ def uninstall(
     user = SERVICE_USER if place.units == UNITS and has_user() else ""
     for line in left_behind(loaded, user):
         say("stays  ", line)
-    show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
+    if has_asterisk:
+        show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
 
 
 def _settings(config: Path | None) -> Loaded:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+from callsieve.install import plan
 from callsieve.install.cli import commands
 from tests.callsieve.program import Program
+from tests.office import NOBODY
 
 
 def test_the_error_names_the_command_that_writes(callsieve: Program, tmp_path: Path) -> None:
@@ -44,3 +47,37 @@ def test_no_unit_is_left_running(callsieve: Program, tmp_path: Path, monkeypatch
     assert {*stopped.split()} == {"disable", "--now", *installed}
     assert reloaded == "daemon-reload"
     assert not [*units.iterdir()]
+
+
+def test_a_machine_without_asterisk(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    etc, units = tmp_path / "no-asterisk", tmp_path / "units"
+    place = ("--etc", etc, "--systemd-dir", units)
+    monkeypatch.setattr(plan, "_usual_group", lambda: 0)
+    assert "groupadd --system asterisk" in callsieve.fails("asterisk", "install", *place, "--no-asterisk", "--systemd")
+    monkeypatch.setattr(plan, "_usual_group", lambda: NOBODY)
+    assert "--no-asterisk goes with --systemd" in callsieve.fails("asterisk", "install", *place, "--no-asterisk")
+    said = callsieve.ok("asterisk", "install", *place, "--no-asterisk", "--systemd", "--yes")
+    assert (units / "callsieve-hub.service").exists()
+    assert not etc.exists()
+    assert "asterisk -rx" not in said
+    said = callsieve.ok("asterisk", "uninstall", *place, "--yes")
+    assert not [*units.iterdir()]
+    assert "asterisk -rx" not in said
+
+
+def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, helper = tmp_path / "callsieve-program", callsieve.state.with_name(f"{callsieve.state.name}-call-back")
+    link = tmp_path / "bin" / "callsieve"
+    link.parent.mkdir()
+    link.symlink_to(program / "bin" / "callsieve")
+    helper.mkdir()
+    monkeypatch.setenv("PATH", f"{link.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "prefix", str(program))
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "extensions.conf").write_text("[general]\n")
+    place = ("--etc", etc, "--systemd-dir", tmp_path / "units", "--yes")
+    callsieve.ok("asterisk", "install", *place, "--no-ami")
+    said = callsieve.ok("asterisk", "uninstall", *place)
+    for command in (f"rm {link}", f"rm -r {helper}", f"rm -r {program}"):
+        assert command in said
