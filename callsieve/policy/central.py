@@ -206,6 +206,15 @@ def own_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
     return [one for one in all_published(db) if not site_of(one.name)]
 
 
+def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
+    """Whether the policy of that name has another text here than the others are told. No where there is none."""
+    try:
+        text = policy_text(policy.name, loaded.policy_directories)
+    except PolicyError:
+        return False
+    return without_head(text) != policy.text
+
+
 def problem_of(policy: PublishedPolicy) -> str:
     """Why it cannot be used here; empty if it can."""
     try:

@@ -162,10 +162,11 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
     else:
         link = shown.link
+        standby = ", its standby" if loaded.settings.hub.standby else ""
         more = ", and more that were here before" if shown.is_filling else ""
         print_pairs(
             (
-                ("site", f"{link.site} of {link.organisation}"),
+                ("site", f"{link.site} of {link.organisation}{standby}"),
                 ("waiting", f"{plural(shown.waiting, 'row')}{more}"),
                 ("pushed", "" if link.pushed_at is None else str(ago(link.pushed_at, now))),
                 ("complete", "never" if link.pulled_at is None else str(ago(link.pulled_at, now))),

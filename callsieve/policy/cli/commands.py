@@ -17,7 +17,7 @@ from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, pr
 from callsieve.cli.store import perform
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policies_as_json
-from callsieve.policy.central import SitePolicy, own_published, site_policies
+from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies
 from callsieve.policy.records import policy_as_json
 from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
 from callsieve.policy_selection import policy_called, running_name
@@ -59,7 +59,10 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
     print_table(("policy", "in force for", "where"), table, keep=(0,))
     if loaded.settings.hub.address and has_store(loaded):
         with existing_store(loaded) as db:
-            _say_shared(own_published(db), site_policies(db, loaded))
+            ours = own_published(db)
+            _say_shared(ours, site_policies(db, loaded))
+        for name in (one.name for one in ours if has_changed(one, loaded)):
+            warn(f"{name} is another one here by now; to tell the others: callsieve policy publish {name}")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:

@@ -156,6 +156,13 @@ def test_join_before_there_is_a_state_directory(berlin: Program, admin: str) -> 
     assert not berlin.state.exists()
 
 
+def test_status_of_a_standby(joined: None, berlin: Program) -> None:
+    exchange(berlin)
+    assert "standby" not in berlin.ok("hub", "status")
+    berlin.config.write_text(f"{berlin.config.read_text()}private = true\nstandby = true\n")
+    assert "berlin of main, its standby" in berlin.ok("hub", "status")
+
+
 def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Program) -> None:
     said = berlin.ok("hub", "status")
     assert "systemctl enable --now callsieve-hub" in said

@@ -337,6 +337,10 @@ class TestCommands:
         (head_office.folder / "policies" / "office.toml").write_text(FIRST)
         code, said = self.run(head_office, "policy", "publish", "office", "--note", "premium numbers")
         assert (code, OFFICE in said) == (0, True)
+        again = "callsieve policy publish office"
+        assert again not in self.run(head_office, "policy", "list")[1]
+        (head_office.folder / "policies" / "office.toml").write_text(SECOND)
+        assert again in self.run(head_office, "policy", "list")[1]
         with running(head_office), running(branch):
             wait_until(lambda: names(branch) == {f"{OFFICE}.new"}, "it has come")
             assert self.run(branch, "policy", "accept", OFFICE)[0] == 0
