@@ -173,6 +173,7 @@ class CallTracker:
     def _finish(self, call: Call, at: float) -> None:
         self._calls.pop(call.linkedid, None)
         outcome = outcome_of(call, at)
+        call.main = call.outside = None  # which know the call: else all of it waits for the garbage collector
         if call.earlier is not None:
             outcome = merge(call.earlier, outcome)
         if may_be_offered_again(outcome):

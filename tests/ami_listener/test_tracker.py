@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from ami_listener import carrier_retries
 from ami_listener import tracker as tracking
+from ami_listener.calls import Call, Channel
 from ami_listener.carrier_retries import MOST_OFFERS
 from ami_listener.events import (
     BridgeCreated,
@@ -80,6 +82,20 @@ def play(tracker: CallTracker, *script: Event, at: float = 0.0) -> list[Outcome]
 def only(outcomes: list[Outcome]) -> Outcome:
     (outcome,) = outcomes
     return outcome
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_call_that_is_over_is_gone_without_a_garbage_collector(name: str) -> None:
+    """The daemon looks for garbage seldom (callsieve/daemon/daemon.py)."""
+    items = items_of(name)
+    gc.collect()
+    gc.disable()
+    try:
+        tracker = CallTracker(trunk_of)
+        assert [*replay(tracker, items), *tracker.gap(items[-1].at)]
+        assert [one for one in gc.get_objects() if type(one) in (Call, Channel)] == []
+    finally:
+        gc.enable()
 
 
 def test_a_call_is_in_progress_until_its_last_channel_ends() -> None:
