@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Coroutine
 from contextlib import nullcontext
@@ -37,10 +38,10 @@ from callsieve.hub.postgresql import (
     connection_to,
     place_of,
 )
-from callsieve.hub.secret_file import secret_path
+from callsieve.hub.secret_file import SECRET, secret_path
 from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
-from callsieve.settings import Loaded, SettingsUnreadable
+from callsieve.settings import SERVICE_STATE, Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, as_root, served_settings
 from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
@@ -118,7 +119,8 @@ def join(
     note_done(loaded, Change("hub join", None, name))
     say(f"{name} of {organisation} may log in to the hub; its secret is in {path}.")
     if out is not None:
-        say(f"On {name}: copy it to hub.secret in the state directory (mode 0600, its owner's). Then there:")
+        say(f"Take it to {name}, and there:")
+        say_command(f"install -m 600 -o callsieve -g asterisk {shlex.quote(out.name)} {SERVICE_STATE / SECRET}")
     say_command(START)
 
 
@@ -156,8 +158,9 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if shown.link is None:
         settings = loaded.settings.hub
         if settings.address:
-            say(f"As {settings.site} of {settings.organisation} this PBX has exchanged nothing yet. What exchanges:")
-            say_command(START)
+            say(f"As {settings.site} of {settings.organisation} this PBX has exchanged nothing yet.")
+            if not failure:
+                say_command(START)
         else:
             say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
     else:

@@ -130,7 +130,8 @@ def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program,
 def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp_path: Path) -> None:
     out = tmp_path / "paris.secret"
     assert "--out" in berlin.fails("hub", "join", "--site", "paris", "--database", admin)
-    berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
+    said = berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
+    assert "install -m 600 -o callsieve -g asterisk paris.secret /var/lib/callsieve/hub.secret" in said
     assert out.stat().st_mode & 0o777 == 0o600
     assert out.read_text().startswith("callsieve:main:paris ")
 
@@ -167,6 +168,10 @@ def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Pr
     said = berlin.ok("hub", "status")
     assert "systemctl enable --now callsieve-hub" in said
     assert "many-pbxs" not in said
+    (berlin.state / "hub.secret").unlink()
+    said = berlin("hub", "status").out
+    assert "systemctl enable --now callsieve-hub" not in said
+    assert "callsieve hub join" in said
 
 
 def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
