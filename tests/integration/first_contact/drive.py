@@ -9,6 +9,7 @@ import json
 import re
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,15 +17,22 @@ from lab import CallSpec, Carrier, Phone
 from lab.configuration import Ports
 from lab.fetch import PbxPaths, packaged_pbx
 from tests.integration.first_contact.machine import Machine
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 CALLER = "+12015550100"
 # Queue, menu, ring group, two of a pattern, no number, and one that voicemail answers.
 DIDS = ("+442071838750", "02071838751", "2071838752", "442071838753", "442071838754", "s", "+442071838755")
 IAX_DID = "2071838752"
+IAX_TRUNK = "IAX2/iax-carrier"
 UNKNOWN_DID = "+442071838799"
 # Those that run without settings of their own.
 MORE_UNITS = ("callsieve-events", "callsieve-feeds.timer", "callsieve-watch.timer")
+
+
+def plain(did: str) -> str:
+    """A DID as the trunks of the office write it, or as it is in the journal."""
+    return did.removeprefix("+1").removeprefix("+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,22 @@ class Office:
             codes = {did: Carrier(self._pbx).call(CallSpec(caller=CALLER, did=did)).code for did in DIDS}
         codes[UNKNOWN_DID] = Carrier(self._pbx).call(CallSpec(caller=CALLER, did=UNKNOWN_DID)).code
         return codes
+
+    def call_until_screened(self) -> dict[str, int | None]:
+        """The same. Calls that a busy machine lets go on at the deadline are made again, each up to five times."""
+        codes = self.call_each_did()
+        for _ in range(5):
+            screened = {plain(did) for did, _ in self.screened()}
+            with Phone(self._pbx, "201"):
+                for did in (did for did in DIDS if plain(did) not in screened):
+                    codes[did] = Carrier(self._pbx).call(CallSpec(caller=CALLER, did=did)).code
+        return codes
+
+    def call_by_iax_until_screened(self) -> None:
+        """A call that arrives on an IAX2 trunk, in the same way."""
+        for _ in range(5):
+            if IAX_TRUNK not in {trunk for _, trunk in self.screened()}:
+                self.call_by_iax()
 
     def call_by_iax(self) -> None:
         """A call that arrives on an IAX2 trunk: this Asterisk calls itself."""
@@ -140,8 +164,8 @@ def main(top: Path) -> None:
         office = Office(machine, pbx)
         result["before"] = office.call_each_did()
         result["said"] = follow(machine, steps[1:])
-        result["after"] = office.call_each_did()
-        office.call_by_iax()
+        result["after"] = office.call_until_screened()
+        office.call_by_iax_until_screened()
         result["screened"] = office.screened()
         result["doctor"] = office.doctor()
         result["settings"] = machine.path("/etc/callsieve/callsieve.toml").read_text()
@@ -160,6 +184,8 @@ def main(top: Path) -> None:
         result["afterwards"] = office.call_each_did()
         with socket.socket() as probe:
             result["daemon_is_gone"] = probe.connect_ex(("127.0.0.1", 4578)) != 0
+        with suppress(AssertionError):  # systemd forgets a unit some time after it has ended
+            wait_until(lambda: not units(machine))
         result["units_left"] = units(machine)
         result["files_left"] = machine.run("find /etc/asterisk /etc/systemd/system -name '*callsieve*'").split()
     print(json.dumps(result, indent=1))
