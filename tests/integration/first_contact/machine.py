@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import secrets
 import shlex
 import shutil
 import socket
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.fetch import PbxPaths
+from tests.waiting import wait_until
 
 OFFICE = Path(__file__).parent / "office"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -42,6 +44,9 @@ mount -t cgroup2 cgroup2 sys/fs/cgroup
 export container=test
 exec chroot . {SYSTEMD} --unit=basic.target --log-target=console --show-status=no
 """
+# In a control group of its own, which is the root of what the machine sees. Two machines that are booted at once would
+# else have the same group for a unit, and each would find, and stop, processes of the other.
+IN_ITS_GROUP = 'mkdir "$0" && echo $$ >"$0/cgroup.procs" && exec "$@"'
 RUNNING = ("running", "degraded")  # degraded: a unit of this machine's own image had nothing to work on
 LOG_SHOWN = 4000
 COMMAND_SECONDS = 300.0
@@ -152,7 +157,12 @@ class Machine:
     def systemd(self) -> Iterator[None]:
         """Boot it, for the `with` block: what the administrator enables runs under it."""
         alone = ("unshare", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
-        command = [*alone, "/bin/sh", "-c", BOOT, "boot", str(self.root)]
+        groups = self._top / "groups"
+        groups.mkdir()
+        _mount("-t", "cgroup2", "cgroup2", str(groups))
+        group = groups / f"callsieve-{secrets.token_hex(8)}"
+        boot = [*alone, "/bin/sh", "-c", BOOT, "boot", str(self.root)]
+        command = ["/bin/sh", "-c", IN_ITS_GROUP, str(group), *boot]
         log, outside = self.path("/var/log/boot"), self._inside
         with log.open("wb") as console:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
@@ -172,6 +182,8 @@ class Machine:
             self._inside = outside
             process.kill()
             process.wait(20)
+            wait_until(lambda: "populated 0" in (group / "cgroup.events").read_text(), "the end of all that ran in it")
+            subprocess.run(["find", str(group), "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"], check=False)
 
     @contextmanager
     def asterisk(self) -> Iterator[None]:
