@@ -120,6 +120,7 @@ def more_than(hook: HookServer, seen: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_sender_killed_a_hundred_times_loses_nothing(tmp_path: Path, hook: HookServer) -> None:
     office, chance = Office(tmp_path, SETTINGS + hook.toml()), random.Random(7)
     office.state.mkdir()

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -16,12 +17,19 @@ from callsieve.outside.http_client import Answer, Limits, OutsideClient
 from lab.certificates import Authority
 from tests.callsieve.outside.servers import PUBLIC, Rerouted, answer, serving, tls_context
 
-SHORT = Limits(total_seconds=0.5, connect_seconds=0.3, body_bytes=10_000)
+PATIENT = Limits(total_seconds=20.0, connect_seconds=10.0, body_bytes=10_000)
+SHORT = replace(PATIENT, total_seconds=0.5, connect_seconds=0.3)
 NAME = "feeds.example.com"
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[OutsideClient]:
+    async with OutsideClient(PATIENT) as one:
+        yield one
+
+
+@pytest.fixture
+async def hurried() -> AsyncIterator[OutsideClient]:
     async with OutsideClient(SHORT) as one:
         yield one
 
@@ -61,12 +69,12 @@ async def test_a_body_is_written_into_a_file(client: OutsideClient) -> None:
 # Slow, dead, endless.
 
 
-async def test_a_server_that_sends_nothing_is_given_up(client: OutsideClient) -> None:
+async def test_a_server_that_sends_nothing_is_given_up(hurried: OutsideClient) -> None:
     async with serving(_nothing) as server:
-        assert await _code(client, server.url()) == "timeout"
+        assert await _code(hurried, server.url()) == "timeout"
 
 
-async def test_a_server_that_drips_is_given_up_by_the_total_time(client: OutsideClient) -> None:
+async def test_a_server_that_drips_is_given_up_by_the_total_time(hurried: OutsideClient) -> None:
     async def drip(_head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
         while True:
@@ -75,7 +83,7 @@ async def test_a_server_that_drips_is_given_up_by_the_total_time(client: Outside
             await asyncio.sleep(0.02)
 
     async with serving(drip) as server:
-        assert await _code(client, server.url()) == "timeout"
+        assert await _code(hurried, server.url()) == "timeout"
 
 
 async def test_an_address_where_nobody_listens(client: OutsideClient) -> None:
@@ -97,7 +105,7 @@ async def test_a_name_without_an_address() -> None:
     async def unknown(_host: str, _port: int) -> Sequence[str]:
         raise OSError
 
-    async with OutsideClient(SHORT, resolve=unknown) as client:
+    async with OutsideClient(PATIENT, resolve=unknown) as client:
         assert await _code(client, f"https://{NAME}/", allow_private=False) == "unknown-name"
 
 
@@ -171,7 +179,7 @@ async def test_a_gzip_bomb_writes_no_more_than_may_come(client: OutsideClient) -
         with pytest.raises(OutsideError) as refused:
             await client.request("GET", server.url(), into=file, allow_private=True)
     assert refused.value.code == "too-large"
-    assert len(file.getvalue()) <= SHORT.body_bytes
+    assert len(file.getvalue()) <= PATIENT.body_bytes
 
 
 async def test_packed_bytes_that_unpack_to_nothing_are_counted(client: OutsideClient) -> None:
@@ -224,7 +232,7 @@ async def test_a_name_that_is_ours_the_second_time_leads_nowhere(tmp_path: Path,
     network = Rerouted()
     async with (
         serving(answer(200, b"public"), tls_context(tmp_path, authority, NAME)) as server,
-        OutsideClient(SHORT, resolve=resolve, network=network) as client,
+        OutsideClient(PATIENT, resolve=resolve, network=network) as client,
     ):
         url = server.url(host=NAME, scheme="https")
         assert (await client.request("GET", url)).body == b"public"
@@ -241,7 +249,7 @@ async def test_forbidden_addresses_are_left_out_and_dead_ones_passed_o(tmp_path:
 
     async with (
         serving(answer(200, b"ok"), tls_context(tmp_path, authority, NAME)) as server,
-        OutsideClient(SHORT, resolve=resolve, network=network) as client,
+        OutsideClient(PATIENT, resolve=resolve, network=network) as client,
     ):
         assert (await client.request("GET", server.url(host=NAME, scheme="https"))).body == b"ok"
     assert network.asked == ["2606:4700::1111", PUBLIC]
@@ -264,7 +272,7 @@ async def test_a_redirect_on_the_same_server_is_followed(client: OutsideClient) 
 async def test_a_redirect_in_a_circle_ends(client: OutsideClient) -> None:
     async with serving(answer(302, location="/again")) as server:
         assert await _code(client, server.url()) == "too-many-redirects"
-    assert len(server.requests) == 1 + SHORT.redirects
+    assert len(server.requests) == 1 + PATIENT.redirects
 
 
 async def test_what_is_sent_is_not_sent_on(client: OutsideClient) -> None:
@@ -289,7 +297,7 @@ async def test_a_redirect_to_what_we_would_not_ask(
     sent = answer(302, location=location.format(name=NAME))
     async with (
         serving(sent, tls_context(tmp_path, authority, NAME)) as server,
-        OutsideClient(SHORT, resolve=_public, network=Rerouted()) as client,
+        OutsideClient(PATIENT, resolve=_public, network=Rerouted()) as client,
     ):
         url = server.url(host=NAME, scheme="https")
         assert await _code(client, url, allow_private=False) == code
@@ -301,7 +309,7 @@ async def test_a_key_of_ours_is_for_the_server_that_was_asked(tmp_path: Path, au
         to = second.url("/", host=other, scheme="https")
         async with (
             serving(answer(302, location=to), tls_context(tmp_path / "a", authority, NAME)) as first,
-            OutsideClient(SHORT, resolve=_public, network=Rerouted()) as client,
+            OutsideClient(PATIENT, resolve=_public, network=Rerouted()) as client,
         ):
             headers = {"Authorization": "Bearer k", "X-Api-Key": "k", "Cookie": "k", "If-None-Match": '"1"'}
             await client.request("GET", first.url(host=NAME, scheme="https"), headers=headers)
@@ -348,7 +356,7 @@ async def test_bad_certificates_are_refused(tmp_path: Path, authority: Authority
         "of another name": tls_context(tmp_path / "b", authority, "other.example.com"),
         "past its time": tls_context(tmp_path / "c", authority, NAME, days_ago=60),
     }
-    async with OutsideClient(SHORT, resolve=_public, network=Rerouted()) as client:
+    async with OutsideClient(PATIENT, resolve=_public, network=Rerouted()) as client:
         for what, context in bad.items():
             async with serving(answer(), context) as server:
                 url = server.url(host=NAME, scheme="https")
@@ -377,7 +385,7 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
 
     server = await asyncio.start_server(kept, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with OutsideClient(SHORT) as client:
+    async with OutsideClient(PATIENT) as client:
         for _ in range(3):
             assert (await client.request("GET", url, allow_private=True)).body == b"ok"
     await over.wait()
