@@ -239,7 +239,8 @@ class Sync:
         if link is not None and (is_another or _is_counted_anew(link, greeting)):
             self._heard_to = _heard_to(link, greeting)
         if link is not None and is_another:
-            logger.warning("the hub is another one: all is exchanged anew")
+            what = "the hub" if link.hub != greeting.hub else f"the site, once {link.site},"
+            logger.warning("%s is another one: all is exchanged anew", what)
             await self._forget_others(link)
         if link is None or is_another:
             await self._tell_again(site, -1)

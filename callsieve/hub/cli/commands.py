@@ -58,7 +58,7 @@ DatabaseOption = Annotated[
     typer.Option(
         "--database",
         metavar="ADDRESS",
-        help="The database, as its administrator, password in PGPASSWORD; else [hub] address.",
+        help="The database, as its administrator, password in PGPASSWORD; else [hub] address, as PGUSER.",
     ),
 ]
 OrganisationOption = Annotated[
