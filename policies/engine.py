@@ -6,7 +6,7 @@ or the default orders. Read this file after policies/decision.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from policies.decision import ACTION_BY_WORD, ALLOW, CHALLENGE, REJECT, WARN, Action, Decision, IncomingCall
@@ -28,6 +28,7 @@ from reputation.control_sample import is_drawn
 from reputation.model import CallerKind, Facts, Imported, Level, Tie, Verification
 
 EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
+EMERGENCY = CallerKind.EMERGENCY  # a member costs ten times as much as a global name until Python 3.12
 FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
 
 
@@ -45,7 +46,7 @@ def never_screened(case: Case, _window: float) -> Ruling | None:
     """Step 1: internal extensions, emergency numbers, DIDs set so."""
     if case.facts.caller_person is not None:
         return Ruling(ALLOW, "internal", Why(Reason.INTERNAL))
-    if case.call.caller.kind is CallerKind.EMERGENCY:
+    if case.call.caller.kind is EMERGENCY:
         return Ruling(ALLOW, "emergency-number", Why(Reason.EMERGENCY_NUMBER))
     if case.facts.did is not None and not case.facts.did.screen:
         return Ruling(ALLOW, "unscreened-did", Why(Reason.UNSCREENED_DID))
@@ -237,15 +238,18 @@ CAPS = (
 )
 
 
-BY_DEFAULT = Why(Reason.DEFAULT)
+BY_DEFAULT = tuple([(9, Ruling(action, "default", Why(Reason.DEFAULT))) for action in Action])
 
 
-CapTable = Mapping[tuple[Action, bool], tuple[Cap, ...]]  # of a ruling's action and `about_evidence` -> what bounds it
+# By a ruling's action and its `about_evidence`: what bounds it. By place, for an enum's member is hashed in Python.
+CapTable = tuple[tuple[tuple[Cap, ...], ...], ...]
 
 
 def _cap_table(caps: Sequence[Cap]) -> CapTable:
-    rulings = [(action, about_evidence) for action in Action for about_evidence in (False, True)]
-    return {ruling: tuple(cap for cap in caps if cap.bounds(*ruling)) for ruling in rulings}
+    def bounding(action: Action, about_evidence: bool) -> tuple[Cap, ...]:
+        return tuple([cap for cap in caps if cap.bounds(action, about_evidence)])
+
+    return tuple([(bounding(action, False), bounding(action, True)) for action in Action])
 
 
 ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), _cap_table(())
@@ -254,7 +258,7 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     """Steps 8 and 9, with the step's number: the rules in file order, else the default."""
     ruling = policy.table.ruling(case)
-    return (9, Ruling(policy.default, "default", BY_DEFAULT)) if ruling is None else (8, ruling)
+    return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
 
 def decide(
@@ -321,7 +325,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
     """The decision of a ruling, after the first of its caps that holds and after observe mode."""
     call, facts = case.call, case.facts
     ordered, why_capped = ruling.action, None
-    for cap in caps[ruling.action, ruling.about_evidence]:
+    for cap in caps[ruling.action][ruling.about_evidence]:
         if cap.holds(case):
             ordered, why_capped = _left_by(cap, case, step), cap.why_in(case)
             break
