@@ -159,10 +159,9 @@ def answer_to_screen(
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
         (Variable.CALLER, call.caller.e164 or ""),
-        # Of nearly all calls: unknown, no level, no points. Each variable costs Asterisk an event, so those go unsaid.
-        (Variable.AUTH, "" if auth == UNKNOWN else auth),
-        (Variable.LEVEL, decision.level.word if decision.level else ""),
-        (Variable.POINTS, str(decision.reputation.points or "")),
+        (Variable.AUTH, "" if auth == UNKNOWN else auth),  # which nearly all are
+        (Variable.LEVEL, decision.level.word),
+        (Variable.POINTS, str(decision.reputation.points)),
     ]
     if decision.action is not ALLOW:  # of an allowed call, as nearly all are, all of these are empty
         texts += [

@@ -83,6 +83,7 @@ async def test_a_call_is_answered_with_what_the_dialplan_acts_on() -> None:
         "CALLSIEVE_DIAL": "b(callsieve-phone^s^1)U(callsieve-whisper)",
         "CALLSIEVE_WHISPER": "scam",
         "CALLSIEVE_LEVEL": "warn",
+        "CALLSIEVE_POINTS": "0",
         "CALLSIEVE_LABEL": "Scam?",
         "CALLSIEVE_DISPLAY": "Scam?",
         "CALLSIEVE_LANG": "en",

@@ -88,7 +88,7 @@ async def test_a_decision_is_what_asterisk_would_be_told(daemon: Daemon) -> None
     assert (answer.action, answer.rule, answer.sip_code) == ("reject", "blocklist", 608)
     assert (told["__CALLSIEVE_ACTION"], told["__CALLSIEVE_RULE"]) == (answer.action, answer.rule)
     assert (told["CALLSIEVE_REASON"], told["CALLSIEVE_SIP_CODE"]) == (answer.reason, str(answer.sip_code))
-    assert (told["__CALLSIEVE_CALLER"], told.get("CALLSIEVE_LEVEL", "none")) == (answer.caller, answer.level)
+    assert (told["__CALLSIEVE_CALLER"], told["CALLSIEVE_LEVEL"]) == (answer.caller, answer.level)
 
 
 async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon) -> None:
