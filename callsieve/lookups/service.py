@@ -40,6 +40,7 @@ HOUR: Final = 3600.0
 TELLING_SECONDS: Final = 0.015
 AT_ONCE: Final = 8
 MOST_WAITING: Final = 200
+MOST_READS: Final = 3  # of the store, before a number is asked about
 
 
 class Reached(Protocol):
@@ -89,6 +90,7 @@ class LookUpService:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     _running: dict[tuple[str, str], asyncio.Task[bool]] = field(default_factory=dict)
+    _ended: int = 0
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
         """Whether the store knows more of the number now. It is answered within `wait_seconds`; what comes later is
@@ -96,7 +98,7 @@ class LookUpService:
         """
         began = self.monotonic()
         try:
-            states, known = await asyncio.to_thread(self._known, number)
+            states, known = await self._known_by_now(number)
         except StoreError as error:
             logger.warning("nobody is asked: %s", error)
             return False
@@ -112,6 +114,14 @@ class LookUpService:
                 waited.append((task, table.budget_ms / 1000))
         end = began + wait_seconds - TELLING_SECONDS
         return await self._first_answers(waited, began, end) if waited else False
+
+    async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, StoredAnswer]]:
+        """As `_known`; again where a request ended meanwhile, whose answer may have come too late to be read."""
+        for _ in range(MOST_READS):
+            ended, found = self._ended, await asyncio.to_thread(self._known, number)
+            if ended == self._ended:
+                break
+        return found
 
     async def close(self) -> None:
         """Ends the requests that are running."""
@@ -139,8 +149,12 @@ class LookUpService:
             return None
         task = asyncio.create_task(self._guarded(asked, number), name=f"look-up at {asked.name}")
         self._running[key] = task
-        task.add_done_callback(lambda _: self._running.pop(key, None))
+        task.add_done_callback(lambda _: self._forget(key))
         return task
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._running.pop(key, None)
+        self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
         """A bug of ours, or a store that cannot be written, ends one look-up and not the process."""

@@ -413,7 +413,7 @@ async def test_a_peer_that_never_stops_talking_is_dropped() -> None:
 
 
 async def test_who_talks_while_deciding_is_dropped_and_bounded() -> None:
-    async with serving(hang, deadline_seconds=0.1) as (server, port), calling(port, HEADER) as (_, writer):
+    async with serving(hang, deadline_seconds=1.0) as (server, port), calling(port, HEADER) as (_, writer):
         await until(lambda: server.stats.in_flight)
         writer.write(b"HANGUP\n" * (DRAIN_LIMIT // 7 + 1))
         await until(lambda: not server.connections)
