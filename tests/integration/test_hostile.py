@@ -110,7 +110,8 @@ def specs(mark: Path) -> Iterator[tuple[str, CallSpec]]:
 
 # What Asterisk answers to MSet and to SET VARIABLE, and all that we send: no application is given a caller's text.
 ACCEPTED = re.compile(r">> 200 result=[01]$")
-WORDS = r"_*[A-Z_]+=[0-9A-Za-z+*#/_.@& -]+"
+OPTIONS = r"CALLSIEVE_DIAL=(?:[bU]\(callsieve-[a-z]+(?:\^s\^1)?\))+"  # of Dial, which we write
+WORDS = rf"(?:_*[A-Z_]+=[0-9A-Za-z+*#/_.@&? -]+|{OPTIONS})"
 OURS = re.compile(rf'SET VARIABLE .*|EXEC MSet "{WORDS}(,{WORDS})*"')
 
 # After screening the call ends at once; what was set is logged between marks that no caller can send unfiltered.

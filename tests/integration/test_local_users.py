@@ -154,7 +154,7 @@ def test_who_has_the_key_is_obeyed(tmp_path: Path) -> None:
 def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
     settings = f'{SETTINGS}\n[agi]\nkey = "{KEY}"\n'
     with ScreenedPbx(settings=settings, conf=lambda text: with_key(text, KEY)) as pbx, Phone(pbx.asterisk, "201"):
-        assert f"/screen,key={KEY},trunk=" in pbx.asterisk.cli("dialplan show callsieve")
+        assert f"/screen,key={KEY},linkedid=" in pbx.asterisk.cli("dialplan show callsieve")
         assert f"/${{ARG1}},key={KEY}," in pbx.asterisk.cli("dialplan show callsieve-ask")
         fill(pbx.daemon.store)
         assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603
