@@ -36,6 +36,14 @@ def waiting(site: Site) -> int:
     return count
 
 
+def known_by(site: Site) -> list[object]:
+    """How many rows there are of all that callers are judged by."""
+    return [
+        site.rows(f"SELECT count(*) FROM {table}")
+        for table in ("mark", "list_entry", "personal_entry", "talk", "identity")
+    ]
+
+
 @pytest.mark.timeout(300)
 def test_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
     """By the clock of the site: each minute somebody calls, and a mark is made, taken back and made."""
