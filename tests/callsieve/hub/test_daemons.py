@@ -98,7 +98,7 @@ def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, folder:
         wait_until(lambda: not first.read(has_outgoing), "the hub's word that it has all", SECONDS)
         process.kill()
         ours.daemon.kill()
-        wait_until(lambda: len(second.marks(number)) >= len(ours.said), "the marks", SECONDS)
+        wait_until(lambda: known_by(second) == known_by(first), "what the first knew", SECONDS)
         theirs.answers.clear()
         for kind in Caller:
             theirs.ask_about(kind, 1, ALONE)
