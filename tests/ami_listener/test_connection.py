@@ -12,7 +12,16 @@ from typing import Any
 
 import pytest
 
-from ami_listener.connection import EVENTS, MOMENT_SECONDS, PAUSE_SECONDS, Account, Connection, connect
+from ami_listener.connection import (
+    EVENTS,
+    LARGE_READ,
+    MOMENT_SECONDS,
+    PAUSE_SECONDS,
+    Account,
+    AmiProtocol,
+    Connection,
+    connect,
+)
 from ami_listener.errors import AmiError, TroubleKind
 from ami_listener.event_queue import EventQueue, Received
 from ami_listener.framing import Packet
@@ -172,10 +181,41 @@ async def test_what_comes_within_a_moment_is_read_at_once_and_in_order() -> None
         assert reads <= 2 + seconds / PAUSE_SECONDS
 
 
-async def test_much_at_once_is_read_without_a_pause() -> None:
-    async with connected() as (manager, inbox, _):
-        manager.send((EVENT + END) * 30_000)
-        await until(lambda: inbox.waiting == 30_000)
+class Line(asyncio.Transport):
+    """A connection of which only is looked at whether it is read."""
+
+    is_read = True
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    def abort(self) -> None:
+        """Nothing is to be closed."""
+
+
+@pytest.mark.parametrize(
+    ("data", "is_read"),
+    [
+        pytest.param(b"", False, id="an-event"),
+        pytest.param(END, False, id="its-end-alone"),
+        pytest.param((EVENT + END) * (LARGE_READ // len(EVENT)), True, id="more-than-a-large-read"),
+    ],
+)
+async def test_after_a_large_read_there_is_more(data: bytes, is_read: bool) -> None:
+    protocol, line = AmiProtocol(EventQueue(), time.time), Line()
+    protocol.connection_made(line)
+    protocol.data_received(b"Asterisk Call Manager/9.0.0\r\n")
+    assert line.is_read
+    protocol.data_received(EVENT + END + data)
+    assert line.is_read is is_read
+    await until(lambda: line.is_read)
+    protocol.close()
 
 
 # The login, and what it must not give away.
