@@ -46,7 +46,8 @@ exec chroot . {SYSTEMD} --unit=basic.target --log-target=console --show-status=n
 """
 # In a control group of its own, which is the root of what the machine sees. Two machines that are booted at once would
 # else have the same group for a unit, and each would find, and stop, processes of the other.
-IN_ITS_GROUP = 'mkdir "$0" && echo $$ >"$0/cgroup.procs" && exec "$@"'
+# The shell starts no program before it becomes one: its first child is the machine's first process.
+IN_ITS_GROUP = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
 RUNNING = ("running", "degraded")  # degraded: a unit of this machine's own image had nothing to work on
 LOG_SHOWN = 4000
 COMMAND_SECONDS = 300.0
@@ -161,6 +162,7 @@ class Machine:
         groups.mkdir()
         _mount("-t", "cgroup2", "cgroup2", str(groups))
         group = groups / f"callsieve-{secrets.token_hex(8)}"
+        group.mkdir()
         boot = [*alone, "/bin/sh", "-c", BOOT, "boot", str(self.root)]
         command = ["/bin/sh", "-c", IN_ITS_GROUP, str(group), *boot]
         log, outside = self.path("/var/log/boot"), self._inside
