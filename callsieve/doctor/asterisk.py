@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
+from callsieve.doctor.hub import organisation_of_center
 from callsieve.pbx.cli_client import START_ASTERISK, ConsoleError, NotAllowed, NotRunning, parse_off, until_words
 from callsieve.pbx.cli_output import AsteriskVersion
 from reputation.wording import Places, Wording, listed
@@ -87,16 +89,19 @@ ALTERNATIVES = {"app_voicemail": ("app_voicemail", "app_voicemail_imap", "app_vo
 
 
 def is_reachable(ground: CheckContext) -> Finding:
-    """Asterisk answers, and is a release that we know."""
+    """Asterisk answers, and is a release that we know. A central console needs none."""
     try:
         version = ground.version
     except NotAllowed:
         raise
-    except NotRunning as error:
+    except ConsoleError as error:
+        has_asterisk = (Path(ground.loaded.settings.asterisk.etc) / "asterisk.conf").exists()
+        if not has_asterisk and (organisation := organisation_of_center(ground)):
+            return ok(Wording("none here: the central console of {organisation}", {"organisation": organisation}))
+        if not isinstance(error, NotRunning):
+            return fail(str(error))
         way_out = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
         return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), way_out)
-    except ConsoleError as error:
-        return fail(str(error))
     if version is None:
         return unknown(Wording("it answers, but not with a version"))
     if version.branch < OLDEST:

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding, fail, ok, unknown, warn
-from callsieve.doctor.service import told_by_store
+from callsieve.doctor.service import read_only, told_by_store
 from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures, hub_figures
 from callsieve.hub.secret_file import secret_source
@@ -20,7 +20,9 @@ from callsieve.policy.central import site_policies
 from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
 from callsieve.text.times import ago
+from reputation.store.errors import StoreError
 from reputation.store.hub.link import link_of
+from reputation.store.migrations import pending
 from reputation.wording import Places, Wording
 
 OFF = Wording("off: nothing is shared")
@@ -41,6 +43,16 @@ def is_exchanged(ground: CheckContext) -> Finding:
         return told_by_store(ground, lambda db, _now: _off(db))
     trouble = _trouble_with_secret(loaded)
     return trouble or told_by_store(ground, lambda db, now: _judged_all(db, loaded, now))
+
+
+def organisation_of_center(ground: CheckContext) -> str:
+    """Of whose sites this machine is the central console; empty when it is not, or that cannot be told."""
+    try:
+        with read_only(ground.loaded.store_path) as db:
+            link = None if pending(db) else link_of(db)
+    except StoreError:
+        return ""
+    return link.organisation if link is not None and link.is_central else ""
 
 
 def _judged_all(db: sqlite3.Connection, loaded: Loaded, now: float) -> Finding:

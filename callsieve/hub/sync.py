@@ -292,9 +292,10 @@ class Sync:
             await client.listen(self._hub, session.channel)
             session.is_deaf = False
         link, full_at = session.link, greeting.most_rows if session.waits_to else 0
-        if (link.full_at, link.has_twin) != (full_at, greeting.has_twin):
-            await self._store.write(note_standing, full_at, greeting.has_twin)
-            session.link = replace(link, full_at=full_at, has_twin=greeting.has_twin)
+        standing = full_at, greeting.has_twin, greeting.is_central
+        if (link.full_at, link.has_twin, link.is_central) != standing:
+            await self._store.write(note_standing, *standing)
+            session.link = replace(link, full_at=full_at, has_twin=greeting.has_twin, is_central=greeting.is_central)
             if greeting.has_twin and not link.has_twin:
                 logger.warning("another PBX takes part as %s, too: one of both needs another name", link.site)
             if full_at and not link.full_at:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 COLUMNS = """
 site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,
-failure, refused, history, full_at, has_twin
+failure, refused, history, full_at, has_twin, is_central
 """
 READ = f"SELECT {COLUMNS} FROM hub_link"
 JOIN = "INSERT OR REPLACE INTO hub_link (only_row, site, organisation, hub) VALUES (1, ?, ?, ?)"
@@ -26,7 +26,7 @@ class Link:
 
     `program`: the version of CallSieve that pulled last; `refused`: how many rows of others it could not use;
     `history`: of the hub's server. `full_at`: how many rows of ours the hub keeps, if it takes no more; `has_twin`:
-    another PBX uses our name. Instants are UTC seconds.
+    another PBX uses our name; `is_central`: this is the central console of all sites. Instants are UTC seconds.
     """
 
     site: str
@@ -44,6 +44,7 @@ class Link:
     history: str | None = None
     full_at: int = 0
     has_twin: bool = False
+    is_central: bool = False
 
 
 def link_of(db: sqlite3.Connection) -> Link | None:
@@ -136,9 +137,9 @@ def note_history(db: sqlite3.Connection, history: str) -> None:
     db.execute("UPDATE hub_link SET history = ?", (history,))
 
 
-def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool) -> None:
+def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
     """How the hub sees us."""
-    db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?", (full_at, has_twin))
+    db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
 def note_refused(db: sqlite3.Connection, rows: int) -> None:

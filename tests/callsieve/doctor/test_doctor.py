@@ -35,6 +35,7 @@ from callsieve.install.plan import DIALPLAN_FILES, asked_for, packaged, packaged
 from callsieve.pbx import cli_client
 from callsieve.pbx.cli_client import (
     ConsoleError,
+    NotRunning,
     console,
     database_del,
     database_get,
@@ -59,6 +60,7 @@ from callsieve.switch.operations import seconds_of
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import make_backup
 from reputation.store.database import open_store
+from reputation.store.hub.link import note_standing, set_link
 from reputation.store.lists import add_entry
 from reputation.store.transaction import transaction
 from tests.office import CALLER
@@ -659,6 +661,33 @@ def test_findings(
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     if status in ("warn", "fail"):
         assert finding.way_out or look is asterisk.is_reachable
+
+
+@pytest.mark.parametrize(
+    ("is_central", "has_asterisk", "status"),
+    [
+        pytest.param(True, False, "ok", id="central-console"),
+        pytest.param(True, True, "fail", id="central-pbx-is-down"),
+        pytest.param(False, False, "fail", id="pbx-is-gone"),
+    ],
+)
+def test_only_a_central_console_needs_no_asterisk(
+    tmp_path: Path, is_central: bool, has_asterisk: bool, status: str
+) -> None:
+    def nobody(_command: str) -> str:
+        raise NotRunning("/run/asterisk/asterisk.ctl")
+
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    if has_asterisk:
+        (etc / "asterisk.conf").touch()
+    ground = make_ground(tmp_path, settings=f'[asterisk]\netc = "{etc}"')
+    ground.console = nobody
+    ground.loaded.state.mkdir()
+    with open_store(ground.loaded.store_path) as db, transaction(db):
+        set_link(db, "center", "main", "hub")
+        note_standing(db, 0, has_twin=False, is_central=is_central)
+    assert asterisk.is_reachable(ground).status == status
 
 
 def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:

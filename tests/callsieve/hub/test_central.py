@@ -50,6 +50,11 @@ def center(hub: TestHub) -> Site:
     return center
 
 
+def test_a_site_knows_that_it_is_the_central_one(hub: TestHub, center: Site) -> None:
+    linked = {name: site.read(link_of) for name, site in hub.sites.items()}
+    assert {name for name, link in linked.items() if link is not None and link.is_central} == {"center"}
+
+
 def test_calls_of_a_site_that_says_so(hub: TestHub, center: Site) -> None:
     found = calls(center, "berlin")
     assert [(one.id, one.site, one.callee, one.linkedid) for one in found] == [
