@@ -64,7 +64,8 @@ def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
 
 def _by_site(rows: Rows) -> dict[str, Rows] | None:
     """The rows of each site; None: all are ours, as nearly always. Challenges of other sites are left out."""
-    if not any(map(site_of, _names_in(rows))):
+    names = _names_in(rows)
+    if ":" not in "".join(names) or not any(map(site_of, names)):
         return None
     marks, signals = _split(rows.marks, lambda mark: mark.reporter), _split(rows.signals, lambda one: one.callee)
     answered = _split(rows.answered, lambda one: one.callee)

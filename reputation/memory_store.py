@@ -36,11 +36,12 @@ from reputation.signals import (
     lessons_of,
     signal_of_mark,
 )
+from reputation.site_names import site_of
 from reputation.standing import HOUR_SECONDS, LIMITED, Rows, Said, Standing, with_witness
 from reputation.weights import DEFAULT, Weights
 
 # Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
-AUTHENTICATED, UNKNOWN = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
+AUTHENTICATED, UNKNOWN, NOT_SPAM = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN, Verdict.OK
 
 Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
@@ -154,6 +155,16 @@ class MemoryStore:
         """Whether any of us has."""
         known = self._known.get(number)
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
+
+    def not_spam(self, number: str, auth_class: AuthClass, person: str | None = None) -> list[tuple[str, float]]:
+        """Who of ours has said of its calls in this class that they are no spam, and when. `person`: that one alone."""
+        known = self._known.get(number)
+        if known is None or not known.marks:
+            return []
+        marks, key = known.marks, (auth_class, person or "")
+        about = marks.values() if person is None else [marks[key]] if key in marks else ()
+        said = [mark for mark in about if mark.verdict is NOT_SPAM and mark.auth_class is auth_class]
+        return [(mark.reporter, mark.at) for mark in said if not site_of(mark.reporter)]
 
     def one_ring_at(self, number: str, now: float) -> float | None:
         """When the number last rang once and gave up, if that is less than a day ago."""

@@ -10,7 +10,7 @@ a shadow: what it decides changes nothing that happens, and a call that nobody w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -268,32 +268,32 @@ class Replay:
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
     ) -> tuple[tuple[PersonalTie, ...], bool]:
         """The ties that a decision may look at, and whether there are any. Of a person's own word about the number the
-        latest counts: the entry in the store, or the mark. Of talks only the callee's, where that is known: a contact
-        has talked with hundreds, and a decision looks at no other.
+        latest counts: the entry in the store, or the mark. Where the callee is known, the callee's and the company's:
+        a number may have those of hundreds, and a decision looks at no other.
         """
-        blocks = self.marks.blocks(number)
-        if not blocks and then is NOTHING_THEN and not self.ledger.has_words(number):
+        blocks, ledger = self.marks.blocks(number), self.ledger
+        if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
             return (), False
-        ties: list[PersonalTie] = []  # list[...]() takes as long as all the rest
-        if then.personal or blocks:
-            ties += self._own_ties(number, then, blocks)
-        for contact in then.contacts:
-            ties.append(PersonalTie(Tie.CONTACT, None) if contact is None else self._tie(Tie.CONTACT, contact))
-        for who, talked_at in self.ledger.talks(number, at, None if callee is None else callee.extension):
-            ties.append(self._tie(Tie.TALKED, who, talked_at))
-        for mark in self.ledger.marks(number):
-            if mark.verdict is NOT_SPAM and mark.auth_class is auth_class and not site_of(mark.reporter):
-                ties.append(self._tie(Tie.NOT_SPAM, mark.reporter, mark.at))
-        return tuple(ties), bool(ties) or self.ledger.has_talked(number, at)
-
-    def _own_ties(self, number: str, then: Then, blocks: Mapping[str, float]) -> Iterator[PersonalTie]:
+        who = None if callee is None else callee.extension
         own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)} if then.personal else {}
-        blocked = {who for who, since in blocks.items() if who not in own or own[who].at <= since}
-        for entry in own.values():
-            if entry.person not in blocked:
-                yield self._tie(_TIES[entry.verdict], entry.person)
-        for person in blocked:
-            yield self._tie(Tie.BLOCK, person)
+        ties: list[PersonalTie] = []  # list[...]() takes as long as all the rest
+        for person in (*own.keys(), *(blocks.keys() - own.keys())) if who is None else (who,):
+            entry, blocked_at = own.get(person), blocks.get(person)
+            if blocked_at is not None and (entry is None or entry.at <= blocked_at):
+                ties.append(self._tie(Tie.BLOCK, person))
+            elif entry is not None:
+                ties.append(self._tie(_TIES[entry.verdict], person))
+        for contact in then.contacts:
+            if contact is None:
+                ties.append(PersonalTie(Tie.CONTACT, None))
+            elif who in (None, contact):
+                ties.append(self._tie(Tie.CONTACT, contact))
+        for person, talked_at in ledger.talks(number, at, who):
+            ties.append(self._tie(Tie.TALKED, person, talked_at))
+        for person, said_at in ledger.not_spam(number, auth_class, who):
+            ties.append(self._tie(Tie.NOT_SPAM, person, said_at))
+        is_tied = bool(ties or own or blocks or then.contacts) or ledger.has_talked(number, at)
+        return tuple(ties), is_tied or bool(ledger.not_spam(number, auth_class))
 
     def _is_taken_back(self, number: str, entry: OwnEntry) -> bool:
         return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at
