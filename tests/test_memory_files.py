@@ -6,7 +6,9 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -15,10 +17,15 @@ from tests.memory_files import LOCK, PREFIX, forget_memory, use_memory
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    held: list[IO[str]] = []
+    monkeypatch.setattr(memory_files, "_held", held)
     monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
     monkeypatch.delenv("TMPDIR", raising=False)
     monkeypatch.setattr(memory_files, "ROOM", 1)
+    yield
+    for lock in held:
+        lock.close()
 
 
 def test_they_are_there_and_go_at_the_end(tmp_path: Path) -> None:
