@@ -156,15 +156,19 @@ class MemoryStore:
         known = self._known.get(number)
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 
-    def not_spam(self, number: str, auth_class: AuthClass, person: str | None = None) -> list[tuple[str, float]]:
-        """Who of ours has said of its calls in this class that they are no spam, and when. `person`: that one alone."""
+    def not_spam_at(self, number: str, auth_class: AuthClass, person: str) -> float | None:
+        """When somebody of ours said of its calls in this class that they are no spam, if that is the latest word."""
         known = self._known.get(number)
-        if known is None or not known.marks:
-            return []
-        marks, key = known.marks, (auth_class, person or "")
-        about = marks.values() if person is None else [marks[key]] if key in marks else ()
-        said = [mark for mark in about if mark.verdict is NOT_SPAM and mark.auth_class is auth_class]
-        return [(mark.reporter, mark.at) for mark in said if not site_of(mark.reporter)]
+        mark = None if known is None else known.marks.get((auth_class, person))
+        return mark.at if mark is not None and mark.verdict is NOT_SPAM and not site_of(person) else None
+
+    def has_not_spam(self, number: str, auth_class: AuthClass) -> bool:
+        """Whether any of us has."""
+        known = self._known.get(number)
+        return known is not None and any(
+            mark.verdict is NOT_SPAM and mark.auth_class is auth_class and not site_of(mark.reporter)
+            for mark in known.marks.values()
+        )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
         """When the number last rang once and gave up, if that is less than a day ago."""

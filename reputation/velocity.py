@@ -14,6 +14,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from reputation.numbers import block_of
 
 WINDOW_SECONDS = 3600.0
+# Older calls are dropped when the next one comes. Twice the window: events may come late, and are asked about then.
+KEPT_SECONDS = 2 * WINDOW_SECONDS
 KEPT_CALLS = 64
 # Eight new callers a second for an hour, at some 180 bytes each and as much for their blocks (docs/performance.md).
 MAX_NUMBERS = 30_000
@@ -47,14 +49,14 @@ class Velocity:
 
     def add(self, number: str, at: float, did: str | None = None) -> None:
         """Counts one call. `did`: of ours, which it went to."""
-        self._by_number.add(number, (at, intern(did or "")))
-        self._by_block.add(block_of(number) or number, at)
+        self._by_number.add(number, (at, intern(did or "")), (at - KEPT_SECONDS, ""))
+        self._by_block.add(block_of(number) or number, at, at - KEPT_SECONDS)
 
     def count(self, number: str, now: float, did: str | None = None) -> Earlier:
         """Counts one call; what there was before it."""
-        since = now - WINDOW_SECONDS
-        block_calls = self._by_block.count(block_of(number) or number, since, now, now)
-        calls = self._by_number.count(number, (since, ""), (now, _LAST), (now, intern(did or "")))
+        since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
+        block_calls = self._by_block.count(block_of(number) or number, since, now, now, oldest)
+        calls = self._by_number.count(number, (since, ""), (now, _LAST), (now, intern(did or "")), (oldest, ""))
         if not calls:
             return Earlier(block_calls=block_calls) if block_calls else NOTHING_EARLIER
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
@@ -92,20 +94,23 @@ class _Recent(Generic[T]):
     def __len__(self) -> int:
         return len(self._calls)
 
-    def count(self, key: str, first: T, last: T, call: T) -> tuple[T, ...]:
+    def count(self, key: str, first: T, last: T, call: T, oldest: T) -> tuple[T, ...]:
         """Adds a call; those from `first` to `last` that there were before."""
         calls = self._calls.get(key)
         earlier = () if calls is None or calls[-1] < first else self.between(key, first, last)
-        self.add(key, call)
+        self.add(key, call, oldest)
         return earlier
 
-    def add(self, key: str, call: T) -> None:
+    def add(self, key: str, call: T, oldest: T) -> None:
+        """Adds a call, and drops those before `oldest`: most that call again do so on another day."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
+        if calls and calls[0] < oldest:
+            calls = calls[bisect_left(calls, oldest) :]
         in_order = not calls or calls[-1] <= call
         self._calls[key] = (*calls[1 - KEPT_CALLS :], call) if in_order else tuple(sorted((*calls, call)))[-KEPT_CALLS:]
         if len(self._calls) > self._max_keys:
-            for oldest in tuple(islice(self._calls, 1 + self._max_keys // 16)):
-                del self._calls[oldest]
+            for silent in tuple(islice(self._calls, 1 + self._max_keys // 16)):
+                del self._calls[silent]
 
     def between(self, key: str, first: T, last: T) -> tuple[T, ...]:
         calls = self._calls.get(key)

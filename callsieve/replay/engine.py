@@ -268,8 +268,8 @@ class Replay:
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
     ) -> tuple[tuple[PersonalTie, ...], bool]:
         """The ties that a decision may look at, and whether there are any. Of a person's own word about the number the
-        latest counts: the entry in the store, or the mark. Where the callee is known, the callee's and the company's:
-        a number may have those of hundreds, and a decision looks at no other.
+        latest counts: the entry in the store, or the mark. A number may have the ties of hundreds: where the callee is
+        known, a decision looks at the callee's and the company's alone; and else at what speaks for the caller.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
@@ -277,7 +277,7 @@ class Replay:
         who = None if callee is None else callee.extension
         own = {e.person: e for e in then.personal if not self._is_taken_back(number, e)} if then.personal else {}
         ties: list[PersonalTie] = []  # list[...]() takes as long as all the rest
-        for person in (*own.keys(), *(blocks.keys() - own.keys())) if who is None else (who,):
+        for person in own if who is None else (who,):
             entry, blocked_at = own.get(person), blocks.get(person)
             if blocked_at is not None and (entry is None or entry.at <= blocked_at):
                 ties.append(self._tie(Tie.BLOCK, person))
@@ -290,10 +290,10 @@ class Replay:
                 ties.append(self._tie(Tie.CONTACT, contact))
         for person, talked_at in ledger.talks(number, at, who):
             ties.append(self._tie(Tie.TALKED, person, talked_at))
-        for person, said_at in ledger.not_spam(number, auth_class, who):
-            ties.append(self._tie(Tie.NOT_SPAM, person, said_at))
+        if who is not None and (said_at := ledger.not_spam_at(number, auth_class, who)) is not None:
+            ties.append(self._tie(Tie.NOT_SPAM, who, said_at))
         is_tied = bool(ties or own or blocks or then.contacts) or ledger.has_talked(number, at)
-        return tuple(ties), is_tied or bool(ledger.not_spam(number, auth_class))
+        return tuple(ties), is_tied or ledger.has_not_spam(number, auth_class)
 
     def _is_taken_back(self, number: str, entry: OwnEntry) -> bool:
         return entry.by_mark and self.marks.unblocked_at(number, entry.person) >= entry.at

@@ -187,6 +187,7 @@ def _no_collector() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
