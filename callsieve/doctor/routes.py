@@ -131,7 +131,9 @@ def are_screened(ground: CheckContext) -> Finding:
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:
         return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
-    about = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
+    one = Wording("1 number from {trunks}; it is not known to be unscreened", names)
+    many = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
+    about = one if survey.followed == 1 else many
     if survey.left_out:
         about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
     return ok(about)
