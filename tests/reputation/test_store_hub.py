@@ -191,6 +191,22 @@ SELECT 'stone', number, reporter, case_id, until FROM tombstone WHERE instr(case
 """
 
 
+def test_what_waits_is_not_told_once_it_is_private(tmp_path: Path) -> None:
+    with open_store(tmp_path / "callsieve.db") as db:
+        with transaction(db):
+            set_link(db, "london", "main", "hub")
+            start_capture(db, private=True)
+            add_mark(db, make_mark(at=NOW))
+            db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, NOW))
+        waits = "SELECT kind FROM hub_outbox UNION SELECT kind FROM hub_fill"
+        assert {"mark", "talk"} <= {kind for (kind,) in db.execute(waits)}
+        with transaction(db):
+            start_capture(db, private=False)
+        kinds = {kind for (kind,) in db.execute(waits)}
+        assert "mark" in kinds
+        assert not any(KINDS[kind].is_private for kind in kinds)
+
+
 @settings(max_examples=150)
 @given(rows=st.lists(hostile_rows(), min_size=1, max_size=16), follows=st.booleans())
 def test_no_row_of_another_site_stops_us_or_changes_ours(

@@ -73,6 +73,10 @@ def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
     for kind in captured_kinds(private=private):
         if any(name in changed for name, _ in _triggers(kind)):
             db.execute(FILL, (kind.name,))
+    if not private:  # what waits from a time when it was to be told
+        untold = [(kind.name,) for kind in KINDS.values() if kind.is_private]
+        for table in ("hub_outbox", "hub_fill"):
+            db.executemany(f"DELETE FROM {table} WHERE kind = ?", untold)
     return bool(changed)
 
 
