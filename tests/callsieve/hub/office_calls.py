@@ -159,7 +159,7 @@ class OfficeCalls:
 
     def mark(self, person: str, number: str, times: int = 1) -> None:
         """A person whom that number has called dials the code for spam; the second time it is taken back."""
-        with closing(sqlite3.connect(self.daemon.store, ANSWER_SECONDS, isolation_level=None)) as db:
+        with closing(sqlite3.connect(self.daemon.store, timeout=ANSWER_SECONDS, isolation_level=None)) as db:
             at = time.time()
             db.execute(REACHED, (person, at, f"{at:.6f}", number))  # as the AMI listener writes
         for verdict in ("spam", "retracted")[:times]:

@@ -45,7 +45,7 @@ def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
 
 def write_at_once(site: Site, number: str) -> None:
     """As the daemon does. sqlite3.OperationalError when somebody has the lock for too long."""
-    with closing(sqlite3.connect(site.loaded.store_path, MOST_LOCKED_SECONDS, isolation_level=None)) as db:
+    with closing(sqlite3.connect(site.loaded.store_path, timeout=MOST_LOCKED_SECONDS, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         values = (number, "201", time.time())
         db.execute("INSERT OR REPLACE INTO talk (number, person, at) VALUES (?, ?, ?)", values)
