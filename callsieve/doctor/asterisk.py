@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
-from callsieve.doctor.hub import organisation_of_center
+from callsieve.doctor.hub import central_organisation
 from callsieve.pbx.cli_client import START_ASTERISK, ConsoleError, NotAllowed, NotRunning, parse_off, until_words
 from callsieve.pbx.cli_output import AsteriskVersion
 from reputation.wording import Places, Wording, listed
@@ -96,8 +96,10 @@ def is_reachable(ground: CheckContext) -> Finding:
         raise
     except ConsoleError as error:
         has_asterisk = (Path(ground.loaded.settings.asterisk.etc) / "asterisk.conf").exists()
-        if not has_asterisk and (organisation := organisation_of_center(ground)):
-            return ok(Wording("none here: the central console of {organisation}", {"organisation": organisation}))
+        if not has_asterisk and (organisation := central_organisation(ground)):
+            return ok(
+                Wording("none needed: this is the central console of {organisation}", {"organisation": organisation})
+            )
         if not isinstance(error, NotRunning):
             return fail(str(error))
         way_out = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})

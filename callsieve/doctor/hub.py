@@ -45,8 +45,8 @@ def is_exchanged(ground: CheckContext) -> Finding:
     return trouble or told_by_store(ground, lambda db, now: _judged_all(db, loaded, now))
 
 
-def organisation_of_center(ground: CheckContext) -> str:
-    """Of whose sites this machine is the central console; empty when it is not, or that cannot be told."""
+def central_organisation(ground: CheckContext) -> str:
+    """The organisation whose central console this machine is; empty when it is none, or the store cannot be read."""
     try:
         with read_only(ground.loaded.store_path) as db:
             link = None if pending(db) else link_of(db)

@@ -80,7 +80,7 @@ calls = st.tuples(st.sampled_from([f"+120155501{n:02d}" for n in range(8)]), st.
 
 @given(st.lists(calls), st.floats(0, WINDOW_SECONDS))
 def test_all_calls_of_the_hour_are_counted(added: list[tuple[str, float]], late: float) -> None:
-    """Asked no more than an hour later than a call that came meanwhile: what is two hours older is dropped then."""
+    """As of up to an hour before the latest call. What is two hours older than a number's latest call is dropped."""
     velocity = Velocity()
     for number, at in added:
         velocity.add(number, at)

@@ -187,7 +187,7 @@ def _no_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
+        gc.freeze()  # nor is it looked at when the report is made
         gc.enable()
 
 
