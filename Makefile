@@ -3,15 +3,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+LOCKS := requirements/runtime.txt requirements/dev.txt
+BUILD_LOCK := requirements/build.txt
+LATEST := .venv-latest
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test bytecode test-fast test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools clean
+.PHONY: demo test bytecode test-fast test-latest test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --require-hashes $(LOCKS:%=-r %)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# The newest versions that pyproject.toml allows, with their hashes, for Python 3.11 and later. The third is the part of
+# the second that makes a wheel: somebody who installs from a checkout needs no more of it.
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock'
+lock: $(STAMP)
+	$(COMPILE) pyproject.toml --extra fast --extra hub --extra notify --output-file requirements/runtime.txt
+	$(COMPILE) --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(COMPILE) --group build --constraint requirements/dev.txt --output-file $(BUILD_LOCK)
 
 lab: $(STAMP)
 	$(BIN)/python -m lab fetch
@@ -32,6 +43,15 @@ bytecode: $(STAMP)
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser
 
+# With the newest of everything in the place of requirements/. No part of CI: for a day before each release.
+test-latest:
+	$(PYTHON) -m venv --clear $(LATEST)
+	$(LATEST)/bin/python -m pip install --quiet --upgrade pip
+	$(LATEST)/bin/python -m pip install --quiet --editable '.[fast,hub,notify]' --group dev
+	$(LATEST)/bin/python -m pip list
+	touch $(LATEST)/.stamp
+	$(MAKE) test VENV=$(LATEST)
+
 # Storms over five PBXs and their hub: 50, a minute or two each; two of three with calls that are decided meanwhile.
 test-long: tools
 	$(BIN)/python -m tests.callsieve.hub.convergence --storms 50
@@ -48,6 +68,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pip check
 
 fix: $(STAMP)
 	$(BIN)/ruff format .
@@ -75,4 +96,4 @@ freepbx-module:
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
-	rm -rf $(VENV) .cache build
+	rm -rf $(VENV) $(LATEST) .cache build

@@ -145,7 +145,8 @@ def with_login(address: str, user: str, password: str) -> str:
 
 def _parts_of(address: str) -> dict[str, Any]:
     if not IS_INSTALLED:
-        raise HubError(f"psycopg is not installed: in CallSieve's checkout, {sys.prefix}/bin/pip install '.[hub]'")
+        command = f"{sys.prefix}/bin/pip install --require-hashes -r requirements/runtime.txt"
+        raise HubError(f"psycopg is not installed: in CallSieve's checkout, {command}")
     try:
         return {**conninfo_to_dict(address)}
     except psycopg.Error:

@@ -16,7 +16,9 @@ from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
 
 TOTAL_SECONDS: Final = 30.0
-MISSING: Final = "apprise is not installed: pip install 'callsieve[notify]'"
+MISSING: Final = (
+    "apprise is not installed: in CallSieve's checkout, pip install --require-hashes -r requirements/runtime.txt"
+)
 
 
 class NotifyReceiver:

@@ -92,4 +92,3 @@ async def test_without_the_library_the_way_out_is_said(service: Service, monkeyp
     with pytest.raises(DeliveryError) as failed:
         await receiver_of().deliver(EVENT)
     assert failed.value.words == MISSING
-    assert "pip install 'callsieve[notify]'" in MISSING

@@ -203,7 +203,7 @@ def test_without_settings(tmp_path: Path) -> None:
 
 def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "IS_INSTALLED", False)
-    assert "pip install '.[hub]'" in berlin.fails("hub", "sites")
+    assert "requirements/runtime.txt" in berlin.fails("hub", "sites")
 
 
 @pytest.mark.parametrize(
