@@ -21,8 +21,9 @@ def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
 
 
 def ping(path: Path) -> None:
-    """Whether a helper is there that hears us. HelperError."""
-    _exchange(path, PING)
+    """Check that a helper hears us and could place a call. HelperError."""
+    if _exchange(path, PING) is HelperAnswer.FAILED:
+        raise HelperError(f"{path}: a directory or a prompt is missing: its log says which")
 
 
 def _exchange(path: Path, line: bytes) -> HelperAnswer:

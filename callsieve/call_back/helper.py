@@ -19,6 +19,7 @@ from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_ow
 from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, sender_of
 from callsieve.call_back.call_file import call_file_text, put_in_spool
 from callsieve.call_back.limits import is_by_day, limit_reached, parse_line, refusal_of
+from callsieve.call_back.missing_parts import missing_part
 from callsieve.call_back.placed_calls import PlacedCalls
 from callsieve.call_back.settings import HelperSettings
 from callsieve.settings import SettingsError
@@ -28,11 +29,18 @@ logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """Decides about each request by the settings it was started with."""
+    """Decides about each request by the settings it was started with. `state`: where its calls are counted."""
 
-    def __init__(self, settings: HelperSettings, placed: PlacedCalls) -> None:
-        self._settings, self._placed = settings, placed
+    def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
+        self._settings, self._placed, self._state = settings, placed, state
         self._users = user_ids_of(settings)
+
+    def has_all_parts(self) -> bool:
+        """Log what is missing for a call, if anything. Parts may come later: Asterisk makes its spool as it starts."""
+        missing = missing_part(self._settings, self._state)
+        if missing is not None:
+            logger.error("no call can be placed: %s", missing)
+        return missing is None
 
     def may_ask(self, user: int | None) -> bool:
         """Whether a user is heard."""
@@ -41,7 +49,7 @@ class Helper:
     def answer(self, line: bytes) -> HelperAnswer:
         """Places the call, or says why not."""
         if line == PING:  # the doctor, every hour: no warning
-            return HelperAnswer.BAD_LINE
+            return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)
         if request is None:
             return self._said(HelperAnswer.BAD_LINE, None)
@@ -49,6 +57,8 @@ class Helper:
         refusal = self._refusal_of(number)
         if refusal is not None:
             return self._said(refusal, number)
+        if not self.has_all_parts():
+            return self._said(HelperAnswer.FAILED, number)
         try:
             self._placed.add(number)  # first: a call that was not made counts, one that was not counted is not made
             put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))

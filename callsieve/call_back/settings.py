@@ -35,6 +35,7 @@ class HelperSettings(SettingsTable, frozen=True):
 
     `channel`: whom Asterisk dials; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long a call
     may last once it is answered; `ring_seconds`: how long it may ring. `refused`: what is not called, by how it begins.
+    `sounds`: the directory of Asterisk's sounds; empty: the usual ones.
     `first_hour`, `last_hour`: by the clock where the number is.
     """
 
@@ -45,6 +46,7 @@ class HelperSettings(SettingsTable, frozen=True):
     channel: Channel = "Local/{number}@callsieve-call-back-out"
     caller_id: ShownNumber = ""
     spool: str = SPOOL
+    sounds: str = ""
     first_hour: Hour = 8
     last_hour: Hour = 21
     seconds: Seconds = 55

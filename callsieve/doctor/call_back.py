@@ -11,7 +11,9 @@ from callsieve.pbx.cli_client import ConsoleError
 from reputation.wording import Wording
 
 SPOOL_MODULE = "pbx_spool"
-START_HELPER = Wording("enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back")
+START_HELPER = Wording(
+    "enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back; callsieve prompts build"
+)
 LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 

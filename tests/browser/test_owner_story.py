@@ -74,7 +74,9 @@ call_back = "{folder}/door"
         spool = pbx.asterisk.directories.spool
         with (
             serving(f"http://127.0.0.1:{port}", pbx.daemon.config, pbx.state, "public"),
-            helper_process(folder, settings_text(spool, HELPER)),
+            helper_process(
+                folder, settings_text(spool, f'{HELPER}sounds = "{pbx.asterisk.directories.data}/sounds"\n')
+            ),
         ):
             yield Site(pbx, url, spool)
         assert pbx.asterisk.warnings() == []

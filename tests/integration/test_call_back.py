@@ -44,12 +44,18 @@ def pbx() -> Iterator[ScreenedPbx]:
         yield office
 
 
+def settings_at(pbx: ScreenedPbx, settings: str = HELPER) -> str:
+    """The helper's settings for the spool and the sounds of this Asterisk."""
+    directories = pbx.asterisk.directories
+    return settings_text(directories.spool, f'{settings}sounds = "{directories.data}/sounds"\n')
+
+
 @pytest.fixture
 def door(pbx: ScreenedPbx, tmp_path: Path) -> Iterator[Path]:
     """The helper's socket, before the spool of this Asterisk."""
     spool = pbx.asterisk.directories.spool
     wait_until(lambda: (spool / "outgoing").is_dir(), "Asterisk's spool")
-    with helper_process(tmp_path, settings_text(spool, HELPER)) as door:
+    with helper_process(tmp_path, settings_at(pbx)) as door:
         yield door
     assert call_files(spool) == [], "each file is used up"
 
@@ -107,7 +113,7 @@ def test_who_answers_proves_the_number(
     appealed(db, number, reference)
     logged = len(pbx.asterisk.log_lines())
     settings = HELPER.replace("PJSIP/{number}@carrier", channel)
-    with helper_process(tmp_path, settings_text(pbx.asterisk.directories.spool, settings)) as door:
+    with helper_process(tmp_path, settings_at(pbx, settings)) as door:
         assert ask(door, number, TICKET) == "called"
     assert number in owner.wait_for_invite().start_line
     heard = keying(pbx, owner, logged, WRONG, RIGHT)
@@ -149,7 +155,7 @@ def test_the_call_ends_when_what_is_paid_for_is_over(
     """Somebody answers and says nothing: Asterisk hangs up in the middle of a question, after 20 s."""
     reference, settings = appealed(db, OWNERS[3], "AP000013"), HELPER.replace("= 120", "= 20")
     install_prompts(pbx, {"proof-ask": 40.0})
-    with helper_process(tmp_path, settings_text(pbx.asterisk.directories.spool, settings)) as door:
+    with helper_process(tmp_path, settings_at(pbx, settings)) as door:
         assert ask(door, OWNERS[3], TICKET) == "called"
     owner.wait_for_invite()
     pbx.asterisk.wait_until_idle(60)

@@ -45,7 +45,7 @@ def serve(
     if not wanted.enabled:
         raise CommandError(f"{settings}: calls back are off: enabled = true switches them on")
     try:
-        helper = Helper(wanted, PlacedCalls(state, machine_clocks()))
+        helper = Helper(wanted, PlacedCalls(state, machine_clocks()), state)
     except StateError as error:
         raise CommandError(str(error)) from None
     except SettingsError as error:
@@ -53,6 +53,7 @@ def serve(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with listening(socket) as door:
+            helper.has_all_parts()
             logger.info("call-back helper: %s; at most %d minutes a day", socket, wanted.most_minutes_a_day)
             serve_requests(door, helper)
     except OSError as error:

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agi.speech import FOLDER, LANGUAGES
 from callsieve.call_back.helper import Helper
+from callsieve.call_back.missing_parts import PROMPTS
 from callsieve.call_back.placed_calls import Clocks, PlacedCalls
 from callsieve.call_back.settings import HelperSettings, parse_helper_settings
 from lab.children import ends_with_us
@@ -32,6 +34,7 @@ def make_settings(spool: Path, more: str = "") -> HelperSettings:
 
 def settings_text(spool: Path, more: str = "", user: str = ME) -> str:
     text = f'enabled = true\nusers = ["{user}"]\nspool = "{spool}"\n'
+    text += "" if "sounds" in more else f'sounds = "{spool}/sounds"\n'
     text += "" if "first_hour" in more else "first_hour = 0\nlast_hour = 24\n"
     return text + more + ("" if "countries" in more else '\ncountries = ["US"]\n')
 
@@ -57,13 +60,13 @@ class Desk:
 
     def __init__(self, folder: Path, more: str = "") -> None:
         self.folder, self.spool, self.times = folder, folder / "spool", Times()
-        (self.spool / "outgoing").mkdir(parents=True)
+        make_parts(self.spool)
         self.settings = make_settings(self.spool, more)
         self.start()
 
     def start(self) -> None:
         """As after a restart."""
-        self.helper = Helper(self.settings, PlacedCalls(self.folder, self.times.clocks()))
+        self.helper = Helper(self.settings, PlacedCalls(self.folder, self.times.clocks()), self.folder)
 
     def ask(self, number: str = NUMBER, ticket: str = TICKET) -> str:
         return self.helper.answer(f"{number} {ticket}\n".encode()).value
@@ -72,9 +75,20 @@ class Desk:
         return call_files(self.spool)
 
 
+def make_parts(spool: Path) -> Path:
+    """A spool as Asterisk makes it, with our prompts below it."""
+    (spool / "outgoing").mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        folder = spool / "sounds" / language / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        for key in PROMPTS:
+            (folder / f"{key}.wav").touch()
+    return spool
+
+
 def call_files(spool: Path) -> list[Path]:
     """What Asterisk would dial, and what was left beside it."""
-    return [path for path in spool.rglob("*") if path.is_file()]
+    return [path for path in spool.rglob("*") if path.is_file() and path.suffix != ".wav"]
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tests.callsieve.call_back.helping import (
     TICKET,
     call_files,
     helper_process,
+    make_parts,
     send,
     settings_text,
 )
@@ -39,8 +40,7 @@ LINE = f"{NUMBER} {TICKET}\n".encode()
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
-    (tmp_path / "spool" / "outgoing").mkdir(parents=True)
-    return tmp_path / "spool"
+    return make_parts(tmp_path / "spool")
 
 
 @pytest.fixture
@@ -71,6 +71,28 @@ def test_a_call_is_placed_once(door: Path, spool: Path) -> None:
 def test_what_is_not_one_line_places_no_call(door: Path, spool: Path, datagram: bytes) -> None:
     assert send(door, datagram) == b"bad-line\n"
     assert call_files(spool) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        pytest.param("outgoing", "outgoing", id="directory"),
+        pytest.param("sounds/en/callsieve/proof-ask.wav", "proof-ask", id="prompt"),
+    ],
+)
+def test_a_missing_part_is_said_at_start_and_no_call_is_placed(
+    tmp_path: Path, spool: Path, missing: str, named: str
+) -> None:
+    (spool / missing).rename(tmp_path / "away")
+    with helper_process(tmp_path, settings_text(spool)) as door:
+        assert named in (tmp_path / "helper.log").read_text()
+        assert ask(door, NUMBER, TICKET) == "failed"
+        with pytest.raises(HelperError):
+            ping(door)
+        assert call_files(spool) == []
+        (tmp_path / "away").rename(spool / missing)
+        ping(door)
+        assert ask(door, NUMBER, TICKET) == "called"  # what was not placed counts for no limit
 
 
 def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> None:

@@ -10,7 +10,7 @@ from callsieve.doctor.call_back import are_placed
 from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.pbx.cli_client import NotRunning
 from callsieve.settings import Loaded, parse_settings
-from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
+from tests.callsieve.call_back.helping import call_files, helper_process, make_parts, settings_text
 
 MODULES = "Module  Description  Use Count  Status  Support Level\npbx_spool.so  Outgoing Spool  0  Running  core\n"
 
@@ -43,8 +43,14 @@ def test_a_helper_that_does_not_run_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_a_helper_that_answers(tmp_path: Path, modules: str | None, status: CheckStatus) -> None:
-    spool = tmp_path / "spool"
-    (spool / "outgoing").mkdir(parents=True)
+    spool = make_parts(tmp_path / "spool")
     with helper_process(tmp_path, settings_text(spool)) as door:
         assert are_placed(ground(door, modules)).status is status
     assert call_files(spool) == []
+
+
+def test_a_helper_without_its_prompts_is_said(tmp_path: Path) -> None:
+    spool = make_parts(tmp_path / "spool")
+    (spool / "sounds" / "en" / "callsieve" / "proof-ask.wav").unlink()
+    with helper_process(tmp_path, settings_text(spool)) as door:
+        assert are_placed(ground(door)).status is CheckStatus.WARN

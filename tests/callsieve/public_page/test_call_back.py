@@ -16,7 +16,7 @@ from reputation.ids import new_id
 from reputation.store.appeals import all_appeals
 from reputation.store.identities import identity_of
 from tests.callsieve.browsing import NOW, Office
-from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
+from tests.callsieve.call_back.helping import call_files, helper_process, make_parts, settings_text
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 from tests.callsieve.public_page.pages import SETTINGS, Stranger, page_of, text_of
 
@@ -27,7 +27,7 @@ SHOWN = re.compile(r'class="mono">(\d{3}) (\d{3})<')
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "helper" / "spool" / "outgoing").mkdir(parents=True)
+    make_parts(tmp_path / "helper" / "spool")
     return tmp_path / "helper"
 
 
