@@ -37,4 +37,4 @@ def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     for name in (f"{language}/{FOLDER}/{key}.wav" for language in languages for key in PROMPTS):
         if not any((place / name).is_file() for place in places):
             where = " or ".join(map(str, places))
-            yield f"{name}: there is no such prompt in {where}: callsieve prompts build; or name sounds = in its settings"
+            yield f"{name}: there is no such prompt in {where}: callsieve prompts build, or set sounds ="

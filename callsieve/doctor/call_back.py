@@ -12,7 +12,8 @@ from reputation.wording import Wording
 
 SPOOL_MODULE = "pbx_spool"
 START_HELPER = Wording(
-    "enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back; callsieve prompts build"
+    "enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back; "
+    "callsieve prompts build"
 )
 LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
