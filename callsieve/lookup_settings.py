@@ -17,6 +17,7 @@ LEFT_OF_DEADLINE_MS = 100
 
 Budget = Annotated[int, msgspec.Meta(ge=10, le=450)]
 DailyLimit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+WatchLimit = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Money = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 FreshHours = Annotated[int, msgspec.Meta(ge=1, le=24 * 90)]
 MaxAgeDays = Annotated[int, msgspec.Meta(ge=1, le=90)]
@@ -32,7 +33,8 @@ class LookupTable(SettingsTable, frozen=True):
     """Somebody who is asked about callers whom nobody here knows. `cost`: of one request; `daily_spend`: of a day.
 
     `budget_ms`: how long a call waits for it; `fresh_hours`: after these it is asked again; `max_age_days`: so long
-    an answer counts. `private`: it is in our own network, and plain http is allowed.
+    an answer counts. `watch_limit`: requests a day about our own numbers, beside `daily_limit`; 0: none. `private`: it
+    is in our own network, and plain http is allowed.
     """
 
     name: Name
@@ -45,6 +47,7 @@ class LookupTable(SettingsTable, frozen=True):
     consent: bool = False
     budget_ms: Budget = 120
     daily_limit: DailyLimit = 500
+    watch_limit: WatchLimit = 100
     cost: Money = 0.0
     daily_spend: Money = 0.0
     regions: tuple[str, ...] = ()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from callsieve.mark_watch.asking import ask
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES
+from callsieve.settings import Loaded, parse_settings
 from callsieve.text.file_kinds import IMAGES
 from callsieve.web.tokens import form_token
 from reputation.events import EventKind
@@ -25,6 +28,7 @@ from reputation.outcome import OutcomeRecord
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
+from reputation.store.lookups import DailyLimits, reserve, usage_since
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_labels import Look, add_look, changed_labels, latest_looks, looks_due, looks_of
@@ -160,11 +164,16 @@ def test_what_cannot_be_recorded_says_why(callsieve: Program, typed: tuple[str, 
 
 
 @contextmanager
-def answering(answers: dict[str, object]) -> Iterator[int]:
-    """A server on loopback with an answer for each path; 500 for any other. Its port."""
+def answering(answers: dict[str, object], together: int = 1) -> Iterator[int]:
+    """A server on loopback with an answer for each path; 500 for any other. Its port.
+
+    It answers no request until so many are there at the same time.
+    """
+    all_here = threading.Barrier(together)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            all_here.wait(20)
             found = answers.get(self.path)
             body = json.dumps(found).encode()
             self.send_response(500 if found is None else 200)
@@ -175,7 +184,7 @@ def answering(answers: dict[str, object]) -> Iterator[int]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -197,7 +206,8 @@ private = true
 budget_ms = 300
 spam_when = ["spam == true"]
 category = "kind"
-daily_limit = {limit}
+daily_limit = 1
+watch_limit = {limit}
 """
 
 
@@ -225,6 +235,52 @@ def test_sources_and_lists_are_asked_about_our_numbers(callsieve: Program) -> No
         ).json  # beyond the limit of the day: no label, and no end of one
         assert [one["platform"] for one in third["looks"]] == ["ftc"]
         assert "good" in {one["source"] for one in third["failures"]}
+
+
+def test_the_watch_takes_no_look_up_from_calls(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    with answering({f"/good/{OWN[1:]}": {"spam": True}}) as port:
+        with callsieve.config.open("a") as file:
+            file.write(SOURCE.format(name="good", port=port, limit=9))
+        for _ in range(3):
+            assert callsieve("own", "watch", "ask", "--json").json["failures"] == []
+    assert callsieve.read(usage_since, "good", 0.0).asked == 0
+    assert callsieve.read(reserve, "good", time.time(), DailyLimits(1))
+
+
+def test_sources_and_numbers_are_asked_at_the_same_time(callsieve: Program) -> None:
+    for number in (OWN, OTHER):
+        callsieve.ok("own", "add", number)
+    answers: dict[str, object] = {f"/{name}/{number[1:]}": {} for name in ("a", "b") for number in (OWN, OTHER)}
+    with answering(answers, together=4) as port:
+        with callsieve.config.open("a") as file:
+            file.write("".join(SOURCE.format(name=name, port=port, limit=9) for name in ("a", "b")))
+        asked = callsieve("own", "watch", "ask", "--json").json
+    assert (len(asked["looks"]), asked["failures"]) == (4, [])
+
+
+def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) -> None:
+    for number in (OWN, OTHER):
+        callsieve.ok("own", "add", number)
+    now = time.time()
+    with answering({f"/a/{number[1:]}": {} for number in (OWN, OTHER)}) as port:
+        settings = parse_settings(SOURCE.format(name="a", port=port, limit=1), "test")
+        loaded = Loaded(settings=settings, file=None, state=callsieve.store.parent)
+        for day in (0, 1):
+            asked = ask(loaded, [OWN, OTHER], now + day * 86_400)
+            with open_store(callsieve.store) as db, transaction(db):
+                for one in asked.looks:
+                    add_look(db, one)
+    assert {one.number for one in callsieve.read(latest_looks)} == {OWN, OTHER}
+
+
+def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> None:
+    callsieve.ok("own", "add", OWN)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = parse_settings(SOURCE.format(name="a", port=silent.getsockname()[1], limit=1), "test")
+        loaded = Loaded(settings=settings, file=None, state=callsieve.store.parent)
+        asked = ask(loaded, [OWN], time.time(), seconds=0.2)
+    assert (asked.looks, [name for name, _ in asked.failures]) == ((), ["a"])
 
 
 @pytest.fixture
