@@ -101,6 +101,11 @@ _MORE_SERVICES = {
 }
 
 
+# North American exchanges within ordinary area codes that are billed by the call: FCC, "Pay-Per-Call" (976), and
+# directory assistance (555-1212). libphonenumber takes both for ordinary lines.
+PAY_PER_CALL = re.compile(r"\+1[2-9][0-9]{2}(976[0-9]{4}|5551212)")
+
+
 class NumberType(StrEnum):
     """What a number is used for in its country's plan. UNALLOCATED: possible by length, but in no plan.
 

@@ -13,13 +13,10 @@ from typing import NamedTuple
 from callsieve.call_back.answers import HelperAnswer
 from callsieve.call_back.settings import HelperSettings
 from reputation.appeals import TICKET_DIGITS
-from reputation.numbers import NumberType, country_of, number_of, number_type_of, time_zones_of
+from reputation.numbers import PAY_PER_CALL, NumberType, country_of, number_of, number_type_of, time_zones_of
 from reputation.own.hours import daily, is_open
 
 KINDS = frozenset({NumberType.FIXED, NumberType.MOBILE, NumberType.FIXED_OR_MOBILE})
-# North American exchanges within ordinary area codes that are billed by the call: FCC, "Pay-Per-Call" (976), and
-# directory assistance (555-1212). libphonenumber takes both for ordinary lines.
-PAY_PER_CALL = re.compile(r"\+1[2-9][0-9]{2}(976[0-9]{4}|5551212)")
 HOUR, DAY = 3600.0, 86_400.0
 SETTING_UP = 10.0  # seconds that Asterisk may need to find a call file, and to end a call
 

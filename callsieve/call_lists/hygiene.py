@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from callsieve.text.times import day
 from reputation.law.loader import binding, law_of_number
-from reputation.numbers import is_valid, number_of
+from reputation.numbers import PAY_PER_CALL, NumberType, is_valid, number_of, number_type_of
 from reputation.plan.index import NumberPlan
 from reputation.plan.rows import NOBODYS
 from reputation.store.call_lists import past_calls
@@ -34,6 +34,7 @@ class ListFault(StrEnum):
     NOT_A_NUMBER = "not-a-number"
     DUPLICATE = "duplicate"
     UNALLOCATED = "unallocated"  # nobody can have it, by the numbering plan
+    PREMIUM = "premium"  # a call to it costs more than a call
     GONE = "gone"  # our latest call to it ended with "unallocated number"
     REASSIGNED = "reassigned"
     DO_NOT_CALL = "do-not-call"
@@ -65,7 +66,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """What was found, filled while the list is read. `kept`: how many numbers may stay."""
+    """What was found, filled while the list is read. `kept`: how many rows may stay."""
 
     rows: int = 0
     kept: int = 0
@@ -113,6 +114,8 @@ def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iter
     consent = consent_of(db, number)
     agrees = consent is not None and not consent.is_over(terms.now)
     yield from _by_plan(number, terms)
+    if number_type_of(number) is NumberType.PREMIUM or PAY_PER_CALL.fullmatch(number):
+        yield ListFault.PREMIUM, Wording("a call to it costs more than a call: a premium-rate number")
     yield from _by_people(db, number, consent if agrees else None)
     yield from _by_law(db, number, agrees, terms)
     yield from _by_calls(db, number, terms)

@@ -80,7 +80,7 @@ class CsvTable:
 
     `read` counts the rows, `skipped` those passed over, `cut` the fields that were too long; `problems` keeps the first
     ten. `ignored` names the columns that nobody asked for, `columns` those that are read, `given` those of them that
-    the file has.
+    the file has. `record`: all fields of the row that was read last, as the file has them; `header`: their names.
     """
 
     def __init__(
@@ -108,16 +108,19 @@ class CsvTable:
         self._again: deque[tuple[int, str]] = deque()
         self._lines_read = 0
         self._line = 1
+        self.record: list[str] = []
         header = self._header(comments=bare is not None)
         self.is_bare = bare is not None and bare.fullmatch(header) is not None
         if self.is_bare:
             self._again.append((self._lines_read, header))
-            names, self._delimiter = [columns[0]], NO_DELIMITER
+            names, self.delimiter = [columns[0]], NO_DELIMITER
+            self.header = names
         else:
             ways = (columns, *others)
             columns = next((one for one in ways if _delimiter_of(header, one[0])), columns)
-            self._delimiter = _delimiter_of(header, columns[0]) or max(DELIMITERS, key=header.count)
-            names = _names_in(header, self._delimiter)
+            self.delimiter = _delimiter_of(header, columns[0]) or max(DELIMITERS, key=header.count)
+            names = _names_in(header, self.delimiter)
+            self.header = self._split(header) or names
             self._check(names, [one[0] for one in ways], bare is not None)
         self.columns = tuple(columns)
         self._width = len(names)
@@ -135,6 +138,7 @@ class CsvTable:
             elif (record := self._next_record()) is not None:
                 self._line, text = record
                 if (fields := self._fields(text)) is not None:
+                    self.record = fields
                     yield tuple([self._field(fields, place) for place in self._places])
             else:
                 return
@@ -156,7 +160,7 @@ class CsvTable:
         return None
 
     def _plain_rows(self, lines: list[str]) -> Iterator[tuple[str, ...]]:
-        delimiter, width, chosen = self._delimiter, self._width, self._chosen
+        delimiter, width, chosen = self.delimiter, self._width, self._chosen
         for number, text in enumerate(lines, self._lines_read + 1):
             self._line = self._lines_read = number
             fields: list[str] | None = text.split(delimiter)
@@ -166,6 +170,7 @@ class CsvTable:
                 continue
             else:
                 fields += [""] * (width - len(fields))
+            self.record = fields
             fields.append("")  # of columns that are missing
             yield tuple(map(str.strip, chosen(fields)))
 
@@ -173,6 +178,10 @@ class CsvTable:
     def line(self) -> int:
         """Where the row that was read last begins, counted from 1."""
         return self._line
+
+    def place_of(self, column: str) -> int:
+        """Where a column of ours is in `record`."""
+        return self._places[self.columns.index(column)]
 
     def refuse(self, problem: str) -> None:
         """The row that was read last is passed over, for this reason."""
@@ -194,7 +203,7 @@ class CsvTable:
             return None
         self.read += 1
         problem = ""
-        fields = text.split(self._delimiter) if '"' not in text else self._split(text)
+        fields = text.split(self.delimiter) if '"' not in text else self._split(text)
         if "\0" in text:
             problem = "contains a NUL character"
         elif fields is None:
@@ -209,7 +218,7 @@ class CsvTable:
     def _split(self, text: str) -> list[str] | None:
         """The fields of a record with quotes; None when it is none."""
         try:
-            records = list(csv.reader([text], delimiter=self._delimiter, strict=True))
+            records = list(csv.reader([text], delimiter=self.delimiter, strict=True))
         except csv.Error:
             return None
         return records[0] if len(records) == 1 else None

@@ -24,7 +24,7 @@ from callsieve.call_lists.hygiene import (
 )
 from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.input_file import FileArgument, table_in, warn_of_rows
+from callsieve.cli.input_file import FileArgument, table_in, warn_of_skipped
 from callsieve.cli.options import ConfigOption, JsonOption, any_store, print_json, settings_of
 from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.progress import meter, watched
@@ -45,7 +45,9 @@ def hygiene_of_list(
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all that are to go there, with reason and evidence.")
     ] = None,
-    keep: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the numbers that may stay there.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the rows that may stay there, with all columns.")
+    ] = None,
     tries: Annotated[int, typer.Option(min=1, max=100, help="So many calls without an answer are enough.")] = TRIES,
     needs_consent: Annotated[
         bool, typer.Option("--needs-consent", help="Also who has not agreed, where a law asks for consent.")
@@ -67,15 +69,19 @@ def hygiene_of_list(
         db = stack.enter_context(any_store(loaded))
         table, bytes_read = stack.enter_context(table_in(file, ("number",), bare=BARE))
         tell = stack.enter_context(meter(file, "finishing"))
-        to_go, to_stay = (_csv(stack, path) if path else None for path in (write, keep))
+        to_go = _csv(stack, write) if write else None
+        to_stay = _csv(stack, keep, "," if table.is_bare else table.delimiter) if keep else None
         if to_go:
             to_go.writerow(COLUMNS)
         if to_stay:
-            to_stay.writerow(("number",))
+            to_stay.writerow(table.header)
+        width, place = len(table.header), table.place_of("number")
 
         def stays(number: str) -> None:
             if to_stay:
-                to_stay.writerow((number,))
+                fields = (table.record + [""] * width)[:width]
+                fields[place] = number
+                to_stay.writerow(fields)
 
         rows = watched(iter(table), bytes_read, tell)
         for one in hygiene(db, rows, lambda: table.line, terms, report, stays):
@@ -87,7 +93,7 @@ def hygiene_of_list(
         note(db, context_of(loaded), Change("own hygiene", name=file.name, after={"rows": report.rows, **faults}))
     _print(report, shown, faults, as_json=as_json)
     if not as_json:
-        warn_of_rows(table)
+        warn_of_skipped(table.problems, table.skipped)
     if report.cut_off:
         warn(f"only the first {MOST_ROWS:,} rows were looked at: split the list")
 
@@ -110,11 +116,12 @@ def _row(one: Finding) -> tuple[str, ...]:
     return (str(one.line), as_text(one.written), one.number or "", one.fault.value, str(one.evidence))
 
 
-def _csv(stack: ExitStack, path: Path) -> Any:
+def _csv(stack: ExitStack, path: Path, delimiter: str = ",") -> Any:
     """A file of ours alone: numbers are personal data. One that is there is not overwritten."""
     try:
         with naming(path), acting_for(path):
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
         raise CommandError(f"{path}: there is a file of this name: choose another, or remove it") from None
-    return csv.writer(stack.enter_context(os.fdopen(handle, "w", encoding="utf-8", newline="")), lineterminator="\n")
+    file = stack.enter_context(os.fdopen(handle, "w", encoding="utf-8", newline=""))
+    return csv.writer(file, delimiter=delimiter, lineterminator="\n")

@@ -73,8 +73,30 @@ def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: 
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["line"] for row in rows] == ["3", "4", "5", "6", "7", "9", "11", "12"]
     assert all(row["evidence"] for row in rows)
-    assert clean.read_text().split() == ["number", GOOD, AGREED, FRENCH, BLOCKED]
+    assert clean.read_text().split() == ["name,number", *(f"Jo,{one}" for one in (GOOD, AGREED, FRENCH, BLOCKED))]
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_rows_that_may_stay_keep_all_their_columns(callsieve: Program, tmp_path: Path, delimiter: str) -> None:
+    """Number among them, in E.164; nothing else is changed, whatever a spreadsheet or a person has put there."""
+    texts = ["Zo\u00eb \u5f20", ' " quoted, "; too\t', "=1+1", "two\nlines", "x" * 300, "", "'+1"]
+    rows = [[text, f"201-742-{2000 + place}", str(place)] for place, text in enumerate(texts)]
+    with (tmp_path / "in.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=delimiter).writerows((["Full Name", "NUMBER", "id"], *rows))
+    callsieve.ok("own", "hygiene", tmp_path / "in.csv", "--keep", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        kept = list(csv.reader(file, delimiter=delimiter))
+    wanted = [[name, f"+1{number.replace('-', '')}", place] for name, number, place in rows]
+    assert kept == [["Full Name", "NUMBER", "id"], *wanted]
+
+
+@pytest.mark.parametrize("number", ["+19005550123", "+449098790123", "+12129765550"])
+def test_a_premium_number_is_to_go(callsieve: Program, tmp_path: Path, number: str) -> None:
+    (tmp_path / "premium.txt").write_text(f"{number}\n{GOOD}\n")
+    told = callsieve("own", "hygiene", tmp_path / "premium.txt", "--keep", tmp_path / "clean.csv", "--json").json
+    assert "premium" in {one["reason"] for one in told["findings"] if one["number"] == number}
+    assert (tmp_path / "clean.csv").read_text().split() == ["number", GOOD]
 
 
 def test_who_has_not_agreed_is_to_go_where_a_law_asks(callsieve: Program, tmp_path: Path) -> None:
