@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from callsieve.system.privileges import acting_for
+from callsieve.system.privileges import open_place
+
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -29,39 +30,43 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
     """A temporary file beside it, then a rename: a reader sees the old file or the new one; after an error the old.
 
     A link stays one, and its target changes. OSError for what is no file: renamed over, a device or a pipe is gone.
-    Without an `owner` root writes as whoever could redirect the path.
+    Without an `owner` root writes as whoever could redirect the path. The directory is opened once: a link that is
+    put on the way meanwhile leads nowhere.
     """
-    named, acting = path, acting_for if owner is None else nullcontext
-    with acting(named):
-        path, descriptor, name = _temporary_file(named)
+    place = open_place(path, act=owner is None)
     try:
-        with naming(path), open(descriptor, "wb") as file:
-            with acting(named):
-                if owner is not None:
-                    _give(descriptor, path, *owner)
-                os.fchmod(descriptor, mode)
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        with acting(named):
-            os.replace(name, path)
-    except BaseException:
-        with acting(named):
-            Path(name).unlink(missing_ok=True)
-        raise
+        acting = place.acting if owner is None else nullcontext
+        temporary = f".{place.name[:100]}.{secrets.token_hex(6)}.new"
+        with acting(), _naming_folder(path):
+            if path.exists() and not path.is_file():  # a link of /proc's, to a pipe
+                raise OSError(f"{path}: is no regular file: name a file to be written")
+            descriptor = os.open(temporary, NEW, 0o600, dir_fd=place.folder)
+        try:
+            with naming(path), open(descriptor, "wb") as file:
+                with acting():
+                    if owner is not None:
+                        _give(descriptor, path, *owner)
+                    os.fchmod(descriptor, mode)
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            with acting():
+                os.replace(temporary, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        except BaseException:
+            with acting(), suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=place.folder)
+            raise
+    finally:
+        os.close(place.folder)
 
 
-def _temporary_file(path: Path) -> tuple[Path, int, str]:
-    """What is to be replaced in the end, and an open file beside it with its name."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path}: is no regular file: name a file to be written")
-    path = Path(os.path.realpath(path))
+@contextmanager
+def _naming_folder(path: Path) -> Iterator[None]:
+    """Inside, an OSError names the directory: nobody has asked for a temporary file."""
     try:
-        return path, *tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+        yield
     except OSError as error:
-        error.filename = str(path.parent)  # nobody has asked for a temporary file
+        error.filename = str(path.absolute().parent)
         raise
 
 

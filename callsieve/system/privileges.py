@@ -8,16 +8,18 @@ docs/decisions/root-and-the-state-directory.md says why.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO, NamedTuple, TypedDict
 
 from callsieve.settings import Loaded, load_settings
 from policies.files import open_regular
 
+FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 MOST_LINKS = 40  # as the kernel
 Ids = tuple[int, int]
 
@@ -58,19 +60,21 @@ def acting_for(path: Path) -> Iterator[None]:
 
     Not for threads: the rights are those of the whole process. A no-op for everybody else.
     """
+    with _rights_put_back():
+        act_for(None)
+        act_for(owner_on_the_way(path))
+        yield
+
+
+def act_for(owner: Ids | None) -> None:
+    """Have root act as this user from now on, and as root for None. A no-op for everybody else."""
     if os.getuid() != 0:
-        yield
         return
-    before = os.geteuid(), os.getegid(), os.getgroups()
     os.seteuid(0)
-    try:
-        if (owner := owner_on_the_way(path)) is not None:
-            _act_as(*owner, [owner[1]])
-        else:
-            os.setegid(os.getgid())  # of what is made; the other groups are nothing to root
-        yield
-    finally:
-        _act_as(*before)
+    if owner is not None:
+        _act_as(*owner, [owner[1]])
+    else:
+        os.setegid(os.getgid())  # of what is made; the other groups are nothing to root
 
 
 @contextmanager
@@ -123,6 +127,103 @@ def owner_on_the_way(path: Path) -> Ids | None:
             here = Path("/") if target.is_absolute() else here
             waiting += [one for one in reversed(target.parts) if one != "/"]
     return None
+
+
+class Place(NamedTuple):
+    """Where a file is to be written."""
+
+    folder: int
+    """A descriptor of its directory."""
+    name: str
+    owner: Ids | None
+    """Whom root acts as there: whoever could redirect the path. None: nobody else could."""
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Have root act as the owner inside."""
+        with _rights_put_back():
+            act_for(self.owner)
+            yield
+
+
+def open_place(path: Path, *, act: bool = True) -> Place:
+    """Open the directory that the path of a file leads to. The caller closes it.
+
+    Each step is opened once, from the one before it, and links are read instead of followed: nobody can put
+    something else in the place of a step after it was examined.
+
+    Args:
+        path: the file, which need not exist.
+        act: whether root gives up its rights from the first step that somebody else could redirect.
+
+    Raises:
+        OSError: a step is missing or closed, or the path leads to something other than a regular file.
+    """
+    with _rights_put_back():
+        if act:
+            act_for(None)
+        return _walk(path, act=act)
+
+
+def _walk(path: Path, *, act: bool) -> Place:
+    owner, links, waiting = None, 0, list(reversed(path.absolute().parts[1:]))
+    folder = os.open("/", FOLDER)
+    try:
+        while waiting:
+            part = waiting.pop()
+            try:
+                step = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            except FileNotFoundError:
+                if waiting or part == "..":
+                    raise
+                return Place(folder, part, owner)
+            try:
+                status = os.fstat(step)
+                if not stat.S_ISDIR(status.st_mode) and not stat.S_ISLNK(status.st_mode):
+                    if waiting:
+                        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+                    if not stat.S_ISREG(status.st_mode):
+                        raise OSError(f"{path}: is no regular file: name a file to be written")
+                    return Place(folder, part, owner)
+                if act and owner is None and status.st_uid != 0 and os.getuid() == 0:
+                    owner = status.st_uid, status.st_gid
+                    act_for(owner)
+                if stat.S_ISDIR(status.st_mode):
+                    folder, step = step, folder
+                    continue
+                _refuse_planted(status, os.fstat(folder))
+                if (links := links + 1) > MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                target = Path(os.readlink("", dir_fd=step))
+                if target.is_absolute():
+                    folder, step = os.open("/", FOLDER), folder
+                waiting += [name for name in reversed(target.parts) if name != "/"]
+            finally:
+                os.close(step)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        os.close(folder)
+        error.filename = str(path)
+        raise
+
+
+def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
+    """Refuse a link that somebody else has put into a directory that all may write, as the kernel does."""
+    if folder.st_mode & stat.S_IWOTH and link.st_uid not in {os.getuid(), folder.st_uid}:
+        raise PermissionError(errno.EACCES, "a link of another user in a directory that everybody may write")
+
+
+@contextmanager
+def _rights_put_back() -> Iterator[None]:
+    """Have root act afterwards as whom it acts as now."""
+    if os.getuid() != 0:
+        yield
+        return
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    try:
+        yield
+    finally:
+        _act_as(*before)
 
 
 def _owner_of_state(loaded: Loaded) -> Ids | None:

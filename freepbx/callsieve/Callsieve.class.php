@@ -114,7 +114,7 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	}
 
 	public function synchronise(): bool {
-		return $this->program->start($this->FreePBX->Config->get('ASTLOGDIR') . '/callsieve-people.log', 'import', 'people', '--from', 'freepbx', '--yes');
+		return $this->program->start('import', 'people', '--from', 'freepbx', '--yes');
 	}
 
 	/**

@@ -6,6 +6,7 @@ namespace FreePBX\modules\Callsieve;
 /** Runs the command `callsieve`: without a shell, for a few seconds and a megabyte at most. It never throws. */
 class Program {
 	public const PLACES = ['/usr/local/bin/callsieve', '/opt/callsieve/bin/callsieve', '/usr/bin/callsieve'];
+	private const LOGGER = ['/usr/bin/systemd-cat', '--identifier=callsieve'];
 	private const ENVIRONMENT = ['PATH' => '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'LANG' => 'C.UTF-8', 'COLUMNS' => '80'];
 
 	/** @param string[] $places where the command may be, the first that is there counts */
@@ -56,15 +57,19 @@ class Program {
 		return is_array($answer) ? $answer : null;
 	}
 
-	/** Starts a command in the background, for a minute at most. What it says replaces `$log`. */
-	public function start(string $log, string ...$arguments): bool {
+	/**
+	 * Starts a command in the background, for a minute at most. What it prints goes to the journal, where there is one.
+	 *
+	 * Never to a file of FreePBX's log directory: Asterisk's user owns that, and could put a link there for root to write through.
+	 */
+	public function start(string ...$arguments): bool {
 		$path = $this->path();
 		if ($path === '') {
 			return false;
 		}
-		$command = ['setsid', '-f', 'timeout', '-k', '5', '60', $path, ...$arguments];
-		$output = is_writable($log) || (!file_exists($log) && is_writable(dirname($log))) ? $log : '/dev/null';
-		$process = $this->opened($command, ['file', $output, 'w'], ['redirect', 1], $pipes);
+		$journal = is_executable(self::LOGGER[0]) && file_exists('/run/systemd/journal/stdout') ? self::LOGGER : [];
+		$command = ['setsid', '-f', ...$journal, 'timeout', '-k', '5', '60', $path, ...$arguments];
+		$process = $this->opened($command, ['file', '/dev/null', 'w'], ['redirect', 1], $pipes);
 		return is_resource($process) && proc_close($process) === 0;
 	}
 

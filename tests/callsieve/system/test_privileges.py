@@ -10,13 +10,17 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from callsieve.prompts import catalogue
+from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for, owner_on_the_way
 from reputation.store.database import open_store
 from tests.callsieve.program import Program, Result
@@ -424,3 +428,64 @@ def test_an_unreadable_file_keeps_nobody_from_erasing(open_folder: Path) -> None
     assert result.code == 0, result.err
     assert f"{closed} could not be searched" in result.out
     assert as_root(program, "list show --json").json == []
+
+
+def plant_again_and_again(folder: Path, target: Path) -> None:
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    while True:
+        with suppress(OSError):
+            (folder / "swap").symlink_to(target)
+            (folder / "swap").rename(folder / "report.html")
+            (folder / "report.html").unlink()
+
+
+def test_a_link_that_is_planted_meanwhile_leads_root_nowhere(open_folder: Path, outside: Path) -> None:
+    """In a directory that all may write, another user puts a link in the place of the report again and again."""
+    shared = open_folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    before = picture(outside)
+    planter = get_context("fork").Process(target=plant_again_and_again, args=(shared, outside / "precious"))
+    planter.start()
+    until = time.monotonic() + 3
+    try:
+        while time.monotonic() < until and picture(outside) == before:
+            with suppress(OSError), complete_file(shared / "report.html", 0o600) as file:
+                file.write(b"report")
+            with suppress(OSError):
+                (shared / "report.html").unlink()
+        assert planter.is_alive()
+    finally:
+        planter.kill()
+        planter.join()
+    assert picture(outside) == before
+
+
+def test_a_directory_is_opened_once(open_folder: Path, outside: Path) -> None:
+    """Where everybody may rename it, the directory of a report is replaced by a link while the report is written."""
+    folder = open_folder / "reports"
+    folder.mkdir()
+    before = picture(outside)
+    with complete_file(folder / "report.html", 0o600) as file:
+        file.write(b"report")
+        folder.rename(open_folder / "moved")
+        folder.symlink_to(outside / "folder")
+    assert (open_folder / "moved" / "report.html").read_bytes() == b"report"
+    assert [path.name for path in (open_folder / "moved").iterdir()] == ["report.html"]
+    assert picture(outside) == before
+
+
+def test_a_link_of_another_user_in_a_shared_directory_is_refused(open_folder: Path) -> None:
+    """The report would become that user's."""
+    shared, theirs = open_folder / "shared", open_folder / "theirs"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    theirs.mkdir()
+    os.chown(theirs, NOBODY, NOBODY)
+    (shared / "report.html").symlink_to(theirs / "report.html")
+    os.lchown(shared / "report.html", NOBODY, NOBODY)
+    with pytest.raises(PermissionError), complete_file(shared / "report.html", 0o600):
+        pytest.fail("it is opened")
+    assert not list(theirs.iterdir())
