@@ -66,7 +66,8 @@ def _naming_folder(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = str(path.absolute().parent)
+        if error.errno is not None:
+            error.filename = str(path.absolute().parent)
         raise
 
 

@@ -203,7 +203,8 @@ def _walk(path: Path, *, act: bool) -> Place:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     except OSError as error:
         os.close(folder)
-        error.filename = str(path)
+        if error.errno is not None:
+            error.filename = str(path.parent if error.errno == errno.ENOENT else path)
         raise
 
 
