@@ -6,17 +6,19 @@ take. The order of prompts is the same in every language: the texts are written 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import chain
 
 from policies.decision import FAIL_OPEN_RULE, Action
 from policies.reasons import is_of_sample
+from reputation.families.kind import Speaker, count_key
+from reputation.families.table import KIND_BY_NAME
 from reputation.ids import ALPHABET
-from reputation.model import DecisionRecord, Family, SignalCategory
+from reputation.model import DecisionRecord, Family
 from reputation.numbers import country_of
 from reputation.scoring import families_of, witnesses_in
-from reputation.speakers import Speaker, speakers_of
+from reputation.speakers import speakers_of
 
 Keys = tuple[str, ...]
 
@@ -56,30 +58,13 @@ class Phrase(StrEnum):
     NOT_A_NUMBER = "explain-not-a-number"
     HIDDEN = "explain-hidden"
     TELEMARKETING = "explain-telemarketing"
-    NOBODYS_RANGE = "explain-nobodys-range"
-    CARRIER_WARNS = "explain-carrier-warns"
-    NEW_NUMBERS = "explain-new-numbers"
-    OTHER_COMPANIES = "explain-other-companies"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
     RULE = "explain-rule"
     NOTHING = "explain-nothing"
-    NOBODY_CALLED_BACK = "explain-nobody-called-back"
     WITNESSES = "explain-witnesses"
     WITNESSES_NEEDED = "explain-witnesses-needed"
-    LISTED_FINE = "explain-listed-fine"
-    CONTROLLED = "explain-controlled"
-    PASSED = "explain-challenge-passed"
-    FAILED = "explain-challenge-silent"
-    VERIFIED = "explain-verified"
-    BLOCK = "explain-block"
-    VOUCHED = "explain-vouched"
-    NOT_VOUCHED = "explain-not-vouched"
-    MARKED_ONLY = "explain-marked-only"
-    OF = "explain-of"
-    ANSWERED = "explain-answered"
-    MARKED = "explain-marked"
     UNASKED = "explain-unasked"
 
 
@@ -103,20 +88,6 @@ def reference_keys(text: str) -> Keys:
     """A reference such as a decision's id, spelled."""
     named = (c.lower() for c in text.upper() if c in ALPHABET)
     return tuple(f"digit-{c}" if c.isdigit() else f"letter-{c}" for c in named)[:MAX_REFERENCE]
-
-
-# Larger counts are rounded down: nobody counts along.
-_ROUNDED = ((100, "count-over-100"), (50, "count-over-50"), (20, "count-over-20"))
-
-
-def count_key(count: int) -> str:
-    """How many colleagues, phones or lists: exact up to twenty."""
-    return next((key for limit, key in _ROUNDED if count > limit), f"count-{max(count, 1)}")
-
-
-def counted_keys(count: int, name: str) -> Keys:
-    """`explain-NAME-one` for one, else the count and `explain-NAME-many`."""
-    return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 
 # A caller's reference. --------------------------------------------------------------------------------------
@@ -222,77 +193,6 @@ def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]
     for _weight, family in sorted((pair for pair in weighed if pair[0] > 0), key=lambda pair: -pair[0]):
-        yield from _of_family(family, speaks_for=speaks_for)
-
-
-# What one call showed, by its direction, the heaviest first. None: said without a count.
-SIGNALS_AGAINST = (
-    (SignalCategory.HUNG_UP_ON, "hung-up"),
-    (SignalCategory.ONE_RING, "one-ring"),
-    (SignalCategory.UNANSWERED, "unanswered"),
-)
-SIGNALS_FOR = (
-    (SignalCategory.CALLED_BACK, "called-back"),
-    (SignalCategory.NOT_SPAM, "not-spam"),
-    (SignalCategory.SECOND_TALK, "second-talk"),
-    (SignalCategory.LONG_TALK, "long-talk"),
-    (SignalCategory.VOICEMAIL, None),
-)
-
-
-def _of_family(family: Family, *, speaks_for: bool) -> Iterator[Keys]:
-    counts = dict(family.counts)
-    if family.name == "marks":
-        answered = counts.get("answered", 0)
-        yield _of_marks(counts.get("marked", 0), answered, answered - counts.get("silent", 0))
-    elif family.name == "behaviour":
-        yield from _of_behaviour(counts, SIGNALS_FOR if speaks_for else SIGNALS_AGAINST)
-        if not speaks_for and not {SignalCategory.CALLED_BACK.value, SignalCategory.NOT_SPAM.value} & counts.keys():
-            yield (Phrase.NOBODY_CALLED_BACK,)
-    elif family.name == "feeds":
-        yield (Phrase.LISTED_FINE,) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
-    elif family.name == "attestation":
-        yield (_key_of_attestation(counts),)
-    elif family.name == "identity":
-        yield (Phrase.VERIFIED,)
-    elif family.name == "caller":
-        passed = Phrase.CONTROLLED if "proven" in counts else Phrase.PASSED
-        yield (passed if speaks_for else Phrase.FAILED,)
-    elif family.name == "plan":
-        yield (Phrase.TELEMARKETING if "telemarketing" in counts else Phrase.NOBODYS_RANGE,)
-    elif family.name in _KEY_BY_FAMILY:
-        yield (_KEY_BY_FAMILY[family.name],)
-
-
-_KEY_BY_FAMILY = {
-    "block": Phrase.BLOCK,
-    "own block": Phrase.BLOCK,
-    "quiet hours": Phrase.QUIET_HOURS,
-    "carrier label": Phrase.CARRIER_WARNS,
-    "first call": Phrase.NEW_NUMBERS,
-    "peers": Phrase.OTHER_COMPANIES,
-}
-
-
-def _key_of_attestation(counts: dict[str, int]) -> str:
-    if "failed" in counts:
-        return Phrase.FALSE_SIGNATURE
-    return Phrase.VOUCHED if "A" in counts else Phrase.NOT_VOUCHED
-
-
-def _of_marks(marked: int, answered: int, marked_of_answered: int) -> Keys:
-    """Of those who answered, how many marked; where others marked it too, only how many did."""
-    if marked == 0:
-        return counted_keys(answered, "unmarked")
-    if marked_of_answered != marked:
-        return counted_keys(marked, "marked")
-    if answered == 1:
-        return (Phrase.MARKED_ONLY,)
-    return (Phrase.OF, count_key(answered), Phrase.ANSWERED, count_key(marked), Phrase.MARKED)
-
-
-def _of_behaviour(counts: dict[str, int], signals: Sequence[tuple[SignalCategory, str | None]]) -> Iterator[Keys]:
-    for category, name in signals:
-        count = counts.get(category.value, 0)
-        if count:
-            yield counted_keys(count, name) if name else (f"explain-{category.value}",)
+        kind = KIND_BY_NAME.get(family.name)
+        if kind is not None:
+            yield from kind.spoken(dict(family.counts), speaks_for)

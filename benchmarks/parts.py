@@ -18,9 +18,10 @@ from policies.decision import IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.relations import per_phone_of
+from reputation.evidence import NO_CIRCUMSTANCES, Evidence
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, Imported
 from reputation.numbers import caller_of
-from reputation.scoring import NO_CIRCUMSTANCES, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.store.database import open_store
 from reputation.store.journal import BATCH, record_decisions
 from reputation.store.transaction import transaction

@@ -29,13 +29,14 @@ from policies.situation import (
     query_of,
     situation_of,
 )
+from reputation.evidence import NO_EVIDENCE, Circumstances
 from reputation.explaining import would_raise
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.model import Attestation, Did, Facts, FactsQuery, FirstCall, Person, Verification
 from reputation.numbers import caller_of
 from reputation.plan.index import NO_PLAN, NumberPlan
-from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import CallTime, call_times
 from reputation.store.people import person_of

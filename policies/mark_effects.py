@@ -17,6 +17,7 @@ from typing import NamedTuple
 from policies.decision import Action, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy
+from reputation.evidence import Circumstances, Evidence
 from reputation.explaining import days_until_lower
 from reputation.families.caller import passed_until
 from reputation.fold import standing_of
@@ -38,7 +39,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.outcome import Signal
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS, Weights
 

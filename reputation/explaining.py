@@ -10,15 +10,15 @@ with_changes(evidence, circumstances, ...) the reputation with them, as a decisi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
-from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import block, caller, first_call, peers
+from reputation.evidence import Circumstances, Evidence
+from reputation.families.table import KIND_BY_NAME
 from reputation.model import (
     AuthClass,
     ChallengeHistory,
@@ -32,7 +32,7 @@ from reputation.model import (
     Reputation,
     SignalCategory,
 )
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import MAX_PASSES, Standing
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
@@ -325,129 +325,12 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 # In words. ------------------------------------------------------------------------------------------------
 
 
-class _Words(NamedTuple):
-    """What is said of one, and of several."""
-
-    one: str
-    many: str
-
-
-SIGNAL_WORDS: dict[str, _Words] = {
-    "hung-up-on": _Words("one hung up within 6 s", "{n} hung up within 6 s"),
-    "one-ring": _Words("it rang one of us once and gave up", "it rang {n} of us once and gave up"),
-    "unanswered": _Words("one did not answer", "{n} did not answer"),
-    "voicemail": _Words("it left a message", "it left {n} messages"),
-    "long-talk": _Words("one talked for over a minute", "{n} talked for over a minute"),
-    "called-back": _Words("one called it back", "{n} called it back"),
-    "not-spam": _Words("a colleague marked it as not spam", "{n} colleagues marked it as not spam"),
-    "second-talk": _Words("one talked with it again on another day", "{n} talked with it again on another day"),
-}
-
-
-_CALLER_WORDS = {
-    caller.NAME_OF_PROOF: _Words("somebody has proven to control it", "somebody has proven to control it"),
-    caller.NAME_OF_PASS: _Words("it passed a challenge", "it passed {n} challenges"),
-    caller.NAME_OF_FAILURE: _Words("it failed a challenge", "it failed {n} challenges"),
-    caller.NAME_OF_ABANDONED: _Words("it hung up when it was challenged", "it hung up when it was challenged"),
-}
-_LISTS_IT = {
-    "spam": _Words("one imported source lists it as spam", "{n} imported sources list it as spam"),
-    "ok": _Words("one imported source lists it as fine", "{n} imported sources list it as fine"),
-}
-
-
-_PEER_WORDS = {
-    peers.LISTED: _Words(
-        "the people of another company complain of it", "the people of {n} other companies complain of it"
-    ),
-    peers.CLEARED: _Words("another company has cleared it", "{n} other companies have cleared it"),
-}
-
-
-_PLAN_WORDS = {
-    "telemarketing": Wording("its range is for telemarketing"),
-    "do-not-originate": Wording("numbers of its range never call"),
-    "unallocated": Wording("nobody has a number of its range"),
-}
-
-
-_WALK = "new numbers call {n} of our numbers one after the other"
-_FIRST_CALL_WORDS = {
-    first_call.NEIGHBOURS: _Words(
-        "a new number of its block of 1000 called another of our numbers within the hour",
-        "{n} new numbers of its block of 1000 called other numbers of ours within the hour",
-    ),
-    first_call.IN_A_ROW: _Words(_WALK, _WALK),
-}
-
-
 def sentence_of_families(families: Sequence[Family]) -> str:
     """The evidence in one sentence without a full stop; empty where there is none."""
     return "; ".join(str(part) for family in families for part in parts_of(family))
 
 
 def parts_of(family: Family) -> Iterator[Wording]:
-    """What a family has to say, each part by itself."""
-    name, counts = family.name, dict(family.counts)
-    if name == "marks":
-        yield from _of_marks(counts)
-    elif name == "behaviour":
-        yield from _of_behaviour(counts)
-    elif name == caller.NAME:
-        yield from (_of(counts[what], words) for what, words in _CALLER_WORDS.items() if what in counts)
-    elif name == block.LISTED:
-        yield Wording("{n} other numbers of its block of 1000 are on lists of spam", {"n": counts["bad numbers"]})
-    elif name == block.OWN:
-        yield Wording("{n} other numbers of its block of 1000 are bad", {"n": counts["bad numbers"]})
-    elif name == "feeds":
-        yield from (listed_by(counts[verdict], verdict) for verdict in _LISTS_IT if counts.get(verdict))
-    elif name == peers.NAME:
-        yield from (_of(counts[what], words) for what, words in _PEER_WORDS.items() if what in counts)
-    elif name == "attestation":
-        (what,) = counts
-        vouches = Wording("the network vouches for it with {level}", {"level": what})
-        yield Wording("its signature is false") if what == "failed" else vouches
-    elif name == "quiet hours":
-        yield Wording("it called in the quiet hours")
-    elif name == "plan":
-        yield from (_PLAN_WORDS[what] for what in counts if what in _PLAN_WORDS)
-    elif name == "carrier label":
-        (label,) = counts
-        yield Wording("the carrier calls it {label} in the place of a name", {"label": label})
-    elif name == first_call.NAME:
-        yield from (_of(counts[what], words) for what, words in _FIRST_CALL_WORDS.items() if what in counts)
-    elif name == "identity":
-        yield Wording("its owner is verified")
-
-
-def listed_by(sources: int, verdict: str) -> Wording:
-    """So many imported sources list it as that: `spam` or `ok`."""
-    return _of(sources, _LISTS_IT[verdict])
-
-
-def _of(count: int, words: _Words) -> Wording:
-    return Wording(words.one) if count == 1 else Wording(words.many, {"n": count})
-
-
-def _of_marks(counts: Mapping[str, int]) -> Iterator[Wording]:
-    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
-    both = {"marked": marked, "answered": answered}
-    if marked and answered - counts.get("silent", 0) == marked:
-        all_of = Wording("{marked} of {answered} colleagues who answered marked it", both)
-        yield Wording("{marked} of {answered} colleague who answered marked it", both) if answered == 1 else all_of
-    elif marked:
-        all_of = Wording("{marked} marked it and {answered} answered", both)
-        yield all_of if answered else Wording("{marked} marked it", {"marked": marked})
-    else:
-        yield _of(answered, _Words("one answered and did not mark it", "{n} answered and did not mark it"))
-    if counts.get("burst"):
-        yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
-
-
-def _of_behaviour(counts: Mapping[str, int]) -> Iterator[Wording]:
-    for category, count in counts.items():
-        words = SIGNAL_WORDS.get(category)
-        unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
-        yield unknown if words is None else _of(count, words)
-    if "called-back" not in counts and "not-spam" not in counts:
-        yield Wording("nobody called back")
+    """Return what a family has to say, each part by itself; nothing for a family of another version."""
+    kind = KIND_BY_NAME.get(family.name)
+    return iter(()) if kind is None else kind.words(dict(family.counts))

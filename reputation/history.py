@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from reputation.evidence import Circumstances, Evidence
 from reputation.fold import standing_of
 from reputation.model import Level
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Rows
 from reputation.weights import DAY_SECONDS, Weights
 

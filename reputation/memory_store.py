@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
 
+from reputation.evidence import Evidence
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
 from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, Verdict
 from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord, Signal
-from reputation.scoring import Evidence
 from reputation.signals import (
     ANOTHER_DAY_SECONDS,
     CALLED_BACK,

@@ -11,12 +11,7 @@ from typing import NamedTuple
 
 from reputation.weights import CallerWeights, Weights
 from reputation.witnesses import witnesses_of
-from reputation.wording import Places, Wording, listed
-
-
-def N_(template: str) -> str:
-    """The template itself: marks it for the catalogue."""
-    return template
+from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):

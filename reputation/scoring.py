@@ -12,95 +12,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from reputation.decay import decayed
-from reputation.families import (
-    attestation,
-    behaviour,
-    block,
-    caller,
-    carrier_label,
-    feeds,
-    first_call,
-    identity,
-    marks,
-    peers,
-    plan,
-    quiet,
-)
-from reputation.families.identity import effective_level, marks_contamination
-from reputation.model import (
-    NEVER_CHALLENGED,
-    Attestation,
-    AuthClass,
-    ChallengeHistory,
-    Family,
-    FirstCall,
-    Identity,
-    Imported,
-    Level,
-    PeerWord,
-    Reputation,
-    Verification,
-    Witnesses,
-)
-from reputation.plan.rows import Purpose
+from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence, Subject
+from reputation.families import behaviour, block, caller, feeds
+from reputation.families.identity import effective_level
+from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE, TAG_ONLY
+from reputation.model import Family, Level, Reputation, Verification, Witnesses
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights
 from reputation.witnesses import witnesses_of
 
 VERIFIED_LEVEL = 2
-# Who speaks, by family: the sources that an administrator has chosen, and the call itself. The rest is what our people
-# said and saw, what the caller itself did, and who it is. Other companies are no such sources: nobody can check them.
-OF_SOURCES = frozenset({feeds.NAME, block.LISTED})
-TAG_ONLY = frozenset({plan.NAME, carrier_label.NAME, first_call.NAME, peers.NAME})  # lead to a tag and no further
-MAY_TAG = frozenset({attestation.NAME, quiet.NAME}) | OF_SOURCES | TAG_ONLY
-
-
-class Evidence(NamedTuple):
-    """All that speaks for or against a number in one class of calls, as of one instant.
-
-    Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,
-    `bad_neighbours` are bad by what our own people said and saw. `reviewed_at`: when a person last looked at a burst of
-    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force. `peers`: what other
-    companies publish of the number in this class.
-    """
-
-    standing: Standing | None = None
-    imported: tuple[Imported, ...] = ()
-    identity: Identity | None = None
-    listed_neighbours: int = 0
-    bad_neighbours: int = 0
-    reviewed_at: float | None = None
-    upheld_at: float | None = None
-    appeal: str | None = None
-    peers: tuple[PeerWord, ...] = ()
-
-    @property
-    def challenges(self) -> ChallengeHistory:
-        """What the number did when it was challenged."""
-        return NEVER_CHALLENGED if self.standing is None else self.standing.challenges
-
-
-class Circumstances(NamedTuple):
-    """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
-    knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
-    where a source says so; `label`: what the carrier, where its word counts, warns with in the
-    place of a name; `first_call`: what strangers did shortly before, if this is a first call and they did anything.
-    """
-
-    auth_class: AuthClass = AuthClass.UNKNOWN
-    attestation: Attestation = Attestation.NONE
-    verification: Verification = Verification.NONE
-    hour: int | None = None
-    is_stranger: bool = False
-    people: int = 0
-    purpose: Purpose | None = None
-    label: str | None = None
-    first_call: FirstCall | None = None
-
-
+_COMPUTES = tuple(kind.compute for kind in FAMILIES)
 NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
-NO_EVIDENCE = Evidence()
-NO_CIRCUMSTANCES = Circumstances()
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
@@ -139,50 +62,12 @@ def level_at(log_odds: float, levels: Thresholds) -> Level:
 
 
 def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> tuple[Family, ...]:
-    """Those that have something to say, in a fixed order."""
-    identified, standing = evidence.identity, evidence.standing
+    """Return the families that have something to say, in the order of FAMILIES."""
+    identified = evidence.identity
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
-    found: list[Family | None] = []
-    if standing is not None:
-        contamination = _marks_contamination(evidence, level, weights, now)
-        found.append(marks.marks_of(standing, weights.marks, now, contamination, evidence.reviewed_at))
-        found.append(behaviour.behaviour_of(standing, weights.behaviour, now))
-    proven = weights.identity.level_1 if level == 1 else 0.0
-    if proven or evidence.challenges is not NEVER_CHALLENGED:
-        found.append(caller.caller_of(evidence.challenges, weights.caller, now, proven))
-    if evidence.listed_neighbours:
-        found.append(block.block_of(block.LISTED, evidence.listed_neighbours, weights.block))
-    if evidence.bad_neighbours:
-        found.append(block.block_of(block.OWN, evidence.bad_neighbours, weights.block))
-    if evidence.imported:
-        found.append(feeds.feeds_of(evidence.imported, weights.feeds))
-    found.append(attestation.attestation_of(circumstances.attestation, circumstances.verification, weights.attestation))
-    if circumstances.is_stranger:
-        found.append(quiet.quiet_of(circumstances.hour, circumstances.is_stranger, weights.quiet))
-    if circumstances.purpose is not None:
-        found.append(plan.plan_of(circumstances.purpose, weights.plan))
-    if circumstances.label is not None:
-        found.append(carrier_label.carrier_label_of(circumstances.label, weights.carrier_label))
-    if evidence.peers:
-        found.append(peers.peers_of(evidence.peers, weights.peers))
-    if circumstances.first_call is not None:
-        found.append(first_call.first_call_of(circumstances.first_call, weights.first_call))
-    if level:
-        found.append(identity.identity_of(level, weights.identity))
-    return tuple([family for family in found if family is not None])
-
-
-def _marks_contamination(evidence: Evidence, level: int, weights: Weights, now: float) -> float:
-    """The largest of those that apply."""
-    upheld_at, appeal = evidence.upheld_at, weights.appeal
-    if upheld_at is None and not level:
-        return weights.marks.contamination
-    doubted = upheld_at is not None and now - upheld_at < appeal.days * DAY_SECONDS
-    return max(
-        weights.marks.contamination,
-        marks_contamination(level, weights.identity),
-        appeal.marks_contamination if doubted else 0.0,
-    )
+    subject = Subject(evidence, circumstances, weights, now, level)
+    computed = [compute(subject) for compute in _COMPUTES]
+    return tuple([family for family in computed if family is not None])
 
 
 def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
@@ -263,7 +148,7 @@ def _may_ask(said: _Said, weights: Weights) -> bool:
 
 def _sources_speak(said: _Said, weights: Weights) -> bool:
     signature = weights.attestation.failed if said.has_bad_signature else 0.0
-    return said.of(OF_SOURCES) + signature >= weights.outside.speaks
+    return said.of(OUTSIDE) + signature >= weights.outside.speaks
 
 
 def _may_convict(said: _Said, weights: Weights) -> bool:

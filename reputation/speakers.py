@@ -8,56 +8,11 @@ It is told from what the journal keeps, so of calls of the past as of a call now
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 
-from reputation.families import (
-    attestation,
-    behaviour,
-    block,
-    caller,
-    carrier_label,
-    feeds,
-    first_call,
-    identity,
-    marks,
-    peers,
-    plan,
-    quiet,
-)
+from reputation.families.kind import Speaker
+from reputation.families.table import KIND_BY_NAME
 from reputation.model import Family, Level, Reputation, Witnesses
 from reputation.wording import Wording, listed
-
-
-class Speaker(StrEnum):
-    """Who can speak against a number. Our people may have it asked; only the outside may convict."""
-
-    OUR_PEOPLE = "our people"
-    OUTSIDE = "sources outside"
-    CALLER = "the caller itself"
-    PEERS = "other companies"
-    CALL = "the call itself"
-
-    @property
-    def code(self) -> str:
-        """`our-people`."""
-        return self._name_.lower().replace("_", "-")
-
-
-_SPEAKER_BY_FAMILY = {
-    marks.NAME: Speaker.OUR_PEOPLE,
-    behaviour.NAME: Speaker.OUR_PEOPLE,
-    block.OWN: Speaker.OUR_PEOPLE,
-    block.LISTED: Speaker.OUTSIDE,
-    feeds.NAME: Speaker.OUTSIDE,
-    caller.NAME: Speaker.CALLER,
-    identity.NAME: Speaker.CALLER,
-    peers.NAME: Speaker.PEERS,
-    attestation.NAME: Speaker.CALL,
-    quiet.NAME: Speaker.CALL,
-    plan.NAME: Speaker.CALL,
-    carrier_label.NAME: Speaker.CALL,
-    first_call.NAME: Speaker.CALL,
-}
 
 
 def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
@@ -71,8 +26,12 @@ def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
 
 
 def _speaker_of(family: Family) -> Speaker | None:
-    is_false = family.name == attestation.NAME and "failed" in dict(family.counts)
-    return Speaker.OUTSIDE if is_false else _SPEAKER_BY_FAMILY.get(family.name)
+    kind = KIND_BY_NAME.get(family.name)
+    if kind is None:  # of another version
+        return None
+    return next(
+        (kind.speaker_by_count[what] for what, _ in family.counts if what in kind.speaker_by_count), kind.speaker
+    )
 
 
 def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
+
+
+def N_(template: str) -> str:
+    """Return the template itself: marks it for the catalogue."""
+    return template
+
 
 Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 
@@ -42,3 +48,14 @@ class Wording:
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
     """Several texts as one. `two` is how two of them stand together: `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
+
+
+class Counted(NamedTuple):
+    """Two texts: for one, and for several with `{n}` in it."""
+
+    one: str
+    many: str
+
+    def of(self, count: int) -> Wording:
+        """Return the text for that many."""
+        return Wording(self.one) if count == 1 else Wording(self.many, {"n": count})

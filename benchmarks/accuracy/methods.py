@@ -12,11 +12,12 @@ from typing import Protocol
 
 from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
+from reputation.evidence import NO_CIRCUMSTANCES
 from reputation.intervals import wilson as wilson_interval
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Disposition, Level, Mark, Verdict
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
+from reputation.scoring import reputation_of
 from reputation.signals import LONG_TALK_SECONDS
 from reputation.weights import DEFAULT, Weights
 

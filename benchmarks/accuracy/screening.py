@@ -17,6 +17,7 @@ from policies.decision import Action, Decision, IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.policy import Policy
+from reputation.evidence import Circumstances
 from reputation.families.caller import passed_until
 from reputation.fold import with_other_sites
 from reputation.memory_store import MemoryStore
@@ -35,7 +36,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.signals import proofs_of_control
 from reputation.standing import Standing
 from reputation.velocity import WINDOW_SECONDS

@@ -17,8 +17,9 @@ from callsieve.signing.keys import SigningKey
 from callsieve.signing.statements import NUMBER_CLEARED, canonical, sign
 from callsieve.wiring import known_own_numbers
 from reputation.appeals import AppealState
+from reputation.evidence import Circumstances, Evidence
 from reputation.model import Level
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.store.appeals import all_appeals
 from reputation.store.peers import PeerNumber
 from reputation.store.published import Accused, accused_by, accused_numbers, people_here

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from policies.reasons import Reason
-from reputation.explaining import listed_by, parts_of
+from reputation.explaining import parts_of
+from reputation.families.feeds import listed_by
 from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, ListName, Tie
 from reputation.wording import Places, Wording, listed
 

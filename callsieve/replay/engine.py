@@ -24,6 +24,7 @@ from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
 from policies.situation import label_of, situation_of
+from reputation.evidence import NO_EVIDENCE, Circumstances
 from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
@@ -47,7 +48,7 @@ from reputation.model import (
 from reputation.outcome import OutcomeRecord
 from reputation.plan.rows import PlanRow
 from reputation.quiet_hours import hour_at
-from reputation.scoring import NO_EVIDENCE, Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.signals import LABELS, proofs_of_control
 from reputation.site_names import site_of
 from reputation.store.as_of import NO_BACKGROUND, NOTHING_THEN, Background, OwnEntry, Then

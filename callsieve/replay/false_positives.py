@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from reputation.explaining import SIGNAL_WORDS
+from reputation.families.behaviour import SIGNAL_WORDS
 from reputation.model import Challenged, ChallengeResult, Direction, Identity, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import VERIFIED_LEVEL
@@ -232,11 +232,11 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
     """What people heard of it, who neither marked it nor hung up on it at once."""
     by_category = Counter(signal.category for signal in rows.signals)
     if said := by_category[SignalCategory.NOT_SPAM]:
-        yield SURE, _words("not-spam", said)
+        yield SURE, SIGNAL_WORDS["not-spam"].of(said)
     if left := by_category[SignalCategory.VOICEMAIL] or len(_with_result(rows, ChallengeResult.MESSAGE)):
-        yield SOME, _words("voicemail", left)
+        yield SOME, SIGNAL_WORDS["voicemail"].of(left)
     if talked := by_category[SignalCategory.SECOND_TALK]:
-        yield SOME, _words("second-talk", talked)
+        yield SOME, SIGNAL_WORDS["second-talk"].of(talked)
     heard = {one.callee for one in rows.answered} - _marked(rows) - _hung_up(rows)
     if heard and talkers < MANY_TALKERS:
         one, many = (
@@ -244,11 +244,6 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
             "{n} of us answered it and said nothing against it",
         )
         yield LITTLE, Wording(one) if len(heard) == 1 else Wording(many, {"n": len(heard)})
-
-
-def _words(category: str, count: int) -> Wording:
-    words = SIGNAL_WORDS[category]
-    return Wording(words.one) if count == 1 else Wording(words.many, {"n": count})
 
 
 def _fails_in_silence(rows: Rows) -> list[Wording]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from reputation.model import Attestation, Family, Verification
+from collections.abc import Iterator
+
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker
+from reputation.model import Attestation, Family, Level, Verification
 from reputation.weights import AttestationWeights
+from reputation.wording import Wording
 
 NAME = "attestation"
 # Until Python 3.12 a member costs ten times as much as a global name.
@@ -20,3 +25,27 @@ def attestation_of(attestation: Attestation, verification: Verification, weights
     if attestation is B:
         return Family(NAME, weights.b, (("B", 1),))
     return Family(NAME, weights.c, (("C", 1),)) if attestation is C else None
+
+
+def _compute(subject: Subject) -> Family | None:
+    call = subject.circumstances
+    return attestation_of(call.attestation, call.verification, subject.weights.attestation)
+
+
+def _words(counts: Counts) -> Iterator[Wording]:
+    (what,) = counts
+    vouches = Wording("the network vouches for it with {level}", {"level": what})
+    yield Wording("its signature is false") if what == "failed" else vouches
+
+
+def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
+    if "failed" in counts:
+        yield ("explain-false-signature",)
+    else:
+        yield ("explain-vouched",) if "A" in counts else ("explain-not-vouched",)
+
+
+# A false signature is the network's word against the number itself: a source outside.
+ATTESTATION = FamilyKind(
+    NAME, Speaker.CALL, Level.REJECT, _compute, _words, _spoken, speaker_by_count={"failed": Speaker.OUTSIDE}
+)

@@ -5,12 +5,18 @@ Neighbours that feeds list and neighbours that our own people made bad are two f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from reputation.decay import bounded
+from reputation.evidence import Subject
 from reputation.families.behaviour import lasting_behaviour_of
+from reputation.families.kind import Counts, FamilyKind, Speaker, always
 from reputation.families.marks import marks_of
-from reputation.model import Family
+from reputation.model import Family, Level
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BlockWeights, Weights
+from reputation.wording import N_, Wording
 
 LISTED = "block"
 OWN = "own block"
@@ -40,3 +46,35 @@ def may_be_bad(standing: Standing, weights: Weights) -> bool:
     marks = marks_of(standing, weights.marks, standing.at, weights.marks.contamination, None)
     behaviour = bounded(max(0.0, standing.behaviour), weights.behaviour.contamination)
     return max(0.0, 0.0 if marks is None else marks.log_odds) + behaviour >= weights.block.bad_from
+
+
+def _listed(subject: Subject) -> Family | None:
+    neighbours = subject.evidence.listed_neighbours
+    return block_of(LISTED, neighbours, subject.weights.block) if neighbours else None
+
+
+def _own(subject: Subject) -> Family | None:
+    neighbours = subject.evidence.bad_neighbours
+    return block_of(OWN, neighbours, subject.weights.block) if neighbours else None
+
+
+def _words(template: str, counts: Counts) -> Iterator[Wording]:
+    yield Wording(template, {"n": counts["bad numbers"]})
+
+
+LISTED_BLOCK = FamilyKind(
+    LISTED,
+    Speaker.OUTSIDE,
+    Level.REJECT,
+    _listed,
+    partial(_words, N_("{n} other numbers of its block of 1000 are on lists of spam")),
+    always("explain-block"),
+)
+OWN_BLOCK = FamilyKind(
+    OWN,
+    Speaker.OUR_PEOPLE,
+    Level.REJECT,
+    _own,
+    partial(_words, N_("{n} other numbers of its block of 1000 are bad")),
+    always("explain-block"),
+)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reputation.decay import decayed
-from reputation.model import ChallengeHistory, Family
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker
+from reputation.model import NEVER_CHALLENGED, ChallengeHistory, Family, Level
 from reputation.weights import DAY_SECONDS, CallerWeights
+from reputation.wording import Counted, Wording
 
 NAME = "caller"
 NAME_OF_PROOF, NAME_OF_PASS, NAME_OF_FAILURE, NAME_OF_ABANDONED = "proven", "passed", "failed", "hung up"
@@ -64,3 +69,31 @@ def _counts(history: ChallengeHistory, is_proven: bool) -> tuple[tuple[str, int]
         (NAME_OF_ABANDONED, int(history.abandoned_at is not None)),
     )
     return tuple([(name, count) for name, count in counts if count])
+
+
+_WORDS = {
+    NAME_OF_PROOF: Counted("somebody has proven to control it", "somebody has proven to control it"),
+    NAME_OF_PASS: Counted("it passed a challenge", "it passed {n} challenges"),
+    NAME_OF_FAILURE: Counted("it failed a challenge", "it failed {n} challenges"),
+    NAME_OF_ABANDONED: Counted("it hung up when it was challenged", "it hung up when it was challenged"),
+}
+
+
+def _compute(subject: Subject) -> Family | None:
+    history = subject.evidence.challenges
+    proven = subject.weights.identity.level_1 if subject.identity_level == 1 else 0.0
+    if not proven and history is NEVER_CHALLENGED:
+        return None
+    return caller_of(history, subject.weights.caller, subject.now, proven)
+
+
+def _words(counts: Counts) -> Iterator[Wording]:
+    return (words.of(counts[what]) for what, words in _WORDS.items() if what in counts)
+
+
+def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
+    passed = "explain-controlled" if NAME_OF_PROOF in counts else "explain-challenge-passed"
+    yield (passed if speaks_for else "explain-challenge-silent",)
+
+
+CALLER = FamilyKind(NAME, Speaker.CALLER, Level.REJECT, _compute, _words, _spoken)

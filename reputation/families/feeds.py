@@ -6,10 +6,13 @@ to a tag and no further.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from reputation.model import Family, Imported
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, counted_keys
+from reputation.model import Family, Imported, Level
 from reputation.weights import FeedWeights
+from reputation.wording import Counted, Wording
 
 NAME = "feeds"
 
@@ -25,3 +28,30 @@ def feeds_of(imported: Iterable[Imported], weights: FeedWeights) -> Family | Non
     against = weights.spam * (listed + (1 if looked_up else 0))
     log_odds = min(against, weights.all_spam) + (weights.allow if ok else 0.0)
     return Family(NAME, log_odds, (("spam", spam), ("ok", ok)))
+
+
+_LISTS_IT = {
+    "spam": Counted("one imported source lists it as spam", "{n} imported sources list it as spam"),
+    "ok": Counted("one imported source lists it as fine", "{n} imported sources list it as fine"),
+}
+
+
+def listed_by(sources: int, verdict: str) -> Wording:
+    """Return that so many imported sources list the number, as `spam` or `ok`."""
+    return _LISTS_IT[verdict].of(sources)
+
+
+def _compute(subject: Subject) -> Family | None:
+    imported = subject.evidence.imported
+    return feeds_of(imported, subject.weights.feeds) if imported else None
+
+
+def _words(counts: Counts) -> Iterator[Wording]:
+    return (listed_by(counts[verdict], verdict) for verdict in _LISTS_IT if counts.get(verdict))
+
+
+def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
+    yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
+
+
+FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, Level.REJECT, _compute, _words, _spoken)

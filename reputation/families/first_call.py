@@ -7,8 +7,13 @@ known (reputation/scoring.py).
 
 from __future__ import annotations
 
-from reputation.model import Family, FirstCall
+from collections.abc import Iterator
+
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Speaker, always
+from reputation.model import Family, FirstCall, Level
 from reputation.weights import FirstCallWeights
+from reputation.wording import Counted, Wording
 
 NAME = "first call"
 NEIGHBOURS, IN_A_ROW = "neighbours", "in a row"
@@ -27,3 +32,25 @@ def first_call_of(before: FirstCall, weights: FirstCallWeights) -> Family | None
         log_odds += weights.walk if in_a_row >= weights.long else weights.next_did
         counts.append((IN_A_ROW, in_a_row))
     return Family(NAME, min(log_odds, weights.most), tuple(counts)) if log_odds else None
+
+
+_WALK = "new numbers call {n} of our numbers one after the other"
+_WORDS = {
+    NEIGHBOURS: Counted(
+        "a new number of its block of 1000 called another of our numbers within the hour",
+        "{n} new numbers of its block of 1000 called other numbers of ours within the hour",
+    ),
+    IN_A_ROW: Counted(_WALK, _WALK),
+}
+
+
+def _compute(subject: Subject) -> Family | None:
+    before = subject.circumstances.first_call
+    return None if before is None else first_call_of(before, subject.weights.first_call)
+
+
+def _words(counts: Counts) -> Iterator[Wording]:
+    return (words.of(counts[what]) for what, words in _WORDS.items() if what in counts)
+
+
+FIRST_CALL = FamilyKind(NAME, Speaker.CALL, Level.TAG, _compute, _words, always("explain-new-numbers"))

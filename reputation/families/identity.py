@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from reputation.model import AuthClass, Family, Identity
+from collections.abc import Iterator
+
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Speaker, always
+from reputation.model import AuthClass, Family, Identity, Level
 from reputation.weights import IdentityWeights
+from reputation.wording import Wording
 
 NAME = "identity"
 
@@ -30,3 +35,15 @@ def marks_contamination(level: int, weights: IdentityWeights) -> float:
     """How far marks of a number with this effective level are doubted; 0 for no identity."""
     by_level = (weights.marks_contamination_1, weights.marks_contamination_2, weights.marks_contamination_3)
     return by_level[level - 1] if level else 0.0
+
+
+def _compute(subject: Subject) -> Family | None:
+    level = subject.identity_level
+    return identity_of(level, subject.weights.identity) if level else None
+
+
+def _words(_counts: Counts) -> Iterator[Wording]:
+    yield Wording("its owner is verified")
+
+
+IDENTITY = FamilyKind(NAME, Speaker.CALLER, Level.REJECT, _compute, _words, always("explain-verified"))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reputation.decay import bounded, decayed
-from reputation.model import Family
+from reputation.evidence import Subject
+from reputation.families.identity import marks_contamination
+from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, count_key, counted_keys
+from reputation.model import Family, Level
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, MarkWeights
+from reputation.wording import Counted, Wording
 
 NAME = "marks"
 
@@ -39,3 +45,58 @@ def is_alarmed(standing: Standing, reviewed_at: float | None) -> bool:
     """Many marks at once of a number that behaves well, and nobody has looked since: they weigh nothing yet."""
     burst_at, shown = standing.burst_at, standing.behaviour + standing.one_ring
     return burst_at is not None and shown <= 0 and (reviewed_at is None or reviewed_at <= burst_at)
+
+
+def _compute(subject: Subject) -> Family | None:
+    evidence = subject.evidence
+    if evidence.standing is None:
+        return None
+    contamination = _contamination(subject)
+    return marks_of(evidence.standing, subject.weights.marks, subject.now, contamination, evidence.reviewed_at)
+
+
+def _contamination(subject: Subject) -> float:
+    """Return the largest of those that apply: the usual one, the identity's, and that after an upheld appeal."""
+    weights, upheld_at, level = subject.weights, subject.evidence.upheld_at, subject.identity_level
+    if upheld_at is None and not level:
+        return weights.marks.contamination
+    doubted = upheld_at is not None and subject.now - upheld_at < weights.appeal.days * DAY_SECONDS
+    return max(
+        weights.marks.contamination,
+        marks_contamination(level, weights.identity),
+        weights.appeal.marks_contamination if doubted else 0.0,
+    )
+
+
+_SILENT = Counted("one answered and did not mark it", "{n} answered and did not mark it")
+
+
+def _words(counts: Counts) -> Iterator[Wording]:
+    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    both = {"marked": marked, "answered": answered}
+    if marked and answered - counts.get("silent", 0) == marked:
+        all_of = Wording("{marked} of {answered} colleagues who answered marked it", both)
+        yield Wording("{marked} of {answered} colleague who answered marked it", both) if answered == 1 else all_of
+    elif marked:
+        all_of = Wording("{marked} marked it and {answered} answered", both)
+        yield all_of if answered else Wording("{marked} marked it", {"marked": marked})
+    else:
+        yield _SILENT.of(answered)
+    if counts.get("burst"):
+        yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
+
+
+def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
+    """Say how many of those who answered marked it; where others marked it too, only how many did."""
+    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    if marked == 0:
+        yield counted_keys(answered, "unmarked")
+    elif answered - counts.get("silent", 0) != marked:
+        yield counted_keys(marked, "marked")
+    elif answered == 1:
+        yield ("explain-marked-only",)
+    else:
+        yield ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
+
+
+MARKS = FamilyKind(NAME, Speaker.OUR_PEOPLE, Level.REJECT, _compute, _words, _spoken)

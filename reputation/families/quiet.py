@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from reputation.model import Family
+from collections.abc import Iterator
+
+from reputation.evidence import Subject
+from reputation.families.kind import Counts, FamilyKind, Speaker, always
+from reputation.model import Family, Level
 from reputation.quiet_hours import is_quiet
 from reputation.weights import QuietWeights
+from reputation.wording import Wording
 
 NAME = "quiet hours"
 
@@ -14,3 +19,15 @@ def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Fami
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)
+
+
+def _compute(subject: Subject) -> Family | None:
+    call = subject.circumstances
+    return quiet_of(call.hour, call.is_stranger, subject.weights.quiet) if call.is_stranger else None
+
+
+def _words(_counts: Counts) -> Iterator[Wording]:
+    yield Wording("it called in the quiet hours")
+
+
+QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, Level.REJECT, _compute, _words, always("explain-quiet-hours"))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from reputation.evidence import NO_CIRCUMSTANCES
 from reputation.families.marks import NAME as MARKS
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, CallerKind, Direction, Mark, MarkChannel, Reputation, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import is_machine
-from reputation.scoring import NO_CIRCUMSTANCES, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Standing
 from reputation.weights import Weights
 

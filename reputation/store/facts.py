@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import with_changes
 from reputation.families.block import is_bad
 from reputation.families.caller import passed_until
@@ -33,7 +34,6 @@ from reputation.model import (
     Wish,
 )
 from reputation.numbers import block_of
-from reputation.scoring import NO_EVIDENCE, Circumstances, Evidence
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.site_names import site_of
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT

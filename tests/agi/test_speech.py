@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 
 import pytest
@@ -19,12 +19,8 @@ from agi.speech import (
     REASON_BY_OWN_RULE,
     REASON_BY_RULE,
     RULES_OF_EVIDENCE,
-    SIGNALS_AGAINST,
-    SIGNALS_FOR,
     Phrase,
     appeal_keys,
-    count_key,
-    counted_keys,
     explanation_keys,
     language_of,
     number_keys,
@@ -35,6 +31,8 @@ from callsieve.prompts.catalogue import prompts_of
 from policies.decision import OWN_RULES, Action
 from policies.loader import load_policy
 from policies.reasons import Reason, Why
+from reputation.families.kind import count_key, counted_keys
+from reputation.families.table import FAMILIES
 from reputation.ids import ALPHABET
 from reputation.model import DecisionRecord, Family, Reputation, SignalCategory, Witnesses
 from reputation.scoring import vector_of
@@ -277,26 +275,36 @@ def test_every_rule_of_ours_has_its_reason() -> None:
 
 
 COUNTS = st.integers(0, 300)
-FAMILY_NAMES = {
+COUNTS_BY_FAMILY = {
     "marks": ("marked", "answered", "silent", "groups", "burst"),
     "behaviour": tuple(category.value for category in SignalCategory),
+    "caller": ("proven", "passed", "failed", "hung up"),
     "block": ("bad numbers",),
+    "own block": ("bad numbers",),
     "feeds": ("spam", "ok"),
     "attestation": ("failed", "A", "B", "C"),
     "quiet hours": (),
+    "plan": ("telemarketing", "do-not-originate", "unallocated"),
+    "carrier label": ("scam likely",),
+    "peers": ("listed", "cleared"),
+    "first call": ("neighbours", "in a row"),
     "identity": ("level 1", "level 2", "level 3"),
     "from a later version": ("what",),
 }
 
 
+def test_no_family_is_left_out_here() -> None:
+    assert COUNTS_BY_FAMILY.keys() == {kind.name for kind in FAMILIES} | {"from a later version"}
+
+
 @st.composite
 def families(draw: st.DrawFn) -> list[Family]:
-    names = draw(st.lists(st.sampled_from(sorted(FAMILY_NAMES)), unique=True))
+    names = draw(st.lists(st.sampled_from(sorted(COUNTS_BY_FAMILY)), unique=True))
     return [
         Family(
             name,
             draw(st.floats(-5, 5)),
-            tuple(draw(st.dictionaries(st.sampled_from(FAMILY_NAMES[name] or ("x",)), COUNTS)).items()),
+            tuple(draw(st.dictionaries(st.sampled_from(COUNTS_BY_FAMILY[name] or ("x",)), COUNTS)).items()),
         )
         for name in names
     ]
@@ -326,10 +334,11 @@ def keys_named_in_code() -> Iterator[str]:
     yield from chain.from_iterable(reference_keys(c) for c in ALPHABET)
     yield from (count_key(count) for count in range(1, 102))
     yield from (f"explain-{action.word}" for action in Action)
-    for _, name in (*SIGNALS_AGAINST, *SIGNALS_FOR):
-        yield from (f"explain-{name}-one", f"explain-{name}-many") if name else ()
-    yield from (f"explain-{category.value}" for category, name in (*SIGNALS_AGAINST, *SIGNALS_FOR) if name is None)
-    yield from (f"explain-{name}-{form}" for name in ("marked", "unmarked", "listed") for form in ("one", "many"))
+    for kind in FAMILIES:
+        names = COUNTS_BY_FAMILY[kind.name]
+        for values in product((0, 1, 2), repeat=len(names)):
+            counts = {name: value for name, value in zip(names, values, strict=True) if value}
+            yield from (key for speaks_for in (True, False) for keys in kind.spoken(counts, speaks_for) for key in keys)
 
 
 def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:

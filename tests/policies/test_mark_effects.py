@@ -18,9 +18,10 @@ from policies.mark_effects import (
     least_people,
     strongest,
 )
+from reputation.evidence import Circumstances
 from reputation.explaining import fades_of, more_marks
 from reputation.model import Level
-from reputation.scoring import Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.weights import DEFAULT
 
 ALL = MarkedNumber(1, 1, listed=True, failed=True)

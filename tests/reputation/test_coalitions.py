@@ -18,6 +18,7 @@ from policies.decision import Action, IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from reputation.control_sample import is_drawn
+from reputation.evidence import Circumstances, Evidence
 from reputation.families.caller import caller_of, passed_until
 from reputation.fold import standing_of
 from reputation.memory_store import MemoryStore
@@ -43,7 +44,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.outcome import OutcomeRecord, Signal
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Rows, challenge_history_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import remove_identity, set_identity

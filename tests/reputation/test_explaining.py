@@ -6,9 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from reputation.evidence import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import days_until_lower, sentence_of_families, with_changes, would_change, would_raise
 from reputation.model import AuthClass, Family, Happening, Identity, Imported, Level, SignalCategory
-from reputation.scoring import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Standing
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reputation.evidence import NO_CIRCUMSTANCES, Evidence
 from reputation.fold import standing_of
 from reputation.history import DAYS, history_of
 from reputation.model import AuthClass, Identity, Imported, Level, SignalCategory
-from reputation.scoring import NO_CIRCUMSTANCES, Evidence
 from reputation.standing import Rows
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reputation.caller_names import SPAM_LABELS
 from reputation.decay import bounded, decayed
+from reputation.evidence import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import sentence_of_families
 from reputation.families.block import LISTED as LISTED_BLOCK
 from reputation.families.block import block_of
@@ -40,16 +41,7 @@ from reputation.model import (
 from reputation.outcome import Signal
 from reputation.plan.rows import PlanRow, Purpose
 from reputation.quiet_hours import is_quiet
-from reputation.scoring import (
-    NO_CIRCUMSTANCES,
-    NO_EVIDENCE,
-    Circumstances,
-    Evidence,
-    families_of,
-    level_at,
-    reputation_of,
-    vector_of,
-)
+from reputation.scoring import families_of, level_at, reputation_of, vector_of
 from reputation.standing import Rows, Standing
 from reputation.trust import Settled, trust_of
 from reputation.weights import (

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.evidence import Circumstances, Evidence
 from reputation.families.block import is_bad
 from reputation.fold import standing_of
 from reputation.model import (
@@ -29,7 +30,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.outcome import Signal
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.site_names import is_ours, name_at_site, of_site, our_name, site_of
 from reputation.standing import Rows
 from reputation.store.challenges import settle_challenge

@@ -9,11 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace as with_changes
 
+from reputation.evidence import Circumstances, Evidence
 from reputation.families.caller import passed_until
 from reputation.families.marks import marks_of
 from reputation.model import ChallengeHistory, Level, SignalCategory
 from reputation.owner_sentence import figures_of, owner_sentence
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Standing
 from reputation.weights import (
     DAY_SECONDS,

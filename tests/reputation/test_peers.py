@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.evidence import Circumstances, Evidence
 from reputation.families.peers import peers_of
 from reputation.fold import standing_of
 from reputation.model import (
@@ -23,7 +24,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.plan.rows import Purpose
-from reputation.scoring import Circumstances, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.standing import Rows
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of

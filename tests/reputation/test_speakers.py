@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reputation.families.kind import Speaker
 from reputation.model import Family, Level, Witnesses
-from reputation.speakers import Speaker, account_of, speakers_of
+from reputation.speakers import account_of, speakers_of
 
 MARKS, BEHAVIOUR, FEEDS = Family("marks", 2.0), Family("behaviour", 1.5), Family("feeds", 2.5, (("spam", 2),))
 LISTED_BLOCK = Family("block", 1.5)

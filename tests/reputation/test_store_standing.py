@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.evidence import Circumstances
 from reputation.marking import Statement, mark, unmark
 from reputation.memory_store import MemoryStore
 from reputation.model import (
@@ -27,7 +28,7 @@ from reputation.model import (
     Verdict,
 )
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.store.evidence_rows import rows_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import identity_of, set_identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callsieve.numbers.profile_text import sentence_of
+from reputation.evidence import NO_CIRCUMSTANCES, Evidence
 from reputation.model import (
     EntryKind,
     Facts,
@@ -17,7 +18,7 @@ from reputation.model import (
     Reputation,
     Tie,
 )
-from reputation.scoring import NO_CIRCUMSTANCES, Evidence, reputation_of
+from reputation.scoring import reputation_of
 from reputation.weights import DEFAULT
 
 SPAM = Imported("ftc", "spam", "scam")

@@ -24,6 +24,7 @@ from callsieve.text.csv_table import RowProblem
 from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.control_sample import is_drawn
+from reputation.evidence import Circumstances
 from reputation.marking import Statement, mark
 from reputation.model import (
     AuthClass,
@@ -44,7 +45,7 @@ from reputation.model import (
     Tie,
 )
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import Circumstances, reputation_of
+from reputation.scoring import reputation_of
 from reputation.store.as_of import Background, OwnEntry, PeerRow, background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of

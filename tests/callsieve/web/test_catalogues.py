@@ -31,7 +31,10 @@ from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from reputation.appeals import Appeal, AppealState, ProofAnswer
-from reputation.explaining import SIGNAL_WORDS, parts_of
+from reputation.explaining import parts_of
+from reputation.families.behaviour import SIGNAL_WORDS
+from reputation.families.kind import Speaker
+from reputation.families.table import MAY_TAG
 from reputation.model import (
     Did,
     EntryKind,
@@ -47,8 +50,6 @@ from reputation.model import (
 )
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
-from reputation.scoring import MAY_TAG
-from reputation.speakers import Speaker
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.ownership import Epoch
 from reputation.store.personal_lists import PersonalEntry
@@ -59,7 +60,7 @@ CHINESE = Path(str(CATALOGUES)) / "zh" / "LC_MESSAGES"
 METHODS = [("**.html", "jinja2"), ("**.py", "python")]
 NO_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*(?::[^{}]*)?\}")
-# Where texts are written, and what marks them. `_Words` makes a Wording; a Measure begins with its heading.
+# Where texts are written, and what marks them. `Counted` makes a Wording; a Measure begins with its heading.
 FOLDERS = ("callsieve", "policies", "reputation")
 MARKS = {
     "_": None,
@@ -67,7 +68,7 @@ MARKS = {
     "ngettext": (1, 2),
     "Wording": None,
     "Measure": (1,),
-    "_Words": (1, 2),
+    "Counted": (1, 2),
     "listed": (2,),
 }
 
