@@ -11,6 +11,7 @@ page believes the backend, which has all its rights anyway: so answers may be pi
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import pickle
 import socket
@@ -117,15 +118,17 @@ class BackendClient:
         self._task = asyncio.ensure_future(self._read())
 
     async def ask(
-        self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **_named: P.kwargs
+        self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs
     ) -> T:
         """What the method answers there. Refused, StoreError."""
+        arguments = inspect.signature(method).bind(None, *args, **named)
+        arguments.apply_defaults()
         number = next(self._numbers)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             if self._is_gone:
                 raise StoreError("the page's backend is gone")
-            self._writer.write(_frame(msgspec.msgpack.encode((number, method.__name__, args))))
+            self._writer.write(_frame(msgspec.msgpack.encode((number, method.__name__, arguments.args[1:]))))
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._writer.drain()
                 outcome = await future

@@ -118,14 +118,16 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]
     return {"items": items, "next": following}
 
 
-def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEntry]) -> dict[str, Any]:
-    """An entry; one that is there already is replaced."""
-    done = operations.add(db, context, _request(asked))
+async def add(req: ApiRequest[None, NewEntry]) -> dict[str, Any]:
+    """Add an entry; one that is there already is replaced. The calls are counted before it takes the write lock."""
+    now, request = req.context.at, _request(req.asked)
+    look = await req.read(operations.preview, req.context, request)
+    done = await req.perform(operations.add, request)
     return {
         "change_id": done.change_id,
-        "entry": entry_as_json(done.entry, context.at),
-        "replaced": done.replaced and entry_as_json(done.replaced, context.at),
-        "calls": done.calls,
+        "entry": entry_as_json(done.entry, now),
+        "replaced": done.replaced and entry_as_json(done.replaced, now),
+        "calls": look.calls,
     }
 
 

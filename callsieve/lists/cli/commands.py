@@ -68,8 +68,10 @@ def add(
         say(f"On the {list_name.value}list of {one.person}: {one.number}. It counts for that person alone.")
         say_undo(one.change_id, config)
         return
-    added = perform(loaded, lists.add, lists.EntryRequest(list_name, entry, note, expires, action, force))
-    _say_added(added)
+    request = lists.EntryRequest(list_name, entry, note, expires, action, force)
+    calls = perform(loaded, lists.preview, request).calls
+    added = perform(loaded, lists.add, request)
+    _say_added(added, calls)
     say_undo(added.change_id, config)
     if action in STOPPING_WORDS and not loaded.settings.actions.route:
         warn(f"{added.entry.text}: {NO_ROUTE}")
@@ -117,12 +119,12 @@ def show(
         _show_entries(entries)
 
 
-def _say_added(added: Added) -> None:
+def _say_added(added: Added, calls: int) -> None:
     entry, replaced = added.entry, added.replaced
     until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
     say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(action_of(entry)), ".")
-    if added.calls:
-        say(f"It matches {plural(added.calls, 'call')} of the last {LOOK_BACK_DAYS} days.")
+    if calls:
+        say(f"It matches {plural(calls, 'call')} of the last {LOOK_BACK_DAYS} days.")
     if replaced is not None:
         note = f' ("{replaced.note}")' if replaced.note else ""
         say(f"It replaces the entry of {when(replaced.added_at)}{note}.")

@@ -15,6 +15,7 @@ from callsieve.text.number_entry import parse_entry
 from reputation.model import ListName
 from reputation.store.database import open_store
 from reputation.store.lists import list_entries
+from reputation.store.transaction import transaction
 from reputation.users import Role
 from tests.office import CALLER, Office
 from tests.reputation.store_builders import NOW
@@ -50,6 +51,16 @@ def test_what_is_replaced_is_what_is_there_by_then(tmp_path: Path) -> None:
         assert added.change_id is not None
         undo(db, context(office), UndoRequest(added.change_id))
         assert [one.note for one in list_entries(db)] == ["second"]
+
+
+@pytest.mark.parametrize("typed", [CALLER, "+1900*"])
+def test_no_call_is_counted_under_the_write_lock(tmp_path: Path, typed: str) -> None:
+    office, statements = Office(tmp_path), list[str]()
+    with open_store(office.store) as db, transaction(db):
+        db.set_trace_callback(statements.append)
+        operations.add(db, context(office), EntryRequest(ListName.BLOCK, typed))
+    assert any("INSERT INTO list_entry" in statement for statement in statements)
+    assert not [statement for statement in statements if "FROM decision" in statement]
 
 
 def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ async def test_all_that_the_page_asks_for_is_answered(office: Office, link: str)
         assert refused.value.code == "no-proof"
 
 
+async def test_arguments_by_name_arrive(office: Office, link: str) -> None:
+    async with served(office) as (page, _):
+        assert await page.ask(Backend.look_up, reference=REFERENCE) is not None
+        await page.ask(Backend.file, REFERENCE, "Carol", link=link, statement="Parcels.", contact="carol@example.com")
+    (appeal,) = office.read(all_appeals)
+    assert (appeal.contact, appeal.statement) == ("carol@example.com", "Parcels.")
+
+
 async def test_answers_are_of_their_questions_however_many(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         wanted = [REFERENCE if n % 3 else "ZZZZZZZZ" for n in range(200)]
