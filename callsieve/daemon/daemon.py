@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from agi.screening import Screening
 from agi.server import AgiServer
 from agi.site import Site
 from callsieve.calls.spoken_names import keep_recordings
+from callsieve.daemon.background import BackgroundParts
 from callsieve.daemon.console_process import keep_console
 from callsieve.daemon.dialplan_watch import watch_dialplan
 from callsieve.daemon.recompute import keep_folded
@@ -77,7 +78,7 @@ class Daemon:
         self._plan_error = ""
         self._plan_files: frozenset[Stamp] = frozenset()
         self._dialplan_trouble = ""
-        self._ended_parts: list[str] = []
+        self._background = BackgroundParts()
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
         self.store = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)
@@ -126,9 +127,7 @@ class Daemon:
                 self._watch_dialplan,
             )
             for background in (*ours, *house, systemd.run_watchdog):
-                stack.push_async_callback(
-                    _ended, asyncio.create_task(self._guarded(background), name=background.__name__)
-                )
+                self._background.start(background, stack)
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
@@ -170,20 +169,12 @@ class Daemon:
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
                 *(
-                    f"a part of the daemon ended ({part}): its log says why; restart the daemon"
-                    for part in self._ended_parts
+                    f"a part of the daemon failed ({part}) and is started again: its log says why"
+                    for part in self._background.failed()
                 ),
             )
             if text
         )
-
-    async def _guarded(self, background: Callable[[], Coroutine[None, None, None]]) -> None:
-        """A background part that fails is logged and told as trouble; it never takes the serving down with it."""
-        try:
-            await background()
-        except Exception:
-            logger.exception("a part of the daemon ended: calls are answered all the same")
-            self._ended_parts.append(background.__name__.strip("_").replace("_", " "))
 
     def reload(self) -> None:
         """Have the settings and policies read again (SIGHUP)."""
@@ -383,11 +374,6 @@ async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
     if process.returncode == 0:
         return True, out.decode()
     return False, error.decode(errors="replace").strip()[-500:]
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def serve(load: Callable[[], Loaded]) -> None:

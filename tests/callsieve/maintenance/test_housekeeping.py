@@ -134,20 +134,3 @@ async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve
     assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     callsieve.ok("housekeeping", "run", "--yes")
     assert callsieve("calls", "show", "--json").json == []
-
-
-async def test_a_part_that_ends_is_told_as_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object) -> None:
-        raise RuntimeError("a bug of ours")
-
-    monkeypatch.setattr(daemon, "keep_recordings", broken)
-    port = free_port("127.0.0.1", socket.SOCK_STREAM)
-    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
-    ours = daemon.Daemon(lambda: Loaded(settings=settings, file=None, state=tmp_path))
-    stop = asyncio.Event()
-    running = asyncio.create_task(ours.run(stop))
-    try:
-        await asyncio.to_thread(wait_until, lambda: "a part of the daemon ended (keep recordings)" in ours.trouble())
-    finally:
-        stop.set()
-        await running
