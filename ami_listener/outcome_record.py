@@ -55,6 +55,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         complete=outcome.complete,
         blocked=outcome.blocked and direction is Direction.OUTBOUND,
         machine=outcome.machine and direction is Direction.OUTBOUND,
+        waited_seconds=max(0.0, outcome.ended_at - outcome.at - outcome.ring_seconds - outcome.talk_seconds),
     )
 
 

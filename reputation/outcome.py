@@ -47,6 +47,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
     `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller. Outbound,
     `blocked` is a call that a network refused and no person, `machine` one that the dialplan knows a machine answered.
+    `waited_seconds`: what the call spent neither ringing nor talking: in menus, queues, voicemail. Only AMI tells.
     """
 
     linkedid: str
@@ -83,6 +84,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     rang_by: Tie | None = None
     blocked: bool = False
     machine: bool = False
+    waited_seconds: float = 0.0
 
     @property
     def is_to_nobody(self) -> bool:
@@ -92,7 +94,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     @property
     def ended_at(self) -> float:
         """When the call was over: what is learnt from it is dated so."""
-        return self.at + self.ring_seconds + self.talk_seconds
+        return self.at + self.ring_seconds + self.talk_seconds + self.waited_seconds
 
     @property
     def number(self) -> str | None:

@@ -56,6 +56,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     verstat: bool | None = None
     rang_by: Tie | None = None
     complete: bool = True
+    waited_seconds: Seconds = 0.0
 
 
 class Outbound(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
@@ -70,6 +71,7 @@ class Outbound(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
     talk_seconds: Seconds = 0.0
     ended_by: Literal["caller", "callee", "system"] | None = None
     complete: bool = True
+    waited_seconds: Seconds = 0.0
 
 
 class Marked(msgspec.Struct, tag="mark", frozen=True, omit_defaults=True):

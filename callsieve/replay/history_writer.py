@@ -72,6 +72,7 @@ def _told_of_inbound(event: PastCall) -> Inbound:
         verstat=True if event.carrier_counts and not event.trusted else None,
         rang_by=one.rang_by,
         complete=one.complete,
+        waited_seconds=one.waited_seconds,
     )
 
 
@@ -88,6 +89,7 @@ def _told_of_outbound(one: OutcomeRecord) -> Outbound:
         talk_seconds=one.talk_seconds,
         ended_by=_word(one.ended_by, ENDED_BY),
         complete=one.complete,
+        waited_seconds=one.waited_seconds,
     )
 
 

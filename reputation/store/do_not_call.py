@@ -47,10 +47,12 @@ class Talk(NamedTuple):
 # A talk that was over since then; it began at most a day before, which bounds what the indexes are searched for.
 LAST_TALK = """
 SELECT number, own FROM (
-    SELECT dialled AS number, own_number AS own, at + ring_seconds + talk_seconds AS ended_at FROM outcome
+    SELECT dialled AS number, own_number AS own, at + ring_seconds + talk_seconds + waited_seconds AS ended_at
+      FROM outcome
      WHERE caller = :person AND at > :since - 86400 AND direction = 'outbound' AND disposition = 'answered'
     UNION ALL
-    SELECT caller, did, outcome.at + ring_seconds + talk_seconds FROM reached JOIN outcome USING (linkedid)
+    SELECT caller, did, outcome.at + ring_seconds + talk_seconds + waited_seconds
+      FROM reached JOIN outcome USING (linkedid)
      WHERE person = :person AND reached.at > :since - 86400 AND direction = 'inbound' AND disposition = 'answered')
  WHERE number LIKE '+%' AND ended_at > :since ORDER BY ended_at DESC LIMIT 1
 """

@@ -14,6 +14,7 @@ from ami_listener.parsing import parse_event, parse_key
 from reputation import model
 from reputation.model import CallerKind, Direction, Disposition, EndedBy
 from reputation.outcome import OutcomeRecord
+from tests.ami_listener.replaying import NAMES, items_of, outcomes_of
 
 INBOUND = Outcome(
     linkedid="c1",
@@ -42,6 +43,13 @@ def recorded(outcome: Outcome) -> OutcomeRecord:
     record = record_of(outcome, region_of)
     assert record is not None
     return record
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_end_of_a_call_is_that_of_its_last_channel(name: str) -> None:
+    told = [(record, one) for one in outcomes_of(items_of(name)) if (record := record_of(one, region_of))]
+    ends = [one.ended_at for _, one in told]
+    assert [record.ended_at for record, _ in told] == pytest.approx(ends, abs=0.001)
 
 
 def test_an_inbound_call_is_read_in_the_region_of_its_trunk() -> None:

@@ -58,16 +58,16 @@ def test_a_decision_is_told_once_however_often_it_is_written(db: sqlite3.Connect
 
 
 def test_a_call_is_told_when_its_decision_is_known(db: sqlite3.Connection) -> None:
-    outcome = make_outcome(at=NOW, by="201", talk=31.0)
-    record_outcome(db, outcome, NOW + 41)
+    outcome = make_outcome(at=NOW, by="201", talk=31.0, waited_seconds=55.0)
+    record_outcome(db, outcome, NOW + 96)
     assert told(db) == []
     record_decisions(db, [make_record("d1")])
     for _ in range(2):
-        settle_outcomes(db, NOW + 42)
-        record_outcome(db, outcome, NOW + 43)
+        settle_outcomes(db, NOW + 97)
+        record_outcome(db, outcome, NOW + 98)
     (ended,) = told(db, EventKind.CALL_ENDED)
     assert (ended.data["decision_id"], ended.data["answered_by"], ended.data["talk_seconds"]) == ("d1", "201", 31.0)
-    assert (ended.subject, ended.at) == (CALLER, outcome.ended_at)
+    assert (ended.subject, ended.at) == (CALLER, NOW + 10 + 55 + 31)
 
 
 def test_a_call_that_nobody_decided_about_is_told_a_minute_later(db: sqlite3.Connection) -> None:

@@ -110,7 +110,7 @@ _DECISION: Final = """linkedid caller_kind auth_class did trunk callee action wo
     policy elapsed_ms caller_text first_call"""
 _OUTCOME: Final = """direction disposition caller_kind did trunk answered_by forked ring_seconds talk_seconds cause
     sip_code ended_by voicemail_left transferred parked conference challenge complete source auth_class decision_id
-    action answered_by_pbx blocked machine"""
+    action answered_by_pbx blocked machine waited_seconds"""
 
 _KINDS = (
     Kind(
