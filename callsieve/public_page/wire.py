@@ -117,9 +117,7 @@ class BackendClient:
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         self._task = asyncio.ensure_future(self._read())
 
-    async def ask(
-        self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs
-    ) -> T:
+    async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
         """What the method answers there. Refused, StoreError."""
         arguments = inspect.signature(method).bind(None, *args, **named)
         arguments.apply_defaults()
