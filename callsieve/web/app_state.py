@@ -163,11 +163,9 @@ class AppState:
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
     """The files that settings and policies are read from, with the time and size of each."""
-    files = watched_files(loaded)
-    if loaded.file is None:
-        return files
+    files, file = watched_files(loaded), loaded.settings_file
     try:
-        status = loaded.file.stat()
+        status = file.stat()
     except OSError:
-        return files  # it went away meanwhile
-    return files | {(loaded.file, status.st_mtime_ns, status.st_size)}
+        return files  # there is none yet, or it went away meanwhile
+    return files | {(file, status.st_mtime_ns, status.st_size)}
