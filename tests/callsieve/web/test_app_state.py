@@ -18,7 +18,7 @@ async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> Non
 
     state = make_app_state(load, time.time)
     assert state.loaded.settings.numbers.region == Settings().numbers.region
-    file.write_text("[numbers]\nregion = \"NZ\"\n")
+    file.write_text('[numbers]\nregion = "NZ"\n')
     assert state.loaded.settings.numbers.region == "NZ"
     file.unlink()
     assert state.loaded.settings.numbers.region == Settings().numbers.region
