@@ -15,6 +15,7 @@ from agi.site import Site, Trunk
 from policies.decision import IncomingCall
 from reputation.model import Attestation, Caller, CallerKind, Verification
 from reputation.numbers import caller_of, did_number_of, number_of
+from reputation.site_names import own_name
 
 # STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
 # spaces filtered out. Only what speaks against the *caller* failed; a certificate that could not be fetched, or
@@ -99,8 +100,8 @@ def withheld_number(caller: Caller, raw_number: str, region: str, site: Site) ->
 
 
 def linkedid_of(request: Request) -> str:
-    """The key of the call; the channel's own id when the dialplan did not pass it."""
-    return (request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID]
+    """Return the key of the call; that of the channel's own id when the dialplan did not pass it."""
+    return own_name((request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID])
 
 
 def did_of(text: str, region: str) -> str | None:

@@ -8,6 +8,7 @@ from ami_listener.outcome import Outcome, Presentation
 from reputation.model import CallerKind, Direction
 from reputation.numbers import caller_of, did_number_of, is_emergency, number_of
 from reputation.outcome import OutcomeRecord
+from reputation.site_names import own_name
 
 RegionOf = Callable[[str | None], str]
 
@@ -27,7 +28,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
     region = region_of(outcome.trunk)
     caller, kind = _caller_of(outcome, direction, region)
     return OutcomeRecord(
-        linkedid=outcome.linkedid,
+        linkedid=own_name(outcome.linkedid),
         at=outcome.at,
         direction=direction,
         disposition=outcome.disposition,
@@ -67,7 +68,7 @@ def is_emergency_call(outcome: Outcome, region: str) -> bool:
 def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str | None, CallerKind]:
     """The caller of an inbound call by number; of our own by the phone, in whose place the store puts the person."""
     if direction is not Direction.INBOUND:
-        return outcome.placed_by or outcome.caller[:MAX_TEXT] or None, CallerKind.INTERNAL
+        return outcome.placed_by or own_name(outcome.caller[:MAX_TEXT]) or None, CallerKind.INTERNAL
     caller = caller_of(outcome.caller, region, PRESENTATIONS.get(outcome.presentation, ""))
     return caller.e164, caller.kind
 

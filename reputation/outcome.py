@@ -21,7 +21,7 @@ from reputation.model import (
     SignalCategory,
     Tie,
 )
-from reputation.site_names import our_name
+from reputation.site_names import own_name
 
 # Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
 INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
@@ -120,8 +120,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None
-        name = self.person or rang_alone or self.did or self.queue or self.group
-        return our_name(name) if name else None
+        return self.person or rang_alone or own_name(self.did or self.queue or self.group or "") or None
 
 
 class Signal(Record, frozen=True):

@@ -23,6 +23,7 @@ from reputation.model import (
 )
 from reputation.numbers import NumberType, is_valid, number_type_of
 from reputation.outcome import OutcomeRecord, Signal
+from reputation.site_names import own_name
 
 # Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
 INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
@@ -165,7 +166,7 @@ def _challenged(outcome: OutcomeRecord) -> Challenged | None:
         return None
     if outcome.voicemail_left and result is not ChallengeResult.PASSED:
         result = ChallengeResult.MESSAGE
-    return Challenged(number, outcome.auth_class, outcome.did or "", result, outcome.at, outcome.linkedid)
+    return Challenged(number, outcome.auth_class, own_name(outcome.did or ""), result, outcome.at, outcome.linkedid)
 
 
 def proofs_of_control(number: str, at: float) -> list[Challenged]:

@@ -33,6 +33,7 @@ from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.feature_codes import mark_call
 from reputation.outcome import OutcomeRecord
 from reputation.own.hours import CallingHours
+from reputation.site_names import own_name
 from reputation.store.errors import StoreError
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
 from reputation.store.people import all_people
@@ -132,7 +133,7 @@ class OutcomeRecorder:
         return None
 
     async def _mark(self, key: KeyPressed, at: float) -> None:
-        endpoint, linkedid = endpoint_of(key.channel.name), key.channel.linkedid
+        endpoint, linkedid = endpoint_of(key.channel.name), own_name(key.channel.linkedid)
         if self._trunk_of(key.channel.name) is not None:
             logger.warning("a key during a call came from a trunk: see docs/operations.md for features.conf")
             return

@@ -14,6 +14,7 @@ import msgspec
 
 from agi.parsing import MAX_ID
 from agi.protocol import Request
+from reputation.site_names import own_name
 
 # What our dialplan lets through of each (asterisk-conf/callsieve.conf), and how much of it.
 _DIALLED = re.compile(r"[^0-9A-Za-z+*#]")
@@ -67,7 +68,7 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "") -> Request:
         "attestation": "" if facts.attestation == "none" else facts.attestation,
         "uri": _ASSERTED.sub("", facts.asserted[:ASSERTED_CHARACTERS]),
         "diversion": _DIVERSION.sub("", facts.diversion[:DIVERSION_CHARACTERS]),
-        "linkedid": linkedid_of(facts.call_id or fresh_id),
+        "linkedid": id_of(facts.call_id or fresh_id),
         "pres": "prohib" if facts.withheld else "",
         "priority": _WORD.sub("", facts.priority)[:MAX_ID],
         "did": _DIALLED.sub("", facts.did)[:MAX_ID],
@@ -85,7 +86,15 @@ def trunk_text_of(text: str) -> str:
 
 
 def linkedid_of(call_id: str) -> str:
-    """The key of a call of another switch in our store. One that is too long, or no plain text, is kept by its hash."""
+    """Return the key of a call of another switch in our store."""
+    return own_name(id_of(call_id))
+
+
+def id_of(call_id: str) -> str:
+    """Return the id of a call of another switch, as Asterisk would tell one of its own: `linkedid_of` is made of it.
+
+    One that is too long, or no plain text, is known by its hash.
+    """
     key = KEY_PREFIX + call_id
     if len(key) <= MAX_ID and key.isascii() and key.isprintable():
         return key

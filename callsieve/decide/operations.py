@@ -13,7 +13,7 @@ import msgspec
 from ami_listener.outcome import Outcome, Presentation
 from ami_listener.outcome_record import is_emergency_call, record_of
 from callsieve.changes.operation import Context, Refused
-from callsieve.decide.call_facts import linkedid_of, trunk_text_of
+from callsieve.decide.call_facts import id_of, trunk_text_of
 from callsieve.wiring import calling_hours_of, site_of
 from reputation.model import Direction, Disposition, EndedBy
 from reputation.store.emergencies import record_emergency
@@ -76,7 +76,7 @@ def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
         raise Refused("bad-time", BAD_TIME, "ended_at")
     is_inbound = ending.direction == "inbound"
     return Outcome(
-        linkedid=linkedid_of(ending.call_id),
+        linkedid=id_of(ending.call_id),
         at=ended_at - ending.ring_seconds - ending.talk_seconds,
         ended_at=ended_at,
         direction=Direction(ending.direction),

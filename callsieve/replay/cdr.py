@@ -25,6 +25,7 @@ from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, EndedBy
 from reputation.numbers import caller_of, did_number_of, number_of
 from reputation.outcome import OutcomeRecord
+from reputation.site_names import own_name
 
 # cdr_csv.c, build_csv_record: the last two by loguniqueid and loguserfield, then three with newcdrcolumns.
 CSV_COLUMNS = (
@@ -114,7 +115,7 @@ class Sides:
         channel, which rings a phone for somebody else, the extension.
         """
         if local := _LOCAL.match(channel):
-            return local[1]
+            return own_name(local[1])
         if not channel or channel.startswith("Local/") or self.trunk(channel) is not None:
             return None
         return endpoint_of(channel)
@@ -208,11 +209,11 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
     number = ((read and read(dialled, region)) or dialled[:_TEXT]) if dialled else None
     phones = _phones(rows, sides)
     return OutcomeRecord(
-        linkedid=first.call,
+        linkedid=own_name(first.call),
         at=rows[0].at,
         direction=direction,
         disposition=_disposition(rows, taken),
-        caller=caller.e164 if caller else sides.phone(first.channel) or first.src[:_TEXT] or None,
+        caller=caller.e164 if caller else sides.phone(first.channel) or own_name(first.src[:_TEXT]) or None,
         caller_kind=caller.kind if caller else CallerKind.INTERNAL,
         did=number if inbound else None,
         dialled=None if inbound else number,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from reputation.control_sample import SampledCalls
 from reputation.numbers import block_of
 from reputation.signals import HUNG_UP_SECONDS
+from reputation.site_names import has_mark, site_and_mark
 
 COUNTS = """
 SELECT CAST((at - :since) / :step AS INTEGER), would_be, count(*) FROM decision
@@ -63,7 +64,7 @@ SELECT count(*), coalesce(sum(o.disposition = 'answered'), 0),
 BY_RULE = "SELECT count(*) FROM decision WHERE at >= ? AND at < ? AND rule = ?"
 OF_RULES = " AND d.rule <> 'default' AND d.rule IN (SELECT value FROM json_each(:rules))"
 # As its index: callsieve's migration `calls_of_sites`.
-OF_SITE = "instr({row}linkedid, ':') > 0 AND substr({row}linkedid, 1, instr({row}linkedid, ':')) = :site || ':' AND "
+OF_SITE = f"{has_mark('{row}linkedid')} AND {site_and_mark('{row}linkedid')} = :site || ':' AND "
 LEAST_CALLS = 3
 LEAST_NUMBERS = 3
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from reputation.model import ChallengeResult, Disposition
 from reputation.outcome import OutcomeRecord
-from reputation.site_names import site_of
+from reputation.site_names import has_mark, site_and_mark, site_of
 from reputation.store.challenges import challenge_result_of
 from reputation.store.outcomes import outcome_of
 
@@ -113,7 +113,7 @@ SELECT d.id, d.at, d.linkedid, d.caller, d.caller_kind, d.did, d.callee, d.actio
   FROM decision AS d LEFT JOIN outcome AS o ON o.linkedid = d.linkedid
 """
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
-_SITE = "substr(d.linkedid, 1, instr(d.linkedid, ':'))"  # as in its index
+_SITE = site_and_mark("d.linkedid")  # as in its index
 _CLAUSES: Mapping[str, str] = {
     "number": "d.caller = :number",
     "callee": """d.rowid IN (
@@ -125,7 +125,7 @@ _CLAUSES: Mapping[str, str] = {
     "since": "d.at >= :since",
     "until": "d.at < :until",
     "ending": "o.disposition = :ending",
-    "site": f"instr(d.linkedid, ':') > 0 AND {_SITE} = :site || ':'",
+    "site": f"{has_mark('d.linkedid')} AND {_SITE} = :site || ':'",
 }
 # Partial indices are used only where the clause that they are made with is there too.
 _UNCOMMON_ACTION = "d.would_be <> 'allow'"
@@ -175,7 +175,7 @@ def _ending_clauses(ending: str | None) -> list[str]:
 
 
 SITES = f"""
-SELECT {_SITE} FROM decision AS d WHERE instr(d.linkedid, ':') > 0 AND {_SITE} > ? ORDER BY {_SITE} LIMIT 1
+SELECT {_SITE} FROM decision AS d WHERE {has_mark("d.linkedid")} AND {_SITE} > ? ORDER BY {_SITE} LIMIT 1
 """
 RULES = "SELECT rule FROM decision WHERE rule <> 'default' AND rule > ? ORDER BY rule LIMIT 1"
 MOST_RULES = 100

@@ -24,7 +24,7 @@ from reputation.signals import (
     proofs_of_control,
     signal_of_mark,
 )
-from reputation.site_names import OURS, site_of
+from reputation.site_names import OURS, site_and_mark, site_of
 from reputation.site_rows import names_in, without_sites, without_twins
 from reputation.standing import Rows
 from reputation.store.site_people import humans_of, ignored_sites
@@ -36,7 +36,7 @@ MARKS_THAT_COUNT = f"""
 SELECT {MARK_COLUMNS} FROM mark
  WHERE number = ? AND NOT (verdict = 'spam' AND EXISTS (
        SELECT 1 FROM tombstone WHERE tombstone.number = mark.number AND mark.at <= until
-          AND tombstone.reporter IN ('', mark.reporter, substr(mark.reporter, 1, instr(mark.reporter, ':')))))
+          AND tombstone.reporter IN ('', mark.reporter, {site_and_mark("mark.reporter")})))
  ORDER BY at DESC, reporter, auth_class
 """
 # A call-back within a day after a one-ring call is what that call was for; not after one with a borrowed number.

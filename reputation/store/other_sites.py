@@ -12,21 +12,20 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from reputation.site_names import is_ours, site_of
+from reputation.site_names import after_site, all_of, has_mark, is_of_site, is_ours, site_of
 from reputation.store.standing import refresh_many, settled_of
 from reputation.trust import Settled
 
-# Whom a row of another site is about, by table. The condition on `:` is that of the tables' indices.
+# Whom a row of another site is about, by table. The first condition is that of the tables' indices.
 PEOPLE_COLUMNS = {"mark": "reporter", "signal": "callee", "answered": "callee"}
-_OF_SITE = "instr({column}, ':') > 0 AND {column} > :site || ':' AND {column} < :site || ';'"
-OF_SITE = {table: _OF_SITE.format(column=column) for table, column in PEOPLE_COLUMNS.items()}
+OF_SITE = {table: f"{has_mark(column)} AND {is_of_site(column)}" for table, column in PEOPLE_COLUMNS.items()}
 NEXT_NAME = {
-    table: f"SELECT min({column}) FROM {table} WHERE instr({column}, ':') > 0 AND {column} > ?"
+    table: f"SELECT min({column}) FROM {table} WHERE {has_mark(column)} AND {column} > ?"
     for table, column in PEOPLE_COLUMNS.items()
 }
 NUMBERS_OF_SITE = " UNION ".join(f"SELECT number FROM {table} WHERE {where}" for table, where in OF_SITE.items())
 NUMBERS_OF_PERSON = " UNION ".join(
-    f"SELECT number FROM {table} WHERE instr({column}, ':') > 0 AND {column} = :name"
+    f"SELECT number FROM {table} WHERE {has_mark(column)} AND {column} = :name"
     for table, column in PEOPLE_COLUMNS.items()
 )
 
@@ -119,7 +118,7 @@ def sites_of(db: sqlite3.Connection) -> list[str]:
         after = ""
         while (name := db.execute(sql, (after,)).fetchone()[0]) is not None:
             site = site_of(name)
-            after = f"{site};" if site else name
+            after = after_site(site) if site else name
             found.add(site)
     return sorted(found - {""})
 
@@ -147,7 +146,7 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
         marked=marked,
         agreed=int(agreed),
         disagreed=int(disagreed),
-        settled=settled_of(db, f"{site}:"),
+        settled=settled_of(db, all_of(site)),
         ignored=next((one for one in ignored_of(db) if one.site == site), None),
     )
 

@@ -18,7 +18,7 @@ from reputation.events import EventKind
 from reputation.families.block import may_be_bad
 from reputation.fold import standing_of
 from reputation.model import AuthClass
-from reputation.site_names import site_of
+from reputation.site_names import is_of_site, site_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.level_events import Standings, tell_levels
 from reputation.store.outbox import telling, wanted_of, weights_from
@@ -37,13 +37,13 @@ ON CONFLICT (reporter, case_id) DO UPDATE SET agrees = excluded.agrees, at = exc
 UNSETTLE = "DELETE FROM settled WHERE case_id = ? RETURNING reporter"
 SETTLED = "SELECT total(agrees), count(*) - total(agrees) FROM settled WHERE reporter = ?"
 # Of a case once, however many of the site's people it was about; one of them who was wrong decides.
-SETTLED_OF_SITE = """
+SETTLED_OF_SITE = f"""
 SELECT total(agrees), count(*) - total(agrees)
-  FROM (SELECT min(agrees) AS agrees FROM settled WHERE reporter > :site || ':' AND reporter < :site || ';'
+  FROM (SELECT min(agrees) AS agrees FROM settled WHERE {is_of_site("reporter")}
          GROUP BY case_id)
 """
 MARKED_BY = "SELECT DISTINCT number FROM mark WHERE reporter = ?"
-MARKED_AT_SITE = "SELECT DISTINCT number FROM mark WHERE reporter > :site || ':' AND reporter < :site || ';'"
+MARKED_AT_SITE = f"SELECT DISTINCT number FROM mark WHERE {is_of_site('reporter')}"
 # Of how many numbers sums are made anew at once; beyond that the daemon makes all anew, some at a time.
 FOLDED_AT_ONCE = 5000
 

@@ -150,7 +150,7 @@ def test_a_withheld_number_stays_withheld(kamailio: Kamailio, screening: Screeni
     with Phone(kamailio, "201") as phone:
         for _ in range(3):
             assert Carrier(kamailio).call(CallSpec(caller=REJECTED, privacy=True)).code == 200
-        keys = tuple(f"sip:{invite.header('Call-ID')}" for invite in phone.invites())
+        keys = tuple(f":sip:{invite.header('Call-ID')}" for invite in phone.invites())
 
     def kinds() -> set[str]:
         with closing(sqlite3.connect(f"file:{screening.daemon.store}?mode=ro", uri=True)) as db:
@@ -224,7 +224,7 @@ def told_of(screening: Screening, call_id: str) -> tuple[Any, ...]:
 
     def found() -> tuple[Any, ...] | None:
         with closing(sqlite3.connect(f"file:{screening.daemon.store}?mode=ro", uri=True)) as db:
-            row: tuple[Any, ...] | None = db.execute(f"{OUTCOME} WHERE linkedid = ?", (f"sip:{call_id}",)).fetchone()
+            row: tuple[Any, ...] | None = db.execute(f"{OUTCOME} WHERE linkedid = ?", (f":sip:{call_id}",)).fetchone()
             return row
 
     wait_until(found, "the outcome")

@@ -31,7 +31,7 @@ from reputation.model import (
 )
 from reputation.outcome import Signal
 from reputation.scoring import reputation_of
-from reputation.site_names import is_ours, name_at_site, of_site, our_name, site_of
+from reputation.site_names import is_ours, name_at_site, of_site, own_name, site_of
 from reputation.standing import Rows
 from reputation.store.challenges import settle_challenge
 from reputation.store.evidence import ADD_ANSWERED, ADD_SIGNAL
@@ -100,13 +100,14 @@ def test_sql_and_python_agree(name: str) -> None:
         assert db.execute(f"SELECT {is_ours('name')} FROM (SELECT ? AS name)", (name,)).fetchone() == (
             site_of(name) == "",
         )
-    assert site_of(our_name(name)) in ("", site_of(our_name(name)))
+    assert site_of(own_name(name)) == ""
+    assert name_at_site(of_site("berlin", own_name(name))) == own_name(name)
 
 
 def test_a_name_goes_to_its_site_and_back() -> None:
     assert name_at_site(of_site("berlin", "PJSIP/201")) == "PJSIP/201"
     assert of_site("berlin", "") == ""
-    assert (our_name("sales:uk"), our_name("IAX2/host:4569")) == ("sales.uk", "IAX2/host:4569")
+    assert (own_name("sales:uk"), own_name("IAX2/host:4569")) == (":sales:uk", "IAX2/host:4569")
     with pytest.raises(ValueError, match="no name of a site"):
         of_site("Berlin", "201")
 

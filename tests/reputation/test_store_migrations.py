@@ -82,3 +82,20 @@ def test_old_wishes_are_settled_by_whom_the_number_called(db: sqlite3.Connection
     migrate(db)
     for table in ("do_not_call", "own_complaint"):
         assert db.execute(f"SELECT number FROM {table} WHERE of_called").fetchall() == [("called",)]
+
+
+def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connection) -> None:
+    """`london` has told something, so its keys stay."""
+    known = list(known_migrations())
+    before = [one for one in known if one.name < "0062"]
+    migrate(db, before)
+    keys = ["sip:a:b@c", "crm:7", "london:17.1", "17.1", "PJSIP/a:b", ":x"]
+    for key in keys:
+        db.execute("INSERT INTO reached (person, at, linkedid) VALUES ('201', 0, ?)", (key,))
+        db.execute("INSERT INTO challenge_result (linkedid, result, at) VALUES (?, 'passed', 0)", (key,))
+    db.execute("INSERT INTO hub_row (number, kind, origin, key, version, at_us, deleted, digest)"
+               " VALUES ('-', 'mark', 'london', '[]', 1, 1, 0, 0)")  # fmt: skip
+    migrate(db, known)
+    for table in ("reached", "challenge_result"):
+        found = [key for (key,) in db.execute(f"SELECT linkedid FROM {table}")]
+        assert sorted(found) == sorted([":sip:a:b@c", ":crm:7", *keys[2:]])

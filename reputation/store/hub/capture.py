@@ -23,10 +23,11 @@ NOTE = """
 DELETE FROM hub_outbox WHERE number = {number} AND kind = '{kind}' AND key = {key};
 INSERT INTO hub_outbox (kind, number, key) VALUES ('{kind}', {number}, {key});
 """
-# Which signals count depends on these as well.
+# Which signals count depends on these as well. What waits of one that is gone goes on waiting.
 OF_SIGNALS = ("one_ring", "talk")
 NOTE_SIGNALS = """
-DELETE FROM hub_outbox WHERE number = {row}.number AND kind = 'signal';
+DELETE FROM hub_outbox WHERE number = {row}.number AND kind = 'signal'
+   AND key IN (SELECT {key} FROM signal WHERE number = {row}.number AND {is_ours});
 INSERT INTO hub_outbox (kind, number, key)
 SELECT 'signal', number, {key} FROM signal WHERE number = {row}.number AND {is_ours};
 """

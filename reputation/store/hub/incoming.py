@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reputation.site_names import of_site
+from reputation.site_names import all_of, of_site
 from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.hub.link import Link, note_refused, writing_for_hub
 from reputation.store.hub.rows import (
@@ -20,7 +20,6 @@ from reputation.store.hub.rows import (
     Checked,
     SharedRow,
     Unusable,
-    all_of,
     check_names,
     check_row,
     delete_row,

@@ -3,7 +3,7 @@
 Capture, push, apply, checksum and erasure are made from this table. A kind that is not in it stays where it is.
 
 A row of another site stands in the same SQLite table as ours. What names a person, a call or a case there is written
-`site:name` (reputation/site_names.py), so keys of two sites never meet.
+`site:name` by reputation/site_names.py, so keys of two sites never meet.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ _KINDS = (
         at="at",
         days=90.0,
         key=("auth_class", "epoch", "linkedid"),
-        named=("did", "linkedid"),
+        named=("linkedid", "did"),
         shared=("did", "result"),
         own=NONE_OWN,
         allowed=CHALLENGES,

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from reputation.model import EntryKind, ListEntry, ListName
-from reputation.site_names import SITE, name_at_site, of_site, site_of
+from reputation.site_names import SITE, all_of, name_at_site, of_site, site_of
 from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, NO_NUMBER, Kind, Scope
 from reputation.store.lists import add_entry, remove_entry
 
@@ -141,11 +141,6 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, stones
         if kind.name == "tombstone" and not values["reporter"] and not stones_for_all:
             values["reporter"] = all_of(row.origin)
     return values
-
-
-def all_of(site: str) -> str:
-    """The reporter of a stone that covers all that people of a site said."""
-    return f"{site}:"
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from typing import Any, NamedTuple
 
+from reputation.site_names import all_of, is_ours, site_of
 from reputation.store.hub.kinds import KINDS, Kind, Scope
 from reputation.store.hub.rows import SharedRow, Stored, check_row, delete_row, stored_row, values_of, write_row
 
@@ -20,7 +21,7 @@ SAID = (
 )
 SET_STATE = "UPDATE hub_row SET state = ? WHERE number = ? AND kind = ? AND origin = ? AND key = ?"
 ALL = "SELECT DISTINCT number, kind, key FROM hub_row WHERE payload IS NOT NULL AND origin <> ?"
-STONES = "SELECT number, reporter, case_id, until FROM tombstone WHERE instr(case_id, ':') > 0"
+STONES = f"SELECT number, reporter, case_id, until FROM tombstone WHERE NOT {is_ours('case_id')}"
 
 
 class Said(NamedTuple):
@@ -102,9 +103,9 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
         if kind is not None and kind.scope is Scope.STATEMENT and settle(db, kind, number, key, site, follow):
             changed |= {number} if kind.is_folded else set()
     for number, reporter, case_id, until in db.execute(STONES).fetchall():
-        origin = case_id.partition(":")[0]
-        wanted = "" if origin in follow else f"{origin}:"
-        if reporter in ("", f"{origin}:") and reporter != wanted:
+        origin = site_of(case_id)
+        wanted = "" if origin in follow else all_of(origin)
+        if reporter in ("", all_of(origin)) and reporter != wanted:
             db.execute(
                 "DELETE FROM tombstone WHERE (number, reporter, case_id) = (?, ?, ?)", (number, reporter, case_id)
             )

@@ -101,7 +101,7 @@ async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon)
             return None if found is None else (found[0], found[1])
 
     wait_until(lambda: row() is not None, "the decision in the journal")
-    assert row() == ("sip:journal", "kamailio")
+    assert row() == (":sip:journal", "kamailio")
 
 
 async def test_sixty_four_calls_at_once_are_all_decided(daemon: Daemon) -> None:
