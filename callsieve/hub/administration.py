@@ -18,6 +18,8 @@ OWNER: Final = "callsieve_hub"
 SITES: Final = "callsieve_site"
 PARTITIONS: Final = 16
 LEAST_VERSION: Final = 140_000
+# From this version on CREATEROLE is a right over the roles that one administers: the owner may forbid sites to log in.
+ROLES_VERSION: Final = 160_000
 MIGRATION: Final = """
 CREATE TABLE IF NOT EXISTS callsieve.migration (
     version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, at timestamptz NOT NULL DEFAULT now())
@@ -29,7 +31,8 @@ GRANTS: Final = (
     f"""GRANT SELECT (organisation, kind, origin, number, key, payload, at_us, version, received_at, deleted, private,
                   xid, id) ON callsieve.evidence_row TO {SITES}""",
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
-    f"REVOKE EXECUTE ON FUNCTION callsieve.channel_of(text) FROM {SITES}",
+    f"""REVOKE EXECUTE ON FUNCTION callsieve.channel_of(text), callsieve.present_history(), callsieve.require_part(),
+                                   callsieve.close_login(text), callsieve.too_old(integer) FROM {SITES}""",
 )
 # A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
 REVOKES: Final = (
@@ -57,6 +60,11 @@ IS_SUPERUSER: Final = "SELECT current_setting('is_superuser') = 'on'"
 OPEN_ELSEWHERE: Final = f"""
 SELECT datname FROM pg_database
  WHERE datallowconn AND datname <> current_database() AND has_database_privilege('{SITES}', oid, 'CONNECT') ORDER BY 1
+"""
+# Logins of sites that were expelled or have left that are open: of an older CallSieve, or in PostgreSQL 14 and 15.
+OPEN_LOGINS: Final = """
+SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role
+ WHERE expelled_at IS NOT NULL AND (rolcanlogin OR pg_has_role(pg_roles.oid, 'callsieve_site', 'MEMBER'))
 """
 # After a dump was restored elsewhere, transactions are counted from another number: all rows get new places.
 IS_MOVED: Final = """
@@ -107,7 +115,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
     applied = []
     async with hub.transaction():
         await hub.rows("SELECT pg_advisory_xact_lock(hashtext('callsieve.init'))")
-        await _make_roles(hub)
+        await _make_roles(hub, version)
         await hub.rows(f"CREATE SCHEMA IF NOT EXISTS callsieve AUTHORIZATION {OWNER}")
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         await hub.rows(MIGRATION)
@@ -132,9 +140,10 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
         await hub.rows("RESET ROLE")
         ((is_superuser,),) = await hub.rows(IS_SUPERUSER)
         for (role,) in roles:
-            await hub.rows(f'GRANT "{role}" TO {OWNER}')
+            await _grant_to_site(hub, role)
             if is_superuser:
                 await hub.rows(LIMIT_TEMPORARY.format(role=role))
+        await _close_logins(hub)
         for revoke in (*REVOKES, *(OF_SUPERUSER if is_superuser else ())):
             await hub.rows(revoke)
         elsewhere = tuple(name for (name,) in await hub.rows(OPEN_ELSEWHERE))
@@ -153,8 +162,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
         verb = "ALTER" if is_there else "CREATE"
         # Both texts are of alphabets that need no escaping (kinds.SITE, hexadecimal digits).
         await hub.rows(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}' CONNECTION LIMIT 8")
-        await hub.rows(f'GRANT {SITES} TO "{role}"')
-        await hub.rows(f'GRANT "{role}" TO {OWNER}')  # so that the owner may end its sessions
+        await _grant_to_site(hub, role)
         ((is_superuser,),) = await hub.rows(IS_SUPERUSER)
         if is_superuser:
             await hub.rows(LIMIT_TEMPORARY.format(role=role))
@@ -169,6 +177,10 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
     For the administrator of the database, or a central site.
     """
     ((gone,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
+    ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
+    if is_administrator:
+        async with hub.transaction():
+            await _close_logins(hub)
     return int(gone)
 
 
@@ -185,11 +197,35 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
     return int(found[0][0])
 
 
-async def _make_roles(hub: Hub) -> None:
+async def _grant_to_site(hub: Hub, role: str) -> None:
+    """Let the role take part, and the owner end its sessions and take its part away again.
+
+    From PostgreSQL 16 on a grant is taken back by its grantor alone: the owner grants.
+    """
+    await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
+    await hub.rows(f'REVOKE {SITES} FROM "{role}"')
+    await hub.rows(f"SET LOCAL ROLE {OWNER}")
+    await hub.rows(f'GRANT {SITES} TO "{role}"')
+    await hub.rows("RESET ROLE")
+
+
+async def _close_logins(hub: Hub) -> None:
+    """Close the logins of all sites that were expelled or have left. Call it in a transaction."""
+    for (role,) in await hub.rows(OPEN_LOGINS):
+        await hub.rows(f'ALTER ROLE "{role}" NOLOGIN')
+        await hub.rows(f"SET LOCAL ROLE {OWNER}")
+        await hub.rows("SELECT callsieve.close_login(%s)", (role,))
+        await hub.rows("RESET ROLE")
+
+
+async def _make_roles(hub: Hub, version: int) -> None:
     for role in (OWNER, SITES):
         if not await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)):
             await hub.rows(f"CREATE ROLE {role} NOLOGIN")
     await hub.rows(f"GRANT {OWNER} TO CURRENT_USER")
+    await hub.rows(f"GRANT {SITES} TO {OWNER} WITH ADMIN OPTION")
+    if version >= ROLES_VERSION:
+        await hub.rows(f"ALTER ROLE {OWNER} CREATEROLE")
 
 
 async def _make_partitions(hub: Hub, partitions: int) -> None:

@@ -47,11 +47,13 @@ AT_THE_SERVER: Final = {
 MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
 FORBIDDEN: Final = "42501"
+LOCKED: Final = "55P03"
 # What libpq says of a connection that is refused, and the way out. It gives no SQLSTATE for these.
 WAYS_OUT: Final = (
     ("certificate verify failed", "?sslrootcert=/etc/callsieve/hub.pem at the end of the address names its authority"),
     ('failed for user "callsieve:', "callsieve hub join gives the site another password"),
-    ("no pg_hba.conf entry", "a line of PostgreSQL's pg_hba.conf lets this machine in"),
+    ("is not permitted to log in", "this site was expelled or has left; callsieve hub join lets it take part again"),
+    ("no pg_hba.conf entry", "a line of PostgreSQL's pg_hba.conf lets this machine in; an expelled site joins again"),
 )
 
 

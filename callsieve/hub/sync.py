@@ -17,7 +17,7 @@ from typing import Final
 from callsieve.changes.operation import Context, Refused
 from callsieve.hub import client
 from callsieve.hub.client import Greeting, Notice
-from callsieve.hub.postgresql import Hub, HubError
+from callsieve.hub.postgresql import LOCKED, Hub, HubError
 from callsieve.numbers import privacy
 from callsieve.policy import central
 from callsieve.settings import Loaded
@@ -427,15 +427,21 @@ class Sync:
             if await self._store.write(_erase, notice.subject, notice.asked_by, self._loaded):
                 session.erased.add(notice.subject)
         elif notice.what == "expel" and notice.subject != session.link.site:
-            logger.warning("%s was expelled: what came from there is taken out", notice.subject)
+            by = notice.asked_by or "the hub's administrator"
+            logger.warning("%s was expelled by %s: what came from there is taken out", notice.subject, by)
             await self._expel(session.link, notice.subject)
             self._policies_due = True
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
     async def _clean(self, session: _Session) -> None:
-        while await client.expire(self._hub, EXPIRE_ROWS) == EXPIRE_ROWS:
-            pass
+        try:
+            while await client.expire(self._hub, EXPIRE_ROWS) == EXPIRE_ROWS:
+                pass
+        except HubError as error:
+            if error.code != LOCKED:
+                raise
+            logger.warning("the hub removes nothing: %s", error)
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 
