@@ -89,11 +89,14 @@ def state_of_organisation(connection: Connection) -> dict[str, list[Any]]:
 
 def calls(connection: Connection) -> list[tuple[str, list[object]]]:
     """Each function of the owner with what a hostile caller would say, with NULLs, and with one NULL each."""
-    found = []
+    found: list[tuple[str, list[object]]] = []
     for name, names, types in connection.execute(FUNCTIONS).fetchall():
-        said = [BY_NAME.get(arg, BY_TYPE[kind]) for arg, kind in zip(names, types, strict=True)]
-        one_null = [[None if at == null else value for at, value in enumerate(said)] for null in range(len(said))]
-        for values in (said, [None] * len(said), *one_null):
+        said: list[object] = [BY_NAME.get(arg, BY_TYPE[kind]) for arg, kind in zip(names, types, strict=True)]
+        one_null: list[list[object]] = [
+            [None if at == null else value for at, value in enumerate(said)] for null in range(len(said))
+        ]
+        none: list[object] = [None] * len(said)
+        for values in (said, none, *one_null):
             marks = ", ".join(f"%s::{kind}" for kind in types)
             found.append((f"SELECT * FROM callsieve.{name}({marks})", values))
     return found
@@ -113,7 +116,7 @@ def test_the_owners_functions_change_nothing_for(
     administrator.execute(f'GRANT callsieve_site TO "{role}"'.encode())
     before = state_of_organisation(administrator)
     assert len(before["evidence_row"]) == 3
-    answered = []
+    answered: list[tuple[object, ...]] = []
     for statement, values in calls(administrator):
         administrator.execute("BEGIN")
         administrator.execute(f'SET SESSION AUTHORIZATION "{role}"'.encode())

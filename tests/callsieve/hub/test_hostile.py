@@ -111,9 +111,11 @@ def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) 
 
 
 def test_functions_of_the_owner_look_at_temporary_objects_last(hub: TestHub) -> None:
-    set_there = hub.run("SELECT proconfig FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef")
+    set_there = hub.run(
+        "SELECT proconfig::text FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef"
+    )
     assert len(set_there) > 8
-    assert [settings for (settings,) in set_there if "search_path=pg_catalog, pg_temp" not in settings] == []
+    assert [settings for (settings,) in set_there if "search_path=pg_catalog, pg_temp" not in str(settings)] == []
 
 
 def test_an_erasure_is_obeyed_once(hub: TestHub, berlin: Site, london: Site) -> None:
