@@ -113,21 +113,21 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
 
 def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
     """The sounds that tell a caller how to appeal; empty where the settings say no, or nothing was held back."""
-    if not site.appeal or not _may_appeal(decision):
+    if not site.appeal or not _may_appeal(decision, decision_id):
         return ""
     return sounds_of(appeal_keys(decision_id))
 
 
 def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
     """Where a rejected caller may appeal, for the SIP answer; empty where the settings say no."""
-    if not site.appeal_address or decision.action is not REJECT or not _may_appeal(decision):
+    if not site.appeal_address or decision.action is not REJECT or not _may_appeal(decision, decision_id):
         return ""
     return f"{site.appeal_address}/r/{decision_id}"
 
 
-def _may_appeal(decision: Decision) -> bool:
-    """A callee's own list is nobody's business."""
-    return decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
+def _may_appeal(decision: Decision, decision_id: str) -> bool:
+    """Whether there is a decision to be found again. A callee's own list is nobody's business."""
+    return bool(decision_id) and decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
@@ -140,7 +140,7 @@ def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
 def answer_to_screen(
     call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
 ) -> bytes:
-    """The whole answer to `/screen`. Empty variables are not sent.
+    """The whole answer to `/screen`. Empty variables are not sent. `decision_id`: empty where it is not recorded.
 
     First those that may hold any text, or endpoints without end, of which those that matter most come first; then the
     words, which go together.
@@ -166,7 +166,7 @@ def answer_to_screen(
     if decision.action is not ALLOW:  # of an allowed call, as nearly all are, all of these are empty
         texts += [
             (Variable.ROUTE, _route_of(decision, site)),
-            (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" else ""),
+            (Variable.RECORDING, f"{site.recordings}/{decision_id}" if ask == "name" and decision_id else ""),
             (Variable.APPEAL, appeal_of(decision, decision_id, site)),
             (Variable.APPEAL_ADDRESS, appeal_address_of(decision, decision_id, site)),
             (Variable.LABEL, shown.label),

@@ -122,6 +122,8 @@ class Knowledge(Protocol):
 # What the dialplan may ask: each is a method of Screening.
 # What the dialplan tells while the call lasts; the rest is known when it is over.
 TOLD = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
+# The argument `record` of another switch's call that is to be decided and not recorded: it asks about too many.
+UNRECORDED = "no"
 PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound", "status")
 
 # How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
@@ -144,6 +146,7 @@ class Counts:
 
     by_action: dict[str, int] = field(default_factory=dict)
     store_refused: int = 0
+    unrecorded: int = 0
     took: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
     took_ms: float = 0.0
     by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -211,7 +214,8 @@ class Screening:
             situation = situation_of(call, more, now, hours, lately)
             decision = decide(*situation.under(self.policies))
         facts = situation.facts
-        decision_id = self.new_id()
+        recorded = request.arguments.get("record") != UNRECORDED
+        decision_id = self.new_id() if recorded else ""
         per_phone = per_phone_of(call, facts, decision, phones_kept_from(call, facts, decision))
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
         self._record(decision_id, call, facts, decision, now, started)
@@ -329,7 +333,9 @@ class Screening:
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
         if _asks_for_decision(reason, request):
-            self._journal(self.new_id(), self._call_of(request), None, fail_open(reason), self.wall_clock(), 0.0)
+            recorded = request is None or request.arguments.get("record") != UNRECORDED
+            decision_id = self.new_id() if recorded else ""
+            self._journal(decision_id, self._call_of(request), None, fail_open(reason), self.wall_clock(), 0.0)
         else:  # no decision was asked for
             self._count(FAIL_OPEN_RULE)
         return answers.answer_fail_open(reason)
@@ -406,13 +412,13 @@ class Screening:
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
     ) -> None:
-        """Journal, counters, and the one log line of a call."""
+        """Journal, counters, and the one log line of a call. One without an id is counted only."""
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self._journal(decision_id, call, facts, decision, now, elapsed_ms)
         self.counts.decided_in(elapsed_ms)
         logger.info(
             "call %s from %s: %s by %s in %.1f ms",
-            decision_id,
+            decision_id or "(not recorded)",
             masked(call.caller.e164) if call.caller.e164 else call.caller.kind.value,
             decision.action.word,
             decision.rule,
@@ -429,6 +435,10 @@ class Screening:
         elapsed_ms: float,
     ) -> None:
         caller, action = call.caller, decision.action.word
+        self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else action)
+        if not decision_id:
+            self.counts.unrecorded += 1
+            return
         record = DecisionRecord(  # by place: by keyword it takes three times as long
             decision_id,
             now,
@@ -452,7 +462,6 @@ class Screening:
             facts is not None and facts.first_call is not None,
         )
         self.knowledge.record_decision(record)
-        self._count(decision.rule if decision.rule == FAIL_OPEN_RULE else action)
 
     def _count(self, action: str) -> None:
         self.counts.by_action[action] = self.counts.by_action.get(action, 0) + 1

@@ -51,12 +51,14 @@ EventWord = Literal[
 class Api(SettingsTable, frozen=True):
     """The API, on the console's address; `listen`: also on one of its own. `[web]` says which proxies are in front.
 
-    `per_minute`: requests of one token, unless it has a figure of its own.
+    `per_minute`: requests of one token, unless it has a figure of its own. `recorded_per_second`: calls that one token
+    asks about and that are recorded; more are decided only.
     """
 
     enabled: bool = False
     listen: str = ""
     per_minute: RequestRate = 600
+    recorded_per_second: RequestRate = 50
 
 
 class WebhookTable(SettingsTable, frozen=True):

@@ -1,4 +1,4 @@
-"""How often one token may ask: so many requests a minute, which may also come at once. Pure.
+"""How often one token may ask: so many requests in a window of time, which may also come at once. Pure.
 
 Of each token one instant is kept: when its requests would be spread out if they came evenly (GCRA). Tokens are few, so
 the memory is bounded.
@@ -35,25 +35,26 @@ class Quota:
 class RateLimits:
     """By the id of a token. `now` is in seconds of a clock that only goes forward."""
 
-    def __init__(self) -> None:
-        self._even_until: dict[int, float] = {}
+    def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._window = window_seconds
+        self._even_until: dict[int | str, float] = {}
 
     def __len__(self) -> int:
         """How many tokens are kept."""
         return len(self._even_until)
 
-    def ask(self, token_id: int, per_minute: int, now: float) -> Quota:
-        """Counts a request, if it may come."""
-        step = WINDOW_SECONDS / per_minute
+    def ask(self, token_id: int | str, allowed: int, now: float) -> Quota:
+        """Counts a request, if it may come: `allowed` may within the window."""
+        step = self._window / allowed
         even_until = max(self._even_until.get(token_id, now), now)
         ahead = even_until + step - now
-        if ahead > WINDOW_SECONDS + step / 2:  # half a step: so many requests are whole, whatever is rounded
-            wait = ceil(ahead - WINDOW_SECONDS)
-            return Quota(per_minute, 0, ceil(even_until - now), max(1, wait))
+        if ahead > self._window + step / 2:  # half a step: so many requests are whole, whatever is rounded
+            wait = ceil(ahead - self._window)
+            return Quota(allowed, 0, ceil(even_until - now), max(1, wait))
         if token_id not in self._even_until and len(self._even_until) >= MOST_KEPT:
             self._forget(now)
         self._even_until[token_id] = even_until + step
-        return Quota(per_minute, max(0, int((WINDOW_SECONDS - ahead) / step + 0.5)), ceil(ahead), 0)
+        return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
 
     def _forget(self, now: float) -> None:
         """Those that are even with the clock have nothing to remember; else the one that is nearest to it goes."""

@@ -73,6 +73,7 @@ class Telemetry(msgspec.Struct, frozen=True):
     listening: Listening | None
     by_carrier: dict[str, tuple[int, int]] = {}
     look_ups: LookUpCounts | None = None
+    unrecorded: int = 0
 
 
 class Observed(Protocol):
@@ -114,6 +115,7 @@ def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
         listening=_listening_of(daemon),
         by_carrier=dict(screening.counts.by_carrier),
         look_ups=replace(daemon.look_ups.counts) if daemon.look_ups.budget_seconds else None,
+        unrecorded=screening.counts.unrecorded,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from agi.parsing import MAX_ID
 from agi.protocol import Request
+from agi.screening import UNRECORDED
 from reputation.site_names import own_name
 
 # What our dialplan lets through of each (asterisk-conf/callsieve.conf), and how much of it.
@@ -56,13 +57,14 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     call_id: _Text = ""
 
 
-def request_of(facts: CallFacts, fresh_id: str, key: str = "") -> Request:
+def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
     """What the dialplan would ask about this call. `fresh_id` is its id where the switch gives none.
 
-    `key`: `[agi] key`, where the settings have one.
+    `key`: `[agi] key`, where the settings have one. `record`: whether the daemon is to record its decision.
     """
     arguments = {
         "key": key,
+        "record": "" if record else UNRECORDED,
         "trunk": trunk_text_of(facts.trunk),
         "verification": "" if facts.verification == "none" else facts.verification,
         "attestation": "" if facts.attestation == "none" else facts.attestation,

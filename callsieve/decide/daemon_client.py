@@ -49,14 +49,14 @@ class DaemonClient:
         seconds = min(agi.deadline_ms / 1000 + MARGIN_SECONDS, LONGEST_SECONDS)
         return cls(loaded.socket_path, seconds, agi.in_flight, agi.key)
 
-    async def decide(self, facts: CallFacts) -> CallAnswer:
-        """What to do with the call."""
+    async def decide(self, facts: CallFacts, *, record: bool = True) -> CallAnswer:
+        """Return what to do with the call. `record`: whether the daemon is to record the decision."""
         if self._waiting >= self._limit:
             return self._failed(NoDecision.OVER_LIMIT)
         self._waiting += 1
         try:
             async with asyncio.timeout(self._seconds):
-                return answer_of(await self._ask(request_of(facts, new_id(), self._key)))
+                return answer_of(await self._ask(request_of(facts, new_id(), self._key, record=record)))
         except TimeoutError:
             return self._failed(NoDecision.TIMED_OUT)
         except OSError:

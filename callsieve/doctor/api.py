@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 
+from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, Finding, and_more, ok, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.settings import Loaded, address_of
@@ -20,7 +21,7 @@ WAY_OUT = Wording("systemctl restart callsieve, after [web] enabled = true or [a
 
 
 def is_served(ground: CheckContext) -> Finding:
-    """Somebody listens where programs ask."""
+    """Somebody listens where programs ask, and no token asks about so many calls that some are not recorded."""
     loaded = ground.loaded
     if not loaded.settings.api.enabled:
         return ok(OFF)
@@ -33,6 +34,19 @@ def is_served(ground: CheckContext) -> Finding:
                 Wording("nobody answers on {where}", {"where": listen}),
                 WAY_OUT,
             )
+    telemetry = read_telemetry(loaded.state)
+    if telemetry is not None and telemetry.unrecorded:
+        return warn(
+            Wording(
+                "{calls:,} calls were decided but not recorded since the daemon's start",
+                {"calls": telemetry.unrecorded},
+            ),
+            Wording(
+                "a token asks about more than {rate} calls a second: callsieve token list; raise [api] "
+                "recorded_per_second if a switch has so many",
+                {"rate": loaded.settings.api.recorded_per_second},
+            ),
+        )
     return ok(Wording("at {where}", {"where": ", ".join(where)}))
 
 

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Scope
 
 from callsieve.api.authentication import Authentication
 from callsieve.api.gate import Api
+from callsieve.api.rate_limit import RateLimits
 from callsieve.api.server import WithApi
 from callsieve.appeals.web import pages as appeals
 from callsieve.audit.web import pages as audit
@@ -113,7 +114,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     """What the pages of a console with these settings share."""
     state = AppState(load, make_templates(), HealthWatch(load), clock)
     state.provide(LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
-    state.provide(EventStreams(), DaemonClient.of(state.loaded))
+    state.provide(EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
     return state
 
 

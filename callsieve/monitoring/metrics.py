@@ -39,6 +39,7 @@ COUNTERS = (
     ("commands_refused", "server.refused_commands", "Calls of which Asterisk did not take every command."),
     ("strangers", "server.strangers", "Connections of local users who are neither Asterisk's, root nor our own."),
     ("store_refused", "store_refused", "Calls that did not ask the store, because it had not answered lately."),
+    ("calls_unrecorded", "unrecorded", "Calls of other switches that were decided but not recorded: too many."),
     ("log_lines_lost", "log_lost", "Log lines that were lost because nobody read them."),
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not take them."),
 )

@@ -93,6 +93,7 @@ weekdays = "09:00-12:00 13:00-18:00"
 enabled = true
 listen = "127.0.0.1:8482"
 per_minute = 60
+recorded_per_second = 20
 [public]
 enabled = true
 listen = "127.0.0.1:8483"
@@ -305,7 +306,7 @@ DEFAULTS: dict[str, Any] = {
         "idle_minutes": 60,
         "session_hours": 12,
     },
-    "api": {"enabled": False, "listen": "", "per_minute": 600},
+    "api": {"enabled": False, "listen": "", "per_minute": 600, "recorded_per_second": 50},
     "public": {
         **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": "", "call_in": ""},
         **{"in_answers": False, "call_back": ""},

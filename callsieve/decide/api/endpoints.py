@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from callsieve.api.decoding import body_from
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endpoint
 from callsieve.api.fields import Instant
 from callsieve.api.problem import UNPROCESSABLE, ApiError
+from callsieve.api.rate_limit import RateLimits
 from callsieve.changes.operation import Context
 from callsieve.decide import operations
 from callsieve.decide.answer import CallAnswer, NoDecision, fail_open
@@ -51,8 +53,10 @@ class EndingRecorded(ApiStruct, frozen=True):
 
 
 async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
-    """What to do with a call."""
-    return await req.state.service(DaemonClient).decide(req.asked.body)
+    """What to do with a call. Whoever has the token could else fill the store with calls that never were."""
+    allowed = req.context.loaded.settings.api.recorded_per_second
+    quota = req.state.service(RateLimits).ask(req.context.actor, allowed, time.monotonic())
+    return await req.state.service(DaemonClient).decide(req.asked.body, record=not quota.wait_seconds)
 
 
 def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> EmergencyWindow:

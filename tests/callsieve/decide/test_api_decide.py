@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.store.api_tokens import add_token
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
-from tests.callsieve.browsing import NOW, changes_of
+from tests.callsieve.browsing import NOW, SETTINGS, changes_of
 from tests.office import CALLER
 from tests.waiting import wait_until
 
@@ -87,6 +88,30 @@ def test_a_token_may_ask_for_as_many_calls_as_there_are(api: RunningApi) -> None
     program = api.program(Role.VIEWER, DECIDE, per_minute=1)
     for _ in range(5):
         program.done("POST", "/decide", {})
+
+
+def test_calls_above_the_limit_are_decided_and_not_recorded(tmp_path: Path) -> None:
+    """The daemon is asked each time: a socket in its place notes what for."""
+    asked: list[bytes] = []
+
+    class Daemon(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(b"".join(iter(self.rfile.readline, b"\n")))
+
+    office = ApiOffice(tmp_path, f"{SETTINGS}[api]\nenabled = true\nrecorded_per_second = 2\n")
+    path = str(Path(office.state) / "agi.sock")
+    with office.api() as api, socketserver.ThreadingUnixStreamServer(path, Daemon) as daemon:
+        threading.Thread(target=daemon.serve_forever, args=(0.01,), daemon=True).start()
+        program, other = switch_of(api), switch_of(api)
+        for _ in range(20):
+            program.done("POST", "/decide", {})
+        other.done("POST", "/decide", {})
+        daemon.shutdown()
+    unrecorded = [b"record=no" in block for block in asked]
+    assert len(asked) == 21
+    assert not unrecorded[0]
+    assert any(unrecorded)
+    assert not unrecorded[-1]
 
 
 def test_calls_go_on_while_nobody_can_read_the_store(office: ApiOffice, api: RunningApi) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from agi.protocol import Request, block_of
 from agi.quoting import variables_in
+from callsieve.daemon.telemetry import read_telemetry
 from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
 from callsieve.decide.call_facts import CallFacts, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
@@ -102,6 +103,25 @@ async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon)
 
     wait_until(lambda: row() is not None, "the decision in the journal")
     assert row() == (":sip:journal", "kamailio")
+
+
+async def test_an_unrecorded_call_is_decided_and_counted(daemon: Daemon) -> None:
+    client = client_of(daemon)
+    unrecorded = CallFacts(caller=BLOCKED, trunk="kamailio", call_id="unrecorded")
+    answer = await client.decide(unrecorded, record=False)
+    while answer.rule == FAIL_OPEN_RULE:  # until the daemon is in time
+        answer = await client.decide(unrecorded, record=False)
+    assert (answer.action, answer.rule, answer.id, answer.appeal_address) == ("reject", "blocklist", None, "")
+    (after,) = await decided(client, CallFacts(caller="+12015550178", trunk="kamailio", call_id="after"))
+
+    def recorded() -> set[str]:
+        with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
+            return {row[0] for row in db.execute("SELECT linkedid FROM decision")}
+
+    wait_until(lambda: "sip:after" in recorded(), "the decision after it in the journal")
+    assert after.id is not None
+    assert "sip:unrecorded" not in recorded()
+    wait_until(lambda: (told := read_telemetry(daemon.state)) is not None and told.unrecorded > 0, "the count")
 
 
 async def test_sixty_four_calls_at_once_are_all_decided(daemon: Daemon) -> None:

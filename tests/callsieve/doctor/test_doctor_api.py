@@ -5,8 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.api import DUE_SECONDS, has_tokens, is_served
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.settings import Loaded, parse_settings
@@ -15,6 +17,7 @@ from reputation.store.api_tokens import add_token
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.users import Role
+from tests.callsieve.daemon.test_telemetry import make_telemetry
 
 NOW = 1_790_000_000.0
 ENABLED = "[api]\nenabled = true\n"
@@ -43,6 +46,14 @@ def test_somebody_listens_there_or_not(tmp_path: Path, *, served: bool, own: boo
         listen = f'listen = "127.0.0.1:{listener.getsockname()[1]}"\n'
         found = is_served(looks(tmp_path, ENABLED + listen if own else f"[web]\n{listen}{ENABLED}"))
     assert found.status is (CheckStatus.OK if served else CheckStatus.WARN)
+
+
+@pytest.mark.parametrize(("unrecorded", "status"), [(0, CheckStatus.OK), (7, CheckStatus.WARN)])
+def test_calls_that_were_not_recorded_are_shown(tmp_path: Path, unrecorded: int, status: CheckStatus) -> None:
+    write_telemetry(tmp_path, msgspec.structs.replace(make_telemetry(), unrecorded=unrecorded))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        found = is_served(looks(tmp_path, f'{ENABLED}listen = "127.0.0.1:{listener.getsockname()[1]}"\n'))
+    assert found.status is status
 
 
 def test_an_api_that_is_off_needs_nothing(tmp_path: Path) -> None:
