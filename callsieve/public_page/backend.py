@@ -23,7 +23,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.mark_effects import MarkEffects, mark_effects_here
 from callsieve.numbers.owner_view import OwnerView
 from callsieve.public_page import operations
-from callsieve.public_page.limits import CODES_A_DAY, DAY, HOUR, WRONG_A_HOUR, Count
+from callsieve.public_page.limits import CODES_A_DAY, DAY, Count
 from callsieve.public_page.operations import ACTOR, ROLE, AppealStatus, DocumentRequest, HeldCall, PublicAppealRequest
 from callsieve.settings import Loaded
 from callsieve.web.store_client import StoreClient
@@ -45,7 +45,6 @@ class Backend:
         self.loaded = load()
         self._clock = clock
         self._store = StoreClient(self.loaded.store_path)
-        self._wrong = Count(WRONG_A_HOUR, HOUR)
         self._codes = Count(CODES_A_DAY, DAY)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
@@ -64,24 +63,12 @@ class Backend:
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:
-        """The held call of a reference. Refused after too many wrong ones of all."""
-        self._take(self._wrong, "")
-        held = await self._store.read(operations.look_up, reference)
-        if held is not None:
-            self._wrong.give_back("")
-        return held
+        """Return the held call of a reference, None for a wrong one."""
+        return await self._store.read(operations.look_up, reference)
 
     async def file(self, reference: str, name: str, contact: str, statement: str, link: str) -> None:
-        """Files an appeal."""
-        self._take(self._wrong, "")
-        try:
-            await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
-        except Refused as refused:
-            if refused.code == "unknown-reference":
-                raise
-            self._wrong.give_back("")
-            raise
-        self._wrong.give_back("")
+        """File an appeal."""
+        await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
         """What became of the appeal of a link."""

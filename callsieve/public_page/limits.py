@@ -12,7 +12,6 @@ from callsieve.web.throttle import Throttle
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 REQUESTS_A_MINUTE = 120  # of one network
-WRONG_A_HOUR = 1000  # of all together
 FILED_A_DAY = 3  # of one network
 CODES_A_DAY = 5  # of one appeal: each is a row of the audit
 UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
@@ -60,23 +59,17 @@ class Limits:
         self._calls = Count(CALLS_A_DAY, DAY)
         self._calls_of_all = Count(CALLS_AN_HOUR, HOUR)
         self._wrong = Throttle()
-        self._wrong_of_all = Count(WRONG_A_HOUR, HOUR)
 
     def take_call(self, network: str, now: float) -> bool:
         """Counts a call back that is asked for; False where there were too many."""
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
-    def may_look_up(self, network: str, now: float) -> bool:
-        """Whether a reference may be tried. Not after five wrong ones, for a time that doubles.
+    def take_wrong(self, network: str, now: float) -> bool:
+        """Count a wrong reference; False where the network has to wait, after five and for a time that doubles.
 
-        It counts as wrong until `was_right`: many tries at once are no more than one after another.
+        Right ones are never counted and never wait: nobody can close the page for others by trying wrong ones.
         """
-        if self._wrong.wait_seconds(network, now) > 0 or not self._wrong_of_all.take("", now):
+        if self._wrong.wait_seconds(network, now) > 0:
             return False
         self._wrong.failed(network, now)
         return True
-
-    def was_right(self, network: str) -> None:
-        """The reference of the last try was one."""
-        self._wrong.take_back(network)
-        self._wrong_of_all.give_back("")

@@ -67,14 +67,16 @@ async def card(visit: Visit) -> Response:
 
 async def look_up(visit: Visit) -> Response:
     """The form of an appeal, for a reference that is known; else the front page again, whatever is wrong with it."""
-    limits = visit.state.limits
-    if not limits.may_look_up(visit.network, visit.now):
-        return visit.error(429)
     held = await visit.ask(Backend.look_up, visit.form.get("reference", ""))
     if held is None:
-        return visit.page("front", 422, wrong=UNKNOWN, typed="")
-    limits.was_right(visit.network)
+        return _wrong_reference(visit)
     return visit.page("appeal", held=held, wrong="", form=NO_FORM)
+
+
+def _wrong_reference(visit: Visit) -> Response:
+    if not visit.state.limits.take_wrong(visit.network, visit.now):
+        return visit.error(429)
+    return visit.page("front", 422, wrong=UNKNOWN, typed="")
 
 
 async def marks(visit: Visit) -> Response:
@@ -87,10 +89,7 @@ async def marks(visit: Visit) -> Response:
 async def file(visit: Visit) -> Response:
     """Files the appeal, and goes to its status. What was typed stays in the form where something is wrong with it."""
     limits, form = visit.state.limits, visit.form
-    if not limits.may_look_up(visit.network, visit.now):
-        return visit.error(429)
     if not limits.filings.take(visit.network, visit.now):
-        limits.was_right(visit.network)  # nothing was tried
         return visit.error(429)
     typed = {key: form.get(key, "")[:4000] for key in NO_FORM}
     reference, token = form.get("reference", ""), new_token()
@@ -99,11 +98,9 @@ async def file(visit: Visit) -> Response:
     except Refused as refused:
         limits.filings.give_back(visit.network)
         if refused.code == "unknown-reference":
-            return visit.page("front", 422, wrong=UNKNOWN, typed="")
-        limits.was_right(visit.network)
+            return _wrong_reference(visit)
         held = await visit.ask(Backend.look_up, reference)
         return visit.page("appeal", 422, held=held, wrong=refused.words, form=typed)
-    limits.was_right(visit.network)
     return visit.go(f"/status/{token}")
 
 
