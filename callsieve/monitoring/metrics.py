@@ -24,7 +24,8 @@ from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures
 from callsieve.imports.feed_health import FeedStatus, health_of
 from callsieve.receiver_health import EventsShown
-from policies.decision import FAIL_OPEN_RULE
+from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
+from policies.reasons import FailOpen
 from reputation.store.feeds import FeedSource
 from reputation.store.peers import PeerState
 
@@ -117,15 +118,14 @@ def _daemon(telemetry: Telemetry | None, now: float) -> Iterator[Metric]:
     decided = CounterMetricFamily(
         f"{PREFIX}calls_decided", "Decisions by the action that was ordered.", labels=["action"]
     )
-    for action, count in sorted(telemetry.by_action.items()):
-        if action != FAIL_OPEN_RULE:
-            decided.add_metric([action], count)
+    for action in sorted({*ACTION_BY_WORD, *telemetry.by_action} - {FAIL_OPEN_RULE}):
+        decided.add_metric([action], telemetry.by_action.get(action, 0))
     yield decided
     failed = CounterMetricFamily(
         f"{PREFIX}calls_failed_open", "Calls that went on undecided, by why.", labels=["reason"]
     )
-    for reason, count in sorted(telemetry.server.failed_open.items()):
-        failed.add_metric([reason], count)
+    for reason in sorted({*(one.value for one in FailOpen), *telemetry.server.failed_open}):
+        failed.add_metric([reason], telemetry.server.failed_open.get(reason, 0))
     yield failed
     yield _decision_times(telemetry)
     if telemetry.look_ups is not None:
@@ -217,17 +217,16 @@ def _peers(peers: Sequence[PeerState], now: float) -> Iterator[Metric]:
 
 
 def _events(shown: EventsShown) -> Iterator[Metric]:
-    """Of each receiver that the sender knows, by the name that the settings give it."""
+    """Of each receiver, by the name that the settings give it; what waits, of those that the sender knows."""
     yield _gauge("events_sender_up", "1 while a sender of events says that it lives.", float(shown.is_sent))
-    states = [one.state for one in shown.receivers if one.state is not None]
     for name, field, text in EVENT_COUNTERS:
         counter = CounterMetricFamily(PREFIX + name, text, labels=["receiver"])
-        for state in states:
-            counter.add_metric([state.name], float(getattr(state, field)))
+        for one in shown.receivers:
+            counter.add_metric([one.name], float(getattr(one.state, field, 0)))
         yield counter
     for name, field, text in EVENT_GAUGES:
         gauge = GaugeMetricFamily(PREFIX + name, text, labels=["receiver"])
-        for state in states:
+        for state in (one.state for one in shown.receivers if one.state is not None):
             gauge.add_metric([state.name], float(getattr(state, field)))
         yield gauge
 

@@ -232,6 +232,12 @@ def test_every_search_walks_an_index_in_its_order(
     assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
 
 
+def test_calls_of_the_common_rule_are_searched_by_time(in_memory: sqlite3.Connection) -> None:
+    sql, parameters = statement(CallFilter(rule="default"), None, 51)
+    steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert steps[0].startswith("SEARCH d USING INDEX decision_at")
+
+
 def test_rules_are_found_without_looking_at_all_rows(office: Office) -> None:
     assert office.read(rules_seen) == ["blocklist", "default", "level-challenge", "level-warn"]
 

@@ -8,15 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 from prometheus_client.parser import text_string_to_metric_families
 
+from agi.server import Stats
 from callsieve.daemon.telemetry import NAME, write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.hub.health import health_of
 from callsieve.hub.operations import HubFigures
+from callsieve.lookups.client import LookUpCounts
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
+from policies.decision import ACTION_BY_WORD
+from policies.reasons import FailOpen
 from reputation.store.event_deliveries import ReceiverState
 from reputation.store.feeds import FeedSource
 from reputation.store.hub.link import Link
@@ -64,6 +69,18 @@ def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> N
     assert told["callsieve_calls_decided_total", (("action", "tag"),)] == 1
     assert told["callsieve_calls_failed_open_total", (("reason", "timed out"),)] == 1
     assert told["callsieve_daemon_up", ()] == told["callsieve_store_up", ()] == 1
+
+
+def test_a_counter_begins_with_nothing() -> None:
+    daemon = replace_struct(make_telemetry(NOW - 1.0), by_action={}, server=Stats(), look_ups=LookUpCounts())
+    new = EventsShown((ReceiverShown("webhook/new", ReceiverHealth.NEW, None),), NOW, NOW)
+    told = samples_in(exposition(daemon, StoreFigures(True, 4096, None, events=new), None, NOW).decode())
+    counters = {key: value for key, value in told.items() if key[0].endswith("_total")}
+    actions = {labels[0][1] for name, labels in counters if name == "callsieve_calls_decided_total"}
+    reasons = {labels[0][1] for name, labels in counters if name == "callsieve_calls_failed_open_total"}
+    assert (actions, reasons) == (set(ACTION_BY_WORD), {reason.value for reason in FailOpen})
+    assert counters["callsieve_events_delivered_total", (("receiver", "webhook/new"),)] == 0
+    assert {value for (name, _), value in counters.items() if "ami" not in name and "outcomes" not in name} == {0}
 
 
 def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
