@@ -43,6 +43,7 @@ from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
+from callsieve.version import program_stamp
 from callsieve.wiring import policies_of, regions_of, site_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
@@ -79,6 +80,7 @@ class Daemon:
         self._plan_files: frozenset[Stamp] = frozenset()
         self._dialplan_trouble = ""
         self._background = BackgroundParts()
+        self.program = program_stamp()
         self._started_with = settings = self._loaded.settings
         self._weights_changed, self._settings_due = asyncio.Event(), asyncio.Event()
         self.store = StoreSupervisor(self._loaded.store_path, settings.reputation, self._settings_differ)

@@ -18,6 +18,7 @@ import msgspec
 from agi.server import Stats
 from callsieve.logs import lost_lines
 from callsieve.lookups.client import LookUpCounts
+from callsieve.version import program_stamp
 from policies.files import open_regular
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Listening(msgspec.Struct, frozen=True):
 class Telemetry(msgspec.Struct, frozen=True):
     """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
     each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
-    `by_carrier`: as `agi.screening.Counts` has it. `look_ups`: None where nobody is asked.
+    `by_carrier`: as `agi.screening.Counts` has it. `look_ups`: None where nobody is asked. `program`: the stamp of the
+    program that the daemon was started from.
     """
 
     at: float
@@ -74,11 +76,14 @@ class Telemetry(msgspec.Struct, frozen=True):
     by_carrier: dict[str, tuple[int, int]] = {}
     look_ups: LookUpCounts | None = None
     unrecorded: int = 0
+    program: str = ""
 
 
 class Observed(Protocol):
     """The parts of a running daemon that telemetry is read from."""
 
+    @property
+    def program(self) -> str: ...
     @property
     def server(self) -> AgiServer: ...
     @property
@@ -116,6 +121,7 @@ def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
         by_carrier=dict(screening.counts.by_carrier),
         look_ups=replace(daemon.look_ups.counts) if daemon.look_ups.budget_seconds else None,
         unrecorded=screening.counts.unrecorded,
+        program=daemon.program,
     )
 
 
@@ -158,3 +164,8 @@ def read_telemetry(state: Path) -> Telemetry | None:
 def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
     """Whether the daemon said it lately, so that it can be taken for alive."""
     return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS
+
+
+def is_outdated(telemetry: Telemetry | None, now: float | None = None) -> bool:
+    """Return whether a daemon runs that was started from another program than the one that is installed now."""
+    return telemetry is not None and is_fresh(telemetry, now) and telemetry.program != program_stamp()

@@ -19,7 +19,7 @@ from typing import TypeVar
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from ami_listener.errors import TroubleKind
-from callsieve.daemon.telemetry import is_fresh, read_telemetry
+from callsieve.daemon.telemetry import Telemetry, is_fresh, is_outdated, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.exchange.views import ExchangeShown, exchange_shown
@@ -58,6 +58,8 @@ FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsiev
 LEAST_FREE = 50 * 1024 * 1024
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 START = Wording("systemctl start callsieve, or callsieve serve")
+RESTART = "systemctl restart callsieve"
+MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,22 @@ def answer_of_daemon(ground: CheckContext) -> StatusAnswer | Finding:
 
 
 def judged(ground: CheckContext, answer: StatusAnswer) -> Finding:
-    """What is to be thought of an answer on the FastAGI port."""
+    """Return what is to be thought of an answer on the FastAGI port."""
     listen = ground.loaded.settings.agi.listen
-    return _judged(ground, answer, listen, holder_of(address_of(listen)[1]))
+    finding = _judged(ground, answer, listen, holder_of(address_of(listen)[1]))
+    if answer.variables.get("CALLSIEVE_RULE") != "status":
+        return finding
+    return outdated(read_telemetry(ground.loaded.state), ground.now, listen) or finding
+
+
+def outdated(told: Telemetry | None, now: float, where: str) -> Finding | None:
+    """Return that the daemon is of an older version than the program, with its trouble; None where it is not."""
+    if told is None or not is_outdated(told, now):
+        return None
+    about: Places = {"where": where, "why": told.trouble}
+    if told.trouble:
+        return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART)
+    return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART)
 
 
 def socket_answers(ground: CheckContext) -> Finding:
@@ -156,7 +171,7 @@ def socket_answers(ground: CheckContext) -> Finding:
     except ConnectionRefusedError:
         return warn(Wording("nobody answers on {file}", where), START)
     except TimeoutError:
-        return fail(Wording("no answer on {file}", where), "systemctl restart callsieve")
+        return fail(Wording("no answer on {file}", where), RESTART)
     return _judged(ground, answer, str(path), "another process")
 
 
@@ -196,7 +211,7 @@ def _judged(ground: CheckContext, answer: StatusAnswer, where: str, holder: str)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
     if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
-        return warn(Wording("an older version of CallSieve answers on {where}", about), "systemctl restart callsieve")
+        return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART)
     if rule == "fail-open":
         return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")
@@ -288,7 +303,7 @@ def store_opens(ground: CheckContext) -> Finding:
         return fail(str(error))
     if waiting:
         behind: Places = {"file": str(path), "steps": len(waiting)}
-        return warn(Wording("{file} is of an older version ({steps} steps behind)", behind), "callsieve db migrate")
+        return warn(Wording("{file} is of an older version ({steps} steps behind)", behind), MIGRATE)
     return _with_room(path, path.stat().st_size, shutil.disk_usage(path.parent).free)
 
 
@@ -386,7 +401,7 @@ def told_by_store(ground: CheckContext, judge: Callable[[sqlite3.Connection, flo
     try:
         with read_only(path) as db:
             if pending(db):
-                return unknown(Wording("the store is of an older version"), "callsieve db migrate")
+                return unknown(Wording("the store is of an older version"), MIGRATE)
             return judge(db, ground.now)
     except StoreError as error:
         return unknown(str(error))

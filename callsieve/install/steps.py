@@ -45,15 +45,17 @@ def steps_after_install(
     new_service: bool,
     reloaded: bool,
     asterisk: bool = True,
+    outdated: bool = False,
 ) -> list[InstallStep]:
-    """In order. `new_service`: there was no unit before. `asterisk`: there is one on this machine.
+    """In order. `new_service`: there was no unit before. `asterisk`: there is one on this machine. `outdated`: the
+    running daemon was started from an older program.
 
     Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
     """
     if not asterisk:
-        return _start(plan, place, new_service=new_service, units_started=("callsieve",))
+        return _start(plan, place, new_service=new_service, outdated=outdated, units_started=("callsieve",))
     steps = [] if reloaded else [_reload(settings)]
-    steps += _start(plan, place, new_service=new_service)
+    steps += _start(plan, place, new_service=new_service, outdated=outdated)
     if freepbx:
         steps += [] if uses_of(place) else [_connect_freepbx()]
     else:
@@ -65,7 +67,12 @@ def steps_after_install(
 
 
 def _start(
-    plan: InstallPlan, place: InstallPaths, *, new_service: bool, units_started: tuple[str, ...] = UNITS_STARTED
+    plan: InstallPlan,
+    place: InstallPaths,
+    *,
+    new_service: bool,
+    outdated: bool,
+    units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
     changed = {change.path for change in plan.changes}
     units = bool(changed & set(place.unit_files))
@@ -78,6 +85,8 @@ def _start(
         return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve", *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
         return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
+    if outdated and not new_service:
+        return [InstallStep("Start the daemon again: it runs an older version", ("systemctl restart callsieve",))]
     return []
 
 

@@ -21,7 +21,7 @@ from callsieve.daemon.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_
 from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
-from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, read_only
+from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, outdated, read_only
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, ConsoleError, parse_off, value_in
@@ -178,6 +178,9 @@ def _daemon(ground: CheckContext, told: Telemetry | None) -> Finding:
         return unknown(
             Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
         )
+    listen = "FastAGI" if isinstance(ground.read, SettingsError) else ground.read.settings.agi.listen
+    if (old := outdated(told, ground.now, listen)) is not None:
+        return old
     if told.trouble:
         return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": told.trouble}))
     return Finding(CheckStatus.OK, Wording("it said that all is well"))

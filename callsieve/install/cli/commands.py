@@ -17,6 +17,7 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, YesOption
 from callsieve.cli.output import say
+from callsieve.daemon.telemetry import is_outdated, read_telemetry
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
@@ -127,6 +128,7 @@ def install(
             new_service=new_service,
             reloaded=reloaded,
             asterisk=not no_asterisk,
+            outdated=is_outdated(read_telemetry(loaded.state)),
         )
     )
 

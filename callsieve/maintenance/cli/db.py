@@ -180,11 +180,12 @@ def is_daemon_live(path: Path) -> bool:
 def _show_check(found: dict[str, Any]) -> None:
     waiting = found["pending_migrations"]
     last = found["last_backup_at"]
+    command = "systemctl restart callsieve" if found["daemon_running"] else "callsieve db migrate"
     print_pairs(
         [
             ("store", f"{found['path']}, {_size(found['bytes'])}"),
             ("content", "sound"),
-            ("schema", f"waits for {', '.join(waiting)}: `callsieve db migrate`" if waiting else "up to date"),
+            ("schema", f"waits for {', '.join(waiting)}: `{command}`" if waiting else "up to date"),
             ("daemon", "running" if found["daemon_running"] else "not running"),
             ("backups", f"{found['backup_count']} in {found['backups']}"),
             ("last backup", "none yet: `callsieve db backup`" if last is None else str(ago(last, time.time()))),

@@ -5,17 +5,35 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from callsieve.daemon import background, daemon
+from callsieve.daemon import background, daemon, telemetry
+from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.service import daemon_answers
+from callsieve.doctor.service import RESTART, daemon_answers
 from callsieve.settings import Loaded, parse_settings
+from callsieve.status.views import DAEMON, status_of
 from lab.ports import free_port
 from tests.waiting import wait_until
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[daemon.Daemon, Loaded]]:
+    """A daemon that answers on a port of its own."""
+    port = free_port("127.0.0.1", socket.SOCK_STREAM)
+    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
+    loaded = Loaded(settings=settings, file=None, state=folder)
+    ours, stop = daemon.Daemon(lambda: loaded), asyncio.Event()
+    serving = asyncio.create_task(ours.run(stop))
+    try:
+        yield ours, loaded
+    finally:
+        stop.set()
+        await serving
 
 
 async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,12 +48,7 @@ async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monk
 
     monkeypatch.setattr(daemon, "keep_recordings", keep_recordings)
     monkeypatch.setattr(background, "FIRST_RETRY_SECONDS", 0.05)
-    port = free_port("127.0.0.1", socket.SOCK_STREAM)
-    settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
-    loaded = Loaded(settings=settings, file=None, state=tmp_path)
-    ours, stop = daemon.Daemon(lambda: loaded), asyncio.Event()
-    running = asyncio.create_task(ours.run(stop))
-    try:
+    async with running(tmp_path) as (ours, loaded):
         await asyncio.to_thread(wait_until, lambda: ours.screening.site.recordings == "/recordings")
         found = await asyncio.to_thread(daemon_answers, CheckContext(loaded, str, time.time()))
         assert found.status is CheckStatus.WARN
@@ -43,6 +56,15 @@ async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monk
         assert began[2] - began[1] >= 0.1
         monkeypatch.setattr(background, "WELL_AFTER_SECONDS", 0.0)
         assert "keep recordings" not in ours.trouble()
-    finally:
-        stop.set()
-        await running
+
+
+async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path) as (_, loaded):
+        await asyncio.to_thread(wait_until, lambda: read_telemetry(tmp_path) is not None)
+        ground = CheckContext(loaded, str, time.time())
+        assert (await asyncio.to_thread(daemon_answers, ground)).status is CheckStatus.OK
+        monkeypatch.setattr(telemetry, "program_stamp", lambda: "99.0 1")
+        found = await asyncio.to_thread(daemon_answers, ground)
+        assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART)
+        shown = await asyncio.to_thread(status_of, ground, loaded)
+        assert [check.way_out for check in shown.trouble if check.name == DAEMON] == [RESTART]

@@ -10,6 +10,7 @@ from callsieve.install.apply import write
 from callsieve.install.install import plan_install
 from callsieve.install.plan import SYSTEM_UNITS
 from callsieve.install.steps import steps_after_install
+from callsieve.settings import Settings
 from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_wanted, names_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,6 +58,18 @@ def test_on_freepbx_what_looks_for_people_is_started(tmp_path: Path) -> None:
             plan, place, wanted.loaded.settings, freepbx=True, new_service=new_service, reloaded=True
         )
         assert command in steps[0].lines
+
+
+def test_an_upgrade_names_the_restart(tmp_path: Path) -> None:
+    place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\n"})
+    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    write(plan_install(place, wanted))
+    plan = replace(plan_install(replace(place, units=SYSTEM_UNITS), wanted), changes=())
+    for outdated, restarts in ((True, True), (False, False)):
+        steps = steps_after_install(
+            plan, place, Settings(), freepbx=True, new_service=False, reloaded=True, outdated=outdated
+        )
+        assert ("systemctl restart callsieve" in [line for step in steps for line in step.lines]) is restarts
 
 
 def test_what_is_done_is_not_in_the_list(tmp_path: Path) -> None:
