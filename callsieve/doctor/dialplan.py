@@ -42,6 +42,7 @@ _DIAL = re.compile(r"(?:Dial|Queue|FollowMe)\(")
 _NESTED = re.compile(r"\([^()]*\)")
 _EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  # FreePBX's own hook, which does nothing
 INSTALL = "callsieve asterisk install"
+DIAL_LINE = TRUNK_LINES[1].strip()
 RELOAD = 'asterisk -rx "dialplan reload"'
 
 
@@ -160,9 +161,7 @@ def reaches_phones(ground: CheckContext) -> Finding:
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
     if FREEPBX_CONTEXT in ground.dialplan.contexts:
         return warn(Wording("FreePBX makes its own Dial, without our options"), f"{INSTALL} --freepbx")
-    return warn(
-        Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), TRUNK_LINES[1].strip()
-    )
+    return warn(Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), DIAL_LINE)
 
 
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:

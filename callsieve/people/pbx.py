@@ -25,7 +25,7 @@ from callsieve.pbx.cli_output import (
     pjsip_endpoints_in,
     queue_members_in,
 )
-from callsieve.people.reach import DialplanReach, Reach
+from callsieve.pbx.dialplan_reach import DialplanReach, Reach
 from callsieve.wiring import site_of
 from reputation.channels import is_phone_name
 from reputation.model import Did, Person

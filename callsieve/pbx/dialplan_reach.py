@@ -26,6 +26,7 @@ OPEN = frozenset(
     ["agi", "asyncagi", "deadagi", "directory", "disa", "eagi", "externalivr", "followme", "page", "stasis"]
 )
 RINGS = frozenset({"dial", "retrydial"})
+OUR_OPTIONS = "CALLSIEVE_DIAL"  # the variable with the options that bring labels, rings and whispers to a phone
 
 # In FreePBX 17 these ring extensions, and in 15 and 16 by Macro: the argument that has them, with - between.
 FREEPBX_DIALS = {"macro-dial": 2, "macro-dial-confirm": 2, "macro-dial-one": 2, "macro-exten-vm": 1}
@@ -56,11 +57,16 @@ Variables = ChainMap[str, str | None]
 
 @dataclass(slots=True)
 class Reach:
-    """`phones` are endpoints, `extensions` those that FreePBX rings, `queues` names. `is_open`: perhaps others, too."""
+    """`phones` are endpoints, `extensions` those that FreePBX rings, `queues` names. `is_open`: perhaps others, too.
+
+    `unlabelled`: phones that a Dial without our options rings, each with the place of that Dial. For them the variable
+    CALLSIEVE_DIAL must have a value.
+    """
 
     phones: set[str] = field(default_factory=set)
     extensions: set[str] = field(default_factory=set)
     queues: set[str] = field(default_factory=set)
+    unlabelled: set[tuple[str, str]] = field(default_factory=set, compare=False)
     is_open: bool = False
 
 
@@ -172,7 +178,7 @@ class _Walk:
         parts = _APPLICATION.fullmatch(application.strip())
         name, arguments = (parts[1].lower(), parts[2] or "") if parts else ("", "")
         if name in RINGS:
-            self._rings(arguments, variables)
+            self._rings(arguments, variables, f"{place.context},{place.extension},{priority}")
         elif name == "queue":
             self._waits(split_outside_brackets(arguments, ",")[0], variables)
         elif name == "set":
@@ -198,9 +204,11 @@ class _Walk:
             self._found.is_open = True
         return name in ENDS
 
-    def _rings(self, arguments: str, variables: Variables) -> None:
-        raw = split_outside_brackets(_CONTACTS.sub(r"PJSIP/\1", arguments), ",")[0]
+    def _rings(self, arguments: str, variables: Variables, where: str) -> None:
+        raw, *others = split_outside_brackets(_CONTACTS.sub(r"PJSIP/\1", arguments), ",")
         targets = substituted(raw, variables)
+        options = substituted(",".join(others[1:]), variables)
+        is_bare = options is not None and OUR_OPTIONS not in options
         if targets is None:
             self._found.is_open = True
             return
@@ -209,6 +217,8 @@ class _Walk:
                 self._go(local[2], local[1], 1, {})
             elif phone := _PHONE.fullmatch(target.strip()):
                 self._found.phones.add(phone[1])
+                if is_bare:
+                    self._found.unlabelled.add((phone[1], where))
 
     def _waits(self, raw: str, variables: Variables) -> None:
         queue = substituted(raw, variables)

@@ -16,8 +16,8 @@ from callsieve.pbx.cli_output import (
     pjsip_endpoints_in,
     queue_members_in,
 )
+from callsieve.pbx.dialplan_reach import DialplanReach, Reach
 from callsieve.pbx.dialplan_text import takes
-from callsieve.people.reach import DialplanReach, Reach
 
 ALL = Reach(is_open=True)
 
