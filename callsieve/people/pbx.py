@@ -68,13 +68,17 @@ class FoundTrunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPbx:
-    """What the PBX says. `remarks`: what was seen and could not be taken, a line each."""
+    """What the PBX says. `remarks`: what was seen and could not be taken, a line each.
+
+    `rings`: of a DID without callee and groups, whom the dialplan rings all the same: people and other phones.
+    """
 
     kind: PbxKind
     people: tuple[Person, ...]
     dids: tuple[Did, ...]
     trunks: tuple[FoundTrunk, ...]
     remarks: tuple[str, ...] = ()
+    rings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -128,10 +132,9 @@ def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
     _add_ring_groups(plan, phones, freepbx=is_freepbx)
     team_of = _teams(phones)
     numbers = _freepbx_numbers(ground, plan) if is_freepbx else _asterisk_numbers(ground, phones)
-    dids = {
-        number: _did_of(number, [plan.of(*spot) for spot in spots], phones, team_of)
-        for number, spots in numbers.items()
-    }
+    reaches = {number: [plan.of(*spot) for spot in spots] for number, spots in numbers.items()}
+    dids = {number: _did_of(number, found, phones, team_of) for number, found in reaches.items()}
+    nobodys = [did.number for did in dids.values() if not (did.callee or did.groups)]
     people = [replace(person, group=team_of.get(person.extension)) for person in phones.people.values()]
     site = site_of(ground.loaded.settings)
     trunks = [FoundTrunk(f"{trunk}-*", site.described_trunk(f"{trunk}-00000000")) for trunk in phones.trunks]
@@ -141,6 +144,7 @@ def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
         tuple(did for _, did in sorted(dids.items())),
         tuple(trunks),
         tuple(phones.remarks[:MOST_REMARKS]),
+        {number: rung for number in nobodys if (rung := _rung_by(reaches[number], phones))},
     )
 
 
@@ -324,6 +328,14 @@ def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
         if (number := did_number_of(extension, region)) is not None:
             found.setdefault(number, []).append((extension, context))
     return found
+
+
+def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:
+    """The people, phones and queues that the dialplan names for a number."""
+    people = set[str]().union(*(_people_in(reach, phones) for reach in reaches))
+    rung = {phone for reach in reaches for phone in reach.phones} - phones.extension_of.keys() - set(phones.trunks)
+    queues = {f"queue {queue}" for reach in reaches for queue in reach.queues if not phones.groups.get(queue)}
+    return (*sorted(people), *sorted(rung), *sorted(queues))
 
 
 def _did_of(number: str, reaches: list[Reach], phones: _Phones, team_of: Mapping[str, str]) -> Did:

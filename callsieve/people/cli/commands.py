@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -111,7 +111,7 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     """What is not known yet, or otherwise; what is known already is only counted."""
     for remark in pbx.remarks:
         warn(remark)
-    lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row)) for row in rows if row.state != "same"]
+    lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
     lines += [("trunk", "trunk", one.channels, _told_trunk(one)) for one in pbx.trunks]
     if lines:
         table = [(_word(state), *line) for state, *line in lines]
@@ -137,18 +137,24 @@ def _word(state: str) -> str:
     return {"yours": "kept", "trunk": ""}.get(state, state)
 
 
-def _told(row: Takeover) -> str:
+def _told(row: Takeover, pbx: FoundPbx) -> str:
     if row.after is None:
         return f"nothing any more; was: {_said(row.before)}"
+    said = _said(row.after, pbx.rings.get(row.key, ()))
     if row.state is TakeoverState.YOURS:
-        return f"{_said(row.after)}; you say: {_said(row.before)}"
+        return f"{said}; you say: {_said(row.before)}"
     if row.state is TakeoverState.CHANGED:
-        return f"{_said(row.after)}; was: {_said(row.before)}"
-    return _said(row.after)
+        return f"{said}; was: {_said(row.before)}"
+    return said
 
 
-def _said(one: Person | Did | None) -> str:
-    return ", ".join(_parts(one)) or "ours; the dialplan does not say whom it rings"
+def _said(one: Person | Did | None, rings: Sequence[str] = ()) -> str:
+    """The person or DID; of a DID of nobody's, whom the dialplan `rings` all the same."""
+    if parts := ", ".join(_parts(one)):
+        return parts
+    if rings:
+        return f"ours; rings {', '.join(rings)}, who are not all in a group"
+    return "ours; the dialplan does not say whom it rings"
 
 
 def _parts(one: Person | Did | None) -> Iterator[str]:

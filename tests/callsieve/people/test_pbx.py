@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext
+from callsieve.imports.operations import ImportKind
+from callsieve.people.cli.commands import _told
+from callsieve.people.operations import Takeover, TakeoverState
 from callsieve.people.pbx import PbxKind, read_pbx
 from callsieve.settings import Loaded, Settings, TrunkTable
 
@@ -49,3 +52,27 @@ def test_the_name_in_a_caller_id(tmp_path: Path, caller_id: str, name: str | Non
     loaded = Loaded(settings=Settings(), file=None, state=tmp_path)
     found = read_pbx(CheckContext(loaded, lambda command: console.get(command, ""), 0.0), PbxKind.ASTERISK)
     assert [(one.extension, one.name) for one in found.people] == [("201", name)]
+
+
+def test_whom_a_number_of_no_group_rings(tmp_path: Path) -> None:
+    console = {
+        "pjsip show endpoints": " Endpoint:  201/201                 Not in use    0 of inf\n"
+        " Endpoint:  202/202                 Not in use    0 of inf\n",
+        "pjsip show endpoint carrier": " context                  : from-carrier\n",
+        "dialplan show": "[ Context 'from-carrier' created by 'pbx_config' ]\n"
+        "  '2015550100' =>   1. Dial(PJSIP/201&PJSIP/202,30)               [x:1]\n"
+        "  '2015550101' =>   1. AGI(whoever.php)                           [x:2]\n"
+        "  '2015550102' =>   1. Dial(PJSIP/202,30)                         [x:3]\n",
+    }
+    settings = Settings(trunk=(TrunkTable(name="carrier", channels="PJSIP/carrier-*"),))
+    loaded = Loaded(settings=settings, file=None, state=tmp_path)
+    found = read_pbx(CheckContext(loaded, lambda command: console.get(command, ""), 0.0), PbxKind.ASTERISK)
+    assert {did.number: did.callee for did in found.dids} == {
+        "+12015550100": None,
+        "+12015550101": None,
+        "+12015550102": "202",
+    }
+    assert found.rings == {"+12015550100": ("201", "202")}
+    rows = [Takeover(ImportKind.DIDS, did.number, TakeoverState.NEW, None, did) for did in found.dids]
+    does_not_say = ["does not say" in _told(row, found) for row in rows]
+    assert does_not_say == [False, True, False]
