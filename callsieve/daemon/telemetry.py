@@ -18,7 +18,7 @@ import msgspec
 from agi.server import Stats
 from callsieve.logs import lost_lines
 from callsieve.lookups.client import LookUpCounts
-from callsieve.version import program_stamp
+from callsieve.system.running_program import FRESH_SECONDS, MOST_BYTES, NAME
 from policies.files import open_regular
 
 if TYPE_CHECKING:
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from callsieve.daemon.store_supervisor import StoreSupervisor
     from callsieve.lookups.client import LookUpClient
 
-NAME = "daemon.json"
 EVERY_SECONDS = 5.0
-FRESH_SECONDS = 20.0
-MOST_BYTES = 65_536
 
 
 class Listening(msgspec.Struct, frozen=True):
@@ -164,8 +161,3 @@ def read_telemetry(state: Path) -> Telemetry | None:
 def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
     """Whether the daemon said it lately, so that it can be taken for alive."""
     return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS
-
-
-def is_outdated(telemetry: Telemetry | None, now: float | None = None) -> bool:
-    """Return whether a daemon runs that was started from another program than the one that is installed now."""
-    return telemetry is not None and is_fresh(telemetry, now) and telemetry.program != program_stamp()

@@ -19,7 +19,7 @@ from typing import TypeVar
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from ami_listener.errors import TroubleKind
-from callsieve.daemon.telemetry import Telemetry, is_fresh, is_outdated, read_telemetry
+from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.exchange.views import ExchangeShown, exchange_shown
@@ -30,6 +30,7 @@ from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_o
 from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
+from callsieve.system.running_program import is_outdated
 from callsieve.text.times import span_words
 from callsieve.wiring import dids_of, people_of, policies_of
 from policies.policy import PolicyError
@@ -128,15 +129,15 @@ def judged(ground: CheckContext, answer: StatusAnswer) -> Finding:
     finding = _judged(ground, answer, listen, holder_of(address_of(listen)[1]))
     if answer.variables.get("CALLSIEVE_RULE") != "status":
         return finding
-    return outdated(read_telemetry(ground.loaded.state), ground.now, listen) or finding
+    if not is_outdated(ground.loaded.state, ground.now):
+        return finding
+    return outdated(listen, answer.variables.get("CALLSIEVE_REASON", ""))
 
 
-def outdated(told: Telemetry | None, now: float, where: str) -> Finding | None:
-    """Return that the daemon is of an older version than the program, with its trouble; None where it is not."""
-    if told is None or not is_outdated(told, now):
-        return None
-    about: Places = {"where": where, "why": told.trouble}
-    if told.trouble:
+def outdated(where: str, trouble: str) -> Finding:
+    """Return that the daemon is of an older version than the program, with its trouble."""
+    about: Places = {"where": where, "why": trouble}
+    if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART)
     return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART)
 

@@ -27,6 +27,7 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, ConsoleError, parse_off, value_in
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
+from callsieve.system.running_program import is_outdated
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError
@@ -131,7 +132,7 @@ def status_of(ground: CheckContext, loaded: Loaded) -> Status:
     """`ground`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error."""
     last_told = read_telemetry(loaded.state)
     told = last_told if is_fresh(last_told, ground.now) else None
-    daemon = _daemon(ground, told)
+    daemon = _daemon(ground, told, loaded)
     asterisk_at = _emergency_in_asterisk(ground)
     journal = _of_store(loaded, lambda db: _journal(db, loaded, ground.now, asterisk_at))
     checks = [*examine(ground, *QUICK), Check(DAEMON, daemon.status, daemon.detail, daemon.way_out, ground.now)]
@@ -167,7 +168,7 @@ def status_of(ground: CheckContext, loaded: Loaded) -> Status:
 # What is asked
 
 
-def _daemon(ground: CheckContext, told: Telemetry | None) -> Finding:
+def _daemon(ground: CheckContext, told: Telemetry | None, loaded: Loaded) -> Finding:
     """What the daemon answers now; where we do not know its address, or it does not obey us, what it said lately."""
     with suppress(SettingsError):
         if _is_obeyed(ground.loaded):
@@ -179,8 +180,8 @@ def _daemon(ground: CheckContext, told: Telemetry | None) -> Finding:
             Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
         )
     listen = "FastAGI" if isinstance(ground.read, SettingsError) else ground.read.settings.agi.listen
-    if (old := outdated(told, ground.now, listen)) is not None:
-        return old
+    if is_outdated(loaded.state, ground.now):
+        return outdated(listen, told.trouble)
     if told.trouble:
         return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": told.trouble}))
     return Finding(CheckStatus.OK, Wording("it said that all is well"))

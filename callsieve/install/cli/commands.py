@@ -17,7 +17,6 @@ import typer
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, YesOption
 from callsieve.cli.output import say
-from callsieve.daemon.telemetry import is_outdated, read_telemetry
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
 from callsieve.install.install import InstallRequest, has_user, plan_install
@@ -33,6 +32,7 @@ from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
+from callsieve.system.running_program import is_outdated
 
 EtcOption = Annotated[
     Path | None,
@@ -128,7 +128,7 @@ def install(
             new_service=new_service,
             reloaded=reloaded,
             asterisk=not no_asterisk,
-            outdated=is_outdated(read_telemetry(loaded.state)),
+            outdated=is_outdated(loaded.state),
         )
     )
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon import background, daemon, telemetry
+from callsieve.daemon import background, daemon
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.service import RESTART, daemon_answers
 from callsieve.settings import Loaded, parse_settings
 from callsieve.status.views import DAEMON, status_of
+from callsieve.system import running_program
 from lab.ports import free_port
 from tests.waiting import wait_until
 
@@ -63,7 +64,7 @@ async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, m
         await asyncio.to_thread(wait_until, lambda: read_telemetry(tmp_path) is not None)
         ground = CheckContext(loaded, str, time.time())
         assert (await asyncio.to_thread(daemon_answers, ground)).status is CheckStatus.OK
-        monkeypatch.setattr(telemetry, "program_stamp", lambda: "99.0 1")
+        monkeypatch.setattr(running_program, "program_stamp", lambda: "99.0 1")
         found = await asyncio.to_thread(daemon_answers, ground)
         assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART)
         shown = await asyncio.to_thread(status_of, ground, loaded)

@@ -9,17 +9,9 @@ import pytest
 
 from agi.screening import BUCKETS_MS, Counts
 from agi.server import Stats
-from callsieve.daemon.telemetry import (
-    FRESH_SECONDS,
-    MOST_BYTES,
-    NAME,
-    Listening,
-    Telemetry,
-    is_fresh,
-    read_telemetry,
-    write_telemetry,
-)
+from callsieve.daemon.telemetry import Listening, Telemetry, is_fresh, read_telemetry, write_telemetry
 from callsieve.lookups.client import LookUpCounts
+from callsieve.system.running_program import FRESH_SECONDS, MOST_BYTES, NAME
 
 
 def make_telemetry(at: float = 1_000.0) -> Telemetry:

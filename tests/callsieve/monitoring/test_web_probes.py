@@ -12,7 +12,7 @@ from msgspec.structs import replace as replace_struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from agi.server import Stats
-from callsieve.daemon.telemetry import NAME, write_telemetry
+from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.hub.health import health_of
@@ -20,6 +20,7 @@ from callsieve.hub.operations import HubFigures
 from callsieve.lookups.client import LookUpCounts
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
+from callsieve.system.running_program import NAME
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import FailOpen
 from reputation.store.event_deliveries import ReceiverState
