@@ -39,6 +39,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 5.0
 CLI_SECONDS = 20.0
 COMPLAINT = re.compile(r"\] (WARNING|ERROR)\[")
+OUR_PROMPTS = "callsieve"  # below Asterisk's sounds
 
 
 class Asterisk:
@@ -253,13 +254,16 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """A data directory of this run's own, so that prompts can be added: the rest are links."""
+    """Make a data directory of this run's own, so that prompts can be added: the rest are links.
+
+    CallSieve's own prompts that this machine's Asterisk has are left out: calls sound the same everywhere.
+    """
     for entry in paths.data.iterdir():
         if entry.name not in ("sounds", "moh"):
             (directories.data / entry.name).symlink_to(entry)
     directories.sounds.mkdir(parents=True)
     if paths.sounds.is_dir():
-        for prompt in paths.sounds.iterdir():
+        for prompt in (one for one in paths.sounds.iterdir() if one.name != OUR_PROMPTS):
             (directories.sounds / prompt.name).symlink_to(prompt)
             if prompt.name.startswith("demo-instruct"):
                 (directories.data / "moh" / prompt.name).symlink_to(prompt)
