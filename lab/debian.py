@@ -1,6 +1,7 @@
 """Debian packages, downloaded with apt's private directories and unpacked under `.cache/pbx`: nothing is installed.
 
-No root is needed. Mirror and architecture are those apt already uses here.
+No root is needed. Mirror and architecture are those apt already uses here. Beside the packages stands which versions
+they are of.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 CACHE_VARIABLE = "CALLSIEVE_LAB_CACHE"
 APT_ATTEMPTS = 3
 APT_SECONDS = 600.0
+VALID_UNTIL = "Valid-Until:"
+# One package a line, as `asterisk_1:22.8.2+dfsg-1_amd64`.
+VERSIONS = "versions"
 
 Progress = Callable[[str], None]
 
@@ -93,9 +100,11 @@ def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
         archives = _download(bundle, work, progress)
         partial = work / "root"
         partial.mkdir()
-        progress(f"unpacking {len(archives)} packages")
+        progress(f"unpacking {len(archives)} packages; their versions will be in {root / VERSIONS}")
         for archive in archives:
             _run(("dpkg", "-x", str(archive), str(partial)), progress)
+        versions = sorted(unquote(archive.stem) for archive in archives)
+        (partial / VERSIONS).write_text("".join(f"{version}\n" for version in versions), encoding="utf-8")
         (partial / "fetched").write_text(f"{bundle.stamp}\n", encoding="ascii")
         shutil.rmtree(root, ignore_errors=True)
         partial.rename(root)
@@ -107,6 +116,8 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
         try:
             progress(f"reading the package lists of {f'Debian {bundle.suite}' if bundle.suite else 'this release'}")
             _run((*apt, "update"), progress)
+            for warning in _expired_indexes(work / "lists"):
+                progress(f"warning: {warning}")
             progress(f"downloading {', '.join(bundle.packages)} and what they need")
             _run((*apt, "--yes", "--download-only", "install", *bundle.packages), progress)
             break
@@ -116,6 +127,16 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
             progress(f"{failure}: trying again ({attempt} of {APT_ATTEMPTS - 1})")
             time.sleep(2.0 * attempt)
     return sorted((work / "cache/archives").glob("*.deb"))
+
+
+def _expired_indexes(lists: Path) -> Iterator[str]:
+    """Yield what to say of each package list that its mirror has not renewed in time."""
+    for release in sorted(lists.glob("*Release")):
+        for line in release.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(VALID_UNTIL):
+                until = parsedate_to_datetime(line.removeprefix(VALID_UNTIL))
+                if until < datetime.now(UTC):
+                    yield f"{release.name} was valid until {until:%Y-%m-%d %H:%M} UTC, and is used all the same"
 
 
 def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
@@ -130,6 +151,8 @@ def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
         "APT::Sandbox::User": "root",
         "Acquire::Retries": "3",
         "Acquire::http::Timeout": "20",
+        # A list that is older than it should be is still signed, and so are the packages in it.
+        "Acquire::Check-Valid-Until": "false",
         "Debug::NoLocking": "1",
     }
     if suite:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lab.debian import LabUnavailable
 from lab.tools import use_fetched_tools
 from reputation.store import database
 from tests.memory_files import forget_memory, use_memory
@@ -102,10 +103,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Any other skip is a failure: it would hide what was not tested."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Any other skip is a failure: it would hide what was not tested.
+
+    A program that could not be fetched is treated here, once for all tests: it fails, or is skipped with --may-skip.
+    """
     report = yield
-    allowed = item.config.getoption("--may-skip") or hasattr(report, "wasxfail")
+    may_skip = item.config.getoption("--may-skip")
+    if may_skip and call.excinfo is not None and call.excinfo.errisinstance(LabUnavailable):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {call.excinfo.value}")
+    allowed = may_skip or hasattr(report, "wasxfail")
     if report.skipped and not allowed and (IS_ROOT or not item.get_closest_marker("root")):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -13,9 +14,21 @@ pytestmark = pytest.mark.slow  # three test sessions
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = """\
 import pytest
+from lab.debian import LabUnavailable
 
 def test_ran():
     pass
+
+@pytest.fixture(scope="session")
+def server():
+    raise LabUnavailable("apt-get update failed")
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_with_an_unpacked_program(server, number):
+    pass
+
+def test_that_unpacks_a_program():
+    raise LabUnavailable("apt-get update failed")
 
 @pytest.fixture
 def program():
@@ -39,21 +52,31 @@ def test_for_root():
 
 
 @pytest.mark.parametrize(
-    ("options", "is_root", "line"),
+    ("options", "is_root", "counts"),
     [
-        pytest.param((), True, "2 passed, 1 xfailed, 2 errors in", id="make-test-as-root"),
-        pytest.param((), False, "1 passed, 1 skipped, 1 xfailed, 2 errors in", id="make-test"),
-        pytest.param(("--may-skip",), True, "2 passed, 2 skipped, 1 xfailed in", id="make-test-fast-as-root"),
+        pytest.param((), True, {"failures": 1, "errors": 4, "skipped": 1}, id="make-test-as-root"),
+        pytest.param((), False, {"failures": 1, "errors": 4, "skipped": 2}, id="make-test"),
+        pytest.param(("--may-skip",), True, {"failures": 0, "errors": 0, "skipped": 6}, id="make-test-fast-as-root"),
     ],
 )
-def test_skips(tmp_path: Path, options: tuple[str, ...], is_root: bool, line: str) -> None:
+def test_skips(tmp_path: Path, options: tuple[str, ...], is_root: bool, counts: dict[str, int]) -> None:
+    """A test that is known to fail counts as skipped in the report."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)
     plugin = f"import tests.conftest as shared\nshared.IS_ROOT = {is_root}\nfrom tests.conftest import *\n"
     (tmp_path / "conftest.py").write_text(plugin)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    report = tmp_path / "report.xml"
     done = subprocess.run(
-        [*command, *options, str(test)], capture_output=True, text=True, check=False, timeout=60, cwd=ROOT
+        [*command, *options, f"--junitxml={report}", str(test)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ROOT,
     )
-    assert line in done.stdout.splitlines()[-1], done.stdout + done.stderr
+    suite = ElementTree.parse(report).find("testsuite")
+    assert suite is not None
+    assert {name: int(suite.attrib[name]) for name in counts} == counts, done.stdout + done.stderr
+    assert suite.attrib["tests"] == "8"
     assert (done.returncode == 0) is (options != ())

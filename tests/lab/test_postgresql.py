@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from lab.debian import LabUnavailable
 from lab.postgresql import TLS_NAME, PostgreSql
 from lab.private_server import ADDRESS
 
@@ -16,11 +15,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgreSql]:
-    try:
-        with PostgreSql(tls=True) as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    with PostgreSql(tls=True) as server:
+        yield server
 
 
 def test_what_was_written_is_there_after_a_kill(server: PostgreSql) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.debian import LabUnavailable
 from lab.postgresql import PostgreSql
 from tests.callsieve.hub.sites import TestHub
 
@@ -15,21 +14,15 @@ from tests.callsieve.hub.sites import TestHub
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSql]:
     """It lives until the end of the run, in which autovacuum would look at its databases again and again."""
-    try:
-        with PostgreSql(options={"autovacuum": "off"}) as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    with PostgreSql(options={"autovacuum": "off"}) as server:
+        yield server
 
 
 @pytest.fixture
 def server() -> Iterator[PostgreSql]:
     """One of the test's own, which may be frozen and stopped."""
-    try:
-        with PostgreSql() as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    with PostgreSql() as server:
+        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.debian import LabUnavailable
 from lab.postgresql import PostgreSql
 from tests.callsieve.hub.convergence import Storm
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
@@ -31,10 +30,7 @@ MOST_LOCKED_SECONDS = 5.0
     ],
 )
 def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
-    try:
-        ended = Storm(seed, writes=writes, daemons=daemons).run()
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    ended = Storm(seed, writes=writes, daemons=daemons).run()
     assert ended.lost == []
     assert ended.wrong == []
     assert ended.is_equal

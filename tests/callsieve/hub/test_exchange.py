@@ -17,7 +17,6 @@ from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
 from callsieve.numbers import privacy
 from callsieve.system.single_process import AlreadyRunning, only_process
-from lab.debian import LabUnavailable
 from lab.postgresql import TLS_NAME, PostgreSql
 from lab.private_server import ADDRESS
 from reputation.model import Identity
@@ -549,11 +548,8 @@ def test_what_is_too_old_goes_in_the_hub(hub: TestHub, berlin: Site) -> None:
 
 @pytest.fixture(scope="module")
 def secure() -> Iterator[PostgreSql]:
-    try:
-        with PostgreSql(tls=True) as server:
-            yield server
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    with PostgreSql(tls=True) as server:
+        yield server
 
 
 class TestTls:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.debian import LabUnavailable
 from lab.postgresql import REPLICATED, PostgreSql, Replica
 from reputation.model import ListName
 from reputation.store.lists import add_entry, remove_entry
@@ -46,11 +45,8 @@ class Pair:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
-    try:
-        with PostgreSql(options=REPLICATED) as primary, Replica(primary) as replica:
-            yield Pair(primary, replica, tmp_path)
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    with PostgreSql(options=REPLICATED) as primary, Replica(primary) as replica:
+        yield Pair(primary, replica, tmp_path)
 
 
 def use_replica(site: Site, **settings: object) -> Site:
