@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -39,6 +39,7 @@ from callsieve.integration_settings import (
     webhook_problems,
 )
 from callsieve.lookup_settings import LookupTable, lookup_problems
+from callsieve.misfits import SEQUENCES, Fault, Misfit, alternatives, find_misfit, keys_of
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -59,6 +60,7 @@ from callsieve.setting_types import (
     SettingsTable,
 )
 from policies.hints import nearest, shown
+from policies.loader import line_of_toml_error
 from policies.policy import PolicyError
 from policies.positions import places_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
@@ -460,11 +462,15 @@ def parse_table(text: str, source: str, kind: type[T]) -> T:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        raise SettingsError(f"{source}: not TOML: {error}") from None
+        line = line_of_toml_error(error, text)
+        place = f"line {line}: " if line is not None else ""
+        raise SettingsError(f"{source}: {place}not TOML: {error}") from None
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{source}: {_with_line(_explained(str(error), kind), text)}") from None
+        misfit = find_misfit(table, kind)
+        explained = _explained(misfit) if misfit is not None else str(error)
+        raise SettingsError(f"{source}: {_with_line(explained, text)}") from None
 
 
 def _with_line(error: str, text: str) -> str:
@@ -478,44 +484,28 @@ def _with_line(error: str, text: str) -> str:
     return error
 
 
-# msgspec's words, with the place at the end: "Expected `int`, got `str` - at `$.agi.in_flight`".
-_PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>.*)`)?")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
-_MISSING = re.compile(r"Object missing required field `(?P<key>.*)`")
-_WORD = re.compile(r"Invalid enum value '(?P<word>.*)'")
-
-
-def _explained(message: str, kind: type) -> str:
-    """msgspec's message as `key: what is allowed`."""
-    match = _PLACE.fullmatch(message)
-    what, place = (match["what"], match["place"] or "") if match else (message, "")
-    dot = f"{place}." if place else ""
-    if unknown := _UNKNOWN.fullmatch(what):
-        return f"{dot}{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(kind, place))}"
-    if missing := _MISSING.fullmatch(what):
-        return f"{dot}{missing['key']}: required"
-    if word := _WORD.fullmatch(what):
-        return f"{place}: does not know {word['word']!r}{nearest(word['word'], get_args(_type_at(kind, place)))}"
-    for pattern, hint in WRITTEN_AS.items():
-        if what == f"Expected `str` matching regex {pattern!r}":
+def _explained(misfit: Misfit) -> str:
+    """`key: what is allowed`."""
+    place = misfit.place
+    if misfit.fault is Fault.UNKNOWN_KEY:
+        key = place.rpartition(".")[2]
+        return f"{place}: unknown key{nearest(key, keys_of(misfit.kind))}"
+    if misfit.fault is Fault.MISSING_KEY:
+        return f"{place}: required"
+    for kind in alternatives(misfit.kind):
+        if get_origin(kind) is Literal and isinstance(misfit.value, str):
+            return f"{place}: does not know {misfit.value!r}{nearest(misfit.value, get_args(kind))}"
+        if get_origin(kind) in SEQUENCES and isinstance(misfit.value, dict):
+            return f"{place}: a list of tables is written as [[{place}]]"
+        if isinstance(misfit.value, str) and (hint := WRITTEN_AS.get(_pattern_of(kind))) is not None:
             return f"{place}: {hint}"
-    if what == "Expected `array`, got `object`":
-        return f"{place}: a list of tables is written as [[{place}]]"
-    return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '')}"
+    return f"{place or 'the file'}: {misfit.words[:1].lower()}{misfit.words[1:].replace('`', '')}"
 
 
-def _keys_at(kind: type, place: str) -> tuple[str, ...]:
-    """The keys allowed at a place such as `agi` or `trunk[0]`."""
-    return tuple(field.encode_name for field in msgspec.structs.fields(_type_at(kind, place)))
-
-
-def _type_at(kind: type, place: str) -> Any:
-    """The type of what stands at a place that msgspec names: a table, a list's table or a value."""
-    found: Any = kind
-    for name, index in re.findall(r"([a-z_]+)(\[[0-9]+\])?", place):
-        found = next(field.type for field in msgspec.structs.fields(found) if field.encode_name == name)
-        found = get_args(found)[0] if index else found
-    return found
+def _pattern_of(kind: Any) -> str:
+    """Return the pattern of a text, or nothing."""
+    bounds = (part for part in get_args(kind)[1:] if isinstance(part, msgspec.Meta))
+    return next((meta.pattern for meta in bounds if meta.pattern), "")
 
 
 Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it

@@ -130,18 +130,26 @@ def read_toml(
     except PolicyError as error:
         return None, [PolicyProblem(str(error))]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
-        return None, [PolicyProblem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=_line_told(str(error), text))]
+        line = line_of_toml_error(error, text)
+        return None, [PolicyProblem(f"not TOML: {_TOML_LINE.sub('', str(error))}", line=line)]
     if not problems:
         return made, []
     found = [replace(problem, line=places.line_of(problem.path)) for problem in problems]
     return None, sorted(found, key=lambda problem: problem.line or 0)
 
 
-def _line_told(error: str, text: str) -> int | None:
-    """The line that tomllib names."""
-    if told := _TOML_LINE.search(error):
+def line_of_toml_error(error: Exception, text: str) -> int | None:
+    """Return the line at which tomllib gave up.
+
+    Before Python 3.14 only its message has it, and the messages of those versions change no more.
+    """
+    lines = max(1, len(text.splitlines()))
+    line: int | None = getattr(error, "lineno", None)
+    if line is not None:
+        return min(line, lines)
+    if told := _TOML_LINE.search(str(error)):
         return int(told[1])
-    return max(1, len(text.splitlines())) if "at end of document" in error else None
+    return lines if "at end of document" in str(error) else None
 
 
 def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems: Problems) -> Policy:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -10,19 +9,20 @@ from typing import Any
 import msgspec
 
 from callsieve.api.problem import UNPROCESSABLE, ApiError
+from callsieve.misfits import Fault, Misfit, find_misfit
 
-_PLACE = re.compile(r"(?P<what>.*?) - at `\$?\.?(?P<place>.*)`", re.DOTALL)
-_KEY = re.compile(r"Object (?:contains unknown|missing required) field `(?P<key>.*)`", re.DOTALL)
 SHOWN = 200
 FIELD_CHARACTERS = 80
+WORDS = {Fault.UNKNOWN_KEY: "no such field", Fault.MISSING_KEY: "required"}
 
 
 def body_from(raw: bytes, kind: Any) -> Any:
     """The value of a JSON body. ApiError."""
     try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        raise _invalid("bad-body", str(error)) from None
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError as error:
+            raise _invalid("bad-body", find_misfit(msgspec.json.decode(raw), kind), error) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: of invalid UTF-8
         words = f"the body is no JSON: {str(error)[:SHOWN]}"
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad-json", words) from None
@@ -44,13 +44,12 @@ def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | No
     try:
         return msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid("bad-query", str(error)) from None
+        raise _invalid("bad-query", find_misfit(found, kind, strict=False), error) from None
 
 
-def _invalid(code: str, message: str) -> ApiError:
-    """msgspec's message: `Expected `int`, got `str` - at `$.limit``."""
-    match = _PLACE.fullmatch(message)
-    what, place = (match["what"], match["place"]) if match else (message, "")
-    if key := _KEY.fullmatch(what):
-        place = f"{place}.{key['key']}" if place else key["key"]
-    return ApiError(UNPROCESSABLE, code, what[:SHOWN], place[:FIELD_CHARACTERS])
+def _invalid(code: str, misfit: Misfit | None, error: msgspec.ValidationError) -> ApiError:
+    if misfit is None:  # what only JSON cannot say
+        return ApiError(UNPROCESSABLE, code, str(error)[:SHOWN])
+    return ApiError(
+        UNPROCESSABLE, code, (WORDS.get(misfit.fault) or misfit.words)[:SHOWN], misfit.place[:FIELD_CHARACTERS]
+    )

@@ -27,6 +27,7 @@ from callsieve.exchange.register import companies_of, every_seconds, register_pe
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
 from callsieve.lookups.measure import Judgement
 from callsieve.lookups.operations import OffReason, SwitchRequest
+from callsieve.misfits import find_misfit
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
@@ -149,12 +150,11 @@ class SubscribeRequest:
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     """As it would stand in the settings: a server on the internet, over TLS. Refused for what could not."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
-    try:
-        table = msgspec.convert({**fields, "weight": request.weight}, ExchangeTable)
-    except msgspec.ValidationError as error:
-        field = str(error).rpartition("`$.")[2].rstrip("`")
-        wanted = Wording(WRITTEN_AS[NAME]) if field == "name" else Wording("is a number from 0 to 1")
-        raise Refused("bad-company", wanted, field) from None
+    values = {**fields, "weight": request.weight}
+    if (misfit := find_misfit(values, ExchangeTable)) is not None:
+        wanted = Wording(WRITTEN_AS[NAME]) if misfit.place == "name" else Wording("is a number from 0 to 1")
+        raise Refused("bad-company", wanted, misfit.place)
+    table = msgspec.convert(values, ExchangeTable)
     for key, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, key.rpartition(".")[2])
     if not table.key:
