@@ -1,6 +1,7 @@
 """Appeals of number owners, from their filing to their decision.
 
-file, accept, make_code, prove, decide, withdraw, attach, detach, fetch: operations (callsieve/changes/operation.py)
+file, accept, make_code, prove, decide, clear, withdraw, attach, detach, fetch: operations
+(callsieve/changes/operation.py)
 
 An appeal is named by its reference, or by the number for the latest of that.
 """
@@ -12,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from callsieve.appeals.cleared import state_cleared
+from callsieve.appeals.stops import clear_stops, stop_kinds
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.identities.operations import CodeMade, wrong_code
-from reputation.appeals import Appeal, AppealError, AppealStep, ProofAnswer, new_code, stepped
+from callsieve.numbers.calls_now import Stop
+from reputation.appeals import Appeal, AppealError, AppealState, AppealStep, ProofAnswer, new_code, stepped
 from reputation.ids import new_id, parse_id
 from reputation.store import appeals as store
 from reputation.store.appeals import AppealRuling, appeal_of, appeals_of
@@ -48,12 +50,23 @@ class CodeRequest(NamedTuple):
 
 
 class RulingRequest(NamedTuple):
-    """Who is right: `uphold` or `deny`. `category_only`: the marks were right but for their category."""
+    """Who is right: `uphold` or `deny`. `category_only`: the marks were right but for their category.
+
+    `remove`: what else stops calls of the number and is removed with it, by StopKind.
+    """
 
     about: str
     ruling: str
     reason: str
     category_only: bool = False
+    remove: tuple[str, ...] = ()
+
+
+class ClearRequest(NamedTuple):
+    """What still stops calls of a number whose appeal was upheld, and is to be removed, by StopKind."""
+
+    about: str
+    remove: tuple[str, ...]
 
 
 class WithdrawRequest(NamedTuple):
@@ -78,11 +91,12 @@ class EvidencePlace(NamedTuple):
 
 
 class AppealChange(NamedTuple):
-    """An appeal as it is now. `reporters`: whose trust follows a decision."""
+    """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls."""
 
     change_id: int | None
     appeal: Appeal
     reporters: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
 
 
 def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> AppealChange:
@@ -140,22 +154,41 @@ def prove(db: sqlite3.Connection, context: Context, request: CodeRequest) -> App
 
 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
-    """Decides an appeal. Upheld, all spam marks of the number until now count as never made."""
+    """Decide an appeal. Upheld, all spam marks of the number until now count as never made.
+
+    What else stops its calls is removed in the same step where that is asked for, and one undo takes all of it back.
+    """
     if request.ruling not in RULINGS:
         raise Refused("unknown-ruling", Wording("Say who is right: uphold or deny."))
     upheld = RULINGS[request.ruling]
     if request.category_only and not upheld:
         words = Wording("this is a way to uphold an appeal: leave it out, or uphold it")
         raise Refused("denied-category", words, "category-only")
+    if request.remove and not upheld:
+        raise Refused("denied-remove", Wording("this is removed only where an appeal is upheld"), "remove")
+    kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.about)
     with change(db, context, "appeal decide", about.number) as changed, _refusing():
         before = appeal_about(db, context, about.reference)  # as it is by now
         ruling = AppealRuling(upheld, request.reason, request.category_only)
         appeal, reporters = store.decide(db, before.reference, ruling, context.at)
         changed.before, changed.after = before, appeal
-        if upheld:
-            state_cleared(db, context, appeal)
-    return AppealChange(changed.id, appeal, reporters)
+        stops = clear_stops(db, context, appeal, kinds) if upheld else ()
+    return AppealChange(changed.id, appeal, reporters, stops)
+
+
+def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
+    """Remove what still stops calls of a number whose appeal was upheld. Where they ring then, that is signed."""
+    kinds = stop_kinds(request.remove)
+    about = appeal_about(db, context, request.about)
+    with change(db, context, "appeal clear", about.number, about.reference) as changed:
+        appeal = appeal_about(db, context, about.reference)
+        if appeal.state is not AppealState.UPHELD:
+            words = Wording("appeal {reference} is not upheld", {"reference": appeal.reference})
+            raise Refused("not-upheld", words)
+        stops = clear_stops(db, context, appeal, kinds)
+        changed.after = {"removed": ", ".join(sorted(kinds))}
+    return AppealChange(changed.id, appeal, (), stops)
 
 
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> Appeal:

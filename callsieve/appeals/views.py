@@ -15,21 +15,20 @@ import msgspec
 from callsieve.changes.describe import value_of_side
 from callsieve.changes.names import APPEALS
 from callsieve.changes.undo import latest_changes
+from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours, Question, call_of
 from callsieve.wiring import site_of
+from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
-from reputation.fold import standing_of
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
-from reputation.scoring import reputation_of
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
 from reputation.store.call_backs import code_of
 from reputation.store.evidence_rows import rows_of
-from reputation.store.facts import evidence_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
 from reputation.store.public_appeals import called_in_at, public_appeals
@@ -67,7 +66,8 @@ class CaseShown:
     `if_upheld`: the reputation once the spam marks do not count. `has_code`: one was made for a call-back;
     `called_at`: when the code of the public page was keyed in a call that showed the number. `to_owner`:
     what marks can do to a number.
-    `undo_id`: the change that made it what it is, where that can be undone.
+    `stops`: what would stop calls if it is upheld, or does since; `now`: what calls meet, None: nobody can tell.
+    `undo_id`: the change that made it what it is, where that can be undone; `clear_undo_id`: what was removed since.
     """
 
     appeal: Appeal
@@ -83,7 +83,10 @@ class CaseShown:
     is_public: bool
     called_at: float | None
     to_owner: Wording | str
+    now: CallsNow | None
+    stops: tuple[Stop, ...]
     undo_id: int | None
+    clear_undo_id: int | None
 
     @property
     def is_live(self) -> bool:
@@ -113,7 +116,9 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
     appeal = appeal_of(db, reference)
     if appeal is None:
         return None
-    epochs = epochs_of(db, appeal.number)
+    epochs, ours = epochs_of(db, appeal.number), Ours.of(loaded)
+    ordinary = call_of(Question(appeal.number), site_of(loaded.settings))
+    calls, stops = _calls_and_stops(db, loaded, appeal, now)
     marks = judged_marks(rows_of(db, appeal.number).marks, epochs[0].at if epochs else None)
     return CaseShown(
         appeal=appeal,
@@ -124,18 +129,27 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
         number=number_shown(db, loaded, appeal.number, now, None),
         marks=tuple(marks),
         reporters=tuple(sorted({mark.reporter for mark in marks})),
-        if_upheld=reputation_if_upheld(db, loaded, appeal.number, now),
+        if_upheld=reputation_if_upheld(db, query_of(ordinary, now, None, plan=ours.plan), ours.weights),
         has_code=code_of(db, reference) is not None,
         is_public=reference in public_appeals(db),
         called_at=called_in_at(db, reference),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),
+        now=calls,
+        stops=stops,
         undo_id=_undo_id(db, appeal),
+        clear_undo_id=_clear_undo_id(db, appeal),
     )
 
 
 def appeal_as_json(appeal: Appeal, now: float) -> dict[str, Any]:
     """An appeal for scripts, with its deadline."""
     return {**msgspec.to_builtins(appeal), "due_at": due_at(appeal), "overdue": is_overdue(appeal, now)}
+
+
+def stop_as_json(stop: Stop) -> dict[str, Any]:
+    """What stops calls, for scripts. People are counted, not named."""
+    about = {"kind": stop.kind.value, "words": str(stop.words), "remedy": str(stop.remedy)}
+    return about | {"entries": [entry.text for entry in stop.entries], "people": len(stop.people)}
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
@@ -149,17 +163,20 @@ def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
     ]
 
 
-def reputation_if_upheld(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Reputation:
-    """What the number's reputation would be if no spam mark of until now counted."""
-    ours = Ours.of(loaded)
-    weights = ours.weights
-    query = query_of(call_of(Question(number), site_of(loaded.settings)), now, None, plan=ours.plan)
-    evidence, circumstances = evidence_of(db, query, weights)
-    rows = rows_of(db, number)
-    kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])
-    epochs = epochs_of(db, number)
-    standing = standing_of(kept, query.auth_class, weights, epoch_at=epochs[0].at if epochs else None)
-    return reputation_of(evidence._replace(standing=standing), circumstances, weights, now)
+def _calls_and_stops(
+    db: sqlite3.Connection, loaded: Loaded, appeal: Appeal, now: float
+) -> tuple[CallsNow | None, tuple[Stop, ...]]:
+    if appeal.state not in (AppealState.IN_FORCE, AppealState.UPHELD):
+        return None, ()
+    try:
+        return calls_now(db, loaded, appeal.number, now), stops_of(db, loaded, appeal.number, now)
+    except PolicyError:  # whoever runs it hears of that elsewhere
+        return None, ()
+
+
+def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
+    latest = latest_changes(db, ("appeal clear",), appeal.number)
+    return next((one.id for one in latest if one.can_undo and one.row.name == appeal.reference), None)
 
 
 def _queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:

@@ -17,6 +17,7 @@ from callsieve.changes.names import (
     ACCEPTED,
     ACTIVATION,
     APPEALS,
+    CLEARED,
     COMPLAINTS,
     CONSENTS,
     CORRECTIONS,
@@ -487,6 +488,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(PUBLISHED, PUBLISHED_POLICY),
     **dict.fromkeys(ACCEPTED, SITE_POLICY),
     **dict.fromkeys(APPEALS, APPEAL),
+    **dict.fromkeys(CLEARED, ENTRY),  # what was removed with it
     **dict.fromkeys(TOKENS, TOKEN),
     **dict.fromkeys(WINDOW, EMERGENCY_WINDOW),
     **dict.fromkeys(PLANS, PLAN),

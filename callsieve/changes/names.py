@@ -25,6 +25,7 @@ ACCEPTED = ("policy accept",)
 USERS = ("user add", "user role")
 TOKENS = ("token add",)
 APPEALS = ("appeal accept", "appeal decide", "appeal withdraw")
+CLEARED = ("appeal clear",)
 PLANS = ("plan update", "plan remove")
 LOOKUPS = ("lookups enable", "lookups disable")
 EXCHANGE = ("exchange enable", "exchange disable")
@@ -51,6 +52,7 @@ UNDOABLE = (
     *USERS,
     *TOKENS,
     *APPEALS,
+    *CLEARED,
     *WINDOW,
     *PLANS,
     *LOOKUPS,
@@ -63,6 +65,8 @@ UNDOABLE = (
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
 # contacts there is that one alone: what they brought or replaced is not kept.
 IMPORTS = ("list import", "own import", "own consent import", *PEOPLE)
+# What is changed in the same step, about the same number: undone with it.
+WITH = {"appeal decide": LISTS, "appeal clear": LISTS}
 # Nobody does by undoing what they may not do.
 ADMINISTRATORS_ONLY = (
     *IMPORTS,

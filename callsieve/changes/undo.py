@@ -14,7 +14,7 @@ import msgspec
 
 from callsieve.changes.describe import name_of
 from callsieve.changes.kinds import kind_of
-from callsieve.changes.names import ADMINISTRATORS_ONLY, AGAIN, FINAL, IMPORTS, UNDOABLE
+from callsieve.changes.names import ADMINISTRATORS_ONLY, AGAIN, CLEARED, FINAL, IMPORTS, UNDOABLE, WITH
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.number_entry import covers_country, objections_to
 from callsieve.text.times import when
@@ -74,11 +74,9 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
         kept = _wanted(db, context, request)
         row = kept.row
         changed.what, changed.number, changed.name = f"undo {row.what}", row.number, row.name
-        together = changed_at_once(db, row) if row.what in IMPORTS else [kept]
-        ids = [one.id for one in together]
+        things, ids = _things_of(db, kept)
         changed.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
         changed.after = _value(row.before)
-        things = together[1:] if row.what in IMPORTS else together  # the latest first
         rows = [one.row for one in things if one.row.before or one.row.after]
         if not rows:
             raise Refused("cannot-undo", NOT_KEPT)
@@ -119,6 +117,17 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> K
     if what in ADMINISTRATORS_ONLY and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
     return kept
+
+
+def _things_of(db: sqlite3.Connection, kept: KeptChange) -> tuple[list[KeptChange], list[int]]:
+    """What is taken back, the latest first, and the ids of the changes that say so."""
+    row = kept.row
+    if row.what in IMPORTS:
+        together = changed_at_once(db, row)
+        return together[1:], [one.id for one in together]
+    found = [one for what in WITH.get(row.what, ()) for one in changed_at_once(db, row._replace(what=what))]
+    things = sorted((one for one in found if one.row.number == row.number), key=lambda one: -one.id)
+    return things if row.what in CLEARED else [*things, kept], [kept.id]
 
 
 def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:

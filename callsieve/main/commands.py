@@ -154,6 +154,7 @@ COMMANDS = {
     "appeal prove": "appeals.cli.commands:prove",
     "appeal accept": "appeals.cli.commands:accept",
     "appeal decide": "appeals.cli.commands:decide",
+    "appeal clear": "appeals.cli.commands:clear",
     "appeal withdraw": "appeals.cli.commands:withdraw",
     "review list": "numbers.cli.reviews:show_list",
     "review done": "numbers.cli.reviews:done",

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from callsieve.numbers.calls_now import calls_now
 from callsieve.settings import Loaded
-from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
-from callsieve.wiring import policies_of, site_of
+from callsieve.simulate import Ours, Question, call_of, situation_about
+from callsieve.wiring import site_of
 from policies.decision import Action
 from policies.engine import STEP_OF_LISTS
 from policies.policy import PolicyError
@@ -96,8 +97,9 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
     said = [(weight, words) for family in reputation.families for weight, words in _said(family, ours.weights)]
     action, observed, listed = None, False, False
     try:
-        decision = opinion_of(situation, policies_of(loaded)).decision
-        action, observed, listed = decision.would_be, decision.observed, decision.step == STEP_OF_LISTS
+        calls = calls_now(db, loaded, number, now)
+        action, observed = calls.decision.would_be, calls.decision.observed
+        listed = calls.decision.step == STEP_OF_LISTS
     except PolicyError:  # whoever runs it hears of that elsewhere
         pass
     asked = (evidence, circumstances, ours.weights, now)

@@ -72,7 +72,7 @@ class Backend:
 
     async def status(self, link: str) -> AppealStatus | None:
         """What became of the appeal of a link."""
-        return await self._store.read(operations.status_of, link)
+        return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
         """What is known about its number, where its owner has proven control of it."""

@@ -19,10 +19,12 @@ from callsieve.appeals.operations import AppealRequest, EvidenceRequest
 from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.numbers.calls_now import CallsNow, calls_now
 from callsieve.numbers.owner_view import OwnerView, owner_view_of
 from callsieve.settings import Loaded
 from callsieve.text.file_kinds import document_kind_of
 from policies.decision import ACTION_BY_WORD
+from policies.policy import PolicyError
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code, new_ticket
 from reputation.ids import parse_id
 from reputation.store.appeals import appeal_of
@@ -105,7 +107,7 @@ class AppealStatus(NamedTuple):
 
     `removed_at`: when it is removed, if nothing happens; `again_at`: from when on the number may appeal again;
     `called_at`: when the code was keyed; `documents`: those that came through the page; `cleared`: the statement of an
-    upheld one.
+    upheld one, while calls ring. `calls`: what calls of the number meet now; None: that is not told, or cannot be.
     """
 
     appeal: Appeal
@@ -115,6 +117,7 @@ class AppealStatus(NamedTuple):
     called_at: float | None
     documents: tuple[Attachment, ...]
     cleared: Cleared | None
+    calls: CallsNow | None = None
 
     @property
     def takes_documents(self) -> bool:
@@ -239,6 +242,26 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
         documents=shown,
         cleared=statement_of(db, appeal.reference) if appeal.state is AppealState.UPHELD else None,
     )
+
+
+def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
+    """Return the status with what calls of the number meet now, while the appeal is in force or was upheld lately."""
+    status = status_of(db, link)
+    if status is None or not _may_be_told(db, status.appeal, now):
+        return status
+    try:
+        calls = calls_now(db, loaded, status.appeal.number, now)
+    except PolicyError:  # whoever runs it hears of that elsewhere
+        return status
+    return status._replace(calls=calls, cleared=status.cleared if calls.rings else None)
+
+
+def _may_be_told(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
+    """Whether the link shows what happens to calls: not before anybody took the appeal for more than an allegation."""
+    closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
+    is_owners = epoch is None or epoch.at <= appeal.opened_at
+    is_told = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
+    return is_told and is_owners and now <= closed_at + VIEW_DAYS * DAY_SECONDS
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:

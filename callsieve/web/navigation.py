@@ -69,6 +69,7 @@ MESSAGES: Messages = {
     "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
     "appeal-withdrawn": N_("The appeal is withdrawn."),
     "appeal-upheld": N_("The appeal is upheld: the spam marks of until now count as never made. Now tell its owner."),
+    "appeal-cleared": N_("It was removed: the page says what calls of the number meet now."),
     "appeal-denied": N_("The appeal is denied. Now tell its owner."),
     "evidence-added": N_("The evidence is attached."),
     "evidence-gone": N_("The evidence is removed."),

@@ -15,13 +15,14 @@ from callsieve.appeals import operations
 from callsieve.appeals.operations import (
     AppealChange,
     AppealRequest,
+    ClearRequest,
     CodeRequest,
     EvidencePlace,
     EvidenceRequest,
     RulingRequest,
     WithdrawRequest,
 )
-from callsieve.appeals.views import appeal_as_json
+from callsieve.appeals.views import appeal_as_json, stop_as_json
 from callsieve.changes.operation import Context, Refused
 from reputation.api_tokens import Scope
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, LINE_CHARACTERS, STATEMENT_CHARACTERS, Appeal
@@ -32,6 +33,7 @@ from reputation.store.evidence_rows import marks_of
 from reputation.users import Role
 
 Line = Annotated[str, Meta(min_length=1, max_length=LINE_CHARACTERS, description="One line.")]
+Stops = Annotated[tuple[Literal["list", "policy", "people"], ...], Meta(max_length=3)]
 Statement = Annotated[str, Meta(max_length=STATEMENT_CHARACTERS)]
 
 _WITH_DEADLINE: dict[str, Any] = {"due_at": float | None, "overdue": bool}
@@ -69,12 +71,23 @@ class NewAppeal(ApiStruct, frozen=True):
     decision: Annotated[str, Meta(max_length=20)] | None = None
 
 
+class StopRecord(ApiStruct, frozen=True):
+    """What stops calls of the number. `entries`: of lists; `people`: how many have blocked it themselves."""
+
+    kind: Literal["list", "policy", "people"]
+    words: str
+    remedy: str
+    entries: list[str]
+    people: int
+
+
 class AppealChanged(ApiStruct, frozen=True):
-    """An appeal as it is now. `reporters`: whose trust follows a decision."""
+    """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls."""
 
     change_id: ChangeId | None
     appeal: AppealRecord  # type: ignore[valid-type]
     reporters: list[str]
+    stops: list[StopRecord]
 
 
 class EvidenceFile(ApiStruct, frozen=True):
@@ -124,11 +137,21 @@ class GivenAppealCode(ApiStruct, frozen=True):
 
 
 class Ruling(ApiStruct, frozen=True):
-    """Who is right, and why: whoever appealed gets to read it. `category_only`: only the category was wrong."""
+    """Who is right, and why: whoever appealed gets to read it. `category_only`: only the category was wrong.
+
+    `remove`: what else stops calls of the number, and is removed in the same step.
+    """
 
     ruling: Literal["uphold", "deny"]
     reason: Statement
     category_only: bool = False
+    remove: Stops = ()
+
+
+class Clearing(ApiStruct, frozen=True):
+    """What still stops calls after an appeal was upheld, and is to be removed."""
+
+    remove: Stops
 
 
 class Withdrawal(ApiStruct, frozen=True):
@@ -168,8 +191,13 @@ def accept(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -
 def decide(db: sqlite3.Connection, context: Context, asked: Asked[None, Ruling]) -> dict[str, Any]:
     """Decides it."""
     told = asked.body
-    request = RulingRequest(asked.path["id"], told.ruling, told.reason, told.category_only)
+    request = RulingRequest(asked.path["id"], told.ruling, told.reason, told.category_only, told.remove)
     return _changed(operations.decide(db, context, request), context)
+
+
+def clear(db: sqlite3.Connection, context: Context, asked: Asked[None, Clearing]) -> dict[str, Any]:
+    """Removes what still stops calls after it was upheld."""
+    return _changed(operations.clear(db, context, ClearRequest(asked.path["id"], asked.body.remove)), context)
 
 
 def withdraw(db: sqlite3.Connection, context: Context, asked: Asked[None, Withdrawal]) -> dict[str, Any]:
@@ -217,7 +245,8 @@ def _place_of(asked: Asked[Any, Any]) -> EvidencePlace:
 
 def _changed(done: AppealChange, context: Context) -> dict[str, Any]:
     appeal = appeal_as_json(done.appeal, context.at)
-    return {"change_id": done.change_id, "appeal": appeal, "reporters": list(done.reporters)}
+    stops = [stop_as_json(one) for one in done.stops]
+    return {"change_id": done.change_id, "appeal": appeal, "reporters": list(done.reporters), "stops": stops}
 
 
 def _place(one: Appeal) -> tuple[float, str]:
@@ -262,6 +291,9 @@ ENDPOINTS = (
     _step("code", make_code, AppealCode, "Make a code for a call-back.", None, 201),
     _step("prove", prove, AppealRecord, "Take the code that was given back.", GivenAppealCode(code="123456")),
     _step("decide", decide, AppealChanged, "Decide an appeal.", RULED),
+    _step(
+        "clear", clear, AppealChanged, "Remove what still stops calls after it was upheld.", Clearing(remove=("list",))
+    ),
     _step("withdraw", withdraw, AppealChanged, "End an appeal without a decision.", Withdrawal()),
     Endpoint(
         "POST",

@@ -12,13 +12,28 @@ import typer
 from callsieve.appeals import operations
 from callsieve.appeals.cli import tables
 from callsieve.appeals.cli.tables import AppealArgument
-from callsieve.appeals.operations import AppealRequest, CodeRequest, RulingRequest, WithdrawRequest
+from callsieve.appeals.operations import (
+    AppealChange,
+    AppealRequest,
+    ClearRequest,
+    CodeRequest,
+    RulingRequest,
+    WithdrawRequest,
+    appeal_about,
+)
 from callsieve.appeals.views import appeal_as_json
 from callsieve.changes.operation import Refused
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import bold, plural, say, say_command, say_undo
-from callsieve.cli.store import perform
+from callsieve.cli.store import context_of, perform
+from callsieve.numbers.calls_now import stops_of
 
+RemoveOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--remove", metavar="list|policy|people", help="What else stops its calls; may be repeated.", show_default=False
+    ),
+]
 ReasonOption = Annotated[str, typer.Option(help="Why; whoever appealed gets to read it.", show_default=False)]
 
 
@@ -79,15 +94,18 @@ def decide(
     category_only: Annotated[
         bool, typer.Option("--category-only", help="The marks were right but for their category: it costs nobody.")
     ] = False,
+    remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Decide an appeal. Upheld, all spam marks of the number until now count as never made."""
     loaded = settings_of(config)
-    done = perform(loaded, operations.decide, RulingRequest(appeal, ruling, reason, category_only), existing=True)
+    request = RulingRequest(appeal, ruling, reason, category_only, tuple(remove or ()))
+    done = perform(loaded, operations.decide, request, existing=True)
     one = done.appeal
     if operations.RULINGS[ruling]:
         say(f"Appeal {one.reference} is upheld: the spam marks of {one.number} until now count as never made.")
-        say("New ones count less for 90 days. Who has blocked it on the own phone still does.")
+        say("New ones count less for 90 days.")
+        _say_stops(done, config)
         if done.reporters:
             who = plural(len(done.reporters), "person", "people")
             say(f"{who} who marked it will be trusted a little less ({', '.join(done.reporters)}).")
@@ -99,11 +117,42 @@ def decide(
     say_undo(done.change_id, config)
 
 
+def clear(
+    appeal: AppealArgument,
+    remove: RemoveOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what still stops calls of a number whose appeal was upheld, and remove it: list, policy, people."""
+    loaded = settings_of(config)
+    if not remove:
+        with existing_store(loaded) as db:
+            one = appeal_about(db, context_of(loaded), appeal)
+            stops = stops_of(db, loaded, one.number, time.time())
+        _say_stops(AppealChange(None, one, (), stops), config)
+        return
+    done = perform(loaded, operations.clear, ClearRequest(appeal, tuple(remove)), existing=True)
+    say(f"Removed for {done.appeal.number}: {', '.join(remove)}.")
+    _say_stops(done, config)
+    say_undo(done.change_id, config)
+
+
 def withdraw(appeal: AppealArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """End an appeal without a decision: its owner no longer wants it, or it was filed by somebody else."""
     done = perform(settings_of(config), operations.withdraw, WithdrawRequest(appeal, reason), existing=True)
     say(f"Appeal {done.appeal.reference} of {done.appeal.number} is withdrawn.")
     say_undo(done.change_id, config)
+
+
+def _say_stops(done: AppealChange, config: Path | None) -> None:
+    """What still stops calls, and how to remove it."""
+    if not done.stops:
+        say(f"Nothing else here stops calls of {done.appeal.number}.")
+        return
+    say(f"Calls of {done.appeal.number} are still stopped by:")
+    for stop in done.stops:
+        say(f"  {stop.kind}: {stop.words} (to {stop.remedy})")
+    options = [word for stop in done.stops for word in ("--remove", stop.kind.value)]
+    say_command(_command("clear", done.appeal.reference, config, *options))
 
 
 def _command(name: str, reference: str, config: Path | None, *more: str) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from callsieve.appeals import operations
 from callsieve.appeals.operations import (
     AppealRequest,
+    ClearRequest,
     CodeRequest,
     EvidencePlace,
     EvidenceRequest,
@@ -19,8 +20,9 @@ from callsieve.appeals.operations import (
     WithdrawRequest,
 )
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
-from callsieve.changes.names import APPEALS
+from callsieve.changes.names import APPEALS, CLEARED
 from callsieve.changes.operation import Context, Refused
+from callsieve.numbers.calls_now import StopKind
 from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotFound, PageRequest, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
@@ -89,14 +91,25 @@ async def decide(req: PageRequest) -> Response:
     form = req.form
     ruling = form.get("ruling", "")
     category_only = ruling == "uphold" and bool(form.get("category_only"))
-    request = RulingRequest(_reference(req), ruling, form.get("reason", ""), category_only)
+    remove = _kinds(req) if ruling == "uphold" else ()
+    request = RulingRequest(_reference(req), ruling, form.get("reason", ""), category_only, remove)
     return await _done(req, operations.decide, request, SAID.get(ruling, ""))
+
+
+async def clear(req: PageRequest) -> Response:
+    """What still stops calls of a number whose appeal was upheld, removed."""
+    return await _done(req, operations.clear, ClearRequest(_reference(req), _kinds(req)), "appeal-cleared")
+
+
+def _kinds(req: PageRequest) -> tuple[str, ...]:
+    """What is ticked to be removed."""
+    return tuple(kind.value for kind in StopKind if req.form.get(f"remove-{kind.value}"))
 
 
 async def take_back(req: PageRequest) -> Response:
     """What was last done about it, undone with all its effects."""
     case = await _case(req)
-    await take_back_named(req, APPEALS, case.appeal.number)
+    await take_back_named(req, (*APPEALS, *CLEARED), case.appeal.number)
     return req.go(f"/appeals/{case.appeal.reference}", "undone")
 
 
@@ -168,6 +181,7 @@ _STEPS: tuple[tuple[str, Handler, int], ...] = (
     ("code", make_code, 0),
     ("prove", prove, 0),
     ("decide", decide, 0),
+    ("clear", clear, 0),
     ("undo", take_back, 0),
     ("evidence", attach, UPLOAD_BYTES),
     ("evidence/remove", detach, 0),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from callsieve.appeals.views import reputation_if_upheld
+from callsieve.appeals.views import case_shown
 from callsieve.numbers.profile import profile_of
 from callsieve.web.tokens import form_token
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, Appeal, AppealState, AppealStep
@@ -134,7 +134,9 @@ def test_the_effect_that_is_shown_is_the_one_that_it_has(console: Console) -> No
         office.write(record_outcome, make_outcome(f"c{n}", NOW - DAY + n, caller=NUMBER, talk=2.0, by=f"20{n}"), NOW)
     in_force(office)
     before = office.read(profile_of, office.load(), NUMBER, NOW).facts.reputation
-    foreseen = office.read(reputation_if_upheld, office.load(), NUMBER, NOW)
+    case = office.read(case_shown, office.load(), REFERENCE, NOW)
+    assert case is not None
+    foreseen = case.if_upheld
     office.write(decide, REFERENCE, AppealRuling(True, "x"), NOW)
     after = office.read(profile_of, office.load(), NUMBER, NOW).facts.reputation
     assert foreseen.log_odds == pytest.approx(after.log_odds)

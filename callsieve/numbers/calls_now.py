@@ -1,0 +1,239 @@
+"""What calls of a number meet now, asked of the code that decides them; and what still stops them after an appeal.
+
+    now = calls_now(db, loaded, number, at)      what each page says to a number's owner
+    stops_of(db, loaded, number, at)             what somebody has to remove so that an upheld appeal helps
+
+A call may go to any of our numbers and come in on any trunk, which may have policies of their own: each kind of call
+is asked about, and the strictest answer is told. A person's own list is theirs alone: it is counted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callsieve.settings import Loaded
+from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.wiring import policies_of, site_of
+from policies.decision import ACTION_BY_WORD, ALLOW, REJECT, WARN, Action, Decision
+from policies.engine import STEP_OF_LISTS, decide
+from policies.situation import Situation, query_of
+from reputation.fold import standing_of
+from reputation.model import Did, FactsQuery, ListEntry, ListName, Reputation, Tie, Verdict
+from reputation.scoring import reputation_of
+from reputation.store.as_of import background_of
+from reputation.store.evidence_rows import rows_of
+from reputation.store.facts import evidence_of, most_specific
+from reputation.store.ownership import epochs_of
+from reputation.store.people import all_dids
+from reputation.weights import Weights
+from reputation.wording import Places, Wording
+
+STEP_OF_CALLEE = 3
+MOST_DIDS = 20  # kinds of our numbers that are asked about
+
+HAPPENS = {
+    Action.ALLOW: Wording("calls of the number ring"),
+    Action.TAG: Wording("calls of the number ring"),
+    Action.WARN: Wording("calls of the number ring, and our people are warned"),
+    Action.CHALLENGE: Wording("callers with the number are asked to press a key or to say who they are"),
+    Action.ROUTE: Wording("calls of the number go to voicemail, or wherever suspicious calls go"),
+    Action.REJECT: Wording("calls of the number are turned away"),
+}
+
+
+class StopKind(StrEnum):
+    """What stops calls, and can be removed."""
+
+    LIST = "list"  # of the administrator
+    POLICY = "policy"
+    PEOPLE = "people"  # people's own lists
+
+
+DECIDES = {
+    StopKind.LIST: Wording("a list of the administrator decides that, and no appeal changes it"),
+    StopKind.POLICY: Wording("a rule for all calls decides that"),
+    StopKind.PEOPLE: Wording("the person who is called has decided that"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallsNow:
+    """What an ordinary, unsigned call meets. `decision` is the strictest; `varies`: not everywhere the same happens.
+
+    `people`: how many have the number on their own blocklist.
+    """
+
+    decision: Decision
+    varies: bool
+    people: int
+
+    @property
+    def action(self) -> Action:
+        """What is done."""
+        return self.decision.action
+
+    @property
+    def rings(self) -> bool:
+        """Whether a phone rings, and nobody asks the caller for anything before."""
+        return self.action <= WARN
+
+    @property
+    def by(self) -> StopKind | None:
+        """What decides that calls do not ring; None: they do."""
+        if self.rings:
+            return None
+        kinds = {STEP_OF_LISTS: StopKind.LIST, STEP_OF_CALLEE: StopKind.PEOPLE}
+        return kinds.get(self.decision.step, StopKind.POLICY)
+
+    @property
+    def words(self) -> Wording:
+        """The same for its owner, as the beginning of a sentence."""
+        happens: Wording = HAPPENS[self.action]
+        if self.varies:
+            happens = Wording("{happens}, at least at some of our numbers", {"happens": happens})
+        if self.by is None:
+            return happens
+        return Wording("{happens}; {decides}", {"happens": happens, "decides": DECIDES[self.by]})
+
+    @property
+    def people_words(self) -> Wording | None:
+        """How many of our people have blocked the number themselves; None: nobody."""
+        if not self.people:
+            return None
+        if self.people == 1:
+            return Wording("one person here has blocked the number on the own phone: that phone does not ring")
+        places: Places = {"count": self.people}
+        return Wording("{count} people here have blocked the number on their own phones: those do not ring", places)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A reason why calls are stopped once an appeal is upheld. `entries`: of lists; `people`: who has blocked it."""
+
+    kind: StopKind
+    words: Wording
+    remedy: Wording
+    entries: tuple[ListEntry, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:
+    """Return what calls of the number meet. PolicyError: a policy cannot be used."""
+    policies = policies_of(loaded)
+    decisions = [opinion_of(one, policies).decision for one in _situations(db, loaded, number, now)]
+    # What one person has decided for the own phone says nothing of the others, unless there is nothing else.
+    others = [one for one in decisions if one.step != STEP_OF_CALLEE] or decisions
+    strictest = max(others, key=lambda one: (one.action, one.would_be))
+    varies = any((one.action <= WARN) is not (strictest.action <= WARN) for one in others)
+    return CallsNow(strictest, varies, len(_blockers(db, number)))
+
+
+def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> tuple[Stop, ...]:
+    """Return what would stop calls if an appeal were upheld now, or was: all of it, and not only what decides first.
+
+    PolicyError: a policy cannot be used.
+    """
+    stops = []
+    listed, is_let_through = _stopping_entries(background_of(db, number).entries, now)
+    if listed:
+        about: Places = {"entries": ", ".join(entry.text for entry in listed)}
+        stops.append(
+            Stop(
+                StopKind.LIST,
+                Wording("the administrator's lists: {entries}", about),
+                _remedy_of_lists(listed, number),
+                entries=listed,
+            )
+        )
+    ordered = [] if is_let_through else list(_policy_decisions(db, loaded, number, now))
+    if ordered:
+        strictest = max(ordered, key=lambda one: one.would_be)
+        about = {
+            "policy": strictest.policy,
+            "rule": strictest.rule,
+            "action": Wording(strictest.would_be.word),
+            "reason": strictest.reason.words,
+        }
+        words = Wording("the policy {policy}, rule {rule}: {action}, {reason}", about)
+        stops.append(Stop(StopKind.POLICY, words, Wording("put the number on the allowlist")))
+    people = _blockers(db, number)
+    if people:
+        count: Places = {"count": len(people)}
+        words = Wording("people who have blocked it on their own phones: {count}", count)
+        stops.append(Stop(StopKind.PEOPLE, words, Wording("take it off their own lists"), people=people))
+    return tuple(stops)
+
+
+def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
+    """Return the reputation of the number in such a call if no spam mark of until now counted."""
+    number = query.number or ""
+    evidence, circumstances = evidence_of(db, query, weights)
+    rows, epochs = rows_of(db, number), epochs_of(db, number)
+    kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])
+    standing = standing_of(kept, query.auth_class, weights, epoch_at=epochs[0].at if epochs else None)
+    after = evidence._replace(standing=standing, appeal=None, upheld_at=query.now)
+    return reputation_of(after, circumstances, weights, query.now)
+
+
+def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Situation]:
+    """An ordinary call to each kind of our numbers, on each trunk."""
+    site, ours = site_of(loaded.settings), Ours.of(loaded)
+    for question in _questions(db, loaded, number, [trunk.name for trunk in site.trunks], ours):
+        yield situation_about(db, call_of(question, site), now, ours, at_its_hour=False)
+
+
+def _questions(
+    db: sqlite3.Connection, loaded: Loaded, number: str, trunks: Sequence[str], ours: Ours
+) -> Iterator[Question]:
+    by_number = {did.number: did for did in all_dids(db)} | dict(ours.dids)
+    with_a_policy = {scope.did for scope in policies_of(loaded).scopes if scope.did is not None}
+    kinds: dict[object, Did] = {}
+    for did in by_number.values():
+        if did.screen:
+            kinds.setdefault((did.groups, did.callee, did.number if did.number in with_a_policy else None), did)
+    for trunk in trunks or (None,):
+        yield Question(number, trunk=trunk)
+        for did in list(kinds.values())[:MOST_DIDS]:
+            yield Question(number, did=did.number, trunk=trunk)
+
+
+def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Decision]:
+    """What policies would do with calls once an appeal is upheld, where that is no ringing. Without what passes:
+    the hours after an emergency call, and who called just now.
+    """
+    policies, ours = policies_of(loaded), Ours.of(loaded)
+    for one in _situations(db, loaded, number, now):
+        reputation = reputation_if_upheld(db, query_of(one.call, now, None, plan=ours.plan), ours.weights)
+        ties = tuple(tie for tie in one.facts.ties if tie.tie not in (Tie.BLOCK, Tie.EXPECTED))
+        facts = one.facts._replace(
+            allow=None, block=None, emergency_at=None, recent_calls=(), ties=ties, reputation=reputation
+        )
+        decision = decide(*one._replace(facts=facts).under(policies))
+        if decision.step > STEP_OF_LISTS and decision.would_be > WARN:
+            yield decision
+
+
+def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
+    """The entries that stop calls, one behind the other, and whether another one then lets them ring."""
+    left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
+    stopping: list[ListEntry] = []
+    while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:
+        usual = ALLOW if entry.list_name is ListName.ALLOW else REJECT
+        if ACTION_BY_WORD.get(entry.action or "", usual) <= WARN:
+            return tuple(stopping), True
+        stopping.append(entry)
+        left.remove(entry)
+    return tuple(stopping), False
+
+
+def _remedy_of_lists(entries: Sequence[ListEntry], number: str) -> Wording:
+    if all(entry.text == number and entry.list_name is ListName.BLOCK for entry in entries):
+        return Wording("take the number off the list")
+    return Wording("put the number on the allowlist; the entries stay for other numbers")
+
+
+def _blockers(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
+    return tuple(one.person for one in background_of(db, number).personal if one.verdict is ListName.BLOCK)
