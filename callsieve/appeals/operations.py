@@ -117,7 +117,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 
 def accept(db: sqlite3.Connection, context: Context, about: str) -> AppealChange:
-    """Takes an appeal as it is: it is in force, and no call of the number is rejected until it is decided."""
+    """Take an appeal as it is: it is in force, and no rule rejects calls of the number until it is decided."""
     return _step(db, context, AppealStep.ACCEPT, WithdrawRequest(about))
 
 

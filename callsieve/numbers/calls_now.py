@@ -137,7 +137,12 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     PolicyError: a policy cannot be used.
     """
     stops = []
-    listed, is_let_through = _stopping_entries(background_of(db, number).entries, now)
+    policies = policies_of(loaded)
+    if all(one.observe for one in (policies.default, *(scope.policy for scope in policies.scopes))):
+        entries: Sequence[ListEntry] = ()  # nothing is done but written down
+    else:
+        entries = background_of(db, number).entries
+    listed, is_let_through = _stopping_entries(entries, now)
     if listed:
         about: Places = {"entries": ", ".join(entry.text for entry in listed)}
         stops.append(
@@ -150,11 +155,11 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         )
     ordered = [] if is_let_through else list(_policy_decisions(db, loaded, number, now))
     if ordered:
-        strictest = max(ordered, key=lambda one: one.would_be)
+        strictest = max(ordered, key=lambda one: one.action)
         about = {
             "policy": strictest.policy,
             "rule": strictest.rule,
-            "action": Wording(strictest.would_be.word),
+            "action": Wording(strictest.action.word),
             "reason": strictest.reason.words,
         }
         words = Wording("the policy {policy}, rule {rule}: {action}, {reason}", about)
@@ -212,7 +217,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
             allow=None, block=None, emergency_at=None, recent_calls=(), ties=ties, reputation=reputation
         )
         decision = decide(*one._replace(facts=facts).under(policies))
-        if decision.step > STEP_OF_LISTS and decision.would_be > WARN:
+        if decision.step > STEP_OF_LISTS and decision.action > WARN:
             yield decision
 
 

@@ -65,7 +65,9 @@ MESSAGES: Messages = {
     "undone": N_("It is undone."),
     "identified": N_("It is recorded whose number it is."),
     "unidentified": N_("It is forgotten whose number it was."),
-    "appeal-accepted": N_("The appeal is in force: no call of the number is rejected until it is decided."),
+    "appeal-accepted": N_(
+        "The appeal is in force: no rule rejects calls of the number until it is decided. Lists act as written."
+    ),
     "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
     "appeal-withdrawn": N_("The appeal is withdrawn."),
     "appeal-upheld": N_("The appeal is upheld: the spam marks of until now count as never made. Now tell its owner."),

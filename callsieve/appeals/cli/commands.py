@@ -26,7 +26,8 @@ from callsieve.changes.operation import Refused
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import bold, plural, say, say_command, say_undo
 from callsieve.cli.store import context_of, perform
-from callsieve.numbers.calls_now import stops_of
+from callsieve.numbers.calls_now import calls_now, stops_of
+from callsieve.settings import Loaded
 
 RemoveOption = Annotated[
     list[str] | None,
@@ -74,16 +75,20 @@ def prove(
     config: ConfigOption = None,
 ) -> None:
     """Take the code that was given back: control of the number is proven, and the appeal is in force."""
-    proven = perform(settings_of(config), operations.prove, CodeRequest(appeal, code), existing=True)
+    loaded = settings_of(config)
+    proven = perform(loaded, operations.prove, CodeRequest(appeal, code), existing=True)
     if isinstance(proven, Refused):
         raise proven
     say(f"Control of {proven.number} is proven. {tables.in_force(proven)}")
+    _say_calls(loaded, proven.number)
 
 
 def accept(appeal: AppealArgument, config: ConfigOption = None) -> None:
-    """Take an appeal as it is, without a proof: it is in force, and no call is rejected until it is decided."""
-    done = perform(settings_of(config), operations.accept, appeal, existing=True)
+    """Take an appeal as it is, without a proof: it is in force, and no rule rejects calls until it is decided."""
+    loaded = settings_of(config)
+    done = perform(loaded, operations.accept, appeal, existing=True)
     say(tables.in_force(done.appeal))
+    _say_calls(loaded, done.appeal.number)
     say_undo(done.change_id, config)
 
 
@@ -141,6 +146,16 @@ def withdraw(appeal: AppealArgument, reason: ReasonOption = "", config: ConfigOp
     done = perform(settings_of(config), operations.withdraw, WithdrawRequest(appeal, reason), existing=True)
     say(f"Appeal {done.appeal.reference} of {done.appeal.number} is withdrawn.")
     say_undo(done.change_id, config)
+
+
+def _say_calls(loaded: Loaded, number: str) -> None:
+    """What calls meet now, which a list may decide."""
+    with existing_store(loaded) as db:
+        calls = calls_now(db, loaded, number, time.time())
+    say(f"Now {calls.words}.")
+    if calls.people_words is not None:
+        text = str(calls.people_words)
+        say(f"{text[:1].upper()}{text[1:]}.")
 
 
 def _say_stops(done: AppealChange, config: Path | None) -> None:

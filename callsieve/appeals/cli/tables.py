@@ -33,7 +33,10 @@ def in_force(appeal: Appeal) -> str:
     """What it means that it is."""
     due = due_at(appeal)
     until = f" It is to be decided until {when(due - 1)}." if due is not None else ""
-    return f"Appeal {appeal.reference} is in force: calls of {appeal.number} are challenged at most.{until}"
+    return (
+        f"Appeal {appeal.reference} is in force: no rule does more to calls of {appeal.number} than to challenge them; "
+        f"lists act as written.{until}"
+    )
 
 
 def show_list(

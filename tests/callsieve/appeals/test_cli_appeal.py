@@ -65,7 +65,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert code is not None
     wrong = "000000" if code[1] != "000 000" else "000001"
     assert "not the code" in callsieve.fails("appeal", "prove", reference, wrong)
-    assert "challenged at most" in callsieve.ok("appeal", "prove", reference, code[1])
+    assert "is in force" in callsieve.ok("appeal", "prove", reference, code[1])
     assert appeal_of(callsieve)["proven"] is True
     assert "its owner appeals" in callsieve.ok("lookup", CALLER).lower()
 
