@@ -18,13 +18,17 @@ MODULUS = 1 << (8 * BYTES)  # two of them added up are still an integer to SQLit
 LISTS = {"list_entry": "{}.list", "list_prefix": "'prefixes'", "personal_entry": "'personal'"}
 NAMES = ("allow", "block", "prefixes", "personal")
 
+# A table that is there until the checksums are made for the first time, and the migration that has made it.
+UNMADE = "list_digest_unmade"
+MADE_BY = 54
+
 ADD = "UPDATE list_digest SET digest = (digest + row_digest({row})) % {modulus} WHERE list = {of};"
 TAKE = "UPDATE list_digest SET digest = (digest + {modulus} - row_digest({row})) % {modulus} WHERE list = {of};"
 TRIGGERS = {"INSERT": ("", "NEW"), "DELETE": ("OLD", ""), "UPDATE": ("OLD", "NEW")}
 
 
 def keep_digests(db: sqlite3.Connection) -> None:
-    """From now on, writes by this connection keep the checksums. Makes them, where there are none yet."""
+    """Have writes by this connection keep the checksums from now on. Make them where they never were made."""
     _can_digest(db)
     for table, of in LISTS.items():
         columns = _columns(db, table)
@@ -35,23 +39,34 @@ def keep_digests(db: sqlite3.Connection) -> None:
                 if row
             )
             db.execute(f"CREATE TEMP TRIGGER {table}_{event} AFTER {event} ON main.{table} BEGIN {body} END")
-    if not _kept(db):
+    if _has_table(db, UNMADE):
         with transaction(db):
-            accept_lists(db)
+            if _has_table(db, UNMADE) and not _kept(db):  # another program may have been faster
+                accept_lists(db)
+            db.execute(f"DROP TABLE IF EXISTS {UNMADE}")
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """The lists that are not as CallSieve has written them. A store from before there were checksums has none."""
-    if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'list_digest'").fetchone():
-        return []
+    """Return the lists that are not as CallSieve has written them. A store from before there were checksums has none.
+
+    Of checksums that are gone nobody knows what they were of: all lists count as changed.
+    """
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
-        kept, found = _kept(db), _digests(db)
-    return [name for name, digest in found.items() if kept and kept.get(name) != digest]
+        if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
+            return []
+        kept = _kept(db) if _has_table(db, "list_digest") else {}
+        if not kept and not db.execute("SELECT 1 FROM migration WHERE version >= ?", (MADE_BY,)).fetchone():
+            return []
+        return [name for name, digest in _digests(db).items() if kept.get(name) != digest]
 
 
 def accept_lists(db: sqlite3.Connection) -> None:
     """The lists are right as they are. Call it in a transaction."""
     db.executemany("INSERT OR REPLACE INTO list_digest (list, digest) VALUES (?, ?)", _digests(db).items())
+
+
+def _has_table(db: sqlite3.Connection, name: str) -> bool:
+    return db.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _kept(db: sqlite3.Connection) -> dict[str, int]:

@@ -16,13 +16,14 @@ from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.backup import KEPT, backups_of, make_backup, problem_of
 from reputation.store.connection import Store
 from reputation.store.database import open_store
-from reputation.store.digests import changed_lists
+from reputation.store.digests import NAMES, UNMADE, accept_lists, changed_lists
 from reputation.store.housekeeping import JOBS, run_jobs
 from reputation.store.lists import add_entry, remove_entry
 from reputation.store.personal_lists import PersonalEntry, remove_personal_entry, set_personal_entry
 from reputation.store.privacy import erase_number
 from reputation.store.recovery import restore
 from reputation.store.retention import expire
+from reputation.store.transaction import transaction
 from tests.reputation.store_builders import CALLER, NOW, read, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,8 @@ def flip(path: Path) -> None:
         pytest.param(lambda p: run(p, "DELETE FROM list_prefix"), "prefixes", id="a-prefix-gone"),
         pytest.param(lambda p: run(p, "UPDATE list_prefix SET prefix = '+1'"), "prefixes", id="a-prefix-changed"),
         pytest.param(lambda p: run(p, "DELETE FROM list_digest WHERE list = 'block'"), "block", id="a-checksum-gone"),
+        pytest.param(lambda p: run(p, "DELETE FROM list_digest"), "block", id="all-checksums-gone"),
+        pytest.param(lambda p: run(p, "DROP TABLE list_digest"), "block", id="no-table-of-checksums"),
     ],
 )
 def test_an_entry_that_changed_by_itself_is_noticed(path: Path, change: Callable[[Path], None], name: str) -> None:
@@ -88,6 +91,17 @@ async def test_what_we_write_ourselves_is_as_written(path: Path, ours: Callable[
     store = await Store.open(path)
     await store.write(ours)
     await store.close()
+    assert changed_of(path) == []
+
+
+def test_checksums_that_are_gone_are_not_made_from_what_is_there(path: Path) -> None:
+    run(path, "DELETE FROM list_digest")
+    run(path, "DELETE FROM list_entry WHERE list = 'block'")
+    assert changed_of(path) == list(NAMES), "opening it has made none"
+    write(path, add_entry, BLOCKED)
+    assert read(path, changed_lists) == list(NAMES)
+    with open_store(path) as db, transaction(db):
+        accept_lists(db)
     assert changed_of(path) == []
 
 
@@ -119,7 +133,8 @@ def test_a_restored_backup_is_as_written(path: Path) -> None:
 
 def test_a_store_from_before_there_were_checksums_gets_them(path: Path) -> None:
     run(path, "DELETE FROM list_digest")
-    assert read(path, changed_lists) == []
+    run(path, f"CREATE TABLE {UNMADE} (list TEXT NOT NULL) STRICT")
+    assert changed_of(path) == []
     run(path, "UPDATE list_entry SET note = 'x'")
     assert read(path, changed_lists) == ["allow", "block"]
 
