@@ -176,6 +176,8 @@ FREE_TEXTS = {
     "report_service": ("failure",),
     "audit": ("name", "before", "after"),
     "hub_row": ("payload",),
+    "published_policy": ("text", "note"),
+    "ignored_site": ("reason",),
 }
 # How far an import and a recomputation are is written as a number.
 CURSORS = (

@@ -12,7 +12,9 @@ from reputation.numbers import national_digits
 from reputation.store.spellings import digits_in_file, digits_in_text, masker
 
 US, GB = "+12015550143", "+442071838750"
-SEPARATORS = st.text(" .-()\u00a0\u2009\u2011\u202f\u3000\uff08\uff09\n", max_size=4)
+SEPARATORS = st.text(" .-()_*\u00a0\u2009\u2011\u202f\u3000\uff08\uff09\n", max_size=4)
+COMMAS = st.text(" .-()_*,\u3001\uff0c\u060c", max_size=4)
+ZEROS = st.sampled_from("0\u0660\u06f0\uff10")
 PREFIXES = st.sampled_from(["+{code}", "00{code}", "011 {code}", "+{code} (0)", "({code}) ", "{code}", "0", "(0)", ""])
 
 
@@ -25,8 +27,13 @@ def spelled(draw: st.DrawFn, number: str) -> str:
     return prefix + draw(SEPARATORS) * bool(prefix) + draw(separated(national))
 
 
-def separated(digits: str) -> st.SearchStrategy[str]:
-    gaps = st.lists(SEPARATORS, min_size=len(digits) - 1, max_size=len(digits) - 1)
+def written(text: str, zero: str) -> str:
+    """The text with its digits in another script."""
+    return "".join(chr(ord(zero) + int(char)) if "0" <= char <= "9" else char for char in text)
+
+
+def separated(digits: str, separators: st.SearchStrategy[str] = SEPARATORS) -> st.SearchStrategy[str]:
+    gaps = st.lists(separators, min_size=len(digits) - 1, max_size=len(digits) - 1)
     return gaps.map(lambda gaps: digits[0] + "".join(gap + digit for gap, digit in zip(gaps, digits[1:], strict=True)))
 
 
@@ -37,10 +44,20 @@ def digits_of(text: str) -> str:
 @pytest.mark.parametrize("number", [US, GB])
 @given(data=st.data())
 def test_any_spelling_is_masked(number: str, data: st.DataObject) -> None:
-    spelling = data.draw(spelled(number))
+    spelling = written(data.draw(spelled(number)), data.draw(ZEROS))
     note = f"see {spelling} or {'+12015550199'}, since 9:30"
     masked = masker(number, "*")(note)
     assert digits_of(masked) == "12015550199930"
+    assert digits_in_text(number).search(note)
+    assert digits_in_file(number).search(note.encode())
+
+
+@pytest.mark.parametrize("number", [US, GB])
+@given(data=st.data())
+def test_digits_are_listed_with_commas(number: str, data: st.DataObject) -> None:
+    spelling = written(data.draw(separated(national_digits(number), COMMAS)), data.draw(ZEROS))
+    note = f"see {spelling} or x"
+    assert masker(number, "*")(note) == "see * or x"
     assert digits_in_text(number).search(note)
     assert digits_in_file(number).search(note.encode())
 
@@ -60,7 +77,7 @@ def test_other_numbers_in_the_same_text_keep_their_digits(number: str, data: st.
 @given(data=st.data(), more=st.text("2356789", min_size=1, max_size=5))
 def test_a_longer_number_stays_as_it_is(number: str, data: st.DataObject, more: str) -> None:
     spelling = data.draw(separated(national_digits(number)))
-    joint = data.draw(st.sampled_from(["", "-", "."]))
+    joint = data.draw(st.sampled_from(["", "-", ".", "_", "*"]))
     longer = data.draw(st.sampled_from([f"ref {more}{joint}{spelling}", f"ref {spelling}{joint}{more}"]))
     assert masker(number, "*")(longer) == longer
 
@@ -80,7 +97,11 @@ def test_a_longer_number_stays_as_it_is(number: str, data: st.DataObject, more: 
         pytest.param("312-201-555-0143", "312-201-555-0143", id="longer, with hyphens"),
         pytest.param("312(201)555-0143", "312(201)555-0143", id="longer, with brackets"),
         pytest.param("201-555-01437", "201-555-01437", id="longer at the end"),
-        pytest.param("201, 555, 0143", "201, 555, 0143", id="a list of other figures"),
+        pytest.param("312_201_555_0143", "312_201_555_0143", id="longer, with underscores"),
+        pytest.param("201, 555, 0143 and 201_555_0143", "* and *", id="commas and underscores"),
+        pytest.param("201*555*0143", "*", id="as a phone writes a pause"),
+        pytest.param("２０１５５５０１４３, ２０１５５５０１４４", "*, ２０１５５５０１４４", id="full-width"),
+        pytest.param("٢٠١ ٥٥٥ ٠١٤٣ أو ۲۰۱۵۵۵۰۱۴۳", "* أو *", id="arabic and persian"),
     ],
 )
 def test_a_note_keeps_all_but_the_number(note: str, left: str) -> None:

@@ -317,15 +317,30 @@ def test_no_byte_of_an_erased_number_is_left_in_the_file(store: Path) -> None:
     assert digits not in store.read_bytes()
 
 
-def test_a_note_about_another_number_keeps_all_but_the_number(store: Path) -> None:
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        pytest.param(("({}) {}-{}", "0"), id="usual"),
+        pytest.param(("{}_{}_{}", "0"), id="underscores"),
+        pytest.param(("{}, {}, {}", "0"), id="commas"),
+        pytest.param(("{}*{}*{}", "0"), id="stars"),
+        pytest.param(("{}{}{}", "\uff10"), id="full-width"),
+        pytest.param(("{} {} {}", "\u0660"), id="arabic"),
+        pytest.param(("{}-{}-{}", "\u06f0"), id="persian"),
+    ],
+)
+def test_a_note_about_another_number_keeps_all_but_the_number(store: Path, spelling: tuple[str, str]) -> None:
     columns = [(table, column) for table, names in FREE_TEXTS.items() for column in names]
-    note, left = (
-        f'call {n} or "+44 20 7183 8750"' for n in (f"({CALLER[2:5]}) {CALLER[5:8]}-{CALLER[8:]}", "[erased]")
-    )
+    form, zero = spelling
+    digits = "".join(chr(ord(zero) + int(digit)) for digit in CALLER[2:])
+    number = form.format(digits[:3], digits[3:6], digits[6:])
+    note, left = (f'call {n} or "+44 20 7183 8750"' for n in (number, "[erased]"))
 
     def fill(db: sqlite3.Connection) -> None:
         put_own(db, OwnNumber(number=DID))
         put_look(db, Look(DID, "Hiya", NOW, ""))
+        db.execute("INSERT INTO published_policy VALUES ('office', 'x', 'x', ?)", (NOW,))
+        db.execute("INSERT INTO ignored_site (site, who, at, reason) VALUES ('berlin', 'joe', ?, 'x')", (NOW,))
         for table, column in columns:
             text = json.dumps({"note": note, "at": int(CALLER[2:])}) if column in OF_JSON else note
             db.execute(f"UPDATE {table} SET {column} = ?", (text,))
