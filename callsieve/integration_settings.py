@@ -49,14 +49,16 @@ EventWord = Literal[
 
 
 class Api(SettingsTable, frozen=True):
-    """The API, on the console's address; `listen`: also on one of its own. `[web]` says which proxies are in front.
+    """The API for programs with a token, on the console's address; `listen`: also at an address of the API process.
 
-    `per_minute`: requests of one token, unless it has a figure of its own. `recorded_per_second`: calls that one token
-    asks about and that are recorded; more are decided only.
+    `socket`: where the API process serves this machine, whether the rest is enabled or not. `per_minute`: requests of
+    one token, unless it has a figure of its own. `recorded_per_second`: calls that one token asks about and that are
+    recorded; more are decided only. `[web]` says which proxies are in front.
     """
 
     enabled: bool = False
     listen: str = ""
+    socket: str = "api.sock"
     per_minute: RequestRate = 600
     recorded_per_second: RequestRate = 50
 

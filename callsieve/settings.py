@@ -360,6 +360,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return self.state_path(self.settings.agi.socket)
 
     @property
+    def api_socket_path(self) -> Path:
+        """The Unix socket of the API."""
+        return self.state_path(self.settings.api.socket)
+
+    @property
     def findings_path(self) -> Path:
         """What the doctor found as root. Beside the state directory: in it the service could plant a link for root."""
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"

@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
+from lab.children import ends_with_us
 from lab.daemon import Daemon
 from lab.ports import free_port
+from lab.programs import COMMAND_LINE
 
 ADDRESS = "127.0.0.1"
 START_SECONDS = 30.0
+STOP_SECONDS = 5.0
 
 
 class Api:
-    """The API at an address of its own: `settings` makes the daemon serve it, `token` lets somebody in."""
+    """`callsieve api` beside a daemon with these `settings`: at an address and at its socket; `token` lets one in."""
 
     def __init__(self) -> None:
         self.port = free_port(ADDRESS, socket.SOCK_STREAM)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, daemon: Daemon) -> None:
+        """Start it and wait until it listens."""
+        with (daemon.state / "api.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "api"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=daemon.environment,
+                cwd=Path(__file__).resolve().parent.parent,
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        """As systemd stops it; as a crash would where that takes too long."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     @property
     def settings(self) -> str:
@@ -33,8 +73,7 @@ class Api:
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:
-        """The secret of a new token, once the API is there."""
-        self._wait()
+        """The secret of a new token."""
         words = [word for scope in scopes for word in ("--scope", scope)]
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:

@@ -28,7 +28,7 @@ from lab.ports import free_port
 from lab.tools import library_path
 
 PACKAGES = Bundle("kamailio", ("kamailio", "kamailio-extra-modules", "kamailio-json-modules"))
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples/kamailio"
+EXAMPLES = f"{Path(__file__).resolve().parent.parent}/examples/kamailio/"
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 AWAY = "202"  # the phone that stands for voicemail
@@ -123,11 +123,18 @@ class Kamailio:
     """A proxy that asks CallSieve at `url`, runs for the `with` block, and sends calls on to the phone 201.
 
     `has_away`: calls that are not for the phones go to the phone 202; else there is no such place.
-    `outcomes_url`: where it tells how calls ended.
+    `outcomes_url`: where it tells how calls ended. `examples`: our two files for it, by the beginning of their paths.
     """
 
     def __init__(
-        self, url: str, token: str, *, trunk: str = "kamailio", has_away: bool = True, outcomes_url: str = ""
+        self,
+        url: str,
+        token: str,
+        *,
+        trunk: str = "kamailio",
+        has_away: bool = True,
+        outcomes_url: str = "",
+        examples: str = EXAMPLES,
     ) -> None:
         self.paths: PbxPaths = ensure_pbx()
         self._program = ensure_kamailio()
@@ -136,6 +143,7 @@ class Kamailio:
         self._trunk = trunk
         self._has_away = has_away
         self._outcomes_url = outcomes_url
+        self._examples = examples
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -180,8 +188,8 @@ class Kamailio:
             "url": self._url,
             "token": self._token,
             "trunk": self._trunk,
-            "example": EXAMPLES / "callsieve.cfg",
-            "outcomes_example": EXAMPLES / "callsieve-outcomes.cfg",
+            "example": f"{self._examples}callsieve.cfg",
+            "outcomes_example": f"{self._examples}callsieve-outcomes.cfg",
             "outcomes_url": self._outcomes_url,
             "address": ASTERISK_ADDRESS,
             "port": self.ports.sip,

@@ -1,4 +1,5 @@
-"""Who asks: a token in `Authorization: Bearer`, and nothing else. Cookies are not looked at, so no page can ask for us.
+"""Who asks: a token in `Authorization: Bearer`, or root and Asterisk's user at the Unix socket, who need none. Cookies
+are not looked at, so no page can ask for us.
 
 Whoever has no token that counts is told nothing, not even what there is to ask for. Wrong ones count for the address,
 which waits longer and longer; a token that was right before is not kept waiting by others at its address.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import pwd
 from collections import OrderedDict
 from contextlib import suppress
 from http import HTTPStatus
@@ -16,13 +18,17 @@ from http import HTTPStatus
 from starlette.requests import Request
 
 from callsieve.api.problem import ApiError
+from callsieve.system.trusted_users import obeyed_users
 from callsieve.web.app_state import AppState
-from callsieve.web.connections import network_of
+from callsieve.web.connections import PEER_USER, network_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.throttle import Throttle
-from reputation.api_tokens import digest_of
+from reputation.api_tokens import ApiToken, Scope, digest_of
 from reputation.store.api_tokens import KeptToken, all_tokens, token_by_digest, touch_token
 from reputation.store.errors import StoreError
+from reputation.users import Role
+
+LOCAL = 0  # the id of what stands for a token of a user of this machine
 
 logger = logging.getLogger("callsieve.api")
 
@@ -49,6 +55,9 @@ class Authentication:
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
         """The token of the request. ApiError. Once a minute the store learns that it was used."""
+        local = None if "authorization" in request.headers else self._local_user(request)
+        if local is not None:
+            return local
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != SCHEME or not secret:
             raise _unauthorised("no-token", NO_TOKEN)
@@ -71,6 +80,20 @@ class Authentication:
             self._state.background.add(task)
             task.add_done_callback(self._state.background.discard)
         return kept
+
+    def _local_user(self, request: Request) -> KeptToken | None:
+        """What stands for a token where root or Asterisk's user asks over the Unix socket.
+
+        Both can write the store without us. Our own user is not among them: what is broken into there has no token.
+        """
+        user = getattr(request.state, PEER_USER, None)
+        if user is None or user not in obeyed_users(self._state.loaded.settings, service=0):
+            return None
+        try:
+            name = pwd.getpwuid(user).pw_name
+        except KeyError:
+            name = str(user)
+        return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
         """Before the first call waits for it."""

@@ -10,7 +10,7 @@ import inspect
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -22,17 +22,17 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from callsieve.api import idempotency
-from callsieve.api.authentication import Authentication
+from callsieve.api.authentication import LOCAL, Authentication
 from callsieve.api.decoding import query_from
 from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
 from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_digest
 from callsieve.api.openapi import PARTS, document_of
 from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
-from callsieve.api.rate_limit import Quota, RateLimits
+from callsieve.api.rate_limit import RateLimits
 from callsieve.api.routing import ROOT, Route, Routes
 from callsieve.changes.operation import Context, Refused
-from callsieve.web.access import body_of
 from callsieve.web.app_state import AppState
+from callsieve.web.body import body_of
 from callsieve.web.store_client import StoreClient
 from reputation.store.api_tokens import KeptAnswer, KeptToken
 from reputation.store.errors import StoreError
@@ -45,12 +45,17 @@ MOST_FIELDS = 50
 MOST_PART_CHARACTERS = 200
 LAST_EVENT_CHARACTERS = 64
 ACTOR = "token:"
+SOCKET_ACTOR = "socket:"  # and the user of this machine
+# Who asks a program for this, such as a user of FreePBX: the audit names them.
+PERSON = "CallSieve-Person"
+PERSON_CHARACTERS = 64
 REPLAYED = "Idempotency-Replayed"
 
 NOT_FOUND = f"there is no such endpoint: GET {DOCUMENT} lists all"
 WRONG_METHOD = "this address cannot be asked in this way"
 TOO_MANY = "this token has asked too often: wait for as long as Retry-After says"
 NOT_JSON = "send JSON, as Content-Type: application/json"
+NO_TOKEN_FOR_KEY = "answers are kept for a token: send one, or no Idempotency-Key"
 NO_BODY = "nothing is sent here: leave the body out"
 TOO_LARGE = "this is more than is taken at once"
 TOO_SLOW = "the body took too long to arrive: nothing was changed, send it again"
@@ -60,13 +65,23 @@ FAILED = "a part of the API failed, and its log says more; calls are not affecte
 
 
 class Api:
-    """The application. `path` of a request begins with ROOT, or it is no endpoint."""
+    """The application. `path` of a request begins with ROOT, or it is no endpoint.
 
-    def __init__(self, endpoints: Iterable[Endpoint], state: AppState) -> None:
-        table = tuple(endpoints)
+    `load_all` returns all endpoints, where importing those takes longer than calls may wait: `endpoints` are answered
+    meanwhile.
+    """
+
+    def __init__(
+        self,
+        endpoints: Iterable[Endpoint],
+        state: AppState,
+        load_all: Callable[[], tuple[Endpoint, ...]] | None = None,
+    ) -> None:
         self._state = state
-        self._routes = Routes(table)
-        self._endpoints = table
+        self._endpoints = tuple(endpoints)
+        self._routes = Routes(self._endpoints)
+        self._load_all = load_all
+        self._loading = asyncio.Lock()
         self._document: bytes | None = None
         self._authentication = Authentication(state)
         state.provide(self._authentication)
@@ -82,8 +97,18 @@ class Api:
         response = await self._answer(request)
         await response(scope, receive, send)
 
+    async def load(self) -> None:
+        """Make all endpoints answer."""
+        async with self._loading:
+            if self._load_all is not None:
+                self._endpoints = await asyncio.to_thread(self._load_all)
+                self._routes, self._load_all = Routes(self._endpoints), None
+
     async def _answer(self, request: Request) -> Response:
         endpoint = self._endpoint_of(request)
+        if endpoint is None and self._load_all is not None:
+            await self.load()
+            endpoint = self._endpoint_of(request)
         if endpoint is None or endpoint.call_waits is None:
             return await self._said(request)
         with suppress(TimeoutError):
@@ -119,11 +144,8 @@ class Api:
         kept = await self._authentication.token_of(request, now)
         request.state.logged_in = True  # connections.py closes others first
         waited_for = self._endpoint_of(request)
-        if waited_for is None or waited_for.call_waits is None:
-            quota = self._quota(kept)
-            headers.update(quota.headers)
-            if quota.wait_seconds:
-                raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
+        if kept.id != LOCAL and (waited_for is None or waited_for.call_waits is None):
+            self._check_quota(kept, headers)
         if request.scope["path"] == DOCUMENT:
             if request.method not in ("GET", "HEAD"):
                 raise _wrong_method(("GET",))
@@ -154,9 +176,12 @@ class Api:
             self._document = await asyncio.to_thread(lambda: encoded(document_of(self._endpoints)))
         return self._document
 
-    def _quota(self, kept: KeptToken) -> Quota:
+    def _check_quota(self, kept: KeptToken, headers: dict[str, str]) -> None:
         per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
-        return self._limits.ask(kept.id, per_minute, time.monotonic())
+        quota = self._limits.ask(kept.id, per_minute, time.monotonic())
+        headers.update(quota.headers)
+        if quota.wait_seconds:
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", TOO_MANY)
 
     async def _asked(
         self, endpoint: Endpoint, request: Request, kept: KeptToken, parts: Mapping[str, str], now: float
@@ -165,12 +190,14 @@ class Api:
         query = query_from(_pairs(request), endpoint.query)
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
-        context = Context(f"{ACTOR}{kept.token.name}", kept.token.role, now, self._state.loaded)
+        context = Context(_actor_of(kept, request), kept.token.role, now, self._state.loaded)
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
         asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
         call = _Call(self._state, self._reads, endpoint, asked, context, self._threads)
         if key is None:
             return _response(endpoint, await call.run())
+        if kept.id == LOCAL:
+            raise ApiError(HTTPStatus.BAD_REQUEST, "bad-idempotency-key", NO_TOKEN_FOR_KEY, idempotency.HEADER)
         digest = request_digest(request.method, f"{request.scope['path']}?{_query_of(request)}", raw)
         with self._in_flight.one(kept.id, key):
             answer, again = await call.run_once(kept.id, key, digest)
@@ -240,6 +267,15 @@ def _check_parts(parts: Mapping[str, str]) -> None:
         most = PARTS[name]["schema"].get("maxLength", MOST_PART_CHARACTERS)
         if len(text) > most:
             raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {most} characters", name)
+
+
+def _actor_of(kept: KeptToken, request: Request) -> str:
+    """Return whom the audit names: the token, or the user of this machine, and the person that they ask for."""
+    actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
+    # A header is bytes, which Starlette reads as Latin-1: programs write UTF-8.
+    raw = request.headers.get(PERSON, "").encode("latin-1").decode("utf-8", "replace").strip()
+    person = "".join(filter(str.isprintable, raw))[:PERSON_CHARACTERS]
+    return f"{actor}/{person}" if person else actor
 
 
 def _wrong_method(allowed: Iterable[str]) -> ApiError:

@@ -1,6 +1,6 @@
-"""The API beside the pages of the console: on the same address, and where the settings say so also on one of its own.
+"""Where the API is served: beside the pages of the console, and by itself in the API process.
 
-On its own address there is nothing else: no page, no login, no cookie.
+In the API process there is nothing else: no page, no login, no cookie.
 """
 
 from __future__ import annotations
@@ -9,36 +9,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callsieve.api.gate import Api
 from callsieve.api.routing import ROOT
-from callsieve.settings import address_of
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import LOOPBACK, network_of
 
 BEGINNING = "/api"
 
 
-class WithApi:
-    """The API where it is asked for, else the pages. It can be enabled while the console runs."""
+def with_api(pages: ASGIApp, api: Api, state: AppState) -> ASGIApp:
+    """Return the API where it is asked for, else the pages. The API can be enabled while the console runs."""
 
-    def __init__(self, pages: ASGIApp, api: Api, state: AppState) -> None:
-        self._pages, self._api, self._state = pages, api, state
-        listen = state.loaded.settings.api.listen
-        self._own_port = address_of(listen)[1] if listen else None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._for(scope)(scope, receive, send)
-
-    def is_of_this_machine(self, scope: Scope) -> bool:
-        """Whether it came to the API's own address from this machine: such a token goes over no network."""
-        return self._is_to_own_port(scope) and network_of((scope.get("client") or ("", 0))[0]) == LOOPBACK
-
-    def _is_to_own_port(self, scope: Scope) -> bool:
-        return self._own_port is not None and (scope.get("server") or ("", None))[1] == self._own_port
-
-    def _for(self, scope: Scope) -> ASGIApp:
-        if scope["type"] != "http":
-            return self._pages
-        if self._is_to_own_port(scope):
-            return self._api
-        path = scope["path"]
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
         is_api = path in (BEGINNING, ROOT) or path.startswith(f"{BEGINNING}/")
-        return self._api if is_api and self._state.loaded.settings.api.enabled else self._pages
+        asked = api if is_api and state.loaded.settings.api.enabled else pages
+        await asked(scope, receive, send)
+
+    return answer
+
+
+def is_of_this_machine(scope: Scope) -> bool:
+    """Return whether a request came from this machine, so that its token went over no network."""
+    client = scope.get("client")
+    return client is None or network_of(client[0]) == LOOPBACK

@@ -1,5 +1,4 @@
-"""The console beside the daemon, where `[web] enabled` says so, or the API where it has an address of its own: another
-process, behind all that answers calls.
+"""The console beside the daemon, where `[web] enabled` says so: another process, behind all that answers calls.
 
 It is started again when it ends, less and less often, and nothing that happens to it reaches a call.
 """
@@ -25,8 +24,7 @@ END_SECONDS = 1.0
 async def keep_console(load: Callable[[], Loaded]) -> None:
     """Run the console for as long as the task does; nothing where it is not enabled."""
     loaded = load()
-    settings = loaded.settings
-    if not (settings.web.enabled or (settings.api.enabled and settings.api.listen)):
+    if not loaded.settings.web.enabled:
         return
     failures = 0
     loop = asyncio.get_running_loop()

@@ -8,7 +8,7 @@ import sqlite3
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, Finding, and_more, ok, warn
 from callsieve.doctor.service import told_by_store
-from callsieve.settings import Loaded, address_of
+from callsieve.settings import address_of
 from callsieve.text.times import day
 from reputation.store.api_tokens import all_tokens
 from reputation.wording import Wording
@@ -17,24 +17,25 @@ CONNECT_SECONDS = 2.0
 # A token that ends within so long is to be replaced.
 DUE_SECONDS = 14 * 86_400.0
 OFF = Wording("it is off")
-WAY_OUT = Wording("systemctl restart callsieve, after [web] enabled = true or [api] listen; or run: callsieve web")
+WAY_OUT = Wording("callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run: callsieve api")
+WAY_OUT_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web")
 
 
 def is_served(ground: CheckContext) -> Finding:
     """Somebody listens where programs ask, and no token asks about so many calls that some are not recorded."""
-    loaded = ground.loaded
-    if not loaded.settings.api.enabled:
+    settings, path = ground.loaded.settings, ground.loaded.api_socket_path
+    if not settings.api.enabled:
         return ok(OFF)
-    where = _addresses(loaded)
+    if not _answers(socket.AF_UNIX, str(path)):
+        return warn(Wording("nobody answers on {where}", {"where": str(path)}), WAY_OUT)
+    console = settings.web.listen if settings.web.enabled else ""
+    where = tuple(filter(None, (console, settings.api.listen)))
     for listen in where:
-        try:
-            socket.create_connection(address_of(listen), CONNECT_SECONDS).close()
-        except OSError:
-            return warn(
-                Wording("nobody answers on {where}", {"where": listen}),
-                WAY_OUT,
-            )
-    telemetry = read_telemetry(loaded.state)
+        host, port = address_of(listen)
+        if not _answers(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)):
+            way_out = WAY_OUT_OF_CONSOLE if listen == console else WAY_OUT
+            return warn(Wording("nobody answers on {where}", {"where": listen}), way_out)
+    telemetry = read_telemetry(ground.loaded.state)
     if telemetry is not None and telemetry.unrecorded:
         return warn(
             Wording(
@@ -44,10 +45,16 @@ def is_served(ground: CheckContext) -> Finding:
             Wording(
                 "a token asks about more than {rate} calls a second: callsieve token list; raise [api] "
                 "recorded_per_second if a switch has so many",
-                {"rate": loaded.settings.api.recorded_per_second},
+                {"rate": settings.api.recorded_per_second},
             ),
         )
-    return ok(Wording("at {where}", {"where": ", ".join(where)}))
+    return ok(Wording("at {where}", {"where": ", ".join((str(path), *where))}))
+
+
+def _answers(family: int, address: tuple[str, int] | str) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        return probe.connect_ex(address) == 0
 
 
 def has_tokens(ground: CheckContext) -> Finding:
@@ -73,9 +80,3 @@ def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
         )
     return ok(str(len(tokens)))
 
-
-def _addresses(loaded: Loaded) -> tuple[str, ...]:
-    """Where it is served: by the daemon's console, at an address of its own, or by `callsieve web`."""
-    settings = loaded.settings
-    pages = settings.web.listen if settings.web.enabled or not settings.api.listen else ""
-    return tuple(filter(None, (pages, settings.api.listen)))

@@ -31,7 +31,7 @@ FREEPBX_FILES = (
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
-OUR_UNITS = (OUR_UNIT, "callsieve-doctor.service", "callsieve-doctor.timer")
+OUR_UNITS = (OUR_UNIT, "callsieve-api.service", "callsieve-doctor.service", "callsieve-doctor.timer")
 # They connect to others; an administrator enables those that the settings need.
 OUTSIDE_UNITS = (
     "callsieve-events.service",

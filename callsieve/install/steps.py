@@ -19,7 +19,8 @@ from callsieve.install.uninstall import uses_of
 from callsieve.pbx.config_files import Line
 from callsieve.settings import Loaded, Settings
 
-UNITS_STARTED = ("callsieve", "callsieve-doctor.timer")
+UNITS_STARTED = ("callsieve", "callsieve-api", "callsieve-doctor.timer")
+ADDED_LATER = ("callsieve-api.service",)  # an installation of before has the others
 PEOPLE_STARTED = ("callsieve-people.timer", "callsieve-people.path")
 DAEMON_RELOAD = "systemctl daemon-reload"
 DOCTOR = "callsieve doctor"
@@ -53,7 +54,8 @@ def steps_after_install(
     Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
     """
     if not asterisk:
-        return _start(plan, place, new_service=new_service, outdated=outdated, units_started=("callsieve",))
+        units = ("callsieve", "callsieve-api")
+        return _start(plan, place, new_service=new_service, outdated=outdated, units_started=units)
     steps = [] if reloaded else [_reload(settings)]
     steps += _start(plan, place, new_service=new_service, outdated=outdated)
     if freepbx:
@@ -81,12 +83,18 @@ def _start(
         started = " ".join((*units_started, *people))
         return [InstallStep("Start the daemon", (DAEMON_RELOAD, f"systemctl enable --now {started}"))]
     if units:
-        enable = (f"systemctl enable --now {' '.join(people)}",) if people else ()
-        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, "systemctl restart callsieve", *enable))]
+        later = tuple(name.removesuffix(".service") for name in ADDED_LATER if place.units / name in changed)
+        enable = (f"systemctl enable --now {' '.join((*later, *people))}",) if later or people else ()
+        restart = "systemctl restart callsieve callsieve-api"
+        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, restart, *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
         return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
     if outdated and not new_service:
-        return [InstallStep("Start the daemon again: it runs an older version", ("systemctl restart callsieve",))]
+        return [
+            InstallStep(
+                "Start the daemon again: it runs an older version", ("systemctl restart callsieve callsieve-api",)
+            )
+        ]
     return []
 
 

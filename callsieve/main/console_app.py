@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Scope
 from callsieve.api.authentication import Authentication
 from callsieve.api.gate import Api
 from callsieve.api.rate_limit import RateLimits
-from callsieve.api.server import WithApi
+from callsieve.api.server import with_api
 from callsieve.appeals.web import pages as appeals
 from callsieve.audit.web import pages as audit
 from callsieve.call_lists.web import outbound
@@ -112,7 +112,7 @@ def make_templates() -> Templates:
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
     """What the pages of a console with these settings share."""
-    state = AppState(load, make_templates(), HealthWatch(load), clock)
+    state = AppState(load, clock, make_templates(), HealthWatch(load))
     state.provide(LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
     state.provide(EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
     return state
@@ -143,5 +143,4 @@ def make_app(state: AppState) -> ASGIApp:
         exception_handlers={HTTPException: not_found},
     )
     web = state.loaded.settings.web
-    with_api = WithApi(app, Api(ENDPOINTS, state), state)
-    return SecurityHeaders(with_api, web.hosts, https_only=web.behind_proxy, may_be_plain=with_api.is_of_this_machine)
+    return SecurityHeaders(with_api(app, Api(ENDPOINTS, state), state), web.hosts, https_only=web.behind_proxy)

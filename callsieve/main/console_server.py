@@ -1,4 +1,4 @@
-"""The console's process, which also serves the API."""
+"""The console's process, which serves the API, too, at the console's address."""
 
 from __future__ import annotations
 
@@ -18,20 +18,9 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     SettingsError when the address cannot be listened on.
     """
     state = make_app_state(load)
-    settings = state.loaded.settings
-    web = settings.web
-    own = settings.api.listen if settings.api.enabled else ""
-    # The daemon starts us for the API alone where the console is not enabled.
-    pages = "" if until_stdin_ends and own and not web.enabled else web.listen
-    sockets = [
-        listening(address, key, "the console")
-        for address, key in ((pages, "[web] listen"), (own, "[api] listen"))
-        if address
-    ]
+    web = state.loaded.settings.web
+    listener = listening(web.listen, "[web] listen", "the console")
     server = make_server(make_app(state), state.ending, web.proxies if web.behind_proxy else None)
-    if pages:
-        logger.info("console: http://%s", pages)
-    if own:
-        logger.info("API: http://%s/api/v1", own)
-    run_server(server, sockets, until_stdin_ends=until_stdin_ends)
+    logger.info("console: http://%s", web.listen)
+    run_server(server, [listener], until_stdin_ends=until_stdin_ends)
     logger.info("console: stopped")

@@ -1,7 +1,7 @@
 """`callsieve`: where the program starts.
 
-`serve` as systemd and people write it starts without typer and the modules of all other commands, which take 0.1 s for
-two options. Everything else, `serve --help` too, is read in `cli.py`.
+`serve` and `api` as systemd and people write them start without typer and the modules of all other commands, which take
+0.1 s for two options. Everything else, `serve --help` too, is read in `cli.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def _run(arguments: list[str]) -> int:
             return _serve(None, log_json=bool(flags))
         case ["serve", "--config", file, *flags] if set(flags) <= {"--log-json"}:
             return _serve(Path(file), log_json=bool(flags))
+        case ["api", *flags] if set(flags) <= {"--log-json"}:
+            from callsieve.main.api_process import serve_api
+
+            serve_api(None, log_json=bool(flags))
+            return 0
         case _:
             from callsieve.main.cli import run
 

@@ -1,6 +1,4 @@
-"""Serving a website, the console or the public page: uvicorn, behind all that answers calls. Only this module and
-web/connections.py import it.
-"""
+"""Serving the console, the public page or the API: uvicorn. Only this module and web/connections.py import it."""
 
 from __future__ import annotations
 
@@ -12,12 +10,14 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from agi.sockets import make_unix_socket, unborn_path_of
 from callsieve.settings import SettingsError, address_of
 from callsieve.system.port_holder import address_taken
 from callsieve.web.connections import Connections, protocol_of
@@ -57,10 +57,13 @@ def make_server(app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | No
     return HttpServer(ending, config)
 
 
-def run_server(server: HttpServer, sockets: Sequence[socket.socket], *, until_stdin_ends: bool = False) -> None:
+def run_server(
+    server: HttpServer, sockets: Sequence[socket.socket], *, until_stdin_ends: bool = False, nice: int = NICE
+) -> None:
     """Serve until SIGTERM or SIGINT. `until_stdin_ends`: also until whoever started us is gone."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    if nice:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     # It tells of itself what we tell in one line, and warns of each request that is none: strangers could fill the log.
@@ -82,6 +85,14 @@ def listening(listen: str, key: str, what: str) -> socket.socket:
     except OSError:
         sock.close()
         raise SettingsError(f"{what} cannot listen: {address_taken(listen, key)}") from None
+    return sock
+
+
+def listening_unix(path: Path) -> socket.socket:
+    """A Unix socket at the path, which this user and its group may open. OSError where another server has it."""
+    sock = make_unix_socket(str(path))
+    sock.listen(BACKLOG)
+    os.rename(unborn_path_of(str(path)), path)  # now that it listens: nobody ever sees a socket that refuses
     return sock
 
 

@@ -18,7 +18,6 @@ from typing import TypeVar
 from agi.parsing import instant_of
 from callsieve.calls.records import decision_as_json
 from callsieve.daemon.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
-from callsieve.daemon.trusted_users import obeyed_users
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
 from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, outdated, read_only
@@ -28,6 +27,7 @@ from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, C
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
 from callsieve.system.running_program import is_outdated
+from callsieve.system.trusted_users import obeyed_users
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError

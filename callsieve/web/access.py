@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import window_of
 from callsieve.web.app_state import AppState
+from callsieve.web.body import body_of
 from callsieve.web.i18n import wanted_language
 from callsieve.web.request import THEMES, NotFound, PageRequest, local_path
 from callsieve.web.routes import Page
@@ -39,9 +40,6 @@ THEME_COOKIE = "callsieve-theme"
 YEAR_SECONDS = 365 * 86400
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
-# A form must be whole in time; each piece that arrives gives it more, for files over a slow line.
-BODY_SECONDS = 10.0
-BODY_BYTES_A_SECOND = 8192
 
 ERRORS = {
     400: N_("This request makes no sense to the console."),
@@ -204,22 +202,6 @@ async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str],
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
         fields = {key: value for key, value in form.items() if isinstance(value, str)}
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
-
-
-async def body_of(request: Request, most_bytes: int) -> bytes:
-    """The body. HTTPException for what is too large or too slow."""
-    raw = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS) as limit:
-            latest = limit.when() or 0.0
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > most_bytes:
-                    raise HTTPException(413)
-                limit.reschedule(latest + len(raw) / BODY_BYTES_A_SECOND)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    return bytes(raw)
 
 
 def _is_ours(req: PageRequest) -> bool:

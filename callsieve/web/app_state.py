@@ -10,16 +10,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar, TypeVarTuple, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
 from callsieve.policy_selection import watched_files
 from callsieve.settings import Loaded, SettingsError
-from callsieve.web.rendering import Templates
 from callsieve.web.store_client import StoreClient
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
 from reputation.wording import Wording
+
+if TYPE_CHECKING:
+    from callsieve.web.rendering import Templates
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -67,10 +69,17 @@ class Closing(Protocol):
 
 
 class AppState:
-    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed."""
+    """`clock` is in UTC seconds. Settings and policies are read again when their files have changed.
+
+    `templates` and `health` are the console's: the API process has no pages.
+    """
 
     def __init__(
-        self, load: Callable[[], Loaded], templates: Templates, health: HealthSource, clock: Callable[[], float]
+        self,
+        load: Callable[[], Loaded],
+        clock: Callable[[], float],
+        templates: Templates | None = None,
+        health: HealthSource | None = None,
     ) -> None:
         self._load = load
         self._loaded = load()
@@ -83,8 +92,8 @@ class AppState:
         self.slow_store = StoreClient(
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
-        self.templates = templates
-        self.health = health
+        self._templates = templates
+        self._health = health
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
         self._services: dict[type, object] = {}
@@ -99,6 +108,18 @@ class AppState:
         found = self._services[kind]
         assert isinstance(found, kind)
         return found
+
+    @property
+    def templates(self) -> Templates:
+        """The templates of the pages."""
+        assert self._templates is not None
+        return self._templates
+
+    @property
+    def health(self) -> HealthSource:
+        """The health that every page shows."""
+        assert self._health is not None
+        return self._health
 
     @property
     def loaded(self) -> Loaded:
@@ -138,7 +159,8 @@ class AppState:
         for service in self._services.values():
             if isinstance(service, Closing):
                 await service.close()
-        await self.health.close()
+        if self._health is not None:
+            await self._health.close()
         await self.slow_store.close()
         await self.store.close()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
@@ -30,6 +31,7 @@ MOST = 500
 MOST_OF_ADDRESS = 100  # an office may come from one address; a browser opens six
 HEADER_SECONDS = 10.0
 WRITE_SECONDS = 60.0  # an answer that nobody reads
+PEER_USER = "peer_user"  # in the state of a request over a Unix socket: the user ID of who asks, None if unknown
 FIRST_ORDINARY_USER = 1000  # system accounts are below (Debian policy 9.2.2)
 
 
@@ -86,11 +88,14 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        is_proxy = self._proxied is not None and may_be_proxy(transport.get_extra_info("socket"), self._peers)
+        connection = transport.get_extra_info("socket")
+        if is_unix := connection.family == socket.AF_UNIX:
+            self.app_state = {**self.app_state, PEER_USER: self._peers.user_of(connection)}
+        is_proxy = self._proxied is not None and not is_unix and may_be_proxy(connection, self._peers)
         if is_proxy:
             self.app = self._proxied
         address = self.client[0] if self.client else ""
-        if self._open.admit(self, "" if is_proxy else network_of(address) or "local"):
+        if self._open.admit(self, "" if is_proxy or is_unix else network_of(address) or "local"):
             self._await_header()
         else:
             transport.abort()

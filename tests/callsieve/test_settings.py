@@ -306,7 +306,7 @@ DEFAULTS: dict[str, Any] = {
         "idle_minutes": 60,
         "session_hours": 12,
     },
-    "api": {"enabled": False, "listen": "", "per_minute": 600, "recorded_per_second": 50},
+    "api": {"enabled": False, "listen": "", "socket": "api.sock", "per_minute": 600, "recorded_per_second": 50},
     "public": {
         **{"enabled": False, "listen": "127.0.0.1:8482", "address": "", "name": "", "contact": "", "call_in": ""},
         **{"in_answers": False, "call_back": ""},

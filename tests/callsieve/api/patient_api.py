@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from callsieve.api import authentication
-from callsieve.main.console_main import main
+from callsieve.main.api_process import serve_api
 
 if __name__ == "__main__":
     authentication.TRIES_OF_AN_ADDRESS = sys.maxsize
-    main()
+    serve_api(None, log_json=False)

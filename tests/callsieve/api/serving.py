@@ -1,4 +1,4 @@
-"""The API as a process, as the daemon starts it: at an address of its own, without the console."""
+"""The API as a process of its own, at an address and at its socket, without the console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
 from callsieve.numbers.operations import MarkRequest, mark
 from lab.ports import free_port
-from lab.programs import CONSOLE
+from lab.programs import COMMAND_LINE
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.store.api_tokens import add_token
@@ -80,19 +80,21 @@ def know_a_little(office: Office) -> None:
 
 
 @contextmanager
-def serving_api(folder: Path, *, empty: bool = False, program: str = CONSOLE) -> Iterator[ServedApi]:
-    """The running process, which ends with the block. `empty`: nothing was changed yet."""
+def serving_api(
+    folder: Path, *, empty: bool = False, program: str = COMMAND_LINE, settings: str = ""
+) -> Iterator[ServedApi]:
+    """The running process, which ends with the block. `empty`: nothing was changed yet; `settings`: more of them."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     asterisk = folder / "asterisk"
     asterisk.write_text(ASTERISK)
     asterisk.chmod(0o755)
-    settings = SETTINGS.replace("callsieve-has-no-asterisk-here", str(asterisk))
+    settings += SETTINGS.replace("callsieve-has-no-asterisk-here", str(asterisk))
     office = Office(folder, f'{settings}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
     if not empty:
         know_a_little(office)
     served = ServedApi(office, port)
     process = served.process = subprocess.Popen(
-        [sys.executable, "-m", program, str(office.config)], stdin=subprocess.PIPE, env=dict(office.environment)
+        [sys.executable, "-m", program, *(["api"] if program == COMMAND_LINE else [])], env=dict(office.environment)
     )
     try:
         wait_until(lambda: served.is_up() or process.poll() is not None, "the start of the API", 60)
@@ -100,4 +102,4 @@ def serving_api(folder: Path, *, empty: bool = False, program: str = CONSOLE) ->
         yield served
     finally:
         process.kill()
-        process.communicate()
+        process.wait()

@@ -18,7 +18,7 @@ from callsieve.api.openapi import PARTS
 from callsieve.api.routing import ROOT
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import PAGES, make_app, make_app_state
-from callsieve.web import access
+from callsieve.web import body
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.store.api_tokens import add_token, remove_token, token_of, touch_token
 from reputation.users import Role
@@ -335,7 +335,7 @@ def test_scopes_do_not_contain_each_other(api: RunningApi) -> None:
 
 
 async def test_a_body_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     office, sent, secret = ApiOffice(tmp_path), [], new_secret()
     office.write(add_token, ApiToken("slow", Role.OPERATOR, (Scope.WRITE,), NOW), digest_of(secret) or "")
     pieces = iter([{"type": "http.request", "body": b'{"entry":', "more_body": True}])

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import socket
+import sqlite3
+import stat
+import subprocess
+import sys
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -60,23 +67,71 @@ def assert_is_well(served: ServedApi) -> None:
     assert ask(served.port, "/api/v1/lists/block/entries", served.secret)[0] == 200
 
 
-@pytest.mark.parametrize("console", [True, False], ids=["with-the-console", "alone"])
-def test_the_daemon_serves_the_api(tmp_path: Path, *, console: bool) -> None:
+def test_the_daemon_starts_the_console_and_nothing_of_the_api(tmp_path: Path) -> None:
     web, api = free_port("127.0.0.1", TCP), free_port("127.0.0.1", TCP)
-    settings = f'[web]\nenabled = {str(console).lower()}\nlisten = "127.0.0.1:{web}"\n'
+    settings = f'[web]\nenabled = true\nlisten = "127.0.0.1:{web}"\n'
     settings += f'[api]\nenabled = true\nlisten = "127.0.0.1:{api}"\n'
     with Daemon(tmp_path / "state", settings) as daemon:
-        daemon.wait_for_log("API: http://", 60)
+        daemon.wait_for_log("console: http://", 60)
         secret = new_secret()
         token = ApiToken("everything", Role.VIEWER, (Scope.READ,), 0.0)
         Office(tmp_path).write(add_token, token, digest_of(secret) or "")
-        wait_until(lambda: answers(api))
-        assert ask(api, "/login")[0] == 401
-        assert ask(api, "/api/v1/status", secret)[0] == 200
-        assert answers(web) is console
-        if console:
-            assert ask(web, "/login")[0] == 200
-            assert ask(web, "/api/v1/status", secret)[0] == 200
+        wait_until(lambda: answers(web))
+        assert ask(web, "/login")[0] == 200
+        assert ask(web, "/api/v1/status", secret)[0] == 200
+        assert not answers(api)
+        assert not (daemon.state / "api.sock").exists()
+
+
+ASK_AT_SOCKET = """\
+import http.client, json, os, socket, sys
+path, user, group = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+if user != os.getuid():
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+connection = http.client.HTTPConnection("localhost")
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect(path)
+body = json.dumps({"entry": "+1901*"})
+headers = {"Content-Type": "application/json", "CallSieve-Person": "J\u00f6rg".encode(), **json.loads(sys.argv[4])}
+connection.request("POST", "/api/v1/lists/block/entries", body, headers)
+answer = connection.getresponse()
+print(answer.status, json.loads(answer.read()).get("code", ""))
+"""
+
+
+def said_at_socket(served: ServedApi, user: int, secret: str = "") -> str:
+    """Status and code of what a user of this machine, in the group of the socket, is answered."""
+    path = served.office.state / "api.sock"
+    status = path.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o660
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    words = (sys.executable, "-P", "-c", ASK_AT_SOCKET, str(path), str(user), str(status.st_gid), json.dumps(headers))
+    return subprocess.run(words, capture_output=True, check=True, text=True, timeout=60).stdout.strip()
+
+
+def test_asterisks_user_needs_no_token_at_the_socket(tmp_path: Path) -> None:
+    me = os.getuid()
+    with serving_api(tmp_path, empty=True, settings=f'[agi]\nusers = ["{me}"]\n') as served:
+        assert said_at_socket(served, me) == "201"
+        with closing(sqlite3.connect(served.office.store)) as db:
+            (actor,) = db.execute("SELECT who FROM audit WHERE what = 'list add'").fetchone()
+        assert actor == f"socket:{pwd.getpwuid(me).pw_name}/J\u00f6rg"
+        assert ask(served.port, "/api/v1/status")[:2] == (401, "application/problem+json")
+
+
+@pytest.mark.root
+def test_another_user_at_the_socket_needs_a_token(tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with TemporaryDirectory() as folder, serving_api(Path(folder), empty=True) as served:
+        for directory in (Path(folder), served.office.state):
+            directory.chmod(0o755)
+        assert said_at_socket(served, nobody) == "401 no-token"
+        assert said_at_socket(served, nobody, served.secret) == "201"
+        with closing(sqlite3.connect(served.office.store)) as db:
+            (actor,) = db.execute("SELECT who FROM audit WHERE what = 'list add'").fetchone()
+        assert actor == "token:everything/J\u00f6rg"
 
 
 def answers(port: int) -> bool:

@@ -51,8 +51,8 @@ def test_on_freepbx_what_looks_for_people_is_started(tmp_path: Path) -> None:
     wanted = make_wanted(tmp_path, systemd=True, freepbx=True)
     plan = plan_install(place, wanted)
     for new_service, command in (
-        (True, "systemctl enable --now callsieve callsieve-doctor.timer callsieve-people.timer callsieve-people.path"),
-        (False, "systemctl enable --now callsieve-people.timer callsieve-people.path"),
+        (True, "systemctl enable --now callsieve callsieve-api callsieve-doctor.timer callsieve-people.timer callsieve-people.path"),
+        (False, "systemctl enable --now callsieve-api callsieve-people.timer callsieve-people.path"),
     ):
         steps = steps_after_install(
             plan, place, wanted.loaded.settings, freepbx=True, new_service=new_service, reloaded=True

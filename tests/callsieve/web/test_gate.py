@@ -13,7 +13,7 @@ import pytest
 from jinja2 import Environment
 
 from callsieve.main.console_app import CAPABILITIES, PAGES, make_app, make_app_state
-from callsieve.web import access
+from callsieve.web import body
 from callsieve.web.navigation import MESSAGES, PLACES
 from callsieve.web.rendering import loader_of
 from callsieve.web.routes import Page
@@ -240,7 +240,7 @@ async def status_of_form(folder: Path, receive: Callable[[], Awaitable[Any]]) ->
 
 
 async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])
 
     async def receive() -> Any:
@@ -251,8 +251,8 @@ async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: p
 
 async def test_a_form_that_arrives_slowly_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece gives it as much time as the whole of it takes."""
-    monkeypatch.setattr(access, "BODY_SECONDS", 1.0)
-    monkeypatch.setattr(access, "BODY_BYTES_A_SECOND", 10)
+    monkeypatch.setattr(body, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(body, "BODY_BYTES_A_SECOND", 10)
     left = 15
 
     async def receive() -> Any:

@@ -22,7 +22,7 @@ import pytest
 import uvicorn
 
 from callsieve.web import connections
-from callsieve.web.access import BODY_SECONDS
+from callsieve.web.body import BODY_SECONDS
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from lab import ports
 from lab.daemon import Daemon

@@ -1,0 +1,55 @@
+"""The application of the API process: the API and nothing else. Other switches are answered first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from agi import systemd
+from callsieve.api.authentication import Authentication
+from callsieve.api.endpoint import Endpoint
+from callsieve.api.gate import Api
+from callsieve.api.server import is_of_this_machine
+from callsieve.decide.api.endpoints import ENDPOINTS
+from callsieve.decide.daemon_client import DaemonClient
+from callsieve.settings import Loaded
+from callsieve.web.app_state import AppState
+from callsieve.web.security_headers import SecurityHeaders
+
+
+def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
+    """Return the application and its state. It tells systemd when it is ready, and that it still answers."""
+    state = AppState(load, clock)
+    state.provide(DaemonClient.of(state.loaded))
+
+    def load_all() -> tuple[Endpoint, ...]:
+        from callsieve.events.stream import EventStreams
+        from callsieve.main import api_table
+
+        state.provide(EventStreams())
+        return api_table.ENDPOINTS
+
+    api = Api(ENDPOINTS, state, load_all)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await state.service(Authentication).open()
+        systemd.ready()
+        background = [asyncio.ensure_future(api.load()), asyncio.ensure_future(systemd.run_watchdog())]
+        yield
+        systemd.stopping()
+        for one in background:
+            one.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await state.close()
+
+    web = state.loaded.settings.web
+    app = Starlette(routes=[Mount("/", api)], lifespan=lifespan)
+    guarded = SecurityHeaders(app, web.hosts, https_only=web.behind_proxy, may_be_plain=is_of_this_machine)
+    return guarded, state
