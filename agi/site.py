@@ -89,8 +89,15 @@ class Site:
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT."""
-        return next((known.reject for known in self.trunks if known.name == trunk), "603")
+        """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT.
+
+        A trunk that no `[[trunk]]` describes does as all described ones do, where they agree.
+        """
+        described = next((known.reject for known in self.trunks if known.name == trunk), None)
+        if described is not None:
+            return described
+        ways = {known.reject for known in self.trunks}
+        return ways.pop() if len(ways) == 1 else "603"
 
 
 @lru_cache(maxsize=1024)

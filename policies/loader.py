@@ -20,7 +20,16 @@ from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_condition
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
 from policies.files import open_regular
 from policies.hints import nearest, shown
-from policies.policy import Condition, Policy, PolicyError, PolicyProblem, Problems, Rule, TooManyProblems
+from policies.policy import (
+    Condition,
+    Policy,
+    PolicyError,
+    PolicyNotFound,
+    PolicyProblem,
+    Problems,
+    Rule,
+    TooManyProblems,
+)
 from policies.positions import places_of
 from policies.reasons import Why, why_of_rule
 from reputation.site_names import SITE
@@ -51,7 +60,7 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     if name in chain:
         raise PolicyError(f"{chain[-1]}.toml: extends goes round in a circle: {' -> '.join((*chain, name))}")
     if not is_policy_name(name):
-        raise PolicyError(f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
+        raise PolicyNotFound(name, f"{shown(name)} is not a policy's name: use small letters, digits, - and _")
     if len(chain) == MAX_CHAIN:
         raise PolicyError(f"{chain[-1]}.toml: extends {name}: more than {MAX_CHAIN} policies, each built on the next")
     text, source = _text_of(name, directories)
@@ -80,7 +89,7 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
     if own is None:
         known = [*PRESETS, *(path.stem for d in directories for path in sorted(d.glob("*.toml")))]
         looked = ", ".join(str(directory) for directory in directories) or "no directory"
-        raise PolicyError(f"there is no policy {name!r}{nearest(name, known)}; looked in {looked}")
+        raise PolicyNotFound(name, f"there is no policy {name!r}{nearest(name, known)}", f"; looked in {looked}")
     return read_text(own), str(own)
 
 

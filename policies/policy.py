@@ -16,6 +16,15 @@ class PolicyError(ValueError):
     """A policy cannot be used. The text names the file, the line, the rule and the way out."""
 
 
+class PolicyNotFound(PolicyError):
+    """There is no policy of this name. `words` leave out where it was looked for."""
+
+    def __init__(self, name: str, words: str, looked: str = "") -> None:
+        super().__init__(words + looked)
+        self.name = name
+        self.words = words
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
     """One thing that is wrong with a policy's text. `path`: of the key that it is about, as TOML nests them."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf, nextafter
 
-from reputation.model import CallerKind, Identity, Mark, MarkChannel, Verdict
+from reputation.model import CallerKind, Identity, ListName, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.store.evidence_rows import live_marks_of, marks_of
@@ -26,7 +26,7 @@ from reputation.store.marks import (
     unblock_for,
 )
 from reputation.store.people import own_numbers, person_of
-from reputation.store.personal_lists import is_contact
+from reputation.store.personal_lists import is_contact, personal_entries
 
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0
@@ -79,6 +79,7 @@ class MarkStatus(StrEnum):
     """What became of a statement."""
 
     MARKED = "marked"
+    UNCHANGED = "unchanged"  # the same was said within the day: a program that asked twice
     RETRACTED = "retracted"
     REFUSED = "refused"
     NOTHING = "nothing"  # there was nothing to take back
@@ -107,19 +108,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     if number is None or refusal is not None:
         return MarkResult(MarkStatus.REFUSED, number, refusal=refusal)
     before = live_marks_of(db, number, statement.reporter)
-    person = person_of(db, statement.reporter)
-    written = Mark(
-        number=number,
-        auth_class=auth_class_of_mark(db, number, statement.reporter, statement.linkedid),
-        reporter=statement.reporter,
-        verdict=statement.verdict,
-        at=statement.at,
-        channel=statement.channel,
-        group=person.group if person else None,
-        category=_line(statement.category or "", CATEGORY_CHARACTERS).lower() or None,
-        reason=_line(statement.reason, REASON_CHARACTERS),
-        linkedid=statement.linkedid,
-    )
+    written = _mark_of(db, number, statement)
     add_mark(db, written)
     latest = before[0] if before else None
     if statement.verdict is Verdict.SPAM:
@@ -128,6 +117,22 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     _retract(db, [one for one in before if one.auth_class is not written.auth_class], statement)
     unblock_for(db, statement.reporter, number, statement.at)
     return MarkResult(MarkStatus.MARKED, number, written, latest)
+
+
+def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+    """Do as `mark`, unless the person said exactly this within the day: a program that asks twice changes nothing.
+
+    After a day the same mark is news, for marks fade.
+    """
+    number = _number_of(statement)
+    before = live_marks_of(db, number, statement.reporter) if number else []
+    if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
+        return mark(db, statement)
+    is_same = replace(before[0], at=statement.at) == _mark_of(db, number, statement)
+    listed = next((one.verdict for one in personal_entries(db, statement.reporter) if one.number == number), None)
+    if not is_same or (statement.verdict is Verdict.SPAM and listed is not ListName.BLOCK):
+        return mark(db, statement)
+    return MarkResult(MarkStatus.UNCHANGED, number, before[0], before[0])
 
 
 def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
@@ -178,6 +183,22 @@ def say_again(db: sqlite3.Connection, mark: Mark, at: float) -> None:
 
 def _number_of(statement: Statement) -> str | None:
     return number_of(statement.number, statement.region)
+
+
+def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
+    person = person_of(db, statement.reporter)
+    return Mark(
+        number=number,
+        auth_class=auth_class_of_mark(db, number, statement.reporter, statement.linkedid),
+        reporter=statement.reporter,
+        verdict=statement.verdict,
+        at=statement.at,
+        channel=statement.channel,
+        group=person.group if person else None,
+        category=_line(statement.category or "", CATEGORY_CHARACTERS).lower() or None,
+        reason=_line(statement.reason, REASON_CHARACTERS),
+        linkedid=statement.linkedid,
+    )
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:

@@ -190,7 +190,7 @@ class Api:
         query = query_from(_pairs(request), endpoint.query)
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
-        context = Context(_actor_of(kept, request), kept.token.role, now, self._state.loaded)
+        context = Context(_actor_of(endpoint, kept, request), kept.token.role, now, self._state.loaded)
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
         asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
         call = _Call(self._state, self._reads, endpoint, asked, context, self._threads)
@@ -269,9 +269,14 @@ def _check_parts(parts: Mapping[str, str]) -> None:
             raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {most} characters", name)
 
 
-def _actor_of(kept: KeptToken, request: Request) -> str:
-    """Return whom the audit names: the token, or the user of this machine, and the person that they ask for."""
+def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
+    """Return whom the audit names: the token, or the user of this machine, and for a change the person behind it.
+
+    Limits go by the name of who only asks, so that has no person.
+    """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
+    if endpoint.method == "GET" or endpoint.call_waits is not None:
+        return actor
     # A header is bytes, which Starlette reads as Latin-1: programs write UTF-8.
     raw = request.headers.get(PERSON, "").encode("latin-1").decode("utf-8", "replace").strip()
     person = "".join(filter(str.isprintable, raw))[:PERSON_CHARACTERS]

@@ -79,10 +79,11 @@ def change(
     """All of the block or nothing, with the row of the audit that the block fills in; the row has its id at the end.
 
     `what` is the command that does it; `number` or `name` is what it is about. Inside of another transaction (the
-    console's, an import's) it is a part of that.
+    console's, an import's) it is a part of that. A block that changed nothing says so, and has no row.
     """
     assert what == "undo" or what in CHANGES, f"callsieve/changes/names.py does not know {what!r}"
     changed = Change(what, number, name)
     with whole(db):
         yield changed
-        add_audit(db, changed, context.actor, context.at)
+        if not changed.is_nothing:
+            add_audit(db, changed, context.actor, context.at)

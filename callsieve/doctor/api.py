@@ -17,7 +17,9 @@ CONNECT_SECONDS = 2.0
 # A token that ends within so long is to be replaced.
 DUE_SECONDS = 14 * 86_400.0
 OFF = Wording("it is off")
-WAY_OUT = Wording("callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run: callsieve api")
+WAY_OUT = Wording(
+    "callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run: callsieve api"
+)
 WAY_OUT_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web")
 
 
@@ -79,4 +81,3 @@ def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
             Wording("callsieve token revoke {name}, and add another", {"name": name}),
         )
     return ok(str(len(tokens)))
-

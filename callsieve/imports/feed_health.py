@@ -49,6 +49,7 @@ class FeedFailure(StrEnum):
     BAD_STATUS = "{host}: it answers {status} in the place of the file"
     NO_CHECKSUM = "{host}: there is no sha256 of the file"
     BAD_CHECKSUM = "{host}: the file is not the one that its sha256 is of: is it being replaced?"
+    NO_SIGNATURE = "{host}: there is no signature file {file} ({status})"
     BAD_SIGNATURE = "{host}: the file is not signed by the key of the settings"
     OLD_SIGNATURE = "{host}: the file was signed before the one in force: somebody serves an old one"
     UNPACKS_LARGE = "more than {most:,} bytes when it is unpacked: a larger `megabytes` in the settings takes it"

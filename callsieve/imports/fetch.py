@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 from urllib.parse import urlsplit
 
 from callsieve.changes.operation import Refused
@@ -21,6 +21,7 @@ from reputation.wording import Places, Wording
 TOTAL_SECONDS, CONNECT_SECONDS = 300.0, 10.0
 CHECKSUM_BYTES = 1 << 20
 LONGEST_RETRY_AFTER = 86_400
+NOT_THERE = frozenset({403, 404, 410})
 HEADER_CHARACTERS = 500  # of an ETag; longer ones are not kept
 _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
@@ -82,7 +83,13 @@ async def _check_signature(
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)
-    raw = await _small(client, wanted, parts._replace(path=f"{parts.path}.minisig").geturl(), MOST_SIGNATURE_BYTES)
+    url = parts._replace(path=f"{parts.path}.minisig").geturl()
+    try:
+        raw = await _small(client, wanted, url, MOST_SIGNATURE_BYTES)
+    except TryLater as error:
+        if error.status not in NOT_THERE:
+            raise
+        _refuse(FeedFailure.NO_SIGNATURE, host=_host(url), file=_name(url), status=str(error.status))
     file.seek(0)
     try:
         at = signed_at(file, raw, PublicKey.parse(wanted.minisign))
@@ -109,7 +116,7 @@ def _try_later(url: str, answer: Answer) -> TryLater:
     return TryLater(_host(url), answer.status, seconds)
 
 
-def _refuse(failure: FeedFailure, **about: str) -> None:
+def _refuse(failure: FeedFailure, **about: str) -> NoReturn:
     places: Places = about
     raise Refused(failure.code, Wording(failure, places))
 

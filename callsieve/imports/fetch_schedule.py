@@ -41,6 +41,7 @@ class TryLater(Refused):
     def __init__(self, host: str, status: int, seconds: int = 0) -> None:
         words = Wording(FeedFailure.BAD_STATUS, {"host": host, "status": status})
         super().__init__(FeedFailure.BAD_STATUS.code, words)
+        self.status = status
         self.seconds = seconds
 
 

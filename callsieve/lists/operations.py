@@ -32,7 +32,13 @@ from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
 from reputation.store.lists import add_entry, entry_there, remove_entry
 from reputation.store.people import all_people
-from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.store.personal_lists import (
+    PersonalEntry,
+    is_by_hand,
+    personal_entries,
+    remove_personal_entry,
+    set_personal_entry,
+)
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -173,7 +179,10 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
     with change(db, context, "list add", number) as changed:
         before = next((one for one in personal_entries(db, request.person) if one.number == number), None)
         changed.before, changed.after = before and before._asdict(), entry._asdict()
-        set_personal_entry(db, entry)
+        # A block that came with a mark goes with it: said by hand, it stays.
+        changed.is_nothing = is_by_hand(db, entry)
+        if not changed.is_nothing:
+            set_personal_entry(db, entry)
     return PersonalChange(changed.id, number, person_text(request.person, names))
 
 

@@ -15,6 +15,7 @@ from agi import systemd
 from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.gate import Api
+from callsieve.api.rate_limit import RateLimits
 from callsieve.api.server import is_of_this_machine
 from callsieve.decide.api.endpoints import ENDPOINTS
 from callsieve.decide.daemon_client import DaemonClient
@@ -26,7 +27,7 @@ from callsieve.web.security_headers import SecurityHeaders
 def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
     """Return the application and its state. It tells systemd when it is ready, and that it still answers."""
     state = AppState(load, clock)
-    state.provide(DaemonClient.of(state.loaded))
+    state.provide(DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
 
     def load_all() -> tuple[Endpoint, ...]:
         from callsieve.events.stream import EventStreams

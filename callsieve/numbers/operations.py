@@ -120,7 +120,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Mark
         reason=request.reason,
     )
     with change(db, context, "unmark" if is_retraction else "mark") as changed:
-        result = marking.mark(db, statement)
+        result = marking.mark_once(db, statement)
         if result.refusal is not None:
             raise Refused(result.refusal, _why_not_marked(db, result.refusal, result.number, statement.reporter))
         if result.status is MarkStatus.NOTHING:
@@ -129,6 +129,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Mark
                 "not-marked", Wording("{person} has not marked {number}: there is nothing to take back", about)
             )
         changed.number, changed.before, changed.after = result.number, result.before, result.mark
+        changed.is_nothing = result.status is MarkStatus.UNCHANGED
     return Marked(changed.id, result)
 
 

@@ -53,7 +53,7 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
     Also where it is in force already: a daemon that has not read the settings yet takes their name with it.
     """
     loaded = context.loaded
-    policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories))
+    policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
     with change(db, context, "policy activate", name=policy.name) as changed:
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": policy.name}
         with writing(loaded):

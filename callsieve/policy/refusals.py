@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from callsieve.changes.operation import Refused
 from callsieve.settings import Loaded
-from policies.policy import PolicyError
+from policies.policy import PolicyError, PolicyNotFound
 
 T = TypeVar("T")
 
@@ -22,9 +22,13 @@ def writing(loaded: Loaded) -> Iterator[None]:
         raise Refused("cannot-write", f"{error.filename or loaded.state}: {error.strerror}") from None
 
 
-def usable(load: Callable[[], T]) -> T:
-    """What it loads; a policy that cannot be used is Refused."""
+def usable(load: Callable[[], T], name: str = "") -> T:
+    """What it loads; a policy that cannot be used, or that is not there (`name`), is Refused."""
     try:
         return load()
+    except PolicyNotFound as error:
+        if error.name != name:  # what it extends
+            raise Refused("unusable-policy", str(error)) from None
+        raise Refused("no-such-policy", error.words, "policy") from None
     except PolicyError as error:
         raise Refused("unusable-policy", str(error)) from None

@@ -61,6 +61,22 @@ class HealthSource(Protocol):
     async def close(self) -> None: ...
 
 
+class NoHealth:
+    """The health where no page shows it: nothing is known."""
+
+    is_known = False
+    off: Notice | None = None
+    window: Notice | None = None
+
+    @property
+    def latest(self) -> HealthNotices:
+        """What is known."""
+        return self
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
 @runtime_checkable
 class Closing(Protocol):
     """A service that has something to end."""
@@ -93,7 +109,7 @@ class AppState:
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
         self._templates = templates
-        self._health = health
+        self.health: HealthSource = health or NoHealth()
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
         self._services: dict[type, object] = {}
@@ -114,12 +130,6 @@ class AppState:
         """The templates of the pages."""
         assert self._templates is not None
         return self._templates
-
-    @property
-    def health(self) -> HealthSource:
-        """The health that every page shows."""
-        assert self._health is not None
-        return self._health
 
     @property
     def loaded(self) -> Loaded:
@@ -159,8 +169,7 @@ class AppState:
         for service in self._services.values():
             if isinstance(service, Closing):
                 await service.close()
-        if self._health is not None:
-            await self._health.close()
+        await self.health.close()
         await self.slow_store.close()
         await self.store.close()
 

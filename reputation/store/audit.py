@@ -24,7 +24,7 @@ class Change:
     """What a person does. `what` is the command; it is about one `number`, or about what `name` says.
 
     `before` and `after` are how it was and how it is now: anything that msgspec writes as JSON, None where there is
-    nothing. `id`: by what it is found again, once it is written.
+    nothing. `id`: by what it is found again, once it is written. `is_nothing`: it was so already.
     """
 
     what: str
@@ -33,6 +33,7 @@ class Change:
     before: object = None
     after: object = None
     id: int | None = None
+    is_nothing: bool = False
 
 
 class AuditRow(NamedTuple):

@@ -30,6 +30,7 @@ class CallFilter(NamedTuple):
     """What is looked for; None: anything. Instants are UTC seconds; `number` the caller's, `ending` one of ENDINGS.
 
     `action` is what was ordered, or would have been if the policy did not only observe; `site` another site.
+    `linkedids`: of any of these calls, as JSON.
     """
 
     number: str | None = None
@@ -41,6 +42,7 @@ class CallFilter(NamedTuple):
     until: float | None = None
     ending: str | None = None
     site: str | None = None
+    linkedids: str | None = None
 
 
 class CallCursor(NamedTuple):
@@ -126,6 +128,7 @@ _CLAUSES: Mapping[str, str] = {
     "until": "d.at < :until",
     "ending": "o.disposition = :ending",
     "site": f"{has_mark('d.linkedid')} AND {_SITE} = :site || ':'",
+    "linkedids": "d.linkedid IN (SELECT value FROM json_each(:linkedids))",
 }
 # Partial indices are used only where the clause that they are made with is there too.
 _UNCOMMON_ACTION = "d.would_be <> 'allow'"

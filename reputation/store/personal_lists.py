@@ -33,6 +33,9 @@ WHERE excluded.at >= personal_entry.at
 """
 REMOVE_ENTRY = "DELETE FROM personal_entry WHERE person = ? AND number = ? RETURNING person, number, verdict, at"
 ENTRIES = "SELECT person, number, verdict, at FROM personal_entry WHERE person = ? ORDER BY number"
+IS_BY_HAND = """
+SELECT EXISTS (SELECT 1 FROM personal_entry WHERE person = ? AND number = ? AND verdict = ? AND source = 'person')
+"""
 EXPECT_SECONDS = 7200.0  # "I expect a call": open for me for two hours
 EXPECT = """
 INSERT INTO expected_call (person, until) VALUES (?, ?)
@@ -68,6 +71,11 @@ def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> P
     """Takes the number off the person's lists, and returns the entry as it was."""
     rows = db.execute(REMOVE_ENTRY, (person, number)).fetchall()
     return next(map(_entry, rows), None)
+
+
+def is_by_hand(db: sqlite3.Connection, entry: PersonalEntry) -> bool:
+    """Return whether the person has put the number on that list already, and no mark has."""
+    return bool(db.execute(IS_BY_HAND, (entry.person, entry.number, entry.verdict)).fetchone()[0])
 
 
 def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]:

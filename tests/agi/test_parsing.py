@@ -315,6 +315,12 @@ def test_the_first_trunk_that_fits_counts() -> None:
     assert len(site.trunk_of("x" * 500).name) == 80
 
 
+def test_an_undescribed_trunk_rejects_as_all_others_do() -> None:
+    """Another switch may name no trunk, or one of its own."""
+    trunks = tuple(Trunk(name, f"PJSIP/{name}-*", "GB", reject="608") for name in ("a", "b"))
+    assert [Site(region="GB", trunks=trunks).reject_on(name) for name in ("a", "kamailio", None)] == ["608"] * 3
+
+
 def test_how_a_call_is_turned_away_on_a_trunk() -> None:
     assert [SITE.reject_on(name) for name in (CARRIER.name, BACKBONE.name, "SIP/x", None)] == [
         "603",

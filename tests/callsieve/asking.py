@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.problem import PROBLEM_JSON, Problem
 from callsieve.api.routing import ROOT, Routes
+from callsieve.main.api_app import make_api_app
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.web.app_state import AppState
@@ -135,6 +136,13 @@ class ApiOffice(Office):
 
     def __init__(self, folder: Path, settings: str = SETTINGS + ENABLED) -> None:
         super().__init__(folder, settings)
+
+    @contextmanager
+    def api_alone(self, base_url: str = "http://localhost") -> Iterator[RunningApi]:
+        """The running API as its own process has it, without the console."""
+        app, state = make_api_app(self.load, self.clock)
+        with TestClient(app, base_url=base_url, raise_server_exceptions=False) as client:
+            yield RunningApi(self, state, client)
 
     @contextmanager
     def api(self, base_url: str = "http://localhost") -> Iterator[RunningApi]:

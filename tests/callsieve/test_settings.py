@@ -92,6 +92,7 @@ weekdays = "09:00-12:00 13:00-18:00"
 [api]
 enabled = true
 listen = "127.0.0.1:8482"
+socket = "/run/callsieve/api.sock"
 per_minute = 60
 recorded_per_second = 20
 [public]

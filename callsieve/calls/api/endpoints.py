@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from callsieve.calls.disputes import Disputes, decided_since, disputes_of
 from callsieve.calls.records import decision_as_json, evidence_of
 from callsieve.calls.search import LONGEST, wanted_of
 from callsieve.changes.operation import Context, Refused
+from callsieve.decide.call_facts import linkedid_of
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
 from reputation.api_tokens import Scope
@@ -37,7 +39,10 @@ EndingWord = Literal["", *ENDINGS]  # type: ignore[valid-type]
 
 
 class DecisionQuery(PageQuery, frozen=True):
-    """What is looked for, as `callsieve calls search` has it. Empty: anything."""
+    """What is looked for, as `callsieve calls search` has it. Empty: anything.
+
+    `call_id`: the Call-ID that another switch gave, or Asterisk's linkedid.
+    """
 
     number: Asked_ = ""
     callee: Asked_ = ""
@@ -48,6 +53,7 @@ class DecisionQuery(PageQuery, frozen=True):
     since: Time = ""
     until: Time = ""
     site: Asked_ = ""
+    call_id: Annotated[str, Meta(max_length=4096)] = ""
 
 
 class LevelSource(ApiStruct, frozen=True):
@@ -124,7 +130,10 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[DecisionQuery, N
     query = asked.query
     typed: Mapping[str, str] = msgspec.structs.asdict(query)
     after = place_of(query.cursor, tuple[float, str])
-    rows = find_calls(db, wanted_of(context, typed), CallCursor(*after) if after else None, query.limit + 1)
+    wanted = wanted_of(context, typed)
+    if query.call_id:
+        wanted = wanted._replace(linkedids=json.dumps([query.call_id, linkedid_of(query.call_id)]))
+    rows = find_calls(db, wanted, CallCursor(*after) if after else None, query.limit + 1)
     shown, following = page_of(rows, query.limit, lambda one: one.place)
     found = (decision_of(db, one.id) for one in shown)
     return {"items": [_as_json(db, one) for one in found if one is not None], "next": following}

@@ -11,9 +11,10 @@ from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.api.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
 from callsieve.policy import central, operations
-from callsieve.policy.catalogue import policies_as_json, policies_there
+from callsieve.policy.catalogue import policies_as_json
 from callsieve.policy.operations import Activation, TextRequest
 from callsieve.policy.records import policy_as_json, tried_as_json
+from callsieve.policy.refusals import usable
 from callsieve.policy.versions import NOTE_CHARACTERS
 from callsieve.policy.views import Checked, checked
 from callsieve.settings import Loaded
@@ -248,11 +249,7 @@ def _there(loaded: Loaded) -> dict[str, Any]:
 
 def _called(name: str, loaded: Loaded) -> Policy:
     """By its name alone: a program is shown no other file of this machine."""
-    try:
-        return load_policy(name, loaded.policy_directories)
-    except PolicyError as error:
-        known = {there for there, _, _ in policies_there(loaded)}
-        raise Refused("unusable-policy" if name in known else "no-such-policy", str(error), "policy") from None
+    return usable(lambda: load_policy(name, loaded.policy_directories), name)
 
 
 def _tried(asked: PolicyCases, loaded: Loaded) -> list[Tried]:

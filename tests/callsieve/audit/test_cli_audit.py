@@ -98,7 +98,7 @@ WRITING_IN_THEIR_TURN = {
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
-    *("serve", "web", "public", "lookups serve", "lookups show"),
+    *("serve", "api", "web", "public", "lookups serve", "lookups show"),
     *("call-back serve", "call-back show"),
     *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.decide.call_facts import linkedid_of
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, RunningApi
 from tests.callsieve.browsing import NOW
@@ -72,6 +73,16 @@ def test_what_is_no_question(api: RunningApi, query: str, told: tuple[int, str])
     answer = api.program().ask("GET", f"/decisions?{query}")
     assert (answer.status, answer.code) == told
     assert answer.problem.field == query.partition("=")[0]
+
+
+def test_a_switch_finds_its_call_by_call_id(api: RunningApi) -> None:
+    call_id = f"a84b4c76e66710@192.0.2.1;{'x' * 200}"
+    add_calls(api.office, make_decision("DDDDDDD1", at=NOW, linkedid=linkedid_of(call_id)))
+    program = api.program()
+    assert ids(program.get("/decisions", call_id=call_id)) == ["DDDDDDD1"]
+    linkedid = program.get("/decisions/AAAAAAA1")["linkedid"]
+    assert "AAAAAAA1" in ids(program.get("/decisions", call_id=linkedid)), "of a call through Asterisk, its linkedid"
+    assert ids(program.get("/decisions", call_id="another")) == []
 
 
 def test_one_decision_and_why(api: RunningApi) -> None:

@@ -181,6 +181,7 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
 def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails("public", "--config", callsieve.folder / "missing.toml")
+    assert "cannot be read" in callsieve.fails("api", "--config", callsieve.folder / "missing.toml")
 
 
 @pytest.mark.parametrize("arguments", WRITING)
@@ -445,7 +446,7 @@ ELSEWHERE = {
     "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
     "test_cli_replay.py": ("replay",),
     "test_store_replay.py": ("calls export",),
-    "test_cli_errors.py": ("public", "web"),
+    "test_cli_errors.py": ("api", "public", "web"),
     "test_cli_serve.py": ("serve",),
     "test_cli_store.py": ("db migrate", "db restore"),
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),

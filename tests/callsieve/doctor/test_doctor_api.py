@@ -36,16 +36,19 @@ def tokens(tmp_path: Path, **expires_at: float | None) -> Finding:
     return has_tokens(looks(tmp_path))
 
 
-@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize("served", ["everywhere", "at-the-socket", "at-the-address"])
 @pytest.mark.parametrize("own", [True, False], ids=["own-address", "the-console's"])
-def test_somebody_listens_there_or_not(tmp_path: Path, *, served: bool, own: bool) -> None:
-    with socket.socket() as listener:
+def test_somebody_listens_there_or_not(tmp_path: Path, *, served: str, own: bool) -> None:
+    with socket.socket() as listener, socket.socket(socket.AF_UNIX) as local:
         listener.bind(("127.0.0.1", 0))
-        if served:
+        local.bind(str(tmp_path / "api.sock"))
+        if served != "at-the-socket":
             listener.listen()
+        if served != "at-the-address":
+            local.listen()
         listen = f'listen = "127.0.0.1:{listener.getsockname()[1]}"\n'
-        found = is_served(looks(tmp_path, ENABLED + listen if own else f"[web]\n{listen}{ENABLED}"))
-    assert found.status is (CheckStatus.OK if served else CheckStatus.WARN)
+        found = is_served(looks(tmp_path, ENABLED + listen if own else f"[web]\nenabled = true\n{listen}{ENABLED}"))
+    assert found.status is (CheckStatus.OK if served == "everywhere" else CheckStatus.WARN)
 
 
 @pytest.mark.parametrize(("unrecorded", "status"), [(0, CheckStatus.OK), (7, CheckStatus.WARN)])

@@ -222,7 +222,7 @@ def test_a_checksum_beside_the_file(
         pytest.param(LIST, SIGNATURE, None, id="signed"),
         pytest.param(LIST + b"+12017421999,\n", SIGNATURE, "bad-signature", id="changed"),
         pytest.param(LIST, (FOLDER / "other.minisig").read_bytes(), "bad-signature", id="by-another"),
-        pytest.param(LIST, None, "bad-status", id="not-signed"),
+        pytest.param(LIST, None, "no-signature", id="not-signed"),
     ],
 )
 def test_a_signature(
@@ -234,6 +234,12 @@ def test_a_signature(
     callsieve.wants(feeds, minisign=KEY_TEXT)
     got = callsieve.fetch()
     assert (got["failure_code"], got["result"]) == (code, "failed" if code else "imported")
+
+
+def test_a_missing_signature_is_named(callsieve: FedOffice, feeds: FeedServer) -> None:
+    feeds.files["/list.csv"] = LIST
+    callsieve.wants(feeds, minisign=KEY_TEXT)
+    assert "list.csv.minisig" in callsieve.fetch()["failure"]
 
 
 def test_an_old_file_with_a_good_signature_is_refused(callsieve: FedOffice, feeds: FeedServer) -> None:

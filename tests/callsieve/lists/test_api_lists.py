@@ -81,6 +81,7 @@ def test_a_number_goes_onto_a_persons_own_list_and_off_it(tmp_path: Path) -> Non
         program = api.program(Role.OPERATOR)
         assert program.done("PUT", path, {"list": "block"})["change_id"]
         program.done("PUT", path, {"list": "allow"})
+        assert program.done("PUT", path, {"list": "allow"})["change_id"] is None, "the same again changes nothing"
         (entry,) = program.get("/people/201/entries")["items"]
         assert (entry["list"], entry["entry"], entry["person"]) == ("allow", CALLER, "201")
         assert program.get("/people/202/entries") == {"items": [], "next": None}

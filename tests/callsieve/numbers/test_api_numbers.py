@@ -10,7 +10,7 @@ import pytest
 from reputation.api_tokens import Scope
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, RunningApi
-from tests.callsieve.browsing import changes_of
+from tests.callsieve.browsing import Ticking, changes_of
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.office import CALLER
 
@@ -49,6 +49,19 @@ def test_a_mark_is_made_changed_and_taken_back(api: RunningApi) -> None:
         ("mark", "token:program-1", CALLER),
         ("mark", "token:program-1", CALLER),
     ]
+
+
+@pytest.mark.parametrize("body", [{"verdict": "spam", "category": "scam", "reason": "sold me gold"}, {"verdict": "ok"}])
+def test_the_same_mark_twice_changes_nothing(tmp_path: Path, body: dict[str, str]) -> None:
+    office = ApiOffice(tmp_path)
+    office.clock = Ticking()
+    with office.api() as api:
+        program = api.program(Role.OPERATOR, (Scope.MARKS,))
+        first, second = (program.done("PUT", MARK, body) for _ in range(2))
+        assert (second["status"], second["change_id"]) == ("unchanged", None)
+        assert second["mark"] == second["before"] == first["mark"]
+        assert program.done("PUT", MARK, {**body, "reason": "again"})["change_id"]
+    assert [what for what, _, _ in changes_of(office)] == ["mark", "mark"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_cases_are_tried(tmp_path: Path) -> None:
     ("method", "path", "body", "told"),
     [
         pytest.param("GET", "/nowhere", None, (404, "no-such-policy"), id="no-policy"),
-        pytest.param("POST", "/nowhere/activate", None, (409, "unusable-policy"), id="activate-none"),
+        pytest.param("POST", "/nowhere/activate", None, (404, "no-such-policy"), id="activate-none"),
         pytest.param("GET", "/secret.toml", None, (404, "no-such-policy"), id="a-file"),
         pytest.param("POST", "/test", {"cases": "["}, (422, "bad-cases"), id="no-toml"),
         pytest.param("POST", "/test", {"cases": CASES, "policy": "/etc/x.toml"}, (404, "no-such-policy"), id="path"),
@@ -87,3 +87,21 @@ def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told
     with office.api() as api:
         assert api.program().refused(method, f"/policies{path}", body) == told
     assert changes_of(office) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        pytest.param("GET", "/policies/nonesuch", None, id="shown"),
+        pytest.param("GET", "/policies/None.Such", None, id="no-name"),
+        pytest.param("POST", "/policies/nonesuch/activate", None, id="activated"),
+        pytest.param("POST", "/policies/test", {"cases": CASES, "policy": "nonesuch"}, id="tried"),
+    ],
+)
+def test_an_unknown_policy_is_not_found_and_no_path_is_said(
+    tmp_path: Path, method: str, path: str, body: object
+) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        answer = api.program().ask(method, path, body)
+        assert (answer.status, answer.code) == (404, "no-such-policy")
+        assert str(tmp_path) not in answer.response.text
