@@ -217,7 +217,8 @@ def test_killing_the_console_costs_other_switches_no_call(tmp_path: Path) -> Non
         with Kamailio(screening.url, screening.token) as switch, Phone(switch, "201"):
             call_until(lambda result: result.code == 608, switch, CallSpec(caller=REJECTED))
             os.kill(console, signal.SIGKILL)
-            began, codes = time.monotonic(), []
+            began = time.monotonic()
+            codes: list[int] = []
             while not codes or time.monotonic() < began + CONSOLE_IS_GONE_SECONDS:
                 codes.append(Carrier(switch).call(CallSpec(caller=REJECTED)).code)
         print(f"console killed: {codes.count(608)} of {len(codes)} calls screened")
@@ -271,8 +272,10 @@ def test_an_old_kamailio_configuration_goes_on(tmp_path: Path, address: str) -> 
     try:
         screening.daemon.wait_for_log("console: http://", 60)
         root = screening.api.url if address == "of-the-api" else f"http://{LOOPBACK}:{web}/api/v1"
-        urls = {"outcomes_url": f"{root}/outcomes", "examples": str(OLD_EXAMPLES)}
-        with Kamailio(f"{root}/decide", screening.token, **urls) as switch, Phone(switch, "201") as phone:
+        switch = Kamailio(
+            f"{root}/decide", screening.token, outcomes_url=f"{root}/outcomes", examples=str(OLD_EXAMPLES)
+        )
+        with switch, Phone(switch, "201") as phone:
             call_until(lambda result: result.code == 608, switch, CallSpec(caller=REJECTED))
             assert Carrier(switch).call(CallSpec(caller=STRANGER)).code == 200
             assert told_of(screening, phone.invites()[-1].header("Call-ID"))[0] == "answered"
