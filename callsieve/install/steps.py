@@ -92,7 +92,8 @@ def _start(
     if outdated and not new_service:
         return [
             InstallStep(
-                "Start the daemon again: it runs an older version", ("systemctl restart callsieve callsieve-api",)
+                "Start the daemon again: it runs an older version",
+                ("systemctl restart callsieve", "systemctl restart callsieve-api"),
             )
         ]
     return []

@@ -218,7 +218,7 @@ def test_killing_the_console_costs_other_switches_no_call(tmp_path: Path) -> Non
             call_until(lambda result: result.code == 608, switch, CallSpec(caller=REJECTED))
             os.kill(console, signal.SIGKILL)
             began = time.monotonic()
-            codes: list[int] = []
+            codes: list[int | None] = []
             while not codes or time.monotonic() < began + CONSOLE_IS_GONE_SECONDS:
                 codes.append(Carrier(switch).call(CallSpec(caller=REJECTED)).code)
         print(f"console killed: {codes.count(608)} of {len(codes)} calls screened")
