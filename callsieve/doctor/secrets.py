@@ -5,15 +5,9 @@ What stands in the environment of a service cannot be seen from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import msgspec
-
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, warn
 from callsieve.outside.errors import OutsideError, OutsideProblem
-from callsieve.outside.secrets import secret_of
-from callsieve.setting_types import SECRET_IN_FILE
+from callsieve.outside.secrets import secret_files, secret_of
 from reputation.wording import Wording
 
 OPEN = OutsideProblem.SECRET_READABLE.code  # to others: the only one of these that is unsafe
@@ -23,7 +17,7 @@ WAY_OUT = Wording("callsieve events test NAME says whether it works then")
 
 def are_readable_by_us_alone(ground: CheckContext) -> Finding:
     """Those that the settings name, as the owner of the state directory sees them."""
-    names = dict.fromkeys(_secrets_in(ground.loaded.settings))
+    names = dict.fromkeys(secret_files(ground.loaded.settings))
     wrong: list[OutsideError] = []
     for name in names:
         try:
@@ -35,15 +29,3 @@ def are_readable_by_us_alone(ground: CheckContext) -> Finding:
         found = and_more(wrong[0].words, len(wrong) - 1)
         return (fail if wrong[0].code == OPEN else warn)(found, WAY_OUT)
     return ok(Wording("in files, readable by us alone: {count}", {"count": len(names)}) if names else NONE)
-
-
-def _secrets_in(table: Any) -> Iterator[str]:
-    """All texts of the settings that name a file with a secret; nothing else begins so."""
-    if isinstance(table, msgspec.Struct):
-        for field in msgspec.structs.fields(type(table)):
-            yield from _secrets_in(getattr(table, field.name))
-    elif isinstance(table, tuple):
-        for one in table:
-            yield from _secrets_in(one)
-    elif isinstance(table, str) and table.startswith(SECRET_IN_FILE):
-        yield table

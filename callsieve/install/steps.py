@@ -9,14 +9,18 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agi.speech import FOLDER
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of, installed_contexts
-from callsieve.install.plan import CALL_BACK_SETTINGS, InstallPaths, InstallPlan
+from callsieve.install.plan import CALL_BACK_SETTINGS, COPY_SUFFIX, InstallPaths, InstallPlan
 from callsieve.install.uninstall import uses_of
+from callsieve.outside.secrets import secret_files
 from callsieve.pbx.config_files import Line
+from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded, Settings
 
 UNITS_STARTED = ("callsieve", "callsieve-api", "callsieve-doctor.timer")
@@ -24,6 +28,7 @@ ADDED_LATER = ("callsieve-api.service",)  # an installation of before has the ot
 PEOPLE_STARTED = ("callsieve-people.timer", "callsieve-people.path")
 DAEMON_RELOAD = "systemctl daemon-reload"
 DOCTOR = "callsieve doctor"
+REMOVE_PROMPTS = "callsieve prompts remove"
 INBOUND = "callsieve asterisk install --inbound"
 # Where trunks say in which context their calls arrive, in the order in which they are looked at.
 _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
@@ -138,6 +143,10 @@ def asterisk_command(settings: Settings, command: str) -> str:
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
+def _copies_in(etc: Path) -> list[Path]:
+    return sorted(path for pattern in ("*", "*/*") for path in etc.glob(f"{pattern}{COPY_SUFFIX}"))
+
+
 def _links_to(program: Path) -> list[Path]:
     """Links on PATH by which people call the program, as README.md makes one."""
     folders = dict.fromkeys(Path(folder) for folder in os.get_exec_path() if folder)
@@ -145,8 +154,13 @@ def _links_to(program: Path) -> list[Path]:
     return [link for link in links if link.is_symlink() and link.readlink() == program / "bin" / "callsieve"]
 
 
-def left_behind(loaded: Loaded, user: str) -> list[str]:
-    """What `uninstall` does not remove, one line each, with how to remove it. `user` is empty where there is none."""
+def prompts_left(sounds: Iterable[Path]) -> list[Path]:
+    """Return the directories of our prompts below these directories of Asterisk's sounds."""
+    return sorted({path for folder in sounds for path in folder.glob(f"*/{FOLDER}") if any(path.glob("*.wav"))})
+
+
+def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], user: str) -> list[str]:
+    """Return what `uninstall` does not remove, a line each, with how to remove it. `user` is empty: there is none."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -159,6 +173,13 @@ def left_behind(loaded: Loaded, user: str) -> list[str]:
     for file in (loaded.settings_file, loaded.settings_file.with_name(CALL_BACK_SETTINGS)):
         if file.exists():
             lines.append(f"{file}: your settings")
+    named = (Path(one.removeprefix(SECRET_IN_FILE)) for one in secret_files(loaded.settings))
+    lines += [f"{file}: a secret that your settings name; rm {file} deletes it" for file in named if file.exists()]
+    lines += [f"{path}: spoken prompts; {REMOVE_PROMPTS}, or rm -r {path}, deletes them" for path in prompts]
+    lines += [f"{copy}: a file as it was before; rm {copy} deletes it" for copy in _copies_in(place.etc)]
+    if place.units.is_dir():
+        added = sorted(place.units.glob("callsieve*.d"))
+        lines += [f"{path}: what you added to a unit; rm -r {path} deletes it" for path in added]
     lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
     lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
     if user:

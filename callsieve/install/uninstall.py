@@ -24,6 +24,8 @@ from callsieve.pbx.config_files import Line, read_text, walk, without_our_lines
 
 # How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
 _USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
+# A jump that is made only where its target is there: without us it does nothing.
+_GUARDED = re.compile(r"DIALPLAN_EXISTS\((callsieve(?:-[a-z]+)*),[^)]*\)[^?]*\?\s*\1,")
 _USE_BY_FILE = {  # trunks first: they are what loses calls
     **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
     "extensions.conf": _USE,
@@ -36,7 +38,7 @@ ENDPOINTS_ASKED = 300
 
 def plan_uninstall(place: InstallPaths) -> InstallPlan:
     """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
-    if users := uses_of(place):
+    if users := [line for line in uses_of(place) if "callsieve" in _GUARDED.sub("", line.text)]:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
         raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
@@ -75,7 +77,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: InstallPaths) -> list[Line]:
-    """The lines of other people's files that need ours. None: no call is screened."""
+    """Return the lines of other people's files that name ours. Without any, no call is screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.setting_types import SECRET_IN_ENVIRONMENT, SECRET_IN_FILE
@@ -28,6 +32,18 @@ def secret_of(text: str) -> str:
     if not secret or not secret.isprintable():
         raise OutsideError(OutsideProblem.NO_SECRET, where=where)
     return secret
+
+
+def secret_files(table: Any) -> Iterator[str]:
+    """Yield all texts of the settings that name a file with a secret; nothing else begins so."""
+    if isinstance(table, msgspec.Struct):
+        for field in msgspec.structs.fields(type(table)):
+            yield from secret_files(getattr(table, field.name))
+    elif isinstance(table, tuple):
+        for one in table:
+            yield from secret_files(one)
+    elif isinstance(table, str) and table.startswith(SECRET_IN_FILE):
+        yield table
 
 
 def _in_file(path: Path) -> str:

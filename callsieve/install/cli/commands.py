@@ -23,7 +23,9 @@ from callsieve.install.install import InstallRequest, has_user, plan_install
 from callsieve.install.plan import OUR_UNIT, SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import (
+    REMOVE_PROMPTS,
     left_behind,
+    prompts_left,
     steps_after_install,
     steps_after_uninstall,
 )
@@ -58,6 +60,7 @@ InboundOption = Annotated[
 UNITS = Path("/etc/systemd/system")
 SYSTEMCTL_SECONDS = 30.0
 # Where AGI scripts usually are, if Asterisk cannot be asked: Debian's place, then everybody else's.
+DATA = ("/usr/share/asterisk", "/var/lib/asterisk")
 AGI_BINS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
 
 
@@ -157,6 +160,9 @@ def uninstall(
         plan = plan_uninstall(place)
         with suppress(ConsoleError):
             check_trunks(lambda command: console(loaded.settings, command))
+    prompts = prompts_left(_sounds(loaded.settings))
+    if prompts:
+        say("note  ", f"prompts of ours stay in {', '.join(map(str, prompts))}: run {REMOVE_PROMPTS} first")
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return
@@ -165,7 +171,7 @@ def uninstall(
     if reload:
         _reload(loaded.settings, loads="")
     user = SERVICE_USER if place.units == UNITS and has_user() else ""
-    for line in left_behind(loaded, user):
+    for line in left_behind(loaded, place, prompts, user):
         say("stays  ", line)
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
@@ -203,6 +209,15 @@ def _agi_bin(settings: Settings) -> Path | None:
     if said is not None:
         return Path(said)
     return next((path for path in AGI_BINS if path.is_dir()), None)
+
+
+def _sounds(settings: Settings) -> list[Path]:
+    """Return where this Asterisk has its sounds; the usual places where it cannot be asked."""
+    try:
+        said = setting_in(console(settings, "core show settings"), "Data directory")
+    except ConsoleError:
+        said = None
+    return [Path(said or folder) / "sounds" for folder in DATA]
 
 
 def _carried_out(

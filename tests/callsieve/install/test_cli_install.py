@@ -11,6 +11,7 @@ import pytest
 
 from callsieve.install import plan
 from callsieve.install.cli import commands
+from callsieve.install.steps import REMOVE_PROMPTS
 from tests.callsieve.program import Program
 from tests.office import NOBODY
 
@@ -76,8 +77,24 @@ def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkey
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "extensions.conf").write_text("[general]\n")
-    place = ("--etc", etc, "--systemd-dir", tmp_path / "units", "--yes")
+    secret, prompts = tmp_path / "crm.secret", tmp_path / "data" / "sounds" / "en" / "callsieve"
+    secret.write_text("s3cret")
+    prompts.mkdir(parents=True)
+    (prompts / "whisper.wav").touch()
+    copy = etc / "extensions.conf.before-callsieve"
+    units = tmp_path / "units"
+    (units / "callsieve.service.d").mkdir(parents=True)
+    callsieve.config.write_text(
+        f'[[webhook]]\nname = "crm"\nurl = "https://crm.example/"\nsecret = "file:{secret}"\nevents = ["call.ended"]\n'
+    )
+    monkeypatch.setattr(commands, "DATA", (str(tmp_path / "data"),))
+    place = ("--etc", etc, "--systemd-dir", units, "--yes")
     callsieve.ok("asterisk", "install", *place, "--no-ami")
+    (etc / "extensions.conf").write_text(f"{(etc / 'extensions.conf').read_text()}[mine]\n")
     said = callsieve.ok("asterisk", "uninstall", *place)
-    for command in (f"rm {link}", f"rm -r {helper}", f"rm -r {program}"):
+    left = (link, secret, copy)
+    for command in (*(f"rm {one}" for one in left), *(f"rm -r {one}" for one in (helper, program, prompts))):
         assert command in said
+    assert f"rm -r {units / 'callsieve.service.d'}" in said
+    assert REMOVE_PROMPTS in said.partition("written")[0], "said before anything is taken out"
+    assert copy.exists()

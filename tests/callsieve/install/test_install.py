@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.call_back.settings import load_helper_settings
+from callsieve.doctor.dialplan import EMERGENCY_LINE
 from callsieve.install import install
 from callsieve.install import plan as changes
 from callsieve.install.apply import write
@@ -310,6 +311,17 @@ def test_an_older_version_of_ours_is_replaced_without_a_copy(tmp_path: Path) -> 
     write(plan_install(place, make_wanted(tmp_path)))
     assert "Gosub" in (place.dialplan / "callsieve.conf").read_text()
     assert not (place.dialplan / "callsieve.conf.before-callsieve").exists()
+
+
+def test_a_guarded_emergency_line_is_no_reason_to_stay(tmp_path: Path) -> None:
+    place = make_place(tmp_path, PLAIN)
+    write(plan_install(place, make_wanted(tmp_path)))
+    path = place.etc / "extensions.conf"
+    path.write_text(f"[c]\nexten => 112,1,{EMERGENCY_LINE}\n{path.read_text()}")
+    plan_uninstall(place)
+    path.write_text(f"[c]\nexten => 112,1,{EMERGENCY_LINE.replace('?', '?callsieve,s,1:')}\n{path.read_text()}")
+    with pytest.raises(InstallError):
+        plan_uninstall(place)
 
 
 @pytest.mark.parametrize(
