@@ -22,7 +22,6 @@ LEAST_CALLS = 3
 LEAST_SHARE = 0.2
 WRONG_CALLEE = Wording("{number} rings {phones}, and its callee is {named}")
 WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {named}")
-TAKE_OVER = Wording("callsieve import people --from asterisk (on FreePBX: freepbx)")
 CORRECT = Wording("correct its [[did]] in {file}, or take it out there and run: {command}")
 
 
@@ -40,7 +39,7 @@ def are_people(ground: CheckContext) -> Finding:
         '{file}: line {line}: did.callee = "{callee}" is no person, and counts for nothing',
         {"file": str(file), "line": line, "callee": callee},
     )
-    return warn(and_more(where, len(unknown) - 1), _way_out(callee, people))
+    return warn(and_more(where, len(unknown) - 1), _way_out(callee, people, ground.take_over))
 
 
 def are_rung(ground: CheckContext) -> Finding:
@@ -59,8 +58,8 @@ def are_rung(ground: CheckContext) -> Finding:
     said: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
     template = (WRONG_CALLEE if did.callee else WRONG_GROUPS).template
     is_typed = did.number in {one.number for one in dids_of(settings)}
-    where: Places = {"file": str(ground.loaded.settings_file), "command": TAKE_OVER}
-    way_out = Wording(CORRECT.template, where) if is_typed else TAKE_OVER
+    where: Places = {"file": str(ground.loaded.settings_file), "command": ground.take_over}
+    way_out = Wording(CORRECT.template, where) if is_typed else ground.take_over
     return warn(and_more(Wording(template, said), len(others) - 1), way_out)
 
 
@@ -85,8 +84,8 @@ def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> 
     return all(group_of.get(one) in did.groups for one in who)
 
 
-def _way_out(callee: str, people: set[str]) -> Wording:
-    places: Places = {"callee": callee, "command": TAKE_OVER}
+def _way_out(callee: str, people: set[str], take_over: str) -> Wording:
+    places: Places = {"callee": callee, "command": take_over}
     add = Wording('add [[person]] extension = "{callee}", or run: {command}', places)
     if close := get_close_matches(callee, sorted(people), n=1):
         return Wording("{add}; or did you mean {nearest}?", {"add": add, "nearest": close[0]})

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from callsieve.doctor import freepbx_module
-from callsieve.doctor.finding import CheckContext, Finding, differs, fail, ok, unknown, warn
+from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, differs, fail, ok, unknown, warn
 from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
 from callsieve.install.install import TRUNK_LINES, dialplan_text
@@ -31,7 +31,6 @@ from reputation.wording import Places, Wording, listed
 # [callsieve-codes], and docs/operations.md.
 FEATURE_CODES = ("*25", "*26", "*29", "*33", "*34", "*35", "*36", "*37", "*38")
 CODES_CONTEXT = "callsieve-codes"
-FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
 FREEPBX_DIALS = "-with-exten"  # how its contexts of a single Dial end: nobody dials in them, numbers are handed to them
 
 _CALLS_US = re.compile(r"Gosub(?:If)?\(.*?\bcallsieve,s,1")
@@ -220,10 +219,10 @@ def has_free_codes(ground: CheckContext) -> Finding:
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
         return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))
     if clashes:
-        return warn(
-            listed(clashes[:4], "{some}; {more}"),
-            Wording("give the other one another code (FreePBX: Admin > Feature Codes), or leave ours out"),
-        )
+        way_out = Wording("give the other one another code, or leave ours out")
+        if ground.is_freepbx:
+            way_out = Wording("give the other one another code (Admin > Feature Codes), or leave ours out")
+        return warn(listed(clashes[:4], "{some}; {more}"), way_out)
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
         return warn(

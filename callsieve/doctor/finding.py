@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
+from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.plan import InstallPaths
 from callsieve.pbx.cli_client import ConsoleError, NotRunning
 from callsieve.pbx.cli_output import AsteriskVersion, Dialplan, dialplan_in, modules_in, setting_in, version_in
@@ -18,6 +19,7 @@ NOT_ASKED = "Asterisk could not be asked"
 NO_SETTINGS = "the settings cannot be read"
 HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
+FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
 
 
 class CheckStatus(StrEnum):
@@ -139,6 +141,19 @@ class CheckContext:
         except ConsoleError:
             return False
         return False
+
+    @property
+    def is_freepbx(self) -> bool:
+        """Whether FreePBX made the dialplan; its files tell where Asterisk cannot be asked."""
+        try:
+            return not self.dialplan.contexts.isdisjoint({FREEPBX_CONTEXT, TRUNK_CONTEXT})
+        except ConsoleError:
+            return (self.place.etc / "extensions_additional.conf").exists()
+
+    @property
+    def take_over(self) -> str:
+        """The command that takes over what this PBX knows of people."""
+        return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
 
     @cached_property
     def version(self) -> AsteriskVersion | None:

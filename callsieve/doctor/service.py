@@ -24,6 +24,7 @@ from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail
 from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing, nobody_fetches
+from callsieve.install.plan import OUR_UNIT
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
 from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_of, parse_settings
@@ -31,6 +32,7 @@ from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
 from callsieve.system.running_program import is_outdated
+from callsieve.system.unit_state import is_failing
 from callsieve.text.times import span_words
 from callsieve.wiring import dids_of, people_of, policies_of
 from policies.policy import PolicyError
@@ -60,6 +62,7 @@ LEAST_FREE = 50 * 1024 * 1024
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 START = Wording("systemctl start callsieve, or callsieve serve")
 RESTART = "systemctl restart callsieve"
+STATUS = "systemctl status callsieve"
 MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
 
 
@@ -109,6 +112,9 @@ def answer_of_daemon(ground: CheckContext) -> StatusAnswer | Finding:
         with naming(listen):
             return ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
+        if is_failing(OUR_UNIT):
+            words = "the service ends as soon as it is started, and nobody answers on {where}: calls go on unscreened"
+            return fail(Wording(words, {"where": listen}), STATUS)
         return fail(
             Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}),
             START,
@@ -423,7 +429,7 @@ def knows_us(ground: CheckContext) -> Finding:
     if not settings.trunk:
         if settings.ami.username and not people:
             guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
-            return warn(guessed, Wording("callsieve import people --from asterisk (on FreePBX: freepbx)"))
+            return warn(guessed, ground.take_over)
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
     trunks = _undescribed_trunks(ground, {one.endpoint for one in known_people if one.endpoint})

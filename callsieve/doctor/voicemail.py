@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding, and_more, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
-from callsieve.policy.stopped_calls import STOPPING_WORDS, WAY_OUT, stops_calls
+from callsieve.policy.stopped_calls import STOPPING_WORDS, WAY_OUT, WAY_OUT_ON_FREEPBX, stops_calls
 from callsieve.wiring import dids_of, policies_of
 from policies.policy import PolicyError
 from reputation.model import Did
@@ -31,10 +31,10 @@ def takes_stopped_calls(ground: CheckContext) -> Finding:
     settings = dids_of(ground.loaded.settings)
     boxes = mailboxes_in(ground.ask("voicemail show users"))
     if not ground.loaded.store_path.exists():
-        return _judged_boxes(settings, boxes)
+        return _judged_boxes(ground, settings, boxes)
 
     def judge(db: sqlite3.Connection, _now: float) -> Finding:
-        return _judged_boxes([*all_dids(db), *settings], boxes)
+        return _judged_boxes(ground, [*all_dids(db), *settings], boxes)
 
     return told_by_store(ground, judge)
 
@@ -61,7 +61,7 @@ def _judged_route(ground: CheckContext, route: str) -> Finding:
     )
 
 
-def _judged_boxes(dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
+def _judged_boxes(ground: CheckContext, dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
     """`dids`: of two with the same number the later one counts."""
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
@@ -73,5 +73,5 @@ def _judged_boxes(dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
             "no place for stopped calls ({which}): a routed call rings on, a failed challenge is turned away",
             {"which": which},
         ),
-        WAY_OUT,
+        WAY_OUT_ON_FREEPBX if ground.is_freepbx else WAY_OUT,
     )

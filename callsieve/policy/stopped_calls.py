@@ -8,9 +8,9 @@ from reputation.wording import Wording
 
 STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
 STOPPING_WORDS = frozenset(action.word for action in STOPPING)
-WAY_OUT = Wording(
-    "set [actions] route (on FreePBX {example} is the voicemail of 201), "
-    "or give each [[did]] a callee who has a voicemail box",
+WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
+WAY_OUT_ON_FREEPBX = Wording(
+    "set [actions] route ({example} is the voicemail of 201), or give each [[did]] a callee who has a voicemail box",
     {"example": "ext-local,vmu201,1"},
 )
 # What a command says that makes calls stop without a place for them.

@@ -125,4 +125,4 @@ def test_what_was_taken_over_is_taken_over_again(tmp_path: Path) -> None:
     write(tmp_path / "callsieve.db", upsert_dids, [Did(NUMBER, callee="201")], "asterisk")
     finding = rings(tmp_path, TEAM, [("203",)] * 3)
     assert finding.status is CheckStatus.WARN
-    assert str(finding.way_out) == "callsieve import people --from asterisk (on FreePBX: freepbx)"
+    assert str(finding.way_out) == "callsieve import people --from asterisk"

@@ -28,7 +28,7 @@ from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor.checks import CHECKS, examine
 from callsieve.doctor.cli.commands import show_checks
 from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import FREEPBX_CONTEXT, Check, CheckContext, CheckStatus, Finding
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT
 from callsieve.install.install import wrapper_text
 from callsieve.install.plan import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan
@@ -63,6 +63,7 @@ from reputation.store.database import open_store
 from reputation.store.hub.link import note_standing, set_link
 from reputation.store.lists import add_entry
 from reputation.store.transaction import transaction
+from reputation.wording import Wording
 from tests.office import CALLER
 
 NOW = 1_790_000_000.0
@@ -329,6 +330,9 @@ def freepbx_dialplan(*contexts: str) -> str:
     """Contexts that ask us about whatever is dialled, codes too, as ours for FreePBX's trunks does."""
     step = f"  '_[0-9A-Za-z+*#].' => 1. {GOSUB} [x:1]\n"
     return "".join(f"[ Context '{context}' created by 'pbx_config' ]\n{step}" for context in contexts)
+
+
+FREEPBX_SHOWN = {"dialplan show": freepbx_dialplan(FREEPBX_CONTEXT)}
 
 
 def step_of(context: str, application: str) -> str:
@@ -978,6 +982,36 @@ def listening(answer: bytes | None) -> Iterator[int]:
         finally:
             done.set()
             thread.join()
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        pytest.param("ActiveState=activating\nSubState=auto-restart", service.STATUS, id="restart loop"),
+        pytest.param("ActiveState=failed\nSubState=failed", service.STATUS, id="given up"),
+        pytest.param("ActiveState=inactive\nSubState=dead", service.START, id="stopped"),
+    ],
+)
+def test_a_service_in_a_restart_loop(
+    tmp_path: Path, state: str, says: str | Wording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\necho '{state}'\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    found = service.daemon_answers(make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"'))
+    assert (found.status, found.way_out) == (CheckStatus.FAIL, says)
+
+
+@pytest.mark.parametrize("shown", [pytest.param({}, id="asterisk"), pytest.param(FREEPBX_SHOWN, id="freepbx")])
+def test_advice_about_freepbx_is_for_freepbx(tmp_path: Path, shown: dict[str, str]) -> None:
+    answers = CODES_IN_USE + step_of("from-internal", "NoOp()").replace("'s'", "'*37'")
+    ground = make_ground(tmp_path, {"dialplan show": answers + shown.get("dialplan show", "")})
+    ways_out = [str(doctor_dialplan.has_free_codes(ground).way_out), ground.take_over]
+    assert ["Admin > Feature Codes" in ways_out[0], "freepbx" in ways_out[1]] == [bool(shown)] * 2
 
 
 @pytest.mark.parametrize(

@@ -463,8 +463,7 @@ def test_a_hook_with_our_line_is_enough(tmp_path: Path, hook: PredialHook) -> No
     assert hook.file not in names_of(plan)
     assert [text for text in plan.remarks if "country" not in text] == []
     write(plan)
-    with pytest.raises(InstallError, match=r"extensions_custom\.conf:3$"):
-        plan_uninstall(place)
+    assert plan_uninstall(place).changes, "a guarded line needs nothing of ours"
 
 
 @pytest.mark.parametrize("hook", EACH_HOOK)
