@@ -31,6 +31,7 @@ from reputation.store.people import all_people
 from reputation.wording import Wording
 
 PAGE_CALLS = 50
+STOPPING = frozenset({"challenge", "route", "reject"})
 _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII)
 
 
@@ -81,7 +82,12 @@ class CallShown:
 
     @property
     def was_stopped(self) -> bool:
-        """Whether anything but allow was ordered: then it may have been wrong."""
+        """Whether the call was turned away, sent elsewhere or asked for a digit: a tag and a warning stop nothing."""
+        return self.record.action in STOPPING
+
+    @property
+    def may_be_wrong(self) -> bool:
+        """Whether anything but allow was ordered, be it in observe mode."""
         return self.record.would_be != "allow"
 
 

@@ -170,6 +170,16 @@ def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> Checked:
     return Checked(policy_shown(policy, text), (), remarks)
 
 
+def resolved_text(policy: Policy) -> str:
+    """Return all rules in the order in which they are tried, with those of the policies that it extends."""
+    lines = [f"observe = {str(policy.observe).lower()}", f'default = "{policy.default.word}"']
+    for rule in policy.rules:
+        lines += ["", "[[rule]]", f'name = "{rule.name}"', *(f"when: {condition.text}" for condition in rule.when)]
+        lines += [f'action = "{rule.action.word}"', f'reason = "{rule.reason}"']
+        lines += [f'{key} = "{value}"' for key, value in (("label", rule.label), ("ask", rule.ask)) if value]
+    return "\n".join(lines)
+
+
 def diff_of(before: str, after: str) -> tuple[DiffLine, ...]:
     """What is different, with a few lines around it; who wrote a version is not part of it."""
     was, now = (without_head(text).splitlines() for text in (before, after))

@@ -11,22 +11,26 @@ from callsieve.changes.operation import Refused
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.versions import versions_of
-from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named
+from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named, resolved_text
 from callsieve.settings import Loaded
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
-from policies.loader import is_policy_name, policy_text
+from policies.loader import is_policy_name, load_policy, policy_text
 from policies.policy import PolicyError
 from reputation.users import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two policies and what is different between their texts."""
+    """Two policies and what is different between them, what they extend with them.
+
+    `is_of_files`: one of them cannot be used, and their texts are compared.
+    """
 
     before: str
     after: str
     lines: tuple[DiffLine, ...]
+    is_of_files: bool
 
 
 async def show(req: PageRequest) -> Response:
@@ -44,10 +48,18 @@ async def show_one(req: PageRequest) -> Response:
 
 async def compare(req: PageRequest) -> Response:
     """What is different between two of them."""
-    loaded = req.state.loaded
     before, after = (req.query.get(key, "") for key in ("from", "to"))
-    lines = await asyncio.to_thread(lambda: diff_of(_text(before, loaded), _text(after, loaded)))
-    return req.page("policy/policy_diff.html", comparison=Comparison(before, after, lines))
+    comparison = await asyncio.to_thread(_compared, before, after, req.state.loaded)
+    return req.page("policy/policy_diff.html", comparison=comparison)
+
+
+def _compared(before: str, after: str, loaded: Loaded) -> Comparison:
+    texts = _text(before, loaded), _text(after, loaded)
+    try:
+        was, now = (resolved_text(load_policy(name, loaded.policy_directories)) for name in (before, after))
+    except PolicyError:
+        return Comparison(before, after, diff_of(*texts), is_of_files=True)
+    return Comparison(before, after, diff_of(was, now), is_of_files=False)
 
 
 async def put_in_force(req: PageRequest) -> Response:

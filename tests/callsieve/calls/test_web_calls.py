@@ -310,6 +310,18 @@ def test_a_wanted_machine_is_allowed_by_one_click(console: Console) -> None:
     assert "machine, wanted" not in browser.text("/calls/B0000000"), "it is on the list now"
 
 
+@pytest.mark.parametrize(("action", "is_stopped"), [("tag", False), ("warn", False), ("challenge", True)])
+def test_a_call_that_was_labelled_was_not_stopped(
+    office: Office, console: Console, action: str, is_stopped: bool
+) -> None:
+    add_calls(office, make_decision("G0000000", action=action, at=NOW - 50))
+    browser = console.browser("operator")
+    (note,) = re.findall(r'name="note" value="(call G0000000[^"]*)"', browser.text("/calls/G0000000"))
+    assert ("stopped" in note) is is_stopped
+    browser.done(f"/numbers/{CALLER}/allow", note=note, back="/calls/G0000000")
+    assert ("stopped" in (office.read(audit_rows)[0].after or "")) is is_stopped
+
+
 def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")

@@ -129,7 +129,18 @@ def test_a_policy_that_is_too_large_is_shown_with_its_problem(console: Console, 
 def test_two_policies_are_compared_line_by_line(ada: Browser) -> None:
     page = ada.text("/policies/compare?from=cautious&to=balanced")
     assert 'class="d-added">+' in page
-    assert "are the same" in ada.text("/policies/compare?from=strict&to=strict")
+    assert 'class="d-' not in ada.text("/policies/compare?from=strict&to=strict")
+
+
+def test_what_is_inherited_is_compared(console: Console, ada: Browser) -> None:
+    folder = console.office.state / "policies"
+    folder.mkdir()
+    (folder / "mine.toml").write_text('extends = "cautious"\n')
+    (folder / "other.toml").write_text('extends = "balanced"\n')
+    assert 'class="d-' not in ada.text("/policies/compare?from=cautious&to=mine")
+    lines = re.findall(r'class="d-(?:added|removed)">([^<]*)', ada.text("/policies/compare?from=cautious&to=balanced"))
+    assert lines
+    assert re.findall(r'class="d-(?:added|removed)">([^<]*)', ada.text("/policies/compare?from=mine&to=other")) == lines
 
 
 BAD_NAMES = [
