@@ -15,6 +15,7 @@ from reputation.decay import decayed
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence, Subject
 from reputation.families import behaviour, block, caller, feeds
 from reputation.families.identity import effective_level
+from reputation.families.kind import FamilyKind
 from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE, TAG_ONLY
 from reputation.model import Family, Level, Reputation, Verification, Witnesses
 from reputation.standing import Standing
@@ -22,7 +23,16 @@ from reputation.weights import DAY_SECONDS, Thresholds, Weights
 from reputation.witnesses import witnesses_of
 
 VERIFIED_LEVEL = 2
-_COMPUTES = tuple(kind.compute for kind in FAMILIES)
+# What each family needs, by its place in (True, *evidence, *circumstances): looking there is cheaper than a call.
+_PLACES = ("", *Evidence._fields, *Circumstances._fields)
+
+
+def _places_of(kind: FamilyKind) -> tuple[int, int]:
+    needs = kind.needs or ("",)
+    return _PLACES.index(needs[0]), _PLACES.index(needs[-1])
+
+
+_COMPUTES = tuple((kind.compute, *_places_of(kind)) for kind in FAMILIES)
 NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
 
 
@@ -66,7 +76,8 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     identified = evidence.identity
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
-    computed = [compute(subject) for compute in _COMPUTES]
+    facts = (True, *evidence, *circumstances)
+    computed = [compute(subject) for compute, this, other in _COMPUTES if facts[this] or facts[other]]
     return tuple([family for family in computed if family is not None])
 
 

@@ -81,4 +81,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
         yield ("explain-nobody-called-back",)
 
 
-BEHAVIOUR = FamilyKind(NAME, Speaker.OUR_PEOPLE, Level.REJECT, _compute, _words, _spoken)
+BEHAVIOUR = FamilyKind(NAME, Speaker.OUR_PEOPLE, Level.REJECT, _compute, _words, _spoken, needs=("standing",))

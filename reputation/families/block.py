@@ -49,13 +49,11 @@ def may_be_bad(standing: Standing, weights: Weights) -> bool:
 
 
 def _listed(subject: Subject) -> Family | None:
-    neighbours = subject.evidence.listed_neighbours
-    return block_of(LISTED, neighbours, subject.weights.block) if neighbours else None
+    return block_of(LISTED, subject.evidence.listed_neighbours, subject.weights.block)
 
 
 def _own(subject: Subject) -> Family | None:
-    neighbours = subject.evidence.bad_neighbours
-    return block_of(OWN, neighbours, subject.weights.block) if neighbours else None
+    return block_of(OWN, subject.evidence.bad_neighbours, subject.weights.block)
 
 
 def _words(template: str, counts: Counts) -> Iterator[Wording]:
@@ -69,6 +67,7 @@ LISTED_BLOCK = FamilyKind(
     _listed,
     partial(_words, N_("{n} other numbers of its block of 1000 are on lists of spam")),
     always("explain-block"),
+    needs=("listed_neighbours",),
 )
 OWN_BLOCK = FamilyKind(
     OWN,
@@ -77,4 +76,5 @@ OWN_BLOCK = FamilyKind(
     _own,
     partial(_words, N_("{n} other numbers of its block of 1000 are bad")),
     always("explain-block"),
+    needs=("bad_neighbours",),
 )

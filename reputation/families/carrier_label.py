@@ -31,4 +31,6 @@ def _words(counts: Counts) -> Iterator[Wording]:
     yield Wording("the carrier calls it {label} in the place of a name", {"label": label})
 
 
-CARRIER_LABEL = FamilyKind(NAME, Speaker.CALL, Level.TAG, _compute, _words, always("explain-carrier-warns"))
+CARRIER_LABEL = FamilyKind(
+    NAME, Speaker.CALL, Level.TAG, _compute, _words, always("explain-carrier-warns"), needs=("label",)
+)

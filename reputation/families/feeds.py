@@ -42,8 +42,7 @@ def listed_by(sources: int, verdict: str) -> Wording:
 
 
 def _compute(subject: Subject) -> Family | None:
-    imported = subject.evidence.imported
-    return feeds_of(imported, subject.weights.feeds) if imported else None
+    return feeds_of(subject.evidence.imported, subject.weights.feeds)
 
 
 def _words(counts: Counts) -> Iterator[Wording]:
@@ -54,4 +53,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
     yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
 
 
-FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, Level.REJECT, _compute, _words, _spoken)
+FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, Level.REJECT, _compute, _words, _spoken, needs=("imported",))

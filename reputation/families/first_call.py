@@ -53,4 +53,6 @@ def _words(counts: Counts) -> Iterator[Wording]:
     return (words.of(counts[what]) for what, words in _WORDS.items() if what in counts)
 
 
-FIRST_CALL = FamilyKind(NAME, Speaker.CALL, Level.TAG, _compute, _words, always("explain-new-numbers"))
+FIRST_CALL = FamilyKind(
+    NAME, Speaker.CALL, Level.TAG, _compute, _words, always("explain-new-numbers"), needs=("first_call",)
+)

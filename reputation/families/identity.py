@@ -38,12 +38,13 @@ def marks_contamination(level: int, weights: IdentityWeights) -> float:
 
 
 def _compute(subject: Subject) -> Family | None:
-    level = subject.identity_level
-    return identity_of(level, subject.weights.identity) if level else None
+    return identity_of(subject.identity_level, subject.weights.identity)
 
 
 def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("its owner is verified")
 
 
-IDENTITY = FamilyKind(NAME, Speaker.CALLER, Level.REJECT, _compute, _words, always("explain-verified"))
+IDENTITY = FamilyKind(
+    NAME, Speaker.CALLER, Level.REJECT, _compute, _words, always("explain-verified"), needs=("identity",)
+)

@@ -39,6 +39,7 @@ class FamilyKind:
         highest: The strongest level that it may lead to. A family bounded by `tag` is left out of the sum for others.
         words: Tells the counts in words, each part by itself.
         spoken: Tells the counts as prompts. The flag says whether the family speaks for the caller.
+        needs: Fields of Evidence or Circumstances, at most two; without any of them `compute` is not called.
         speaker_by_count: The speaker where a count is present whose speaker is another one.
     """
 
@@ -48,6 +49,7 @@ class FamilyKind:
     compute: Callable[[Subject], Family | None]
     words: Callable[[Counts], Iterator[Wording]]
     spoken: Callable[[Counts, bool], Iterator[Prompts]]
+    needs: tuple[str, ...] = ()
     speaker_by_count: Mapping[str, Speaker] = field(default_factory=dict)
 
     @property

@@ -99,4 +99,4 @@ def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
         yield ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
 
 
-MARKS = FamilyKind(NAME, Speaker.OUR_PEOPLE, Level.REJECT, _compute, _words, _spoken)
+MARKS = FamilyKind(NAME, Speaker.OUR_PEOPLE, Level.REJECT, _compute, _words, _spoken, needs=("standing",))

@@ -45,4 +45,6 @@ def _words(counts: Counts) -> Iterator[Wording]:
     return (words.of(counts[what]) for what, words in _WORDS.items() if what in counts)
 
 
-PEERS = FamilyKind(NAME, Speaker.PEERS, Level.TAG, _compute, _words, always("explain-other-companies"))
+PEERS = FamilyKind(
+    NAME, Speaker.PEERS, Level.TAG, _compute, _words, always("explain-other-companies"), needs=("peers",)
+)

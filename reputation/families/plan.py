@@ -36,8 +36,7 @@ _WORDS = {
 
 
 def _compute(subject: Subject) -> Family | None:
-    purpose = subject.circumstances.purpose
-    return None if purpose is None else plan_of(purpose, subject.weights.plan)
+    return plan_of(subject.circumstances.purpose, subject.weights.plan)
 
 
 def _words(counts: Counts) -> Iterator[Wording]:
@@ -48,4 +47,4 @@ def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
     yield ("explain-telemarketing",) if "telemarketing" in counts else ("explain-nobodys-range",)
 
 
-PLAN = FamilyKind(NAME, Speaker.CALL, Level.TAG, _compute, _words, _spoken)
+PLAN = FamilyKind(NAME, Speaker.CALL, Level.TAG, _compute, _words, _spoken, needs=("purpose",))

@@ -23,11 +23,13 @@ def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Fami
 
 def _compute(subject: Subject) -> Family | None:
     call = subject.circumstances
-    return quiet_of(call.hour, call.is_stranger, subject.weights.quiet) if call.is_stranger else None
+    return quiet_of(call.hour, call.is_stranger, subject.weights.quiet)
 
 
 def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("it called in the quiet hours")
 
 
-QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, Level.REJECT, _compute, _words, always("explain-quiet-hours"))
+QUIET_HOURS = FamilyKind(
+    NAME, Speaker.CALL, Level.REJECT, _compute, _words, always("explain-quiet-hours"), needs=("is_stranger",)
+)
