@@ -21,7 +21,7 @@ from reputation.store.identities import identity_of
 from reputation.store.own_days import days_of
 from reputation.store.own_health import own_health
 from reputation.store.own_screenshots import Screenshot, screenshots_of
-from reputation.store.retention import OUTCOME_DAYS
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 
 EPOCH = date(1970, 1, 1)

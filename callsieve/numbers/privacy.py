@@ -17,7 +17,7 @@ from callsieve.changes.operation import Context, change
 from callsieve.settings import Loaded
 from reputation.store.erasure import clear_freed, erase_from_backups, files_naming
 from reputation.store.event_deliveries import read_again
-from reputation.store.privacy import ERASE, erase_number, export_number
+from reputation.store.privacy import ERASED, erase_number, export_number, find_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class Stored:
     @property
     def erasable(self) -> dict[str, int]:
         """How many of them are erased."""
-        return {table: count for table, count in self.counts.items() if table in ERASE}
+        return {table: count for table, count in self.counts.items() if table in ERASED}
 
     @property
     def kept(self) -> dict[str, int]:
         """How many stay: what is known of a number of ours is about nobody who called."""
-        return {table: count for table, count in self.counts.items() if table not in ERASE}
+        return {table: count for table, count in self.counts.items() if table not in ERASED}
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasedNumber:
     """How many rows went, by table, and how many recordings."""
 
     number: str
@@ -68,15 +68,16 @@ def export(db: sqlite3.Connection, context: Context, number: str) -> Stored:
         return stored
 
 
-def erase(db: sqlite3.Connection, context: Context, number: str) -> Erased:
+def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber:
     """Deletes every row about the number, for good. The audit says that this was done, and not of which number."""
     stored = stored_about(db, context, number)
+    mentions = find_mentions(db, stored.number)
     spoken = spoken_names.erase(stored.recordings)  # first: without the decisions nothing says whose they are
     with change(db, context, "privacy erase"):
-        counts = erase_number(db, stored.number)
+        counts = erase_number(db, stored.number, mentions)
         if counts["event"]:
             read_again(db, context.at)
-        return Erased(stored.number, counts, spoken)
+        return ErasedNumber(stored.number, counts, spoken)
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:

@@ -41,7 +41,7 @@ from reputation.store.public_appeals import (
     reference_of_link,
     shown_code,
 )
-from reputation.store.retention import PUBLIC_APPEAL_DAYS
+from reputation.store.tables.appeals import PUBLIC_APPEAL_DAYS
 from reputation.users import Role
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording

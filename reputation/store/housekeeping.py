@@ -29,7 +29,7 @@ from reputation.store.errors import StoreError
 from reputation.store.identities import identities_due
 from reputation.store.old_reasons import code_old_reasons
 from reputation.store.outbox import expire_events
-from reputation.store.retention import EXPIRE, expire_table
+from reputation.store.retention import EXPIRING, expire_table
 from reputation.store.reviews import numbers_to_review
 from reputation.store.site import count_people
 from reputation.store.standing import refresh
@@ -92,9 +92,9 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
     counts = {}
     with begin(db):
         counts["set in the future"] = clamp(db, now)
-    for table in EXPIRE:
+    for table in EXPIRING:
         with begin(db):
-            counts[table] = expire_table(db, table, now)
+            counts[table.name] = expire_table(db, table, now)
     with begin(db):
         return counts | expire_events(db, now)
 

@@ -25,8 +25,8 @@ from reputation.store.challenges import challenge_result_of
 from reputation.store.evidence import learn
 from reputation.store.outbox import add_event, wanted_of
 from reputation.store.own_days import count_call
-from reputation.store.retention import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 from reputation.store.standing import refresh_all
+from reputation.store.tables.table import DAY, EVIDENCE_DAYS, OUTCOME_DAYS
 
 # The journal writes within 0.2 s, and tries again within 10 s when the store was locked.
 SETTLE_SECONDS = 60.0

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,6 @@ from reputation.model import (
 from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
-from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.api_tokens import add_token, token_of
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
@@ -46,25 +49,27 @@ from reputation.store.journal import decisions, record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve
 from reputation.store.marks import add_mark
+from reputation.store.migrations import migrate
 from reputation.store.outbound import record_outbound
 from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
 from reputation.store.own_grades import record_grade
 from reputation.store.own_labels import Look, put_look
-from reputation.store.own_register import put_own
 from reputation.store.own_screenshots import NewScreenshot, put_screenshot, screenshots_of
 from reputation.store.own_suspicions import record_suspicions
 from reputation.store.ownership import raise_epoch
 from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
-from reputation.store.privacy import ERASE, EXPORT, FREE_TEXTS, OF_JSON, erase_number, export_number
+from reputation.store.privacy import ERASED, EXPORTED, erase_number, export_number, text_columns
 from reputation.store.public_appeals import add_public_appeal
 from reputation.store.registers import add_numbers, begin_copy
 from reputation.store.reports import Report, begin_reporting, set_report
-from reputation.store.retention import EXPIRE, expire
+from reputation.store.retention import EXPIRING, expire
 from reputation.store.reviews import review
+from reputation.store.spellings import digits_in_text
+from reputation.store.tables.every import TABLES
 from reputation.users import Role
 from tests.reputation.store_builders import (
     CALLER,
@@ -83,48 +88,7 @@ from tests.reputation.store_builders import (
 )
 
 OTHER = "+12015550999"
-# Tables that hold no caller's number: our own people and lines, and what has no number at all.
 SUSPICION = Suspicion(Network("GB", "EE"), "answered", 0.4, 0.1, 900, 300, 0.999)
-NOT_ABOUT_CALLERS = {
-    "list_digest",
-    "migration",
-    "old_reason",
-    "reason_backlog",
-    "person",
-    "site",
-    "expected_call",
-    "wish",
-    "emergency_call",
-    "emergency_close",
-    "import_source",
-    "published_policy",
-    "feed_fetch",
-    "peer",
-    "subscription",
-    "report_service",
-    "call_import",
-    "lookup_source",
-    "lookup_day",
-    "list_prefix",
-    "settled",
-    "same_person",
-    "ignored_site",
-    "folding",
-    "housekeeping",
-    "console_user",
-    "console_session",
-    "event_delivery",
-    "event_receiver",
-    "event_state",
-    "event_wanted",
-    "event_weights",
-    "api_token",
-    "hub_link",
-    "hub_first_try",
-    "hub_site",
-    "hub_fill",
-    "register_copy",
-}
 
 # What record_calls_with and a mark leave.
 OF_CALLS = {
@@ -261,12 +225,14 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_table_with_numbers_is_exported_and_erased(store: Path) -> None:
+def test_every_table_is_declared_once(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-    tables = {name for (name,) in read(store, lambda db: db.execute(names).fetchall())}
-    assert set(EXPORT) == tables - NOT_ABOUT_CALLERS
+    assert sorted(table.name for table in TABLES) == sorted(name for (name,) in read(store, fetch, names))
+
+
+def test_our_own_lines_alone_are_exported_and_not_erased() -> None:
     ours = {"did", "own_number", "own_register", "own_day", "own_blocked", "own_grade", "own_label", "own_suspicion"}
-    assert set(ERASE) == set(EXPORT) - ours
+    assert set(EXPORTED) - ERASED == ours
 
 
 def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
@@ -317,58 +283,98 @@ def test_no_byte_of_an_erased_number_is_left_in_the_file(store: Path) -> None:
     assert digits not in store.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "spelling",
-    [
-        pytest.param(("({}) {}-{}", "0"), id="usual"),
-        pytest.param(("{}_{}_{}", "0"), id="underscores"),
-        pytest.param(("{}, {}, {}", "0"), id="commas"),
-        pytest.param(("{}*{}*{}", "0"), id="stars"),
-        pytest.param(("{}{}{}", "\uff10"), id="full-width"),
-        pytest.param(("{} {} {}", "\u0660"), id="arabic"),
-        pytest.param(("{}-{}-{}", "\u06f0"), id="persian"),
-    ],
+def fetch(db: sqlite3.Connection, sql: str) -> list[Any]:
+    return db.execute(sql).fetchall()
+
+
+def text_places() -> list[Any]:
+    """Every text column of every table in which somebody may have written a number."""
+    with closing(make_store()) as db:
+        return [
+            pytest.param(table.name, column, id=f"{table.name}-{column}")
+            for table in TABLES
+            for column in text_columns(db, table)
+            if column not in closed_columns(db, table.name)
+        ]
+
+
+def closed_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
+    """The columns whose words the schema itself lists, each with one of them."""
+    ((sql,),) = fetch(db, f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")
+    return dict(re.findall(r"CHECK \((\w+) IN \('([^']*)'", sql))
+
+
+@cache
+def empty_store() -> bytes:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        return db.serialize()
+
+
+def make_store() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.deserialize(empty_store())
+    return db
+
+
+def put_anything(db: sqlite3.Connection, table: str, texts: Mapping[str, str]) -> None:
+    """A row with these texts, whatever the table wants besides."""
+    values = {"TEXT": "", "INTEGER": 1, "REAL": NOW, "BLOB": b"x"}
+    row = {name: values[kind] for _, name, kind, *_ in db.execute(f"PRAGMA table_info({table})")}
+    row |= closed_columns(db, table) | dict(texts)
+    db.execute(
+        f"INSERT OR REPLACE INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+    )
+
+
+SPELLINGS = (
+    pytest.param("({}) {}-{}", "0", id="usual"),
+    pytest.param("{}_{}_{}", "0", id="underscores"),
+    pytest.param("{}, {}, {}", "0", id="commas"),
+    pytest.param("{}*{}*{}", "0", id="stars"),
+    pytest.param("{}{}{}", "\uff10", id="full-width"),
+    pytest.param("{} {} {}", "\u0660", id="arabic"),
+    pytest.param("{}-{}-{}", "\u06f0", id="persian"),
 )
-def test_a_note_about_another_number_keeps_all_but_the_number(store: Path, spelling: tuple[str, str]) -> None:
-    columns = [(table, column) for table, names in FREE_TEXTS.items() for column in names]
-    form, zero = spelling
+
+
+@pytest.mark.parametrize(("form", "zero"), SPELLINGS)
+def test_a_number_is_gone_however_it_is_written(form: str, zero: str) -> None:
     digits = "".join(chr(ord(zero) + int(digit)) for digit in CALLER[2:])
-    number = form.format(digits[:3], digits[3:6], digits[6:])
-    note, left = (f'call {n} or "+44 20 7183 8750"' for n in (number, "[erased]"))
-
-    def fill(db: sqlite3.Connection) -> None:
-        put_own(db, OwnNumber(number=DID))
-        put_look(db, Look(DID, "Hiya", NOW, ""))
-        db.execute("INSERT INTO published_policy VALUES ('office', 'x', 'x', ?)", (NOW,))
-        db.execute("INSERT INTO ignored_site (site, who, at, reason) VALUES ('berlin', 'joe', ?, 'x')", (NOW,))
-        for table, column in columns:
-            text = json.dumps({"note": note, "at": int(CALLER[2:])}) if column in OF_JSON else note
-            db.execute(f"UPDATE {table} SET {column} = ?", (text,))
-
-    def texts(db: sqlite3.Connection, table: str, column: str) -> set[str]:
-        return {text for (text,) in db.execute(f"SELECT {column} FROM {table} WHERE {column} <> ''")}
-
-    write(store, fill)
-    write(store, erase_number, CALLER)
-    for table, column in columns:
-        found = read(store, texts, table, column)
-        if column in OF_JSON:
-            assert [json.loads(text) for text in found] == [{"note": left, "at": int(CALLER[2:])}], (table, column)
-        else:
-            assert found == {left}, (table, column)
+    with closing(make_store()) as db:
+        put_anything(
+            db, "contact", {"name": f"call {form.format(digits[:3], digits[3:6], digits[6:])} or +44 20 7183 8750"}
+        )
+        erase_number(db, CALLER)
+        assert fetch(db, "SELECT name FROM contact") == [("call [erased] or +44 20 7183 8750",)]
 
 
-WRITTEN = {"name", "note", "reason", "statement", "contact", "category", "proof", "purpose", "owner"}
-# A word of ours, whatever the column is called; and a picture that is named so goes as a whole.
-NOT_WRITTEN = {("signal", "category"), ("peer_number", "category"), ("own_screenshot", "name")}
+@pytest.mark.parametrize(("table", "column"), text_places())
+def test_a_number_in_any_text_is_gone_and_the_rest_stays(table: str, column: str) -> None:
+    spelling = f"({CALLER[2:5]}) {CALLER[5:8]}-{CALLER[8:]}"
+    with closing(make_store()) as db:
+        put_anything(db, table, {column: f"call {spelling} or +44 20 7183 8750"})
+        erase_number(db, CALLER)
+        # A row whose other columns made it one about the number, such as an event, may be gone as a whole.
+        assert fetch(db, f"SELECT {column} FROM {table} WHERE {column} LIKE 'call %'") in (
+            [],
+            [("call [erased] or +44 20 7183 8750",)],
+        )
+        assert not [
+            row
+            for row in fetch(db, f"SELECT * FROM {table}")
+            if digits_in_text(CALLER).search(" | ".join(map(str, row)))
+        ]
 
 
-def test_every_text_that_people_write_is_searched(store: Path) -> None:
-    def columns(db: sqlite3.Connection) -> set[tuple[str, str]]:
-        return {(table, row[1]) for table in ERASE for row in db.execute(f"PRAGMA table_info({table})")}
-
-    written = {one for one in read(store, columns) if one[1] in WRITTEN} - NOT_WRITTEN
-    assert written <= {(table, column) for table, names in FREE_TEXTS.items() for column in names}
+def test_in_json_only_texts_are_masked() -> None:
+    """A figure is no number of anybody's."""
+    with closing(make_store()) as db:
+        kept = {"note": f'call "{CALLER}"', "at": int(CALLER[2:])}
+        put_anything(db, "audit", {"before": json.dumps(kept)})
+        erase_number(db, CALLER)
+        ((before,),) = fetch(db, "SELECT before FROM audit")
+        assert json.loads(before) == {"note": 'call "[erased]"', "at": int(CALLER[2:])}
 
 
 def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
@@ -416,7 +422,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
     write(path, keep_code, OTHER, OTHER, "031415", NOW - DAY + 1)
     for linkedid, days in (("c1", 31), ("c2", 29)):
         write(path, record_challenge, linkedid, None, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW - days * DAY)
-    gone = dict.fromkeys(EXPIRE, 1)
+    gone = dict.fromkeys((table.name for table in EXPIRING), 1)
     with open_store(path) as db:
         for number, days in ((CALLER, 91), (OTHER, 89)):
             at = NOW - days * DAY
@@ -447,7 +453,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, lambda db, n, d: record_suspicions(db, n, [SUSPICION], NOW - d * DAY), number, days)
 
     assert write(path, expire, NOW) == gone
-    assert write(path, expire, NOW) == dict.fromkeys(EXPIRE, 0)
+    assert write(path, expire, NOW) == dict.fromkeys((table.name for table in EXPIRING), 0)
     assert [record.id for record in read(path, decisions)] == ["young"]
     assert [entry.text for entry in read(path, list_entries)] == ["+2*", "+3*"]
     assert [tie.person for tie in facts(path).ties] == ["202"]

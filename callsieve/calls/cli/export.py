@@ -22,7 +22,7 @@ from callsieve.replay.store_history import events_of_store
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from reputation.store.audit import Change
-from reputation.store.retention import OUTCOME_DAYS
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 
 PRIVATE = 0o600  # numbers are personal data

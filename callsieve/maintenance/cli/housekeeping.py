@@ -20,17 +20,14 @@ from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.progress import counted
 from callsieve.cli.store import context_of
 from callsieve.maintenance import operations
-from callsieve.numbers.cli.privacy import WHAT_BY_TABLE
 from callsieve.text.times import when
 from reputation.store.clock import DAY, leap_of
 from reputation.store.housekeeping import JOBS, HousekeepingReport, reports
+from reputation.store.tables.every import TABLES
 
-# What is counted and is no table of a number (privacy.WHAT_BY_TABLE).
+# What is counted and is no table.
 WORDS = {
     "number": ("number in no allocated block", "numbers in no allocated block"),
-    "challenge_result": ("result of a challenge", "results of challenges"),
-    "emergency_call": ("emergency call", "emergency calls"),
-    "expected_call": ("expected call", "expected calls"),
     "people": ("person", "people"),
 }
 
@@ -83,6 +80,6 @@ def _show(found: Sequence[HousekeepingReport]) -> None:
 
 def _words(did: Mapping[str, int]) -> str:
     """Tables by what they hold; the other words are people's already."""
-    words = WHAT_BY_TABLE | WORDS
+    words = {table.name: table.label for table in TABLES if table.label[0]} | WORDS
     said = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
     return ", ".join(said) or "nothing"

@@ -20,58 +20,7 @@ from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
-
-# What the tables of the store are called to people.
-WHAT_BY_TABLE = {
-    "list_entry": ("list entry", "list entries"),
-    "personal_entry": ("entry of people's own lists", "entries of people's own lists"),
-    "contact": ("contact", "contacts"),
-    "imported": ("row of imports", "rows of imports"),
-    "lookup_result": ("answer of a look-up", "answers of look-ups"),
-    "peer_number": ("row of other companies", "rows of other companies"),
-    "identity": ("identity", "identities"),
-    "challenge_result": ("result of a challenge", "results of challenges"),
-    "challenge": ("challenge", "challenges"),
-    "decision": ("decision", "decisions"),
-    "outcome": ("call", "calls"),
-    "reached": ("call that reached somebody", "calls that reached somebody"),
-    "signal": ("signal", "signals"),
-    "answered": ("answered call", "answered calls"),
-    "talk": ("call of ours to it", "calls of ours to it"),
-    "inbound_talk": ("talk", "talks"),
-    "one_ring": ("one-ring call", "one-ring calls"),
-    "mark": ("mark", "marks"),
-    "report": ("report to others", "reports to others"),
-    "attachment": ("attachment of appeals", "attachments of appeals"),
-    "appeal": ("appeal", "appeals"),
-    "call_back_code": ("code of a call-back", "codes of call-backs"),
-    "tombstone": ("mark that was found wrong", "marks that were found wrong"),
-    "standing": ("sum of calls and marks", "sums of calls and marks"),
-    "epoch": ("change of owner", "changes of owner"),
-    "review": ("review", "reviews"),
-    "hub_outbox": ("row on its way to the hub", "rows on their way to the hub"),
-    "hub_row": ("row shared through the hub", "rows shared through the hub"),
-    "hub_erasure": ("erasure that the hub is told of", "erasures that the hub is told of"),
-    "audit": ("change by one of us", "changes by us"),
-    "api_answer": ("answer to a program", "answers to programs"),
-    "did": ("number that callers dial", "numbers that callers dial"),
-    "own_number": ("own number", "own numbers"),
-    "own_called": ("day on which we called it", "days on which we called it"),
-    "event": ("event for receivers", "events for receivers"),
-    "outbound_decision": ("decision about a call to it", "decisions about calls to it"),
-    "do_not_call": ("wish not to be called", "wishes not to be called"),
-    "consent": ("consent to be called", "consents to be called"),
-    "register_number": ("entry of a national register", "entries of national registers"),
-    "own_complaint": ("complaint about a number of ours", "complaints about numbers of ours"),
-    "own_day": ("day of an own number", "days of an own number"),
-    "own_blocked": ("day of refused calls of an own number", "days of refused calls of an own number"),
-    "public_appeal": ("appeal sent to the public page", "appeals sent to the public page"),
-    "own_screenshot": ("screenshot", "screenshots"),
-    "own_suspicion": ("suspected mark of a number of ours", "suspected marks of numbers of ours"),
-    "own_label": ("look at a number of ours", "looks at numbers of ours"),
-    "own_grade": ("grade of an own number", "grades of an own number"),
-    "own_register": ("entry of the register of own numbers", "entries of the register of own numbers"),
-}
+from reputation.store.tables.every import TABLE_BY_NAME
 
 
 def export(
@@ -157,7 +106,7 @@ def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
 
 
 def _counts_in_words(counts: Mapping[str, int]) -> str:
-    parts = [plural(count, *WHAT_BY_TABLE.get(table, (table, table))) for table, count in counts.items() if count]
+    parts = [plural(count, *TABLE_BY_NAME[table].label) for table, count in counts.items() if count]
     return f"{', '.join(parts) or 'nothing'}."
 
 

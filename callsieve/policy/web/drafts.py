@@ -21,7 +21,7 @@ from callsieve.web.routes import Page
 from callsieve.web.words import N_
 from policies.loader import policy_text
 from policies.policy import PolicyError
-from reputation.store.retention import OUTCOME_DAYS
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.users import Role
 
 DAYS = (1, 7, 14, OUTCOME_DAYS)

@@ -38,7 +38,7 @@ from callsieve.text.table_errors import TableProblem, table_error
 from callsieve.wiring import policies_of
 from policies.policy import Policy, PolicySet
 from reputation.store.as_of import Background, counts_of
-from reputation.store.retention import OUTCOME_DAYS
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 
 Chosen = tuple[str, PolicySet | Policy]

@@ -1,0 +1,149 @@
+"""Evidence: what people said, what calls showed, and the sums over both."""
+
+from __future__ import annotations
+
+from reputation.model import MarkChannel, SignalCategory, Verdict
+from reputation.store.evidence_rows import SIGNAL_COUNTS
+from reputation.store.tables.calls import AUTH_CLASSES
+from reputation.store.tables.table import AUDIT_DAYS, EVIDENCE_DAYS, Kept, Kind, Scope, Table
+
+# A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
+SIGNAL = Table(
+    name="signal",
+    label=("signal", "signals"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(
+        scope=Scope.SHARED,
+        at="at",
+        key=("auth_class", "epoch", "callee", "category"),
+        named=("callee", "linkedid"),
+        shared=("linkedid",),
+        allowed=AUTH_CLASSES | {"category": frozenset(SignalCategory)},
+        counts=SIGNAL_COUNTS,
+        is_folded=True,
+    ),
+    is_folded=True,
+)
+ANSWERED = Table(
+    name="answered",
+    label=("answered call", "answered calls"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(
+        scope=Scope.SHARED,
+        at="at",
+        key=("auth_class", "epoch", "callee"),
+        named=("callee",),
+        allowed=AUTH_CLASSES,
+        is_folded=True,
+    ),
+    is_folded=True,
+)
+TALK = Table(
+    name="talk",
+    label=("call of ours to it", "calls of ours to it"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(scope=Scope.PRIVATE, at="at", key=("person",), named=("person",)),
+)
+INBOUND_TALK = Table(
+    name="inbound_talk",
+    label=("talk", "talks"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(
+        scope=Scope.PRIVATE,
+        at="at",
+        key=("auth_class", "epoch", "callee"),
+        named=("callee", "linkedid"),
+        shared=("first_at", "linkedid"),
+        allowed=AUTH_CLASSES,
+    ),
+)
+ONE_RING = Table(
+    name="one_ring",
+    label=("one-ring call", "one-ring calls"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(scope=Scope.STANDBY, key=("at", "auth_class"), at="at", is_folded=True),
+    is_folded=True,
+)
+MARK = Table(
+    name="mark",
+    label=("mark", "marks"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(
+        scope=Scope.SHARED,
+        at="at",
+        key=("auth_class", "epoch", "reporter"),
+        named=("reporter", "linkedid"),
+        shared=("verdict", "channel", "category", "linkedid"),
+        own={"grp": "{site}", "reason": ""},
+        allowed=AUTH_CLASSES | {"verdict": frozenset(Verdict), "channel": frozenset(MarkChannel)},
+        is_folded=True,
+    ),
+    is_folded=True,
+)
+STANDING = Table(name="standing", label=("sum of calls and marks", "sums of calls and marks"), numbers=("number",))
+# The mark that it keeps from counting is gone long before. A stone for all reporters covers those of its site:
+# `berlin:`. From a site that is followed, those of all.
+TOMBSTONE = Table(
+    name="tombstone",
+    label=("mark that was found wrong", "marks that were found wrong"),
+    numbers=("number",),
+    order="until",
+    kept=Kept(AUDIT_DAYS, "until < ?"),
+    shared=Kind(
+        scope=Scope.SHARED,
+        at="until",
+        key=("reporter", "case_id"),
+        named=("case_id", "reporter"),
+        is_folded=True,
+    ),
+    is_folded=True,
+)
+EPOCH = Table(
+    name="epoch",
+    label=("change of owner", "changes of owner"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(AUDIT_DAYS),
+    shared=Kind(
+        scope=Scope.STATEMENT, at="at", key=("epoch",), shared=("reason",), own={"who": "{site}"}, is_folded=True
+    ),
+    is_folded=True,
+)
+REVIEW = Table(
+    name="review",
+    label=("review", "reviews"),
+    numbers=("number",),
+    kept=Kept(EVIDENCE_DAYS),
+    shared=Kind(scope=Scope.STANDBY, shared=("who",), at="at", is_folded=True),
+)
+SETTLED = Table(
+    name="settled",
+    shared=Kind(scope=Scope.STANDBY, number="", key=("reporter", "case_id"), shared=("agrees",), at="at"),
+)
+FOLDING = Table(name="folding")
+EVIDENCE = (
+    SIGNAL,
+    ANSWERED,
+    TALK,
+    INBOUND_TALK,
+    ONE_RING,
+    MARK,
+    STANDING,
+    TOMBSTONE,
+    EPOCH,
+    REVIEW,
+    SETTLED,
+    FOLDING,
+)

@@ -1,0 +1,135 @@
+"""Our own numbers and the calls that we make. What is known of an own number is about nobody who called: it stays."""
+
+from __future__ import annotations
+
+from reputation.own.daily_counts import OwnDay
+from reputation.own.outbound_types import OutboundRecord
+from reputation.own.register import OwnNumber
+from reputation.store.consents import Consent
+from reputation.store.own_days import PEOPLE_DAYS
+from reputation.store.tables.people import NOT_OF_SETTINGS
+from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, Scope, Table, fields_of
+
+OWN_NUMBER = Table(
+    name="own_number",
+    label=("own number", "own numbers"),
+    own_numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
+)
+OWN_REGISTER = Table(
+    name="own_register",
+    label=("entry of the register of own numbers", "entries of the register of own numbers"),
+    own_numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, shared=fields_of(OwnNumber, without="number added_at"), at="added_at"),
+)
+OWN_CALLED = Table(
+    name="own_called",
+    label=("day on which we called it", "days on which we called it"),
+    numbers=("callee",),
+    order="day",
+    kept=Kept(PEOPLE_DAYS, OF_A_DAY),
+    shared=Kind(scope=Scope.STANDBY, key=("callee", "day"), shared=("calls",)),
+)
+DO_NOT_CALL = Table(
+    name="do_not_call",
+    label=("wish not to be called", "wishes not to be called"),
+    numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, shared=("own_number", "person", "note", "of_called"), at="at"),
+)
+CONSENT = Table(
+    name="consent",
+    label=("consent to be called", "consents to be called"),
+    numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, shared=fields_of(Consent, without="number at"), at="at"),
+)
+REGISTER_NUMBER = Table(
+    name="register_number",
+    label=("entry of a national register", "entries of national registers"),
+    numbers=("number",),
+    about="number = CAST(substr(:number, 2) AS INTEGER)",
+    shown="SELECT number, name, file_at FROM register_number JOIN register_copy ON id = copy",
+)
+REGISTER_COPY = Table(name="register_copy")
+OWN_COMPLAINT = Table(
+    name="own_complaint",
+    label=("complaint about a number of ours", "complaints about numbers of ours"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+)
+OUTBOUND_DECISION = Table(
+    name="outbound_decision",
+    label=("decision about a call to it", "decisions about calls to it"),
+    numbers=("callee",),
+    order="at",
+    kept=Kept(OUTCOME_DAYS),
+    shared=Kind(
+        scope=Scope.STANDBY,
+        number="callee",
+        key=("id",),
+        shared=fields_of(OutboundRecord, without="callee id at"),
+        at="at",
+    ),
+)
+OWN_DAY = Table(
+    name="own_day",
+    label=("day of an own number", "days of an own number"),
+    own_numbers=("number",),
+    order="day",
+    kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
+    shared=Kind(scope=Scope.STANDBY, key=("day",), shared=fields_of(OwnDay, without="number day")),
+)
+OWN_BLOCKED = Table(
+    name="own_blocked",
+    label=("day of refused calls of an own number", "days of refused calls of an own number"),
+    own_numbers=("number",),
+    order="day",
+    kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
+)
+OWN_LABEL = Table(
+    name="own_label",
+    label=("look at a number of ours", "looks at numbers of ours"),
+    own_numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+)
+# A picture of somebody's phone. What it shows besides cannot be searched; that it is named so shows whom it is about.
+OWN_SCREENSHOT = Table(
+    name="own_screenshot",
+    label=("screenshot", "screenshots"),
+    numbers=("number",),
+    about="(number = :number OR has_digits(name) OR has_digits(platform))",
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+)
+OWN_SUSPICION = Table(
+    name="own_suspicion",
+    label=("suspected mark of a number of ours", "suspected marks of numbers of ours"),
+    own_numbers=("number",),
+    order="since",
+    kept=Kept(OUTCOME_DAYS),
+)
+OWN_GRADE = Table(
+    name="own_grade",
+    label=("grade of an own number", "grades of an own number"),
+    own_numbers=("number",),
+    kept=Kept(OUTCOME_DAYS),
+    shared=Kind(scope=Scope.STANDBY, shared=("grade", "reasons", "before", "changed_at"), at="at"),
+)
+OWN = (
+    OWN_NUMBER,
+    OWN_REGISTER,
+    OWN_CALLED,
+    DO_NOT_CALL,
+    CONSENT,
+    REGISTER_NUMBER,
+    REGISTER_COPY,
+    OWN_COMPLAINT,
+    OUTBOUND_DECISION,
+    OWN_DAY,
+    OWN_BLOCKED,
+    OWN_LABEL,
+    OWN_SCREENSHOT,
+    OWN_SUSPICION,
+    OWN_GRADE,
+)

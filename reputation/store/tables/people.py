@@ -1,0 +1,107 @@
+"""Our people and lines, their lists, and who may use the console and the API."""
+
+from __future__ import annotations
+
+from reputation.model import EntryKind, ListName
+from reputation.store.tables.table import Kept, Kind, Scope, Table
+
+NOT_OF_SETTINGS = "source <> 'settings'"  # what the settings say is in the settings file of both
+ANSWER_DAYS = 1.0
+IDENTITY_DAYS = 400.0  # an identity ends after 12 months
+
+LIST_ENTRY = Table(
+    name="list_entry",
+    label=("list entry", "list entries"),
+    numbers=("first", "last"),
+    about="first = :number AND last IN ('', :number)",  # a wider prefix or range is not about this one number
+    kept=Kept(0, "expires_at <= ?"),
+    shared=Kind(
+        scope=Scope.STATEMENT,
+        at="added_at",
+        number="first",
+        key=("list", "kind", "last"),
+        shared=("action", "note", "expires_at"),
+        allowed={"list": frozenset(ListName), "kind": frozenset(EntryKind)},
+    ),
+)
+LIST_PREFIX = Table(name="list_prefix")
+LIST_DIGEST = Table(name="list_digest")
+PERSONAL_ENTRY = Table(
+    name="personal_entry",
+    label=("entry of people's own lists", "entries of people's own lists"),
+    numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, key=("person",), shared=("verdict", "source"), at="at"),
+)
+CONTACT = Table(
+    name="contact",
+    label=("contact", "contacts"),
+    numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, key=("person", "source"), shared=("name",)),
+)
+IDENTITY = Table(
+    name="identity",
+    label=("identity", "identities"),
+    numbers=("number",),
+    kept=Kept(0, "expires_at <= ?", at_most=IDENTITY_DAYS),
+    shared=Kind(
+        scope=Scope.STATEMENT,
+        at="added_at",
+        shared=("name", "level", "expires_at"),
+        own={"note": ""},
+        is_folded=True,
+    ),
+    is_folded=True,
+)
+PERSON = Table(
+    name="person",
+    shared=Kind(
+        scope=Scope.STANDBY,
+        number="",
+        key=("extension",),
+        shared=("endpoint", "grp", "language", "name", "source"),
+        counts=NOT_OF_SETTINGS,
+    ),
+)
+DID = Table(
+    name="did",
+    label=("number that callers dial", "numbers that callers dial"),
+    own_numbers=("number",),
+    shared=Kind(scope=Scope.STANDBY, shared=("grp", "callee", "screen", "source"), counts=NOT_OF_SETTINGS),
+)
+EXPECTED_CALL = Table(
+    name="expected_call",
+    label=("expected call", "expected calls"),
+    kept=Kept(0, "until <= ?"),
+    shared=Kind(scope=Scope.STANDBY, number="", key=("person",), shared=("until",)),
+)
+WISH = Table(name="wish", shared=Kind(scope=Scope.STANDBY, number="", key=("wish", "person"), at="at"))
+SAME_PERSON = Table(name="same_person", shared=Kind(scope=Scope.STANDBY, number="", key=("person",), shared=("human",)))
+CONSOLE_USER = Table(name="console_user")
+CONSOLE_SESSION = Table(name="console_session")
+API_TOKEN = Table(name="api_token")
+# A program may have made its key of the number.
+API_ANSWER = Table(
+    name="api_answer",
+    label=("answer to a program", "answers to programs"),
+    about="(has_digits(body) OR has_digits(key))",
+    shown="SELECT key, at, status, body FROM api_answer",
+    order="at",
+    kept=Kept(ANSWER_DAYS, "at <= ?"),
+)
+PEOPLE = (
+    LIST_ENTRY,
+    LIST_PREFIX,
+    LIST_DIGEST,
+    PERSONAL_ENTRY,
+    CONTACT,
+    IDENTITY,
+    PERSON,
+    DID,
+    EXPECTED_CALL,
+    WISH,
+    SAME_PERSON,
+    CONSOLE_USER,
+    CONSOLE_SESSION,
+    API_TOKEN,
+    API_ANSWER,
+)
