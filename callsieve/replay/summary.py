@@ -26,7 +26,7 @@ from reputation.store.evidence_rows import one_ring_before, rows_of
 from reputation.store.journal import first_decisions
 from reputation.store.marks import marks_between
 from reputation.store.outcomes import LIVE, SETTLE_SECONDS, outcomes_between
-from reputation.store.own_register import own_of
+from reputation.store.people import is_own_number
 
 STOPPED = frozenset({"challenge", "route", "reject"})
 MOST_LISTED = 100
@@ -264,7 +264,7 @@ class _Tally:
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
     """What speaks for a number at any time."""
     background = background_of(db, number)
-    return KnownCallers(bool(background.contacts), background.identity, own_of(db, number) is not None)
+    return KnownCallers(bool(background.contacts), background.identity, is_own_number(db, number))
 
 
 def _quantile(times: Sequence[float], share: float) -> float:

@@ -60,7 +60,7 @@ class HealthFacts:
     too few calls. `listed`: how many imported lists name it; `strangers`: complaints of people of whom nobody knows
     that it called them: both are shown, and neither counts. `blocked`: the countries in which networks refused its
     calls within 28 days, and how many. `hang_ups`: after how many seconds of talk machines ended calls of those days,
-    and how many: `days` have them as such.
+    and how many: `days` have them as such. `labels`: the platforms that show something of it, and what.
     """
 
     number: str
@@ -76,6 +76,7 @@ class HealthFacts:
     strangers: int = 0
     blocked: tuple[tuple[str, int], ...] = ()
     hang_ups: tuple[tuple[float, int], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:

@@ -13,6 +13,7 @@ YOUNG_DAYS = 30
 
 # Why a number is not healthy, by code. The store keeps the code and the figures; `share` is made of `part` and `whole`.
 REASON_WORDS: Mapping[str, str] = {
+    "labelled": "{platform} shows it as {label}",
     "seen": "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
     "short": "{share} of the answered calls were over within 6 s ({part:,} of {whole:,})",
     "unanswered": "{share} of the calls were not taken ({part:,} of {whole:,})",

@@ -43,7 +43,7 @@ class HealthReason(NamedTuple):
 class NumberHealth:
     """How the number is doing. `judged`: the window that the shares were judged over; `notes`: what does not count.
 
-    `grade` is None where it made too few calls to say anything.
+    `grade` is None where it made too few calls to say anything, and no platform labels it.
     """
 
     facts: HealthFacts
@@ -79,23 +79,32 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """The grade is that of the worst reason; below WATCH_SAMPLE calls there is none."""
+    """The grade is that of the worst reason; below WATCH_SAMPLE calls only a platform's label gives one."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
     of_week = [day for day in facts.days if day.day > facts.today - WEEK]
     case = _Case(facts, judged, max(of_week, key=lambda day: day.attempts, default=None))
     reasons = [reason for limit in LIMITS if (reason := _judged(limit, case)) is not None]
+    reasons += _labelled(facts)
     worst = max((reason.grade for reason in reasons), key=list(Grade).index, default=Grade.HEALTHY)
     reasons.sort(key=lambda reason: -list(Grade).index(reason.grade))
     return NumberHealth(
         facts=facts,
         windows=windows,
         judged=judged,
-        grade=worst if month.attempts >= WATCH_SAMPLE else None,
+        grade=worst if month.attempts >= WATCH_SAMPLE or facts.labels else None,
         reasons=tuple(reasons),
         notes=tuple(_notes(facts, month)),
     )
+
+
+def _labelled(facts: HealthFacts) -> list[HealthReason]:
+    """Return a reason for each platform that labels the number, whatever its calls are like: it is marked already."""
+    return [
+        HealthReason("labelled", Grade.AT_RISK, GradeReason("labelled", {"platform": platform, "label": label}))
+        for platform, label in facts.labels
+    ]
 
 
 def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:

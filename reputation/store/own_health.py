@@ -22,6 +22,7 @@ from reputation.store.errors import StoreError
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import blocked_of, calling_numbers, days_of, first_days, last_day_before, people_of
 from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
+from reputation.store.own_labels import labels_of, latest_looks
 from reputation.store.own_suspicions import find_suspicions, record_suspicions
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
@@ -72,19 +73,21 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
             listed=listed,
             strangers=sum(not one.is_of_called for one in complaints),
             blocked=blocked_of(db, number, today - MONTH),
+            labels=labels_of(db, number),
             hang_ups=tuple((one.seconds, len(one.linkedids)) for one in hang_ups),
         )
     )
 
 
 def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT, networks: Networks = NO_NETWORKS) -> int:
-    """Grades every number that called within 28 days, or was not healthy when it was graded last.
+    """Grades every number that called within 28 days, was not healthy when it was graded last, or has a label.
 
     Each in a transaction of its own; returns how many. The first time of a day it is looked, too, where a number may
     be marked.
     """
     calling = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
-    numbers = dict.fromkeys((*calling, *unwell_numbers(db)))
+    labelled = (look.number for look in latest_looks(db) if look.label)
+    numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
     for number in numbers:
         health, before = own_health(db, number, now, weights), grade_of(db, number)
         is_first = before is None or before.at // DAY_SECONDS < now // DAY_SECONDS

@@ -110,6 +110,11 @@ def latest_looks(db: sqlite3.Connection) -> list[Look]:
     return [_look(row) for row in db.execute(LATEST)]
 
 
+def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
+    """Return the platforms that showed something of the number when they were looked at last, and what."""
+    return tuple((look.platform, look.label) for look in latest_looks(db) if look.number == number and look.label)
+
+
 def looks_due(looks: Iterable[Look], until: float) -> list[Look]:
     """Those of the latest looks that are to be repeated by then, the earliest first."""
     due = [(look.next_at, look) for look in looks if look.next_at is not None and look.next_at <= until]

@@ -41,6 +41,9 @@ SELECT extension, endpoint, grp, language, name FROM person WHERE endpoint = ? O
 DIDS = "SELECT number, grp, callee, screen FROM did ORDER BY number"
 REMOVE_PERSON = "DELETE FROM person WHERE extension = ?"
 REMOVE_DID = "DELETE FROM did WHERE number = ?"
+IS_OWN_NUMBER = """
+SELECT EXISTS (SELECT 1 FROM own_number WHERE number = :number) OR EXISTS (SELECT 1 FROM did WHERE number = :number)
+"""
 OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER BY number"
 
 
@@ -111,6 +114,11 @@ def remove_person(db: sqlite3.Connection, extension: str) -> None:
 def remove_did(db: sqlite3.Connection, number: str) -> None:
     """Takes out this DID. Call it in a transaction."""
     db.execute(REMOVE_DID, (number,))
+
+
+def is_own_number(db: sqlite3.Connection, number: str) -> bool:
+    """Return whether the number is one of ours: an own number or a DID."""
+    return bool(db.execute(IS_OWN_NUMBER, {"number": number}).fetchone()[0])
 
 
 def own_numbers(db: sqlite3.Connection) -> list[str]:

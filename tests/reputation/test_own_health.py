@@ -38,6 +38,7 @@ from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
 from reputation.store.own_grades import GradeChange, changed_grades, grade_of, record_grade
 from reputation.store.own_health import grade_all, own_health, recent_grade
+from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own, unregistered
 from reputation.store.retention import expire
 from reputation.store.transaction import transaction
@@ -234,6 +235,25 @@ def make_facts(*days: OwnDay, level: Level = Level.NONE, **others: object) -> He
 def test_a_number_that_does_nothing_wrong_is_healthy() -> None:
     health = health_of(make_facts(CALLS))
     assert (health.grade, health.reasons, health.notes) == (Grade.HEALTHY, (), ())
+
+
+@pytest.mark.parametrize("attempts", [100, 3], ids=["many calls", "few calls"])
+def test_a_number_that_a_platform_labels_is_not_healthy(attempts: int) -> None:
+    health = health_of(make_facts(CALLS._replace(attempts=attempts), labels=(("Hiya", "Scam Likely"),)))
+    assert health.grade is Grade.AT_RISK
+    assert [one.measure for one in health.reasons] == ["labelled"]
+
+
+def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None:
+    with transaction(db):
+        for at, label in ((TEN - 2, "Scam Likely"), (TEN - 1, "")):
+            add_look(db, Look(OWN, "Hiya", at, label))
+        add_look(db, Look(OWN, "First Orion", TEN - 2, "Spam"))
+    assert [one.words.places["platform"] for one in own_health(db, OWN, TEN).reasons] == ["First Orion"]
+    grade_all(db, TEN)
+    graded = grade_of(db, OWN)
+    assert graded is not None
+    assert graded.grade is Grade.AT_RISK
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,25 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.summary import CallerCount, LetThrough, PeriodSummary, RuleCount, summary_as_json, summary_of
-from reputation.model import ChallengeResult, DecisionRecord, Direction, Disposition, Identity, Verdict
+from callsieve.replay.context import ground_of
+from callsieve.replay.summary import (
+    CallerCount,
+    LetThrough,
+    PeriodSummary,
+    RuleCount,
+    known_in_store,
+    summary_as_json,
+    summary_of,
+)
+from callsieve.settings import Loaded, Settings
+from reputation.model import ChallengeResult, DecisionRecord, Did, Direction, Disposition, Identity, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
+from reputation.store.people import replace_settings_own_numbers, upsert_dids
 from reputation.store.transaction import transaction
 from tests.reputation.store_builders import DAY, NOW, make_mark, make_outcome, make_record
 
@@ -200,3 +211,13 @@ def test_a_long_time_is_shown_by_weeks(db: sqlite3.Connection) -> None:
     found = summed(db, decided(24 * 80), decided(1), days=90)
     assert found.weekly
     assert len(found.periods) in (12, 13)
+
+
+def test_our_own_numbers_are_those_of_a_replay(db: sqlite3.Connection, tmp_path: Path) -> None:
+    with transaction(db):
+        upsert_dids(db, [Did(OTHER)], "asterisk")
+        replace_settings_own_numbers(db, ["+12017421836"])
+    ours = ground_of(db, Loaded(settings=Settings(), file=None, state=tmp_path)).ours.own_numbers
+    numbers = (CALLER, OTHER, "+12017421836")
+    assert [known_in_store(db, number).is_own for number in numbers] == [number in ours for number in numbers]
+    assert len(ours) == 2
