@@ -87,15 +87,15 @@ class AlertReceiver:
         self.name = alert_receiver(rule.name, to)
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
-    async def deliver(self, event: Event) -> None:
-        """Returns when the receiver has it, or need not be told. DeliveryError."""
+    async def deliver(self, event: Event) -> bool:
+        """Return whether the receiver has it now, or need not be told. DeliveryError."""
         if not is_met(self._rule.when, event):
-            return
+            return False
         now = self._clock()
         try:
             alert = await self._begin(now)
             if alert is None:
-                return
+                return False
             try:
                 await self._target.deliver(with_alert(event, alert))
                 await self._told(now, alert)
@@ -104,6 +104,7 @@ class AlertReceiver:
                 self._being_said -= alert.suppressed
         except StoreError as error:
             raise DeliveryError(f"the store: {error}") from None
+        return True
 
     async def _begin(self, now: float) -> Alert | None:
         """What the receiver is to be told; None: it is kept quiet, and counted. StoreError."""

@@ -44,6 +44,6 @@ class Receiver(Protocol):
         """As the settings name it; it is kept with what is still to be delivered."""
         ...
 
-    async def deliver(self, event: Event) -> None:
-        """Returns when the receiver has it. DeliveryError."""
+    async def deliver(self, event: Event) -> bool | None:
+        """Return when the receiver has it; False: it need not be told, and nothing was sent. DeliveryError."""
         ...

@@ -130,7 +130,7 @@ class Sender:
     async def _write_progress(self) -> None:
         """Of all lanes in one transaction. StoreError: it is kept for the next time."""
         taken = {lane.name: lane.take_progress() for lane in self._lanes}
-        if not any(one.delivered or one.failed for one in taken.values()):
+        if not any(taken.values()):
             return
         try:
             await self._store.write(_record, taken, time.time())
@@ -169,12 +169,13 @@ class _LaneTasks:
         self._has_more = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._delivered: list[int] = []
+        self._untold: list[int] = []
         self._failed: list[FailedDelivery] = []
         self._had: set[int] = set()  # delivered, and not written yet
         self._is_off = False
         self._is_failing = False
         self._told_at = 0.0
-        self._untold = 0  # dead letters
+        self._unlogged = 0  # dead letters
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -186,7 +187,7 @@ class _LaneTasks:
                 await self._refill(now)
             if self._has_more and self._lane.room >= OF_SUBJECT:
                 await self._load(now)
-            while len(self._delivered) + len(self._failed) < MOST_UNWRITTEN:
+            while len(self._delivered) + len(self._failed) + len(self._untold) < MOST_UNWRITTEN:
                 if (one := self._lane.next(now)) is None:
                     break
                 task = asyncio.create_task(self._deliver(one))
@@ -220,18 +221,19 @@ class _LaneTasks:
 
     def take_progress(self) -> Progress:
         """What is to be written; `written` or `put_back` follows."""
-        progress = Progress(self._delivered, self._failed)
-        self._delivered, self._failed = [], []
+        progress = Progress(self._delivered, self._failed, self._untold)
+        self._delivered, self._failed, self._untold = [], [], []
         return progress
 
     def put_back(self, progress: Progress) -> None:
         """It could not be written."""
         self._delivered[:0] = progress.delivered
         self._failed[:0] = progress.failed
+        self._untold[:0] = progress.untold
 
     def written(self, progress: Progress) -> None:
         """The store has it."""
-        self._had.difference_update(progress.delivered)
+        self._had.difference_update((*progress.delivered, *progress.untold))
         self._awake.set()
 
     async def give_up_old(self, now: float) -> None:
@@ -264,7 +266,7 @@ class _LaneTasks:
     async def _deliver(self, one: Delivery) -> None:
         try:
             async with asyncio.timeout(self._seconds):
-                await self._receiver.deliver(one.event)
+                is_told = await self._receiver.deliver(one.event) is not False
         except DeliveryError as error:
             await self._note_failure(one, error)
         except TimeoutError:
@@ -275,7 +277,7 @@ class _LaneTasks:
         else:
             self._lane.delivered(one, time.time())
             self._had.add(one.event.seq)
-            self._delivered.append(one.event.seq)
+            (self._delivered if is_told else self._untold).append(one.event.seq)
             if self._is_failing:
                 self._is_failing = False
                 logger.info("%s: takes events again", self.name)
@@ -295,11 +297,11 @@ class _LaneTasks:
 
     def _tell_dead(self, one: Delivery, error: DeliveryError, now: float) -> None:
         """Once a minute: a receiver may refuse everything that happens."""
-        self._untold += 1
+        self._unlogged += 1
         if not 0 <= now - self._told_at < TELL_SECONDS:
-            others = f", and {self._untold - 1} others before it" if self._untold > 1 else ""
+            others = f", and {self._unlogged - 1} others before it" if self._unlogged > 1 else ""
             logger.warning("%s: event %s is a dead letter%s: %s", self.name, one.event.id, others, error.words)
-            self._told_at, self._untold = now, 0
+            self._told_at, self._unlogged = now, 0
 
     async def _switch_off(self, why: str, now: float) -> None:
         self._is_off = True  # others that are under way will be refused as well
@@ -314,7 +316,7 @@ class _LaneTasks:
 
 def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float) -> None:
     for name, one in progress.items():
-        if one.delivered or one.failed:
+        if one:
             record_deliveries(db, name, one, now)
 
 

@@ -93,10 +93,15 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What became of deliveries to one receiver: those that were delivered by `seq`."""
+    """What became of deliveries to one receiver: those that were delivered by `seq`. `untold`: it need not be told."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
+    untold: Sequence[int] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.delivered or self.failed or self.untold)
 
 
 class ReceiverState(NamedTuple):
@@ -146,7 +151,7 @@ def deliveries_of_subject(
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
     """Writes what became of them. Call it in a transaction; what is told twice is counted twice and nothing else."""
-    db.executemany(DELIVERED, ((receiver, seq) for seq in progress.delivered))
+    db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.untold)))
     for one in progress.failed:
         dead_at = at if one.next_at is None else None
         db.execute(FAILED, (one.failing_since, one.next_at, one.error, dead_at, receiver, one.seq))

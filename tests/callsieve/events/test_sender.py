@@ -47,10 +47,11 @@ class Book:
         self.got: list[Event] = []
         self.refuses = refuses or (lambda _event: None)
         self.seconds = 0.0
+        self.is_told = True
         self.begun = 0
         self.gate: asyncio.Event | None = None
 
-    async def deliver(self, event: Event) -> None:
+    async def deliver(self, event: Event) -> bool | None:
         self.begun += 1
         await asyncio.sleep(self.seconds)
         if self.gate is not None:
@@ -58,6 +59,7 @@ class Book:
         if (error := self.refuses(event)) is not None:
             raise error
         self.got.append(event)
+        return None if self.is_told else False
 
     @property
     def ids(self) -> list[str]:
@@ -130,6 +132,16 @@ async def test_what_happens_is_delivered_to_all_in_order(path: Path, db: sqlite3
         assert in_order(ids, pager.got)
         await until(lambda: state_of(db).delivered == 40)
         assert state_of(db).waiting == 0
+
+
+async def test_what_is_kept_quiet_is_not_counted_as_sent(path: Path, db: sqlite3.Connection) -> None:
+    quiet, crm = Book("alert/night/mail"), Book()
+    quiet.is_told = False
+    async with sending(path, quiet, crm):
+        happen(db, *"abc")
+        await until(lambda: state_of(db).delivered == 3)
+        await until(lambda: len(quiet.got) == 3 and state_of(db, quiet.name).waiting == 0)
+        assert state_of(db, quiet.name).delivered == 0
 
 
 async def test_what_happened_before_the_start_is_delivered(path: Path, db: sqlite3.Connection) -> None:
