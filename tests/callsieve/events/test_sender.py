@@ -135,7 +135,7 @@ async def test_what_happens_is_delivered_to_all_in_order(path: Path, db: sqlite3
 
 
 async def test_what_is_kept_quiet_is_not_counted_as_sent(path: Path, db: sqlite3.Connection) -> None:
-    quiet, crm = Book("alert/night/mail"), Book()
+    quiet, crm = Book("webhook/quiet"), Book()
     quiet.is_told = False
     async with sending(path, quiet, crm):
         happen(db, *"abc")
