@@ -19,9 +19,14 @@ from reputation.wording import Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """The caller's number; else what it is instead, with what the network showed, quoted: `unreadable "x"`."""
+    """The caller's number; else what it is instead, with what the network showed, quoted: `unreadable "x"`.
+
+    A withheld number is one word, whichever way the network says it.
+    """
     if record.caller:
         return record.caller
+    if record.caller_kind is CallerKind.WITHHELD:
+        return kind_word(record.caller_kind)
     shown = f" {json.dumps(record.caller_text, ensure_ascii=False)}" if record.caller_text else ""
     return kind_word(record.caller_kind) + shown
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.calls.records import caller_words
 from callsieve.calls.search import FIELDS
 from callsieve.calls.views import place_of, query_of
 from policies.decision import ACTION_BY_WORD
@@ -428,6 +429,16 @@ def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, r
     found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
     assert found == said or (said is None and not re.search("[A-Za-z]{2}", found.replace("Asterisk", ""))), found
     assert reasons_on(console.browser("viewer").text("/calls/ZH000000"))[0] == str(why_of(reason))
+
+
+@pytest.mark.parametrize("text", ["", "anonymous", "Unavailable"])
+def test_a_withheld_caller_has_one_word(office: Office, text: str) -> None:
+    record = make_decision("G0000000", caller=None, caller_kind=CallerKind.WITHHELD, caller_text=text, at=NOW - 1)
+    add_calls(office, record)
+    assert caller_words(record) == "withheld"
+    with office.console() as console:
+        for path in ("/calls", "/calls/G0000000"):
+            assert not text or f"“{text}”" not in console.browser("operator").text(path)
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
