@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.guide.page import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
-from callsieve.main.console_app import CAPABILITIES
+from callsieve.main.console_app import WITH_TEMPLATES
 from callsieve.web.rendering import loader_of
 from tests.office import ROOT
 
@@ -25,11 +25,11 @@ sys.path = [sys.argv[1], *(entry for entry in sys.path if entry != sys.argv[2])]
 from jinja2 import Environment
 from callsieve.guide.page import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
-from callsieve.main.console_app import CAPABILITIES, make_templates
+from callsieve.main.console_app import WITH_TEMPLATES, make_templates
 from callsieve.web.rendering import loader_of
 
 make_templates()
-loader, environment = loader_of(CAPABILITIES), Environment()
+loader, environment = loader_of(WITH_TEMPLATES), Environment()
 for name in loader.list_templates():
     assert loader.get_source(environment, name)[1].startswith(sys.argv[1]), name
 print(json.dumps({
@@ -77,7 +77,7 @@ def test_every_file_of_our_packages_is_installed(installed: Path) -> None:
 def test_installed_program_reads_its_own_files(installed: Path) -> None:
     found = json.loads(_python(installed.parent, "-I", "-c", READS, installed, ROOT, *PACKAGES))
     assert {Path(name).parents[1] for name in found["from"]} == {installed}
-    assert found["templates"] == loader_of(CAPABILITIES).list_templates()
+    assert found["templates"] == loader_of(WITH_TEMPLATES).list_templates()
     ours = asterisk_conf()
     assert found["asterisk-conf"] == {str(path.relative_to(ours)): path.read_text() for path in ours.rglob("*.*")}
     assert found["guide"] == {language: guide_text(language) for language in FILE_BY_LANGUAGE}

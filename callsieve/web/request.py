@@ -25,7 +25,7 @@ from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState, HealthNotices
 from callsieve.web.i18n import LANGUAGES, TAGS
-from callsieve.web.navigation import MESSAGES, PLACES
+from callsieve.web.navigation import Menu
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
@@ -140,13 +140,14 @@ class PageRequest:
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """To another page, after something was done. `said` is a word of MESSAGES."""
-        assert not said or said in MESSAGES, said
+        """To another page, after something was done. `said` is a word of the menu's messages."""
+        assert not said or said in self.state.service(Menu).messages, said
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path, 303)
 
     def _common(self) -> dict[str, Any]:
         path = self.http.url.path
         health = self.state.health.latest if self.user else None
+        menu = self.state.service(Menu)
         return {
             "user": self.user,
             "role": self.role.word,
@@ -156,13 +157,13 @@ class PageRequest:
             "form_token": form_token(self.token),
             "path": path,
             "here": f"{path}?{self.http.url.query}" if self.http.url.query else path,
-            "places": [place for place in PLACES if self.user and self.role >= place.role],
+            "places": [entry for entry in menu.entries if self.user and self.role >= entry.role],
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,
             "theme": self.theme,
             "themes": THEMES,
-            "said": MESSAGES.get(self.query.get("said", ""), ""),
+            "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",
             "off": health.off if health else None,
             "window": _open_window(self.window, health) if self.window and health else "",

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment
 
-from callsieve.main.console_app import CAPABILITIES, PAGES, make_app, make_app_state
+from callsieve.main.console_app import MENU, PAGES, WITH_TEMPLATES, make_app, make_app_state
 from callsieve.web import body
-from callsieve.web.navigation import MESSAGES, PLACES
 from callsieve.web.rendering import loader_of
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import HEADERS, host_of
@@ -110,7 +109,7 @@ def test_every_answer_is_hardened(console: Console) -> None:
 
 
 def test_templates_have_nothing_that_the_policy_forbids() -> None:
-    loader = loader_of(CAPABILITIES)
+    loader = loader_of(WITH_TEMPLATES)
     texts = {name: loader.get_source(Environment(), name)[0] for name in loader.list_templates()}
     assert len(texts) > 40
     for name, text in texts.items():
@@ -189,14 +188,14 @@ def test_a_store_that_is_locked_for_writing_is_still_read(office: Office) -> Non
 
 def test_every_place_of_the_navigation_is_a_page() -> None:
     paths = {page.path: page for page in PAGES if page.method == "GET"}
-    for place in PLACES:
+    for place in MENU.entries:
         assert paths[place.path].role == place.role
 
 
 def test_only_words_of_the_table_are_said(console: Console) -> None:
     page = console.browser("viewer").text("/account?said=<b>hello</b>")
     assert "hello" not in re.sub(r'<input type="hidden" name="next"[^>]*>', "", page)
-    for word in MESSAGES:
+    for word in MENU.messages:
         assert 'class="said"' in console.browser("viewer").text(f"/account?said={word}")
 
 

@@ -1,0 +1,44 @@
+"""What the capability `appeals` adds to the program: appeals of the owners of numbers."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="appeals",
+    help=(Help("appeal", Group.NUMBERS, "Number owners who appeal against a marking."),),
+    commands={
+        "appeal open": "cli.commands:open_one",
+        "appeal list": "cli.tables:show_list",
+        "appeal show": "cli.tables:show",
+        "appeal evidence": "cli.evidence:evidence",
+        "appeal code": "cli.commands:code",
+        "appeal prove": "cli.commands:prove",
+        "appeal accept": "cli.commands:accept",
+        "appeal decide": "cli.commands:decide",
+        "appeal clear": "cli.commands:clear",
+        "appeal withdraw": "cli.commands:withdraw",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(9, "/appeals", N_("Appeals")),),
+    messages={
+        "appealed": N_(
+            "The appeal is filed. It has no effect until control of the number is proven, or it is accepted."
+        ),
+        "appeal-accepted": N_(
+            "The appeal is in force: no rule rejects calls of the number until it is decided. Lists act as written."
+        ),
+        "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
+        "appeal-withdrawn": N_("The appeal is withdrawn."),
+        "appeal-upheld": N_(
+            "The appeal is upheld: the spam marks of until now count as never made. Now tell its owner."
+        ),
+        "appeal-cleared": N_("It was removed: the page says what calls of the number meet now."),
+        "appeal-denied": N_("The appeal is denied. Now tell its owner."),
+        "evidence-added": N_("The evidence is attached."),
+        "evidence-gone": N_("The evidence is removed."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,26 @@
+"""What the capability `audit` adds to the program: who changed what, and undo."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.users import Role
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="audit",
+    help=(
+        Help("undo", Group.EVERY_DAY, "Take back a change, by its id in the audit."),
+        Help("audit", Group.RUNNING, "Who changed what, and when."),
+    ),
+    commands={
+        "audit": "cli.commands:show",
+        "undo": "cli.commands:undo",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(15, "/audit", N_("Audit"), Role.ADMINISTRATOR),),
+    messages={
+        "undone": N_("It is undone."),
+    },
+    has_templates=True,
+)

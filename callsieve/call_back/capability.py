@@ -1,0 +1,14 @@
+"""What the capability `call_back` adds to the program: calling owners of numbers back."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="call_back",
+    help=(Help("call-back", Group.RUNNING, "Call numbers back whose owners appeal: the helper, its limits."),),
+    commands={
+        "call-back serve": "cli.commands:serve",
+        "call-back show": "cli.commands:show",
+    },
+)

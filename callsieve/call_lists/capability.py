@@ -1,0 +1,35 @@
+"""What the capability `call_lists` adds to the program: consents, registers and call lists."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="call_lists",
+    help_within={
+        "own consent": "People who agreed to be called, and what proves it.",
+        "own registers": "Copies of national do-not-call registers.",
+    },
+    commands={
+        "own consent add": "cli.consents:add",
+        "own consent remove": "cli.consents:remove",
+        "own consent list": "cli.consents:show",
+        "own consent import": "cli.consents:import_file",
+        "own registers import": "cli.registers:import_file",
+        "own registers list": "cli.registers:show",
+        "own registers remove": "cli.registers:remove",
+        "own hygiene": "cli.hygiene:hygiene_of_list",
+        "own comply": "cli.comply:comply",
+    },
+    pages=(
+        "web.pages",
+        "web.outbound",
+    ),
+    endpoints=("api.endpoints",),
+    messages={
+        "consent-noted": N_("The consent is noted: the outbound guard lets calls to the number pass."),
+        "consent-gone": N_("The consent is noted no more."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,30 @@
+"""What the capability `calls` adds to the program: calls and why they were treated so."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="calls",
+    help=(Help("calls", Group.EVERY_DAY, "Find and show calls: what was decided, and why."),),
+    commands={
+        "calls show": "cli.commands:show",
+        "calls search": "cli.live:search",
+        "calls tail": "cli.live:tail",
+        "calls export": "cli.export:export",
+    },
+    pages=(
+        "web.overview",
+        "web.pages",
+    ),
+    endpoints=("api.endpoints",),
+    navigation=(
+        Entry(1, "/", N_("Overview")),
+        Entry(3, "/calls", N_("Calls")),
+    ),
+    messages={
+        "window-closed": N_("The emergency window is closed: calls are screened again."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,64 @@
+"""What a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
+
+Modules are named as strings and imported when they are needed: `callsieve --help` imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from reputation.users import Role
+
+
+class Group(StrEnum):
+    """The groups of commands, in the order of the help."""
+
+    EVERY_DAY = "Every day"
+    NUMBERS = "People and numbers"
+    POLICIES = "Policies"
+    RUNNING = "Running it"
+
+
+class Help(NamedTuple):
+    """What `callsieve --help` says of a first word; it fits beside its name at 80 columns."""
+
+    command: str
+    group: Group
+    text: str
+
+
+class Entry(NamedTuple):
+    """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it."""
+
+    place: int
+    path: str
+    label: str
+    role: Role = Role.VIEWER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What one folder of `callsieve/` adds.
+
+    Attributes:
+        help: The first words of its commands.
+        help_within: What is said of words within a command that have others below them.
+        commands: "module:function" by command, below the folder.
+        pages: Modules with a table PAGES.
+        endpoints: Modules with a table ENDPOINTS.
+        messages: What the console says after something was done, by the word in `?said=`.
+        has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
+    """
+
+    name: str
+    help: tuple[Help, ...] = ()
+    help_within: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    navigation: tuple[Entry, ...] = ()
+    messages: Mapping[str, str] = field(default_factory=dict)
+    has_templates: bool = False

@@ -1,0 +1,10 @@
+"""What the capability `decide` adds to the program: decisions for other switches."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+
+CAPABILITY = Capability(
+    name="decide",
+    endpoints=("api.endpoints",),
+)

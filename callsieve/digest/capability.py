@@ -1,0 +1,17 @@
+"""What the capability `digest` adds to the program: one day at a glance."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="digest",
+    help=(Help("digest", Group.EVERY_DAY, "One day: what was probably wrong, what waits for somebody."),),
+    commands={
+        "digest": "cli.commands:digest",
+    },
+    pages=("web.pages",),
+    navigation=(Entry(2, "/digest", N_("Digest")),),
+    has_templates=True,
+)

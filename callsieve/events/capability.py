@@ -1,0 +1,32 @@
+"""What the capability `events` adds to the program: events and alerts."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.users import Role
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="events",
+    help=(
+        Help("alerts", Group.RUNNING, "Who is told of which events, when not, and how often."),
+        Help("events", Group.RUNNING, "Tell others what happens: receivers and dead letters."),
+    ),
+    commands={
+        "alerts list": "cli.alerts:show_list",
+        "alerts test": "cli.alerts:try_rule",
+        "events send": "cli.commands:send",
+        "events list": "cli.commands:show_list",
+        "events dead": "cli.commands:show_dead",
+        "events replay": "cli.commands:replay",
+        "events test": "cli.commands:try_receiver",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
+    messages={
+        "events-replayed": N_("What was given up is delivered again."),
+        "no-dead-letter": N_("There is no dead letter any more."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,15 @@
+"""What the capability `evidence_packs` adds to the program: evidence packs for platforms."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+
+CAPABILITY = Capability(
+    name="evidence_packs",
+    commands={
+        "own pack": "cli.commands:pack",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    has_templates=True,
+)

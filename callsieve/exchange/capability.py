@@ -1,0 +1,31 @@
+"""What the capability `exchange` adds to the program: signed evidence of and for other companies."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="exchange",
+    help=(Help("exchange", Group.NUMBERS, "Signed evidence for, and of, other companies."),),
+    commands={
+        "exchange publish": "cli.commands:publish_files",
+        "exchange fetch": "cli.commands:fetch",
+        "exchange run": "cli.commands:run",
+        "exchange status": "cli.commands:status",
+        "exchange show": "cli.commands:show",
+        "exchange add": "cli.commands:add",
+        "exchange remove": "cli.commands:remove",
+        "exchange enable": "cli.commands:enable",
+        "exchange disable": "cli.commands:disable",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    messages={
+        "company-added": N_("The company's evidence is taken from the next fetch on."),
+        "company-removed": N_("The company's evidence counts no longer."),
+        "company-paused": N_("The company is paused: nothing that it says counts."),
+        "company-heeded": N_("The company counts again, and is measured anew."),
+    },
+    has_templates=True,
+)

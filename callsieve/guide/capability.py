@@ -1,0 +1,13 @@
+"""What the capability `guide` adds to the program: the page for everybody with a phone."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="guide",
+    help=(Help("guide", Group.NUMBERS, "Print the page for everybody with a phone."),),
+    commands={
+        "guide": "cli.commands:guide",
+    },
+)

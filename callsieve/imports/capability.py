@@ -1,0 +1,37 @@
+"""What the capability `imports` adds to the program: imported lists and feeds."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="imports",
+    help=(
+        Help("import", Group.NUMBERS, "Read numbers, calls, contacts; people also from the PBX."),
+        Help("feeds", Group.NUMBERS, "Lists of numbers from others: fetch them, and how they are."),
+    ),
+    commands={
+        "feeds": "cli.feeds:show_feeds",
+        "feeds fetch": "cli.feed_fetch:fetch_feeds",
+        "import numbers": "cli.commands:import_numbers_file",
+        "import feed": "cli.feeds:import_feed",
+        "import calls": "cli.calls:import_calls",
+        "import contacts": "cli.contacts:import_contacts",
+        "import list": "cli.commands:show_imports",
+        "import remove": "cli.commands:remove_import",
+    },
+    pages=(
+        "web.feeds",
+        "web.people",
+    ),
+    endpoints=("api.endpoints",),
+    navigation=(
+        Entry(10, "/feeds", N_("Feeds")),
+        Entry(12, "/people", N_("People")),
+    ),
+    messages={
+        "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,14 @@
+"""What the capability `install` adds to the program: Asterisk's configuration."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="install",
+    help=(Help("asterisk", Group.RUNNING, "Install CallSieve into Asterisk's configuration, or remove it."),),
+    commands={
+        "asterisk install": "cli.commands:install",
+        "asterisk uninstall": "cli.commands:uninstall",
+    },
+)

@@ -1,0 +1,25 @@
+"""What the capability `mark_watch` adds to the program: what platforms show of our own numbers."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="mark_watch",
+    help_within={
+        "own watch": "What platforms show of our own numbers.",
+    },
+    commands={
+        "own watch add": "cli.commands:add",
+        "own watch show": "cli.commands:show",
+        "own watch due": "cli.commands:due",
+        "own watch ask": "cli.commands:ask",
+        "own watch suspect": "cli.commands:suspect",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    messages={
+        "own-watched": N_("It is recorded what the platform shows."),
+    },
+)

@@ -1,0 +1,10 @@
+"""What the capability `monitoring` adds to the program: metrics and probes."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+
+CAPABILITY = Capability(
+    name="monitoring",
+    pages=("web.probes",),
+)

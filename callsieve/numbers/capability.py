@@ -1,0 +1,49 @@
+"""What the capability `numbers` adds to the program: what is known about a number."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.users import Role
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="numbers",
+    help=(
+        Help("lookup", Group.EVERY_DAY, "What is known about a number."),
+        Help("mark", Group.EVERY_DAY, "Mark a number as spam, or as not spam."),
+        Help("unmark", Group.EVERY_DAY, "Take back such a mark."),
+        Help("reassigned", Group.NUMBERS, "Numbers that have another owner now."),
+        Help("review", Group.NUMBERS, "Marks that wait for a look, or are wrong."),
+        Help("explain", Group.NUMBERS, "What marks can do; what the owner of a number may know."),
+        Help("privacy", Group.NUMBERS, "What is stored about a number: export or erase it."),
+    ),
+    commands={
+        "lookup": "cli.lookup:lookup",
+        "mark": "cli.marks:mark_number",
+        "unmark": "cli.marks:unmark_number",
+        "reassigned add": "cli.reassigned:add",
+        "reassigned show": "cli.reassigned:show",
+        "reassigned remove": "cli.reassigned:remove",
+        "review list": "cli.reviews:show_list",
+        "review done": "cli.reviews:done",
+        "review wrong": "cli.reviews:wrong",
+        "review undo": "cli.reviews:undo",
+        "explain marks": "cli.explain:marks",
+        "explain number": "cli.explain:number",
+        "privacy export": "cli.privacy:export",
+        "privacy erase": "cli.privacy:erase",
+    },
+    pages=("web.pages",),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(4, "/numbers", N_("Numbers"), Role.OPERATOR),),
+    messages={
+        "marked-spam": N_("The number is marked as spam, and blocked for your person."),
+        "marked-ok": N_("The number is marked as not spam."),
+        "unmarked": N_("The mark is taken back."),
+        "unreviewed": N_("The marks of a burst weigh nothing again."),
+        "same-owner": N_("The number has the owner that it had."),
+        "reviewed": N_("The marks count from now on."),
+        "new-owner": N_("What is known from before the new owner weighs less from now on."),
+    },
+    has_templates=True,
+)

@@ -1,0 +1,62 @@
+"""What the capability `own_numbers` adds to the program: our own numbers."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.users import Role
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="own_numbers",
+    help=(Help("own", Group.NUMBERS, "Our own numbers: register them, keep them unmarked."),),
+    help_within={
+        "own dnc": "People who do not want to be called.",
+    },
+    commands={
+        "own add": "cli.commands:add",
+        "own show": "cli.commands:show",
+        "own list": "cli.commands:show_all",
+        "own due": "cli.commands:due",
+        "own check": "cli.commands:check",
+        "own rest": "cli.commands:rest",
+        "own use": "cli.commands:use",
+        "own retire": "cli.commands:retire",
+        "own remove": "cli.commands:remove",
+        "own import": "cli.csv_commands:import_register",
+        "own export": "cli.csv_commands:export_register",
+        "own complaint": "cli.do_not_call:complaint",
+        "own decisions": "cli.outbound:decisions",
+        "own explain": "cli.outbound:explain",
+        "own guidance": "cli.guidance:guidance",
+        "own dnc add": "cli.do_not_call:add",
+        "own dnc remove": "cli.do_not_call:remove",
+        "own dnc list": "cli.do_not_call:show",
+    },
+    pages=(
+        "web.do_not_call",
+        "web.guidance",
+        "web.pages",
+    ),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(8, "/own", N_("Own numbers"), Role.OPERATOR),),
+    messages={
+        "own-added": N_("The number is registered: it is one of our own for everything else too."),
+        "own-changed": N_("What is registered of the number is changed."),
+        "own-checked": N_("The number was looked at today, and what is registered holds."),
+        "own-rests": N_("The number rests for 45 days."),
+        "own-used": N_("The number is in use again."),
+        "own-retired": N_("The number is retired: it is not one of ours any more, and its history stays."),
+        "own-removed": N_("The number is not registered any more."),
+        "do-not-call": N_(
+            "The number is on the do-not-call list; where the outbound guard acts, it refuses the next call."
+        ),
+        "may-call": N_("The number is off the do-not-call list: it may be called again."),
+        "complaint-counts": N_("The complaint is recorded, and counts: its sender was called within 28 days."),
+        "complaint-noted": N_(
+            "The complaint is recorded, and does not count: nobody knows that its sender was called within 28 days."
+        ),
+        "complaint-of-nobody": N_("The complaint is recorded, and does not count: nobody says who complains."),
+        "complaint-gone": N_("The complaint is taken back."),
+    },
+    has_templates=True,
+)

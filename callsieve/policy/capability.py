@@ -1,0 +1,36 @@
+"""What the capability `policy` adds to the program: what is done with which call."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="policy",
+    help=(Help("policy", Group.POLICIES, "What is done with which call: check, try and activate."),),
+    commands={
+        "policy list": "cli.commands:list_policies",
+        "policy check": "cli.commands:check",
+        "policy show": "cli.commands:show",
+        "policy explain": "cli.commands:explain_call",
+        "policy activate": "cli.commands:activate_policy",
+        "policy test": "cli.cases:try_cases",
+        "policy publish": "cli.commands:publish_policy",
+        "policy withdraw": "cli.commands:withdraw_policy",
+        "policy accept": "cli.commands:accept_policy",
+    },
+    pages=(
+        "web.pages",
+        "web.drafts",
+    ),
+    endpoints=("api.endpoints",),
+    navigation=(Entry(5, "/policies", N_("Policies")),),
+    messages={
+        "policy-activated": N_("The policy is in force within two seconds."),
+        "policy-accepted": N_("The policy is accepted. It is in force where something names it."),
+        "policy-told": N_("Other sites are told the policy. It is in force nowhere before they accept it."),
+        "policy-withdrawn": N_("Other sites are told the policy no more. What they have accepted stays."),
+        "draft-gone": N_("The draft is gone. What is in force has not changed."),
+    },
+    has_templates=True,
+)

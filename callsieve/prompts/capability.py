@@ -1,0 +1,16 @@
+"""What the capability `prompts` adds to the program: what callers and phones hear."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="prompts",
+    help=(Help("prompts", Group.RUNNING, "Make, list and play what callers and phones hear."),),
+    commands={
+        "prompts build": "cli.commands:build_prompts",
+        "prompts remove": "cli.commands:remove_prompts",
+        "prompts list": "cli.commands:list_prompts",
+        "prompts play": "cli.commands:play_prompt",
+    },
+)

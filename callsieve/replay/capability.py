@@ -1,0 +1,17 @@
+"""What the capability `replay` adds to the program: trying a policy on past calls."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="replay",
+    help=(
+        Help("summary", Group.EVERY_DAY, "What was done with the calls of the last days."),
+        Help("replay", Group.POLICIES, "Try a policy on the calls of a history."),
+    ),
+    commands={
+        "summary": "cli.summary:summary",
+        "replay": "cli.commands:replay",
+    },
+)

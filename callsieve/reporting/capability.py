@@ -1,0 +1,17 @@
+"""What the capability `reporting` adds to the program: reports and complaints to others."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="reporting",
+    help=(Help("report", Group.NUMBERS, "Tell others about spam: PhoneBlock, or a complaint to copy."),),
+    commands={
+        "report send": "cli.commands:send",
+        "report list": "cli.commands:show_reports",
+        "report show": "cli.commands:show",
+    },
+    pages=("web.pages",),
+    has_templates=True,
+)

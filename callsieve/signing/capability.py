@@ -1,0 +1,14 @@
+"""What the capability `signing` adds to the program: the key that signs statements."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="signing",
+    help=(Help("signing", Group.RUNNING, "The key that statements for others are signed with."),),
+    commands={
+        "signing key": "cli.commands:key",
+        "signing verify": "cli.commands:verify_file",
+    },
+)

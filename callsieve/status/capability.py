@@ -1,0 +1,14 @@
+"""What the capability `status` adds to the program: whether calls are screened now."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="status",
+    help=(Help("status", Group.EVERY_DAY, "Are calls screened now, what was done lately, what is wrong."),),
+    commands={
+        "status": "cli.commands:status",
+    },
+    endpoints=("api.endpoints",),
+)

@@ -1,0 +1,18 @@
+"""What the capability `switch` adds to the program: switching screening off and on."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="switch",
+    help=(
+        Help("off", Group.EVERY_DAY, "Switch screening off, for good or for a time."),
+        Help("on", Group.EVERY_DAY, "Switch screening on again."),
+    ),
+    commands={
+        "off": "cli.commands:off",
+        "on": "cli.commands:on",
+    },
+    endpoints=("api.endpoints",),
+)

@@ -1,0 +1,15 @@
+"""What the capability `tokens` adds to the program: programs that use the API."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Group, Help
+
+CAPABILITY = Capability(
+    name="tokens",
+    help=(Help("token", Group.RUNNING, "Which programs may use the API."),),
+    commands={
+        "token add": "cli.commands:add",
+        "token list": "cli.commands:show",
+        "token revoke": "cli.commands:revoke",
+    },
+)

@@ -1,0 +1,40 @@
+"""What the capability `users` adds to the program: users of the console."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability, Entry, Group, Help
+from reputation.users import Role
+from reputation.wording import N_
+
+CAPABILITY = Capability(
+    name="users",
+    help=(Help("user", Group.RUNNING, "Who may use the console."),),
+    commands={
+        "user add": "cli.commands:add",
+        "user list": "cli.commands:show",
+        "user password": "cli.commands:password",
+        "user role": "cli.commands:role",
+        "user reset-totp": "cli.commands:reset_totp",
+        "user remove": "cli.commands:remove",
+    },
+    pages=(
+        "web.login",
+        "web.account",
+        "web.second_factor",
+        "web.pages",
+    ),
+    navigation=(Entry(13, "/users", N_("Users"), Role.ADMINISTRATOR),),
+    messages={
+        "logged-out": N_("You are logged out."),
+        "password": N_("Your password is changed; other browsers are logged out."),
+        "second-factor-on": N_("The second factor is in force; other browsers are logged out."),
+        "second-factor-off": N_("The second factor is off; other browsers are logged out."),
+        "others-out": N_("All other browsers are logged out."),
+        "user-added": N_("The user may log in from now on."),
+        "user-role": N_("The role is changed; the user has to log in again."),
+        "user-password": N_("The password is changed; all sessions of the user are over."),
+        "user-second-factor": N_("The user logs in by the password alone; all their sessions are over."),
+        "user-gone": N_("The user may not use the console any more."),
+    },
+    has_templates=True,
+)
