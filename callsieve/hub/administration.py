@@ -32,7 +32,8 @@ GRANTS: Final = (
                   xid, id) ON callsieve.evidence_row TO {SITES}""",
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
     f"""REVOKE EXECUTE ON FUNCTION callsieve.channel_of(text), callsieve.present_history(), callsieve.require_part(),
-                                   callsieve.close_login(text), callsieve.too_old(integer) FROM {SITES}""",
+                                   callsieve.close_login(text), callsieve.too_old(integer),
+                                   callsieve.remove_number(callsieve.site, text, boolean) FROM {SITES}""",
 )
 # A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
 REVOKES: Final = (
@@ -81,8 +82,9 @@ INSERT INTO callsieve.site (organisation, name, role, is_central) VALUES (%s, %s
 ON CONFLICT (organisation, name) DO UPDATE SET is_central = excluded.is_central, expelled_at = NULL, joined_at = now()
 """
 ADD_KIND: Final = """
-INSERT INTO callsieve.kind (name, days, is_of_standby) VALUES (%s, %s, %s)
-ON CONFLICT (name) DO UPDATE SET days = excluded.days, is_of_standby = excluded.is_of_standby
+INSERT INTO callsieve.kind (name, days, is_of_standby, is_evidence) VALUES (%s, %s, %s, %s)
+ON CONFLICT (name) DO UPDATE
+SET days = excluded.days, is_of_standby = excluded.is_of_standby, is_evidence = excluded.is_evidence
 """
 SET_QUOTA: Final = "UPDATE callsieve.site SET most_rows = %s WHERE organisation = %s AND name = %s RETURNING rows_kept"
 
@@ -133,7 +135,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
             raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
         await _make_partitions(hub, partitions)
         for kind in KINDS.values():
-            await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is Scope.STANDBY))
+            await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is Scope.STANDBY, kind.is_evidence))
         for grant in GRANTS:
             await hub.rows(grant)
         roles = await hub.rows("SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from callsieve.hub.postgresql import Hub, HubError
+from callsieve.hub.postgresql import EXCEEDED, UNDEFINED, Hub, HubError
 from reputation.store.hub.kinds import MOST_POLICY
 from reputation.store.hub.outgoing import Outgoing
 from reputation.store.hub.rows import SharedRow
@@ -35,7 +35,8 @@ SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bi
 UP_TO: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # The order is that of the index: by the column `xid`, not by the integer that is made of it.
 NOTICES: Final = f"""
-SELECT what, subject, asked_by, extract(epoch FROM at)::float8, xid::text::bigint AS transaction, id
+SELECT what, subject, asked_by, extract(epoch FROM at)::float8,
+       EXISTS (SELECT 1 FROM callsieve.site WHERE is_central AND name = asked_by), xid::text::bigint AS transaction, id
   FROM callsieve.notice
  WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
    AND xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -106,12 +107,13 @@ class Greeting:
 
 
 class Notice(NamedTuple):
-    """`erase` a number, or `expel` a site. `at`: UTC seconds by the hub's clock."""
+    """`erase` a number, or `expel` a site. `at`: UTC seconds by the hub's clock; `by_central`: a central site asked."""
 
     what: str
     subject: str
     asked_by: str
     at: float
+    by_central: bool
     place: Place
 
 
@@ -192,13 +194,23 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 async def notices_after(hub: Hub, place: Place) -> list[Notice]:
     """The next of them; there are more when they are MOST_NOTICES."""
     told = await hub.rows(NOTICES, (str(place[0]), place[1]))
-    return [Notice(what, subject, by, at, (xid, id)) for what, subject, by, at, xid, id in told]
+    return [Notice(*row[:5], (row[5], row[6])) for row in told]
 
 
-async def erase(hub: Hub, number: str) -> bool:
-    """Every site is to forget the number. False: we have asked for so many today that the hub takes no more."""
+async def erase(hub: Hub, number: str) -> None:
+    """Have every site forget the number. HubError, with the code EXCEEDED where we may have no more erased today."""
     ((gone,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
-    return int(gone) >= 0
+    if int(gone) < 0:
+        raise HubError("the hub takes no more erasures of this site today", EXCEEDED)  # one before its migration 3
+
+
+async def forget(hub: Hub, number: str) -> None:
+    """Remove our own rows about a number that another site had erased."""
+    try:
+        await hub.rows("SELECT callsieve.forget(%s)", (number,))
+    except HubError as error:
+        if error.code not in UNDEFINED:  # a hub before its migration 3 has removed them itself
+            raise
 
 
 async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:

@@ -48,6 +48,7 @@ MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
 FORBIDDEN: Final = "42501"
 LOCKED: Final = "55P03"
+EXCEEDED: Final = "54000"
 # What libpq says of a connection that is refused, and the way out. It gives no SQLSTATE for these.
 WAYS_OUT: Final = (
     ("certificate verify failed", "?sslrootcert=/etc/callsieve/hub.pem at the end of the address names its authority"),

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from callsieve.changes.operation import Context, Refused
-from callsieve.hub import client
+from callsieve.hub import client, erasures
 from callsieve.hub.client import Greeting, Notice
-from callsieve.hub.postgresql import LOCKED, Hub, HubError
-from callsieve.numbers import privacy
+from callsieve.hub.erasures import Erasure
+from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
 from callsieve.policy import central
 from callsieve.settings import Loaded
 from callsieve.version import program_version
@@ -331,8 +331,12 @@ class Sync:
 
     async def _tell_erasures(self, session: _Session) -> None:
         for number in await self._store.read(numbers_to_erase):
-            if not await client.erase(self._hub, number):
-                logger.warning("the hub forgets no more numbers for us today: the others are told later")
+            try:
+                await client.erase(self._hub, number)
+            except HubError as error:
+                if error.code != EXCEEDED:
+                    raise
+                logger.warning("erasures wait: %s", error)
                 session.erase_at = time.monotonic() + CLEAN_SECONDS
                 return
             await self._store.write(erasures_told, [number])
@@ -424,8 +428,7 @@ class Sync:
 
     async def _obey(self, session: _Session, notice: Notice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
-            if await self._store.write(_erase, notice.subject, notice.asked_by, self._loaded):
-                session.erased.add(notice.subject)
+            await self._obey_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
             by = notice.asked_by or "the hub's administrator"
             logger.warning("%s was expelled by %s: what came from there is taken out", notice.subject, by)
@@ -433,6 +436,14 @@ class Sync:
             self._policies_due = True
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
+
+    async def _obey_erasure(self, session: _Session, notice: Notice) -> None:
+        site, is_followed = notice.asked_by, notice.asked_by in self._follow
+        erasure = Erasure(notice.subject, site, is_followed or notice.by_central or site == session.link.site)
+        if await self._store.write(_erase, erasure, self._loaded):
+            session.erased.add(notice.subject)
+        if is_followed and not notice.by_central:  # what is ours the hub has left to us
+            await client.forget(self._hub, notice.subject)
 
     async def _clean(self, session: _Session) -> None:
         try:
@@ -551,19 +562,10 @@ def _all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> N
         note_pushed(db, time.time(), clock_us)
 
 
-def _erase(db: sqlite3.Connection, number: str, asked_by: str, loaded: Loaded) -> bool:
-    """Whether there was anything."""
-    actor = f"{ACTOR} {asked_by}" if SITE.fullmatch(asked_by) else ACTOR
-    context = Context(actor, Role.ADMINISTRATOR, time.time(), loaded)
-    try:
-        if not any(privacy.stored_about(db, context, number).erasable.values()):
-            return False
-    except Refused:  # no number
-        return False
-    with writing_for_hub(db):
-        privacy.erase(db, context, number)
-    erasures_told(db, [number])
-    return True
+def _erase(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
+    """Return whether everything about the number is gone."""
+    actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
+    return erasures.obey(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
 
 
 def _tell_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:

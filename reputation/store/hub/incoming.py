@@ -140,7 +140,7 @@ def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozense
         for number, name, key in found:
             kind = KINDS.get(name)
             if kind is not None:
-                _take_out(db, kind, link.site, origin, number, key)
+                take_out(db, kind, link.site, origin, number, key)
                 numbers |= {number} if kind.is_folded else set()
             where = (number, name, origin, key)
             db.execute("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", where)
@@ -175,7 +175,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
     if row.deleted:
         if row.origin != site:
             check_names(kind, dict(zip(kind.key, json.loads(row.key), strict=True)))
-        _take_out(db, kind, site, row.origin, row.number, row.key)
+        take_out(db, kind, site, row.origin, row.number, row.key)
         return
     write_row(db, kind, values_of(kind, row, checked, site, stones_for_all=is_followed))
 
@@ -199,7 +199,8 @@ def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
     return known is not None and not row.deleted and row.at_us > known[0]
 
 
-def _take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
+def take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
+    """Remove what a row of that site is here. Call it in a transaction, inside `writing_for_hub`."""
     columns = dict(zip(kind.key, json.loads(key), strict=True))
     if kind.scope is Scope.STATEMENT and origin != site:
         said = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)

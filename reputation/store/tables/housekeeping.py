@@ -33,6 +33,11 @@ HUB_ERASURE = Table(
     erase="""INSERT INTO hub_erasure (number, at) SELECT :number, unixepoch() WHERE EXISTS (SELECT 1 FROM hub_link)
       ON CONFLICT DO NOTHING""",
 )
+ERASURE_REQUEST = Table(
+    name="erasure_request",
+    label=("erasure by another site that waits", "erasures by other sites that wait"),
+    numbers=("number",),
+)
 # Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
 PUBLISHED_POLICY = Table(
     name="published_policy",
@@ -71,6 +76,7 @@ HOUSEKEEPING = (
     HUB_OUTBOX,
     HUB_ROW,
     HUB_ERASURE,
+    ERASURE_REQUEST,
     PUBLISHED_POLICY,
     IGNORED_SITE,
     AUDIT,

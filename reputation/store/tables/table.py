@@ -96,6 +96,11 @@ class Kind:
         return bool(self.at) and self.at not in self.key
 
     @property
+    def is_evidence(self) -> bool:
+        """Whether all sites share it as evidence about a number, which each site may have erased everywhere."""
+        return self.scope is Scope.SHARED and bool(self.number)
+
+    @property
     def is_private(self) -> bool:
         """Whether it goes to no other site than a central one."""
         return self.scope in (Scope.PRIVATE, Scope.STANDBY)

@@ -172,16 +172,6 @@ def test_who_asked_for_an_erasure_stands_in_the_audit(hub: TestHub, berlin: Site
     assert london.rows("SELECT who FROM audit WHERE what = 'privacy erase'") == [("hub berlin",)]
 
 
-def test_a_site_erases_so_many_numbers_a_day(hub: TestHub, berlin: Site, london: Site) -> None:
-    london.mark(CALLER, "305", time.time() - 60)
-    hub.settle()
-    with login(berlin) as connection:
-        erase = "SELECT callsieve.erase('+1201' || (5550200 + n)) FROM generate_series(1, 1000) AS n"
-        assert {gone for (gone,) in connection.execute(erase)} == {0}
-        assert connection.execute("SELECT callsieve.erase(%s)", (CALLER,)).fetchall() == [(-1,)]
-    assert hub.run("SELECT count(*) FROM callsieve.evidence_row") == [(1,)]
-
-
 def test_no_site_holds_up_what_is_too_old(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     berlin.exchange()

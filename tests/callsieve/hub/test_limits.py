@@ -202,7 +202,7 @@ def test_erasures_that_are_too_many_are_asked_for_seldom(hub: TestHub, berlin: S
             berlin.mark(OTHER, str(minute), time.time() - 60)
             told = "SELECT count(*) FROM callsieve.evidence_row"
             wait_until(lambda: hub.run(told) == [(minute + 1,)], "the mark")  # noqa: B023
-    assert (berlin.folder / "log").read_text().count("forgets no more numbers") == 1
+    assert (berlin.folder / "log").read_text().count("erasures wait") == 1
     assert berlin.rows("SELECT number FROM hub_erasure") == [(CALLER,)]
 
 
