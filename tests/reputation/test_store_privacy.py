@@ -267,6 +267,7 @@ def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) ->
         "hub_row": 1,
         "hub_outbox": 0,
         "hub_erasure": 0,
+        "erasure_request": 0,
         **OF_CALLS,
     }
     assert not any(read(store, export_number, CALLER).values())
