@@ -28,6 +28,7 @@ from reputation.wording import Places, Wording
 OFF = Wording("off: nothing is shared")
 JOIN = "callsieve hub join"
 LEAVE = "callsieve hub leave"
+ERASURES = "callsieve hub erasures"
 START = Wording("systemctl enable --now callsieve-hub; callsieve hub status asks the hub itself")
 RESTART = Wording("systemctl restart callsieve-hub; calls are decided as ever, from what is here")
 ASK = Wording("callsieve hub status asks it now; calls are decided as ever, from what is here")
@@ -107,6 +108,10 @@ def _judged(figures: HubFigures, now: float) -> Finding:
     if link.full_at:
         full: Places = {"most": link.full_at, "count": figures.waiting}
         return warn(Wording("the hub keeps {most} rows of this site and no more; rows that wait: {count}", full), QUOTA)
+    if figures.erasures:
+        return warn(
+            Wording("erasures of other sites that wait for a yes: {count}", {"count": figures.erasures}), ERASURES
+        )
     if link.refused:
         return warn(Wording("rows of other sites that cannot be used: {count}", {"count": link.refused}), NEWER)
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}

@@ -20,6 +20,8 @@ CAPABILITY = Capability(
         "hub evidence": "cli.evidence:evidence",
         "hub ignore": "cli.evidence:ignore",
         "hub heed": "cli.evidence:heed",
+        "hub erasures": "cli.evidence:show_erasures",
+        "hub keep": "cli.evidence:keep",
         "hub people list": "cli.evidence:show_people",
         "hub people same": "cli.evidence:same",
         "hub people apart": "cli.evidence:apart",
@@ -34,6 +36,7 @@ CAPABILITY = Capability(
     messages={
         "site-ignored": N_("Nothing counts here that the site tells."),
         "site-heeded": N_("The site counts again."),
+        "number-kept": N_("What is known of the number is kept."),
         "people-same": N_("They are one human, who counts once."),
         "people-apart": N_("The name is somebody else's."),
     },

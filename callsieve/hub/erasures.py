@@ -7,7 +7,7 @@ keep(db, context, number)           operation: no. Yes is `callsieve privacy era
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
@@ -71,8 +71,3 @@ def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
             raise Refused("no-erasure", Wording("no erasure of {number} waits", {"number": e164}), "number")
         keep_number(db, e164, context.at)
     return e164
-
-
-def erasure_as_json(request: ErasureRequest) -> dict[str, Any]:
-    """Return a request that waits, for scripts."""
-    return request._asdict()

@@ -9,6 +9,7 @@ from callsieve.changes.operation import Context, change, whole
 from callsieve.hub.health import HubHealth, health_of
 from callsieve.hub_settings import HubTable
 from reputation.store.hub.capture import outbox_size, stop_capture
+from reputation.store.hub.erasures import waiting_erasures
 from reputation.store.hub.incoming import expel_some, other_sites
 from reputation.store.hub.link import Link, first_try, link_of, remove_link
 from reputation.store.hub.sites import note_sites
@@ -35,18 +36,19 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """How this site's part is, and how many rows are on their way."""
+    """How this site's part is, how many rows are on their way, and how many erasures wait for a yes."""
 
     link: Link | None
     waiting: int
     health: HubHealth
+    erasures: int = 0
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
     """As the store knows it, for those who watch."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
-    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)))
+    return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)), len(waiting_erasures(db)))
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:

@@ -1,4 +1,5 @@
-"""`callsieve hub evidence`, `ignore`, `heed` and `people`: what other sites told, and what it is worth here."""
+"""`callsieve hub evidence`, `ignore`, `heed`, `erasures`, `keep` and `people`: what other sites told, and what it is
+worth here."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, existing_store, print_json, settings_of
 from callsieve.cli.output import plural, print_table, say, say_undo
 from callsieve.cli.store import perform
-from callsieve.hub import site_operations
+from callsieve.hub import erasures, site_operations
 from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.hub.site_views import figures_as_json, remarks_on
+from callsieve.text.times import when
+from reputation.store.hub.erasures import KEPT_DAYS, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 
 SiteArgument = Annotated[str, typer.Argument(help="A site that has told something.", show_default=False)]
@@ -52,6 +55,27 @@ def heed(site: SiteArgument, config: ConfigOption = None) -> None:
     judged = perform(settings_of(config), site_operations.heed, site, existing=True)
     say(f"{site} counts again.")
     say_undo(judged.change_id, config)
+
+
+def show_erasures(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show numbers that other sites had erased and of which something is kept here until you decide."""
+    with existing_store(settings_of(config)) as db:
+        found = waiting_erasures(db)
+    if as_json:
+        print_json([one._asdict() for one in found])
+        return
+    if not found:
+        say("No erasure of another site waits.")
+        return
+    print_table(("number", "site", "since"), [(one.number, one.site, str(when(one.at))) for one in found])
+    say("callsieve privacy erase NUMBER deletes the rest, here and at sites that follow this one;")
+    say("callsieve hub keep NUMBER keeps it.")
+
+
+def keep(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Keep what is known here of a number that another site had erased."""
+    e164 = perform(settings_of(config), erasures.keep, number, existing=True)
+    say(f"{e164} is kept, whoever has it erased within the next {KEPT_DAYS:.0f} days.")
 
 
 def show_people(as_json: JsonOption = False, config: ConfigOption = None) -> None:

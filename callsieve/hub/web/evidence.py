@@ -10,10 +10,11 @@ from starlette.responses import Response
 from callsieve.changes.names import SITE_PEOPLE, SITES
 from callsieve.changes.operation import Refused
 from callsieve.changes.undo import Latest, latest_changes
-from callsieve.hub import site_operations
+from callsieve.hub import erasures, site_operations
 from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
+from reputation.store.hub.erasures import ErasureRequest, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 from reputation.users import Role
 from reputation.wording import Wording
@@ -25,9 +26,10 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The page. `people`: the names of each human who is known by several."""
+    """The page. `erasures`: those that wait for a yes; `people`: the names of each human who is known by several."""
 
     sites: tuple[SiteFigures, ...]
+    erasures: tuple[ErasureRequest, ...]
     people: tuple[tuple[str, ...], ...]
     latest: tuple[Latest, ...]
 
@@ -59,6 +61,15 @@ async def heed(req: PageRequest) -> Response:
     return req.go(PLACE, "site-heeded")
 
 
+async def keep(req: PageRequest) -> Response:
+    """Keep what is known here of a number that another site had erased."""
+    try:
+        await req.perform(erasures.keep, req.form.get("number", ""))
+    except Refused as refused:
+        return await show(req, refused.words)
+    return req.go(PLACE, "number-kept")
+
+
 async def same(req: PageRequest) -> Response:
     """Two people of two sites are one human."""
     names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
@@ -80,13 +91,15 @@ async def apart(req: PageRequest) -> Response:
 
 def evidence_page(db: sqlite3.Connection) -> EvidencePage:
     """What the page shows."""
-    return EvidencePage(tuple(figures_of_sites(db)), tuple(map(tuple, all_same(db))), latest_changes(db, CHANGES))
+    sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
+    return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, CHANGES))
 
 
 PAGES = (
     Page("GET", PLACE, show, Role.OPERATOR),
     Page("POST", f"{PLACE}/ignore", ignore, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/keep", keep, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/same", same, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/apart", apart, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/undo", undoing(PLACE, CHANGES), Role.ADMINISTRATOR),

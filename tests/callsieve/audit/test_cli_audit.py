@@ -94,7 +94,7 @@ WRITING_IN_THEIR_TURN = {
     *("own watch add", "own watch ask"),
     *("hub join", "hub quota", "hub expel", "hub leave"),
     *("policy publish", "policy withdraw", "policy accept"),
-    *("hub ignore", "hub heed", "hub people same", "hub people apart"),
+    *("hub ignore", "hub heed", "hub keep", "hub people same", "hub people apart"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
@@ -103,7 +103,7 @@ NOT_WRITING = {
     *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),
     *("hub init", "hub run", "hub status", "hub sites"),
-    *("hub evidence", "hub people list"),
+    *("hub evidence", "hub erasures", "hub people list"),
     "user list",
     "token list",
     *("summary", "digest", "alerts list", "alerts test"),

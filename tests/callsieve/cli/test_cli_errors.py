@@ -426,6 +426,7 @@ ELSEWHERE = {
     ),
     "test_cli_hub_evidence.py": (
         *("hub evidence", "hub ignore", "hub heed", "hub people list", "hub people same", "hub people apart"),
+        *("hub erasures", "hub keep"),
     ),
     "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),
     "test_cli_report.py": ("report send",),

@@ -9,6 +9,7 @@ import pytest
 
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
+from reputation.store.hub.erasures import ErasureRequest, request_erasure
 from reputation.store.marks import add_mark
 from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
@@ -52,6 +53,17 @@ def test_what_each_site_told(program: Program) -> None:
     assert (paris["site"], paris["numbers"], paris["retracted"], paris["ignored"]) == ("paris", 2, 1, None)
     text = program.ok("hub", "evidence")
     assert [line.split()[0] for line in text.splitlines()[:3]] == ["site", "berlin", "paris"]
+
+
+def test_an_erasure_that_waits_is_shown_and_refused(program: Program) -> None:
+    with open_store(program.store) as db, transaction(db):
+        request_erasure(db, ErasureRequest(CALLER, "berlin", time.time()))
+    assert [(one["number"], one["site"]) for one in program("hub", "erasures", "--json").json] == [(CALLER, "berlin")]
+    assert "berlin" in program.ok("hub", "erasures")
+    assert program("hub", "keep", OTHER).code != 0
+    program.ok("hub", "keep", CALLER)
+    assert program("hub", "erasures", "--json").json == []
+    assert [row["what"] for row in program("audit", "--json").json] == ["hub keep"]
 
 
 def test_nothing_was_told(tmp_path: Path) -> None:

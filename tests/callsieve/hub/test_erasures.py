@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from callsieve.cli.store import context_of
+from callsieve.doctor.finding import CheckStatus
 from callsieve.hub import erasures
 from callsieve.numbers import privacy
 from reputation.model import EntryKind, Identity, ListEntry, ListName
@@ -18,6 +19,7 @@ from reputation.store.lists import add_entry
 from reputation.weights import DAY_SECONDS
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, standby_of
 from tests.callsieve.hub.test_hostile import login
+from tests.callsieve.hub.test_hub_health import looked_at
 
 pytestmark = pytest.mark.slow
 OTHER = "+12015550124"
@@ -99,9 +101,11 @@ class TestForeign:
         audit = "SELECT who, number FROM audit WHERE what = 'hub erasure'"
         assert london.rows(audit) == [("hub berlin", CALLER)]
         assert [(one.number, one.site) for one in london.read(waiting_erasures)] == [(CALLER, "berlin")]
+        assert looked_at(london.loaded).status is CheckStatus.WARN
         london.write(privacy.erase, context_of(london.loaded), CALLER)
         assert london.rows(audit) == [("hub berlin", None)]
         assert london.read(waiting_erasures) == []
+        assert looked_at(london.loaded).status is CheckStatus.OK
 
     def test_a_yes_goes_everywhere(self, hub: TestHub, berlin: Site, london: Site) -> None:
         erase(berlin)

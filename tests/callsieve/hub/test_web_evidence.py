@@ -11,6 +11,7 @@ import pytest
 
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
+from reputation.store.hub.erasures import ErasureRequest, request_erasure, waiting_erasures
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import all_same, ignored_of
 from reputation.store.transaction import transaction
@@ -44,6 +45,17 @@ def test_a_site_is_ignored_heeded_and_undone(console: Console) -> None:
     undo_latest(browser)
     assert [one.reason for one in console.office.read(ignored_of)] == ["broken into"]
     assert [change[0] for change in changes_of(console.office)] == ["undo hub heed", "hub heed", "hub ignore"]
+
+
+def test_an_erasure_waits_and_is_refused(console: Console) -> None:
+    with open_store(console.office.store) as db, transaction(db):
+        request_erasure(db, ErasureRequest(CALLER, "berlin", time.time()))
+    assert CALLER in console.browser("operator").text("/sites/evidence")
+    browser = console.browser("administrator")
+    assert browser.post("/sites/evidence/keep", number="+12015550199").status_code == 422
+    browser.post("/sites/evidence/keep", number=CALLER)
+    assert console.office.read(waiting_erasures) == []
+    assert [change[0] for change in changes_of(console.office)] == ["hub keep"]
 
 
 def test_people_of_two_sites_are_one_and_apart(console: Console) -> None:
