@@ -194,7 +194,7 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 async def notices_after(hub: Hub, place: Place) -> list[Notice]:
     """The next of them; there are more when they are MOST_NOTICES."""
     told = await hub.rows(NOTICES, (str(place[0]), place[1]))
-    return [Notice(*row[:5], (row[5], row[6])) for row in told]
+    return [Notice(what, subject, by, at, central, (xid, id)) for what, subject, by, at, central, xid, id in told]
 
 
 async def erase(hub: Hub, number: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
 import psycopg
 import pytest
@@ -67,9 +68,9 @@ def berlin(hub: TestHub) -> Site:
     return hub.join("berlin", private=True)
 
 
-def make_london(hub: TestHub, **settings: object) -> Site:
+def make_london(hub: TestHub, follow: Sequence[str] = ()) -> Site:
     """London knows the caller, and everybody has all of that."""
-    london = hub.join("london", private=True, **settings)
+    london = hub.join("london", private=True, follow=list(follow))
     london.write(fill)
     for site, person in ((hub.sites["berlin"], "201"), (london, "305")):
         site.mark(CALLER, person, time.time() - 60)
