@@ -27,7 +27,6 @@ from reputation.store.database import open_store, truncate_wal
 from reputation.store.digests import changed_lists
 from reputation.store.errors import StoreError
 from reputation.store.identities import identities_due
-from reputation.store.old_reasons import code_old_reasons
 from reputation.store.outbox import expire_events
 from reputation.store.retention import EXPIRING, expire_table
 from reputation.store.reviews import numbers_to_review
@@ -142,11 +141,6 @@ def _people(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
         return {"people": count_people(db)}
 
 
-def _old_reasons(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
-    """Gives decisions of older versions, which have their reasons in words, the codes."""
-    return code_old_reasons(db, begin)
-
-
 def _integrity(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
     """Reads all of the store: counts what is damaged, and lists with an entry that is not as it was written."""
     return {"damaged": int(problem_of(db) is not None), "changed list": len(changed_lists(db))}
@@ -159,7 +153,6 @@ JOBS = (
     Job("appeals", DAY, _appeals),
     Job("reviews", DAY, _reviews),
     Job("people", DAY, _people),
-    Job("old reasons", DAY, _old_reasons),
     Job("integrity", 7 * DAY, _integrity),
 )
 

@@ -1,6 +1,7 @@
-"""Numbered migrations: `migrations/0001_first.sql` and so on, applied in order, each in one transaction.
+"""Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
-A migration that has been released is never edited: its checksum is kept in the store and compared.
+A migration that has been released is never edited: its checksum is kept in the store and compared. The first one makes
+a whole store. It stands for all steps up to its number; a store that came there step by step goes on from there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import NamedTuple
 from reputation.store.errors import StoreError
 from reputation.store.transaction import transaction
 
+# The checksum that version 53 has in stores which came there step by step.
+STEP_BY_STEP = {53: "aa0849a9f5cc2b1e038a82a016bc87c1491e008e5342e4e9acb76c4b0a54a7b9"}
 MIGRATION_TABLE = """
 CREATE TABLE IF NOT EXISTS migration (
     version INTEGER PRIMARY KEY,
@@ -48,18 +51,30 @@ def known_migrations() -> tuple[Migration, ...]:
 
 
 def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """What is still to be applied. Raises StoreError for an edited migration or a store newer than we are."""
+    """Return what is still to be applied.
+
+    Raises:
+        StoreError: The store is newer than this program, too old for it, or a migration was edited.
+    """
     known = known_migrations() if known is None else known
     applied = _applied(db)
     by_version = {migration.version: migration for migration in known}
+    first = known[0].version
+    if applied and first not in applied:
+        raise StoreError(
+            f"{_path_of(db)}: of version {max(applied)}, and this CallSieve reads stores from version {first} on; "
+            "install CallSieve 0.1.0, run `callsieve db migrate`, then install this one again"
+        )
     for version, (name, sha256) in applied.items():
+        if version < first:
+            continue
         migration = by_version.get(version)
         if migration is None:
             raise StoreError(
                 f"{_path_of(db)}: written by a newer CallSieve (migration {name}); "
                 "update this one, or restore a backup from before the update (`callsieve db restore`)"
             )
-        if migration.sha256 != sha256:
+        if sha256 not in (migration.sha256, STEP_BY_STEP.get(version)):
             raise StoreError(
                 f"{_path_of(db)}: migration {name} is not the one that was applied here; "
                 "reinstall CallSieve, or restore a backup (`callsieve db restore`)"

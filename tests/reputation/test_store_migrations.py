@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from reputation.store.errors import StoreError
 from reputation.store.migrations import Migration, known_migrations, migrate, pending
+from reputation.store.privacy import export_number
+from tests.reputation.store_builders import CALLER
 
+RECORDINGS = Path(__file__).parent.parent / "recordings"
 FIRST = Migration(
     1, "0001_first", "CREATE TABLE a (x) -- ; not the end\n;\n-- a note;\nCREATE TABLE b (y);\n-- the end\n"
 )
@@ -35,8 +39,10 @@ def test_a_new_store_gets_all_and_then_nothing(db: sqlite3.Connection) -> None:
     assert migrate(db) == []
 
 
-def test_versions_are_numbered_without_gaps() -> None:
-    assert [migration.version for migration in known_migrations()] == list(range(1, len(known_migrations()) + 1))
+def test_versions_rise_from_that_of_the_whole_store() -> None:
+    versions = [migration.version for migration in known_migrations()]
+    assert versions[0] == 53
+    assert versions == sorted(set(versions))
 
 
 def test_every_table_is_strict(db: sqlite3.Connection) -> None:
@@ -71,17 +77,34 @@ def test_a_store_of_a_newer_program_is_refused(db: sqlite3.Connection) -> None:
         migrate(db, [FIRST])
 
 
-def test_old_wishes_are_settled_by_whom_the_number_called(db: sqlite3.Connection) -> None:
-    migrate(db, [one for one in known_migrations() if one.version < 16])
-    day, at = 20_400, 20_400 * 86_400.0
-    called = [("ours", "called", day), ("ours", "later", day + 1), ("ours", "before", day - 29)]
-    db.executemany("INSERT INTO own_called VALUES (?, ?, ?, 1)", called)
-    people = ("called", "later", "before", "stranger", "")
-    db.executemany("INSERT INTO do_not_call VALUES (?, ?, 'ours', '', '')", [(who, at) for who in people])
-    db.executemany("INSERT INTO own_complaint VALUES ('ours', ?, ?, '')", [(who, at) for who in people])
-    migrate(db)
-    for table in ("do_not_call", "own_complaint"):
-        assert db.execute(f"SELECT number FROM {table} WHERE of_called").fetchall() == [("called",)]
+def test_a_store_of_version_53_is_upgraded_as_if_it_were_new(db: sqlite3.Connection) -> None:
+    """It holds all that is known about two numbers."""
+    db.executescript((RECORDINGS / "store-53.sql").read_text())
+    before = export_number(db, CALLER)
+    assert names(migrate(db)) == [one.name for one in known_migrations()[1:]]
+    assert {table for table, rows in before.items() if rows} <= {
+        table for table, rows in export_number(db, CALLER).items() if rows
+    }
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as new:
+        migrate(new)
+        assert layout_of(db) == layout_of(new)
+
+
+def layout_of(db: sqlite3.Connection) -> dict[str, object]:
+    """Columns by table, and the indexes."""
+    tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    columns = {table: db.execute(f"PRAGMA table_info({table})").fetchall() for table in tables}
+    indexes = "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+    return {"columns": columns, "indexes": db.execute(indexes).fetchall()}
+
+
+def test_a_store_that_is_too_old_is_refused(db: sqlite3.Connection) -> None:
+    """It is left as it is."""
+    migrate(db, [FIRST])
+    later = Migration(3, "0003_whole", "CREATE TABLE c (x);\n")
+    with pytest.raises(StoreError, match="version 1, and this CallSieve reads stores from version 3 on"):
+        migrate(db, [later])
+    assert db.execute("SELECT max(version) FROM migration").fetchone() == (1,)
 
 
 def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connection) -> None:

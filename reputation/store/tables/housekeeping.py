@@ -70,7 +70,7 @@ AUDIT = Table(
 )
 # Nothing of these is about a number, travels, or is past its time.
 _PLAIN = """event_delivery event_receiver event_state event_wanted event_weights hub_fill hub_first_try hub_link
-    hub_site housekeeping migration old_reason reason_backlog site"""
+    hub_site housekeeping migration site"""
 HOUSEKEEPING = (
     EVENT,
     HUB_OUTBOX,
