@@ -6,9 +6,10 @@ STAMP := $(VENV)/.stamp
 LOCKS := requirements/runtime.txt requirements/dev.txt
 BUILD_LOCK := requirements/build.txt
 LATEST := .venv-latest
+NEXT := .venv-next
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test bytecode test-fast test-latest test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
+.PHONY: demo test bytecode test-fast test-next test-latest test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -42,6 +43,11 @@ bytecode: $(STAMP)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest --may-skip -m "not slow" --hypothesis-profile fast -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --ignore=tests/integration --ignore=tests/browser
+
+# On the Python of Debian testing, which is unpacked as Asterisk is.
+test-next: $(STAMP)
+	$(BIN)/python -m lab python
+	$(MAKE) bytecode test-fast PYTHON="$$($(BIN)/python -m lab python)" VENV=$(NEXT)
 
 # With the newest of everything in the place of requirements/. No part of CI: for a day before each release.
 test-latest:
@@ -96,4 +102,4 @@ freepbx-module:
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u+rwX,go+rX,go-w -C freepbx -czf $(FREEPBX_MODULE) callsieve
 
 clean:
-	rm -rf $(VENV) $(LATEST) .cache build
+	rm -rf $(VENV) $(LATEST) $(NEXT) .cache build

@@ -1,5 +1,6 @@
 """`python -m lab fetch`: get Asterisk and SIPp; with `--tools`, the other programs of the tests as well.
 
+`python -m lab python`: get a later Python, and print where it is.
 `python -m lab run`: an Asterisk to try things on, until Ctrl-C.
 """
 
@@ -22,6 +23,7 @@ from lab.lua import ensure_lua
 from lab.mariadb import ensure_mariadb
 from lab.php import ensure_phpunit
 from lab.postgresql import ensure_postgresql
+from lab.python import ensure_python
 from lab.tools import TOOLS, ensure_tools
 
 
@@ -34,11 +36,15 @@ def main() -> int:
         action="store_true",
         help=f"and those of the tests: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, kamailio, lua",
     )
+    commands.add_parser("python", help="fetch the Python of Debian testing, and print its path")
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
     run.add_argument("--include", type=Path, action="append", default=[], help="a dialplan file to include")
     run.add_argument("--extensions", type=Path, help="a dialplan file instead of the lab's own")
     arguments = parser.parse_args()
     try:
+        if arguments.command == "python":
+            print(ensure_python(lambda line: print(line, file=sys.stderr, flush=True)))
+            return 0
         print(ensure_pbx(_print_line).describe())
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)

@@ -1,0 +1,25 @@
+"""A later Python to test on: that of Debian testing, unpacked in a folder of its own.
+
+It runs with this machine's C library: what is installed into an environment of it is built for that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from lab.debian import Bundle, LabUnavailable, Progress, unpacked
+
+PYTHON = Bundle("python", ("python3.14", "python3.14-venv"), suite="forky")
+PARTS = "import ctypes, ensurepip, sqlite3, ssl, venv"
+
+
+def ensure_python(progress: Progress = lambda line: None) -> Path:
+    """The program, fetched if this is the first time; raises LabUnavailable."""
+    program = unpacked(PYTHON, progress).resolve() / "usr/bin" / PYTHON.packages[0]
+    if not program.exists():
+        raise LabUnavailable(f"{' '.join(PYTHON.packages)} brought no {program.name}")
+    done = subprocess.run((program, "-c", PARTS), capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise LabUnavailable(f"{program.name} of Debian {PYTHON.suite} cannot be run here: {done.stderr.strip()}")
+    return program
