@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from reputation.store.database import open_store
+from reputation.store.imports import import_numbers
 from tests.callsieve.program import Program, all_commands, make_record
-from tests.office import SETTINGS
+from tests.office import CALLER, SETTINGS
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
@@ -178,6 +180,8 @@ def make_office(folder: Path) -> Program:
         (folder / name).write_text(content)
     program = Program(folder, OFFICE)
     now = time.time()
+    with open_store(program.store) as db:
+        import_numbers(db, "complaints", "spam", [(CALLER, "telemarketing", None, None)], lambda: now - 200 * 86_400)
     program.add_decisions(
         make_record("7KQ2M4XA", at=now - 90),
         make_record(
