@@ -589,7 +589,7 @@ def _web_problems(web: Web) -> Problems:
     if wrong is not None:
         yield (
             "web.listen",
-            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it: docs/console.md",
+            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it",
         )
     for host in web.hosts:
         if not HOST.fullmatch(host):
@@ -612,7 +612,7 @@ def _public_problems(public: Public) -> Problems:
     """Its address is what strangers type and what is signed. Without a proxy it speaks to this machine only."""
     yield from _proxy_problems("public.proxies", public.proxies)
     if (wrong := (_form_problem if public.behind_proxy else _address_problem)(public.listen)) is not None:
-        yield "public.listen", wrong if public.behind_proxy else f"{wrong}; see docs/how-to/public-page.md for proxies"
+        yield "public.listen", wrong if public.behind_proxy else f"{wrong}; proxies of other machines: [public] proxies"
     for key, text in (("name", public.name), ("contact", public.contact)):
         if len(text) > MOST_LINE or not text.isprintable():
             yield f"public.{key}", f"is one line of at most {MOST_LINE} characters"
@@ -643,7 +643,7 @@ def _api_problems(settings: Settings) -> Problems:
     if wrong is not None:
         yield (
             "api.listen",
-            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it: docs/console.md",
+            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it",
         )
     elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
         yield "api.listen", f"the console listens on port {address_of(listen)[1]}: take another, or leave it empty"

@@ -135,7 +135,7 @@ class OutcomeRecorder:
     async def _mark(self, key: KeyPressed, at: float) -> None:
         endpoint, linkedid = endpoint_of(key.channel.name), own_name(key.channel.linkedid)
         if self._trunk_of(key.channel.name) is not None:
-            logger.warning("a key during a call came from a trunk: see docs/operations.md for features.conf")
+            logger.warning("a key during a call came from a trunk: in features.conf the code belongs to phones alone")
             return
         try:
             result = await self._store.write(mark_call, endpoint, linkedid, at)

@@ -23,10 +23,12 @@ def guards_calls(ground: CheckContext) -> Finding:
     if asking:
         return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
     if ground.loaded.settings.outbound.observe:
-        return ok(Wording("nobody asks: no call that leaves is looked at (see docs/own-numbers.md)"))
+        return ok(
+            Wording("nobody asks: no call that leaves is looked at (the documentation says how, under Own numbers)")
+        )
     return warn(
         Wording("[outbound] says observe = false, and nobody asks: no call that leaves is held or refused"),
-        Wording("the line in your dialplan is in docs/own-numbers.md"),
+        Wording("the line for your dialplan is in the documentation, under Own numbers"),
     )
 
 

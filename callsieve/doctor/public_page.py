@@ -21,8 +21,11 @@ ANSWER_SECONDS = 2.0
 OFF = Wording("it is off")
 START = Wording("systemctl enable --now callsieve-public, or callsieve public")
 UNITS = Wording("callsieve asterisk install --systemd, then systemctl restart callsieve-public")
-PROXY = Wording("look at the proxy before it: docs/how-to/public-page.md")
-TELL = Wording("have the event appeal.due or the digest sent to somebody: docs/how-to/public-page.md")
+PROXY = Wording("look at the proxy before it: the documentation has one under The public page")
+APPEAL = Wording("[actions] appeal = true in the settings, then systemctl restart callsieve")
+TELL = Wording(
+    "have the event appeal.due or the digest sent to somebody: the documentation says how, under The public page"
+)
 NOT_ASKED = Wording("the console asks nobody outside")
 # What shows that it is our page and nobody else's.
 MARK = "/public.css"
@@ -41,6 +44,8 @@ def is_served(ground: CheckContext) -> Finding:
             signing_key(loaded.state)
         except KeyFileError as error:
             return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
+    if not (loaded.settings.actions.appeal or public.in_answers):
+        return warn(Wording("nobody who is turned away hears a reference, which an appeal needs"), APPEAL)
     return told_by_store(ground, lambda db, _now: _told(db, loaded))
 
 

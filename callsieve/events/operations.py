@@ -55,7 +55,9 @@ def named(context: Context, text: str) -> str:
         words = Wording("{name} may be {names}: write one of these", {"name": text[:80], "names": ", ".join(found)})
         raise Refused("ambiguous-receiver", words)
     if not names:
-        raise Refused("no-receiver", Wording("no receiver is in the settings: docs/reference/events.md says how"))
+        raise Refused(
+            "no-receiver", Wording("no receiver is in the settings: the documentation says how, under Events")
+        )
     hint = nearest(text, names)
     raise Refused("no-such-receiver", Wording("there is no receiver {name}{hint}", {"name": text[:80], "hint": hint}))
 

@@ -14,7 +14,7 @@ from callsieve.settings import Loaded, Settings
 from reputation.numbers import did_number_of
 
 NEW_FILE = """\
-# CallSieve's settings, as `callsieve asterisk install` began them. docs/operations.md has every key.
+# CallSieve's settings, as `callsieve asterisk install` began them. The documentation (Operations) has every key.
 
 [policy]
 name = "observe" # decides and records, never acts; then cautious, balanced, strict or a policy of your own
@@ -24,7 +24,7 @@ region = {region} # your country: how numbers without a country code are read
 """
 # Not in our settings: the service's user may only ask, and must not raise a limit.
 CALL_BACK_FILE = """\
-# CallSieve's call-back helper: whom it calls, and how often. docs/how-to/call-back.md has every key. Root's alone.
+# CallSieve's call-back helper: whom it calls, and how often. The documentation (Call-back) has every key. Root's alone.
 
 enabled = false
 countries = [{region}] # landlines and mobiles of these only

@@ -47,7 +47,7 @@ def check_context(place: InstallPaths, context: str) -> None:
     if front_context_of(context) in _our_contexts():
         raise InstallError(
             f"--inbound {context}: CallSieve has a context {front_context_of(context)} of its own: "
-            "rename yours, or ask by a line of your own (docs/operations.md, the inline way)"
+            "rename yours, or ask by a line of your own (the documentation, under Operations, the inline way)"
         )
     if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
         raise InstallError(

@@ -310,7 +310,7 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
             for remark in one.remarks:
                 say(f"{one.name}: {remark}")
     elif not shown.nobody_fetches:
-        say("No company's evidence is taken: docs/how-to/exchange.md says how.")
+        say("No company's evidence is taken: the documentation says how, under Exchange.")
     if shown.nobody_fetches:
         say(f"Nobody fetches the companies of the settings: {TIMER}")
 

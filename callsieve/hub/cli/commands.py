@@ -87,7 +87,7 @@ def init(
             "sites may make large objects and take locks here: only a superuser can forbid that (hub init again as one)"
         )
     if done.elsewhere:
-        warn(f"sites may log in to {', '.join(done.elsewhere)}, too: docs/how-to/many-pbxs.md says how to prevent that")
+        warn(f"sites may log in to {', '.join(done.elsewhere)}, too (the documentation, Many PBXs, prevents that)")
 
 
 def join(
@@ -162,7 +162,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             if not failure:
                 say_command(START)
         else:
-            say("This PBX shares nothing yet: docs/how-to/many-pbxs.md says how.")
+            say("This PBX shares nothing yet: the documentation says how, under Many PBXs.")
     else:
         link = shown.link
         standby = ", its standby" if loaded.settings.hub.standby else ""
@@ -328,7 +328,7 @@ def _administrators_settings(config: Path | None, *, said: bool) -> Loaded:
 def _address(loaded: Loaded) -> str:
     """The hub's, as the settings have it."""
     if not loaded.settings.hub.address:
-        raise CommandError(f"{loaded.settings_file}: [hub] has no address: docs/how-to/many-pbxs.md")
+        raise CommandError(f"{loaded.settings_file}: [hub] has no address (the documentation, under Many PBXs)")
     return loaded.settings.hub.address
 
 

@@ -39,7 +39,7 @@ from reputation.store.imports import ImportedRow
 from reputation.wording import Wording
 
 UNPACKED_TIMES = 10  # as large as it may come, a packed file may be when it is unpacked
-NONE_WANTED = "the settings have no [[feed]]: docs/how-to/feeds.md says how one is written"
+NONE_WANTED = "the settings have no [[feed]]: the documentation says how one is written, under Feeds"
 
 NamesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Fetch these now; without a name, those that are due.")

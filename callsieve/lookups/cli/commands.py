@@ -52,7 +52,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say_command("systemctl reload callsieve")
         return
     if not found:
-        say("Nobody is asked: docs/how-to/look-ups.md says how.")
+        say("Nobody is asked: the documentation says how, under Look-ups.")
         return
     print_lookups(found)
 

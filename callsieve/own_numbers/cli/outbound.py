@@ -67,7 +67,7 @@ def decisions(
     elif held or callee or own_number:
         say("No decision matches.")
     else:
-        say("The outbound guard has decided nothing: see docs/own-numbers.md for the line in your dialplan.")
+        say("The outbound guard has decided nothing: the line for your dialplan is in the documentation (Own numbers).")
 
 
 def explain(

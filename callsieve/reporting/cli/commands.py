@@ -30,7 +30,7 @@ from callsieve.web.i18n import translated, translations_of
 from reputation.store.reports import note_look, service_state
 from reputation.wording import Wording
 
-OFF = "reporting is off: [reporting.phoneblock] enabled = true in the settings switches it on (docs/how-to/reports.md)"
+OFF = "reporting is off: [reporting.phoneblock] enabled = true in the settings switches it on"
 
 
 class AuthorityName(StrEnum):

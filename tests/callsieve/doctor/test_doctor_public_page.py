@@ -50,8 +50,11 @@ def listening(answer: bytes | None) -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def looks(folder: Path, port: int, more: str = "", address: str = "https://appeals.example.org") -> CheckContext:
-    table = f'[public]\nenabled = true\naddress = "{address}"\nname = "X"\nlisten = "127.0.0.1:{port}"\n'
+def looks(
+    folder: Path, port: int, more: str = "", address: str = "https://appeals.example.org", *, appeal: bool = True
+) -> CheckContext:
+    table = f"[actions]\nappeal = {str(appeal).lower()}\n"
+    table += f'[public]\nenabled = true\naddress = "{address}"\nname = "X"\nlisten = "127.0.0.1:{port}"\n'
     loaded = Loaded(settings=parse_settings(table + more, "test"), file=None, state=folder)
     return CheckContext(loaded, str, NOW, fetched)
 
@@ -83,6 +86,18 @@ def test_the_process_answers_where_the_proxy_asks(
     state: Path, answer: bytes | None, more: str, status: CheckStatus
 ) -> None:
     assert served(state, answer, more).status is status
+
+
+@pytest.mark.parametrize(
+    ("appeal", "more", "status"),
+    [(False, "", WARN), (True, "", OK), (False, "in_answers = true\n", OK)],
+    ids=["nobody hears", "spoken", "in the answer"],
+)
+def test_who_is_turned_away_hears_the_reference(state: Path, appeal: bool, more: str, status: CheckStatus) -> None:
+    with listening(OURS) as port:
+        found = is_served(looks(state, port, more, appeal=appeal))
+    assert found.status is status
+    assert ("appeal = true" in str(found.way_out)) is (status is WARN)
 
 
 def test_a_page_that_is_off_needs_nothing(tmp_path: Path) -> None:
