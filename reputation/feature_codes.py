@@ -28,10 +28,11 @@ from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
 from reputation.store.personal_lists import (
     EXPECT_SECONDS,
+    ExpectedCall,
     PersonalEntry,
     drop_wish,
     expect_call,
-    expected_until,
+    expected_call_of,
     personal_entries,
     remove_personal_entry,
     set_personal_entry,
@@ -144,13 +145,15 @@ def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float)
 
 
 def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    until = expected_until(db, reporter)
-    if until is not None and until > at + EXPECT_SECONDS - UNDO_SECONDS:
+    """Open the person's window, or close it while it is open."""
+    known = expected_call_of(db, reporter)
+    if known is not None and known.until > at:
         stop_expecting(db, reporter)
-        add_audit(db, Change("not-expecting", name=reporter), _who(reporter), at)
+        add_audit(db, Change("not-expecting", name=reporter, before=known._asdict()), _who(reporter), at)
         return Spoken.NOT_EXPECTING
-    expect_call(db, reporter, at + EXPECT_SECONDS)
-    add_audit(db, Change("expecting", name=reporter), _who(reporter), at)
+    window = ExpectedCall(reporter, at + EXPECT_SECONDS)
+    expect_call(db, *window)
+    add_audit(db, Change("expecting", name=reporter, after=window._asdict()), _who(reporter), at)
     return Spoken.EXPECTING
 
 

@@ -22,6 +22,7 @@ from callsieve.changes.names import (
     CONSENTS,
     CORRECTIONS,
     EXCHANGE,
+    EXPECTED,
     IDENTITIES,
     LISTS,
     LOOKS,
@@ -82,7 +83,16 @@ from reputation.store.own_screenshots import remove_screenshot
 from reputation.store.ownership import Epoch, epochs_of, lower_epoch, raise_epoch
 from reputation.store.peers import SwitchedPeer, put_peer_back, switched_peer
 from reputation.store.people import remove_did, remove_person, upsert_dids, upsert_people
-from reputation.store.personal_lists import PersonalEntry, personal_entries, remove_personal_entry, set_personal_entry
+from reputation.store.personal_lists import (
+    ExpectedCall,
+    PersonalEntry,
+    expect_call,
+    expected_call_of,
+    personal_entries,
+    remove_personal_entry,
+    set_personal_entry,
+    stop_expecting,
+)
 from reputation.store.published_policies import PublishedPolicy, published, put_published, remove_published
 from reputation.store.reviews import (
     Correction,
@@ -471,6 +481,12 @@ SITE = UndoKind(
     lambda db, _, ignored: heed_site(db, ignored.site),
     lambda db, _, ignored: ignore_site(db, ignored),
 )
+EXPECTED_CALL = UndoKind(
+    lambda _row, value: ExpectedCall(value["person"], value["until"]),
+    lambda db, _, window: expected_call_of(db, window.person),
+    lambda db, _, window: stop_expecting(db, window.person),
+    lambda db, _, window: expect_call(db, *window),
+)
 KIND_BY_WHAT = {
     **dict.fromkeys(LISTS, ENTRY),
     **dict.fromkeys(IDENTITIES, IDENTITY),
@@ -497,6 +513,7 @@ KIND_BY_WHAT = {
     **dict.fromkeys(SUBSCRIPTIONS, SUBSCRIPTION),
     **dict.fromkeys(SITE_PEOPLE, SITE_PERSON),
     **dict.fromkeys(SITES, SITE),
+    **dict.fromkeys(EXPECTED, EXPECTED_CALL),
     "user add": USER,
     "user role": USER._replace(remove=lambda *_: None),
 }

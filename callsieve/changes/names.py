@@ -33,6 +33,7 @@ SUBSCRIPTIONS = ("exchange add", "exchange remove")
 WINDOW = ("emergency open", "emergency close")
 SITE_PEOPLE = ("hub people same", "hub people apart")
 SITES = ("hub ignore", "hub heed")
+EXPECTED = ("expecting", "not-expecting")
 UNDOABLE = (
     *LISTS,
     *IDENTITIES,
@@ -60,6 +61,7 @@ UNDOABLE = (
     *SUBSCRIPTIONS,
     *SITE_PEOPLE,
     *SITES,
+    *EXPECTED,
 )
 
 # Changes of many things at once: a row for each, and a last one that sums them up. Of the imports of numbers and
@@ -104,7 +106,7 @@ FINAL = {
     "db check accept": Wording("A backup has the lists as they were: callsieve db restore."),
     "did export": NOTHING,
     "emergency call": Wording("End the window: callsieve emergency close."),
-    **dict.fromkeys(("expecting", "not-expecting", "whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
+    **dict.fromkeys(("whispers-off", "whispers-on", "quiet-on", "quiet-off"), BY_PHONE),
     "events replay": Wording("What was delivered again cannot be taken back."),
     "events test": Wording("A receiver that was switched on again stays so, until it wants no events any more."),
     "exchange fetch": NOT_KEPT,

@@ -9,6 +9,13 @@ from typing import NamedTuple
 from reputation.model import ListName, Tie, Wish
 
 
+class ExpectedCall(NamedTuple):
+    """The person expects a call until then: everybody rings them, and nobody is asked or warned of."""
+
+    person: str
+    until: float
+
+
 class PersonalEntry(NamedTuple):
     """A number on a person's own list; a number is on one of a person's lists at a time."""
 
@@ -88,10 +95,10 @@ def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
     db.execute(EXPECT, (person, until))
 
 
-def expected_until(db: sqlite3.Connection, person: str) -> float | None:
-    """Until when the person expects a call, None when none was ever expected."""
-    row = db.execute("SELECT until FROM expected_call WHERE person = ?", (person,)).fetchone()
-    return float(row[0]) if row else None
+def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
+    """Return until when the person expects a call, be it over; None where none was ever expected."""
+    row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
+    return ExpectedCall(*row) if row else None
 
 
 def stop_expecting(db: sqlite3.Connection, person: str) -> bool:

@@ -19,7 +19,7 @@ from reputation.store.connection import open_store
 from reputation.store.emergencies import latest_emergency
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.outcomes import outcomes
-from reputation.store.personal_lists import expected_until
+from reputation.store.personal_lists import expected_call_of
 from tests.integration.office import STRANGER, decision_on, start_listening
 from tests.waiting import wait_until
 
@@ -150,11 +150,11 @@ def test_a_key_during_the_call_marks_its_caller(pbx: ScreenedPbx) -> None:
 def test_i_expect_a_call(pbx: ScreenedPbx) -> None:
     dial(pbx, "203", "*35")
     with open_store(pbx.daemon.store) as db:
-        until = expected_until(db, "203")
-        assert until is not None
-        assert until > time.time() + 7000
+        window = expected_call_of(db, "203")
+        assert window is not None
+        assert window.until > time.time() + 7000
         dial(pbx, "203", "*35")
-        assert expected_until(db, "203") is None
+        assert expected_call_of(db, "203") is None
 
 
 def test_a_withheld_number_is_not_kept(pbx: ScreenedPbx) -> None:

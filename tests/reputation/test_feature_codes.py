@@ -20,7 +20,7 @@ from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import EXPECT_SECONDS, expected_until, personal_entries
+from reputation.store.personal_lists import EXPECT_SECONDS, expected_call_of, personal_entries
 from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query, make_record
 
 OWN = "+442071838750"
@@ -84,10 +84,12 @@ def test_who_may_not_be_marked_is_refused(db: sqlite3.Connection) -> None:
 
 def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
     assert obey_code(db, PHONE, "expect", NOW) == "expecting"
-    assert expected_until(db, "201") == NOW + EXPECT_SECONDS
-    assert obey_code(db, PHONE, "expect", NOW + 59) == "not-expecting"
-    assert expected_until(db, "201") is None
-    assert [obey_code(db, PHONE, "expect", NOW + seconds) for seconds in (60, 200)] == ["expecting", "expecting"]
+    assert expected_call_of(db, "201") == ("201", NOW + EXPECT_SECONDS)
+    assert obey_code(db, PHONE, "expect", NOW + EXPECT_SECONDS - 1) == "not-expecting"
+    assert expected_call_of(db, "201") is None
+    later = NOW + EXPECT_SECONDS
+    assert obey_code(db, PHONE, "expect", later) == "expecting"
+    assert obey_code(db, PHONE, "expect", later + EXPECT_SECONDS) == "expecting", "the window was over"
     said = [(row.what, row.name, row.who) for row in audit_rows(db)]
     assert said == [(what, "201", "phone 201") for what in ("expecting", "expecting", "not-expecting", "expecting")]
 

@@ -26,7 +26,7 @@ from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal_lists import expect_call, expected_until
+from reputation.store.personal_lists import expect_call, expected_call_of
 from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store
@@ -230,7 +230,7 @@ def test_what_a_clock_ahead_wrote_is_not_in_force_for_years(db: sqlite3.Connecti
     add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, None, "reject", "", None, ahead))
     assert run(db)["retention"] == {"set in the future": 4}
     assert run(db)["retention"] == {}
-    assert expected_until(db, "201") == NOW + 7200
+    assert expected_call_of(db, "201") == ("201", NOW + 7200)
     assert [identity.expires_at for identity in identities_due(db, ahead)] == [NOW + 100 * DAY]
     assert {entry.expires_at for entry in list_entries(db)} == {NOW + DAY, None}
 
