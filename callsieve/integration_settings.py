@@ -22,6 +22,7 @@ from callsieve.setting_types import (
     Span,
     TopicPrefix,
 )
+from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
 from reputation.events import DATA, EventKind
 
@@ -221,19 +222,22 @@ class NotifyTable(SettingsTable, frozen=True):
     mask: bool = True
 
 
+OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
+
+
 class WhenTable(SettingsTable, frozen=True):
     """What must be true of an event, all of it; of several values one. `prefix`: the number begins with it."""
 
-    action: tuple[str, ...] = ()
+    action: OneOrMore = ()
     level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
-    rule: tuple[str, ...] = ()
-    trunk: tuple[str, ...] = ()
-    did: tuple[str, ...] = ()
-    verdict: tuple[str, ...] = ()
-    grade: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
-    disposition: tuple[str, ...] = ()
-    prefix: tuple[str, ...] = ()
+    rule: OneOrMore = ()
+    trunk: OneOrMore = ()
+    did: OneOrMore = ()
+    verdict: OneOrMore = ()
+    grade: OneOrMore = ()
+    status: OneOrMore = ()
+    disposition: OneOrMore = ()
+    prefix: OneOrMore = ()
 
 
 class AlertTable(SettingsTable, frozen=True):
@@ -316,6 +320,9 @@ def alert_problems(
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
             if known.isdisjoint(fields):
                 yield f"alert[{place}].when.{condition}", f"{alert.event} has nothing of the kind"
+        for action in values_of(alert.when, "action"):
+            if action not in ACTION_BY_WORD:
+                yield f"alert[{place}].when.action", f"unknown action {action!r}{nearest(action, ACTION_BY_WORD)}"
 
 
 def alert_receiver(alert: str, to: str) -> str:
@@ -326,6 +333,12 @@ def alert_receiver(alert: str, to: str) -> str:
 def conditions_of(when: WhenTable) -> list[str]:
     """The names of the conditions that are set."""
     return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
+
+
+def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
+    """Return the values of which one must hold."""
+    values: OneOrMore = getattr(when, condition)
+    return (values,) if isinstance(values, str) and values else tuple(values)
 
 
 def receivers_in(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from callsieve.settings import Settings
@@ -23,6 +23,7 @@ class ReceiverHealth(StrEnum):
 
     OK = "ok"
     NEW = "not known to the sender yet"
+    FAILING = "failing"
     LATE = "late"
     OFF = "switched off"
 
@@ -42,6 +43,13 @@ class ReceiverShown:
         if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
             return ""
         return state.off or state.error
+
+    @property
+    def failing_since(self) -> float | None:
+        """Since when it takes nothing."""
+        if not self.failure or self.state is None:
+            return None
+        return self.state.failing_since or self.state.failed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,14 @@ def events_shown(db: sqlite3.Connection, settings: Settings, now: float) -> Even
     """The receivers of the settings, in their order."""
     states = {one.name: one for one in receiver_states(db)}
     found = ((name, states.get(name)) for name in wanted_events_of(settings))
-    receivers = tuple(ReceiverShown(name, _health(state, now), state) for name, state in found)
+    receivers = tuple(_shown(name, state, now) for name, state in found)
     return EventsShown(receivers, noted_at(db, HEARTBEAT), now)
+
+
+def _shown(name: str, state: ReceiverState | None, now: float) -> ReceiverShown:
+    shown = ReceiverShown(name, _health(state, now), state)
+    is_failing = shown.failure and shown.health is not ReceiverHealth.OFF
+    return replace(shown, health=ReceiverHealth.FAILING) if is_failing else shown
 
 
 def _health(state: ReceiverState | None, now: float) -> ReceiverHealth:

@@ -7,7 +7,7 @@ import sqlite3
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, ok, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.receiver_health import EventsShown, ReceiverHealth, events_shown
-from callsieve.text.times import ago
+from callsieve.text.times import ago, when
 from reputation.wording import Places, Wording
 
 START = "systemctl enable --now callsieve-events"
@@ -29,6 +29,16 @@ def _judged(shown: EventsShown) -> Finding:
         return ok(NONE)
     if not shown.is_sent:
         return warn(Wording("nobody sends them to the receivers of the settings"), START)
+    failing = sorted(
+        (one.failing_since or 0.0, one.name) for one in shown.receivers if one.health is ReceiverHealth.FAILING
+    )
+    if failing:
+        told: Places = {
+            "receivers": ", ".join(name for _, name in failing),
+            "when": when(failing[0][0]),
+            "count": shown.dead_letters,
+        }
+        return warn(Wording("{receivers}: failing since {when}; dead letters: {count:,}", told), LIST)
     ill = [one for one in shown.receivers if one.health is not ReceiverHealth.OK]
     if ill:
         about: Places = {"receiver": ill[0].name, "health": Wording(ill[0].health.value)}

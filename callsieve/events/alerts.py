@@ -22,6 +22,7 @@ from callsieve.integration_settings import (
     WhenTable,
     alert_receiver,
     conditions_of,
+    values_of,
 )
 from reputation.model import Level
 from reputation.quiet_hours import QuietHours
@@ -141,13 +142,13 @@ def is_met(when: WhenTable, event: Event) -> bool:
 
 
 def _holds(condition: str, when: WhenTable, event: Event) -> bool:
-    wanted = getattr(when, condition)
+    wanted = values_of(when, condition)
     if condition == "prefix":
         numbers = [event.data.get(field) for field in NUMBER_FIELDS]
         return any(number.startswith(wanted) for number in numbers if isinstance(number, str))
     value = event.data.get(FIELD_BY_CONDITION.get(condition, condition))
     if condition == "level_at_least":
-        return RANK.get(value, -1) >= RANK[wanted] if isinstance(value, str) else False
+        return RANK.get(value, -1) >= RANK[wanted[0]] if isinstance(value, str) else False
     return value in wanted
 
 

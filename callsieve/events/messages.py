@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final
 
 from callsieve.events.event import Event, EventKind
 from callsieve.text.times import day, when
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.rendering import mask_numbers
+from reputation.events import ID_PREFIX
 from reputation.own.suspicion import Network
 from reputation.own.suspicion_wording import confidence_text, place_of
 from reputation.wording import Places, Wording
 
+ALERT_PREFIX: Final = "alert_"
 ALERT: Final = "alert"  # what an alert adds to the data of its event
 LINE_CHARACTERS: Final = 500
 
@@ -39,9 +42,13 @@ _OF_POLICY = {
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """The event as receivers of an alert get it: its data say so."""
-    told = {"name": alert.name, "suppressed": alert.suppressed, "since": alert.since}
-    return replace(event, data={**event.data, ALERT: told})
+    """The event as receivers of an alert get it: its id and its data say so, the same at each attempt."""
+    told = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
+    # An id of its own: a receiver may be told of the event itself, too, and leave out what it knows.
+    rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
+    return replace(
+        event, id=f"{ALERT_PREFIX}{event.id.removeprefix(ID_PREFIX)}_{rule}", data={**event.data, ALERT: told}
+    )
 
 
 def alert_of(event: Event) -> Alert | None:

@@ -45,7 +45,9 @@ STATES = """
 SELECT name, delivered, failed, dead, lost, delivered_at, failed_at, error, off,
        (SELECT count(*) FROM event_delivery WHERE receiver = name AND dead_at IS NULL),
        (SELECT min(at) FROM event_delivery JOIN event USING (seq) WHERE receiver = name AND dead_at IS NULL),
-       (SELECT count(*) FROM event_delivery WHERE receiver = name AND dead_at IS NOT NULL)
+       (SELECT count(*) FROM event_delivery WHERE receiver = name AND dead_at IS NOT NULL),
+       (SELECT min(failing_since) FROM event_delivery
+         WHERE receiver = name AND (dead_at IS NULL OR dead_at > coalesce(delivered_at, 0)))
   FROM event_receiver ORDER BY name
 """
 KINDS = "SELECT receiver, kind FROM event_wanted WHERE receiver <> ? ORDER BY kind"
@@ -108,7 +110,7 @@ class ReceiverState(NamedTuple):
     """How a receiver does. Counts are since it was first named; `waiting` and `dead_letters` are now.
 
     `failed` are attempts, `dead` and `lost` events: the latter were dropped for their age or number. `off`: why nothing
-    is sent to it.
+    is sent to it. `failing_since`: when the first of those that it has not taken since was refused.
     """
 
     name: str
@@ -123,6 +125,7 @@ class ReceiverState(NamedTuple):
     waiting: int
     waiting_since: float | None
     dead_letters: int
+    failing_since: float | None = None
     kinds: tuple[EventKind, ...] = ()
 
 

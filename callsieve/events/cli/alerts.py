@@ -17,7 +17,7 @@ from callsieve.events.event import DeliveryError, EventKind
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers.build import open_receivers
 from callsieve.events.samples import sample_of
-from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of
+from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from policies.hints import nearest
@@ -115,8 +115,7 @@ def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) ->
 
 
 def _conditions(rule: AlertTable) -> str:
-    values = ((name, getattr(rule.when, name)) for name in conditions_of(rule.when))
-    said = (f"{name} {value if isinstance(value, str) else ' or '.join(value)}" for name, value in values)
+    said = (f"{name} {' or '.join(values_of(rule.when, name))}" for name in conditions_of(rule.when))
     return "when " + ", ".join(said) if conditions_of(rule.when) else ""
 
 

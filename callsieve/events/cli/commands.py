@@ -153,13 +153,20 @@ def _row(one: ReceiverShown) -> tuple[str | Text, ...]:
 
 
 def _said(one: ReceiverShown, now: float) -> str:
-    at = one.state.failed_at if one.state is not None else None
-    return f"{one.failure} ({ago(at, now)})" if one.failure and at is not None else ""
+    since = one.failing_since
+    if since is None or one.state is None:
+        return ""
+    dead = f"; {plural(one.state.dead_letters, 'dead letter')}" if one.state.dead_letters else ""
+    return f"since {when(since)} ({ago(since, now)}): {one.failure}{dead}"
 
 
 def _as_json(shown: EventsShown) -> dict[str, Any]:
     receivers = [
-        {"name": one.name, "health": one.health.name.lower(), **(one.state._asdict() if one.state is not None else {})}
+        {
+            "name": one.name,
+            "health": one.health.name.lower(),
+            **({**one.state._asdict(), "failing_since": one.failing_since} if one.state is not None else {}),
+        }
         for one in shown.receivers
     ]
     return {"sending": shown.is_sent, "sender_at": shown.sender_at, "receivers": receivers}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often, state_from
 from callsieve.events.event import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, alert_of
+from callsieve.events.messages import Alert, alert_of, with_alert
 from callsieve.integration_settings import AlertTable, WhenTable
 from reputation.store.errors import StoreError
 from reputation.weights import QuietWeights
@@ -41,6 +41,9 @@ def make_event(data: dict[str, Any], kind: EventKind = EventKind.DECISION_TAKEN)
         pytest.param({}, DECISION, True, id="none"),
         pytest.param({"action": ["reject", "route"]}, DECISION, True, id="one-of-several"),
         pytest.param({"action": ["warn"]}, DECISION, False, id="another-action"),
+        pytest.param({"action": "reject"}, DECISION, True, id="one-word"),
+        pytest.param({"action": "rejected"}, DECISION, False, id="no-part-of-a-word"),
+        pytest.param({"prefix": "+1201"}, DECISION, True, id="one-prefix"),
         pytest.param({"action": ["reject"], "trunk": ["other"]}, DECISION, False, id="all-must-hold"),
         pytest.param({"level_at_least": "warn"}, DECISION, True, id="level"),
         pytest.param({"level_at_least": "challenge"}, DECISION, True, id="that-very-level"),
@@ -263,3 +266,12 @@ async def test_a_state_of_another_version_is_none() -> None:
     rule = Rule(store)
     await rule.meets(NOON)
     assert rule.target.alerts == [Alert("stopped")]
+
+
+def test_an_alert_has_an_id_of_its_own_the_same_at_each_attempt() -> None:
+    """A receiver that leaves out what it knows is told of the event, and of each alert."""
+    event = make_event(DECISION)
+    first, again, other = (with_alert(event, Alert(name)) for name in ("risk", "risk", "another"))
+    assert first.id == again.id
+    assert len({event.id, first.id, other.id}) == 3
+    assert first.data["alert"]["event"] == event.id

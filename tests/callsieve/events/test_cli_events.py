@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.doctor.events import are_delivered
+from callsieve.doctor.finding import CheckContext
 from callsieve.events.event import EventKind
 from callsieve.events.samples import CALLER, DATA
+from callsieve.receiver_health import HEARTBEAT
+from callsieve.text.times import when
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
-from reputation.store.outbox import add_event, use_receivers
+from reputation.store.outbox import add_event, note_state, use_receivers
 from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread, http, tell_no_digest
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
@@ -82,6 +86,31 @@ def test_a_receiver_is_listed_before_a_sender_knows_it(callsieve: Program) -> No
     assert (told["sending"], told["receivers"][0]["waiting"]) == (False, 2)
     out = callsieve.ok("events", "list")
     assert "systemctl enable --now callsieve-events" in out
+
+
+def test_a_failing_receiver_is_listed_with_since_when(callsieve: Program) -> None:
+    give_up(callsieve, "a", "b")
+    since = time.time() - 3600
+
+    def fail_again(db: sqlite3.Connection) -> int:
+        event = add_event(db, KIND, "c", since, DATA[KIND])
+        assert event is not None
+        failed = FailedDelivery(event.seq, "it answers 500", since, time.time() + 60)
+        record_deliveries(db, "webhook/crm", Progress([], [failed]), time.time())
+        return event.seq
+
+    seq = callsieve.write(fail_again)
+    (one,) = callsieve("events", "list", "--json").json["receivers"]
+    assert (one["health"], one["failing_since"], one["dead_letters"]) == ("failing", since, 2)
+    out = callsieve.ok("events", "list")
+    assert when(since) in out
+    assert "2 dead letters" in out
+    callsieve.write(note_state, HEARTBEAT, "1", time.time())
+    found = str(are_delivered(CheckContext(callsieve.load(), lambda _command: "", time.time())).detail)
+    assert all(text in found for text in ("webhook/crm", when(since), "2"))
+    callsieve.write(record_deliveries, "webhook/crm", Progress([seq], []), time.time() + 1)
+    (one,) = callsieve("events", "list", "--json").json["receivers"]
+    assert (one["health"], one["failing_since"]) == ("ok", None)
 
 
 def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:

@@ -141,6 +141,13 @@ def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:
         assert checked(tmp_path)[:2] == ("ok", "receivers: 1, told last 1 min ago")
         happen(db)
         fail_all(db, "it answers 422")
+        _, words, way = checked(tmp_path)
+        assert ("webhook/crm: failing since" in words, "letters: 1" in words, way) == (
+            True,
+            True,
+            "callsieve events list",
+        )
+        record_deliveries(db, "webhook/crm", Progress([0], []), NOW)
         assert checked(tmp_path)[1:] == ("events that a receiver did not take: 1", "callsieve events dead")
         switch_off(db, "webhook/crm", "it answers 410", NOW)
         assert checked(tmp_path)[:2] == ("warn", "webhook/crm: switched off")
