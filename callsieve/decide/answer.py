@@ -9,6 +9,9 @@ import msgspec
 from agi.answers import Variable
 from agi.quoting import variables_in
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
+from policies.outbound import Passage
+
+MOST_DIGITS, MOST_DIGITS_OF_TIME = 6, 11
 
 
 class NoDecision(StrEnum):
@@ -48,6 +51,44 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     whisper: str = ""
 
 
+class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a call of ours may go out now.
+
+    `action`: allow, hold (not now) or refuse. `rule`: what decided; `fail-open` where nothing did, and then the action
+    is allow. `until`: of a held call the earliest good time, UTC seconds. `id`: the decision, for `callsieve own
+    decisions`.
+    """
+
+    action: str
+    rule: str
+    reason: str
+    until: int | None = None
+    id: str | None = None
+
+
+def outbound_fail_open(reason: str) -> OutboundAnswer:
+    """Return the answer that lets the call go out."""
+    return OutboundAnswer(action=Passage.ALLOW.word, rule=FAIL_OPEN_RULE, reason=reason)
+
+
+def outbound_answer_of(raw: bytes) -> OutboundAnswer:
+    """Return what the daemon said. Whatever is not a whole decision is fail-open."""
+    said = variables_in(raw)
+    action, rule = said.get(Variable.OUTBOUND, ""), said.get(Variable.OUTBOUND_RULE, "")
+    if rule == FAIL_OPEN_RULE:
+        return outbound_fail_open(said.get(Variable.OUTBOUND_REASON, ""))
+    # The action goes last in the daemon's answer: one that was cut has none.
+    if not raw.endswith(b"\n") or action not in {one.word for one in Passage}:
+        return outbound_fail_open(NoDecision.SENSELESS)
+    return OutboundAnswer(
+        action=action,
+        rule=rule,
+        reason=said.get(Variable.OUTBOUND_REASON, ""),
+        until=_whole_number(said.get(Variable.OUTBOUND_UNTIL, ""), MOST_DIGITS_OF_TIME),
+        id=said.get(Variable.OUTBOUND_ID) or None,
+    )
+
+
 def fail_open(reason: str) -> CallAnswer:
     """The call goes on."""
     return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=reason)
@@ -83,6 +124,6 @@ def answer_of(raw: bytes) -> CallAnswer:
     )
 
 
-def _whole_number(text: str) -> int | None:
+def _whole_number(text: str, most: int = MOST_DIGITS) -> int | None:
     digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 6 else None
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= most else None

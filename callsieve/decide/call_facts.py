@@ -82,6 +82,36 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool =
     return Request("screen", {name: value for name, value in arguments.items() if value}, variables)
 
 
+class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One call of ours that wants to go out.
+
+    `dialled`: the number, without your own prefix for an outside line. `sent`: the same with what the trunk puts before
+    it. `own_number`: what it goes out with. `caller`: who of us calls, an extension or the `endpoint` of a [[person]].
+    `trunk`: the name of a [[trunk]], or what its `channels` match. `call_id`: as it will be told of in `/outcomes`.
+    """
+
+    dialled: _Text
+    own_number: _Text = ""
+    caller: _Text = ""
+    trunk: _Text = ""
+    sent: _Text = ""
+    call_id: _Text = ""
+
+
+def outbound_request_of(facts: OutgoingFacts, fresh_id: str, key: str = "") -> Request:
+    """Return what the dialplan would ask about this call."""
+    arguments = {
+        "key": key,
+        "linkedid": id_of(facts.call_id or fresh_id),
+        "endpoint": trunk_text_of(facts.caller),
+        "trunk": trunk_text_of(facts.trunk),
+        "own": _DIALLED.sub("", facts.own_number)[:MAX_ID],
+        "sent": _DIALLED.sub("", facts.sent)[:MAX_ID],
+        "did": _DIALLED.sub("", facts.dialled)[:MAX_ID],
+    }
+    return Request("outbound", {name: value for name, value in arguments.items() if value}, {})
+
+
 def trunk_text_of(text: str) -> str:
     """What a switch says of where a call came in, cleaned."""
     return _TRUNK.sub("", text)[:TRUNK_CHARACTERS]

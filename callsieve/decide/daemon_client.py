@@ -9,15 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from agi.protocol import Request, block_of
 from agi.quoting import COMMAND_LIMIT
-from callsieve.decide.answer import CallAnswer, NoDecision, answer_of, fail_open
-from callsieve.decide.call_facts import CallFacts, request_of
+from callsieve.decide.answer import (
+    CallAnswer,
+    NoDecision,
+    OutboundAnswer,
+    answer_of,
+    fail_open,
+    outbound_answer_of,
+    outbound_fail_open,
+)
+from callsieve.decide.call_facts import CallFacts, OutgoingFacts, outbound_request_of, request_of
 from callsieve.settings import Loaded
 from reputation.ids import new_id
+
+T = TypeVar("T")
 
 logger = logging.getLogger("callsieve.decide")
 
@@ -51,19 +62,30 @@ class DaemonClient:
 
     async def decide(self, facts: CallFacts, *, record: bool = True) -> CallAnswer:
         """Return what to do with the call. `record`: whether the daemon is to record the decision."""
+        return await self._answered(lambda: request_of(facts, new_id(), self._key, record=record), answer_of, fail_open)
+
+    async def decide_outbound(self, facts: OutgoingFacts) -> OutboundAnswer:
+        """Return whether a call of ours may go out now."""
+        return await self._answered(
+            lambda: outbound_request_of(facts, new_id(), self._key), outbound_answer_of, outbound_fail_open
+        )
+
+    async def _answered(
+        self, request: Callable[[], Request], answer: Callable[[bytes], T], failed: Callable[[str], T]
+    ) -> T:
         if self._waiting >= self._limit:
-            return self._failed(NoDecision.OVER_LIMIT)
+            return failed(self._told(NoDecision.OVER_LIMIT))
         self._waiting += 1
         try:
             async with asyncio.timeout(self._seconds):
-                return answer_of(await self._ask(request_of(facts, new_id(), self._key, record=record)))
+                return answer(await self._ask(request()))
         except TimeoutError:
-            return self._failed(NoDecision.TIMED_OUT)
+            return failed(self._told(NoDecision.TIMED_OUT))
         except OSError:
-            return self._failed(NoDecision.NOT_THERE)
+            return failed(self._told(NoDecision.NOT_THERE))
         except Exception:  # the outermost point: the call goes on
             logger.exception("a question to the daemon failed: the call goes on")
-            return fail_open(NoDecision.FAILED)
+            return failed(NoDecision.FAILED)
         finally:
             self._waiting -= 1
 
@@ -80,13 +102,13 @@ class DaemonClient:
         finally:
             writer.transport.abort()  # nothing is left to be said, and `close` would wait for a daemon that is frozen
 
-    def _failed(self, reason: NoDecision) -> CallAnswer:
-        """Fail-open, said in the log once in a while."""
+    def _told(self, reason: NoDecision) -> NoDecision:
+        """Say in the log once in a while why a call goes on."""
         now = asyncio.get_running_loop().time()
         if now >= self._logged_at.get(reason, float("-inf")) + LOG_INTERVAL_SECONDS:
             self._logged_at[reason] = now
             logger.warning("%s: a call goes on unscreened", reason.value)
-        return fail_open(reason)
+        return reason
 
 
 async def _connected(path: Path) -> socket.socket:

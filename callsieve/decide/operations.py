@@ -34,7 +34,8 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     `call_id`: as it was asked about. `caller`: of an inbound call as it was received, of an outbound one who of us
     called, as a phone. `did`: what an inbound caller dialled; `dialled` and `own_number`: of an outbound call, what was
     dialled and what it showed. `answered_by`: the phone of who talked, null for nobody; `rang`: the phones that rang.
-    `answered_by_pbx`: a menu, a queue or voicemail answered and nobody else. `ended_at`: UTC seconds, now if not given.
+    `answered_by_pbx`: a menu, a queue or voicemail answered and nobody else. `blocked`: a network refused an outbound
+    call and no person (`603 Network Blocked`, 608). `machine`: a machine answered one. `ended_at`: UTC seconds, now if not given.
     """
 
     call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -56,6 +57,8 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     voicemail_left: bool = False
     answered_by_pbx: bool = False
     transferred: bool = False
+    blocked: bool = False
+    machine: bool = False
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> Recorded:
@@ -101,4 +104,6 @@ def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
         answered_by_pbx=ending.answered_by_pbx,
         voicemail_left=ending.voicemail_left,
         transferred=ending.transferred,
+        blocked=ending.blocked,
+        machine=ending.machine,
     )

@@ -19,8 +19,8 @@ from callsieve.api.problem import UNPROCESSABLE, ApiError
 from callsieve.api.rate_limit import RateLimits
 from callsieve.changes.operation import Context
 from callsieve.decide import operations
-from callsieve.decide.answer import CallAnswer, NoDecision, fail_open
-from callsieve.decide.call_facts import CallFacts
+from callsieve.decide.answer import CallAnswer, NoDecision, OutboundAnswer, fail_open, outbound_fail_open
+from callsieve.decide.call_facts import CallFacts, OutgoingFacts
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from callsieve.decide.operations import CallEnding
 from reputation.api_tokens import Scope
@@ -57,6 +57,11 @@ async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
     allowed = req.context.loaded.settings.api.recorded_per_second
     quota = req.state.service(RateLimits).ask(req.context.actor, allowed, time.monotonic())
     return await req.state.service(DaemonClient).decide(req.asked.body, record=not quota.wait_seconds)
+
+
+async def decide_outbound(req: ApiRequest[None, OutgoingFacts]) -> OutboundAnswer:
+    """Whether a call of ours may go out now."""
+    return await req.state.service(DaemonClient).decide_outbound(req.asked.body)
 
 
 def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> EmergencyWindow:
@@ -106,6 +111,23 @@ ENDPOINTS = (
         keeps_answer=False,
         decode=facts_from,
         call_waits=CallWaits(LONGEST_SECONDS, lambda: fail_open(NoDecision.TIMED_OUT)),
+    ),
+    Endpoint(
+        "POST",
+        "/decide-outbound",
+        decide_outbound,
+        Scope.DECIDE,
+        Role.OPERATOR,
+        OutboundAnswer,
+        "Whether a call of ours may go out now: the outbound guard.",
+        body=OutgoingFacts,
+        example=OutgoingFacts(
+            dialled="+12015550123", own_number="+442071838750", caller="201", trunk="carrier", call_id="b1@192.0.2.1"
+        ),
+        status=HTTPStatus.OK,
+        keeps_answer=False,
+        decode=facts_from,
+        call_waits=CallWaits(LONGEST_SECONDS, lambda: outbound_fail_open(NoDecision.TIMED_OUT)),
     ),
     Endpoint(
         "POST",
