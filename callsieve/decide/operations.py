@@ -35,7 +35,8 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     called, as a phone. `did`: what an inbound caller dialled; `dialled` and `own_number`: of an outbound call, what was
     dialled and what it showed. `answered_by`: the phone of who talked, null for nobody; `rang`: the phones that rang.
     `answered_by_pbx`: a menu, a queue or voicemail answered and nobody else. `blocked`: a network refused an outbound
-    call and no person (`603 Network Blocked`, 608). `machine`: a machine answered one. `ended_at`: UTC seconds, now if not given.
+    call and no person (`603 Network Blocked`, 608). `machine`: a machine answered one. `ended_at`: UTC seconds, now if
+    not given.
     """
 
     call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
