@@ -31,12 +31,16 @@ class Help(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it."""
+    """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it.
+
+    `is_central`: only the central console of a hub has it.
+    """
 
     place: int
     path: str
     label: str
     role: Role = Role.VIEWER
+    is_central: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
+from callsieve.doctor.hub import central_organisation
 from callsieve.doctor.stored_findings import completed, read_findings
 from callsieve.pbx.cli_client import NotAllowed
 from callsieve.settings import Loaded
@@ -27,10 +28,11 @@ WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckSta
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """What the checks found at an instant; none before the first time."""
+    """What the checks found at an instant; none before the first time. `is_central`: this is a central console."""
 
     at: float = 0.0
     checks: tuple[Check, ...] = ()
+    is_central: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -105,9 +107,9 @@ class HealthWatch:
         loaded = self._load()
         now = time.time()
         stored = read_findings(loaded.findings_path)
-        return SystemHealth(
-            now, tuple(gathered(completed(examine(CheckContext(loaded, _not_asked, now)), stored, now)))
-        )
+        ground = CheckContext(loaded, _not_asked, now)
+        checks = tuple(gathered(completed(examine(ground), stored, now)))
+        return SystemHealth(now, checks, bool(central_organisation(ground)))
 
 
 def _not_asked(_command: str) -> str:

@@ -139,18 +139,22 @@ def own_key(context: Context) -> PublicKey | None:
 
 @dataclass(frozen=True, slots=True)
 class SubscribeRequest:
-    """A company by the name that it gets here, where it publishes, and its public key as it was told on another way."""
+    """A company by the name that it gets here, where it publishes, and its public key as it was told on another way.
+
+    `private`: its server may be in our own network.
+    """
 
     name: str
     url: str
     key: str
     weight: float = 1.0
+    private: bool = False
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     """As it would stand in the settings: a server on the internet, over TLS. Refused for what could not."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
-    values = {**fields, "weight": request.weight}
+    values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
         wanted = Wording(WRITTEN_AS[NAME]) if misfit.place == "name" else Wording("is a number from 0 to 1")
         raise Refused("bad-company", wanted, misfit.place)
@@ -170,7 +174,7 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
 def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeRequest) -> int:
     """Operation: takes the company's evidence from the next fetch on, or changes how. The id of the change. Refused."""
     table = table_of(context, request)
-    one = Subscription(table.name, table.url, table.key, table.weight, context.at)
+    one = Subscription(table.name, table.url, table.key, table.weight, context.at, int(table.private))
     with change(db, context, "exchange add", name=one.name) as changed:
         before = subscription_of(db, one.name)
         others = [other for other in companies_of(db, context.settings) if before is None or other.name != before.name]
@@ -198,9 +202,9 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: str) -> int:
     return _id(changed.id)
 
 
-def offered_key(url: str) -> tuple[str, str]:
+def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
     """The id and the text of the key that lies there: to be compared, never believed. Refused, OutsideError."""
-    table = ExchangeTable(name="x", url=url)
+    table = ExchangeTable(name="x", url=url, private=private)
     for _, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, "url")
 

@@ -15,7 +15,10 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
     """All of them. One of the settings comes before one of the same name or key that was subscribed to."""
     names, keys = ({getattr(one, field) for one in settings.exchange} for field in ("name", "key"))
     added = [one for one in subscriptions(db) if one.name not in names and one.key not in keys]
-    tables = [ExchangeTable(name=one.name, url=one.url, key=one.key, weight=one.weight) for one in added]
+    tables = [
+        ExchangeTable(name=one.name, url=one.url, key=one.key, weight=one.weight, private=bool(one.private))
+        for one in added
+    ]
     return (*settings.exchange, *tables)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -33,6 +33,7 @@ CAPABILITY = Capability(
         "web.pages",
         "web.evidence",
     ),
+    navigation=(Entry(3, "/sites", N_("Sites"), is_central=True),),
     messages={
         "site-ignored": N_("Nothing counts here that the site tells."),
         "site-heeded": N_("The site counts again."),

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
 
 from callsieve.changes.operation import Context, change, whole
 from callsieve.hub.health import HubHealth, health_of
 from callsieve.hub_settings import HubTable
+from callsieve.policy.records import policy_as_json
+from callsieve.settings import Loaded
+from callsieve.wiring import policies_of
+from policies.policy import PolicyError
 from reputation.store.hub.capture import outbox_size, stop_capture
 from reputation.store.hub.erasures import waiting_erasures
 from reputation.store.hub.incoming import expel_some, other_sites
 from reputation.store.hub.link import Link, first_try, link_of, remove_link
+from reputation.store.hub.policy import PolicyInForce
 from reputation.store.hub.sites import note_sites
 
 NUMBERS_AT_ONCE = 200
+DIGITS = 12  # of the digest of a policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,17 @@ def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigur
     link = link_of(db)
     waiting, _ = outbox_size(db)
     return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)), len(waiting_erasures(db)))
+
+
+def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
+    """Return the policy by which this PBX decides as its files are now; None where it cannot be used."""
+    try:
+        policies = policies_of(loaded)
+    except PolicyError:
+        return None
+    scopes = [(one.did, one.trunk, one.group, policy_as_json(one.policy)) for one in policies.scopes]
+    rules = msgspec.json.encode((policy_as_json(policies.default), scopes))
+    return PolicyInForce(policies.default.name, sha256(rules).hexdigest()[:DIGITS])
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:

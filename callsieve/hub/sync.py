@@ -18,6 +18,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.hub import client, erasures
 from callsieve.hub.client import Greeting, Notice
 from callsieve.hub.erasures import Erasure
+from callsieve.hub.operations import policy_in_force
 from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
 from callsieve.policy import central
 from callsieve.settings import Loaded
@@ -61,6 +62,7 @@ from reputation.store.hub.link import (
     writing_for_hub,
 )
 from reputation.store.hub.outgoing import Outgoing, acknowledge, erasures_told, next_batch, numbers_to_erase
+from reputation.store.hub.policy import note_policy, told_policy
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import note_sites
 from reputation.store.hub.statements import settle_all
@@ -88,6 +90,7 @@ FULL_SECONDS: Final = 60.0  # between two tries whether the hub has room again
 # How far clocks of two PBXs of one site may be apart by which their versions are made.
 LOSS_US: Final = 300 * MICROSECONDS
 HEARTBEAT_SECONDS: Final = 10.0
+POLICY_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
 EXPIRE_ROWS: Final = 2000
 # A clock that is so far off is not NTP's: what it has dated is put on the hub's.
@@ -180,7 +183,7 @@ class Sync:
         await client.listen(self._hub, session.channel)
         if session.own:  # the hub has what a backup that was put back has not
             await self._pull_all(session)
-        beat_at = clean_at = 0.0
+        beat_at = clean_at = policy_at = 0.0
         while True:
             is_more = await self._push_some(session)
             now = time.monotonic()
@@ -188,6 +191,9 @@ class Sync:
                 is_more |= await self._pull_some(session)
             if session.erased:
                 raise NumbersErased(frozenset(session.erased))
+            if now >= policy_at:
+                await self._note_policy()
+                policy_at = now + POLICY_SECONDS
             if now >= beat_at:
                 await self._beat(session)
                 beat_at = now + HEARTBEAT_SECONDS
@@ -200,6 +206,7 @@ class Sync:
     async def once(self) -> None:
         """Everything that there is now, in both directions."""
         session = await self._begin()
+        await self._note_policy()
         if session.own:
             await self._pull_all(session)
         while await self._push_some(session):
@@ -283,6 +290,14 @@ class Sync:
         history = link.history if link is not None else None
         about_us = (program_version(), offset_us, has_pulled, self._run, self._settings.standby, history)
         return await client.greet(self._hub, client.Report(waiting, *about_us))
+
+    async def _note_policy(self) -> None:
+        """Tell the standby by which policy this PBX decides."""
+        if self._settings.standby or not self._settings.private:
+            return
+        policy = await asyncio.to_thread(policy_in_force, self._loaded)
+        if policy is not None and policy != await self._store.read(told_policy):
+            await self._store.write(note_policy, policy, time.time())
 
     async def _beat(self, session: _Session) -> None:
         before = time.time()

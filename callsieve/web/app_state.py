@@ -42,10 +42,13 @@ class Notice(Protocol):
 
 
 class HealthNotices(Protocol):
-    """What every page says of the health of the system: screening is off, the emergency window is open."""
+    """What every page says of the system: screening is off, the emergency window is open, it is a central console."""
 
     @property
     def is_known(self) -> bool: ...
+
+    @property
+    def is_central(self) -> bool: ...
 
     @property
     def off(self) -> Notice | None: ...
@@ -65,6 +68,7 @@ class NoHealth:
     """The health where no page shows it: nothing is known."""
 
     is_known = False
+    is_central = False
     off: Notice | None = None
     window: Notice | None = None
 

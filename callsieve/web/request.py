@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from callsieve.capability import Entry
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.emergency_window import EmergencyWindow
@@ -144,6 +145,11 @@ class PageRequest:
         assert not said or said in self.state.service(Menu).messages, said
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path, 303)
 
+    def _may_see(self, entry: Entry) -> bool:
+        if self.user is None or self.role < entry.role:
+            return False
+        return not entry.is_central or self.state.health.latest.is_central
+
     def _common(self) -> dict[str, Any]:
         path = self.http.url.path
         health = self.state.health.latest if self.user else None
@@ -157,7 +163,7 @@ class PageRequest:
             "form_token": form_token(self.token),
             "path": path,
             "here": f"{path}?{self.http.url.query}" if self.http.url.query else path,
-            "places": [entry for entry in menu.entries if self.user and self.role >= entry.role],
+            "places": [entry for entry in menu.entries if self._may_see(entry)],
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,

@@ -10,19 +10,23 @@ from typing import NamedTuple
 from reputation.store.peers import WantedPeer, forget_peer, key_digest, want_peer
 
 EVERY_SECONDS = 6 * 3600.0
-ALL = "SELECT name, url, key, weight, added_at FROM subscription ORDER BY name"
-PUT = "INSERT OR REPLACE INTO subscription (name, url, key, weight, added_at) VALUES (?, ?, ?, ?, ?)"
+ALL = "SELECT name, url, key, weight, added_at, private FROM subscription ORDER BY name"
+PUT = "INSERT OR REPLACE INTO subscription (name, url, key, weight, added_at, private) VALUES (?, ?, ?, ?, ?, ?)"
 REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company by its name. `key`: the public key that it signs with, as base64; `weight`: up to 1, of a tag."""
+    """A company by its name. `key`: the public key that it signs with, as base64; `weight`: up to 1, of a tag.
+
+    `private`: 1 where its server may be in our own network.
+    """
 
     name: str
     url: str
     key: str
     weight: float
     added_at: float
+    private: int = 0
 
 
 def subscriptions(db: sqlite3.Connection) -> list[Subscription]:

@@ -78,6 +78,7 @@ ForkOption = Annotated[
 NameArgument = Annotated[str, typer.Argument(help="The company, as it is called here.", show_default=False)]
 UrlArgument = Annotated[str, typer.Argument(help="Where it publishes: https, on the internet.", show_default=False)]
 KeyOption = Annotated[str, typer.Option("--key", help="Its public key, as it was told on another way.")]
+PrivateOption = Annotated[bool, typer.Option("--private", help="Its server may be in our own network.")]
 WeightOption = Annotated[float, typer.Option("--weight", help="What its word weighs, of a tag: 0 to 1.")]
 
 
@@ -178,13 +179,15 @@ def add(
     url: UrlArgument,
     key: KeyOption = "",
     weight: WeightOption = 1.0,
+    private: PrivateOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Take a company's evidence. Without its key: show which key lies there, and take nothing."""
     loaded = settings_of(config)
     if not key:
-        _say_offered(name, url)
-    change_id = perform(loaded, operations.subscribe, SubscribeRequest(name, url, key, weight), existing=True)
+        _say_offered(name, url, private=private)
+    request = SubscribeRequest(name, url, key, weight, private)
+    change_id = perform(loaded, operations.subscribe, request, existing=True)
     say(f"{name} is fetched when the timer looks next, or now: callsieve exchange fetch {shlex.quote(name)}")
     say_undo(change_id, config)
 
@@ -196,13 +199,14 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
     say_undo(change_id, config)
 
 
-def _say_offered(name: str, url: str) -> NoReturn:
+def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
     """Nobody is believed because their key was there first."""
     try:
-        key_id, key = operations.offered_key(url)
+        key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:
         raise CommandError(f"exchange add: no --key, and none can be shown: {error}") from None
     again = f"callsieve exchange add {shlex.quote(name)} {shlex.quote(url)} --key {shlex.quote(key)}"
+    again += " --private" if private else ""
     raise CommandError(
         f"exchange add: nothing was taken. Key {key_id} lies there: ask them on another way whether "
         f"`callsieve signing key` says the same, and then\n  {again}"

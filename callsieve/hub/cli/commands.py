@@ -47,6 +47,7 @@ from callsieve.system.single_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
+from reputation.store.hub.policy import told_policy
 from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
@@ -151,9 +152,13 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = operations.link_shown(db)
+        of_first = told_policy(db) if loaded.settings.hub.standby else None
     found, failure = _sites_or_why_not(loaded)
+    ours = operations.policy_in_force(loaded) if of_first is not None else None
     if as_json:
-        print_json(link_as_json(shown) | {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]})
+        policies = {"policy": ours and ours._asdict(), "policy_of_first": of_first and of_first._asdict()}
+        of_hub = {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]}
+        print_json(link_as_json(shown) | policies | of_hub)
         return
     if shown.link is None:
         settings = loaded.settings.hub
@@ -175,8 +180,13 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                 ("complete", "never" if link.pulled_at is None else str(ago(link.pulled_at, now))),
                 ("not usable", plural(link.refused, "row") if link.refused else ""),
                 ("rows of", ", ".join(shown.sites)),
+                ("policy", f"{ours.name}, as at the first" if ours is not None and ours == of_first else ""),
             )
         )
+        if of_first is not None and ours != of_first:
+            here = "none that can be used" if ours is None else f"{ours.name} ({ours.digest})"
+            say(f"The policy in force here is {here}, and at the first {of_first.name} ({of_first.digest}): copy its")
+            say("policies and settings, or calls are decided otherwise after a switch-over.")
         if link.has_twin:
             say(f"Another PBX takes part as {link.site}, too: give one of both another [hub] site")
             say("and callsieve hub join, or standby = true if it is the standby.")

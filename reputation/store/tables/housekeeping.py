@@ -38,6 +38,11 @@ ERASURE_REQUEST = Table(
     label=("erasure by another site that waits", "erasures by other sites that wait"),
     numbers=("number",),
 )
+# What the first PBX of a site decides by, for `hub status` at its standby.
+POLICY_IN_FORCE = Table(
+    name="policy_in_force",
+    shared=Kind(scope=Scope.STANDBY, number="", key=("only_row",), shared=("name", "digest"), at="at"),
+)
 # Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
 PUBLISHED_POLICY = Table(
     name="published_policy",
@@ -77,6 +82,7 @@ HOUSEKEEPING = (
     HUB_ROW,
     HUB_ERASURE,
     ERASURE_REQUEST,
+    POLICY_IN_FORCE,
     PUBLISHED_POLICY,
     IGNORED_SITE,
     AUDIT,

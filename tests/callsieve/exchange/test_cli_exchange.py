@@ -9,7 +9,7 @@ import pytest
 
 from callsieve.exchange.cli.commands import LOCK_FILE
 from callsieve.exchange.operations import disable_the_bad
-from callsieve.exchange.register import register_peers
+from callsieve.exchange.register import companies_of, register_peers
 from callsieve.system.single_process import only_process
 from reputation.model import Level, Verdict
 from reputation.store.marks import add_mark
@@ -187,6 +187,16 @@ def test_it_is_changed_by_saying_it_again(berlin: Company, hamburg: Company) -> 
     assert added(hamburg) == [("berlin", URL + "new/", 0.2)]
     hamburg.ok("undo", change_of(hamburg, "exchange add"))
     assert added(hamburg) == [("berlin", URL, 1.0)]
+
+
+def test_a_server_of_our_own_network_needs_an_option(berlin: Company, hamburg: Company) -> None:
+    berlin.publish()
+    inside = ("exchange", "add", "berlin", "http://10.77.0.9/callsieve/", "--key", berlin.key)
+    assert hamburg(*inside).code != 0
+    hamburg.ok(*inside, "--private")
+    assert [one.private for one in hamburg.read(companies_of, hamburg.load().settings)] == [True]
+    hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key)
+    assert [one.private for one in hamburg.read(companies_of, hamburg.load().settings)] == [False]
 
 
 def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: Company) -> None:

@@ -19,6 +19,9 @@ from lab.children import ends_with_us
 from lab.postgresql import ADMINISTRATOR, DATABASE, PostgreSql
 from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
+from reputation.store.database import open_store
+from reputation.store.hub.policy import PolicyInForce, note_policy
+from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER, NOBODY, ROOT, SETTINGS
 from tests.waiting import wait_until
@@ -162,6 +165,12 @@ def test_status_of_a_standby(joined: None, berlin: Program) -> None:
     assert "standby" not in berlin.ok("hub", "status")
     berlin.config.write_text(f"{berlin.config.read_text()}private = true\nstandby = true\n")
     assert "berlin of main, its standby" in berlin.ok("hub", "status")
+    with open_store(berlin.store) as db, transaction(db):
+        note_policy(db, PolicyInForce("office", "0123456789ab"), time.time())
+    shown = berlin("hub", "status", "--json").json
+    assert shown["policy_of_first"] == {"name": "office", "digest": "0123456789ab"}
+    assert shown["policy"]["digest"] != "0123456789ab"
+    assert "0123456789ab" in berlin.ok("hub", "status")
 
 
 def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Program) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from callsieve.hub.operations import policy_in_force
 from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
 from callsieve.wiring import policies_of, site_of
 from policies.decision import Decision
@@ -18,6 +19,7 @@ from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import has_outgoing
 from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.policy import told_policy
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all
 from tests.callsieve.hub.sites import STANDINGS, Site, TestHub, running, standby_of
@@ -66,6 +68,7 @@ ROWS: Final[Mapping[str, tuple[object, ...]]] = {
     " 1.5)": (NOW - 30, STRANGER, int(NOW / DAY), OURS),
     "INSERT INTO outbound_decision VALUES ('OUT2', ?, '1.2', NULL, NULL, NULL, NULL, 'allow', 'allow', 'default', '',"
     " NULL, 1.5)": (NOW - 29,),
+    "INSERT OR REPLACE INTO policy_in_force VALUES (1, 'office', 'abc', ?)": (NOW,),
     "INSERT INTO talk VALUES (?, '201', ?)": (TALKED, NOW - 3000.5),
     "INSERT INTO identity VALUES (?, 'Our bank', 2, ?, 'by letter', ?)": (CONTACT, NOW + 90 * DAY, NOW - 5),
 }
@@ -149,7 +152,7 @@ def test_what_is_changed_and_what_goes(first: Site) -> None:
         first.write(lambda db, name=kind.name: db.execute(f"DELETE FROM {name}"))
     first.exchange()
     second.exchange()
-    assert [kind.name for kind in STANDBY if stored(second, kind)] == []
+    assert [kind.name for kind in STANDBY if stored(second, kind)] == ["policy_in_force"]  # the first tells it itself
     first.write(fill_again)
     first.exchange()
     second.exchange()
@@ -174,6 +177,20 @@ def test_what_its_own_settings_say_stays(first: Site) -> None:
     first.exchange()
     second.exchange()
     assert second.rows("SELECT extension, endpoint FROM person") == [("201", "PJSIP/9")]
+
+
+def test_the_policies_of_both_are_compared(first: Site) -> None:
+    second = standby_of(first)
+    first.exchange()
+    second.exchange()
+    assert second.read(told_policy) == policy_in_force(second.loaded)
+    first.config.write_text(first.config.read_text() + '[policy]\nname = "strict"\n')
+    first.exchange()
+    second.exchange()
+    there, here = second.read(told_policy), policy_in_force(second.loaded)
+    assert there is not None
+    assert here is not None
+    assert (there.name, there == policy_in_force(first.loaded), there == here) == ("strict", True, False)
 
 
 def test_no_other_site_hears_of_it(hub: TestHub, first: Site) -> None:

@@ -12,6 +12,7 @@ import pytest
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.hub.erasures import ErasureRequest, request_erasure, waiting_erasures
+from reputation.store.hub.link import note_standing, set_link
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import all_same, ignored_of
 from reputation.store.transaction import transaction
@@ -33,6 +34,15 @@ def undo_latest(browser: Browser) -> None:
     made = re.search(r'action="/sites/evidence/undo".*?name="id" value="(\d+)"', browser.text("/sites/evidence"), re.S)
     assert made is not None
     browser.post("/sites/evidence/undo", id=made[1])
+
+
+@pytest.mark.parametrize("is_central", [True, False], ids=["central", "another"])
+def test_sites_are_in_the_menu_of_a_central_console_alone(console: Console, is_central: bool) -> None:
+    with open_store(console.office.store) as db, transaction(db):
+        set_link(db, "center", "main", "hub")
+        note_standing(db, 0, has_twin=False, is_central=is_central)
+    console.wait_for_health()
+    assert ('href="/sites"' in console.browser("viewer").text("/")) == is_central
 
 
 def test_a_site_is_ignored_heeded_and_undone(console: Console) -> None:
