@@ -110,6 +110,7 @@ class Call:
     conference: bool = False
     blocked: bool = False
     machine: bool = False
+    call_id: str | None = None
     earlier: Outcome | None = None
 
     def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
@@ -272,6 +273,7 @@ def outcome_of(call: Call, at: float) -> Outcome:
         conference=call.conference,
         blocked=call.blocked and disposition is not Disposition.ANSWERED,
         machine=call.machine and disposition is Disposition.ANSWERED,
+        call_id=call.call_id,
     )
 
 

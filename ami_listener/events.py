@@ -161,6 +161,13 @@ class MachineAnswered(NamedTuple):
     channel: ChannelRef
 
 
+class CallIdTold(NamedTuple):
+    """Our own UserEvent: the SIP Call-ID of this channel, which is a trunk's."""
+
+    channel: ChannelRef
+    call_id: str
+
+
 class KeyPressed(NamedTuple):
     """Our own UserEvent: somebody pressed the key for spam during a call. Nothing for the tracker."""
 
@@ -170,5 +177,5 @@ class KeyPressed(NamedTuple):
 Event = (
     NewChannel | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
     | BridgeDestroyed | BridgeEnter | BridgeLeave | HangupRequest | Hangup | Transfer | Pickup | Parked | QueueJoined
-    | ConferenceJoined | MessageWaiting | NetworkBlocked | MachineAnswered
+    | ConferenceJoined | MessageWaiting | NetworkBlocked | MachineAnswered | CallIdTold
 )  # fmt: skip

@@ -67,4 +67,5 @@ class Outcome:
     conference: bool = False
     blocked: bool = False
     machine: bool = False
+    call_id: str | None = None
     earlier: tuple[str, ...] = ()

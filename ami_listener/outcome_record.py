@@ -56,6 +56,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         complete=outcome.complete,
         blocked=outcome.blocked and direction is Direction.OUTBOUND,
         machine=outcome.machine and direction is Direction.OUTBOUND,
+        call_id=outcome.call_id if direction is Direction.OUTBOUND else None,
         waited_seconds=max(0.0, outcome.ended_at - outcome.at - outcome.ring_seconds - outcome.talk_seconds),
     )
 

@@ -12,6 +12,7 @@ from ami_listener.events import (
     BridgeDestroyed,
     BridgeEnter,
     BridgeLeave,
+    CallIdTold,
     ChannelRef,
     ConferenceJoined,
     DialBegin,
@@ -36,6 +37,7 @@ from ami_listener.framing import Packet, fields_named, unescape
 from ami_listener.outcome import Presentation
 
 NUMBER_LIMIT, NAME_LIMIT = 64, 80
+CALL_ID_LIMIT = 200
 # Not among Asterisk's own fields: an administrator may have it sent with `channelvars` in manager.conf.
 PRESENTATION_VARIABLE = "CALLERID(num-pres)"
 
@@ -68,7 +70,7 @@ _PARKED = fields_named(*_names_of("Parkee"))
 _QUEUE = fields_named(*_names_of(""), "Queue")
 _CONFERENCE = fields_named(*_names_of(""))
 _MESSAGES = fields_named(*_names_of(""), "Mailbox", "New")
-_OURS = fields_named(*_names_of(""), "UserEvent", "Refused", "Answered", "Verdict")
+_OURS = fields_named(*_names_of(""), "UserEvent", "Refused", "Answered", "CallId", "Verdict")
 
 
 def parse_event(packet: Packet) -> Event | None:
@@ -247,13 +249,15 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 
 def _told_of_call(packet: Packet) -> Event | None:
-    """What our dialplan says of a call that went out; the words are fixed there, none is the network's."""
+    """What our dialplan says of a call that went out; the words are fixed there, but for the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
         return None
     if fields.get("Refused") == "network":
         return NetworkBlocked(channel)
+    if call_id := fields.get("CallId", "")[:CALL_ID_LIMIT]:
+        return CallIdTold(channel, call_id)
     return MachineAnswered(channel) if fields.get("Answered") == "machine" else None
 
 

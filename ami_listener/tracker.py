@@ -332,6 +332,10 @@ class CallTracker:
         if (channel := self._find(event.channel)) is not None:
             channel.call.machine = True
 
+    def _on_call_id_told(self, event: events.CallIdTold, at: float) -> None:
+        if (channel := self._find(event.channel)) is not None:
+            channel.call.call_id = event.call_id
+
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
         """A message was left if there are more than before: listening to some makes fewer."""
         before = self._mailboxes.pop(event.mailbox, 0)
@@ -364,4 +368,5 @@ _HANDLERS: dict[type[object], Callable[[CallTracker, Any, float], None]] = {
     events.MessageWaiting: CallTracker._on_message_waiting,
     events.NetworkBlocked: CallTracker._on_network_blocked,
     events.MachineAnswered: CallTracker._on_machine_answered,
+    events.CallIdTold: CallTracker._on_call_id_told,
 }

@@ -236,6 +236,20 @@ class Public(SettingsTable, frozen=True):
         return self.address.startswith("https://")
 
 
+class Company(SettingsTable, frozen=True):
+    """Who we are, for carriers and others whom an evidence pack or a proof of a day is handed to.
+
+    `registration`: the number in the register of companies, and which; `signatory`: who signs, and as what;
+    `traceback`: whom a carrier asks where a call came from, by telephone or mail.
+    """
+
+    name: str = ""
+    address: str = ""
+    registration: str = ""
+    signatory: str = ""
+    traceback: str = ""
+
+
 class AsteriskTable(SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
@@ -247,7 +261,10 @@ class AsteriskTable(SettingsTable, frozen=True):
 
 
 class TrunkTable(SettingsTable, frozen=True):
-    """A trunk; `reject` is how a call is turned away on it; `verstat`: what its carrier says of callers counts."""
+    """A trunk; `reject` is how a call is turned away on it; `verstat`: what its carrier says of callers counts.
+
+    `attestation`: the STIR/SHAKEN level that its carrier says it signs our calls with; empty: not said.
+    """
 
     name: Name
     channels: str
@@ -256,6 +273,7 @@ class TrunkTable(SettingsTable, frozen=True):
     verstat: bool = False
     own_numbers: tuple[str, ...] = ()
     reject: Literal["603", "607", "608", "busy", "not-in-service"] = "603"
+    attestation: Literal["", "A", "B", "C"] = ""
 
 
 class DidTable(SettingsTable, frozen=True):
@@ -308,6 +326,7 @@ class Settings(SettingsTable, frozen=True):
     web: Web = Web()
     api: Api = Api()
     public: Public = Public()
+    company: Company = Company()
     asterisk: AsteriskTable = AsteriskTable()
     reputation: Weights = DEFAULT
     trunk: tuple[TrunkTable, ...] = ()

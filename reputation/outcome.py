@@ -48,6 +48,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller. Outbound,
     `blocked` is a call that a network refused and no person, `machine` one that the dialplan knows a machine answered.
     `waited_seconds`: what the call spent neither ringing nor talking: in menus, queues, voicemail. Only AMI tells.
+    `call_id`: the SIP Call-ID of the trunk's leg, where the dialplan of a call that went out tells it.
     """
 
     linkedid: str
@@ -85,6 +86,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     blocked: bool = False
     machine: bool = False
     waited_seconds: float = 0.0
+    call_id: str | None = None
 
     @property
     def is_to_nobody(self) -> bool:

@@ -16,6 +16,8 @@ import msgspec
 
 from callsieve.call_lists.registers import CopyAge, copy_ages
 from callsieve.settings import Settings
+from callsieve.signing.keys import SigningKey
+from callsieve.signing.statements import sign
 from callsieve.text.times import day, iso_with_zone
 from callsieve.version import program_version
 from callsieve.web.rendering import document_of
@@ -29,6 +31,7 @@ from reputation.store.consents import find_consents
 from reputation.store.do_not_call import count_do_not_call
 from reputation.wording import Wording
 
+KIND = "outbound-day"
 MOST_CALLS = 10_000
 MOST_UNGUARDED = 1000
 # The rule of each step of the guard, in its order: a call that a later one decided was looked at by all before it.
@@ -151,6 +154,17 @@ def proof_page(proof: DayProof, *, whole_numbers: bool) -> str:
         return _shown(number, whole_numbers)
 
     return document_of("call_lists", "comply.html", "en", {"proof": proof, "name": name, "version": proof.version})
+
+
+def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
+    """Return a signed statement of what was printed, by its SHA-256: a file beside it, as with an evidence pack."""
+    about = {
+        **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
+        **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.missed},
+        "made_by": f"CallSieve {proof.version}",
+        "file": {"bytes": len(printed), "sha256": hashlib.sha256(printed).hexdigest()},
+    }
+    return sign(key, KIND, issuer, issued_at=proof.made_at, valid_until=None, about=about)
 
 
 def proof_as_json(proof: DayProof, *, whole_numbers: bool) -> dict[str, Any]:

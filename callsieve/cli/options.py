@@ -58,7 +58,12 @@ def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """The same as a text, without the end of its last line."""
+    return escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def escaped(text: str) -> str:

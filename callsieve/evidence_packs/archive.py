@@ -1,7 +1,7 @@
 """The pack as a zip: a document, tables, and a signed list of what is in it. Same data, same time: same bytes.
 
-Called numbers are masked in every file. The calls are written one by one, so that a hundred thousand need no more
-memory than ten.
+Called numbers are masked in every file, but in the calls of a pack for a named carrier. The calls are written one by
+one, so that a hundred thousand need no more memory than ten.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import hashlib
 import io
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from callsieve.changes.operation import Context
 from callsieve.evidence_packs.contents import Document, PackContents, contents_of
-from callsieve.evidence_packs.document import pack_document
+from callsieve.evidence_packs.document import pack_page
 from callsieve.evidence_packs.operations import AttachedFile, Pack
 from callsieve.evidence_packs.platforms import platforms
 from callsieve.own_numbers.figures import date_of
 from callsieve.signing.statements import sign
 from callsieve.text.csv_table import as_text
+from callsieve.text.printing import NoPrinter, printed
 from callsieve.text.times import iso_with_zone
 from callsieve.version import program_version
 from reputation.numbers import country_of, masked
@@ -35,7 +37,7 @@ from reputation.weights import DAY_SECONDS
 KIND = "evidence-pack"
 CALL_COLUMNS = (
     *("at", "called", "country", "result", "answered_by", "ring_seconds", "talk_seconds", "ended_by", "blocked"),
-    "sip_code",
+    *("sip_code", "trunk", "attestation"),
 )
 DAY_COLUMNS = (
     *("day", "calls", "answered", "over_within_6_s", "not_taken", "failed", "given_up_early", "bad_hour", "people"),
@@ -55,12 +57,17 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
     """Writes the zip. StoreError, OSError, Refused: the number has gone meanwhile."""
     request, platform = pack.request, platforms()[pack.request.platform]
     files = [_document(one, context.at) for one in request.files]
-    contents = contents_of(db, pack.number, request.days, context.at, context.settings, files)
+    contents = replace(
+        contents_of(db, pack.number, request.days, context.at, context.settings, files), recipient=request.unmasked_for
+    )
     with ZipFile(out, "w", ZIP_DEFLATED) as archive:
         zipped = _Zip(archive, contents.until)
-        zipped.add("evidence.pdf", pack_document(contents, platform, request.language, pack.key.public_key))
+        _add_document(zipped, pack_page(contents, platform, request.language, pack.key.public_key))
         calls = calls_out_with(db, pack.number, contents.calls_since, contents.until)
-        zipped.add_table("calls.csv", CALL_COLUMNS, map(_call, calls))
+        signed = {trunk.name: trunk.attestation for trunk in contents.trunks}
+        whole = bool(request.unmasked_for)
+        columns = (*CALL_COLUMNS, "call_id") if whole else CALL_COLUMNS
+        zipped.add_table("calls.csv", columns, (_call(one, signed, whole=whole) for one in calls))
         zipped.add_table("days.csv", DAY_COLUMNS, map(_day, contents.days))
         zipped.add_table("complaints.csv", COMPLAINT_COLUMNS, _complaints(contents))
         zipped.add_table("documents.csv", DOCUMENT_COLUMNS, _documents(contents))
@@ -73,6 +80,7 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
         about = {
             **{"number": pack.number, "platform": platform.name, "language": request.language},
             **{"from": iso_with_zone(contents.since), "until": iso_with_zone(contents.until)},
+            **({"unmasked_for": request.unmasked_for} if request.unmasked_for else {}),
             "made_by": f"CallSieve {program_version()}",
             "files": [{"name": one.name, "bytes": one.size, "sha256": one.digest} for one in zipped.entries],
         }
@@ -127,14 +135,22 @@ def screenshot_name(one: Screenshot, place: int) -> str:
 
 
 def _document(file: AttachedFile, at: float) -> Document:
-    return Document(file.name, at, len(file.content), hashlib.sha256(file.content).hexdigest())
+    return Document(file.name, at, len(file.content), hashlib.sha256(file.content).hexdigest(), file.role)
 
 
-def _call(call: OutcomeRecord) -> tuple[str, ...]:
+def _add_document(zipped: _Zip, page: str) -> None:
+    """As PDF; as the page itself where none can be made, which says what to install in the log of the command."""
+    try:
+        zipped.add("evidence.pdf", printed(page))
+    except NoPrinter:
+        zipped.add("evidence.html", page.encode())
+
+
+def _call(call: OutcomeRecord, signed: Mapping[str, str], *, whole: bool) -> tuple[str, ...]:
     answered = call.disposition.value == "answered"
     return (
         iso_with_zone(call.at),
-        masked(call.dialled),
+        (call.dialled or "") if whole else masked(call.dialled),
         (country_of(call.dialled) if call.dialled else None) or "",
         call.disposition.value,
         ("machine" if is_machine(call) else "person") if answered else "",
@@ -143,6 +159,9 @@ def _call(call: OutcomeRecord) -> tuple[str, ...]:
         call.ended_by.value if call.ended_by else "",
         "yes" if call.blocked else "",
         str(call.sip_code or ""),
+        call.trunk or "",
+        signed.get(call.trunk or "", ""),
+        *([call.call_id or ""] if whole else []),
     )
 
 

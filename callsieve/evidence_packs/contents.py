@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from callsieve.own_numbers.operations import registered
-from callsieve.settings import Outbound, Settings
+from callsieve.settings import Company, Outbound, Settings, TrunkTable
 from reputation.model import Identity
 from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import FiguresWindow, sums_of
@@ -30,12 +30,16 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that proves whose the number is. `digest`: SHA-256 in hex, empty where we have no file of it."""
+    """A document that proves whose the number is. `digest`: SHA-256 in hex, empty where we have no file of it.
+
+    `role`: authorisation or assignment where it proves the right to use the number.
+    """
 
     name: str
     added_at: float | None = None
     size: int | None = None
     digest: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class PackContents:
     """All but the calls. `days` and `weeks` are those with calls from `since` on; `calls_since`: how far calls go back.
 
     `wishes`: how many people wanted no more calls after one of this number; `do_not_call`: how many are on the list.
-    `screenshots`: what platforms showed, in that order.
+    `screenshots`: what platforms showed, in that order. `recipient`: who alone gets whole numbers; empty: nobody.
     """
 
     own: OwnNumber
@@ -77,6 +81,9 @@ class PackContents:
     guard: Outbound
     documents: tuple[Document, ...]
     screenshots: tuple[Screenshot, ...]
+    company: Company
+    trunks: tuple[TrunkTable, ...]
+    recipient: str = ""
 
 
 def contents_of(
@@ -107,6 +114,8 @@ def contents_of(
         guard=settings.outbound,
         documents=(*(Document(name) for name in own.documents), *_of_appeals(db, number), *documents),
         screenshots=tuple(reversed(screenshots_of(db, number, since, MOST_SCREENSHOTS))),
+        company=settings.company,
+        trunks=settings.trunk,
     )
 
 

@@ -1,9 +1,13 @@
-"""The pack as a document for people: who we are, what the platform asks for, figures, complaints, practice. Pure."""
+"""The pack as a document for people: who we are, how to check it, what is asked for, figures, complaints, practice.
+
+pack_page(...) -> a page of HTML by itself; callsieve/text/printing.py makes a PDF of it. Pure.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 
@@ -12,13 +16,14 @@ from callsieve.evidence_packs.platforms import Ask, Platform
 from callsieve.own_numbers.figures import MEASURES, grade_words, share_words
 from callsieve.settings import Outbound
 from callsieve.signing.keys import PublicKey
-from callsieve.text.pdf import PdfDocument
 from callsieve.text.times import day, when_exactly
-from callsieve.web.i18n import translated, translations_of
+from callsieve.web.i18n import TAGS, translated, translations_of
+from callsieve.web.rendering import document_of
 from reputation.numbers import masked
 from reputation.own.figures import percent
 from reputation.wording import Wording
 
+TEXT_CHARACTERS = 4000  # of one text; what is longer is cut with an ellipsis
 MOST_COMPLAINTS = 20  # the table has them all
 MOST_DOCUMENTS = 40
 # Limits of the guard by the clock or by count, in the order shown: 0 is none.
@@ -33,9 +38,54 @@ def texts_of(language: str) -> dict[str, str]:
     return tomllib.loads(text)
 
 
-def pack_document(contents: PackContents, platform: Platform, language: str, key: PublicKey) -> bytes:
-    """The PDF."""
+def pack_page(contents: PackContents, platform: Platform, language: str, key: PublicKey) -> str:
+    """Return the page."""
     return _Writer(contents, platform, language, key).written()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A part of the page, as documents/pack.html shows it by its `kind`. `widths`: in percent."""
+
+    kind: str
+    text: str = ""
+    dim: bool = False
+    new_page: bool = False
+    headings: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    widths: tuple[float, ...] = ()
+    bars: tuple[tuple[str, float | None, str], ...] = ()
+
+
+class _Page:
+    """Collects blocks of plain text: nothing in it is markup."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+
+    def heading(self, text: str, *, new_page: bool = False) -> None:
+        self.blocks.append(Block(kind="heading", text=_shown(text), new_page=new_page))
+
+    def paragraph(self, text: str, *, dim: bool = False) -> None:
+        self.blocks.append(Block(kind="paragraph", text=_shown(text), dim=dim))
+
+    def signature(self, text: str) -> None:
+        self.blocks.append(Block(kind="signature", text=_shown(text)))
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> None:
+        if rows:
+            shown = tuple(tuple(map(_shown, row)) for row in rows)
+            shares = tuple(round(100 * width / sum(widths), 2) for width in widths)
+            self.blocks.append(Block(kind="table", headings=tuple(headings), rows=shown, widths=shares))
+
+    def bars(self, text: str, bars: Sequence[tuple[str, float | None, str]]) -> None:
+        self.blocks.append(Block(kind="bars", text=text, bars=tuple(bars)))
+
+
+def _shown(text: str) -> str:
+    """The text on one line."""
+    text = text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}\u2026"
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 class _Writer:
@@ -43,27 +93,41 @@ class _Writer:
         self._contents, self._platform, self._language, self._key = contents, platform, language, key
         self._say = texts_of(language)
         self._words: Callable[[str], str] = partial(translated, catalogue=translations_of(language))
-        number = contents.own.number
-        title = self._say["title"].format(number=number)
-        footer = f"{number} · {platform.words(language)} · {day(contents.until)}"
-        self._page = PdfDocument(title, language=language, footer=footer)
+        self._page = _Page()
 
-    def written(self) -> bytes:
+    def written(self) -> str:
         self._facts()
+        self._check()
         self._asks()
         self._figures()
         self._complaints()
         self._guard()
         self._documents()
         self._practice()
-        self._check()
-        return self._page.made()
+        if self._platform.kind == "carrier":
+            self._letter()
+        number = self._contents.own.number
+        shown = {
+            "title": self._say["title"].format(number=number),
+            "footer": _shown(
+                f"{number} \u00b7 {self._platform.words(self._language)} \u00b7 {day(self._contents.until)}"
+            ),
+            "blocks": self._page.blocks,
+        }
+        return document_of("evidence_packs", "pack.html", TAGS[self._language], shown)
 
     def _facts(self) -> None:
         say, own, identity = self._say, self._contents.own, self._contents.identity
+        company = self._contents.company
         rows = [
             (say["f-number"], own.number),
             (say["f-company"], own.name),
+            (say["f-address"], company.address or say["not-said"]),
+            (say["f-registration"], company.registration or say["not-said"]),
+            (say["f-signatory"], company.signatory or say["not-said"]),
+            (say["f-traceback"], company.traceback or say["not-said"]),
+            (say["f-right"], self._right_to_use()),
+            (say["f-attestation"], self._attestation()),
             (say["f-purpose"], own.purpose or say["not-said"]),
             (say["f-owner"], own.owner or say["not-said"]),
             (say["f-registered"], ", ".join(own.registered) or say["not-said"]),
@@ -76,8 +140,32 @@ class _Writer:
         rows.append((say["f-platform"], self._platform.words(self._language)))
         rows.append((say["f-period"], f"{day(self._contents.since)} - {day(self._contents.until)}"))
         rows.append((say["f-made"], when_exactly(self._contents.until)))
+        recipient = self._contents.recipient
+        rows.append((say["f-numbers"], say["unmasked"].format(recipient=recipient) if recipient else say["masked"]))
         self._page.table((), rows, (1, 3))
         self._page.paragraph(say[f"letter-{self._platform.kind}"].format(number=own.number, name=own.name))
+
+    def _right_to_use(self) -> str:
+        """Which file proves that we may use the number."""
+        proofs = [one for one in self._contents.documents if one.role]
+        return (
+            ", ".join(f"{self._say[f'role-{one.role}']}: documents/{one.name}" for one in proofs)
+            or (self._say["role-none"])
+        )
+
+    def _attestation(self) -> str:
+        signed = [f"{trunk.name}: {trunk.attestation}" for trunk in self._contents.trunks if trunk.attestation]
+        return ", ".join(signed) or self._say["attestation-none"]
+
+    def _letter(self) -> None:
+        """To be printed and signed by hand: a carrier asks for a person who answers for it."""
+        say, company, own = self._say, self._contents.company, self._contents.own
+        about = {"number": own.number, "name": own.name, "address": company.address or say["not-said"]}
+        about |= {"registration": company.registration or say["not-said"], "traceback": company.traceback or "-"}
+        self._page.heading(say["h-letter"], new_page=True)
+        for key in ("loa-who", "loa-what", "loa-traceback"):
+            self._page.paragraph(say[key].format(**about))
+        self._page.signature(say["loa-sign"].format(signatory=company.signatory or say["not-said"]))
 
     def _in_use(self) -> str:
         days = self._contents.days
@@ -113,6 +201,7 @@ class _Writer:
             return
         self._page.heading(say["h-weeks"])
         self._page.bars(
+            say["h-weeks"],
             [
                 (
                     one.label[5:],
@@ -120,7 +209,7 @@ class _Writer:
                     f"{one.sums.answered / one.sums.attempts:.0%}" if one.sums.attempts else "-",
                 )
                 for one in contents.weeks
-            ]
+            ],
         )
         self._page.paragraph(say["weeks"], dim=True)
 
@@ -182,8 +271,9 @@ class _Writer:
     def _check(self) -> None:
         say, contents = self._say, self._contents
         self._page.heading(say["h-check"])
-        self._page.paragraph(say["check-files"].format(since=day(contents.calls_since)))
+        self._page.paragraph(say["check-detached"])
         self._page.paragraph(say["check"].format(id=self._key.id, key=self._key.text))
+        self._page.paragraph(say["check-files"].format(since=day(contents.calls_since)), dim=True)
 
     def _shown(self, shown: str | Wording) -> str:
         return self._translated(shown) if isinstance(shown, Wording) else shown

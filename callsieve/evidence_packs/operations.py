@@ -14,12 +14,15 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.evidence_packs.platforms import platforms
 from callsieve.own_numbers.operations import registered
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
+from callsieve.text.file_kinds import document_kind_of
 from callsieve.text.times import day
 from policies.hints import nearest
 from reputation.own.register import NumberState
 from reputation.wording import Wording
 
 LANGUAGES = ("en", "zh")
+ROLES = ("", "authorisation", "assignment")
+RECIPIENT_CHARACTERS = 100
 MOST_DAYS = 180
 DEFAULT_DAYS = 90
 MOST_FILES = 10
@@ -27,21 +30,29 @@ MOST_FILE_BYTES = 10 << 20
 IN_MEMORY_BYTES = 1 << 20  # what is larger waits on the disk until it is sent
 
 
+KIND_BY_ENDING = {"pdf": "pdf", "png": "png", "jpg": "jpg", "jpeg": "jpg"}
+
+
 class AttachedFile(NamedTuple):
-    """A document that goes into the pack as it is. `name` is that of its file, and one of a kind."""
+    """A document that goes into the pack as it is. `name` is that of its file, and one of a kind.
+
+    `role`: what it proves, one of ROLES.
+    """
 
     name: str
     content: bytes
+    role: str = ""
 
 
 class PackRequest(NamedTuple):
-    """A pack as somebody typed it."""
+    """A pack as somebody typed it. `unmasked_for`: who gets the called numbers whole, with Call-IDs; empty: nobody."""
 
     number: str
     platform: str
     language: str = "en"
     days: int = DEFAULT_DAYS
     files: Sequence[AttachedFile] = ()
+    unmasked_for: str = ""
 
 
 class Pack(NamedTuple):
@@ -66,8 +77,9 @@ def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> 
         key = signing_key(context.loaded.state)
     except KeyFileError as error:
         raise Refused("bad-key", str(error)) from None
-    with change(db, context, "own pack", number, request.platform):
-        pass
+    with change(db, context, "own pack", number, request.platform) as changed:
+        if request.unmasked_for:
+            changed.after = {"unmasked_for": request.unmasked_for}
     name = f"{number.removeprefix('+')}-{request.platform}-{request.language}-{day(context.at)}.zip"
     return Pack(request, number, name, key)
 
@@ -82,6 +94,15 @@ def _check(request: PackRequest) -> None:
         raise Refused("unknown-language", Wording("takes en or zh"), "language")
     if not 1 <= request.days <= MOST_DAYS:
         raise Refused("bad-days", Wording("takes 1 to {most}", {"most": MOST_DAYS}), "days")
+    recipient = request.unmasked_for
+    if recipient and platforms()[request.platform].kind != "carrier":
+        words = Wording("whole numbers are for a carrier only, which carried the calls")
+        raise Refused("not-a-carrier", words, "unmasked-for")
+    if recipient != recipient.strip() or not recipient.isprintable() or len(recipient) > RECIPIENT_CHARACTERS:
+        words = Wording(
+            "takes one line of at most {most} characters: who gets the pack", {"most": RECIPIENT_CHARACTERS}
+        )
+        raise Refused("bad-recipient", words, "unmasked-for")
     if len(request.files) > MOST_FILES or len({one.name for one in request.files}) < len(request.files):
         words = Wording("takes at most {most} files, each of another name", {"most": MOST_FILES})
         raise Refused("bad-files", words, "document")
@@ -90,6 +111,13 @@ def _check(request: PackRequest) -> None:
             raise Refused(
                 "bad-file", Wording("{file} is larger than 10 MB, or has no plain name", {"file": one.name}), "document"
             )
+        if one.role not in ROLES:
+            raise Refused("unknown-role", Wording("takes authorisation or assignment"), "document")
+        ending = one.name.rpartition(".")[2].lower()
+        if KIND_BY_ENDING.get(ending, "") not in ("", kind := document_kind_of(one.content)):
+            places = {"file": one.name, "kind": kind or "?"}
+            words = Wording("{file} is not what its name says: its content is of the kind {kind}", places)
+            raise Refused("other-kind", words, "document")
 
 
 def _is_plain(name: str) -> bool:

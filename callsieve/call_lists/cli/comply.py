@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from callsieve.call_lists.comply import DayProof, day_bounds, proof_as_json, proof_of_day, proof_page
+from callsieve.call_lists.comply import DayProof, day_bounds, proof_as_json, proof_of_day, proof_page, signed_proof
 from callsieve.call_lists.registers import CopyAge
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, check_new, existing_store, json_text, settings_of
 from callsieve.cli.output import plural, print_pairs, print_table, say
+from callsieve.settings import Loaded
+from callsieve.signing.keys import KeyFileError, signing_key
+from callsieve.system.files import complete_file
 from callsieve.text.times import day, when, when_exactly
 from reputation.numbers import masked
+
+PRIVATE = 0o600
 
 
 def comply(
     of_day: Annotated[str, typer.Argument(metavar="DAY", help="2026-11-25, by the clock here.", show_default=False)],
     html: Annotated[bool, typer.Option("--html", help="A page of its own, to print or send on.")] = False,
     numbers: Annotated[bool, typer.Option("--numbers", help="With the whole called numbers, not masked.")] = False,
+    signature: Annotated[
+        Path | None,
+        typer.Option(
+            "--signature", metavar="FILE", help="Sign what is printed: the statement goes there.", show_default=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -30,12 +42,31 @@ def comply(
         raise CommandError(f"{of_day[:40]!r} is no day: write it as 2026-12-31")
     with existing_store(loaded) as db:
         proof = proof_of_day(db, loaded.settings, *bounds, now)
-    if as_json:
-        print_json(proof_as_json(proof, whole_numbers=numbers))
-    elif html:
-        print(proof_page(proof, whole_numbers=numbers))
-    else:
+    if not as_json and not html:
+        if signature is not None:
+            raise CommandError("--signature: signs a file: add --html or --json")
         _print(proof, numbers)
+        return
+    text = (
+        json_text(proof_as_json(proof, whole_numbers=numbers)) if as_json else proof_page(proof, whole_numbers=numbers)
+    )
+    if signature is not None:
+        _sign(loaded, proof, f"{text}\n".encode(), signature)
+    print(text)
+
+
+def _sign(loaded: Loaded, proof: DayProof, printed: bytes, path: Path) -> None:
+    """A statement about what is printed, in a file that is not there yet."""
+    issuer = loaded.settings.company.name or loaded.settings.public.name
+    if not issuer:
+        raise CommandError("--signature: nobody knows in whose name: set [company] name")
+    check_new(path)
+    try:
+        key = signing_key(loaded.state)
+    except KeyFileError as error:
+        raise CommandError(str(error)) from None
+    with complete_file(path, PRIVATE) as file:
+        file.write(signed_proof(key, issuer, proof, printed).encode())
 
 
 def _print(proof: DayProof, numbers: bool) -> None:

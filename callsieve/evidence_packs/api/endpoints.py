@@ -18,6 +18,7 @@ from callsieve.evidence_packs.operations import (
     IN_MEMORY_BYTES,
     MOST_DAYS,
     MOST_FILES,
+    RECIPIENT_CHARACTERS,
     AttachedFile,
     PackRequest,
 )
@@ -55,19 +56,21 @@ class PackPlatforms(ApiStruct, frozen=True):
 
 
 class PackFile(ApiStruct, frozen=True):
-    """A document that goes into the pack as it is. `content`: Base64."""
+    """A document that goes into the pack as it is. `content`: Base64; `role`: whether it proves the right to use it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     content: bytes
+    role: Literal["", "authorisation", "assignment"] = ""
 
 
 class NewPack(ApiStruct, frozen=True):
-    """For whom, in which language, and how many days back."""
+    """For whom, in which language, and how many days back. `unmasked_for`: a carrier that gets whole numbers."""
 
     platform: Annotated[str, Meta(max_length=40)]
     language: Literal["en", "zh"] = "en"
     days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] = DEFAULT_DAYS
     files: Annotated[tuple[PackFile, ...], Meta(max_length=MOST_FILES)] = ()
+    unmasked_for: Annotated[str, Meta(max_length=RECIPIENT_CHARACTERS)] = ""
 
 
 class MadePack(ApiStruct, frozen=True):
@@ -95,8 +98,8 @@ def show(_db: sqlite3.Connection, _context: Context, _asked: Asked[None, None]) 
 async def make(req: ApiRequest[None, NewPack]) -> MadePack:
     """Makes a pack, which the audit notes; reading the calls takes seconds, and no other request waits for it."""
     new = req.asked.body
-    files = [AttachedFile(one.name, one.content) for one in new.files]
-    request = PackRequest(req.asked.path["number"], new.platform, new.language, new.days, files)
+    files = [AttachedFile(one.name, one.content, one.role) for one in new.files]
+    request = PackRequest(req.asked.path["number"], new.platform, new.language, new.days, files, new.unmasked_for)
     pack = await req.perform(operations.announce, request)
     with SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
         await req.state.slow_store.read(write_pack, req.context, pack, file)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.options import ConfigOption, NumberArgument, check_new, existing_store, settings_of
 from callsieve.cli.output import say
 from callsieve.cli.store import context_of
@@ -17,6 +17,7 @@ from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, A
 from callsieve.evidence_packs.platforms import platforms
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
+from callsieve.text.printing import printer_trouble
 from policies.files import open_regular
 
 PRIVATE = 0o600
@@ -33,6 +34,18 @@ def pack(
         list[Path] | None,
         typer.Option("--document", metavar="FILE", help="Goes into the pack; may be repeated.", show_default=False),
     ] = None,
+    authorisation: Annotated[
+        Path | None,
+        typer.Option("--authorisation", metavar="FILE", help="The letter of authorisation.", show_default=False),
+    ] = None,
+    assignment: Annotated[
+        Path | None,
+        typer.Option("--assignment", metavar="FILE", help="Proof that the number is assigned.", show_default=False),
+    ] = None,
+    unmasked_for: Annotated[
+        str,
+        typer.Option("--unmasked-for", metavar="WHO", help="A carrier that gets whole called numbers and Call-IDs."),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(metavar="DIR|FILE.zip", help="Where to; else here.", show_default=False)
     ] = None,
@@ -40,10 +53,12 @@ def pack(
 ) -> None:
     """Write a zip with what proves how a number is called from: a document, tables, and a signed list of them."""
     loaded = settings_of(config)
-    files = [AttachedFile(path.name, _read(path)) for path in documents or []]
+    proofs = (("authorisation", authorisation), ("assignment", assignment))
+    files = [AttachedFile(path.name, _read(path), role) for role, path in proofs if path is not None]
+    files += [AttachedFile(path.name, _read(path)) for path in documents or []]
     context = context_of(loaded)
     with existing_store(loaded) as db:
-        request = PackRequest(number, platform, language, days, files)
+        request = PackRequest(number, platform, language, days, files, unmasked_for)
         if out is not None and not _is_directory(out):
             check_new(out)
         made = operations.announce(db, context, request)
@@ -53,6 +68,8 @@ def pack(
             write_pack(db, context, made, file)
     say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand it in:")
     say("it names what is missing, and what nobody could verify.")
+    if (trouble := printer_trouble()) is not None:
+        warn(f"evidence.html is in its place: {trouble}")
 
 
 def _is_directory(path: Path) -> bool:

@@ -21,8 +21,9 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 PIECE_BYTES = 1 << 16
-FIELDS = ("platform", "language", "days")
+FIELDS = ("platform", "language", "days", "unmasked_for")
 HEADING_BY_FIELD = {"for": Wording("Handed to"), "language": Wording("Language"), "days": Wording("Days")}
+HEADING_BY_FIELD["unmasked-for"] = Wording("Whole called numbers and Call-IDs for")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
@@ -30,9 +31,9 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
     own = await req.read(own_of, number_in(req))
     if own is None:
         raise NotFound
-    typed = {"platform": "", "language": req.language, "days": str(DEFAULT_DAYS)}
+    typed = {"platform": "", "language": req.language, "days": str(DEFAULT_DAYS), "unmasked_for": ""}
     if problem:
-        typed = {field: req.form.get(field, "")[:40] for field in FIELDS}
+        typed = {field: req.form.get(field, "")[:100] for field in FIELDS}
     choices = [(one.name, one.words(req.language)) for one in platforms().values()]
     about = {"own": own, "choices": choices, "typed": typed, "most_days": MOST_DAYS, "problem": problem}
     return req.page("evidence_packs/pack.html", 422 if problem else 200, **about)
@@ -40,11 +41,13 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 async def make(req: PageRequest) -> Response:
     """The pack, as a file."""
-    platform, language, days = (req.form.get(field, "") for field in FIELDS)
+    platform, language, days, recipient = (req.form.get(field, "").strip() for field in FIELDS)
     count = int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else 0
     context = req.context
     try:
-        pack = await req.perform(operations.announce, PackRequest(number_in(req), platform, language, count))
+        pack = await req.perform(
+            operations.announce, PackRequest(number_in(req), platform, language, count, (), recipient)
+        )
         file = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 -- sent piece by piece, and closed then
         await req.state.slow_store.read(write_pack, context, pack, file)
     except Refused as refused:

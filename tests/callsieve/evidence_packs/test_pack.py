@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -22,9 +24,10 @@ from callsieve.evidence_packs.contents import MOST_SCREENSHOTS
 from callsieve.evidence_packs.document import practice_of, texts_of
 from callsieve.evidence_packs.operations import AttachedFile, PackRequest
 from callsieve.evidence_packs.platforms import platforms
-from callsieve.settings import Loaded, Outbound, Settings
+from callsieve.settings import Loaded, Outbound, Settings, parse_settings
 from callsieve.signing.keys import signing_key
 from callsieve.signing.statements import verify
+from callsieve.text.printing import printer_trouble
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -293,3 +296,72 @@ def test_the_command(calling: Program) -> None:
     assert (wrong.code, "baidu" in wrong.err) == (2, True)
     licence.write_bytes(b"")
     assert calling(*typed, calling.folder / "other.zip").code == 2
+
+
+COMPANY = """
+[company]
+address = "12 High Street"
+registration = "Companies House 01234567"
+signatory = "Jo Carol"
+traceback = "traceback@example.org"
+
+[[trunk]]
+name = "carrier"
+channels = "PJSIP/carrier-*"
+attestation = "A"
+"""
+CALL_ID = "5c1f@192.0.2.7"
+
+
+@pytest.fixture
+def carried(state: Path) -> Path:
+    """Our calls went out over a trunk that tells Call-IDs."""
+    with open_store(state / "store.db") as db:
+        db.execute("UPDATE outcome SET trunk = 'carrier', call_id = ?", (CALL_ID,))
+        db.commit()
+    return state
+
+
+def test_a_carrier_is_told_who_we_are_on_the_first_page(carried: Path) -> None:
+    files = (AttachedFile("loa.pdf", b"%PDF-1.7", "authorisation"),)
+    pack = pack_of(carried, PackRequest(OWN, "carrier", files=files), parse_settings(COMPANY, "test"))
+    first = re.sub(r"\s", "", PdfReader(io.BytesIO(pack.read("evidence.pdf"))).pages[0].extract_text())
+    for shown in ("12HighStreet", "CompaniesHouse01234567", "JoCarol", "traceback@example.org", "loa.pdf", "carrier:A"):
+        assert shown in first, shown
+    assert "manifest.json" in first
+    heads, *calls = rows_of(pack, "calls.csv")
+    assert {call[heads.index("attestation")] for call in calls} == {"A"}
+    assert "call_id" not in heads
+    assert re.sub(r"\s", "", texts_of("en")["h-letter"]) in text_of(pack)
+
+
+def test_whole_numbers_go_to_a_named_carrier_alone(carried: Path) -> None:
+    with open_store(carried / "store.db") as db:
+        called = {str(number) for (number,) in db.execute("SELECT dialled FROM outcome WHERE dialled IS NOT NULL")}
+    pack = pack_of(carried, PackRequest(OWN, "carrier", unmasked_for="Example Carrier"))
+    heads, *calls = rows_of(pack, "calls.csv")
+    assert {call[heads.index("called")].lstrip("'") for call in calls} <= called
+    assert {call[heads.index("call_id")] for call in calls} == {CALL_ID}
+    assert "ExampleCarrier" in text_of(pack)
+    assert json.loads(pack.read("manifest.json"))["statement"]["about"]["unmasked_for"] == "Example Carrier"
+    with open_store(carried / "store.db") as db:
+        assert "Example Carrier" in str([row.after for row in audit_rows(db, OWN) if row.what == "own pack"])
+    with pytest.raises(Refused, match="carrier"):
+        bytes_of(carried, PackRequest(OWN, "hiya", unmasked_for="Hiya"))
+
+
+@pytest.mark.parametrize("name", ["licence.pdf", "licence.PDF", "shop.png", "shop.jpeg"])
+def test_a_text_under_another_name_is_refused(state: Path, name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        bytes_of(state, PackRequest(OWN, "hiya", files=(AttachedFile(name, b"our licence"),)))
+    assert refused.value.code == "other-kind"
+
+
+def test_without_weasyprint_the_document_is_a_page(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    pack = pack_of(state, PackRequest(OWN, "hiya"))
+    assert "evidence.pdf" not in pack.namelist()
+    page = pack.read("evidence.html").decode()
+    assert page.startswith("<!doctype html>")
+    assert OWN in page
+    assert printer_trouble() is not None

@@ -6,10 +6,13 @@ import csv
 import json
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from callsieve.signing.keys import signing_key
+from callsieve.signing.statements import verify
 from policies.reasons import OutboundReason, Why
 from reputation.model import Direction, Disposition
 from reputation.own.outbound_types import OutboundRecord
@@ -169,6 +172,23 @@ def test_the_page_of_a_day_names_what_ran_without_the_guard(day: Program) -> Non
     assert "Without the guard" in page
     assert "47 CFR 64.1200" in page
     assert "own comply" not in day("own", "comply", "2026-06-10").err
+
+
+@pytest.mark.parametrize("form", ["--json", "--html"])
+def test_what_is_printed_of_a_day_is_signed(day: Program, tmp_path: Path, form: str) -> None:
+    with day.config.open("a") as file:
+        file.write('\n[company]\nname = "Example Ltd"\n')
+    path = tmp_path / "day.sig.json"
+    printed = day("own", "comply", "2026-06-10", form, "--signature", path).out
+    statement = verify(path.read_bytes(), signing_key(day.store.parent).public_key)
+    assert (statement.kind, statement.issuer, statement.about["day"]) == ("outbound-day", "Example Ltd", "2026-06-10")
+    assert statement.about["file"]["sha256"] == sha256(printed.encode()).hexdigest()
+    assert day("own", "comply", "2026-06-10", form, "--signature", path).code == 2  # it is there
+
+
+def test_a_day_is_not_signed_in_nobodys_name(day: Program, tmp_path: Path) -> None:
+    assert day("own", "comply", "2026-06-10", "--json", "--signature", tmp_path / "x.json").code == 2
+    assert not (tmp_path / "x.json").exists()
 
 
 def test_a_day_that_is_none(day: Program) -> None:
