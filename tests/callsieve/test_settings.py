@@ -105,6 +105,12 @@ call_in = "+442071838753"
 call_back = "/run/callsieve-call-back/socket"
 in_answers = true
 proxies = ["192.0.2.7"]
+[company]
+name = "Example Ltd"
+address = "12 High Street"
+registration = "Companies House 01234567"
+signatory = "Jo Carol, Director"
+traceback = "traceback@example.org"
 [asterisk]
 command = "docker exec pbx asterisk"
 etc = "/srv/pbx/etc"
@@ -313,6 +319,7 @@ DEFAULTS: dict[str, Any] = {
         **{"in_answers": False, "call_back": ""},
         "proxies": ("127.0.0.1", "::1"),
     },
+    "company": {"name": "", "address": "", "registration": "", "signatory": "", "traceback": ""},
     "asterisk": {"command": "asterisk", "etc": "/etc/asterisk"},
     "trunk": (),
     "did": (),
@@ -432,7 +439,7 @@ ERRORS = [
     (
         "table-far-off",
         "[zzz]",
-        "zzz: unknown key (allowed: actions, agi, alert, ami, api, asterisk, did, digest, ",
+        "zzz: unknown key (allowed: actions, agi, alert, ami, api, asterisk, company, did, digest, ",
     ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),

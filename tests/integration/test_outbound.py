@@ -50,6 +50,8 @@ exten => _73+X.,1,Set(CALLERID(num)=+442071838751)
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(callsieve-machine))
 exten => _75+X.,1,Set(CALLERID(num)=+442071838759)
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60)
+exten => _76+X.,1,Set(CALLERID(num)=+442071838759)
+ same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,b(callsieve-call-id^s^1))
 exten => _74+X.,1,Set(CALLERID(num)=+442071838751)
  same => n,Gosub(callsieve-outbound,s,1(${EXTEN:2},${CALLERID(num)},carrier))
  same => n,Dial(PJSIP/${EXTEN:2}@carrier,60,U(answered-by))
@@ -184,6 +186,15 @@ def test_a_machine_that_answered_is_told_of(pbx: ScreenedPbx, carrier: Phone, co
     number = next(CALLEES)
     dial(pbx, code + number)
     assert ended(pbx, number) == ("answered", False, is_machine)
+
+
+def test_the_call_id_of_the_trunk_is_kept(pbx: ScreenedPbx, carrier: Phone) -> None:
+    number = next(CALLEES)
+    dial(pbx, f"76{number}")
+    with closing(sqlite3.connect(pbx.daemon.store)) as db:
+        found = "SELECT call_id FROM outcome WHERE dialled = ?"
+        wait_until(lambda: db.execute(found, (number,)).fetchone() is not None, "its end")
+        assert db.execute(found, (number,)).fetchone() == (carrier.invites()[-1].header("Call-ID"),)
 
 
 def test_asterisk_tells_machines_itself_where_it_is_asked_to(pbx: ScreenedPbx) -> None:
