@@ -62,6 +62,7 @@ LEAST_FREE = 50 * 1024 * 1024
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 START = Wording("systemctl start callsieve, or callsieve serve")
 RESTART = "systemctl restart callsieve"
+RESTART_ALL = f"{RESTART} callsieve-api"
 STATUS = "systemctl status callsieve"
 MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
 
@@ -144,8 +145,8 @@ def outdated(where: str, trouble: str) -> Finding:
     """Return that the daemon is of an older version than the program, with its trouble."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
-        return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART)
-    return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART)
+        return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART_ALL)
+    return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
 
 
 def socket_answers(ground: CheckContext) -> Finding:
@@ -218,7 +219,7 @@ def _judged(ground: CheckContext, answer: StatusAnswer, where: str, holder: str)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
     if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
-        return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART)
+        return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
     if rule == "fail-open":
         return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")

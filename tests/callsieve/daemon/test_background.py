@@ -14,7 +14,7 @@ import pytest
 from callsieve.daemon import background, daemon
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.service import RESTART, daemon_answers
+from callsieve.doctor.service import RESTART_ALL, daemon_answers
 from callsieve.settings import Loaded, parse_settings
 from callsieve.status.views import DAEMON, status_of
 from callsieve.system import running_program
@@ -66,6 +66,6 @@ async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, m
         assert (await asyncio.to_thread(daemon_answers, ground)).status is CheckStatus.OK
         monkeypatch.setattr(running_program, "program_stamp", lambda: "99.0 1")
         found = await asyncio.to_thread(daemon_answers, ground)
-        assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART)
+        assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART_ALL)
         shown = await asyncio.to_thread(status_of, ground, loaded)
-        assert [check.way_out for check in shown.trouble if check.name == DAEMON] == [RESTART]
+        assert [check.way_out for check in shown.trouble if check.name == DAEMON] == [RESTART_ALL]
