@@ -19,13 +19,20 @@ WORDS = {Fault.UNKNOWN_KEY: "no such field", Fault.MISSING_KEY: "required"}
 def body_from(raw: bytes, kind: Any) -> Any:
     """The value of a JSON body. ApiError."""
     try:
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except msgspec.ValidationError as error:
-            raise _invalid("bad-body", find_misfit(msgspec.json.decode(raw), kind), error) from None
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid("bad-body", _misfit_in(raw, kind), error) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: of invalid UTF-8
         words = f"the body is no JSON: {str(error)[:SHOWN]}"
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad-json", words) from None
+
+
+def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
+    """Return what does not fit; None where what comes after it is no JSON."""
+    try:
+        return find_misfit(msgspec.json.decode(raw), kind)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | None) -> Any:
@@ -48,7 +55,7 @@ def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | No
 
 
 def _invalid(code: str, misfit: Misfit | None, error: msgspec.ValidationError) -> ApiError:
-    if misfit is None:  # what only JSON cannot say
+    if misfit is None:
         return ApiError(UNPROCESSABLE, code, str(error)[:SHOWN])
     return ApiError(
         UNPROCESSABLE, code, (WORDS.get(misfit.fault) or misfit.words)[:SHOWN], misfit.place[:FIELD_CHARACTERS]
