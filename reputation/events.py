@@ -44,7 +44,8 @@ class Event:
     """One of them. `id` stays the same however often it is delivered.
 
     Of one `subject` (a number, or what it is about) events are delivered in their order. `seq` is that order, over all
-    of them; 0 of one that is not in the store.
+    of them; 0 of one that is not in the store. `names`: of the people and numbers in it, for messages to people; they
+    are not told to programs.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Event:
     at: float
     data: Mapping[str, Any] = field(default_factory=dict)
     seq: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def new_event_id(at: float) -> str:

@@ -417,6 +417,14 @@ def _begins_services(digits: str, region: str) -> bool:
     return any(_is_short_code(one, region) for one in (digits, *longer))
 
 
+def spaced(number: str) -> str:
+    """Return a number as people read it: `+1 201 555 0123`. Any other text stays."""
+    parsed = _parsed(number) if number.startswith("+") else None
+    if parsed is None:
+        return number
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL).replace("-", " ")
+
+
 def masked(text: str | None) -> str:
     """The text as a log may show it: the start of a number and its last two digits, at least four hidden.
 

@@ -86,6 +86,7 @@ class AlertReceiver:
         self._being_told: list[float] = []
         self._being_said = 0  # of those that were kept quiet, how many are being told of now
         self.name = alert_receiver(rule.name, to)
+        self.reads_names = bool(getattr(target, "reads_names", False))
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:

@@ -70,6 +70,7 @@ ENTITIES: Final[dict[str, dict[str, Any]]] = {
         "options": [one.value for one in Screening],
         "icon": "mdi:phone-check",
     },
+    "screening_text": {"platform": "sensor", "name": "Screening in words", "icon": "mdi:phone-check"},
     "trouble": {
         "platform": "binary_sensor",
         "name": "Trouble",
@@ -79,13 +80,18 @@ ENTITIES: Final[dict[str, dict[str, Any]]] = {
     "trouble_text": {
         "platform": "sensor",
         "name": "Trouble in words",
-        "value_template": "{{ value_json.trouble[:255] or 'none' }}",
+        "value_template": "{{ value_json.trouble[:255] or 'Everything works.' }}",
         "icon": "mdi:alert-circle-outline",
     },
     "calls_today": {**_COUNT, "name": "Calls today", "icon": "mdi:phone"},
-    "warned_today": {**_COUNT, "name": "Warned of today", "icon": "mdi:phone-alert"},
-    "stopped_today": {**_COUNT, "name": "Stopped today", "icon": "mdi:phone-remove"},
+    "warned_today": {**_COUNT, "name": "Calls with a warning today", "icon": "mdi:phone-alert"},
+    "stopped_today": {**_COUNT, "name": "Calls stopped today", "icon": "mdi:phone-remove"},
     "last_call": {"platform": "sensor", "name": "Last call", "device_class": "timestamp"},
     "last_caller": {"platform": "sensor", "name": "Last caller", "icon": "mdi:phone-incoming"},
-    "last_action": {"platform": "sensor", "name": "Done with the last call", "icon": "mdi:filter"},
+    "last_call_text": {
+        "platform": "sensor",
+        "name": "What happened to the last call",
+        "value_template": "{{ (value_json.last_call_text or 'Nobody has called yet.')[:255] }}",
+        "icon": "mdi:filter",
+    },
 }

@@ -5,6 +5,7 @@ Numbers are whole, or masked where the receiver is so set: a mail and a chat tra
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -15,8 +16,10 @@ from callsieve.text.times import day, when
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.rendering import mask_numbers
 from reputation.events import ID_PREFIX
+from reputation.numbers import spaced
 from reputation.own.suspicion import Network
 from reputation.own.suspicion_wording import confidence_text, place_of
+from reputation.store.event_names import NUMBERS, PEOPLE
 from reputation.wording import Places, Wording
 
 ALERT_PREFIX: Final = "alert_"
@@ -41,6 +44,14 @@ _OF_POLICY = {
 }
 
 
+_OTHER_MARK = Wording("{reporter} took back what they said of {number}")
+_OF_MARK = {
+    "spam": Wording("{reporter} marked {number} as spam"),
+    "ok": Wording("{reporter} marked {number} as not spam"),
+}
+NAMED = frozenset({*PEOPLE, *NUMBERS})
+
+
 def with_alert(event: Event, alert: Alert) -> Event:
     """The event as receivers of an alert get it: its id and its data say so, the same at each attempt."""
     told = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
@@ -59,7 +70,7 @@ def alert_of(event: Event) -> Alert | None:
 
 def event_in_words(event: Event, language: str, *, mask: bool) -> str:
     """One line. What others wrote is in it as text: without controls, and not endless."""
-    words = _words(event)
+    words = _words(event, mask=mask)
     alert = alert_of(event)
     if alert is not None and alert.suppressed:
         held: Places = {"what": words, "count": alert.suppressed, "when": when(alert.since)}
@@ -78,8 +89,23 @@ def one_line(text: str, *, mask: bool) -> str:
     return mask_numbers(line) if mask else line
 
 
-def _words(event: Event) -> Wording:
-    data = event.data
+def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
+    """Return a person or a number as people know it: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`.
+
+    Who may not see numbers is not told whose they are.
+    """
+    if not text.startswith("+"):
+        return f"{names[text]} ({text})" if text in names else text
+    if mask:
+        return text
+    return f"{spaced(text)} ({names[text]})" if text in names else spaced(text)
+
+
+def _words(event: Event, *, mask: bool) -> Wording:
+    data = {
+        name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
+        for name, value in event.data.items()
+    }
     about: dict[str, Any] = {name: "-" if value is None else value for name, value in data.items()}
     match event.kind:
         case EventKind.DECISION_TAKEN:
@@ -95,8 +121,7 @@ def _words(event: Event) -> Wording:
             ended: Places = {"number": other, "how": how, "seconds": round(data["talk_seconds"])}
             return Wording("call with {number}: {how}, talked for {seconds} s", ended)
         case EventKind.NUMBER_MARKED:
-            about["verdict"] = Wording(data["verdict"])
-            return Wording("{number} was marked by {reporter}: {verdict}", about)
+            return replace(_OF_MARK.get(data["verdict"], _OTHER_MARK), places=about)
         case EventKind.LEVEL_CHANGED:
             levels: Places = {"level": Wording(data["level"]), "before": Wording(data["before"])}
             return Wording("evidence against {number}: {level}, before: {before}", {"number": data["number"], **levels})

@@ -16,11 +16,30 @@ from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.service import read_only
 from callsieve.pbx.cli_client import NotAllowed
 from callsieve.settings import Loaded
-from callsieve.status.views import Status, status_of
-from reputation.numbers import masked
+from callsieve.status.views import Screening, Status, status_of
+from reputation.numbers import masked, spaced
 from reputation.store.activity import counts_over
 from reputation.store.errors import StoreError
+from reputation.store.event_names import name_of_number
 
+# For whoever lives with the phone, and knows no word of ours.
+SCREENING_TEXTS = {
+    Screening.ON: "Calls are screened.",
+    Screening.OBSERVING: "CallSieve only watches: every call rings.",
+    Screening.OFF: "Screening is switched off: every call rings.",
+    Screening.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
+    Screening.FAILING: "Something is wrong with CallSieve: every call rings.",
+    Screening.DOWN: "CallSieve does not run: every call rings.",
+    Screening.UNKNOWN: "Nobody knows whether calls are screened.",
+}
+ACTION_TEXTS = {
+    "allow": "{caller} called, and the phone rang.",
+    "tag": "{caller} called, and the phone showed that it may be spam.",
+    "warn": "{caller} called, and whoever picked up was warned.",
+    "challenge": "{caller} called, and had to show first that they are no machine.",
+    "route": "{caller} called, and was sent to voicemail.",
+    "reject": "{caller} called, and was turned away.",
+}
 STOPPED = ("challenge", "route", "reject")
 AHEAD_SECONDS = 60.0
 
@@ -30,15 +49,19 @@ def screening_state(loaded: Loaded, *, mask: bool) -> dict[str, Any]:
     now = time.time()
     status = status_of(CheckContext(loaded, _not_asked, now), loaded)
     counted: Counter[str] | None = None
+    name = ""
+    last = status.journal.last_call if status.journal is not None else None
     with suppress(StoreError, OSError, sqlite3.Error), read_only(loaded.store_path) as db:
         counted = _calls_today(db, now)
+        name = name_of_number(db, last.caller, now) if last is not None and last.caller else ""
     return {
         "screening": status.screening.value,
+        "screening_text": SCREENING_TEXTS[status.screening],
         "trouble": _trouble(status),
         "calls_today": None if counted is None else counted.total(),
         "warned_today": None if counted is None else counted["warn"],
         "stopped_today": None if counted is None else sum(counted[action] for action in STOPPED),
-        **_last_call(status, mask=mask),
+        **_last_call(status, name, mask=mask),
     }
 
 
@@ -56,15 +79,17 @@ def _trouble(status: Status) -> str:
     return "; ".join(f"{check.name}: {check.detail}" for check in status.trouble)[:1000]
 
 
-def _last_call(status: Status, *, mask: bool) -> dict[str, Any]:
+def _last_call(status: Status, name: str, *, mask: bool) -> dict[str, Any]:
     last = status.journal.last_call if status.journal is not None else None
     if last is None:
-        return dict.fromkeys(("last_call", "last_caller", "last_action"))
+        return dict.fromkeys(("last_call", "last_caller", "last_action", "last_call_text"))
     caller = last.caller or last.caller_kind.value
+    text = "Somebody" if last.caller is None else masked(caller) if mask else name or spaced(caller)
     return {
         "last_call": datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds"),
         "last_caller": masked(caller) if mask else caller,
         "last_action": last.action,
+        "last_call_text": ACTION_TEXTS[last.action].format(caller=text),
     }
 
 

@@ -17,10 +17,11 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from callsieve.daemon.telemetry import read_telemetry
-from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Receiver
+from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
 from callsieve.events.looks import look
 from callsieve.receiver_health import HEARTBEAT, LOOK_SECONDS
@@ -42,6 +43,7 @@ from reputation.store.event_deliveries import (
     record_deliveries,
     switch_off,
 )
+from reputation.store.event_names import names_of_event
 from reputation.store.outbox import forget_state, note_state, state_of, use_receivers
 
 logger = logging.getLogger("callsieve.events.sender")
@@ -266,7 +268,7 @@ class _LaneTasks:
     async def _deliver(self, one: Delivery) -> None:
         try:
             async with asyncio.timeout(self._seconds):
-                is_told = await self._receiver.deliver(one.event) is not False
+                is_told = await self._receiver.deliver(await self._named(one.event)) is not False
         except DeliveryError as error:
             await self._note_failure(one, error)
         except TimeoutError:
@@ -282,6 +284,13 @@ class _LaneTasks:
                 self._is_failing = False
                 logger.info("%s: takes events again", self.name)
         self._awake.set()
+
+    async def _named(self, event: Event) -> Event:
+        """The event with the names in it, where people read it. Without them it is told all the same."""
+        if getattr(self._receiver, "reads_names", False):
+            with suppress(StoreError):
+                return replace(event, names=await self._store.read(names_of_event, event))
+        return event
 
     async def _note_failure(self, one: Delivery, error: DeliveryError) -> None:
         now = time.time()

@@ -51,6 +51,7 @@ class MailReceiver:
     """
 
     name = "mail"
+    reads_names = True
     deliver_seconds = BETWEEN_SECONDS + GATHER_SECONDS + 2 * TOTAL_SECONDS  # one mail may be under way already
 
     def __init__(

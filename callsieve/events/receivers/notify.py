@@ -24,6 +24,8 @@ MISSING: Final = (
 class NotifyReceiver:
     """A service. The library is imported with the first event."""
 
+    reads_names = True
+
     def __init__(self, table: NotifyTable) -> None:
         self._table = table
         self.name = f"notify/{table.name}"

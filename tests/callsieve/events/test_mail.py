@@ -74,7 +74,7 @@ async def test_an_event_is_a_mail(server: SmtpServer) -> None:
 async def test_numbers_are_masked_unless_set_otherwise(server: SmtpServer, mask: bool, is_whole: bool) -> None:
     await receiver_of(server, mask=mask).deliver(marked(reason=f"he called from {CALLER}"))
     (mail,) = server.mails
-    assert (CALLER[1:] in mail.as_string()) is is_whole
+    assert (CALLER[1:] in mail.as_string().replace(" ", "")) is is_whole
 
 
 async def test_what_comes_together_is_one_mail(server: SmtpServer) -> None:

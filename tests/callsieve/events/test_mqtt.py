@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,14 +24,19 @@ from callsieve.events.home_assistant import ENTITIES, discovery_message
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers import mqtt
 from callsieve.events.receivers.mqtt import MqttReceiver
-from callsieve.events.screening_state import screening_state
+from callsieve.events.screening_state import ACTION_TEXTS, SCREENING_TEXTS, screening_state
 from callsieve.integration_settings import MqttTable
 from callsieve.settings import parse_settings
 from callsieve.status.views import Screening
 from lab.broker import USER, WATCHER, Broker
 from lab.certificates import Authority, make_key
 from lab.private_server import ADDRESS
+from policies.decision import ACTION_BY_WORD
+from reputation.model import Identity
+from reputation.numbers import masked
+from reputation.store.identities import set_identity
 from tests.callsieve.browsing import Office
+from tests.callsieve.console_calls import CALLER as LAST_CALLER
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.office import ROOT
 from tests.waiting import until
@@ -352,3 +358,25 @@ async def test_the_certificate_is_checked(tmp_path: Path, trusted: bool, monkeyp
             with pytest.raises(DeliveryError) as failed:
                 await receiver.deliver(EVENT)
             assert "certificate" in failed.value.words.lower()
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        pytest.param(False, "Joe's Loans called, and had to show first that they are no machine.", id="whole"),
+        pytest.param(
+            True, f"{masked(LAST_CALLER)} called, and had to show first that they are no machine.", id="masked"
+        ),
+    ],
+)
+def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: bool, told: str) -> None:
+    office = Office(tmp_path)
+    add_calls(office, make_decision(at=time.time() - 60))
+    office.write(set_identity, Identity(LAST_CALLER, "Joe's Loans", 1, time.time() + 60), 0.0)
+    state = screening_state(office.load(), mask=mask)
+    assert state["last_call_text"] == f"{told} called, and had to show first that they are no machine."
+    assert state["screening_text"] == SCREENING_TEXTS[Screening(state["screening"])]
+
+
+def test_there_is_a_sentence_for_each_state_and_action() -> None:
+    assert (set(SCREENING_TEXTS), set(ACTION_TEXTS)) == (set(Screening), set(ACTION_BY_WORD))

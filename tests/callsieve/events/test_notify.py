@@ -7,13 +7,21 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from callsieve.events.event import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, with_alert
+from callsieve.events.messages import Alert, event_in_words, with_alert
 from callsieve.events.receivers.notify import MISSING, NotifyReceiver
 from callsieve.integration_settings import NotifyTable
+from reputation.model import Identity, Person
+from reputation.store.database import open_store
+from reputation.store.event_names import names_of_event
+from reputation.store.identities import set_identity
+from reputation.store.people import replace_settings_people
+from reputation.store.transaction import transaction
 
 # apprise imports what Python 3.13 has no more, and finds another way there.
 pytestmark = pytest.mark.filterwarnings("ignore:.imghdr. is deprecated:DeprecationWarning")
@@ -57,7 +65,7 @@ async def test_an_event_is_a_message(service: Service) -> None:
     await receiver_of(mask=False).deliver(EVENT)
     (message,) = service.taken
     assert message["title"] == "CallSieve"
-    assert message["message"] == f"{CALLER} was marked by 201: spam"
+    assert message["message"] == "201 marked +1 201 742 1834 as spam"
 
 
 async def test_an_alert_has_its_name_as_title_and_masked_numbers(service: Service) -> None:
@@ -92,3 +100,25 @@ async def test_without_the_library_the_way_out_is_said(service: Service, monkeyp
     with pytest.raises(DeliveryError) as failed:
         await receiver_of().deliver(EVENT)
     assert failed.value.words == MISSING
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        pytest.param(False, "Alice (201) marked +1 201 742 1834 (Joe's Loans) as spam", id="whole"),
+        pytest.param(True, "Alice (201) marked +1201*****34 as spam", id="masked"),
+    ],
+)
+def test_people_and_numbers_have_their_names(*, mask: bool, told: str) -> None:
+    """Who may not see numbers is not told whose they are."""
+    named = replace(EVENT, names={"201": "Alice", CALLER: "Joe's Loans"})
+    assert event_in_words(named, "en", mask=mask) == told
+
+
+def test_names_come_from_the_store(tmp_path: Path) -> None:
+    with open_store(tmp_path / "callsieve.db") as db:
+        with transaction(db):
+            replace_settings_people(db, [Person("201", "PJSIP/201", name="Alice")])
+            set_identity(db, Identity(CALLER, "Joe's Loans", 1, expires_at=2.0), 0.0)
+        assert names_of_event(db, EVENT) == {"201": "Alice", CALLER: "Joe's Loans"}
+        assert names_of_event(db, replace(EVENT, at=3.0)) == {"201": "Alice"}, "the identity has expired"
