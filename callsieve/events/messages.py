@@ -102,7 +102,7 @@ def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
 
 
 def _words(event: Event, *, mask: bool) -> Wording:
-    data = {
+    data: dict[str, Any] = {
         name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
         for name, value in event.data.items()
     }

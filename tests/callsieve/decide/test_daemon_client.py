@@ -15,7 +15,7 @@ from agi.protocol import Request, block_of
 from agi.quoting import variables_in
 from callsieve.daemon.telemetry import read_telemetry
 from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
-from callsieve.decide.call_facts import CallFacts, request_of
+from callsieve.decide.call_facts import CallFacts, linkedid_of, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE
@@ -118,9 +118,9 @@ async def test_an_unrecorded_call_is_decided_and_counted(daemon: Daemon) -> None
         with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
             return {row[0] for row in db.execute("SELECT linkedid FROM decision")}
 
-    wait_until(lambda: "sip:after" in recorded(), "the decision after it in the journal")
+    wait_until(lambda: linkedid_of("after") in recorded(), "the decision after it in the journal")
     assert after.id is not None
-    assert "sip:unrecorded" not in recorded()
+    assert linkedid_of("unrecorded") not in recorded()
     wait_until(lambda: (told := read_telemetry(daemon.state)) is not None and told.unrecorded > 0, "the count")
 
 

@@ -9,15 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callsieve.decide.answer import CallAnswer
-from callsieve.decide.call_facts import CallFacts
+from callsieve.decide.answer import CallAnswer, OutboundAnswer
+from callsieve.decide.call_facts import CallFacts, OutgoingFacts
 from callsieve.decide.operations import CallEnding
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/how-to/other-switches.md").read_text()
 EXAMPLES = ROOT / "examples"
 SENT = re.compile(r"/api/v1/(?P<path>[a-z-]+) .*?-d '(?P<body>[^']*)'", re.DOTALL)
-KINDS = {"decide": CallFacts, "outcomes": CallEnding, "emergency-calls": msgspec.Struct}
+KINDS = {
+    "decide": CallFacts,
+    "decide-outbound": OutgoingFacts,
+    "outcomes": CallEnding,
+    "emergency-calls": msgspec.Struct,
+}
 
 FACTS, ANSWER, ENDING = (set(kind.__struct_fields__) for kind in (CallFacts, CallAnswer, CallEnding))
 
@@ -40,6 +45,7 @@ def test_every_field_is_explained() -> None:
     assert in_tables(part("What is asked")) >= FACTS
     assert named(part("What is answered")) >= ANSWER
     assert in_tables(part("How it ended")) | FACTS >= ENDING
+    assert named(part("Calls that go out")) >= {*OutgoingFacts.__struct_fields__, *OutboundAnswer.__struct_fields__}
 
 
 def test_what_the_page_sends_is_taken() -> None:
