@@ -19,6 +19,7 @@ from typing import BinaryIO, Protocol
 
 from callsieve.exchange.health import ExchangeProblem, NotTaken
 from callsieve.exchange.index import (
+    HANDOVER_FILE,
     INDEX_FILE,
     KEY_FILE,
     MOST_INDEX_BYTES,
@@ -41,7 +42,9 @@ from callsieve.exchange.rows import (
     unpacked_lines,
 )
 from callsieve.exchange_settings import ExchangeTable
+from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.signing.handover import MOST_BYTES, read_handover
 from callsieve.signing.keys import KeyFileError, PublicKey
 from callsieve.signing.statements import NUMBER_CLEARED, Statement, StatementError, verify
 from policies.files import open_regular
@@ -51,6 +54,7 @@ from reputation.store.peers import (
     TakenIndex,
     change_numbers,
     count_numbers,
+    key_now,
     replace_numbers,
 )
 from reputation.weeks import week_of
@@ -105,12 +109,16 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was taken. `written`: rows; `unchanged`: it was the same index. `deltas`: so many, None: the snapshot."""
+    """What was taken. `written`: rows; `unchanged`: it was the same index. `deltas`: so many, None: the snapshot.
+
+    `new_key`: the company signs with it now, as the key before it says.
+    """
 
     index: TakenIndex
     written: int = 0
     unchanged: bool = False
     deltas: int | None = None
+    new_key: PublicKey | None = None
 
 
 async def take(
@@ -127,7 +135,9 @@ async def take(
 
     Writes the store in many transactions; that the index was taken is for the caller to record.
     """
-    index = await _index(source, table, own_key, now)
+    known = PublicKey.parse(key_now(db, table.key)) if table.key else None
+    index, key = await _index(source, known, own_key, now)
+    new_key = key if key != known else None
     contents, statement = index.contents, index.statement
     _check_history(index, state, now, accept_fork=accept_fork)
     taken = TakenIndex(
@@ -136,7 +146,7 @@ async def take(
         *(contents.snapshot.rows, contents.cleared.rows if contents.cleared else 0),
     )
     if index.digest == state.digest:
-        return Taken(taken, unchanged=True)
+        return Taken(taken, unchanged=True, new_key=new_key)
     may_be_deltas = state.sequence and not accept_fork and count_numbers(db, state.id) <= state.numbers
     chain = deltas_from(contents, state.sequence) if may_be_deltas else None
     with ExitStack() as files:
@@ -145,7 +155,7 @@ async def take(
         cleared = await _file(source, contents.cleared, table, files) if contents.cleared else None
         for one, file in fetched:
             _check_rows(one, file, contents.sequence)
-        statements = list(_cleared(contents.cleared, cleared, PublicKey.parse(table.key), now)) if cleared else []
+        statements = list(_cleared(contents.cleared, cleared, key, now)) if cleared else []
         written = 0
         for one, file in fetched:
             file.seek(0)
@@ -156,13 +166,15 @@ async def take(
                 rows_now = rows_in(lines, snapshot_head(contents.sequence))
                 written += replace_numbers(db, state.id, rows_now, now)
         written += replace_numbers(db, state.id, statements, now, cleared=True)
-    return Taken(taken, written, deltas=None if chain is None else len(chain))
+    return Taken(taken, written, deltas=None if chain is None else len(chain), new_key=new_key)
 
 
-async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None, now: float) -> SignedIndex:
-    if not table.key:
+async def _index(
+    source: Source, key: PublicKey | None, own_key: PublicKey | None, now: float
+) -> tuple[SignedIndex, PublicKey]:
+    """Return the index and the key that signed it: the one that is known, or one that it has handed over to."""
+    if key is None:
         raise NotTaken(ExchangeProblem.NO_KEY, **await offered(source))
-    key = PublicKey.parse(table.key)
     if own_key is not None and key.raw == own_key.raw:
         raise NotTaken(ExchangeProblem.OUR_OWN)
     with TemporaryFile(prefix="callsieve-exchange-") as file:
@@ -170,7 +182,7 @@ async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None
         file.seek(0)
         raw = file.read()
     try:
-        index = read_index(raw, key)
+        index, key = await _checked(source, raw, key, now)
     except StatementError as error:
         problem = _BY_CODE.get(error.code, ExchangeProblem.NO_INDEX)
         about = {"why": str(error)} if problem is ExchangeProblem.NO_INDEX else {"id": key.id}
@@ -183,7 +195,23 @@ async def _index(source: Source, table: ExchangeTable, own_key: PublicKey | None
         raise NotTaken(ExchangeProblem.NO_INDEX, why="it counts for longer than a month")
     if until <= now:
         raise NotTaken(ExchangeProblem.RAN_OUT, day=datetime.fromtimestamp(until, UTC).date().isoformat())
-    return index
+    return index, key
+
+
+async def _checked(source: Source, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
+    """Return the index by the key or by the one that it hands over to. StatementError: of the key that is known."""
+    try:
+        return read_index(raw, key), key
+    except StatementError as error:
+        if error.code != "other-key":
+            raise
+        with suppress(StatementError, KeyFileError, NotTaken, OutsideError, OSError):
+            with TemporaryFile(prefix="callsieve-exchange-") as file:
+                await source.read(HANDOVER_FILE, MOST_BYTES, INDEX_SECONDS, file)
+                file.seek(0)
+                new = read_handover(file.read(), key, now)
+            return read_index(raw, new), new
+        raise
 
 
 _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangeProblem.BAD_SIGNATURE}

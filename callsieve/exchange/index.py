@@ -16,7 +16,7 @@ from callsieve.signing.keys import PublicKey, SigningKey
 from callsieve.signing.statements import GREATEST, Statement, StatementError, canonical, sign, verify
 
 KIND = "exchange-index"
-INDEX_FILE, KEY_FILE = "index.json", "key.txt"
+INDEX_FILE, KEY_FILE, HANDOVER_FILE = "index.json", "key.txt", "handover.json"
 MOST_INDEX_BYTES = 1 << 18
 MOST_DELTAS, MOST_PREVIOUS = 30, 60
 ISSUER_CHARACTERS = 200

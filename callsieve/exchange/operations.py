@@ -39,6 +39,8 @@ from reputation.store.peers import (
     PeerState,
     SwitchedPeer,
     drop_unnamed,
+    follow_key,
+    key_now,
     peer_state,
     peer_states,
     record_peer_failure,
@@ -98,6 +100,11 @@ def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, ac
             record_peer_failure(db, state.name, now, next_at, failure)
         return FetchResult(state.name, None, failure, next_at)
     now = time.time()
+    if taken.new_key is not None:
+        with change(db, context, "exchange key", name=state.name) as changed:
+            changed.before = {"key_id": PublicKey.parse(key_now(db, table.key)).id}
+            follow_key(db, table.key, taken.new_key.text, now)
+            changed.after = {"key_id": taken.new_key.id}
     if taken.unchanged or not taken.written:
         with whole(db):
             record_taken(db, state.name, taken.index, now, now + every)

@@ -13,7 +13,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.exchange.candidates import LEAST_PEOPLE, Candidate, cleared_lines, listed_numbers
 from callsieve.exchange.index import (
     FILE_NAME,
+    HANDOVER_FILE,
     INDEX_FILE,
     KEY_FILE,
     MOST_DELTAS,
@@ -39,6 +40,7 @@ from callsieve.exchange.index import (
     read_index,
     sign_index,
 )
+from callsieve.exchange.last_published import published_keys, read_own_index
 from callsieve.exchange.rows import (
     BadRow,
     DamagedFile,
@@ -129,7 +131,8 @@ def _publish(
     db: sqlite3.Connection, context: Context, request: PublishRequest, issuer: str, key: SigningKey
 ) -> Published:
     folder, now, copy = request.directory, context.at, _copy(context, request.directory)
-    with _published_before(folder, copy, key.public_key) as before:
+    keys, handover = published_keys(context.loaded.state, key.public_key, now)
+    with _published_before(folder, copy, keys) as before:
         last = before.signed.contents if before.signed else None
         listed_at = last.listed_at if last else 0
         is_full = before.rows is None or not 0 <= now - listed_at < LEAST_GAP_SECONDS
@@ -159,6 +162,10 @@ def _publish(
     assert len(text) <= MOST_INDEX_BYTES
     read_index(text, key.public_key)  # as others will
     _write(folder / KEY_FILE, f"{key.public_key.text}\n".encode())
+    if handover is not None:
+        _write(folder / HANDOVER_FILE, handover)  # before the index: who knows the old key alone looks here
+    else:
+        (folder / HANDOVER_FILE).unlink(missing_ok=True)
     _write(folder / INDEX_FILE, text)
     if copy is not None:
         _write(copy, text)
@@ -264,21 +271,21 @@ def _copy(context: Context, folder: Path) -> Path | None:
     return loaded.state / COPY_FILE if ours and loaded.state_path(ours) == folder else None
 
 
-def _index_in(path: Path, key: PublicKey) -> SignedIndex:
+def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
     with open_regular(path) as file:
-        return read_index(file.read(MOST_INDEX_BYTES + 1), key)
+        return read_own_index(file.read(MOST_INDEX_BYTES + 1), keys)
 
 
 @contextmanager
-def _published_before(folder: Path, copy: Path | None, key: PublicKey) -> Iterator[_Before]:
+def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
     """What the directory has of us. Where it is damaged, older than our copy or another's there is no more than the
     index that others have taken: then there is a snapshot and no delta.
     """
     last = None
     with suppress(OSError, StatementError):
-        last = None if copy is None else _index_in(copy, key)
+        last = None if copy is None else _index_in(copy, keys)
     try:
-        index = _index_in(folder / INDEX_FILE, key)
+        index = _index_in(folder / INDEX_FILE, keys)
         if last is not None and last.contents.sequence > index.contents.sequence:
             raise DamagedFile
         last = index

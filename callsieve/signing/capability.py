@@ -9,6 +9,7 @@ CAPABILITY = Capability(
     help=(Help("signing", Group.RUNNING, "The key that statements for others are signed with."),),
     commands={
         "signing key": "cli.commands:key",
+        "signing rotate": "cli.commands:rotate_key",
         "signing verify": "cli.commands:verify_file",
     },
 )

@@ -206,6 +206,17 @@ def key_digest(key: str) -> str:
     return sha256(key.encode()).hexdigest()[:32]
 
 
+def key_now(db: sqlite3.Connection, key: str) -> str:
+    """Return the key that a company signs with now, by the key that we were given, as base64."""
+    found = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
+    return str(found[0]) if found else key
+
+
+def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
+    """Check by the new key from now on what the company of that key publishes. Call it in a transaction."""
+    db.execute("INSERT OR REPLACE INTO peer_key (of, key, at) VALUES (?, ?, ?)", (key_digest(key), new, at))
+
+
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
     """All that were ever in the settings, by name."""
     return [PeerState(name, bool(ours), *rest) for name, ours, *rest in db.execute(STATES)]

@@ -288,6 +288,8 @@ def _say_published(done: Published, folder: Path) -> None:
 
 
 def _say_result(one: FetchResult) -> None:
+    if one.taken is not None and (new := one.taken.new_key) is not None:
+        say(f"{one.name} signs with key {new.id} now: the key before it said so, and it is followed.")
     again = f"It is asked again at {when(one.next_at)}."
     if one.failure is not None:
         warn(f"{one.name}: {read_problem(one.failure)}. What was taken before stays. {again}")

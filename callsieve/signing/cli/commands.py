@@ -10,13 +10,16 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.output import say
+from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, print_json, settings_of
+from callsieve.cli.output import say, say_command
+from callsieve.cli.store import note_done
 from callsieve.settings import Loaded
+from callsieve.signing.handover import OVERLAP_DAYS, HandoverUnderWay, rotate
 from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
 from callsieve.signing.statements import MOST_BYTES, StatementError, verify
 from callsieve.text.times import day
 from policies.files import open_regular
+from reputation.store.audit import Change
 
 
 def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -28,6 +31,30 @@ def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     say(f"Key {public.id}. Its public half, to be given to whoever checks our statements:")
     say()
     print(public.text)  # alone on its line: to be copied
+
+
+def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
+    """Sign with a new key from now on. The old key signs it, and both are published for 30 days."""
+    loaded = settings_of(config)
+    issuer = loaded.settings.publish.name.strip() or loaded.settings.public.name.strip()
+    if not issuer:
+        raise CommandError("the settings do not say who signs: [publish] name")
+    if not confirmed("Sign with a new key from now on?", yes=yes):
+        say("Nothing was changed.")
+        raise SystemExit(1)
+    try:
+        new = rotate(loaded.state, issuer, time.time())
+    except HandoverUnderWay as error:
+        raise CommandError(
+            f"the last change of the key is being told until {day(error.until)}: wait until then"
+        ) from None
+    except KeyFileError as error:
+        raise CommandError(str(error)) from None
+    note_done(loaded, Change("signing rotate", None, new.id))
+    say(f"Key {new.id} signs from now on. The old one has signed it; both are published for {OVERLAP_DAYS} days:")
+    say_command("callsieve exchange publish")
+    say("Companies that fetch it in these days follow by themselves. For whoever checks other statements:")
+    print(new.text)
 
 
 def verify_file(

@@ -40,6 +40,7 @@ PEER_NUMBER = Table(
     ),
 )
 PEER = Table(name="peer")
+PEER_KEY = Table(name="peer_key", verbatim=("of", "key"))
 SUBSCRIPTION = Table(name="subscription")
 REPORT = Table(
     name="report",
@@ -58,6 +59,7 @@ OUTSIDE = (
     LOOKUP_DAY,
     PEER_NUMBER,
     PEER,
+    PEER_KEY,
     SUBSCRIPTION,
     REPORT,
     REPORT_SERVICE,

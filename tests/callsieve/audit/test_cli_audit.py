@@ -94,6 +94,7 @@ WRITING_IN_THEIR_TURN = {
     *("own watch add", "own watch ask"),
     *("hub join", "hub quota", "hub expel", "hub leave"),
     *("policy publish", "policy withdraw", "policy accept"),
+    "signing rotate",
     *("hub ignore", "hub heed", "hub keep", "hub people same", "hub people apart"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.

@@ -431,6 +431,7 @@ ELSEWHERE = {
     "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),
     "test_cli_report.py": ("report send",),
     "test_statements.py": ("signing key", "signing verify"),
+    "test_handover.py": ("signing rotate",),
     "test_cli_hygiene.py": ("own hygiene",),
     "test_cli_own_guard.py": ("own decisions", "own explain"),
     "test_cli_reviews.py": (

@@ -8,3 +8,10 @@ CREATE TABLE policy_in_force (
 
 -- `private`: the company's server may be in our own network.
 ALTER TABLE subscription ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+
+-- The key that a company signs with now, handed over by the one before. `of`: who it is, by the key that we were given.
+CREATE TABLE peer_key (
+    of TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
