@@ -6,22 +6,29 @@ With a real Asterisk, daemon, public page, call-back helper and browser.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from agi.speech import reference_keys
 from callsieve.prompts.catalogue import prompts_of
+from callsieve.settings import load_settings
 from callsieve.signing.keys import PublicKey
 from callsieve.signing.statements import verify
+from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
+from callsieve.wiring import policies_of, site_of
 from lab import Answering, CallSpec, Phone, ensure_pbx
 from lab.ports import free_port
 from lab.screened import ALICE, ScreenedPbx
+from policies.decision import Action
+from reputation.store.database import open_store
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving
 from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
@@ -98,6 +105,30 @@ def spoken_reference(pbx: ScreenedPbx, caller: str) -> str:
     return "".join(key.rpartition("-")[2] for key in heard[1:-1])
 
 
+def said_on(page: Page) -> tuple[str, str]:
+    """What the page says that calls meet, and what decides it: as codes."""
+    place = page.locator("[data-call]")
+    return place.get_attribute("data-call") or "", place.get_attribute("data-by") or ""
+
+
+def simulated(pbx: ScreenedPbx, caller: str) -> tuple[str, str]:
+    """What `simulate` says of a call to Alice."""
+    loaded = load_settings(pbx.daemon.config, {"CALLSIEVE_STATE": str(pbx.state)})
+    with open_store(pbx.daemon.store) as db:
+        call = call_of(Question(caller, did=ALICE), site_of(loaded.settings))
+        situation = situation_about(db, call, time.time(), Ours.of(loaded), at_its_hour=False)
+    decision = opinion_of(situation._replace(facts=situation.facts._replace(callee=None)), policies_of(loaded)).decision
+    stops = decision.action > Action.WARN
+    return decision.action.word, "" if not stops else "list" if decision.step == 4 else "policy"
+
+
+def picture(page: Page, name: str) -> None:
+    """For people to look at, where CALLSIEVE_PICTURES names a folder."""
+    folder = os.environ.get("CALLSIEVE_PICTURES")
+    if folder:
+        page.screenshot(path=Path(folder) / f"owner-{name}.png", full_page=True)
+
+
 @pytest.mark.parametrize(
     ("caller", "language"),
     [pytest.param("+12015550480", "en", id="en"), pytest.param("+8613800138000", "zh", id="zh")],
@@ -138,9 +169,26 @@ def test_from_the_spoken_reference_to_the_statement(
         pbx.carrier.call(CallSpec(caller=caller, did=ALICE, cancel_after=2.0, hang_up_after=2.0))
         wait_until(lambda: decision_on(pbx.daemon.store, caller).action != "reject", "another decision")
 
-        done = pbx.daemon.callsieve("appeal", "decide", caller, "uphold", "--reason", REASON)
+        page.goto(status)
+        assert said_on(page) == ("allow", "") == simulated(pbx, caller)  # control was proven: the rule is capped
+        picture(page, f"{language}-rule")
+        for words in (("list", "add", "block", caller), ("list", "add", "block", caller, "--person", "201")):
+            done = pbx.daemon.callsieve(*words)
+            assert done.returncode == 0, done.stderr
+        page.reload()
+        assert said_on(page) == ("reject", "list") == simulated(pbx, caller)
+        assert page.locator("[data-people='1']").count() == 1
+        picture(page, f"{language}-list")
+        assert pbx.carrier.call(CallSpec(caller=caller, did=ALICE)).code == 603
+
+        kinds = [word for kind in ("list", "policy", "people") for word in ("--remove", kind)]
+        done = pbx.daemon.callsieve("appeal", "decide", caller, "uphold", "--reason", REASON, *kinds)
         assert done.returncode == 0, done.stderr
         page.reload()
+        assert said_on(page) == ("allow", "") == simulated(pbx, caller)
+        picture(page, f"{language}-upheld")
+        pbx.carrier.call(CallSpec(caller=caller, did=ALICE, cancel_after=2.0, hang_up_after=2.0))
+        wait_until(lambda: decision_on(pbx.daemon.store, caller).action == "allow", "a call that rings")
         expect(page.locator(".said").first).to_have_text(REASON)
         with page.expect_download() as download:
             page.locator("a[href*='cleared.json']").click()
