@@ -60,6 +60,12 @@ class Peers:
             return False
         return said is not None
 
+    def open(self) -> socket.socket:
+        """Open the socket to the kernel now: a process that is confined later could not. OSError."""
+        if self._netlink is None:
+            self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
+        return self._netlink
+
     def close(self) -> None:
         """Ask no more."""
         if self._netlink is not None:
@@ -82,12 +88,11 @@ class Peers:
 
     def _ask(self, family: int, local: Any, remote: Any) -> bytes | None:
         """What the kernel says about the socket that has this local and this remote address; None: there is none."""
-        if self._netlink is None:
-            self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
+        netlink = self._netlink or self.open()
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
-        self._netlink.send(self._question(family, local, remote))
+        netlink.send(self._question(family, local, remote))
         while True:  # an answer to an earlier question may be left; without any, this raises BlockingIOError
-            said = self._netlink.recv(4096)
+            said = netlink.recv(4096)
             _, kind, _, sequence, _ = _HEADER.unpack_from(said)
             if sequence == self._sequence:
                 return said if kind == SOCK_DIAG_BY_FAMILY else None

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -40,12 +40,18 @@ class HttpServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None) -> HttpServer:
-    """A server of the application. `ending` is set when it is to stop; `proxies` None: there is no proxy before it."""
+def make_server(
+    app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None, *, loop: Literal["auto", "asyncio"] = "auto"
+) -> HttpServer:
+    """A server of the application. `ending` is set when it is to stop; `proxies` None: there is no proxy before it.
+
+    `loop` "asyncio": the event loop is Python's own, whatever is installed.
+    """
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
         cast("Any", app),
         http=protocol_of(Connections(), proxied),
+        loop=loop,
         ws="none",  # an upgrade would leave the limits of connections.py
         log_config=None,
         access_log=False,  # addresses of pages hold numbers and secrets

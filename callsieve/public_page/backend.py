@@ -1,6 +1,6 @@
 """All that the public page may ask of the store, of the settings and of the call-back helper.
 
-It runs in a process of its own (main/public_command.py): the one that strangers reach has no store, no settings and no
+It runs in a process of its own (main/public_backend.py): the one that strangers reach has no store, no settings and no
 key, and asks here. So each method believes nothing of its arguments, which are text and bytes, and has the limits that
 hold whoever asks.
 """

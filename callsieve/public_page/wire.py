@@ -1,11 +1,12 @@
-"""The page asks its backend in another process: frames on a pair of sockets.
+"""The page asks its backend in another process, of another user: frames on a Unix socket.
 
     4 bytes: the length   then a pickle of [public] of the settings          to the page, once
     4 bytes: the length   then MessagePack of [id, method, arguments]        to the backend
     4 bytes: the length   then a pickle of (id, outcome)                     back
 
 The backend believes nothing of what it reads: a name of METHODS, and arguments of the types that the method has. The
-page believes the backend, which has all its rights anyway: so answers may be pickles, and questions never.
+page believes the backend, which may do more than the page anyway: so answers may be pickles, and questions never. Each
+end asks the kernel which user the other one is.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import logging
 import pickle
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
 
+from agi.peers import Peers
 from callsieve.changes.operation import Refused
 from callsieve.public_page.backend import METHODS, Backend
 from callsieve.settings import Public
+from callsieve.system.service_users import SERVICE_USER, is_ours_or
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.store.errors import StoreError
 from reputation.wording import Wording
@@ -34,6 +38,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("callsieve.public")
 
+SOCKET = Path("/run/callsieve-public/backend")  # asterisk-conf/callsieve-public-backend.service makes the directory
 MOST_BYTES = ATTACHMENT_BYTES + 128 * 1024
 AT_ONCE = 64  # questions that are answered; more wait in the socket
 ANSWER_SECONDS = 30.0
@@ -100,6 +105,18 @@ async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> O
     except Exception:
         logger.exception("the page's backend failed")
         return Outcome(failed="the page's backend failed")
+
+
+def connected(path: Path) -> socket.socket:
+    """A connection to the backend. OSError where there is none, or another user listens there."""
+    with ExitStack() as undo:
+        sock = undo.enter_context(socket.socket(socket.AF_UNIX))
+        sock.connect(str(path))
+        user = Peers().user_of(sock)
+        if not is_ours_or(SERVICE_USER, user):
+            raise PermissionError(f"user {user} listens there, who is not {SERVICE_USER}")
+        undo.pop_all()
+    return sock
 
 
 class BackendClient:

@@ -40,11 +40,15 @@ def become_owner(loaded: Loaded) -> None:
 def drop_root(loaded: Loaded) -> None:
     """The same for good. For what runs on and answers others. OSError."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
-        uid, gid = owner
-        with _said():
-            os.setgroups([gid])
-            os.setresgid(gid, gid, gid)
-            os.setresuid(uid, uid, uid)
+        become(*owner)
+
+
+def become(uid: int, gid: int) -> None:
+    """Root is this user from now on, for good. OSError."""
+    with _said():
+        os.setgroups([gid])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
 
 
 def served_settings(config: Path | None) -> Loaded:

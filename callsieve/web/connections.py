@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agi.loopback import is_loopback
 from agi.peers import Peers
+from callsieve.system.service_users import PUBLIC_USER, user_id_of
 from reputation.users import LONGEST_NAME
 
 HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64
@@ -63,10 +65,12 @@ class Connections:
 class BoundedProtocol(H11Protocol):
     """One connection. `proxied` is the application that believes X-Forwarded-For, None where there is no proxy."""
 
-    def __init__(self, connections: Connections, peers: Peers, proxied: Any | None, **uvicorns: Any) -> None:
+    def __init__(
+        self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
+    ) -> None:
         super().__init__(**uvicorns)
         self._open = connections
-        self._peers = peers
+        self._proxies = proxies
         self._proxied = proxied
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -90,8 +94,8 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         if is_unix := connection.family == socket.AF_UNIX:
-            self.app_state = {**self.app_state, PEER_USER: self._peers.user_of(connection)}
-        is_proxy = self._proxied is not None and not is_unix and may_be_proxy(connection, self._peers)
+            self.app_state = {**self.app_state, PEER_USER: Peers().user_of(connection)}
+        is_proxy = self._proxies is not None and not is_unix and self._proxies.may_be_proxy(connection)
         if is_proxy:
             self.app = self._proxied
         address = self.client[0] if self.client else ""
@@ -138,30 +142,44 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()
 
 
-def may_be_proxy(connection: Any, peers: Peers) -> bool:
-    """Whether what it says of others may be believed, as far as this machine can tell.
+class LocalProxies:
+    """Which connections may be a proxy's. Made before the process is confined: it opens what it asks the kernel by."""
 
-    From another machine its address says that, which uvicorn compares with `[web] proxies`. On this one everybody has
-    that address, so a proxy is what runs as root, as a system account, or as we do: no person's program is.
-    """
-    try:
-        if not is_loopback(connection.getpeername()[0]):
+    def __init__(self) -> None:
+        self._peers = Peers()
+        self._public_page = user_id_of(PUBLIC_USER)
+        with suppress(OSError):  # then no connection on this machine is one
+            self._peers.open()
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._peers.close()
+
+    def may_be_proxy(self, connection: Any) -> bool:
+        """Whether what it says of others may be believed, as far as this machine can tell.
+
+        From another machine its address says that, which uvicorn compares with `[web] proxies`. On this one everybody
+        has that address, so a proxy is what runs as root, as a system account, or as we do: no person's program is.
+        The page that strangers reach has a system account and is none.
+        """
+        try:
+            if not is_loopback(connection.getpeername()[0]):
+                return True
+        except OSError:  # it is gone already
+            return False
+        user = self._peers.user_of(connection)
+        if user is not None and user != self._public_page and (user < FIRST_ORDINARY_USER or user == os.geteuid()):
             return True
-    except OSError:  # it is gone already
+        logger.warning("console: user %s of this machine is not taken for a proxy: it has no system account", user)
         return False
-    user = peers.user_of(connection)
-    if user is not None and (user < FIRST_ORDINARY_USER or user == os.geteuid()):
-        return True
-    logger.warning("console: user %s of this machine is not taken for a proxy: it has no system account", user)
-    return False
 
 
 def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.Protocol]:
     """What uvicorn makes for each connection: it calls this with arguments of its own."""
-    peers = Peers()
+    proxies = None if proxied is None else LocalProxies()
 
     def make(**uvicorns: Any) -> BoundedProtocol:
-        return BoundedProtocol(connections, peers, proxied, **uvicorns)
+        return BoundedProtocol(connections, proxies, proxied, **uvicorns)
 
     return cast("type[asyncio.Protocol]", cast("Callable[..., object]", make))
 

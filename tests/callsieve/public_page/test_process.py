@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -16,6 +17,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from callsieve.public_page.wire import BackendClient, connected
+from callsieve.system import service_users
 from lab.children import ends_with_us
 from lab.ports import free_port
 from lab.programs import COMMAND_LINE
@@ -30,13 +33,18 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = "7KQ2M4XA"
-# What the unit forbids (connect), and what nobody should have a reason for.
+# Nobody has a reason for these, but the page to connect to its backend. SIGUSR1: somebody has taken the process over.
 WATCHED = f"""
-import runpy, sys
+import json, runpy, signal, sys
+from tests.callsieve.system.attacks import outcomes
+where = sys.argv[sys.argv.index("--socket") + 1]
 def look(event, args):
-    if event in ("socket.connect", "os.system", "os.exec"):
+    if event in ("socket.connect", "os.system", "os.exec") and (len(args) < 2 or args[1] != where):
         print("FORBIDDEN", event, flush=True)
 sys.addaudithook(look)
+def attack(number, frame):
+    print("ATTACKED", json.dumps(outcomes(4578, where, where)), flush=True)
+signal.signal(signal.SIGUSR1, attack)
 sys.argv[0] = "callsieve"
 runpy.run_module("{COMMAND_LINE}", run_name="__main__")
 """
@@ -47,8 +55,8 @@ class Served:
 
     def __init__(self, port: int, log: Path) -> None:
         self.port, self.log = port, log
-        self.process = 0
-        self.ended: Callable[[], int | None] = lambda: None
+        self.page = self.backend = 0
+        self.ended: dict[str, Callable[[], int | None]] = {}
 
     def ask(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, str]:
         headers = {"host": "appeals.example.org", "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
@@ -69,23 +77,29 @@ class Served:
 
 
 @contextmanager
-def served(office: Office, port: int) -> Iterator[Served]:
-    page = Served(port, office.state / "page.log")
-    with page.log.open("ab") as log:
-        process = subprocess.Popen(
-            (*ends_with_us(), sys.executable, "-c", WATCHED, "public", "--config", str(office.config)),
-            stdout=log,
-            stderr=log,
-            cwd=ROOT,
-            env={**os.environ, "CALLSIEVE_STATE": str(office.state)},
-        )
-    page.process, page.ended = process.pid, process.poll
+def started(office: Office, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One of the two processes. What it logs goes to page.log."""
+    words = (*ends_with_us(), sys.executable, "-c", WATCHED, "public", *command, "--socket", str(office.state / "page"))
+    environment = {**os.environ, "CALLSIEVE_STATE": str(office.state)}
+    with (office.state / "page.log").open("ab") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, cwd=ROOT, env=environment)
     try:
-        wait_until(page.is_up, "the page")
-        yield page
+        yield process
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def served(office: Office, port: int) -> Iterator[Served]:
+    served = Served(port, office.state / "page.log")
+    with started(office, "backend", "--config", str(office.config)) as backend:
+        wait_until((office.state / "page").exists, "the backend")
+        with started(office, "page") as page:
+            served.page, served.backend = page.pid, backend.pid
+            served.ended = {"page": page.poll, "backend": backend.poll}
+            wait_until(served.is_up, "the page")
+            yield served
 
 
 @pytest.fixture
@@ -133,10 +147,6 @@ def test_it_opens_no_connection_and_its_log_names_nobody(office: Office, port: i
         assert secret not in log
 
 
-def children_of(process: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
 def open_files(process: int) -> set[str]:
     found = set()
     for one in Path(f"/proc/{process}/fd").iterdir():
@@ -148,30 +158,78 @@ def open_files(process: int) -> set[str]:
 def test_what_strangers_reach_has_no_file_of_ours_open(office: Office, port: int) -> None:
     with served(office, port) as page:
         assert page.send("/reference", reference=REFERENCE)[0] == 200
-        (reached,) = children_of(page.process)
-        assert [one for one in open_files(reached) if one.startswith(str(office.state)) and "page.log" not in one] == []
-        assert str(office.store) in open_files(page.process)
-        assert "NoNewPrivs:\t1" in Path(f"/proc/{reached}/status").read_text()
-        assert "CALLSIEVE" not in Path(f"/proc/{reached}/environ").read_text()
+        opened = {one for one in open_files(page.page) if one.startswith(str(office.state))}
+        assert opened == {str(page.log)}
+        assert str(office.store) in open_files(page.backend)
+        status = Path(f"/proc/{page.page}/status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status
 
 
-@pytest.mark.parametrize("killed", ["page", "backend"])
-def test_one_does_not_outlive_the_other(office: Office, port: int, killed: str) -> None:
-    """systemd starts both again."""
+def test_what_takes_the_page_over_gets_nowhere(office: Office, port: int) -> None:
+    """Code of the attacker, in the process, while it serves; the page serves on."""
     with served(office, port) as page:
-        (reached,) = children_of(page.process)
-        os.kill(reached if killed == "page" else page.process, signal.SIGKILL)
-        wait_until(lambda: not (Path(f"/proc/{reached}/fd").exists() and is_running(reached)), "the page's end")
-        wait_until(lambda: page.ended() is not None, "the backend's end")
-        assert page.ended() != 0
+        os.kill(page.page, signal.SIGUSR1)
+        wait_until(lambda: "ATTACKED" in page.log.read_text(), "the attacks")
+        assert page.is_up()
+    (line,) = (line for line in page.log.read_text().splitlines() if line.startswith("ATTACKED"))
+    said = json.loads(line.removeprefix("ATTACKED"))
+    assert len(said) > 50
+    assert {name: outcome for name, outcome in said.items() if outcome != "EPERM"} == {}
 
 
-def is_running(process: int) -> bool:
-    """Whether it is there, and no zombie."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def test_the_page_ends_with_its_backend(office: Office, port: int) -> None:
+    """And systemd starts it again."""
+    with served(office, port) as page:
+        os.kill(page.backend, signal.SIGKILL)
+        wait_until(lambda: page.ended["page"]() is not None, "the page's end")
+        assert not page.is_up()
+
+
+def test_another_page_is_answered_after_one_has_ended(office: Office, port: int) -> None:
+    """What it counted of the first still counts."""
+    with served(office, port) as page:
+        os.kill(page.page, signal.SIGKILL)
+        wait_until(lambda: page.ended["page"]() is not None, "the page's end")
+        with started(office, "page"):
+            wait_until(page.is_up, "another page")
+        assert page.ended["backend"]() is None
+
+
+def test_nonsense_on_the_socket_closes_that_connection_alone(office: Office, port: int) -> None:
+    with served(office, port) as page:
+        with connected(office.state / "page") as other:
+            BackendClient(other)
+            other.sendall(b"\xff\xff\xff\xff")
+            other.settimeout(20)
+            assert other.recv(100) == b""
+        assert page.is_up()
+
+
+def test_the_page_does_not_start_without_its_backend(office: Office) -> None:
+    with started(office, "page") as process:
+        assert process.wait(20) == 2
+
+
+def test_other_users_are_not_answered(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the backend, nor does a page believe one."""
+    with served(office, port) as page:
+        monkeypatch.setattr(service_users.os, "geteuid", lambda: 64999)
+        with pytest.raises(PermissionError):
+            connected(office.state / "page")
+        assert page.is_up()
+
+
+@pytest.mark.root
+def test_the_backend_answers_no_other_user(office: Office, port: int) -> None:
+    script = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(10))"
+    with served(office, port):
+        (office.state / "page").chmod(0o666)
+        for folder in (office.state, *office.state.parents[:-2]):
+            folder.chmod(folder.stat().st_mode | 0o055)
+        words = ("setpriv", "--reuid=64999", "--clear-groups", sys.executable, "-c", script, str(office.state / "page"))
+        ran = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (ran.stdout, ran.returncode) == ("b''\n", 0), ran.stderr
 
 
 def test_an_owner_goes_on_after_a_restart(office: Office, port: int) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 
+from callsieve.system.service_users import PUBLIC_USER
 from callsieve.web import connections
 from callsieve.web.body import BODY_SECONDS
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
@@ -302,6 +303,21 @@ print(connection.getresponse().status)
         python = shutil.which("python3", path="/usr/bin") or sys.executable
         said = subprocess.run([python, "-c", asked], user=user, cwd="/", capture_output=True, text=True, check=True)
     assert int(said.stdout) == status
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("user", "is_proxy"), [pytest.param(1, False, id="the-page"), pytest.param(2, True, id="other")]
+)
+def test_the_public_page_passes_for_nobodys_proxy(monkeypatch: pytest.MonkeyPatch, user: int, is_proxy: bool) -> None:
+    """It has a system account as proxies have, and is what strangers reach."""
+    monkeypatch.setattr(connections, "user_id_of", {PUBLIC_USER: 1}.get)
+    with socket.create_server(("127.0.0.1", 0)) as listener, closing(connections.LocalProxies()) as proxies:
+        asked = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
+        python = shutil.which("python3", path="/usr/bin") or sys.executable
+        with subprocess.Popen([python, "-c", asked, str(listener.getsockname()[1])], user=user, cwd="/"):
+            with listener.accept()[0] as connection:
+                assert proxies.may_be_proxy(connection) is is_proxy
 
 
 def test_it_ends_when_who_started_it_is_gone(served: Served) -> None:

@@ -1,0 +1,97 @@
+"""`callsieve public backend`: what the page for owners of numbers asks.
+
+This process has the store, the settings and the call-back helper, and answers the few questions of backend.py. The page
+(public_page.py) is what strangers reach. It runs as another user and has nothing but a connection to this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agi import systemd
+from agi.peers import Peers
+from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
+from callsieve.cli.errors import CommandError
+from callsieve.cli.options import ConfigOption
+from callsieve.logs import configure_logs
+from callsieve.main.public_page import SocketOption
+from callsieve.public_page.backend import Backend
+from callsieve.public_page.wire import SOCKET, serve_backend
+from callsieve.system.privileges import served_settings
+from callsieve.system.service_users import PUBLIC_USER, is_ours_or
+
+logger = logging.getLogger("callsieve.public")
+
+
+def backend(
+    config: ConfigOption = None,
+    path: SocketOption = SOCKET,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Answer the public page, which has no store itself. Runs until it is stopped."""
+    configure_logs(as_json=log_json)
+    answering = Backend(partial(served_settings, config))
+    if not answering.loaded.settings.public.enabled:
+        raise CommandError("the public page is off: set enabled, address and name in [public] of the settings")
+    with _listening(path) as listener:
+        asyncio.run(_serve(answering, listener))
+    logger.info("public page: its backend stopped")
+
+
+@contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """The socket, which our user and the group of its directory may open. OSError where another process has it."""
+    with make_unix_socket(str(path)) as sock:
+        sock.listen()
+        os.rename(unborn_path_of(str(path)), path)
+        inode = path.stat().st_ino
+        try:
+            yield sock
+        finally:
+            unlink_own(str(path), inode)
+
+
+async def _serve(answering: Backend, listener: socket.socket) -> None:
+    """Answer pages until we are to stop."""
+    pages: set[asyncio.Task[None]] = set()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
+    def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(_answer_page(answering, reader, writer))
+        pages.add(task)
+        task.add_done_callback(pages.discard)
+
+    server = await asyncio.start_unix_server(answer, sock=listener)
+    systemd.ready()
+    logger.info("public page: %s is answered", answering.loaded.settings.public.address)
+    await stopped.wait()
+    server.close()
+    for task in pages:
+        task.cancel()
+    await asyncio.gather(*pages, return_exceptions=True)  # what was begun is written
+    await answering.close()
+
+
+async def _answer_page(answering: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    user = Peers().user_of(writer.get_extra_info("socket"))
+    if not is_ours_or(PUBLIC_USER, user):
+        logger.warning("public page: ignored a connection of user %s: not the page's user", user)
+        writer.close()
+        return
+    try:
+        await serve_backend(answering, reader, writer)  # until the page ends
+    except ValueError as error:
+        logger.critical("public page: %s: its connection is closed", error)

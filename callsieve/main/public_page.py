@@ -1,0 +1,82 @@
+"""`callsieve public page`: the process that strangers reach.
+
+It connects to its backend (public_backend.py), listens, and then gives up everything else for good: all files but those
+of the programs (system/landlock.py), and all system calls but those that serve what is open (system/seccomp.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.errors import CommandError
+from callsieve.logs import configure_logs
+from callsieve.main.http_server import listening, make_server, run_server
+from callsieve.public_page.web.app import make_public_app
+from callsieve.public_page.web.visit import PublicState
+from callsieve.public_page.wire import SOCKET, BackendClient, connected
+from callsieve.system.landlock import confine
+from callsieve.system.privileges import become
+from callsieve.system.seccomp import serve_only
+from callsieve.system.service_users import PUBLIC_USER, ids_of
+
+logger = logging.getLogger("callsieve.public")
+
+# Of the system: shared libraries, and what the time is here.
+SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+
+SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="Where the page asks its backend.")]
+
+
+class OpenListener(socket.socket):
+    """A socket that listens already: the event loop tells it to once more, when that is no longer allowed."""
+
+    def listen(self, backlog: int = 0, /) -> None:
+        """Do nothing."""
+
+
+def page(
+    path: SocketOption = SOCKET,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
+) -> None:
+    """Serve the page where owners of numbers appeal. Runs until it is stopped, or its backend is."""
+    configure_logs(as_json=log_json)
+    try:
+        _leave_root(path)
+        backend = BackendClient(connected(path))
+    except (OSError, EOFError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise CommandError(f"{path}: {why}: is callsieve-public-backend running?") from None
+    public = backend.public
+    with listening(public.listen, "[public] listen", "the public page") as bound:
+        listener = OpenListener(fileno=bound.detach())
+    state = PublicState(backend, public)
+    proxies = public.proxies if public.behind_proxy else None
+    # The system calls of another loop are another list.
+    server = make_server(make_public_app(state), state.ending, proxies, loop="asyncio")
+
+    def stop() -> None:
+        server.should_exit = True
+
+    backend.on_gone = stop
+    own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
+    if not confine(map(Path, {*own, *SYSTEM}), [Path(tempfile.gettempdir())]):
+        logger.warning("public page: this kernel has no Landlock: which files it may open, the unit alone says")
+    serve_only()
+    logger.info("public page: %s, served at http://%s", public.address, public.listen)
+    run_server(server, [listener])
+    logger.info("public page: stopped")
+
+
+def _leave_root(path: Path) -> None:
+    """Root becomes the page's user; on a machine without that user, whoever the backend is."""
+    if os.geteuid() == 0:
+        owner = path.stat()
+        become(*(ids_of(PUBLIC_USER) or (owner.st_uid, owner.st_gid)))
