@@ -25,6 +25,7 @@ TOOLS = {
     "soxi": ("sox",),
     "pocketsphinx_batch": ("pocketsphinx", "pocketsphinx-en-us"),
     "strace": ("strace",),
+    "systemd-analyze": ("systemd",),
 }
 FOLDER = "tools"
 # Beside usr/bin, so that ../share is the program's own as it is for an installed one.
@@ -32,7 +33,7 @@ SCRIPTS = "usr/scripts"
 # Debian's chromium is a script that looks for its parts in /usr.
 PROGRAM_PATHS = {"chromium": "usr/lib/chromium/chromium"}
 # Where Debian keeps libraries that an installed package would make known in other ways.
-LIBRARY_FOLDERS = ("", "blas", "lapack", "pulseaudio")
+LIBRARY_FOLDERS = ("", "blas", "lapack", "pulseaudio", "systemd")
 NOT_RUNNABLE = (126, 127)  # of a shell that cannot start a program, and of the loader without a library
 
 SCRIPT = """\

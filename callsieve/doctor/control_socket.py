@@ -12,7 +12,8 @@ from callsieve.pbx.config_files import read_text
 from reputation.wording import Places, Wording
 
 NAME = "asterisk.ctl"
-_CLOSED = re.compile(r"^InaccessiblePaths=-?(\S+)$", re.MULTILINE)
+# Not InaccessiblePaths=, as older units have it: the directory is another one after a restart of Asterisk.
+_CLOSED = re.compile(r"^TemporaryFileSystem=([^\s:]+)(?::\S*)?$", re.MULTILINE)
 _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket
 import sqlite3
 import time
 from importlib.resources import files
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
 from callsieve.doctor.service import answer_on, told_by_store
 from callsieve.settings import Loaded, address_of
 from callsieve.signing.keys import KEY_FILE, KeyFileError, signing_key
+from callsieve.system.port_holder import users_of
+from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, ids_of, user_id_of
 from reputation.events import EventKind
 from reputation.store.outbox import is_wanted
 from reputation.wording import Places, Wording
 
 ANSWER_SECONDS = 2.0
 OFF = Wording("it is off")
-START = Wording("systemctl enable --now callsieve-public, or callsieve public")
-UNITS = Wording("callsieve asterisk install --systemd, then systemctl restart callsieve-public")
+START = Wording("systemctl enable --now callsieve-public; journalctl -u callsieve-public says why it ended")
+UNITS = Wording(
+    "callsieve asterisk install --systemd, then systemctl daemon-reload and systemctl restart callsieve-public"
+)
 PROXY = Wording("look at the proxy before it: the documentation has one under The public page")
 APPEAL = Wording("[actions] appeal = true in the settings, then systemctl restart callsieve")
 TELL = Wording(
@@ -37,7 +44,7 @@ def is_served(ground: CheckContext) -> Finding:
     public = loaded.settings.public
     if not public.enabled:
         return ok(OFF)
-    if (found := _trouble_at(loaded)) is not None:
+    if (found := _trouble_at(loaded) or _trouble_of_user(loaded)) is not None:
         return found
     if (loaded.state / KEY_FILE).exists():
         try:
@@ -81,12 +88,29 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
     except OSError:
         return warn(Wording("nobody answers on {where}", {"where": public.listen}), START)
     if said.endswith(_mark()):
-        return None
+        if user_id_of(SERVICE_USER) not in users_of(port):
+            return None
+        return fail(Wording("it runs as {user}, whom the daemon obeys", {"user": SERVICE_USER}), UNITS)
     if b"over https only" not in said:
         return warn(Wording("another program answers on {where}", {"where": public.listen}), START)
     if host not in public.proxies:
         return None  # its proxy is on another machine
     return fail(Wording("it takes no program of this machine for its proxy, and so answers nobody"), UNITS)
+
+
+def _trouble_of_user(loaded: Loaded) -> Finding | None:
+    """Whether its user may open what Asterisk's group may: the daemon's socket and the store."""
+    ids = ids_of(PUBLIC_USER)
+    try:
+        group = Path(loaded.settings.asterisk.etc).stat().st_gid
+        name = grp.getgrgid(group).gr_name
+    except (OSError, KeyError):
+        return None
+    if ids is None or group not in os.getgrouplist(PUBLIC_USER, ids[1]):
+        return None
+    places: Places = {"user": PUBLIC_USER, "group": name}
+    way_out = Wording("gpasswd --delete {user} {group}, then systemctl restart callsieve-public", places)
+    return fail(Wording("its user {user} is in the group {group}, which may write the store", places), way_out)
 
 
 def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:

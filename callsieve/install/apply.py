@@ -6,9 +6,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from callsieve.install.plan import SERVICE_USER, FileChange, InstallError, InstallPlan
+from callsieve.install.plan import FileChange, InstallError, InstallPlan, SystemUser
 from callsieve.pbx.config_files import read_text
-from callsieve.settings import SERVICE_STATE
 from callsieve.system.files import _give, complete_file
 
 NEW_MODE = 0o644
@@ -21,8 +20,8 @@ def write(plan: InstallPlan) -> None:
     """
     for change in plan.changes:
         _check_unchanged(change)
-    if plan.new_user:
-        make_user(SERVICE_USER, plan.new_user)
+    for user in plan.new_users:
+        make_user(user)
     for change in plan.changes:
         _write_one(change)
     for directory in plan.directories:
@@ -30,16 +29,19 @@ def write(plan: InstallPlan) -> None:
             directory.rmdir()
 
 
-def make_user(name: str, group: str) -> None:
-    """A system user for the service, in Asterisk's group as its unit runs it. InstallError with what useradd says."""
-    command = ["useradd", "--system", "--home-dir", str(SERVICE_STATE), "--shell", "/usr/sbin/nologin"]
-    command += ["--gid", group, name]
+def make_user(user: SystemUser) -> None:
+    """Make a system user. InstallError with what useradd says."""
+    command = ["useradd", "--system", "--home-dir", str(user.home), "--shell", "/usr/sbin/nologin"]
+    command += ["--gid", user.group, user.name] if user.group else ["--user-group", user.name]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise InstallError(f"there is no useradd: make the user {name} in the group {group}, then try again") from None
+        group = user.group or user.name
+        raise InstallError(
+            f"there is no useradd: make the user {user.name} in the group {group}, then try again"
+        ) from None
     if done.returncode != 0:
-        raise InstallError(f"the user {name} could not be made: {done.stderr.strip() or done.returncode}")
+        raise InstallError(f"the user {user.name} could not be made: {done.stderr.strip() or done.returncode}")
 
 
 def _check_unchanged(change: FileChange) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import pwd
 import re
 import shlex
 import sys
@@ -25,13 +24,14 @@ from callsieve.install.plan import (
     FRONT_FILE,
     OUR_AGI,
     OUR_DIALPLAN,
-    SERVICE_USER,
+    PUBLIC_UNIT,
     SYSTEM_UNITS,
     USUAL_GROUP,
     FileChange,
     InstallError,
     InstallPaths,
     InstallPlan,
+    SystemUser,
     asked_for,
     changes_something,
     is_included,
@@ -42,6 +42,7 @@ from callsieve.install.plan import (
 )
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded
+from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
 
 FREEPBX_ROUTE = "ext-local,vmu201,1"  # an example of a place for stopped calls
 # What asterisk-conf/callsieve.conf asks when nothing else is set.
@@ -94,7 +95,7 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
             *_readability(place, wanted),
             *hooks.remarks,
         ),
-        new_user=_new_user(place, wanted),
+        new_users=_new_users(place, wanted),
     )
 
 
@@ -109,12 +110,16 @@ def _plan_service(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     return InstallPlan(
         changes=tuple(change for change in changes if changes_something(change)),
         remarks=(*_settings_remarks(settings, wanted), *_readability(place, wanted)),
-        new_user=_new_user(place, wanted),
+        new_users=_new_users(place, wanted),
     )
 
 
-def _new_user(place: InstallPaths, wanted: InstallRequest) -> str:
-    return service_group(place) if wanted.systemd and place.units == SYSTEM_UNITS and not has_user() else ""
+def _new_users(place: InstallPaths, wanted: InstallRequest) -> tuple[SystemUser, ...]:
+    """One for each level of trust. The page that strangers reach is in no group of Asterisk's or of the service's."""
+    if not wanted.systemd or place.units != SYSTEM_UNITS:
+        return ()
+    users = SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE), SystemUser(PUBLIC_USER)
+    return tuple(user for user in users if user_id_of(user.name) is None)
 
 
 def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Iterator[str]:
@@ -124,15 +129,6 @@ def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Ite
             "a routed call rings on, and a failed challenge is turned away, until they have a place to go: "
             f'below [actions] in {wanted.loaded.settings_file}: route = "{FREEPBX_ROUTE}" is the voicemail of 201'
         )
-
-
-def has_user() -> bool:
-    """Whether this machine has the service's user."""
-    try:
-        pwd.getpwnam(SERVICE_USER)
-    except KeyError:
-        return False
-    return True
 
 
 def _front_contexts(place: InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
@@ -271,6 +267,8 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
+    if name == PUBLIC_UNIT:
+        options = []  # it may not read the settings, and asks its backend
     if name == CALL_BACK_UNIT and options:
         options = ["--settings", str(loaded.settings_file.with_name(CALL_BACK_SETTINGS))]
 

@@ -32,12 +32,14 @@ OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 OUR_UNITS = (OUR_UNIT, "callsieve-api.service", "callsieve-doctor.service", "callsieve-doctor.timer")
+PUBLIC_UNIT, PUBLIC_BACKEND_UNIT = "callsieve-public.service", "callsieve-public-backend.service"
 # They connect to others; an administrator enables those that the settings need.
 OUTSIDE_UNITS = (
     "callsieve-events.service",
     "callsieve-hub.service",
     "callsieve-lookups.service",
-    "callsieve-public.service",
+    PUBLIC_UNIT,
+    PUBLIC_BACKEND_UNIT,
     *("callsieve-feeds.service", "callsieve-feeds.timer"),
     *("callsieve-exchange.service", "callsieve-exchange.timer"),
     *("callsieve-reports.service", "callsieve-reports.timer"),
@@ -47,7 +49,6 @@ OUTSIDE_UNITS = (
 CALL_BACK_UNIT = "callsieve-call-back.service"
 CALL_BACK_SETTINGS = "call-back.toml"
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
-SERVICE_USER = "callsieve"
 USUAL_GROUP = "asterisk"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 COPY_SUFFIX = ".before-callsieve"
@@ -81,14 +82,23 @@ class FileChange:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemUser:
+    """A user that units run as. `group` empty: a group of its own, of the same name."""
+
+    name: str
+    group: str = ""
+    home: Path = Path("/nonexistent")
+
+
+@dataclass(frozen=True, slots=True)
 class InstallPlan:
     """What to do, in order; directories that go if nothing else is in them; remarks for the administrator.
 
-    `new_user` is the group of the service's user, which is made first; empty: there is nobody to make.
+    `new_users` are made first.
     """
 
     changes: tuple[FileChange, ...]
-    new_user: str = ""
+    new_users: tuple[SystemUser, ...] = ()
     remarks: tuple[str, ...] = ()
     directories: tuple[Path, ...] = ()
 

@@ -27,6 +27,7 @@ UNITS_STARTED = ("callsieve", "callsieve-api", "callsieve-doctor.timer")
 ADDED_LATER = ("callsieve-api.service",)  # an installation of before has the others
 PEOPLE_STARTED = ("callsieve-people.timer", "callsieve-people.path")
 DAEMON_RELOAD = "systemctl daemon-reload"
+RESTARTS = ("systemctl restart callsieve", "systemctl try-restart 'callsieve-*.service'")
 DOCTOR = "callsieve doctor"
 REMOVE_PROMPTS = "callsieve prompts remove"
 INBOUND = "callsieve asterisk install --inbound"
@@ -90,8 +91,7 @@ def _start(
     if units:
         later = tuple(name.removesuffix(".service") for name in ADDED_LATER if place.units / name in changed)
         enable = (f"systemctl enable --now {' '.join((*later, *people))}",) if later or people else ()
-        restart = "systemctl restart callsieve callsieve-api"
-        return [InstallStep("Start the daemon again", (DAEMON_RELOAD, restart, *enable))]
+        return [InstallStep("Start the daemon again, and what else runs", (DAEMON_RELOAD, *RESTARTS, *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
         return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
     if outdated and not new_service:
@@ -159,8 +159,8 @@ def prompts_left(sounds: Iterable[Path]) -> list[Path]:
     return sorted({path for folder in sounds for path in folder.glob(f"*/{FOLDER}") if any(path.glob("*.wav"))})
 
 
-def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], user: str) -> list[str]:
-    """Return what `uninstall` does not remove, a line each, with how to remove it. `user` is empty: there is none."""
+def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
+    """Return what `uninstall` does not remove, a line each, with how to remove it. `users` are of the system."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -182,6 +182,4 @@ def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], us
         lines += [f"{path}: what you added to a unit; rm -r {path} deletes it" for path in added]
     lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
     lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
-    if user:
-        lines.append(f"the user {user}; userdel {user} removes it")
-    return lines
+    return lines + [f"the user {user}; userdel {user} removes it" for user in users]

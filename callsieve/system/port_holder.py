@@ -27,6 +27,11 @@ def holder_of(port: int, proc: Path = PROC) -> str:
     return "another process"
 
 
+def users_of(port: int, proc: Path = PROC) -> frozenset[int]:
+    """Return the IDs of the users who listen there."""
+    return frozenset(user for _, user in _listeners(port, proc))
+
+
 def _listeners(port: int, proc: Path) -> Iterator[tuple[str, int]]:
     """Inode and user ID of each socket that listens there."""
     for table in ("net/tcp", "net/tcp6"):

@@ -19,8 +19,8 @@ from callsieve.cli.options import ConfigOption, YesOption
 from callsieve.cli.output import say
 from callsieve.install.apply import write
 from callsieve.install.cli.plan_table import show_plan, show_steps
-from callsieve.install.install import InstallRequest, has_user, plan_install
-from callsieve.install.plan import OUR_UNIT, SERVICE_USER, InstallError, InstallPaths, InstallPlan, place_of
+from callsieve.install.install import InstallRequest, plan_install
+from callsieve.install.plan import OUR_UNIT, InstallError, InstallPaths, InstallPlan, place_of
 from callsieve.install.region import derived_region, region_of, time_zone_of
 from callsieve.install.steps import (
     REMOVE_PROMPTS,
@@ -35,6 +35,7 @@ from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 from callsieve.system.running_program import is_outdated
+from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
 
 EtcOption = Annotated[
     Path | None,
@@ -170,8 +171,8 @@ def uninstall(
         _systemctl("daemon-reload")
     if reload:
         _reload(loaded.settings, loads="")
-    user = SERVICE_USER if place.units == UNITS and has_user() else ""
-    for line in left_behind(loaded, place, prompts, user):
+    users = [name for name in (SERVICE_USER, PUBLIC_USER) if place.units == UNITS and user_id_of(name) is not None]
+    for line in left_behind(loaded, place, prompts, users):
         say("stays  ", line)
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
@@ -224,10 +225,10 @@ def _carried_out(
     plan: InstallPlan, *, dry_run: bool, yes: bool, verbose: bool, stops: InstallPaths | None = None
 ) -> bool:
     """Whether anything was written. `stops`: the services of this place are stopped before."""
-    if not plan.changes and not plan.new_user:
+    if not plan.changes and not plan.new_users:
         say("nothing to change")
         return False
-    show_plan(plan, SERVICE_USER, every_line=verbose)
+    show_plan(plan, every_line=verbose)
     if not verbose:
         say("-v shows every line")
     if dry_run:

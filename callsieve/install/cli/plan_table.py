@@ -15,10 +15,11 @@ from callsieve.install.steps import InstallStep
 _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTILINE | re.IGNORECASE)
 
 
-def show_plan(plan: InstallPlan, user: str, *, every_line: bool) -> None:
+def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
     """Each file, with what changes in files that are not ours; `every_line`: whole diffs after that."""
-    if plan.new_user:
-        _print(_verb("new"), f" user {user}, in the group {plan.new_user}")
+    for user in plan.new_users:
+        group = f"the group {user.group}" if user.group else "a group of its own"
+        _print(_verb("new"), f" user {user.name}, in {group}")
     for change in plan.changes:
         _show_file(change)
     if every_line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.doctor import public_page
 from callsieve.doctor.cli.commands import fetched
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.doctor.pending import has_no_appeal_overdue
 from callsieve.doctor.public_page import is_reached, is_served
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import KEY_FILE
+from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER
 from reputation.appeals import AppealStep, due_at
 from reputation.events import EventKind
 from reputation.store.appeals import open_appeal, take_step
@@ -98,6 +101,31 @@ def test_who_is_turned_away_hears_the_reference(state: Path, appeal: bool, more:
         found = is_served(looks(state, port, more, appeal=appeal))
     assert found.status is status
     assert ("appeal = true" in str(found.way_out)) is (status is WARN)
+
+
+@pytest.mark.parametrize(
+    ("user", "status"), [pytest.param(os.getuid(), FAIL, id="old"), pytest.param(None, OK, id="page")]
+)
+def test_a_page_that_the_daemon_obeys_is_to_be_moved(
+    state: Path, monkeypatch: pytest.MonkeyPatch, user: int | None, status: CheckStatus
+) -> None:
+    """As it ran before it had a user of its own."""
+    monkeypatch.setattr(public_page, "user_id_of", {SERVICE_USER: user}.get)
+    assert served(state, OURS).status is status
+
+
+@pytest.mark.parametrize(
+    ("is_in", "status"), [pytest.param(False, OK, id="its-own"), pytest.param(True, FAIL, id="asterisks-too")]
+)
+def test_a_page_in_asterisks_group_may_write_the_store(
+    state: Path, monkeypatch: pytest.MonkeyPatch, is_in: bool, status: CheckStatus
+) -> None:
+    etc = state / "etc"
+    etc.mkdir()
+    asterisks = etc.stat().st_gid
+    monkeypatch.setattr(public_page, "ids_of", {PUBLIC_USER: (990, 990)}.get)
+    monkeypatch.setattr(os, "getgrouplist", lambda _user, own: [own, asterisks] if is_in else [own])
+    assert served(state, OURS, f'[asterisk]\netc = "{etc}"\n').status is status
 
 
 def test_a_page_that_is_off_needs_nothing(tmp_path: Path) -> None:

@@ -330,10 +330,11 @@ def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
     [
         pytest.param(0o755, "", "", CheckStatus.OK, id="as-debian-has-it"),
         pytest.param(0o775, "", "", CheckStatus.WARN, id="open-to-the-services-group"),
-        pytest.param(0o775, "", "{run}", CheckStatus.OK, id="and-the-unit-closes-it"),
-        pytest.param(0o775, "", "/elsewhere", CheckStatus.WARN, id="and-the-unit-closes-another"),
+        pytest.param(0o775, "", "TemporaryFileSystem={run}:ro\n", CheckStatus.OK, id="and-the-unit-closes-it"),
+        pytest.param(0o775, "", "InaccessiblePaths=-{run}/run\n", CheckStatus.WARN, id="until-asterisk-restarts"),
+        pytest.param(0o775, "", "TemporaryFileSystem=/elsewhere\n", CheckStatus.WARN, id="and-the-unit-closes-another"),
         pytest.param(0o775, "another", "", CheckStatus.OK, id="open-to-another-group"),
-        pytest.param(0o777, "another", "{run}", CheckStatus.WARN, id="open-to-everybody"),
+        pytest.param(0o777, "another", "TemporaryFileSystem={run}:ro\n", CheckStatus.WARN, id="open-to-everybody"),
     ],
 )
 def test_a_control_socket_that_the_service_may_use(
@@ -342,7 +343,7 @@ def test_a_control_socket_that_the_service_may_use(
     run, units = office.folder / "run", office.folder
     (run / "asterisk.ctl").chmod(mode)
     mine = grp.getgrgid((run / "asterisk.ctl").stat().st_gid).gr_name
-    closing = f"InaccessiblePaths=-{closed.format(run=run.resolve())}\n" if closed else ""
+    closing = closed.format(run=run.resolve().parent)
     (units / OUR_UNIT).write_text(f"[Service]\nGroup={group or mine}\n{closing}")
     loaded = Loaded(settings=Settings(), file=None, state=office.state)
     ground = CheckContext(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)

@@ -33,6 +33,8 @@ from callsieve.install.plan import (
     OUR_UNIT,
     OUR_UNITS,
     OUTSIDE_UNITS,
+    PUBLIC_BACKEND_UNIT,
+    PUBLIC_UNIT,
     SYSTEM_UNITS,
     FileChange,
     InstallError,
@@ -47,6 +49,7 @@ from callsieve.install.plan import (
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall, uses_of
 from callsieve.pbx.config_files import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
+from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER
 from tests.office import ROOT
 
 PLAIN = {
@@ -530,20 +533,41 @@ def test_the_unit_starts_this_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "options", "is_made"),
+    ("units", "options", "there", "made"),
     [
-        pytest.param(SYSTEM_UNITS, {"systemd": True}, True, id="with-the-service"),
-        pytest.param(SYSTEM_UNITS, {}, False, id="without-a-service"),
-        pytest.param(Path("elsewhere"), {"systemd": True}, False, id="for-another-machine"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, (), [SERVICE_USER, PUBLIC_USER], id="with-the-service"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER,), [PUBLIC_USER], id="from-an-older-version"),
+        pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER, PUBLIC_USER), [], id="again"),
+        pytest.param(SYSTEM_UNITS, {}, (), [], id="without-a-service"),
+        pytest.param(Path("elsewhere"), {"systemd": True}, (), [], id="for-another-machine"),
     ],
 )
-def test_the_services_user_is_made_in_the_group_of_the_unit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, units: Path, options: Mapping[str, bool], is_made: bool
+def test_a_user_is_made_for_each_level_of_trust(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    units: Path,
+    options: Mapping[str, bool],
+    there: tuple[str, ...],
+    made: list[str],
 ) -> None:
-    monkeypatch.setattr(install, "has_user", lambda: False)
+    monkeypatch.setattr(install, "user_id_of", dict.fromkeys(there, 990).get)
     place = replace(make_place(tmp_path, PLAIN), units=units)
-    plan = plan_install(place, make_wanted(tmp_path, **options))
-    assert plan.new_user == (service_group(place) if is_made else "")
+    users = plan_install(place, make_wanted(tmp_path, **options)).new_users
+    assert [user.name for user in users] == made
+    groups = {SERVICE_USER: service_group(place), PUBLIC_USER: ""}
+    assert {user.name: user.group for user in users} == {name: groups[name] for name in made}
+
+
+def test_the_unit_of_an_older_public_page_is_replaced(tmp_path: Path) -> None:
+    """It ran as the user whom the daemon obeys."""
+    place = make_place(tmp_path, PLAIN)
+    place.units.mkdir(exist_ok=True)
+    old = "# CallSieve's public page\n[Service]\nUser=callsieve\nGroup=asterisk\nExecStart=/x/callsieve public\n"
+    (place.units / PUBLIC_UNIT).write_text(old)
+    write(plan_install(place, replace(make_wanted(tmp_path), systemd=True)))
+    page, backend = ((place.units / name).read_text() for name in (PUBLIC_UNIT, PUBLIC_BACKEND_UNIT))
+    assert "\nUser=callsieve-public\nGroup=callsieve-public\n" in page
+    assert "\nUser=callsieve\n" in backend
 
 
 # The front context
@@ -721,27 +745,37 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
     assert differs <= set(own), "as confined as the doctor"
 
 
-@pytest.mark.parametrize("name", [name for name in OUTSIDE_UNITS if name.endswith(".service")])
+@pytest.mark.parametrize("name", [name for name in OUTSIDE_UNITS if name.endswith(".service") and name != PUBLIC_UNIT])
 def test_what_talks_to_others_is_the_services_user_and_confined(name: str) -> None:
     service, lines, daemon = unit_of(name)["Service"], packaged(name).splitlines(), packaged(OUR_UNIT).splitlines()
     for key in ("User", "Group", "UMask", "StateDirectory", "StateDirectoryMode", "ProtectSystem", "SystemCallFilter"):
         (line,) = (line for line in daemon if line.startswith(f"{key}="))
         assert line in lines
     assert service["CapabilityBoundingSet"] == ""
-    assert service["InaccessiblePaths"].split()[0] == "-/run/asterisk"
 
 
 def test_the_public_page_sees_who_its_proxy_is() -> None:
-    """Without netlink no connection on this machine is a proxy's (web/connections.py), and the page answers nobody."""
-    assert "AF_NETLINK" in unit_of("callsieve-public.service")["Service"]["RestrictAddressFamilies"].split()
+    """Without netlink, or among users of its own, it takes no connection on this machine for a proxy's."""
+    service = unit_of(PUBLIC_UNIT)["Service"]
+    assert "AF_NETLINK" in service["RestrictAddressFamilies"].split()
+    assert not {"PrivateUsers", "PrivateNetwork", "DynamicUser"} & {*service}
 
 
-def test_the_public_page_opens_no_connection_and_has_no_key() -> None:
-    lines = packaged("callsieve-public.service").splitlines()
-    assert {"SystemCallFilter=~connect", "SystemCallErrorNumber=EPERM"} <= {*lines}
+def test_the_public_page_is_nobodys_user_and_has_no_file_of_ours(tmp_path: Path) -> None:
+    service = unit_of(PUBLIC_UNIT)["Service"]
+    assert (service["User"], service["Group"]) == (PUBLIC_USER, PUBLIC_USER)
+    assert not {"StateDirectory", "ConfigurationDirectory", "SupplementaryGroups", "ReadWritePaths"} & {*service}
+    text = unit_text(PUBLIC_UNIT, make_wanted(tmp_path, "", tmp_path / "c.toml").loaded, "pbx")
+    assert text.splitlines().count(f"ExecStart={Path(sys.executable).parent}/callsieve public page") == 1
+    assert "pbx" not in text, "it is not in Asterisk's group"
+
+
+def test_the_public_pages_backend_has_no_network_and_no_key() -> None:
+    lines = packaged(PUBLIC_BACKEND_UNIT).splitlines()
+    assert {"RestrictAddressFamilies=AF_UNIX", "IPAddressDeny=any", "PartOf=callsieve-public.service"} <= {*lines}
     made = next(i for i, line in enumerate(lines) if line.startswith("ExecStartPre=") and "signing key" in line)
     closed = next(i for i, line in enumerate(lines) if line.startswith("InaccessiblePaths=") and "signing.key" in line)
-    assert made < lines.index("ExecStart=@CALLSIEVE@ public") < closed
+    assert made < lines.index("ExecStart=@CALLSIEVE@ public backend") < closed
 
 
 def test_the_helper_of_calls_back_is_asterisks_user_and_off(tmp_path: Path) -> None:
@@ -763,12 +797,50 @@ def test_the_helper_of_calls_back_is_asterisks_user_and_off(tmp_path: Path) -> N
     assert f"call-back serve --settings {file}" in (place.units / CALL_BACK_UNIT).read_text()
 
 
-def test_the_service_cannot_reach_asterisks_control_socket() -> None:
-    """The path is made first: what is not there when the service starts cannot be closed to it."""
-    lines = packaged(OUR_UNIT).splitlines()
-    made, closed = lines.index("ExecStartPre=+/bin/mkdir -p /run/asterisk"), "InaccessiblePaths=-/run/asterisk"
-    assert lines.index(closed) > made
-    assert not any("/run/asterisk" in line for line in lines if line.startswith(("ReadWritePaths", "BindPaths")))
+OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
+ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
+
+
+def test_root_runs_nothing_but_what_asks_asterisk() -> None:
+    assert ROOTS == ["callsieve-doctor.service", "callsieve-people.service"]
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ROOTS])
+def test_no_unit_reaches_asterisks_control_socket(name: str) -> None:
+    """Its directory is made anew whenever Asterisk starts: so all of /run is closed, but what is named."""
+    service = unit_of(name)["Service"]
+    assert service["TemporaryFileSystem"] == "/run:ro"
+    opened = " ".join(service.get(key, "") for key in ("BindPaths", "BindReadOnlyPaths", "ReadWritePaths")).split()
+    assert not any(Path("/run/asterisk").is_relative_to(path.removeprefix("-")) for path in opened)
+
+
+# Never on what asks the kernel who connects: it would see another user, refuse Asterisk, and screen nothing.
+BLINDING = {"PrivateUsers", "PrivateNetwork", "DynamicUser", "IPAddressDeny"}
+
+
+def test_the_daemon_sees_who_connects_from_wherever() -> None:
+    service = unit_of(OUR_UNIT)["Service"]
+    assert not BLINDING & {*service}
+    assert "AF_NETLINK" in service["RestrictAddressFamilies"].split()
+
+
+# How open to the system a unit may be, as `systemd-analyze security` counts it.
+MOST_EXPOSED = 2.0
+REASONS = {
+    # User=, CAP_SET*ID and CAP_DAC_*: root asks Asterisk's console and then acts as the owner of the state directory.
+    "callsieve-doctor.service": 2.5,
+    "callsieve-people.service": 2.5,
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_unit_is_more_exposed_than_it_must_be(name: str, tmp_path: Path) -> None:
+    unit = tmp_path / name
+    unit.write_text(packaged(name).replace("@CALLSIEVE@", "/bin/true"))
+    most = REASONS.get(name, MOST_EXPOSED)
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={most * 10:.0f}", str(unit)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, (ran.stderr or ran.stdout)[-2000:]
 
 
 def test_asterisk_conf_is_where_the_files_are() -> None:

@@ -306,18 +306,16 @@ print(connection.getresponse().status)
 
 
 @pytest.mark.root
-@pytest.mark.parametrize(
-    ("user", "is_proxy"), [pytest.param(1, False, id="the-page"), pytest.param(2, True, id="other")]
-)
-def test_the_public_page_passes_for_nobodys_proxy(monkeypatch: pytest.MonkeyPatch, user: int, is_proxy: bool) -> None:
+@pytest.mark.parametrize(("user", "believed"), [pytest.param(1, False, id="page"), pytest.param(2, True, id="other")])
+def test_the_public_page_passes_for_nobodys_proxy(monkeypatch: pytest.MonkeyPatch, user: int, believed: bool) -> None:
     """It has a system account as proxies have, and is what strangers reach."""
     monkeypatch.setattr(connections, "user_id_of", {PUBLIC_USER: 1}.get)
+    asked = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
+    python = shutil.which("python3", path="/usr/bin") or sys.executable
     with socket.create_server(("127.0.0.1", 0)) as listener, closing(connections.LocalProxies()) as proxies:
-        asked = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
-        python = shutil.which("python3", path="/usr/bin") or sys.executable
-        with subprocess.Popen([python, "-c", asked, str(listener.getsockname()[1])], user=user, cwd="/"):
-            with listener.accept()[0] as connection:
-                assert proxies.may_be_proxy(connection) is is_proxy
+        words = [python, "-c", asked, str(listener.getsockname()[1])]
+        with subprocess.Popen(words, user=user, cwd="/"), listener.accept()[0] as connection:
+            assert proxies.may_be_proxy(connection) is believed
 
 
 def test_it_ends_when_who_started_it_is_gone(served: Served) -> None:
