@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from callsieve.call_back.client import HelperError, ping
-from callsieve.doctor.finding import NONE, CheckContext, Finding, ok, warn
+from callsieve.doctor.finding import NONE, CheckContext, Finding, ok, unknown, warn
 from callsieve.pbx.cli_client import ConsoleError
 from reputation.wording import Wording
 
@@ -15,6 +15,7 @@ START_HELPER = Wording(
     "enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back; "
     "callsieve prompts build"
 )
+NOT_SEEN = Wording("the console does not see the helper")
 LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 
@@ -23,6 +24,8 @@ def are_placed(ground: CheckContext) -> Finding:
     socket = ground.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)
+    if ground.fetch is None and not Path(socket).parent.exists():
+        return unknown(NOT_SEEN)  # by the daemon's console, which has a /run of its own
     try:
         ping(Path(socket))
     except HelperError as error:

@@ -29,7 +29,7 @@ from callsieve.main.public_page import SocketOption
 from callsieve.public_page.backend import Backend
 from callsieve.public_page.wire import SOCKET, serve_backend
 from callsieve.system.privileges import served_settings
-from callsieve.system.service_users import PUBLIC_USER, is_ours_or
+from callsieve.system.service_users import PUBLIC_USER, ids_of, is_ours_or
 
 logger = logging.getLogger("callsieve.public")
 
@@ -51,10 +51,14 @@ def backend(
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """The socket, which our user and the group of its directory may open. OSError where another process has it."""
+    """The socket, which our user and the page's may open. OSError where another process has it."""
+    unborn = unborn_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
+        page = ids_of(PUBLIC_USER)
+        if page is not None and page[1] in os.getgroups():  # by the unit
+            os.chown(unborn, -1, page[1])
         sock.listen()
-        os.rename(unborn_path_of(str(path)), path)
+        os.rename(unborn, path)
         inode = path.stat().st_ino
         try:
             yield sock
