@@ -211,8 +211,7 @@ def test_the_page_does_not_start_without_its_backend(office: Office) -> None:
         assert process.wait(20) == 2
 
 
-def test_other_users_are_not_answered(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither by the backend, nor does a page believe one."""
+def test_a_backend_of_another_user_is_not_believed(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(office, port) as page:
         monkeypatch.setattr(service_users.os, "geteuid", lambda: 64999)
         with pytest.raises(PermissionError):

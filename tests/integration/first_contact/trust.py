@@ -31,7 +31,9 @@ call_back = "/run/{HELPER}/socket"
 # As version 1 had it: the process that strangers reach was the user whom the daemon obeys.
 OLD_UNIT = """# CallSieve's public page, where owners of numbers appeal: [public] of the settings.
 [Service]
-ExecStart=/opt/callsieve/bin/callsieve public
+ExecStart=/bin/sh -c 'cd /var/lib/callsieve; callsieve public backend --socket page & \
+    while ! test -S page; do sleep 0.1; done; exec callsieve public page --socket page'
+Environment=PATH=/usr/local/bin:/usr/bin:/bin
 User=callsieve
 Group=asterisk
 """
@@ -71,12 +73,13 @@ if is_page:
     import attacks
     signal.signal(signal.SIGUSR1, attack)
 """
-# A stranger to the daemon, and a friend, ask over FastAGI; what comes back.
+# Asks the daemon about a call.
 ASKS = """
 import socket
 with socket.create_connection(("127.0.0.1", 4578), 10) as asked:
     asked.sendall(b"agi_network: yes\\nagi_request: agi://127.0.0.1/screen\\nagi_callerid: 2\\n\\n")
-    print(len(asked.recv(100)))
+    while asked.recv(1000):
+        asked.sendall(b"200 result=1\\n")
 """
 OPENS = """
 import os, socket, sys
@@ -129,7 +132,7 @@ CURL = (
 )
 
 
-def move_an_older_installation(machine: Machine, trust: Trust) -> dict[str, object]:
+def move_an_older_installation(machine: Machine, trust: Trust, office: Office) -> dict[str, object]:
     """The unit that was there is replaced, and its user made."""
     unit = machine.path(f"/etc/systemd/system/{PAGE}.service")
     unit.write_text(OLD_UNIT)
@@ -138,19 +141,26 @@ def move_an_older_installation(machine: Machine, trust: Trust) -> dict[str, obje
     machine.path("/etc/callsieve/callsieve.toml").open("a").write(SETTINGS)
     helper = machine.path("/etc/callsieve/call-back.toml")
     helper.write_text(helper.read_text().replace("enabled = false", "enabled = true"))
+    machine.run(f"systemctl daemon-reload; systemctl restart {DAEMON}; systemctl enable --now {PAGE}")
+    trust.page_answers()
+    old_is_red = office.doctor()["public page"]["status"]
     said = machine.run("callsieve asterisk install --systemd --yes --region US")
-    machine.run(f"systemctl daemon-reload; systemctl restart {DAEMON}; systemctl enable --now {HELPER} {PAGE}")
+    machine.run(
+        f"systemctl daemon-reload; systemctl enable --now {HELPER}; systemctl try-restart 'callsieve-*.service'"
+    )
     return {
         "said": said,
+        "old_is_red": old_is_red,
         "answers": trust.page_answers(),
         "users": {name: trust.user_of(name) for name in (DAEMON, PAGE, BACKEND, HELPER)},
         "groups": trust.run("id --groups --name callsieve-public"),
-        "socket": trust.run("stat --format '%U %G %a' /run/callsieve-public /run/callsieve-public/backend"),
+        "owners": trust.run("find /var/lib/callsieve -printf '%u %g\\n' | sort --unique"),
+        "socket": trust.run("stat --format '%U %G %a' /run/callsieve-public/backend"),
         "wrong_reference": trust.run(f"{CURL} --data reference=7KQ2M4XA http://127.0.0.1:8482/reference"),
     }
 
 
-def take_over(trust: Trust) -> dict[str, object]:
+def take_over(trust: Trust, office: Office) -> dict[str, object]:
     """Run the attacker's code in the page."""
     trust.run(f"systemctl kill --kill-whom=main --signal=USR1 {PAGE}")
     log = f"journalctl --no-pager --output=cat --unit {PAGE}"
@@ -160,12 +170,21 @@ def take_over(trust: Trust) -> dict[str, object]:
         **json.loads(lines[0].removeprefix("ATTACKED")),
         "answers": trust.page_answers(),
         "seccomp": trust.run(f"grep Seccomp: /proc/{trust.process_of(PAGE)}/status"),
-        "fastagi": {user: trust.python_as(user, ASKS) for user in (PAGE, "callsieve", "asterisk")},
+        "obeyed": {user: is_obeyed(trust, office, user) for user in (PAGE, "callsieve", "asterisk")},
         "sockets": {
-            path: {user: trust.python_as(user, OPENS, path) for user in (PAGE, "callsieve", "nobody")}
+            path: {user: trust.python_as(user, OPENS, path) for user in (PAGE, "callsieve", "asterisk", "nobody")}
             for path in ("/var/lib/callsieve/agi.sock", f"/run/{HELPER}/socket", "/run/callsieve-public/backend")
         },
     }
+
+
+def is_obeyed(trust: Trust, office: Office, user: str) -> bool:
+    """Whether the daemon decides about a call that this user asks about; a busy one may miss its deadline."""
+    before = len(office.screened())
+    for _ in range(5):
+        if len(office.screened()) == before:
+            trust.python_as(user, ASKS)
+    return len(office.screened()) > before
 
 
 def kill_each(trust: Trust) -> dict[str, object]:
@@ -211,8 +230,8 @@ def main(top: Path) -> None:
     with machine.systemd():
         with machine.asterisk():
             follow(machine, steps[1:])
-            result["moved"] = move_an_older_installation(machine, trust)
-            result["attacked"] = take_over(trust)
+            result["moved"] = move_an_older_installation(machine, trust, office)
+            result["attacked"] = take_over(trust, office)
             result["killed"] = kill_each(trust)
             machine.run("systemctl enable --now callsieve-events")
             result["console"] = trust.run(
