@@ -100,7 +100,7 @@ def test_the_console_that_the_daemon_starts_answers(seen: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("unit", SEEN)
-def test_asterisks_socket_stays_closed_after_asterisk_has_restarted(seen: dict[str, Any], unit: str) -> None:
+def test_asterisks_socket_stays_closed_after_its_restart(seen: dict[str, Any], unit: str) -> None:
     assert seen["asterisk_runs"]
     assert "systemd" in seen["run"][unit] or unit == HELPER
     assert "asterisk" not in seen["run"][unit]
