@@ -18,7 +18,6 @@ from urllib.parse import urlencode
 import pytest
 
 from callsieve.public_page.wire import BackendClient, connected
-from callsieve.system import service_users
 from lab.children import ends_with_us
 from lab.ports import free_port
 from lab.programs import COMMAND_LINE
@@ -213,7 +212,7 @@ def test_the_page_does_not_start_without_its_backend(office: Office) -> None:
 
 def test_a_backend_of_another_user_is_not_believed(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(office, port) as page:
-        monkeypatch.setattr(service_users.os, "geteuid", lambda: 64999)
+        monkeypatch.setattr(os, "geteuid", lambda: 64999)
         with pytest.raises(PermissionError):
             connected(office.state / "page")
         assert page.is_up()

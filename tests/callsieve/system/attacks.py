@@ -105,7 +105,7 @@ def attacks(port: int, path: str, unix: str) -> dict[str, Callable[[], object]]:
         "signal": lambda: os.kill(os.getppid(), 0),
     }
     names = (name for name in CALLS if CALLS[name][COLUMN] is not None and name not in ("fork", "vfork", "clone3"))
-    return made | {f"call {name}": lambda name=name: call(name) for name in names}  # type: ignore[misc]
+    return made | {f"call {name}": lambda name=name: call(name) for name in names}
 
 
 def sendto_port(sock: socket.socket, flags: int, port: int) -> None:
