@@ -25,6 +25,7 @@ from benchmarks import (
     events_out,
     exchange,
     hub,
+    hub_wakeups,
     imports,
     lifecycle,
     listening,
@@ -62,6 +63,7 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
     "events-out": events_out.measure,
     "exchange": exchange.measure,
     "hub": hub.measure,
+    "hub-wakeups": hub_wakeups.measure,
 }
 
 

@@ -6,11 +6,13 @@ python -m benchmarks.hub     what many sites would cost, calculated from the fig
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import subprocess
 import sys
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -26,6 +28,7 @@ from callsieve.hub import administration, process
 from callsieve.hub.address import write_secret
 from callsieve.hub.postgresql import connection_to
 from callsieve.hub.secret_file import secret_path
+from callsieve.hub.sync import COLLECT_SECONDS
 from callsieve.settings import Loaded, load_settings
 from lab.postgresql import PostgreSql
 from lab.private_server import ADDRESS
@@ -49,8 +52,6 @@ CALLS = 100_000
 BATCH = 5_000
 IDLE_SECONDS = 20.0
 US_A_DAY = 86_400e6
-# Of a core, for a site that has nothing to tell.
-IDLE_SERVER = 0.002
 DATABASE = "callsieve"
 HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = %s::regclass"
 
@@ -59,9 +60,9 @@ def measure(bench: Workbench) -> list[Figure]:
     """A site tells another everything it has; then a mark at a time; then decisions beside what came."""
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
-        server.run(f"CREATE DATABASE {DATABASE}")
+        asyncio.run(make_hub(server))
         berlin, london = (
-            asyncio.run(_join(server, bench.directory / "hub" / name, name)) for name in ("berlin", "london")
+            asyncio.run(join(server, bench.directory / "hub" / name, name)) for name in ("berlin", "london")
         )
         bench.say(f"hub: {rows:,} rows, of as many numbers")
         _fill(berlin, rows)
@@ -111,7 +112,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 class Costs(NamedTuple):
     """Of a row: microseconds of processor time to push and to pull it, at a site and in PostgreSQL, and bytes. Of a
-    site that has nothing to tell: the share of a core that it takes in PostgreSQL.
+    connected site: the share of a core that it takes in PostgreSQL, and milliseconds there of each time it is woken.
     """
 
     push_us: float
@@ -120,23 +121,56 @@ class Costs(NamedTuple):
     pull_server_us: float
     hub_bytes: float
     store_bytes: float
-    idle_server: float = IDLE_SERVER
+    idle_server: float
+    wake_ms: float
+
+    def server(self, sites: int, rows_a_day: int) -> float:
+        """Cores that PostgreSQL needs where each of the sites tells so many rows a day."""
+        rate = sites * rows_a_day / 86_400
+        row_us = self.push_server_us + (sites - 1) * self.pull_server_us
+        return rate * row_us / 1e6 + sites * (self.idle_server + wake_ups(rate) * self.wake_ms / 1000)
+
+
+def wake_ups(rate: float) -> float:
+    """How often a second a site is woken where so many rows come a second, each when it likes: one wakes it, and those
+    of the next 0.75 s are collected.
+    """
+    return 1 / (COLLECT_SECONDS + math.exp(-rate * COLLECT_SECONDS) / rate)
 
 
 def costs_in(page: str) -> Costs:
-    """The figures that docs/performance.md has of this benchmark."""
-    table = page.partition("\n### hub\n")[2].partition("\nprocessor:")[0]
-    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines() if line.startswith("| ")]
-    found = {what: float(value.split()[0].replace(",", "")) for what, value in cells[2:]}
+    """The figures that docs/performance.md has of this benchmark, and of hub-wakeups."""
+    found = _figures_in(page, "hub")
+    woken = _figures_in(page, "hub-wakeups")
     names = (
         "CPU of a pushed row (the site's process)",
-        "CPU of a pushed row (PostgreSQL)",
         "CPU of a pulled row (the site's process)",
         "CPU of a pulled row (PostgreSQL)",
         "a row in the hub (with its indices)",
         "a row of another site (in a store, its sum too)",
     )
-    return Costs(*[found[name] for name in names])
+    push_us, *others = [found[name] for name in names]
+    alone_ms, wake_ms = (
+        woken[f"{what} (PostgreSQL; 5 and 50 connected sites, 4 rows/s)"]
+        for what in ("CPU of a row that is pushed alone", "CPU of a wake-up and its pull")
+    )
+    pull_us, pull_server_us, hub_bytes, store_bytes = others
+    return Costs(
+        push_us=push_us,
+        push_server_us=1000 * alone_ms,  # of many at once each takes some microseconds
+        pull_us=pull_us,
+        pull_server_us=pull_server_us,
+        hub_bytes=hub_bytes,
+        store_bytes=store_bytes,
+        idle_server=woken["a connected site (PostgreSQL; nothing is told)"] / 100,
+        wake_ms=wake_ms,
+    )
+
+
+def _figures_in(page: str, name: str) -> dict[str, float]:
+    table = page.partition(f"\n### {name}\n")[2].partition("\nprocessor:")[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in table.splitlines() if line.startswith("| ")]
+    return {what: float(value.split()[0].replace(",", "")) for what, value in cells[2:]}
 
 
 def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
@@ -147,7 +181,7 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
     ]
     for sites in (10, 100, 1_000, 10_000):
         rows = sites * rows_a_day
-        server = rows * (costs.push_server_us + (sites - 1) * costs.pull_server_us) / US_A_DAY
+        server = costs.server(sites, rows_a_day)
         site = (rows_a_day * costs.push_us + (rows - rows_a_day) * costs.pull_us) / US_A_DAY
         hub, store = (f"{rows * 365 * size / 1e9:,.0f} GB" for size in (costs.hub_bytes, costs.store_bytes))
         lines.append(f"| {sites:,} | {rows:,} | {_two_digits(server)} | {_two_digits(site)} | {hub} | {store} |")
@@ -158,8 +192,10 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
         "first exchange of a site, one core": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
         "the same in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
     }
+    most = bisect_left(range(1, 100_000), 1.0, key=lambda sites: costs.server(sites, rows_a_day))
     idle = {
         "10,000 sites that have nothing to tell, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
+        f"PostgreSQL needs more than a core from so many sites on, of {rows_a_day:,} rows a day each": f"{most + 1:,}",
     }
     lines += ["", "| 1 billion rows | |", "|---|---|", *(f"| {what} | {value} |" for what, value in billion.items())]
     return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in idle.items())])
@@ -170,14 +206,21 @@ def _two_digits(value: float) -> str:
     return format(Decimal(f"{value:.2g}"), "f")
 
 
-async def _join(server: PostgreSql, folder: Path, name: str) -> Loaded:
+async def make_hub(server: PostgreSql) -> None:
+    """Make the database of the hub."""
+    server.run(f"CREATE DATABASE {DATABASE}")
+    async with connection_to(server.address(database=DATABASE)) as hub:
+        await administration.initialise(hub)
+
+
+async def join(server: PostgreSql, folder: Path, name: str) -> Loaded:
+    """Return a site with an empty store that has joined the hub."""
     state = folder / "state"
     state.mkdir(parents=True)
     config = folder / "callsieve.toml"
     config.write_text(f'[hub]\naddress = "postgresql://{ADDRESS}:{server.port}/{DATABASE}"\nsite = "{name}"\n')
     loaded = load_settings(config, {"CALLSIEVE_STATE": str(state)})
     async with connection_to(server.address(database=DATABASE)) as hub:
-        await administration.initialise(hub)
         write_secret(secret_path(loaded), await administration.add_site(hub, "main", name))
     with open_store(loaded.store_path):
         return loaded

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.hub import Costs, calculated, costs_in
+import pytest
+
+from benchmarks.hub import Costs, calculated, costs_in, wake_ups
 from tests.office import ROOT
 
 
@@ -12,7 +14,16 @@ def test_the_page_has_what_is_calculated() -> None:
 
 
 def test_the_arithmetic() -> None:
-    costs = Costs(push_us=60, push_server_us=10, pull_us=150, pull_server_us=5, hub_bytes=400, store_bytes=400)
-    # 10 rows a second of each of 10 sites: 100 are pushed, and nine times as many pulled.
+    costs = Costs(
+        push_us=60, push_server_us=10, pull_us=150, pull_server_us=5, hub_bytes=400, store_bytes=400,
+        idle_server=0.001, wake_ms=0.3,
+    )  # fmt: skip
+    # 10 rows a second of each of 10 sites: 100 are pushed, and nine times as many pulled (0.0055 cores). Ten sites are
+    # woken every 0.75 s (0.004) and are there (0.01).
     line = calculated(costs, rows_a_day=864_000).splitlines()[2]
-    assert line == "| 10 | 8,640,000 | 0.0055 | 0.014 | 1,261 GB | 1,261 GB |"
+    assert line == "| 10 | 8,640,000 | 0.019 | 0.014 | 1,261 GB | 1,261 GB |"
+
+
+@pytest.mark.parametrize(("rate", "wakes"), [(0.001, 0.001), (1, 0.818), (4, 1.309), (20, 1.333)])
+def test_a_row_wakes_a_site_unless_it_was_woken_just_before(rate: float, wakes: float) -> None:
+    assert wake_ups(rate) == pytest.approx(wakes, rel=0.01)

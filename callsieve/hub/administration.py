@@ -33,7 +33,8 @@ GRANTS: Final = (
     f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA callsieve TO {SITES}",
     f"""REVOKE EXECUTE ON FUNCTION callsieve.channel_of(text), callsieve.present_history(), callsieve.require_part(),
                                    callsieve.close_login(text), callsieve.too_old(integer),
-                                   callsieve.remove_number(callsieve.site, text, boolean) FROM {SITES}""",
+                                   callsieve.remove_number(callsieve.site, text, boolean),
+                                   callsieve.wake_others(text, text, boolean, timestamptz) FROM {SITES}""",
 )
 # A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
 REVOKES: Final = (
@@ -73,6 +74,7 @@ SELECT EXISTS (SELECT 1 FROM callsieve.evidence_row WHERE xid > pg_current_xact_
     OR EXISTS (SELECT 1 FROM callsieve.notice WHERE xid > pg_current_xact_id())
 """
 MOVE: Final = (
+    "TRUNCATE callsieve.fresh",
     "UPDATE callsieve.evidence_row SET xid = pg_current_xact_id(), id = nextval('callsieve.place')",
     "UPDATE callsieve.notice SET xid = pg_current_xact_id(), id = nextval('callsieve.place')",
     "UPDATE callsieve.hub SET id = gen_random_uuid()",

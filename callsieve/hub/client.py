@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from callsieve.hub.postgresql import EXCEEDED, UNDEFINED, Hub, HubError
 from reputation.store.hub.kinds import MOST_POLICY
 from reputation.store.hub.outgoing import Outgoing
-from reputation.store.hub.rows import SharedRow
+from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import SiteState
 
 CHANNEL: Final = re.compile(r"callsieve_[0-9a-f]{32}", re.ASCII)
@@ -26,13 +26,6 @@ PUSH: Final = """
 SELECT place, dated_us FROM callsieve.push(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
                                            %s::bigint[], %s::boolean[], %s::boolean[])
 """
-# Below the oldest transaction that is not over nothing can appear any more.
-# Whatever the planner makes of its statistics: the index has the order, and a sort would read all that is left.
-# Costs that say "never" would have the statement compiled.
-BY_INDEX: Final = """
-SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off
-"""
-UP_TO: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # The order is that of the index: by the column `xid`, not by the integer that is made of it.
 NOTICES: Final = f"""
 SELECT what, subject, asked_by, extract(epoch FROM at)::float8,
@@ -42,21 +35,13 @@ SELECT what, subject, asked_by, extract(epoch FROM at)::float8,
    AND xid < pg_snapshot_xmin(pg_current_snapshot())
  ORDER BY xid, id LIMIT {MOST_NOTICES}
 """
-ROWS: Final = """
-SELECT kind, origin, number, left(key, {most}), left(payload, {most}), {own}, at_us, version, deleted,
-       xid::text::bigint AS transaction, id
-  FROM callsieve.evidence_row AS row
- WHERE organisation = (SELECT callsieve.my_organisation()) AND (xid, id) > (%s::text::xid8, %s)
-   AND xid < pg_snapshot_xmin(pg_current_snapshot()) {which}
- ORDER BY xid, id LIMIT %s
-"""
-OF_OTHERS: Final = "AND origin <> (SELECT callsieve.my_site())"
-NOT_PRIVATE: Final = "AND NOT private"
 # Whoever owns the database may have taken its bounds away.
 MOST_CHARACTERS: Final = MOST_POLICY + 1
-OWN: Final = f"""(SELECT left(own, {MOST_CHARACTERS}) FROM callsieve.own_part AS part
-         WHERE (part.number, part.organisation, part.kind, part.origin, part.key)
-             = (row.number, row.organisation, row.kind, row.origin, row.key))"""
+NEWS: Final = f"""
+SELECT kind, origin, number, left(key, {MOST_CHARACTERS}), left(payload, {MOST_CHARACTERS}),
+       left(own, {MOST_CHARACTERS}), at_us, version, deleted, xid, id
+  FROM callsieve.news(%s::text::xid8, %s, %s::text::xid8, %s, %s, %s, %s)
+"""
 SITES: Final = """
 SELECT name, is_central, extract(epoch FROM joined_at)::float8, extract(epoch FROM expelled_at)::float8,
        extract(epoch FROM seen_at)::float8, extract(epoch FROM pushed_at)::float8,
@@ -177,18 +162,31 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
     """The next rows and notices after these places. `own`: ours as well; `private`: what only a standby needs, too."""
-    which = f"{'' if own else OF_OTHERS} {'' if private else NOT_PRIVATE}"
-    statement = ROWS.format(own=f"coalesce({OWN}, '')" if own or private else "''", which=which, most=MOST_CHARACTERS)
-    async with hub.transaction("REPEATABLE READ READ ONLY"):
-        await hub.rows(BY_INDEX)
-        ((up_to,),) = await hub.rows(UP_TO)
-        notices = await notices_after(hub, notices_to)
-        if len(notices) == MOST_NOTICES:
-            return Pulled(notices, [], [], None)  # first all of them: rows may have come after an expulsion
-        found = await hub.rows(statement, (str(rows_to[0]), rows_to[1], limit))
-    rows = [SharedRow(*row[:9]) for row in found]
-    places = [(xid, id) for *_, xid, id in found]
-    return Pulled(notices, rows, places, (up_to - 1, LAST_ID) if len(found) < limit else None)
+    places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
+    (_, *_, up_to, _), *found = await hub.rows(NEWS, (*places, limit, own, private))
+    notices = [
+        Notice(what, subject, by, at_us / MICROSECONDS, by_central, (xid, id))
+        for what, by, subject, key, _, _, at_us, _, by_central, xid, id in found
+        if key is None
+    ]
+    if len(notices) == MOST_NOTICES:
+        return Pulled(notices, [], [], None)  # first all of them: rows may have come after an expulsion
+    came = found[len(notices) :]
+    rows, places_of_rows = [SharedRow(*row[:9]) for row in came], [(xid, id) for *_, xid, id in came]
+    return Pulled(notices, rows, places_of_rows, None if len(rows) == limit else (up_to - 1, LAST_ID))
+
+
+async def collect(hub: Hub) -> None:
+    """From now on others are woken by the first row that is pushed, and by `wake` for those that follow it soon.
+
+    A connection that lasts makes each plan of the hub's functions once.
+    """
+    await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
+
+
+async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
+    """Wakes all sites, unless it was done since our last push was over, so many seconds ago."""
+    await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
 async def notices_after(hub: Hub, place: Place) -> list[Notice]:
@@ -223,6 +221,7 @@ async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
 
 async def expire(hub: Hub, most: int) -> int:
     """Removes some of what is too old. Returns how many rows went."""
+    await hub.rows("SELECT callsieve.forget_fresh()")
     ((gone,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
     return int(gone)
 

@@ -36,7 +36,7 @@ FIRST_RETRY_SECONDS: Final = 0.5
 # that is there again has what all sites know within five seconds.
 LONGEST_RETRY_SECONDS: Final = 2.0
 WELL_AFTER_SECONDS: Final = 60.0
-NOT_MADE: Final = "this database is no hub yet: callsieve hub init"
+NOT_MADE: Final = "this database is no hub yet, or one of an older CallSieve: callsieve hub init"
 
 
 def run(load: Callable[[], Loaded]) -> None:

@@ -78,7 +78,9 @@ FILL: Final = 200  # numbers whose rows are put into the outbox at once
 WRITE_SECONDS: Final = 0.03
 HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
 REST_SECONDS: Final = 0.01  # after a write, for others
-LOOK_SECONDS: Final = 0.3  # between two looks at what changed here
+LOOK_SECONDS: Final = 0.15  # between two looks at what changed here
+# So long rows are collected that follow one that woke the others (callsieve/hub/schema/0004_wakeups.sql).
+COLLECT_SECONDS: Final = 0.75
 WAKE_SECONDS: Final = (
     0.1  # between two pulls after wake-ups; more, up to the longest, after those that were for nothing
 )
@@ -138,7 +140,8 @@ class _Session:
     what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
     of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
     in the hub, which is tried again at `try_at`, and erasures at `erase_at`, instants of time.monotonic(). `is_deaf`:
-    nobody can wake us up.
+    nobody can wake us up. `pushed_at`: when the first and the last push were over for which others may not have been
+    woken, by whether all in them was private; `has_pushed`: since the last pull.
     """
 
     link: Link
@@ -156,6 +159,8 @@ class _Session:
     try_at: float = 0.0
     erase_at: float = 0.0
     erased: set[str] = field(default_factory=set)
+    pushed_at: dict[bool, tuple[float, float]] = field(default_factory=dict)
+    has_pushed: bool = False
 
 
 class Sync:
@@ -181,11 +186,13 @@ class Sync:
         """
         session = await self._begin()
         await client.listen(self._hub, session.channel)
+        await client.collect(self._hub)
         if session.own:  # the hub has what a backup that was put back has not
             await self._pull_all(session)
         beat_at = clean_at = policy_at = 0.0
         while True:
             is_more = await self._push_some(session)
+            await self._wake_others(session)
             now = time.monotonic()
             if now >= session.pace.pull_at():
                 is_more |= await self._pull_some(session)
@@ -358,6 +365,10 @@ class Sync:
 
     async def _push(self, session: _Session, batch: list[Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)
+        if sent := [one.is_private for one in batch if one.row is not None]:
+            now = time.monotonic()
+            first, _ = session.pushed_at.get(all(sent), (now, now))
+            session.pushed_at[all(sent)], session.has_pushed = (first, now), True
         taken = [one for one in batch if one.seq not in left_out]
         await self._store.write(_acknowledge, session.link, taken, dates, self._follow)
         if left_out:
@@ -366,6 +377,13 @@ class Sync:
             session.waits_to = max(session.waits_to, batch[-1].seq)
         elif not after:
             session.waits_to = 0
+
+    async def _wake_others(self, session: _Session) -> None:
+        """For rows that followed others too soon to wake anybody by themselves."""
+        for is_private, (first, last) in [*session.pushed_at.items()]:
+            if (now := time.monotonic()) >= first + COLLECT_SECONDS:
+                await client.wake(self._hub, now - last, private=is_private)
+                del session.pushed_at[is_private]
 
     async def _pull_all(self, session: _Session) -> None:
         while await self._pull_some(session):
@@ -388,7 +406,9 @@ class Sync:
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = self._settings.standby, True
-                session.pace.note_pull(time.monotonic(), has_news=came > 0)
+                # We are woken by our own rows, too, when other sites may have pushed meanwhile.
+                session.pace.note_pull(time.monotonic(), has_news=came > 0 or session.has_pushed)
+                session.has_pushed = False
                 if self._policies_due:
                     await self._take_policies()
                 return False
@@ -478,6 +498,7 @@ class Sync:
         for a while, and asks as often as the settings say.
         """
         until, heard = time.monotonic() + LOOK_SECONDS, 0
+        until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])
         while (left := min(until, session.pace.pull_at()) - time.monotonic()) > 0:
             said = await self._hub.notices(left)
             heard += len(said)

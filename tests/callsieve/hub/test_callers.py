@@ -42,6 +42,8 @@ BY_TYPE = {
     "boolean": True,
     "integer": 100,
     "bigint": 1,
+    "double precision": 0.0,
+    "xid8": "1",
     "uuid": "00000000-0000-0000-0000-000000000000",
     "text[]": ["[]"],
     "bigint[]": [1],

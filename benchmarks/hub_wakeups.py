@@ -1,0 +1,189 @@
+"""What a row costs PostgreSQL while sites are connected, all of which are woken for it, in CPU time of its processes.
+
+python -m benchmarks hub-wakeups     two to three minutes; prints the formula, and what number of sites takes a core
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.figures import Budget, Figure
+from benchmarks.hub import join, make_hub, wake_ups
+from benchmarks.workbench import Workbench
+from callsieve.hub.address import address_of_site
+from callsieve.hub.postgresql import connection_to
+from callsieve.hub.sync import COLLECT_SECONDS, Sync
+from lab.postgresql import PostgreSql
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.store.connection import Store
+from reputation.store.marks import add_mark
+
+SITES = (5, 50)
+RATES = (1, 4, 20)
+SECONDS = 12.0
+WARM_UP = (20, 8.0)  # rows/s and seconds: each connection has made its plans then
+LOOK_SECONDS = 0.02
+TARGET_RATE, TARGET_MS = 4, 0.1
+TARGET_SECONDS = 1.0
+MOST_SITES = 100_000
+
+
+class Connected(NamedTuple):
+    """What so many connected sites cost PostgreSQL: `idle`, of a core and a site, while nobody tells anything, and
+    `cores` beside that at each rate; `ages`: seconds until each mark was at another site.
+    """
+
+    sites: int
+    idle: float
+    cores: dict[int, float]
+    ages: dict[int, list[float]]
+
+    def row_ms(self, rate: int) -> float:
+        """Milliseconds of a row and site, its push among them."""
+        return 1000 * self.cores[rate] / rate / self.sites
+
+
+class Cost(NamedTuple):
+    """Milliseconds of a row that is pushed alone, and of a site that is woken, with the pull that follows; `idle`: the
+    share of a core of a connected site.
+    """
+
+    push_ms: float
+    wake_ms: float
+    idle: float
+
+    def cores(self, sites: int, rate: float) -> float:
+        """What PostgreSQL takes where all sites together tell so many rows a second."""
+        return rate * self.push_ms / 1000 + sites * (self.idle + wake_ups(rate) * self.wake_ms / 1000)
+
+    def sites_of_a_core(self, rate: float) -> int:
+        """The first number of sites that takes more than a core."""
+        return bisect_left(range(1, MOST_SITES), 1.0, key=lambda sites: self.cores(sites, rate)) + 1
+
+
+def measure(bench: Workbench) -> list[Figure]:
+    """Sites of one organisation tell marks in turn."""
+    measured = []
+    for sites in SITES:
+        bench.say(f"hub-wakeups: {sites} sites; {', '.join(map(str, RATES))} rows/s")
+        seconds = SECONDS / 4 if bench.quick else SECONDS
+        measured.append(asyncio.run(_measured(bench.directory / f"hub-{sites}", sites, seconds)))
+    few, many = measured
+    woken_ms = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites) / TARGET_RATE * 1000
+    cost = cost_of(few, many)
+    bench.say(formula(cost))
+    note = f"PostgreSQL; {few.sites} and {many.sites} connected sites, {TARGET_RATE} rows/s"
+    return [
+        Figure("a connected site", [100 * many.idle], "% of a core", note="PostgreSQL; nothing is told"),
+        Figure("CPU of a row for each further site", [woken_ms], "ms", budget=Budget(TARGET_MS, "ms"), note=note),
+        Figure("CPU of a row that is pushed alone", [cost.push_ms], "ms", note=note),
+        Figure("CPU of a wake-up and its pull", [cost.wake_ms], "ms", note=note),
+        *(figure for one in measured for figure in _figures(one)),
+    ]
+
+
+def cost_of(few: Connected, many: Connected) -> Cost:
+    """What depends on the number of sites, and what does not."""
+    site = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites)
+    push_ms = 1000 * (few.cores[TARGET_RATE] - few.sites * site) / TARGET_RATE
+    return Cost(push_ms, 1000 * site * COLLECT_SECONDS, many.idle)  # rows that come so fast wake all the time
+
+
+def formula(cost: Cost) -> str:
+    """PostgreSQL's share of a core with n sites, and where that is more than one."""
+    lines = [
+        f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
+        f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
+    ]
+    lines += [f"{rate} rows/s: more than a core from {cost.sites_of_a_core(rate):,} sites on" for rate in RATES]
+    return "\n".join(lines)
+
+
+def _figures(one: Connected) -> list[Figure]:
+    found = []
+    for rate in one.cores:
+        note = f"{one.sites} connected sites, {rate} rows/s"
+        found.append(Figure("CPU of a row by the number of sites, its push too", [one.row_ms(rate)], "ms", note=note))
+        if one.sites == min(SITES):  # more are in the way of each other: all of them are one process here
+            ages, within = sorted(one.ages[rate]), Budget(TARGET_SECONDS, "s")
+            p50, p99 = ages[len(ages) // 2], ages[int(0.99 * len(ages))]
+            found.append(Figure("a mark is elsewhere, p50", [p50], "s", note=note))
+            found.append(Figure("a mark is elsewhere, p99", [p99], "s", budget=within, note=note))
+    return found
+
+
+async def _measured(folder: Path, count: int, seconds: float) -> Connected:
+    with PostgreSql(options={"max_connections": str(count + 20), "autovacuum": "off"}) as server:
+        await make_hub(server)
+        async with _connected(server, folder, count) as stores:
+            await _Telling(stores, *WARM_UP).run()
+            idle = await _cores(server, lambda: asyncio.sleep(seconds))
+            cores, ages = {}, {}
+            for rate in RATES:
+                telling = _Telling(stores, rate, seconds)
+                cores[rate] = await _cores(server, telling.run) - idle
+                ages[rate] = telling.ages
+    return Connected(count, idle / count, cores, ages)
+
+
+async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> float:
+    """The share of a core that its processes take meanwhile."""
+    before, began = server.cpu_seconds(), time.monotonic()
+    await work()
+    return (server.cpu_seconds() - before) / (time.monotonic() - began)
+
+
+class _Telling:
+    """Marks that sites tell in turn, and how soon each was at the site before its own."""
+
+    def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
+        self.ages: list[float] = []
+        self._stores, self._rate, self._seconds = stores, rate, seconds
+
+    async def run(self) -> None:
+        began, seen = time.monotonic(), []
+        for place in range(int(self._rate * self._seconds)):
+            await asyncio.sleep(began + place / self._rate - time.monotonic())
+            number, site = f"+1{secrets.randbelow(10**10):010}", place % len(self._stores)
+            mark = Mark(number, AuthClass.UNKNOWN, "201", Verdict.SPAM, time.time(), MarkChannel.CLI)
+            await self._stores[site].write(add_mark, mark)
+            seen.append(asyncio.create_task(self._watch(self._stores[site - 1], number)))
+        await asyncio.gather(*seen)
+
+    async def _watch(self, store: Store, number: str) -> None:
+        began = time.monotonic()
+        while True:
+            if await store.read(_is_marked, number):
+                self.ages.append(time.monotonic() - began)
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_marked(db: sqlite3.Connection, number: str) -> bool:
+    return db.execute("SELECT 1 FROM mark WHERE number = ?", (number,)).fetchone() is not None
+
+
+@asynccontextmanager
+async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
+    """The stores of so many sites, which share all they have as long as the block lasts."""
+    stores = []
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        tasks = []
+        for site in [await join(server, folder / f"site{one}", f"site{one}") for one in range(count)]:
+            stores.append(await Store.open(site.store_path))
+            stack.push_async_callback(stores[-1].close)
+            hub = await stack.enter_async_context(connection_to(address_of_site(site)))
+            tasks.append(group.create_task(Sync(stores[-1], hub, site, secrets.token_hex(8)).run()))
+        try:
+            yield stores
+        finally:
+            for task in tasks:
+                task.cancel()

@@ -1,0 +1,212 @@
+"""Who is woken when, and that whoever is woken reads what is new to it and no more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from callsieve.hub.client import LAST_ID
+from reputation.store.hub.rows import MICROSECONDS
+from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
+from tests.callsieve.hub.test_hostile import PUSH, SAID, login
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+Connection = psycopg.Connection[tuple[Any, ...]]
+NEWS = "SELECT kind, origin, number, key, xid, id FROM callsieve.news(%s::text::xid8, %s, '0', 0, %s, false, false)"
+
+
+@pytest.fixture
+def london(hub: TestHub) -> Site:
+    return hub.join("london")
+
+
+@pytest.fixture
+def berlin(hub: TestHub) -> Iterator[Connection]:
+    """A login that collects wake-ups, as a site's process does."""
+    with login(hub.join("berlin")) as connection:
+        connection.execute("SET callsieve.collects = 'on'")
+        yield connection
+
+
+@pytest.fixture
+def ears(hub: TestHub) -> Iterator[Connection]:
+    """A connection that hears the wake-ups of the organisation."""
+    with psycopg.connect(hub.admin_address, autocommit=True) as connection:
+        ((channel,),) = connection.execute("SELECT callsieve.channel_of('main')").fetchall()
+        connection.execute(f"LISTEN {channel}".encode())
+        yield connection
+
+
+def heard(ears: Connection, seconds: float = 0.3) -> list[str]:
+    """What comes until nothing has come for so long."""
+    found: list[str] = []
+    while more := [one.payload for one in ears.notifies(timeout=seconds, stop_after=1)]:
+        found += more
+    return found
+
+
+def push(site: Connection, *numbers: str, private: bool = False, kind: str = "mark") -> None:
+    count, at_us = len(numbers), int(time.time() * MICROSECONDS) - MICROSECONDS
+    key = json.dumps(["unknown", 0, "201"])
+    row = ([kind], list(numbers), [key], [SAID], [""], [at_us], [at_us], [False], [private])
+    site.execute(PUSH, [column if len(column) == count else column * count for column in row])
+
+
+def news(site: Connection, after: tuple[int, int] = (0, 0), most: int = 500) -> list[tuple[Any, ...]]:
+    """Rows that are new, without the first that says up to where."""
+    return site.execute(NEWS, (str(after[0]), after[1], most)).fetchall()[1:]
+
+
+def numbers(count: int, start: int = 0) -> list[str]:
+    return [f"+1201555{start + one:04}" for one in range(count)]
+
+
+class TestCollecting:
+    def test_the_first_wakes_and_those_that_follow_wait(
+        self, hub: TestHub, london: Site, berlin: Connection, ears: Connection
+    ) -> None:
+        for number in numbers(5):
+            push(berlin, number)
+        assert heard(ears) == ["berlin"]
+        berlin.execute("SELECT callsieve.wake(0, false)")
+        assert heard(ears) == [""]
+
+    def test_nobody_is_woken_twice_for_one_row(self, london: Site, berlin: Connection, ears: Connection) -> None:
+        push(berlin, CALLER)
+        berlin.execute("SELECT callsieve.wake(0, false)")
+        with login(london) as connection:
+            connection.execute("SELECT callsieve.wake(60, false)")  # woken since its own push, a minute ago
+        assert heard(ears) == ["berlin"]
+
+    def test_a_push_that_another_wake_up_came_too_early_for(
+        self, hub: TestHub, london: Site, berlin: Connection, ears: Connection
+    ) -> None:
+        """It was not over when the others read: whoever has pushed wakes them again."""
+        push(berlin, CALLER)
+        with login(london) as connection:
+            connection.execute("SET callsieve.collects = 'on'")
+            push(connection, CALLER)
+            connection.execute("SELECT callsieve.wake(0, false)")
+        assert heard(ears) == ["berlin", ""]
+
+    def test_an_older_site_wakes_with_each_push(self, hub: TestHub, london: Site, ears: Connection) -> None:
+        with login(london) as connection:
+            for number in numbers(3):
+                push(connection, number)
+        assert heard(ears) == ["london"] * 3
+
+    def test_what_is_private_wakes_by_itself(self, london: Site, berlin: Connection, ears: Connection) -> None:
+        push(berlin, CALLER)
+        push(berlin, CALLER, private=True, kind="talk")
+        assert heard(ears) == ["berlin", "berlin/private"]
+
+    def test_a_site_that_holds_the_lock_holds_up_nobody(
+        self, london: Site, berlin: Connection, ears: Connection
+    ) -> None:
+        push(berlin, CALLER)
+        with login(london) as held:
+            held.execute("BEGIN")
+            held.execute("SELECT callsieve.wake(0, false)")
+            began = time.monotonic()
+            push(berlin, *numbers(1))
+            assert time.monotonic() - began < 5.0  # the lock's own limit is ten
+            assert heard(ears) == ["berlin", "berlin"]
+            held.execute("ROLLBACK")
+
+    def test_every_row_wakes_in_the_end(self, hub: TestHub) -> None:
+        """Nobody polls meanwhile."""
+        london, paris = (hub.join(name, poll_seconds=60) for name in ("london", "paris"))
+        hub.settle()
+        with running(london), running(paris):
+            for one in range(8):
+                number = f"+120155503{one:02}"
+                paris.mark(number, "301", time.time())
+                wait_until(lambda: london.marks(number) != {}, "the mark")  # noqa: B023
+
+
+class TestNews:
+    def test_rows_in_the_order_of_their_places(self, london: Site, berlin: Connection) -> None:
+        for number in numbers(12):
+            push(berlin, number)
+        with login(london) as connection:
+            found, after = [], (0, 0)
+            while some := news(connection, after, most=5):
+                found += some
+                after = some[-1][-2:]
+        assert [row[2] for row in found] == numbers(12)
+        assert {row[:2] for row in found} == {("mark", "berlin")}
+        assert news(berlin) == []  # its own
+
+    def test_a_place_before_a_gap_reads_what_lies_behind_it(
+        self, hub: TestHub, london: Site, berlin: Connection
+    ) -> None:
+        push(berlin, *numbers(1))
+        push(berlin, *numbers(200, 100))  # many at once
+        push(berlin, *numbers(1, 500))
+        with login(london) as connection:
+            found = news(connection)
+            assert [row[2] for row in found] == [*numbers(1), *numbers(200, 100), *numbers(1, 500)]
+            assert [row[2] for row in news(connection, found[200][-2:])] == numbers(1, 500)
+        assert hub.run("SELECT count(*) FROM callsieve.fresh WHERE kind <> ''") == [(2,)]
+
+    def test_what_is_no_longer_fresh_is_a_gap(self, hub: TestHub, london: Site, berlin: Connection) -> None:
+        push(berlin, *numbers(1))
+        push(berlin, *numbers(1, 100))
+        hub.run("UPDATE callsieve.fresh SET received_at = now() - interval '11 minutes'")
+        push(berlin, *numbers(1, 200))
+        berlin.execute("SELECT callsieve.forget_fresh()")
+        assert hub.run("SELECT number FROM callsieve.fresh WHERE kind <> ''") == [(numbers(1, 200)[0],)]
+        with login(london) as connection:
+            found = news(connection)
+            assert [row[2] for row in found] == [*numbers(1), *numbers(1, 100), *numbers(1, 200)]
+            assert [row[2] for row in news(connection, (found[1][-2], LAST_ID))] == numbers(1, 200)
+
+    @pytest.mark.parametrize("what", ["erase", "expel"])
+    def test_what_was_taken_out_is_read_by_nobody(
+        self, hub: TestHub, london: Site, berlin: Connection, what: str
+    ) -> None:
+        push(berlin, CALLER)
+        calls = {"erase": "erase(%s)", "expel": "expel('main', 'berlin', false)"}
+        berlin.execute(f"SELECT callsieve.{calls[what]}".encode(), (CALLER,) if what == "erase" else ())
+        with login(london) as connection:
+            kind, origin, _number, key, *_ = news(connection)[0]
+            assert (kind, origin, key, len(news(connection))) == (what, "berlin", None, 1)
+
+    def test_a_row_that_calls_itself_a_notice_is_a_row(self, hub: TestHub, london: Site, berlin: Connection) -> None:
+        london.mark(CALLER, "301", time.time() - 60)
+        push(berlin, CALLER, kind="erase")
+        hub.settle()
+        assert london.marks() == {"301": "spam"}
+
+    @pytest.mark.parametrize("is_fresh", [True, False], ids=["fresh", "behind-a-gap"])
+    def test_no_more_is_read_than_is_taken(
+        self, hub: TestHub, london: Site, berlin: Connection, is_fresh: bool
+    ) -> None:
+        """However little the planner knows."""
+        place = "'main', (1 + g % 600)::text::xid8, g"
+        columns = f"{place}, 'mark', 'berlin', '+1201' || g, '[]', '', '', g, g, now(), false, false"
+        hub.run("ALTER TABLE callsieve.evidence_row DISABLE TRIGGER USER")
+        hub.run(
+            "INSERT INTO callsieve.evidence_row (organisation, xid, id, kind, origin, number, key, payload, own, at_us,"
+            f" version, received_at, deleted, private) SELECT {columns} FROM generate_series(1, 20000) AS g"
+        )
+        hub.run(f"INSERT INTO callsieve.fresh SELECT {columns} FROM generate_series(1, 20000) AS g")
+        if not is_fresh:
+            hub.run("UPDATE callsieve.fresh SET kind = '' WHERE (xid, id) = (SELECT max(xid::text::bigint)::text::xid8,"
+                    " max(id) FROM callsieve.fresh) OR id = 19799")  # fmt: skip
+        with login(london) as connection:
+            for mode in ("auto", "force_generic_plan"):
+                connection.execute(f"SET plan_cache_mode = {mode}".encode())
+                for _ in range(2):  # the first reads catalogues
+                    plan: Any = connection.execute(
+                        "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
+                        " SELECT * FROM callsieve.news('300', 0, '0', 0, 5, false, false)"
+                    ).fetchone()
+                assert plan[0][0]["Plan"]["Actual Rows"] == 6
+                assert plan[0][0]["Plan"]["Shared Hit Blocks"] < 100
