@@ -16,7 +16,7 @@ from callsieve.changes.describe import name_of
 from callsieve.changes.kinds import kind_of
 from callsieve.changes.names import ADMINISTRATORS_ONLY, AGAIN, CLEARED, FINAL, IMPORTS, UNDOABLE, WITH
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.text.number_entry import covers_country, objections_to
+from callsieve.text.number_entry import area_covered, objections_to
 from callsieve.text.times import when
 from callsieve.wiring import known_own_numbers
 from reputation.model import ListEntry
@@ -149,7 +149,7 @@ def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:
 def _check_may_put_back(db: sqlite3.Connection, context: Context, before: object) -> None:
     if context.role >= Role.ADMINISTRATOR or not isinstance(before, ListEntry):
         return
-    if covers_country(before) or objections_to(before, known_own_numbers(db, context.loaded)):
+    if area_covered(before) or objections_to(before, known_own_numbers(db, context.loaded)):
         raise Refused("administrators-only", ADMINISTRATORS)
 
 

@@ -16,9 +16,9 @@ from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.settings import Settings
 from callsieve.text.number_entry import (
     EntryError,
+    area_covered,
     coverage,
     covers,
-    covers_country,
     objection_to_part,
     objections_to,
     parse_entry,
@@ -30,7 +30,7 @@ from policies.hints import nearest
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
-from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.lists import add_entry, entry_there, known_numbers, remove_entry
 from reputation.store.people import all_people
 from reputation.store.personal_lists import (
     PersonalEntry,
@@ -40,12 +40,24 @@ from reputation.store.personal_lists import (
     set_personal_entry,
 )
 from reputation.users import Role
+from reputation.whole_areas import AreaKind
 from reputation.wording import Wording
 
 NOTE_CHARACTERS = 200
 LOOK_BACK_DAYS = 7
 ENTRY_CHARACTERS = 100
 MOST_ENTRIES = 5000
+MOST_KNOWN = 10_000  # counting more would keep others from writing
+MORE_KNOWN = Wording("10,000 or more")
+AREA_WORDS = {
+    AreaKind.COUNTRY: Wording("{entry} covers a whole country; known numbers that it matches: {known}"),
+    AreaKind.TERRITORY: Wording(
+        "{entry} covers all of {region} or all its landlines; known numbers that it matches: {known}"
+    ),
+    AreaKind.TOLL_FREE: Wording(
+        "{entry} covers a toll-free service of {region}; known numbers that it matches: {known}"
+    ),
+}
 TOO_MANY = Wording("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
 
@@ -91,12 +103,15 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an entry would do, before it is added. `calls`: how many of the last LOOK_BACK_DAYS it matches."""
+    """What an entry would do, before it is added. `calls`: how many of the last LOOK_BACK_DAYS it matches.
+
+    `objections`: what has to be confirmed; none of it stops an administrator who forces the entry.
+    """
 
     entry: ListEntry
     action: str
     coverage: str
-    objections: tuple[str, ...]
+    objections: tuple[str | Wording, ...]
     replaced: ListEntry | None
     other: ListEntry | None
     calls: int
@@ -147,7 +162,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", Wording("Only an administrator can add this."))
     if against and not request.force:
-        raise Refused("objections", "; ".join(against))
+        raise Refused("objections", "; ".join(map(str, against)))
     with change(db, context, "list add", *subject_of(entry)) as changed:
         replaced, other = _what_is_there(db, entry)
         changed.before, changed.after = replaced, entry
@@ -209,8 +224,10 @@ def bring_in(
     if len(entries) > MOST_ENTRIES:
         raise Refused("too-many-rows", TOO_MANY)
     own = known_own_numbers(db, context.loaded)
-    judged = [(one, [*objection_to_part(one), *objections_to(one, own)]) for one in entries]
-    refused = tuple(text for _, found in judged for text in found)
+    judged = [
+        (one, [*objection_to_part(one), *_objection_to_new_area(db, one), *objections_to(one, own)]) for one in entries
+    ]
+    refused = tuple(str(text) for _, found in judged for text in found)
     usable = [one for one, found in judged if not found]
     if refused and not usable:
         raise Refused("nothing-usable", Wording("not one row can be used: {why}", {"why": refused[0]}))
@@ -309,13 +326,28 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
     return word
 
 
-def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str]:
+def _objections_to_typed(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[str | Wording]:
     """What speaks against an entry that somebody typed, perhaps not to its end."""
-    return [*objection_to_part(entry), *objections(db, context, entry)]
+    return [*objection_to_part(entry), *objections(db, context, entry), *_objection_to_area(db, entry)]
 
 
-def _is_for_administrators(entry: ListEntry, against: Sequence[str]) -> bool:
-    return bool(against) or covers_country(entry)
+def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
+    """Ask for a confirmation of what covers an area as a whole, whichever list it is for."""
+    area = area_covered(entry)
+    if area is None:
+        return []
+    count = known_numbers(db, entry, MOST_KNOWN)
+    known = MORE_KNOWN if count == MOST_KNOWN else f"{count:,}"
+    return [Wording(AREA_WORDS[area.kind].template, {"entry": entry.text, "region": area.region, "known": known})]
+
+
+def _objection_to_new_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
+    """The same, of an entry of a file that is not on the list yet."""
+    return [] if entry_there(db, entry) is not None else _objection_to_area(db, entry)
+
+
+def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -> bool:
+    return bool(against) or area_covered(entry) is not None
 
 
 def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:

@@ -17,7 +17,6 @@ from reputation.numbers import (
     PrefixError,
     caller_of,
     country_of,
-    is_country_start,
     is_emergency,
     is_valid,
     number_of,
@@ -27,6 +26,7 @@ from reputation.numbers import (
     service_number_of,
     start_of_longer,
 )
+from reputation.whole_areas import WholeArea, whole_area
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -162,9 +162,9 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
     return objections
 
 
-def covers_country(entry: ListEntry) -> bool:
-    """Whether it matches every number of a country: `+33*`, `+1*`. In the console that takes an administrator."""
-    return entry.kind is not EntryKind.EXACT and is_country_start(_shared_start(entry))
+def area_covered(entry: ListEntry) -> WholeArea | None:
+    """Return what the entry matches as a whole: a country (`+33*`), a territory (`+5999*`), a service (`+1800*`)."""
+    return None if entry.kind is EntryKind.EXACT else whole_area(_shared_start(entry))
 
 
 def objection_to_part(entry: ListEntry) -> list[str]:

@@ -20,6 +20,15 @@ SHOW = f"SELECT {COLUMNS} FROM list_entry WHERE :list IS NULL OR list = :list OR
 
 ACTIONS = "SELECT DISTINCT action FROM list_entry WHERE expires_at IS NULL OR expires_at > ?"
 
+# What is known of a number stands in one of these.
+KNOWN = "SELECT count(*) FROM ({each} LIMIT :most)".format(
+    each=" UNION ".join(
+        f"""SELECT number FROM {table} WHERE number BETWEEN :first AND :last
+        AND (:length IS NULL OR length(number) = :length)"""
+        for table in ("standing", "imported", "contact", "identity")
+    )
+)
+
 
 def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
     """Adds the entry, or replaces the one that matches the same numbers on the same list. Call it in a transaction."""
@@ -38,6 +47,15 @@ def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
 def entry_there(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
     """The entry that matches the same numbers on the same list, as it is."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
+
+
+def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
+    """Return how many numbers that we know something of a prefix or a range matches; at most `most` are counted."""
+    last = entry.last or f"{entry.first}:"  # the character after 9
+    length = None if entry.last is None else len(entry.first)
+    about = {"first": entry.first, "last": last, "length": length, "most": most}
+    (count,) = db.execute(KNOWN, about).fetchone()
+    return int(count)
 
 
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:

@@ -144,7 +144,7 @@ async def preview(req: ApiRequest[None, NewEntry]) -> dict[str, Any]:
     return {
         "entry": entry_as_json(look.entry, now),
         "coverage": look.coverage,
-        "objections": look.objections,
+        "objections": [str(one) for one in look.objections],
         "only_administrators": look.is_for_administrators,
         "replaced": look.replaced and entry_as_json(look.replaced, now),
         "calls": look.calls,

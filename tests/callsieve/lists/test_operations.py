@@ -14,9 +14,11 @@ from callsieve.lists.operations import EntryRequest
 from callsieve.text.number_entry import parse_entry
 from reputation.model import ListName
 from reputation.store.database import open_store
+from reputation.store.identities import Identity, set_identity
 from reputation.store.lists import list_entries
 from reputation.store.transaction import transaction
 from reputation.users import Role
+from reputation.wording import Wording
 from tests.office import CALLER, Office
 from tests.reputation.store_builders import NOW
 
@@ -83,6 +85,12 @@ def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
         (EntryRequest(ListName.BLOCK, CALLER, action="rejct"), Role.ADMINISTRATOR, "unknown-action", "action"),
         (EntryRequest(ListName.BLOCK, "+1*"), Role.ADMINISTRATOR, "objections", ""),
         (EntryRequest(ListName.BLOCK, "+1*", force=True), Role.OPERATOR, "administrators-only", ""),
+        *(
+            (EntryRequest(list_name, entry, force=role is Role.OPERATOR), role, code, "")
+            for entry in ("+5999*", "+3906698*", "+76*", "+77*", "+441481*", "+1800*", "+33*")
+            for list_name in ListName
+            for role, code in ((Role.ADMINISTRATOR, "objections"), (Role.OPERATOR, "administrators-only"))
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, wanted: EntryRequest, role: Role, code: str, field: str) -> None:
@@ -92,3 +100,27 @@ def test_what_is_refused(tmp_path: Path, wanted: EntryRequest, role: Role, code:
             operations.add(db, context(office, role), wanted)
         assert (refused.value.code, refused.value.field) == (code, field)
         assert list_entries(db) == []
+
+
+def test_a_whole_area_is_confirmed_with_its_known_numbers(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    wanted = EntryRequest(ListName.BLOCK, "+1800*")
+    with open_store(office.store) as db:
+        with transaction(db):
+            for number in ("+18005550100", "+18005550101", "+18015550100"):
+                set_identity(db, Identity(number, "Carol Ltd", 1, NOW + 86_400), NOW)
+        (objection,) = operations.preview(db, context(office), wanted).objections
+        assert isinstance(objection, Wording)
+        assert objection.places == {"entry": "+1800*", "region": "US", "known": "2"}
+        operations.add(db, context(office), wanted._replace(force=True))
+        assert [one.text for one in list_entries(db)] == ["+1800*"]
+
+
+def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    entries = [parse_entry(text, ListName.BLOCK, "US") for text in ("+1800*", "+441481*", "+1900*")]
+    with open_store(office.store) as db:
+        operations.add(db, context(office), EntryRequest(ListName.BLOCK, "+441481*", force=True))
+        done = operations.bring_in(db, context(office), entries)
+        assert len(done.refused) == 1
+        assert {one.text for one in list_entries(db)} == {"+441481*", "+1900*"}
