@@ -79,6 +79,7 @@ class Daemon:
         self._plan_error = ""
         self._plan_files: frozenset[Stamp] = frozenset()
         self._dialplan_trouble = ""
+        self._socket_trouble = ""
         self._background = BackgroundParts()
         self.program = program_stamp()
         self._started_with = settings = self._loaded.settings
@@ -118,7 +119,7 @@ class Daemon:
             host, port = address_of(settings.agi.listen)
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self._listen(host, port)
-            await self.server.listen_unix(str(self._loaded.socket_path))
+            await self._listen_unix()
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
             house = (
                 self._read_holidays,
@@ -149,6 +150,17 @@ class Daemon:
             way_out = " and run: callsieve asterisk install"
             raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", way_out) from None
 
+    async def _listen_unix(self) -> None:
+        """Where the directory is read-only, calls are answered over TCP alone: all but `callsieve-agi` ask there."""
+        path = self._loaded.socket_path
+        try:
+            await self.server.listen_unix(str(path))
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            self._socket_trouble = f"{path}: no Unix socket can be made, its file system is read-only"
+            logger.error("%s", self._socket_trouble)
+
     @property
     def policy(self) -> str:
         """The running policy's name, and whether it only observes."""
@@ -162,6 +174,7 @@ class Daemon:
             text
             for text in (
                 self._dialplan_trouble,
+                self._socket_trouble,
                 NOT_TOLD if self.server.is_blind and not self.server.key else "",
                 self.store.trouble,
                 self.store.incident,

@@ -3,6 +3,7 @@
 While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
 aside and the last good backup takes its place; a store that cannot be opened is tried again until it can. A file that
 is removed, replaced or emptied while it is open is noticed within a second: what is open is kept as a backup.
+One that becomes read-only is read all the same, and decisions wait in memory.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, 
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store
-from reputation.store.database import companions_of, files_of
+from reputation.store.database import READ_ONLY, companions_of, files_of, is_read_only
 from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.journal import Journal
@@ -179,6 +180,8 @@ class StoreSupervisor:
             return False
         self._files = await asyncio.to_thread(files_of, self.path)
         self.trouble = ""
+        if self._store.is_read_only:
+            self._say_read_only()
         self._opened()
         return True
 
@@ -229,13 +232,25 @@ class StoreSupervisor:
             files = await asyncio.to_thread(files_of, self.path)
         except OSError:  # no permission to look: what is open works all the same
             return
-        if files == self._files:
+        if await asyncio.to_thread(is_read_only, self.path):
+            self._say_read_only()
+            return
+        if store.is_read_only:
+            await self._close_store()
+            self._wanted.set()
+        elif files == self._files:
+            self.trouble = ""
             if await store.is_emptied():
                 self._wanted.set()
         else:
             await self._leave(store, "removed or REPLACED")
             if files[0] != self._files[0]:
                 await asyncio.to_thread(self._remove_log)
+
+    def _say_read_only(self) -> None:
+        if not self.trouble:
+            self.trouble = f"{self.path}: {READ_ONLY}"
+            logger.error("%s", self.trouble)
 
     async def _leave(self, store: Store, what: str) -> None:
         """Closes the store. What is open becomes a backup, if it can be read."""

@@ -304,6 +304,11 @@ def store_opens(ground: CheckContext) -> Finding:
             Wording("this user may not read {file}", {"file": str(path)}),
             Wording("run this as root or the daemon's user"),
         )
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return fail(
+            Wording("{file} is on a read-only file system: nothing is recorded", {"file": str(path)}),
+            Wording("look for the reason (dmesg), then: mount -o remount,rw {folder}", {"folder": str(path.parent)}),
+        )
     try:
         with read_only(path) as db:
             waiting = pending(db)

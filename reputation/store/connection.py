@@ -22,7 +22,17 @@ import aiosqlite
 from reputation.model import Facts, FactsQuery
 from reputation.store.backup import make_backup
 from reputation.store.connection_thread import ConnectionThread
-from reputation.store.database import BUSY_SECONDS, connect, files_of, is_emptied, log_of, open_store
+from reputation.store.database import (
+    BUSY_SECONDS,
+    READ_ONLY,
+    connect,
+    connect_read_only,
+    files_of,
+    is_emptied,
+    is_read_only,
+    log_of,
+    open_store,
+)
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
@@ -73,8 +83,9 @@ class _Turn:
 class Store:
     """The store as the daemon uses it, made by `Store.open`. Until it is closed the process cannot end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
+        self.is_read_only = is_read_only
         self._closing = False
         self._turn = _Turn(math.inf)
         self._reader = ConnectionThread("store reader")
@@ -83,11 +94,13 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path) -> Store:
-        """The store at `path`, made and migrated if need be. Raises StoreError."""
+        """The store at `path`, made and migrated if need be. Raises StoreError.
+
+        Where nothing can be written it is opened all the same, as it is; each write raises StoreError then.
+        """
         # Whatever can fail fails here: aiosqlite lets the thread of a connection that did not open end by itself,
         # which it cannot once the loop is closed.
-        await asyncio.to_thread(_prepare, path)
-        store = cls(path)
+        store = cls(path, is_read_only=await asyncio.to_thread(_prepare, path))
         try:
             await store._writer
             await store._reader.run(store._connect_reader)
@@ -159,7 +172,8 @@ class Store:
     # In the reader's thread:
 
     def _connect_reader(self) -> None:
-        self._read_db = db = connect(self._path, READER_BUSY_SECONDS)
+        read_only = self.is_read_only
+        self._read_db = db = connect_read_only(self._path) if read_only else connect(self._path, READER_BUSY_SECONDS)
         self._read_ends.callback(db.close)
         db.execute("PRAGMA query_only = ON")
         db.execute(SMALL_CACHE)
@@ -180,6 +194,9 @@ class Store:
     # In the writer's thread:
 
     def _connect_writer(self) -> sqlite3.Connection:
+        if self.is_read_only:
+            self._write_db = connect_read_only(self._path)
+            return self._write_db
         self._write_db = db = connect(self._path)
         with store_errors(self._path):
             keep_digests(db)
@@ -188,6 +205,8 @@ class Store:
         return db
 
     def _write(self, turn: _Turn, fn: Callable[[sqlite3.Connection, *Ts], T], args: tuple[*Ts]) -> T:
+        if self.is_read_only:
+            raise StoreError(f"{self._path}: {READ_ONLY}")
         if self._is_emptied():
             raise StoreError(f"{self._path}: the store's file or its -wal was emptied", damaged=True)
         with store_errors(self._path), transaction(self._write_db, lambda db: self._begin(db, turn)):
@@ -199,6 +218,8 @@ class Store:
         return make_backup(self._path, now, keep=sys.maxsize, opened=self._write_db)
 
     def _is_emptied(self) -> bool:
+        if self.is_read_only:
+            return False
         try:
             return is_emptied(self._path) or (not log_of(self._path).stat().st_size and self._has_lost_log())
         except OSError:  # removed, or no permission to look: the supervisor sees to that
@@ -227,6 +248,9 @@ class Store:
             time.sleep(WRITER_STEP_SECONDS)
 
 
-def _prepare(path: Path) -> None:
+def _prepare(path: Path) -> bool:
+    """Bring the store up to date. Return whether nothing can be written, so that it stays as it is."""
+    if is_read_only(path):
+        return True
     with open_store(path):
-        pass
+        return False

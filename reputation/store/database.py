@@ -17,7 +17,7 @@ from pathlib import Path
 from reputation.model import AuthClass, CallerKind
 from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
-from reputation.store.migrations import migrate
+from reputation.store.migrations import migrate, pending
 
 # Each stands in every decision that is written. Python's sqlite3 would find out anew how to, in 2 us for each value.
 for _kind in (AuthClass, CallerKind):
@@ -31,6 +31,7 @@ LEAST_PAGE = 512  # bytes; no store is smaller
 LOG_HEADER = 32  # bytes
 LOG_BEGINS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 LOST = "the store is missing or empty, but there was one: the daemon or `callsieve db restore` puts a backup in place"
+READ_ONLY = "the store is read-only (its disk or directory cannot be written): what happens is not recorded"
 BACKUP_PREFIX = "callsieve-"
 
 # synchronous=NORMAL: a power cut may lose the last commits but never damages a WAL file. No mmap: an I/O
@@ -113,6 +114,29 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
             _use_wal(db)
             for pragma in PRAGMAS:
                 db.execute(pragma)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether there is a store, and nothing can be written to it or beside it."""
+    return path.is_file() and not all(os.access(one, os.W_OK, effective_ids=True) for one in (path, path.parent))
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Return a connection to a store of this version where nothing can be written. Raises StoreError.
+
+    SQLite cannot make the -wal and -shm that it misses, and does without if it is told that nobody writes.
+    """
+    alone = "" if log_of(path).exists() else "&immutable=1"
+    with store_errors(path):
+        uri = f"{path.absolute().as_uri()}?mode=ro{alone}"
+        db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            if waiting := pending(db):
+                raise StoreError(f"{path}: {READ_ONLY}, and it is {len(waiting)} migrations behind")
         except BaseException:
             db.close()
             raise

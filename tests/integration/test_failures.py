@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ from agi.site import Site
 from callsieve.install.plan import packaged
 from lab import Answering, Asterisk, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
-from lab.screened import ALICE, ROOT, SALES, SETTINGS, ScreenedPbx
+from lab.screened import ALICE, EXTENSIONS, ROOT, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
 from policies.reasons import Why, why_of
 from policies.relations import PerPhone
@@ -45,6 +46,9 @@ CONNECTING = 2.0  # Asterisk's own limit, which no dialplan shortens
 SLACK = 2.0
 # Nobody waited for us: less than any bound of ours.
 AT_ONCE = 0.38
+
+
+WITH_CODES = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n")
 
 
 @pytest.fixture
@@ -485,6 +489,35 @@ def small_disk() -> Iterator[Path]:
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
         disk.rmdir()
+
+
+@pytest.mark.root
+def test_a_state_directory_that_is_read_only(record_delay: RecordDelay) -> None:
+    with (
+        small_disk() as disk,
+        ScreenedPbx(start_daemon=False, extensions=WITH_CODES) as pbx,
+        Phone(pbx.asterisk, "201") as alice,
+    ):
+        pbx.daemon.state, pbx.daemon.store = disk, disk / "callsieve.db"
+        fill(pbx.daemon.store)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        pbx.daemon.start()
+        result = pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE))
+        assert result.code == 603
+        record_delay(result.final_seconds)
+        pbx.daemon.wait_for_log("journal: decisions stay in memory")
+        doctor = pbx.daemon.callsieve("doctor", "--json")
+        checks = {check["name"]: check["status"] for check in json.loads(doctor.stdout)}
+        assert (doctor.returncode, checks["store"], checks["daemon"]) == (1, "fail", "warn")
+        before = len(pbx.asterisk.log_lines())
+        with alice.dial("*26", CallSpec(hang_up_after=None)) as call:
+            assert call.result().bye_from == "asterisk"
+        assert "Playing 'im-sorry." in "\n".join(pbx.asterisk.log_lines()[before:])
+        with alice.dial("112") as call:
+            assert call.result().code == 200
+        call_as_rejected(pbx, record_delay)  # goes on by the window, which AstDB keeps
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        wait_until(lambda: len(journal(pbx.daemon.store)) >= 2, "the journal catching up", seconds=20.0)
 
 
 def fill_up(filler: Path) -> None:
