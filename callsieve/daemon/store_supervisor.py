@@ -232,14 +232,16 @@ class StoreSupervisor:
             files = await asyncio.to_thread(files_of, self.path)
         except OSError:  # no permission to look: what is open works all the same
             return
-        if await asyncio.to_thread(is_read_only, self.path):
-            self._say_read_only()
-            return
+        read_only = await asyncio.to_thread(is_read_only, self.path)
         if store.is_read_only:
-            await self._close_store()
-            self._wanted.set()
+            if not read_only:
+                await self._close_store()
+                self._wanted.set()
         elif files == self._files:
-            self.trouble = ""
+            if read_only:
+                self._say_read_only()
+            elif self.trouble.endswith(READ_ONLY):
+                self.trouble = ""
             if await store.is_emptied():
                 self._wanted.set()
         else:
