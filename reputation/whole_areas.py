@@ -68,7 +68,7 @@ def whole_area(start: str) -> WholeArea | None:
 def _covers_territory(region: str, national: str) -> bool:
     """Whether one of the starts that the region has for itself is covered, or all its landlines."""
     metadata = PhoneMetadata.metadata_for_region(region)
-    if metadata is None or len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]) == 1:
+    if metadata is None or len(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code or 0]) == 1:
         return False
     own = [*(_starts(metadata.leading_digits) if metadata.leading_digits else ()), *_MORE_STARTS.get(region, ())]
     if _covers_one(national, own):

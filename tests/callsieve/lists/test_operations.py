@@ -12,9 +12,9 @@ from callsieve.changes.undo import UndoRequest, undo
 from callsieve.lists import operations
 from callsieve.lists.operations import EntryRequest
 from callsieve.text.number_entry import parse_entry
-from reputation.model import ListName
+from reputation.model import Identity, ListName
 from reputation.store.database import open_store
-from reputation.store.identities import Identity, set_identity
+from reputation.store.identities import set_identity
 from reputation.store.lists import list_entries
 from reputation.store.transaction import transaction
 from reputation.users import Role
