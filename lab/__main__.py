@@ -21,6 +21,7 @@ from lab.fetch import ensure_pbx
 from lab.kamailio import ensure_kamailio
 from lab.lua import ensure_lua
 from lab.mariadb import ensure_mariadb
+from lab.pango import ensure_pango
 from lab.php import ensure_phpunit
 from lab.postgresql import ensure_postgresql
 from lab.python import ensure_python
@@ -48,6 +49,7 @@ def main() -> int:
         print(ensure_pbx(_print_line).describe())
         if arguments.command == "fetch" and arguments.tools:
             ensure_tools(_print_line)
+            ensure_pango(_print_line)
             ensure_mariadb(_print_line)
             ensure_postgresql(_print_line)
             ensure_broker(_print_line)

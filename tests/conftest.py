@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lab.debian import LabUnavailable
+from lab.pango import use_fetched_pango
 from lab.tools import use_fetched_tools
 from reputation.store import database
 from tests.memory_files import forget_memory, use_memory
@@ -55,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """What tests find on this machine. xdist tells its workers the width of a terminal that they do not have."""
     use_fetched_tools()
+    use_fetched_pango()
     if not hasattr(config, "workerinput"):
         use_memory()
     if hasattr(config, "workerinput"):

@@ -1,0 +1,47 @@
+"""Pango for WeasyPrint, which prints PDF: installed, or unpacked from this machine's own Debian release."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes.util import find_library
+from pathlib import Path
+
+from lab.debian import Bundle, Progress, cache_directory, unpacked
+from lab.tools import library_path
+
+PACKAGES = Bundle("pango", ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"))
+LIBRARIES = ("pango-1.0", "pangoft2-1.0")
+
+
+def ensure_pango(progress: Progress = lambda line: None) -> None:
+    """Have Pango where WeasyPrint finds it after `use_fetched_pango`; raises LabUnavailable."""
+    if not all(map(find_library, LIBRARIES)):
+        unpacked(PACKAGES, progress)
+
+
+def use_fetched_pango() -> None:
+    """Let this process and its children find what was fetched, if anything was."""
+    root = cache_directory() / PACKAGES.folder
+    if not PACKAGES.is_in(root) or all(map(find_library, LIBRARIES)):
+        return
+    paths = library_path(root)
+    os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, (paths, os.environ.get("LD_LIBRARY_PATH"))))
+    _load({path for folder in paths.split(":") for path in Path(folder).glob("*.so.*")})
+
+
+def _load(files: set[Path]) -> None:
+    """Load each library of these files once those that it needs are loaded: LD_LIBRARY_PATH comes too late here."""
+    while files:
+        loaded = {path for path in files if _is_loadable(path)}
+        if not loaded:
+            return
+        files = files - loaded
+
+
+def _is_loadable(path: Path) -> bool:
+    try:
+        ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        return False
+    return True
