@@ -27,6 +27,7 @@ def use_fetched_pango() -> None:
         return
     paths = library_path(root)
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, (paths, os.environ.get("LD_LIBRARY_PATH"))))
+    os.environ.setdefault("FONTCONFIG_PATH", str(root / "etc" / "fonts"))
     _load({path for folder in paths.split(":") for path in Path(folder).glob("*.so.*")})
 
 
