@@ -8,16 +8,18 @@ from ctypes.util import find_library
 from pathlib import Path
 
 from lab.debian import Bundle, Progress, cache_directory, unpacked
-from lab.tools import library_path
+from lab.tools import FONTS, library_path
 
 PACKAGES = Bundle("pango", ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"))
+FONTS_FILE = "fonts.conf"  # names the fonts that came with it
 LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 
 def ensure_pango(progress: Progress = lambda line: None) -> None:
     """Have Pango where WeasyPrint finds it after `use_fetched_pango`; raises LabUnavailable."""
     if not all(map(find_library, LIBRARIES)):
-        unpacked(PACKAGES, progress)
+        root = unpacked(PACKAGES, progress)
+        (root / FONTS_FILE).write_text(FONTS.format(root=root, includes=""), encoding="utf-8")
 
 
 def use_fetched_pango() -> None:
@@ -27,7 +29,7 @@ def use_fetched_pango() -> None:
         return
     paths = library_path(root)
     os.environ["LD_LIBRARY_PATH"] = ":".join(filter(None, (paths, os.environ.get("LD_LIBRARY_PATH"))))
-    os.environ.setdefault("FONTCONFIG_PATH", str(root / "etc" / "fonts"))
+    os.environ.setdefault("FONTCONFIG_FILE", str(root / FONTS_FILE))
     _load({path for folder in paths.split(":") for path in Path(folder).glob("*.so.*")})
 
 
