@@ -50,7 +50,7 @@ class Asked(Generic[Q, B]):
 
     `scopes`: all of the token, for what one endpoint does in the name of several.
 
-    `last_event_id`: where a stream is to go on, empty for no stream.
+    `last_event_id`: where a stream is to go on, empty for no stream. `seen`: what `reads_first` returned.
     """
 
     path: Mapping[str, str]
@@ -58,6 +58,7 @@ class Asked(Generic[Q, B]):
     body: B
     scopes: tuple[Scope, ...] = ()
     last_event_id: str = ""
+    seen: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ class Endpoint:
 
     `answer`: the type of what is said, for the OpenAPI document and the tests; `query` and `body`: of what is asked.
     `example`: a body. `media_type`: of the answer, where that is no JSON. `keeps_answer`: whether an Idempotency-Key is
-    taken: by all but GET, unless nothing is changed. `decode`: how a body is read.
+    taken: by all but GET, unless nothing is changed. `decode`: how a body is read. `reads_first`: reads what
+    takes long, before the write lock is taken.
     """
 
     method: str
@@ -129,6 +131,7 @@ class Endpoint:
     keeps_answer: bool = True
     decode: Callable[[bytes, Any], Any] = body_from
     call_waits: CallWaits | None = None
+    reads_first: Callable[[sqlite3.Connection, Context, Asked[Any, Any]], object] | None = None
     tag: str = field(default="", kw_only=True)
 
     @property

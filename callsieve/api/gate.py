@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -225,22 +226,28 @@ class _Call:
         if inspect.iscoroutinefunction(handler):
             return await handler(ApiRequest(self._asked, self._context, self._state, self._reads, self._threads))
         run = self._reads.read if self._endpoint.method == "GET" else self._state.store.write
-        return await run(handler, self._context, self._asked)
+        return await run(handler, self._context, await self._asked_and_seen())
+
+    async def _asked_and_seen(self) -> Asked[Any, Any]:
+        reads_first = self._endpoint.reads_first
+        if reads_first is None:
+            return self._asked
+        return replace(self._asked, seen=await self._reads.read(reads_first, self._context, self._asked))
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
         """What it answers, and whether it was answered before."""
         store, at = self._state.store, self._context.at
         handler: Any = self._endpoint.handler
+        kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
+        if kept is not None:
+            return kept, True
         if not inspect.iscoroutinefunction(handler):
 
             def write(db: sqlite3.Connection) -> tuple[KeptAnswer, bool]:
                 return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *asked)))
 
-            asked = (self._context, self._asked)
+            asked = (self._context, await self._asked_and_seen())
             return await store.write(write)
-        kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
-        if kept is not None:
-            return kept, True
         status, body = self._told(await self.run())
         answer = KeptAnswer(digest, status, body.decode())
         await store.write(idempotency.keep, token_id, key, answer, at)

@@ -118,16 +118,19 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[PageQuery, None]
     return {"items": items, "next": following}
 
 
-async def add(req: ApiRequest[None, NewEntry]) -> dict[str, Any]:
-    """Add an entry; one that is there already is replaced. The calls are counted before it takes the write lock."""
-    now, request = req.context.at, _request(req.asked)
-    look = await req.read(operations.preview, req.context, request)
-    done = await req.perform(operations.add, request)
+def look(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEntry]) -> operations.Preview:
+    """Return what an entry would do. Its calls are counted before the write lock is taken."""
+    return operations.preview(db, context, _request(asked))
+
+
+def add(db: sqlite3.Connection, context: Context, asked: Asked[None, NewEntry]) -> dict[str, Any]:
+    """Add an entry; one that is there already is replaced."""
+    done = operations.add(db, context, _request(asked))
     return {
         "change_id": done.change_id,
-        "entry": entry_as_json(done.entry, now),
-        "replaced": done.replaced and entry_as_json(done.replaced, now),
-        "calls": look.calls,
+        "entry": entry_as_json(done.entry, context.at),
+        "replaced": done.replaced and entry_as_json(done.replaced, context.at),
+        "calls": asked.seen.calls,
     }
 
 
@@ -212,6 +215,7 @@ ENDPOINTS = (
         body=NewEntry,
         example=NewEntry(entry="+1900*", note="premium numbers", expires="30d"),
         status=201,
+        reads_first=look,
     ),
     Endpoint(
         "DELETE",

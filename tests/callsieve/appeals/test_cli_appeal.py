@@ -86,6 +86,20 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [*did, "appeal decide"]
 
 
+def test_what_still_stops_an_upheld_number_is_removed(callsieve: Program) -> None:
+    reference = file(callsieve)
+    assert callsieve.fails("appeal", "clear", reference, "--remove", "list")
+    callsieve.ok("appeal", "accept", reference)
+    callsieve.ok("list", "add", "block", CALLER)
+    callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
+    assert [entry["entry"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
+    assert CALLER in callsieve.ok("appeal", "clear", reference)
+    out = callsieve.ok("appeal", "clear", reference, "--remove", "list")
+    assert callsieve("list", "show", "--json").json == []
+    callsieve.ok(*undo_of(out))
+    assert [entry["entry"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
+
+
 def test_what_is_overdue_says_so(callsieve: Program) -> None:
     with open_store(callsieve.store) as db:
         open_appeal(db, make_appeal(number=CALLER, opened_at=time.time() - 9 * DAY))

@@ -70,6 +70,7 @@ WRITING_IN_THEIR_TURN = {
         "feeds fetch",
         "list import",
         "undo",
+        "appeal clear",
         "appeal decide",
         "appeal prove",
         "identity prove",
@@ -99,7 +100,7 @@ WRITING_IN_THEIR_TURN = {
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
-    *("serve", "api", "web", "public", "lookups serve", "lookups show"),
+    *("serve", "api", "web", "public page", "public backend", "lookups serve", "lookups show"),
     *("call-back serve", "call-back show"),
     *("exchange status", "exchange show"),
     *("events send", "events list", "events dead"),

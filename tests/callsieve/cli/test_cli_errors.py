@@ -180,7 +180,7 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
 
 def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
-    assert "cannot be read" in callsieve.fails("public", "--config", callsieve.folder / "missing.toml")
+    assert "cannot be read" in callsieve.fails("public", "backend", "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails("api", "--config", callsieve.folder / "missing.toml")
 
 
@@ -410,7 +410,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
 # What fails in ways of its own, and the file that tests how, or runs it for those that do.
 ELSEWHERE = {
     "test_cli_appeal.py": (
-        *("appeal evidence", "appeal code", "appeal prove", "appeal accept"),
+        *("appeal evidence", "appeal clear", "appeal code", "appeal prove", "appeal accept"),
         *("appeal decide", "appeal withdraw"),
     ),
     "test_cli_alerts.py": ("alerts list", "alerts test"),
@@ -448,7 +448,7 @@ ELSEWHERE = {
     "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
     "test_cli_replay.py": ("replay",),
     "test_store_replay.py": ("calls export",),
-    "test_cli_errors.py": ("api", "public", "web"),
+    "test_cli_errors.py": ("api", "public page", "public backend", "web"),
     "test_cli_serve.py": ("serve",),
     "test_cli_store.py": ("db migrate", "db restore"),
     "test_cli_users.py": ("user add", "user password", "user role", "user reset-totp", "user remove"),
