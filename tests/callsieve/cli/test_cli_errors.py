@@ -181,6 +181,7 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
 def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails("public", "backend", "--config", callsieve.folder / "missing.toml")
+    assert "callsieve-public-backend" in callsieve.fails("public", "page")
     assert "cannot be read" in callsieve.fails("api", "--config", callsieve.folder / "missing.toml")
 
 
