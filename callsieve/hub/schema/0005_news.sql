@@ -23,13 +23,13 @@ INSERT INTO callsieve.fresh
 SELECT organisation, pg_current_xact_id(), 0, '', '', '', '', '', '', 0, 0, now(), false, false FROM callsieve.site
  GROUP BY organisation;
 
--- Many rows at once, as of a site's first exchange, are a gap.
+-- Many rows at once, as of a site's first exchange, are a gap up to the last of them.
 CREATE FUNCTION callsieve.note_fresh() RETURNS trigger
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM (SELECT FROM new_rows LIMIT 51) AS few) > 50 THEN
         INSERT INTO callsieve.fresh
-        SELECT organisation, xid, min(id), '', origin, '', '', '', '', 0, 0, clock_timestamp(), false, false
+        SELECT organisation, xid, max(id), '', origin, '', '', '', '', 0, 0, clock_timestamp(), false, false
           FROM new_rows GROUP BY organisation, xid, origin;
     ELSE
         INSERT INTO callsieve.fresh

@@ -155,6 +155,14 @@ class TestNews:
             assert [row[2] for row in news(connection, found[200][-2:])] == numbers(1, 500)
         assert hub.run("SELECT count(*) FROM callsieve.fresh WHERE kind <> ''") == [(2,)]
 
+    def test_whoever_stops_in_a_gap_reads_the_rest_of_it(self, london: Site, berlin: Connection) -> None:
+        push(berlin, *numbers(200))
+        push(berlin, *numbers(1, 500))
+        with login(london) as connection:
+            found = news(connection, most=150)
+            found += news(connection, found[-1][-2:], most=150)
+        assert [row[2] for row in found] == [*numbers(200), *numbers(1, 500)]
+
     def test_what_is_no_longer_fresh_is_a_gap(self, hub: TestHub, london: Site, berlin: Connection) -> None:
         push(berlin, *numbers(1))
         push(berlin, *numbers(1, 100))
