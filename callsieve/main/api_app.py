@@ -7,8 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from agi import systemd
@@ -39,7 +38,7 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
     api = Api(ENDPOINTS, state, load_all)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         await state.service(Authentication).open()
         systemd.ready()
         background = [asyncio.ensure_future(api.load()), asyncio.ensure_future(systemd.run_watchdog())]
@@ -51,6 +50,6 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
         await state.close()
 
     web = state.loaded.settings.web
-    app = Starlette(routes=[Mount("/", api)], lifespan=lifespan)
+    app = Router(default=api, lifespan=lifespan)  # a Mount takes no path with a line break
     guarded = SecurityHeaders(app, web.hosts, https_only=web.behind_proxy, may_be_plain=is_of_this_machine)
     return guarded, state

@@ -48,6 +48,8 @@ def test_on_its_own_address_there_is_the_api_and_no_page(tmp_path: Path) -> None
         for path in ("/", "/login", "/static/console.css", "/livez", "/metrics", "/favicon.ico"):
             assert ask(served.port, path)[:2] == (401, "application/problem+json")
             assert ask(served.port, path, served.secret)[0] == 404
+        status, kind, _ = ask(served.port, "/api/v1/own-numbers/a%0Ab/suspicions", served.secret)
+        assert (status, kind) == (422, "application/problem+json")
 
 
 def test_ten_megabytes_are_not_read(tmp_path: Path) -> None:
