@@ -1,4 +1,4 @@
-"""The console as administrators start it: `callsieve web`, on a port of its own."""
+"""The console and the public page as administrators start them, on ports of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,12 +27,29 @@ def web_settings() -> tuple[str, str]:
 
 
 @contextmanager
-def serving(url: str, config: Path, state: Path, command: str = "web") -> Iterator[None]:
+def serving(url: str, config: Path, state: Path) -> Iterator[None]:
     """Runs it with these settings, which name the port of `url`, over this state directory."""
+    with _running(("web", "--config", str(config)), state, lambda: _answers(url)):
+        yield
+
+
+@contextmanager
+def serving_public(url: str, config: Path, state: Path) -> Iterator[None]:
+    """The same for the public page, and its backend."""
+    path = state / "page"
+    with (
+        _running(("public", "backend", "--config", str(config), "--socket", str(path)), state, path.exists),
+        _running(("public", "page", "--socket", str(path)), state, lambda: _answers(url)),
+    ):
+        yield
+
+
+@contextmanager
+def _running(command: Sequence[str], state: Path, is_up: Callable[[], bool]) -> Iterator[None]:
     log = state / "console.log"
-    with log.open("wb") as stderr:
+    with log.open("ab") as stderr:
         process = subprocess.Popen(
-            (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, command, "--config", str(config)),
+            (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, *command),
             stdin=subprocess.DEVNULL,
             stdout=stderr,
             stderr=stderr,
@@ -41,7 +58,7 @@ def serving(url: str, config: Path, state: Path, command: str = "web") -> Iterat
         )
     try:
         give_up_at = time.monotonic() + START_SECONDS
-        while not _answers(url):
+        while not is_up():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < give_up_at, log.read_text()
             time.sleep(0.05)

@@ -30,7 +30,7 @@ from lab.screened import ALICE, ScreenedPbx
 from policies.decision import Action
 from reputation.store.database import open_store
 from tests.browser.chromium import patient, running_chromium
-from tests.browser.serving import serving
+from tests.browser.serving import serving_public
 from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
 from tests.integration.office import asking_office, decision_on, install_prompts, played
 from tests.waiting import wait_until
@@ -80,7 +80,7 @@ call_back = "{folder}/door"
             install_prompts(pbx, dict.fromkeys(keys, 0.2), language)
         spool = pbx.asterisk.directories.spool
         with (
-            serving(f"http://127.0.0.1:{port}", pbx.daemon.config, pbx.state, "public"),
+            serving_public(f"http://127.0.0.1:{port}", pbx.daemon.config, pbx.state),
             helper_process(
                 folder, settings_text(spool, f'{HELPER}sounds = "{pbx.asterisk.directories.data}/sounds"\n')
             ),

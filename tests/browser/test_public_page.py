@@ -14,7 +14,7 @@ from lab.ports import free_port
 from reputation.appeals import AppealStep
 from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
 from tests.browser.chromium import patient, running_chromium
-from tests.browser.serving import serving
+from tests.browser.serving import serving_public
 from tests.browser.test_pages import faults_on
 from tests.callsieve.browsing import SETTINGS, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
@@ -41,7 +41,7 @@ contact = "appeals@example.org"
 '''
     office = Office(tmp_path, SETTINGS + table)
     add_calls(office, make_decision(REFERENCE, at=time.time() - 600))
-    with serving(f"http://127.0.0.1:{port}", office.config, office.state, "public"):
+    with serving_public(f"http://127.0.0.1:{port}", office.config, office.state):
         yield office
 
 
