@@ -85,7 +85,7 @@ def test_a_missing_part_is_said_at_start_and_no_call_is_placed(
 ) -> None:
     (spool / missing).rename(tmp_path / "away")
     with helper_process(tmp_path, settings_text(spool)) as door:
-        assert named in (tmp_path / "helper.log").read_text()
+        wait_until(lambda: named in (tmp_path / "helper.log").read_text(), "what is missing in the log")
         assert ask(door, NUMBER, TICKET) == "failed"
         with pytest.raises(HelperError):
             ping(door)

@@ -317,7 +317,7 @@ def test_a_call_that_was_labelled_was_not_stopped(
 ) -> None:
     add_calls(office, make_decision("G0000000", action=action, at=NOW - 50))
     browser = console.browser("operator")
-    (note,) = re.findall(r'name="note" value="(call G0000000[^"]*)"', browser.text("/calls/G0000000"))
+    (note,) = re.findall(r'name="note"[^>]* value="(call G0000000[^"]*)"', browser.text("/calls/G0000000"))
     assert ("stopped" in note) is is_stopped
     browser.done(f"/numbers/{CALLER}/allow", note=note, back="/calls/G0000000")
     assert ("stopped" in (office.read(audit_rows)[0].after or "")) is is_stopped
