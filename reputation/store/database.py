@@ -122,8 +122,8 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
 
 def is_read_only(path: Path) -> bool:
     """Whether there is a store and it cannot be written, or the -wal that this takes cannot be made."""
-    needed = (path,) if log_of(path).exists() else (path, path.parent)
-    return path.is_file() and not all(os.access(one, os.W_OK, effective_ids=True) for one in needed)
+    needed = (path,) if os.path.exists(log_of(path)) else (path, path.parent)  # False where it may not be looked at
+    return os.path.isfile(path) and not all(os.access(one, os.W_OK, effective_ids=True) for one in needed)
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
