@@ -25,6 +25,7 @@ from tests.browser.office import (
     OWN_RESTING,
     OWN_STRANGER,
     SHOWN_CALL,
+    STOPPED_APPEAL,
 )
 from tests.callsieve.browsing import Office
 
@@ -77,6 +78,7 @@ PATHS = {
     "appeals": "/appeals",
     "appeal-open": f"/appeals/{OPEN_APPEAL}",
     "appeal": f"/appeals/{APPEAL}",
+    "appeal-stopped": f"/appeals/{STOPPED_APPEAL}",
     "appeal-closed": f"/appeals/{CLOSED_APPEAL}",
     "users": "/users",
     "events": "/events",

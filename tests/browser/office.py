@@ -53,6 +53,7 @@ from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.feeds import record_failure
+from reputation.store.hub.erasures import ErasureRequest, request_erasure
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
@@ -82,6 +83,8 @@ HOUR, DAY = 3600.0, 86_400.0
 NUISANCE, CUSTOMER, BUSINESS = "+12015550150", "+12025550151", "+12015550152"
 OWN, OWN_RESTING, OWN_STRANGER = "+12025550100", "+12025550101", "+12025550102"
 SHOWN_CALL, OPEN_APPEAL, APPEAL, CLOSED_APPEAL = "7KQ2M4XA", "AP9E4100", "AP9E4101", "AP9E4102"
+# Of a number that a list stops.
+STOPPED, STOPPED_APPEAL = "+12015550160", "AP9E4103"
 CALLS = 240
 BY_ACTION = {"allow": 82, "tag": 7, "warn": 6, "challenge": 3, "reject": 2}
 LOG_ODDS = {"allow": 0.0, "tag": 1.7, "warn": 3.3, "challenge": 4.9, "reject": 7.2}
@@ -191,6 +194,8 @@ def _sites(db: sqlite3.Connection, now: float) -> None:
         add_mark(db, Mark("+12065550142", AuthClass.UNKNOWN, who, Verdict.SPAM, now - DAY, MarkChannel.EXTENSION))
     ignore_site(db, Ignored("paris", now - HOUR, "ada (console)", "its PBX was broken into"))
     declare_same(db, "201", "london:305")
+    for number, site in {NUISANCE: "london", "+8613800138000": "paris"}.items():
+        request_erasure(db, ErasureRequest(number, site, now - DAY))
 
 
 def _companies(db: sqlite3.Connection, now: float) -> None:
@@ -266,7 +271,7 @@ def _marks(db: sqlite3.Connection, now: float) -> None:
 def _lists(db: sqlite3.Connection, now: float) -> None:
     entries = [
         ListEntry(ListName.ALLOW, EntryKind.EXACT, CUSTOMER, note="our best customer", added_at=now - 40 * DAY),
-        ListEntry(ListName.BLOCK, EntryKind.EXACT, "+12015550160", action="challenge", added_at=now - 3 * DAY),
+        ListEntry(ListName.BLOCK, EntryKind.EXACT, STOPPED, action="challenge", added_at=now - 3 * DAY),
         ListEntry(ListName.BLOCK, EntryKind.PREFIX, "+1900", note="premium rate", added_at=now - 90 * DAY),
         ListEntry(
             ListName.BLOCK,
@@ -294,7 +299,12 @@ def _identities(db: sqlite3.Connection, now: float) -> None:
 def _appeals(db: sqlite3.Connection, now: float) -> None:
     said = "We call our own customers, and nobody else. Our call records of that week show it."
     for n, (reference, number) in enumerate(
-        {OPEN_APPEAL: "+12015550161", APPEAL: NUISANCE, CLOSED_APPEAL: "+12015550162"}.items()
+        {
+            OPEN_APPEAL: "+12015550161",
+            APPEAL: NUISANCE,
+            CLOSED_APPEAL: "+12015550162",
+            STOPPED_APPEAL: STOPPED,
+        }.items()
     ):
         filed = Appeal(
             reference=reference,
@@ -306,7 +316,8 @@ def _appeals(db: sqlite3.Connection, now: float) -> None:
             decision_id=SHOWN_CALL,
         )
         open_appeal(db, filed)
-    take_step(db, APPEAL, AppealStep.ACCEPT, now - 6 * DAY)
+    for reference in (APPEAL, STOPPED_APPEAL):
+        take_step(db, reference, AppealStep.ACCEPT, now - 6 * DAY)
     attach(db, APPEAL, NewAttachment("call-records.csv", b"at,number,seconds\n", "ada"), now - 5 * DAY)
     take_step(db, CLOSED_APPEAL, AppealStep.WITHDRAW, now - 4 * DAY, "it was another number")
 
