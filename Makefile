@@ -50,13 +50,14 @@ test-next: $(STAMP)
 	$(MAKE) bytecode test-fast PYTHON="$$($(BIN)/python -m lab python)" VENV=$(NEXT)
 
 # With the newest of everything in the place of requirements/. No part of CI: for a day before each release.
-test-latest:
+test-latest: $(STAMP)
 	$(PYTHON) -m venv --clear $(LATEST)
 	$(LATEST)/bin/python -m pip install --quiet --upgrade pip
-	$(LATEST)/bin/python -m pip install --quiet --editable '.[fast,hub,notify]' --group dev
+	$(LATEST)/bin/python -m pip install --quiet --editable '.[fast,hub,notify,pdf]' --group dev
 	$(LATEST)/bin/python -m pip list
 	touch $(LATEST)/.stamp
 	$(MAKE) test VENV=$(LATEST)
+	$(MAKE) test-next
 
 # Storms over five PBXs and their hub: 50, a minute or two each; two of three with calls that are decided meanwhile.
 test-long: tools
