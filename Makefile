@@ -35,7 +35,7 @@ demo: lab
 	$(BIN)/python -m lab.demo
 
 test: tools
-	$(BIN)/python -m pytest -m "not load" -n 9 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(BIN)/python -m pytest -m "not load" -n 7 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Every test compiled once. In a new checkout each process of `make test` would compile them all for itself.
 bytecode: $(STAMP)

@@ -256,6 +256,7 @@ def _stop_services(place: InstallPaths) -> None:
     units = [file.name for file in place.unit_files if file.exists()]
     if place.units == UNITS and units:
         _systemctl("disable", "--now", *units)
+        _systemctl("reset-failed", "callsieve*")  # a unit that failed would stay in the list of units
 
 
 def _systemctl(*arguments: str) -> None:

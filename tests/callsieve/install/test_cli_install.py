@@ -44,9 +44,9 @@ def test_no_unit_is_left_running(callsieve: Program, tmp_path: Path, monkeypatch
     callsieve.ok("asterisk", "install", *place, "--systemd", "--no-ami")
     installed = {path.name for path in units.iterdir()}
     callsieve.ok("asterisk", "uninstall", *place)
-    stopped, reloaded = asked.read_text().splitlines()
+    stopped, forgotten, reloaded = asked.read_text().splitlines()
     assert {*stopped.split()} == {"disable", "--now", *installed}
-    assert reloaded == "daemon-reload"
+    assert (forgotten, reloaded) == ("reset-failed callsieve*", "daemon-reload")
     assert not [*units.iterdir()]
 
 

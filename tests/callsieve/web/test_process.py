@@ -55,7 +55,7 @@ class Served:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def ask(self, method: str, path: str, **fields: str) -> tuple[int, dict[str, str], str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(self.source, 0))
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.source, 0))
         headers = {"cookie": self.cookie, "content-type": "application/x-www-form-urlencoded", **self.headers}
         with closing(connection):
             connection.request(method, path, urlencode(fields) if method == "POST" else None, headers)
@@ -183,7 +183,7 @@ def never_ending_forms(port: int, count: int, addresses: int = 20) -> Iterator[l
 @contextmanager
 def browser_of(served: Served) -> Iterator[Callable[[], int]]:
     """Asks for the account page, each time over the same connection; the status."""
-    connection = HTTPConnection("127.0.0.1", served.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=60)
 
     def ask() -> int:
         headers = {"cookie": served.cookie, "x-forwarded-for": "192.0.2.77", "x-forwarded-proto": "https"}
