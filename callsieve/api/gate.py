@@ -47,7 +47,7 @@ MOST_PART_CHARACTERS = 200
 LAST_EVENT_CHARACTERS = 64
 ACTOR = "token:"
 SOCKET_ACTOR = "socket:"  # and the user of this machine
-# Who asks a program for this, such as a user of FreePBX: the audit names them.
+# The person behind a program, such as a user of FreePBX. The audit names that person.
 PERSON = "CallSieve-Person"
 PERSON_CHARACTERS = 64
 REPLAYED = "Idempotency-Replayed"
@@ -277,7 +277,7 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return whom the audit names: the token, or the user of this machine, and for a change the person behind it.
+    """Return the name for the audit: the token or local user, and for a change the person behind it.
 
     Limits go by the name of who only asks, so that has no person.
     """

@@ -23,7 +23,7 @@ VERSION = "1"
 ABOUT = """\
 What CallSieve knows about numbers and calls, and what people may do about it, for programs. Each endpoint runs the
 same operation as the command and the page of the console, and leaves the same row in the audit, by `token:NAME`.
-The header `CallSieve-Person` names whom a program asks for; the audit has them behind it: `token:NAME/PERSON`.
+The header `CallSieve-Person` names the person behind a program. The audit keeps it as `token:NAME/PERSON`.
 """
 _REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")

@@ -29,7 +29,7 @@ CAPABILITY = Capability(
     endpoints=("api.endpoints",),
     messages={
         "consent-noted": N_("The consent is noted: the outbound guard lets calls to the number pass."),
-        "consent-gone": N_("The consent is noted no more."),
+        "consent-gone": N_("Removed the consent."),
     },
     has_templates=True,
 )

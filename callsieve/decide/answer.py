@@ -52,7 +52,7 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a call of ours may go out now.
+    """Return whether one of our calls may go out now.
 
     `action`: allow, hold (not now) or refuse. `rule`: what decided; `fail-open` where nothing did, and then the action
     is allow. `until`: of a held call the earliest good time, UTC seconds. `id`: the decision, for `callsieve own

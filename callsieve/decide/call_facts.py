@@ -83,7 +83,7 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool =
 
 
 class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One call of ours that wants to go out.
+    """One of our outbound calls, before it goes out.
 
     `dialled`: the number, without your own prefix for an outside line. `sent`: the same with what the trunk puts before
     it. `own_number`: what it goes out with. `caller`: who of us calls, an extension or the `endpoint` of a [[person]].

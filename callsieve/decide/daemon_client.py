@@ -65,7 +65,7 @@ class DaemonClient:
         return await self._answered(lambda: request_of(facts, new_id(), self._key, record=record), answer_of, fail_open)
 
     async def decide_outbound(self, facts: OutgoingFacts) -> OutboundAnswer:
-        """Return whether a call of ours may go out now."""
+        """Return whether one of our calls may go out now."""
         return await self._answered(
             lambda: outbound_request_of(facts, new_id(), self._key), outbound_answer_of, outbound_fail_open
         )

@@ -90,7 +90,7 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
     if said.endswith(_mark()):
         if user_id_of(SERVICE_USER) not in users_of(port):
             return None
-        return fail(Wording("it runs as {user}, whom the daemon obeys", {"user": SERVICE_USER}), UNITS)
+        return fail(Wording("it runs as {user}, and the daemon obeys that user", {"user": SERVICE_USER}), UNITS)
     if b"over https only" not in said:
         return warn(Wording("another program answers on {where}", {"where": public.listen}), START)
     if host not in public.proxies:

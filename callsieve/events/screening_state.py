@@ -22,7 +22,7 @@ from reputation.store.activity import counts_over
 from reputation.store.errors import StoreError
 from reputation.store.event_names import name_of_number
 
-# For whoever lives with the phone, and knows no word of ours.
+# Sentences for people who use the phone and know no term of this project.
 SCREENING_TEXTS = {
     Screening.ON: "Calls are screened.",
     Screening.OBSERVING: "CallSieve only watches: every call rings.",

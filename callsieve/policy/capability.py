@@ -29,7 +29,7 @@ CAPABILITY = Capability(
         "policy-activated": N_("The policy is in force within two seconds."),
         "policy-accepted": N_("The policy is accepted. It is in force where something names it."),
         "policy-told": N_("Other sites are told the policy. It is in force nowhere before they accept it."),
-        "policy-withdrawn": N_("Other sites are told the policy no more. What they have accepted stays."),
+        "policy-withdrawn": N_("Unpublished the policy. Sites that accepted it keep it."),
         "draft-gone": N_("The draft is gone. What is in force has not changed."),
     },
     has_templates=True,

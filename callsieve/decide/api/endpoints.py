@@ -60,7 +60,7 @@ async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
 
 
 async def decide_outbound(req: ApiRequest[None, OutgoingFacts]) -> OutboundAnswer:
-    """Whether a call of ours may go out now."""
+    """Return whether one of our calls may go out now."""
     return await req.state.service(DaemonClient).decide_outbound(req.asked.body)
 
 
@@ -119,7 +119,7 @@ ENDPOINTS = (
         Scope.DECIDE,
         Role.OPERATOR,
         OutboundAnswer,
-        "Whether a call of ours may go out now: the outbound guard.",
+        "Ask the outbound guard whether one of our calls may go out now.",
         body=OutgoingFacts,
         example=OutgoingFacts(
             dialled="+12015550123", own_number="+442071838750", caller="201", trunk="carrier", call_id="b1@192.0.2.1"
