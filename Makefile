@@ -9,7 +9,7 @@ LATEST := .venv-latest
 NEXT := .venv-next
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test bytecode test-fast test-next test-latest test-long test-compiled coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
+.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ demo: lab
 test: tools
 	$(BIN)/python -m pytest -m "not load" -n 7 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
+# What failed in the last `make test`, one test after the other.
+test-again: tools
+	$(BIN)/python -m pytest -m "not load" --last-failed --last-failed-no-failures none
+
 # Every test compiled once. In a new checkout each process of `make test` would compile them all for itself.
 bytecode: $(STAMP)
 	$(BIN)/python -m pytest --collect-only -q | tail -n 1
@@ -62,10 +66,6 @@ test-latest: $(STAMP)
 # Storms over five PBXs and their hub: 50, a minute or two each; two of three with calls that are decided meanwhile.
 test-long: tools
 	$(BIN)/python -m tests.callsieve.hub.convergence --storms 50
-
-# Needs a C compiler; one to two minutes of processor time before the first test.
-test-compiled: $(STAMP)
-	$(BIN)/python -m lab.compiled
 
 coverage: tools
 	$(BIN)/python -m pytest -n auto --ignore=tests/integration --ignore=tests/browser --cov --cov-report=term

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -23,9 +21,3 @@ def program_stamp() -> str:
     except OSError:  # it was uninstalled meanwhile
         installed_at = 0
     return f"{program_version()} {installed_at}"
-
-
-def is_compiled() -> bool:
-    """Whether what a call's time is spent in is machine code (docs/decisions/compiled.md), by one of its modules."""
-    spec = find_spec("policies.engine")
-    return spec is not None and (spec.origin or "").endswith(tuple(EXTENSION_SUFFIXES))

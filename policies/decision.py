@@ -41,7 +41,7 @@ class Action(IntEnum):
     REJECT = 5
 
 
-for _action in Action:  # here: __init__ of an enum is nothing that mypyc compiles
+for _action in Action:  # once: a property would make the text anew for every call
     _action.word = _action._name_.lower()
 
 # For what every call goes through: until Python 3.12 a member costs ten times as much as a global name.

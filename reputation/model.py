@@ -102,7 +102,7 @@ class Level(IntEnum):
     REJECT = 5
 
 
-for _level in Level:  # here: __init__ of an enum is nothing that mypyc compiles
+for _level in Level:  # once: a property would make the text anew for every call
     _level.word = _level._name_.lower()
 
 

@@ -1,7 +1,6 @@
 """How a call ended, and the one signal that it may be. Made for every call that is followed or replayed.
 
-Structs: one is made in a twentieth of the time that a named tuple takes, and JSON has its fields by name. They are not
-in `model`, because mypyc, which may compile that, cannot compile them (docs/decisions/compiled.md).
+Structs: one is made in a twentieth of the time that a named tuple takes, and JSON has its fields by name.
 """
 
 from __future__ import annotations

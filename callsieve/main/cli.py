@@ -87,9 +87,9 @@ def callsieve(
 ) -> None:
     """What is said without a command."""
     if version:
-        from callsieve.version import is_compiled, program_version  # brings importlib.metadata: 10 ms
+        from callsieve.version import program_version  # brings importlib.metadata: 10 ms
 
-        typer.echo(f"callsieve {program_version()} (compiled: {'yes' if is_compiled() else 'no'})")
+        typer.echo(f"callsieve {program_version()}")
         raise typer.Exit
 
 
