@@ -5,10 +5,11 @@ Modules are named as strings and imported when they are needed: `callsieve --hel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from reputation.users import Role
 
@@ -55,6 +56,9 @@ class Capability:
         endpoints: Modules with a table ENDPOINTS.
         messages: What the console says after something was done, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
+        checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
+        metrics: "module:METRICS", a function (db, loaded, now) -> families, which /metrics shows.
+        scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the sender of events runs them every half minute.
     """
 
     name: str
@@ -66,3 +70,17 @@ class Capability:
     navigation: tuple[Entry, ...] = ()
     messages: Mapping[str, str] = field(default_factory=dict)
     has_templates: bool = False
+    checks: str = ""
+    metrics: str = ""
+    scheduled: str = ""
+
+    def load(self, place: str) -> Any:
+        """Import what "module:name" names below the folder."""
+        module, _, name = place.partition(":")
+        return getattr(import_module(f"callsieve.{self.name}.{module}"), name)
+
+
+def loaded_from(capabilities: Iterable[Capability], field_name: str) -> list[Any]:
+    """Return what each capability names in this field, imported now. Those that name nothing are left out."""
+    places = ((one, getattr(one, field_name)) for one in capabilities)
+    return [one.load(place) for one, place in places if place]
