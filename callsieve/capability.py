@@ -44,6 +44,16 @@ class Entry(NamedTuple):
     is_central: bool = False
 
 
+class Unit(NamedTuple):
+    """A systemd unit of `asterisk-conf/`, by the name of its file.
+
+    `command`: the words after `callsieve` in its ExecStart; empty for a timer and a path.
+    """
+
+    name: str
+    command: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """What one folder of `callsieve/` adds.
@@ -59,6 +69,8 @@ class Capability:
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
         metrics: "module:METRICS", a function (db, loaded, now) -> families, which /metrics shows.
         scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the sender of events runs them every half minute.
+        is_optional: Whether `[capabilities] off` may name it.
+        events: "module:EVENTS", a tuple of EventDescription: the kinds of events that it emits.
     """
 
     name: str
@@ -73,6 +85,9 @@ class Capability:
     checks: str = ""
     metrics: str = ""
     scheduled: str = ""
+    is_optional: bool = False
+    events: str = ""
+    units: tuple[Unit, ...] = ()
 
     def load(self, place: str) -> Any:
         """Import what "module:name" names below the folder."""

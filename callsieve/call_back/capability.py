@@ -6,6 +6,7 @@ from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(
     name="call_back",
+    is_optional=True,
     help=(Help("call-back", Group.RUNNING, "Call numbers back whose owners appeal: the helper, its limits."),),
     commands={
         "call-back serve": "cli.commands:serve",

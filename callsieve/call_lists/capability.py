@@ -7,6 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="call_lists",
+    is_optional=True,
     help_within={
         "own consent": "People who agreed to be called, and what proves it.",
         "own registers": "Copies of national do-not-call registers.",

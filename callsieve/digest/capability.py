@@ -7,6 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="digest",
+    is_optional=True,
     help=(Help("digest", Group.EVERY_DAY, "One day: what was probably wrong, what waits for somebody."),),
     commands={
         "digest": "cli.commands:digest",

@@ -8,6 +8,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="events",
+    is_optional=True,
     help=(
         Help("alerts", Group.RUNNING, "Who is told of which events, when not, and how often."),
         Help("events", Group.RUNNING, "Tell others what happens: receivers and dead letters."),

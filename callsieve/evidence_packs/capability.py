@@ -6,6 +6,7 @@ from callsieve.capability import Capability
 
 CAPABILITY = Capability(
     name="evidence_packs",
+    is_optional=True,
     commands={
         "own pack": "cli.commands:pack",
     },

@@ -7,6 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="exchange",
+    is_optional=True,
     help=(Help("exchange", Group.NUMBERS, "Signed evidence for, and of, other companies."),),
     commands={
         "exchange publish": "cli.commands:publish_files",

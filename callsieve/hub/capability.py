@@ -7,6 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="hub",
+    is_optional=True,
     help=(Help("hub", Group.RUNNING, "Share what several PBXs know, through PostgreSQL."),),
     help_within={
         "hub people": "Who works at several sites, and counts once.",

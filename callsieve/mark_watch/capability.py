@@ -7,6 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="mark_watch",
+    is_optional=True,
     help_within={
         "own watch": "What platforms show of our own numbers.",
     },
