@@ -34,7 +34,7 @@ from callsieve.daemon.dialplan_watch import watch_dialplan
 from callsieve.daemon.recompute import keep_folded
 from callsieve.daemon.settings_sync import keep_settings, recall
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from callsieve.daemon.telemetry import EVERY_SECONDS, telemetry_of, write_telemetry
+from callsieve.daemon.telemetry import telemetry_of, write_telemetry
 from callsieve.lookups.client import LookUpClient
 from callsieve.lookups.protocol import SOCKET_NAME
 from callsieve.lookups.register import longest_budget_seconds
@@ -43,6 +43,7 @@ from callsieve.policy_selection import as_activated, is_activation, watched_file
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
 from callsieve.system.trusted_users import obeyed_users
+from callsieve.telemetry import EVERY_SECONDS
 from callsieve.version import program_stamp
 from callsieve.wiring import policies_of, regions_of, site_of
 from policies.loader import load_policy

@@ -1,25 +1,16 @@
-"""What the daemon says of itself, every few seconds, in a small file of the state directory: `daemon.json`.
-
-The console's /metrics and its health lines are made from it, in a process of their own: so the daemon listens on
-nothing more, and figures are there when the store is not. Counts are since the daemon's start. No number and no name
-is in it.
-"""
+"""How the daemon writes what it says of itself (`callsieve/telemetry.py`)."""
 
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from agi.server import Stats
 from callsieve.logs import lost_lines
-from callsieve.lookups.client import LookUpCounts
-from callsieve.system.running_program import FRESH_SECONDS, MOST_BYTES, NAME
-from policies.files import open_regular
+from callsieve.telemetry import NAME, Listening, Telemetry
 
 if TYPE_CHECKING:
     from agi.screening import Screening
@@ -27,53 +18,6 @@ if TYPE_CHECKING:
     from callsieve.daemon.outcome_recorder import OutcomeRecorder
     from callsieve.daemon.store_supervisor import StoreSupervisor
     from callsieve.lookups.client import LookUpClient
-
-EVERY_SECONDS = 5.0
-
-
-class Listening(msgspec.Struct, frozen=True):
-    """The AMI listener. `behind_seconds` is the age of the oldest event that waits to be looked at."""
-
-    connected: bool
-    trouble: str
-    events: int
-    events_dropped: int
-    gaps: int
-    connects: int
-    behind_seconds: float
-    outcomes: int
-    outcomes_dropped: int
-    outcomes_waiting: int
-
-
-class Telemetry(msgspec.Struct, frozen=True):
-    """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
-    each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
-    `by_carrier`: as `agi.screening.Counts` has it. `look_ups`: None where nobody is asked. `program`: the stamp of the
-    program that the daemon was started from.
-    """
-
-    at: float
-    started_at: float
-    policy: str
-    observing: bool
-    trouble: str
-    server: Stats
-    is_blind: bool
-    by_action: dict[str, int]
-    took: list[int]
-    took_seconds: float
-    store_refused: int
-    breaker_open: bool
-    journal_waiting: int
-    journal_dropped: int
-    journal_degraded: bool
-    log_lost: int
-    listening: Listening | None
-    by_carrier: dict[str, tuple[int, int]] = {}
-    look_ups: LookUpCounts | None = None
-    unrecorded: int = 0
-    program: str = ""
 
 
 class Observed(Protocol):
@@ -147,17 +91,3 @@ def write_telemetry(state: Path, telemetry: Telemetry) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(telemetry))
     os.replace(new, path)
-
-
-def read_telemetry(state: Path) -> Telemetry | None:
-    """The last that the daemon said; None where it never did, or said what this version does not understand."""
-    try:
-        with open_regular(state / NAME) as file:
-            return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
-    """Whether the daemon said it lately, so that it can be taken for alive."""
-    return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import sqlite3
 
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, Finding, and_more, ok, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.settings import address_of
+from callsieve.telemetry import read_telemetry
 from callsieve.text.times import day
 from reputation.store.api_tokens import all_tokens
 from reputation.wording import Wording

@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor import freepbx_module
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.service import told_by_store
 from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
 from callsieve.settings import Loaded
+from callsieve.telemetry import read_telemetry
 from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError

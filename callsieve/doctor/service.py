@@ -19,7 +19,6 @@ from typing import TypeVar
 from agi.protocol import STATUS_HELLO
 from agi.quoting import variables_in
 from ami_listener.errors import TroubleKind
-from callsieve.daemon.telemetry import is_fresh, read_telemetry
 from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.exchange.views import ExchangeShown, exchange_shown
@@ -31,8 +30,8 @@ from callsieve.settings import Ami, SettingsError, SettingsUnreadable, address_o
 from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
 from callsieve.system.privileges import acting_for
-from callsieve.system.running_program import is_outdated
 from callsieve.system.unit_state import is_failing
+from callsieve.telemetry import is_fresh, is_outdated, read_telemetry
 from callsieve.text.times import span_words
 from callsieve.wiring import dids_of, people_of, policies_of
 from policies.policy import PolicyError

@@ -13,7 +13,6 @@ import sqlite3
 from datetime import datetime
 from typing import Final
 
-from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.digest.operations import day_before
 from callsieve.emergency_window import window_of
 from callsieve.events.event import EventKind
@@ -23,6 +22,7 @@ from callsieve.hub_settings import HubTable
 from callsieve.imports.feed_health import FeedStatus, health_of, health_of_missing
 from callsieve.integration_settings import DigestTable
 from callsieve.settings import Settings
+from callsieve.telemetry import Telemetry, is_fresh
 from reputation.appeals import due_at
 from reputation.events import AppealDue, DaemonTrouble, DigestReady, ExchangeStale, FeedStale, HubStale
 from reputation.store.appeals import appeals_to_decide

@@ -20,12 +20,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
 from callsieve.events.looks import look
 from callsieve.receiver_health import HEARTBEAT, LOOK_SECONDS
 from callsieve.settings import Loaded
+from callsieve.telemetry import read_telemetry
 from callsieve.wiring import wanted_events_of
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store

@@ -18,26 +18,13 @@ from pathlib import Path
 
 from agi.breaker import Breaker
 from callsieve.lookups.protocol import LINE_BYTES, Question, line_of, reply_in
+from callsieve.telemetry import LookUpCounts
 
 logger = logging.getLogger("callsieve.lookups.client")
 
 MOST_AT_ONCE = 64
 # What the process may take to bring things up to date behind a call that does not wait.
 AGAIN_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class LookUpCounts:
-    """Since the start: questions; those after which the store knew more, or nothing new; those without an answer in
-    time; and calls for which nobody was asked, because of too many at once or of the rest after failures.
-    """
-
-    asked: int = 0
-    more: int = 0
-    nothing: int = 0
-    late: int = 0
-    failed: int = 0
-    skipped: int = 0
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from agi.screening import BUCKETS_MS
-from callsieve.daemon.telemetry import Telemetry, is_fresh
 from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
 from callsieve.exchange.health import PeerStatus
@@ -24,6 +23,7 @@ from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures
 from callsieve.imports.feed_health import FeedStatus, health_of
 from callsieve.receiver_health import EventsShown
+from callsieve.telemetry import Telemetry, is_fresh
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.reasons import FailOpen
 from reputation.store.feeds import FeedSource

@@ -17,7 +17,6 @@ from typing import TypeVar
 
 from agi.parsing import instant_of
 from callsieve.calls.records import decision_as_json
-from callsieve.daemon.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
 from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, outdated, read_only
@@ -26,8 +25,8 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, ConsoleError, parse_off, value_in
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
-from callsieve.system.running_program import is_outdated
 from callsieve.system.trusted_users import obeyed_users
+from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, is_outdated, read_telemetry
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callsieve.daemon.telemetry import read_telemetry
+from callsieve.telemetry import read_telemetry
 from lab import CallSpec, Phone
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, DecisionRecord

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
+from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, read_telemetry
 from lab.daemon import Daemon
 from lab.programs import COMMAND_LINE
 from tests.waiting import wait_until

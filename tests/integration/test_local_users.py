@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.daemon.telemetry import EVERY_SECONDS, read_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.service import is_asked_by_asterisk
 from callsieve.install.install import with_key
 from callsieve.settings import load_settings
+from callsieve.telemetry import EVERY_SECONDS, read_telemetry
 from lab import CallSpec, Phone
 from lab.daemon import Daemon
 from lab.screened import ALICE, PATIENT_DEADLINE_MS, SETTINGS, ScreenedPbx

@@ -34,8 +34,8 @@ from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
-from callsieve.system.running_program import is_outdated
 from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.telemetry import is_outdated
 
 EtcOption = Annotated[
     Path | None,

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from starlette.responses import PlainTextResponse, Response
 
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.hub.operations import hub_figures
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import events_shown
+from callsieve.telemetry import read_telemetry
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from reputation.store.backup import backups_of

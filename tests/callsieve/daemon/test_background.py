@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from callsieve import telemetry as running_program
 from callsieve.daemon import background, daemon
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.doctor.service import RESTART_ALL, daemon_answers
 from callsieve.settings import Loaded, parse_settings
 from callsieve.status.views import DAEMON, status_of
-from callsieve.system import running_program
+from callsieve.telemetry import read_telemetry
 from lab.ports import free_port
 from tests.waiting import wait_until
 

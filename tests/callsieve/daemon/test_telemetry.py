@@ -9,9 +9,17 @@ import pytest
 
 from agi.screening import BUCKETS_MS, Counts
 from agi.server import Stats
-from callsieve.daemon.telemetry import Listening, Telemetry, is_fresh, read_telemetry, write_telemetry
-from callsieve.lookups.client import LookUpCounts
-from callsieve.system.running_program import FRESH_SECONDS, MOST_BYTES, NAME
+from callsieve.daemon.telemetry import write_telemetry
+from callsieve.telemetry import (
+    FRESH_SECONDS,
+    MOST_BYTES,
+    NAME,
+    Listening,
+    LookUpCounts,
+    Telemetry,
+    is_fresh,
+    read_telemetry,
+)
 
 
 def make_telemetry(at: float = 1_000.0) -> Telemetry:

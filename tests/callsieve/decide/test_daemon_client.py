@@ -13,10 +13,10 @@ import pytest
 
 from agi.protocol import Request, block_of
 from agi.quoting import variables_in
-from callsieve.daemon.telemetry import read_telemetry
 from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
 from callsieve.decide.call_facts import CallFacts, linkedid_of, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
+from callsieve.telemetry import read_telemetry
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE
 from tests.waiting import wait_until

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import Telemetry
 from callsieve.events.event import EventKind
 from callsieve.events.looks import NOT_RUNNING, look
 from callsieve.hub_settings import HubTable
 from callsieve.settings import Settings
+from callsieve.telemetry import Telemetry
 from reputation.appeals import AppealStep, due_at
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
 from reputation.store.database import open_store

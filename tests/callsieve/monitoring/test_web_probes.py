@@ -17,10 +17,9 @@ from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.hub.health import health_of
 from callsieve.hub.operations import HubFigures
-from callsieve.lookups.client import LookUpCounts
 from callsieve.monitoring.metrics import StoreFigures, exposition
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
-from callsieve.system.running_program import NAME
+from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import FailOpen
 from reputation.store.event_deliveries import ReceiverState

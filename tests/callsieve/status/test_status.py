@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import Listening, read_telemetry, write_telemetry
+from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.system.running_program import FRESH_SECONDS
+from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
 from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency
