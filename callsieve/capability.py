@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from reputation.users import Role
+from reputation.wording import Wording
 
 
 class Group(StrEnum):
@@ -54,6 +55,29 @@ class Unit(NamedTuple):
     command: str = ""
 
 
+# By the name in the audit, which is the command: how a change is undone, or why it cannot be and what helps instead.
+Changes: TypeAlias = "Mapping[str, Undo | Wording]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """How a change that the audit names is undone.
+
+    Attributes:
+        table: The table whose row is put back as it was, where that is all.
+        by: "module:NAME" of an `UndoKind` where it is not: `callsieve.lists.undo:ENTRY`.
+        role: The least role that may undo it.
+        is_import: Whether it has a row of the audit for each thing that it changed, and a last one for all of them.
+        along: Changes that are made in the same step, about the same number: they are undone with it.
+    """
+
+    table: str = ""
+    by: str = ""
+    role: Role = Role.OPERATOR
+    is_import: bool = False
+    along: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """What one folder of `callsieve/` adds.
@@ -64,6 +88,7 @@ class Capability:
         commands: "module:function" by command, below the folder.
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
+        changes: What its operations write into the audit, and how each change is undone.
         messages: What the console says after something was done, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
@@ -80,6 +105,7 @@ class Capability:
     pages: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     navigation: tuple[Entry, ...] = ()
+    changes: Changes = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
     has_templates: bool = False
     checks: str = ""
