@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from callsieve.api import idempotency
@@ -34,6 +34,7 @@ from callsieve.api.routing import ROOT, Route, Routes
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.body import body_of
+from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
 from reputation.store.api_tokens import KeptAnswer, KeptToken
 from reputation.store.errors import StoreError
@@ -41,6 +42,7 @@ from reputation.store.errors import StoreError
 logger = logging.getLogger("callsieve.api")
 
 DOCUMENT = f"{ROOT}/openapi.json"
+DOCUMENTS = (DOCUMENT, ROOT)
 THREADS = 2
 MOST_FIELDS = 50
 MOST_PART_CHARACTERS = 200
@@ -83,7 +85,7 @@ class Api:
         self._routes = Routes(self._endpoints)
         self._load_all = load_all
         self._loading = asyncio.Lock()
-        self._document: bytes | None = None
+        self._documents: dict[str, bytes] = {}
         self._authentication = Authentication(state)
         state.provide(self._authentication)
         self._limits = RateLimits()
@@ -141,16 +143,16 @@ class Api:
         return response
 
     async def _admitted(self, request: Request, headers: dict[str, str]) -> Response:
+        if request.scope["path"] in DOCUMENTS:
+            if request.method not in ("GET", "HEAD"):
+                raise _wrong_method(("GET",))
+            return await self._document_response(request.scope["path"])
         now = self._state.clock()
         kept = await self._authentication.token_of(request, now)
         request.state.logged_in = True  # connections.py closes others first
         waited_for = self._endpoint_of(request)
         if kept.id != LOCAL and (waited_for is None or waited_for.call_waits is None):
             self._check_quota(kept, headers)
-        if request.scope["path"] == DOCUMENT:
-            if request.method not in ("GET", "HEAD"):
-                raise _wrong_method(("GET",))
-            return Response(await self._openapi(), media_type=JSON)
         found = self._find(request)
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "no-such-endpoint", NOT_FOUND)
@@ -171,11 +173,19 @@ class Api:
         path: str = request.scope["path"]  # not of request.url, which is put together with the Host header
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
-    async def _openapi(self) -> bytes:
-        """The document. It is made when it is first asked for: to make it takes longer than all else of a start."""
-        if self._document is None:
-            self._document = await asyncio.to_thread(lambda: encoded(document_of(self._endpoints)))
-        return self._document
+    async def _document_response(self, path: str) -> Response:
+        """Return the OpenAPI document, or the page that shows it, to anybody: both are in every copy of the source.
+
+        They are made when they are first asked for: that takes longer than everything else of a start.
+        """
+        if not self._documents:
+            await self.load()
+            self._documents = await asyncio.to_thread(_documents, self._endpoints)
+        content = self._documents[path]
+        if path == DOCUMENT:
+            return Response(content, media_type=JSON)
+        style = content.decode().partition("<style>")[2].partition("</style>")[0]
+        return HTMLResponse(content, headers={POLICY_HEADER: policy_with(style)})
 
     def _check_quota(self, kept: KeptToken, headers: dict[str, str]) -> None:
         per_minute = kept.token.per_minute or self._state.loaded.settings.api.per_minute
@@ -255,6 +265,13 @@ class _Call:
 
     def _told(self, value: object) -> tuple[int, bytes]:
         return self._endpoint.status, encoded(value)
+
+
+def _documents(endpoints: Iterable[Endpoint]) -> dict[str, bytes]:
+    from callsieve.api.reference import reference_page  # templates: no call waits for their import
+
+    document = document_of(endpoints)
+    return {DOCUMENT: encoded(document), ROOT: reference_page(document).encode()}
 
 
 def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:

@@ -17,6 +17,7 @@ from callsieve.api.endpoint import JSON, Endpoint
 from callsieve.api.idempotency import HEADER, REUSED
 from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
 from callsieve.api.routing import ROOT
+from callsieve.api.words import GROUPS, WORDS
 from reputation.api_tokens import Scope
 
 VERSION = "1"
@@ -31,14 +32,14 @@ TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
 # The parts of paths. Operations say what is allowed; this is what a client can know before.
 PARTS: dict[str, dict[str, Any]] = {
     "number": {"description": "E.164, or as it is dialled here.", "schema": TEXT, "example": "+12015550123"},
-    "id": {"description": "By what it is found again.", "schema": TEXT, "example": "7KQ2M4XA"},
+    "id": {"description": "The identifier.", "schema": TEXT, "example": "7KQ2M4XA"},
     "change_id": {
         "description": "The id of a change in the audit.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999},
         "example": 17,
     },
     "place": {
-        "description": "Which piece of evidence: the first is 1.",
+        "description": "Which piece of evidence, counted from 1.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 9999},
         "example": 1,
     },
@@ -55,7 +56,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
     "day": {"description": "By the clock of the PBX.", "schema": {**TEXT, "maxLength": 40}, "example": "2026-11-26"},
-    "name": {"description": "What it is called.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},
+    "name": {"description": "The name.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},
 }
 _RATE_HEADERS = {
     "RateLimit": {"$ref": "#/components/headers/RateLimit"},
@@ -98,8 +99,7 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
     for component in components.values():
-        if "description" in component:  # Python dedents docstrings from 3.13 on
-            component["description"] = cleandoc(component["description"])
+        _describe(component)
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
@@ -114,7 +114,7 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": ROOT}],
-        "tags": [{"name": group} for group in sorted({one.group for one in table})],
+        "tags": [{"name": group, "description": GROUPS[group]} for group in sorted({one.group for one in table})],
         "security": [{"token": []}],
         "paths": paths,
         "components": {
@@ -144,6 +144,15 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "responses": {_name(status): _problem(status, code, words) for status, (code, words) in PROBLEMS.items()},
         },
     }
+
+
+def _describe(component: dict[str, Any]) -> None:
+    """Give each field a description: its own, or that of its name."""
+    if "description" in component:  # Python dedents docstrings from 3.13 on
+        component["description"] = cleandoc(component["description"])
+    for name, schema in component.get("properties", {}).items():
+        if name in WORDS:
+            schema.setdefault("description", WORDS[name])
 
 
 def _open(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,7 +212,10 @@ def _query_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict
     schema = components[one.query.__name__]
     required = set(schema.get("required", ()))
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": told}
+        {
+            **{"name": name, "in": "query", "required": name in required, "description": told.get("description", "")},
+            "schema": {key: value for key, value in told.items() if key != "description"},
+        }
         for name, told in schema["properties"].items()
     ]
 

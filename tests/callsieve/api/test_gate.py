@@ -113,11 +113,30 @@ def test_what_is_asked_in_another_way_is_refused(administrator: Program, one: En
         assert set(answer.headers["allow"].split(", ")) == there
 
 
+@pytest.mark.parametrize("path", [ROOT, f"{ROOT}/openapi.json"])
+def test_the_document_and_its_page_need_no_token(api: RunningApi, path: str) -> None:
+    stranger = api.with_secret(None)
+    for secret in (None, new_secret()):
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        answer = stranger.client.get(path, headers=headers)
+        assert answer.status_code == 200
+        assert "set-cookie" not in answer.headers
+    assert stranger.client.post(path).status_code == 405
+
+
+def test_the_page_has_every_endpoint_and_runs_no_script(api: RunningApi) -> None:
+    answer = api.with_secret(None).client.get(ROOT)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<script" not in answer.text
+    for one in ENDPOINTS:
+        assert f"<code>{one.method} {one.path}</code>" in answer.text
+
+
 def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
     office = api.office
     with office.console() as console:
         browser = console.browser("administrator")
-        assert browser.get(f"{ROOT}/openapi.json").status_code == 401
+        assert browser.get(f"{ROOT}/lists/block/entries").status_code == 401
     program = api.program()
     for page in PAGES:
         if page.role is not None and page.method == "GET" and "{" not in page.path:
@@ -127,7 +146,7 @@ def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
 
 
 def test_no_answer_sets_a_cookie_or_lets_other_sites_read_it(api: RunningApi) -> None:
-    answer = api.program().ask("GET", "/openapi.json", headers={"origin": "https://evil.example"})
+    answer = api.program().ask("GET", "/lists/block/entries", headers={"origin": "https://evil.example"})
     assert answer.status == 200
     assert not {name for name in answer.headers if name.startswith("access-control") or name == "set-cookie"}
     assert answer.headers["cache-control"] == "no-store"
@@ -237,20 +256,20 @@ def test_an_unknown_question_is_refused(administrator: Program, one: Endpoint) -
 
 def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:
     program = api.program(expires_at=NOW + 60)
-    program.get("/openapi.json")
+    program.get("/lists/block/entries")
     api.office.clock.now += 60
-    assert program.refused("GET", "/openapi.json") == (401, "wrong-token")
+    assert program.refused("GET", "/lists/block/entries") == (401, "wrong-token")
     api.office.clock.now -= 60
-    program.get("/openapi.json")
+    program.get("/lists/block/entries")
     api.office.write(remove_token, f"program-{api._made}")
-    assert program.refused("GET", "/openapi.json") == (401, "wrong-token")
+    assert program.refused("GET", "/lists/block/entries") == (401, "wrong-token")
 
 
 def test_when_a_token_was_used_is_known_to_the_minute(api: RunningApi) -> None:
     program = api.program()
     name = f"program-{api._made}"
-    program.get("/openapi.json")
-    program.get("/openapi.json")
+    program.get("/lists/block/entries")
+    program.get("/lists/block/entries")
     api._client.portal.call(drained, api)  # type: ignore[union-attr]
     kept = api.office.read(token_of, name)
     assert kept is not None
@@ -266,16 +285,16 @@ def test_wrong_tokens_keep_strangers_at_their_address_waiting(
 ) -> None:
     with ApiOffice(tmp_path_factory.mktemp("tries")).api() as api:
         known, fresh = api.program(), api.program()
-        known.get("/openapi.json")
+        known.get("/lists/block/entries")
         stranger = api.with_secret(new_secret())
         for _ in range(TRIES_OF_AN_ADDRESS):
-            assert stranger.refused("GET", "/openapi.json") == (401, "wrong-token")
-        answer = stranger.ask("GET", "/openapi.json")
+            assert stranger.refused("GET", "/lists/block/entries") == (401, "wrong-token")
+        answer = stranger.ask("GET", "/lists/block/entries")
         assert (answer.status, answer.code) == (429, "too-many-tries")
         assert int(answer.headers["retry-after"]) > 0
-        assert fresh.refused("GET", "/openapi.json") == (429, "too-many-tries")
-        assert api.with_secret(fresh.secret, "198.51.100.1").get("/openapi.json")
-        known.get("/openapi.json")
+        assert fresh.refused("GET", "/lists/block/entries") == (429, "too-many-tries")
+        assert api.with_secret(fresh.secret, "198.51.100.1").get("/lists/block/entries")
+        known.get("/lists/block/entries")
 
 
 def test_a_token_that_was_right_before_a_restart_does_not_wait(tmp_path: Path) -> None:
@@ -283,15 +302,15 @@ def test_a_token_that_was_right_before_a_restart_does_not_wait(tmp_path: Path) -
     office = ApiOffice(tmp_path)
     with office.api() as api:
         used = api.program()
-        used.get("/openapi.json")
+        used.get("/lists/block/entries")
     kept = office.read(token_of, "program-1")
     assert kept is not None
     office.write(touch_token, kept.id, NOW)
     with office.api() as api:
         stranger = api.with_secret(new_secret())
-        while stranger.refused("GET", "/openapi.json")[0] != 429:
+        while stranger.refused("GET", "/lists/block/entries")[0] != 429:
             pass
-        api.with_secret(used.secret).get("/openapi.json")
+        api.with_secret(used.secret).get("/lists/block/entries")
 
 
 @pytest.mark.parametrize(
@@ -312,7 +331,7 @@ def test_behind_a_proxy_only_this_machine_asks_in_the_clear(
     office = ApiOffice(tmp_path, f"{SETTINGS}\n[web]\nbehind_proxy = true\n{ENABLED}")
     with office.api_alone(url) if url.endswith("8481") else office.api(url) as api:
         program = api.program(address=address)
-        assert program.client.get(f"{ROOT}/openapi.json", headers=program.headers).status_code == status
+        assert program.client.get(f"{ROOT}/lists/block/entries", headers=program.headers).status_code == status
 
 
 def test_a_host_header_changes_no_address(api: RunningApi) -> None:
@@ -325,7 +344,7 @@ def test_a_host_header_changes_no_address(api: RunningApi) -> None:
 def test_an_api_that_is_not_enabled_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
     with ApiOffice(tmp_path_factory.mktemp("off"), SETTINGS).api() as api:
         program = api.program()
-        answer = program.client.get(f"{ROOT}/openapi.json", headers=program.headers, follow_redirects=False)
+        answer = program.client.get(f"{ROOT}/lists/block/entries", headers=program.headers, follow_redirects=False)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 

@@ -28,9 +28,25 @@ def test_the_committed_document_is_that_of_the_table() -> None:
     assert FILE.read_text() == written(), "run: python -m tests.callsieve.api.test_openapi"
 
 
-def test_the_document_is_served_to_whoever_has_a_token(tmp_path: Path) -> None:
+def test_the_document_is_served_to_anybody(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
-        assert api.program().get("/openapi.json") == json.loads(FILE.read_text())
+        assert api.with_secret(None).get("/openapi.json") == json.loads(FILE.read_text())
+
+
+def test_every_field_has_a_description() -> None:
+    document = document_of(ENDPOINTS)
+    fields = {
+        f"{name}.{field}": schema
+        for name, component in document["components"]["schemas"].items()
+        for field, schema in component.get("properties", {}).items()
+    }
+    parameters = {
+        f"{method} {path} {one['name']}": one
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        for one in operation["parameters"]
+    }
+    assert [name for name, one in (fields | parameters).items() if not one.get("description")] == []
 
 
 def test_no_two_kinds_have_one_name() -> None:

@@ -1,0 +1,82 @@
+"""The OpenAPI document as a page to read: rendered here, without a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from callsieve.api.routing import ROOT
+from callsieve.web.rendering import document_of
+
+Schema = Mapping[str, Any]
+
+
+def reference_page(document: Schema) -> str:
+    """Return the page."""
+    operations = [
+        (operation["tags"][0], _operation(method.upper(), path, operation))
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    groups = [
+        {
+            "name": tag["name"],
+            "words": tag["description"],
+            "operations": [one for group, one in operations if group == tag["name"]],
+        }
+        for tag in document["tags"]
+    ]
+    schemas: Mapping[str, Schema] = document["components"]["schemas"]
+    types = [
+        {"name": name, "words": schema.get("description", ""), "fields": _fields(schema)}
+        for name, schema in sorted(schemas.items())
+    ]
+    shown = {"about": document["info"]["description"], "groups": groups, "types": types, "root": ROOT}
+    return document_of("api", "reference.html", "en", shown)
+
+
+def _operation(method: str, path: str, operation: Schema) -> dict[str, Any]:
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    status, done = next(iter(operation["responses"].items()))
+    return {
+        **{"id": operation["operationId"], "method": method, "path": path, "summary": operation["summary"]},
+        "words": operation["description"],
+        "fields": [
+            _field(one["name"], {**one["schema"], "description": one.get("description", "")}, one.get("required"))
+            for one in operation["parameters"]
+        ],
+        "body": _link(body.get("schema", {})),
+        "example": json.dumps(body["example"], indent=2, ensure_ascii=False) if "example" in body else "",
+        "status": status,
+        "answer": _link(next(iter(done["content"].values()))["schema"]),
+    }
+
+
+def _fields(schema: Schema) -> Iterable[dict[str, Any]]:
+    required = schema.get("required", ())
+    return [_field(name, one, name in required) for name, one in schema.get("properties", {}).items()]
+
+
+def _field(name: str, schema: Schema, required: bool | None) -> dict[str, Any]:
+    return {
+        **{"name": name, "kind": _kind(schema), "link": _link(schema)},
+        **{"required": required, "words": schema.get("description", "")},
+    }
+
+
+def _kind(schema: Schema) -> str:
+    """Return a type as it is said: `string or null`, `list of Mark`."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(json.dumps(one) for one in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return _link(schema) or schema.get("format") or schema.get("type", "any")
+
+
+def _link(schema: Schema) -> str:
+    """Return the name of the type that a schema refers to, empty where it is none of ours."""
+    parts = (schema, schema.get("items", {}), *schema.get("anyOf", ()))
+    return next((part["$ref"].rpartition("/")[2] for part in parts if part and "$ref" in part), "")
