@@ -27,27 +27,19 @@ from agi.site import Site
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open
 from policies.engine import decide, decide_for_callee
 from policies.outbound import OutgoingCall, guard, outbound_query
-from policies.policy import PolicySet
+from policies.policy import Case, PolicySet
 from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
-from policies.situation import Lately, Situation, query_of, situation_of
+from policies.situation import Lately, query_of, situation_of
 from policies.strangers import may_ask_again, may_ask_others
 from reputation.appeals import KeyedCode, is_code
 from reputation.channels import endpoint_of
+from reputation.facts import Facts, FactsQuery
 from reputation.feature_codes import CODES
 from reputation.first_calls import FirstCalls
 from reputation.last_call import LastCall
-from reputation.model import (
-    AuthClass,
-    Caller,
-    CallerKind,
-    ChallengeResult,
-    DecisionRecord,
-    Facts,
-    FactsQuery,
-    FirstCall,
-)
+from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, FirstCall
 from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.scoring import vector_of
@@ -373,7 +365,7 @@ class Screening:
         return found
 
     async def _looked_up(
-        self, query: FactsQuery, situation: Situation, decision: Decision, accepted_at: float
+        self, query: FactsQuery, situation: Case, decision: Decision, accepted_at: float
     ) -> Facts | None:
         """The facts again where others were asked and said something in time. None: what is decided stays.
 

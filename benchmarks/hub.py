@@ -33,7 +33,8 @@ from callsieve.settings import Loaded, load_settings
 from lab.postgresql import PostgreSql
 from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
-from reputation.model import AuthClass, FactsQuery, Mark, MarkChannel, Verdict
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import outbox_size, start_capture

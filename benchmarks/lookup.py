@@ -14,7 +14,8 @@ from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import Server, running_daemon
 from benchmarks.workbench import Workbench
 from callsieve.daemon.daemon import loop_factory
-from reputation.model import AuthClass, FactsQuery
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass
 from reputation.store.connection import Store
 from reputation.store.database import connect
 from reputation.store.facts import facts_of

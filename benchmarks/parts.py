@@ -19,7 +19,8 @@ from policies.engine import decide
 from policies.loader import load_policy
 from policies.relations import per_phone_of
 from reputation.evidence import NO_CIRCUMSTANCES, Evidence
-from reputation.model import AuthClass, CallerKind, DecisionRecord, Facts, Imported
+from reputation.facts import Facts
+from reputation.model import AuthClass, CallerKind, DecisionRecord, Imported
 from reputation.numbers import caller_of
 from reputation.scoring import reputation_of
 from reputation.store.database import open_store

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
 from callsieve.text.times import when
-from reputation.emergency_closing import counts_after_closing
+from reputation.facts import opens_after_closing
 from reputation.store import emergencies
 from reputation.store.audit_search import latest_of
 from reputation.wording import Wording
@@ -56,7 +56,7 @@ def window_of(
 ) -> EmergencyWindow:
     """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
     since, closed_at = emergencies.opened_and_closed_at(db, now)
-    if asterisk_at is not None and counts_after_closing(asterisk_at, closed_at):
+    if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
     by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
     opened_by = by_hand[0].row.who if by_hand and by_hand[0].row.at == since else ""

@@ -19,21 +19,14 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.explanation import Look, explain
 from policies.hints import nearest
-from policies.policy import Policy, PolicySet
-from policies.situation import (
-    NOTHING_LATELY,
-    Lately,
-    ScreeningHours,
-    Situation,
-    label_of,
-    query_of,
-    situation_of,
-)
+from policies.policy import Case, Policy, PolicySet
+from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, label_of, query_of, situation_of
 from reputation.evidence import NO_EVIDENCE, Circumstances
 from reputation.explaining import would_raise
+from reputation.facts import Facts, FactsQuery
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
-from reputation.model import Attestation, Did, Facts, FactsQuery, FirstCall, Person, Verification
+from reputation.model import Attestation, Did, FirstCall, Person, Verification
 from reputation.numbers import caller_of
 from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.scoring import reputation_of
@@ -103,7 +96,7 @@ def situation_about(
     callee: str | None = None,
     *,
     at_its_hour: bool = True,
-) -> Situation:
+) -> Case:
     """The call at that time. `callee`: the extension it is for. QuestionError for a stranger.
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
@@ -163,9 +156,9 @@ class Ours:
         return Facts(reputation=reputation_of(NO_EVIDENCE, circumstances, self.weights, now), plan=row)
 
 
-def opinion_of(situation: Situation, policies: PolicySet | Policy) -> Opinion:
+def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
     """What the policy that applies to the call, or this one, would decide. Pure."""
-    call, facts, policy, *_ = under = situation.under(policies)
+    call, facts, policy, _ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
 
 

@@ -18,6 +18,7 @@ from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
 from policies.hints import nearest, shown
 from policies.policy import PolicyError
 from policies.vocabulary import MAX_IN_A_ROW, MAX_NEIGHBOURS, enum_words, read_boolean
+from reputation.facts import Facts
 from reputation.families import block
 from reputation.families.caller import passed_until
 from reputation.model import (
@@ -25,7 +26,6 @@ from reputation.model import (
     ChallengeHistory,
     Did,
     EntryKind,
-    Facts,
     FirstCall,
     Identity,
     Imported,

@@ -32,11 +32,12 @@ from policies.case_schema import (
     refused_by,
 )
 from policies.decision import OWN_RULES, Decision
-from policies.engine import EMERGENCY_WINDOW_SECONDS, decide
+from policies.engine import decide
 from policies.hints import nearest, shown
 from policies.loader import POLICY_KEYS, parse_policy, read_toml
 from policies.policy import Case, Policy, PolicyError, PolicyProblem, PolicySet, Problems
 from policies.positions import places_of
+from reputation.facts import EMERGENCY_WINDOW_SECONDS
 from reputation.weights import DEFAULT, Thresholds
 
 MAX_BYTES = 1 << 20  # no daemon reads them
@@ -99,12 +100,13 @@ def run_trial(
 ) -> Tried:
     """Decides the case. `running`: for cases that name no policy. PolicyError: a policy cannot be used."""
     case = trial.case
+    facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:
         policy = _policy(trial, running, policy_of)
         _check_rule(trial.expect.get("rule"), policy)
     except PolicyError as error:
         raise PolicyError(str(PolicyProblem(f"case {shown(trial.name)}: {error}", line=trial.line))) from None
-    decision = decide(case.call, case.facts, policy, case.now, window_seconds)
+    decision = decide(case.call, facts, policy, case.now)
     return Tried(trial.name, decision, tuple(Difference(*one) for one in differences(trial.expect, decision)))
 
 
@@ -174,7 +176,7 @@ def _policy(trial: Trial, running: PolicySet | Policy, policy_of: Callable[[str]
         return parse_policy(trial.text, "text", "text", policy_of)
     if trial.policy is not None:
         return policy_of(trial.policy)
-    return running if isinstance(running, Policy) else running.policy_of(trial.case.call, trial.case.facts)
+    return trial.case.policy_of(running)
 
 
 def _check_rule(rule: str | None, policy: Policy) -> None:

@@ -25,9 +25,9 @@ from policies.relations import (
     ties_of_callee,
 )
 from reputation.control_sample import is_drawn
-from reputation.model import CallerKind, Facts, Imported, Level, Tie, Verification
+from reputation.facts import Facts
+from reputation.model import CallerKind, Imported, Level, Tie, Verification
 
-EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
 EMERGENCY = CallerKind.EMERGENCY  # a member costs ten times as much as a global name until Python 3.12
 FAILURES_AGAINST_REDIALLING = 2  # who failed twice calls again because a machine does
 
@@ -39,10 +39,10 @@ class Step:
     number: int
     title: str
     rules: tuple[str, ...]
-    rule_on: Callable[[Case, float], Ruling | None]
+    rule_on: Callable[[Case], Ruling | None]
 
 
-def never_screened(case: Case, _window: float) -> Ruling | None:
+def never_screened(case: Case) -> Ruling | None:
     """Step 1: internal extensions, emergency numbers, DIDs set so."""
     if case.facts.caller_person is not None:
         return Ruling(ALLOW, "internal", Why(Reason.INTERNAL))
@@ -53,17 +53,18 @@ def never_screened(case: Case, _window: float) -> Ruling | None:
     return None
 
 
-def emergency_window(case: Case, window: float) -> Ruling | None:
+def emergency_window(case: Case) -> Ruling | None:
     """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
     at = case.facts.emergency_at
-    if at is not None and abs(case.now - at) < window:  # a clock that was ahead holds a call up for no longer than this
+    # Where a clock was ahead, this holds a call up for no longer than the window.
+    if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
         return Ruling(ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
         return Ruling(ALLOW, "emergency-callback", Why(Reason.EMERGENCY_CALLBACK))
     return None
 
 
-def callee_lists(case: Case, _window: float) -> Ruling | None:
+def callee_lists(case: Case) -> Ruling | None:
     """Step 3: the callee's own lists, when the callee is known."""
     ties = ties_of_callee(case.facts)
     if not ties:
@@ -77,7 +78,7 @@ def callee_lists(case: Case, _window: float) -> Ruling | None:
     return None
 
 
-def administrator_lists(case: Case, _window: float) -> Ruling | None:
+def administrator_lists(case: Case) -> Ruling | None:
     """Step 4: the administrator's allowlist, then the blocklist; entries act as written."""
     entry = case.facts.allow
     if entry is not None:
@@ -92,7 +93,7 @@ def administrator_lists(case: Case, _window: float) -> Ruling | None:
     return None
 
 
-def relationship(case: Case, _window: float) -> Ruling | None:
+def relationship(case: Case) -> Ruling | None:
     """Step 6: the callee, or the company, knows this caller. Step 5, the callee expects a call, is a fact and a cap."""
     facts = case.facts
     # In this order: the second asks the number plan (60 us).
@@ -261,28 +262,16 @@ def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
 
-def decide(
-    call: IncomingCall,
-    facts: Facts,
-    policy: Policy,
-    now: float,
-    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
-) -> Decision:
+def decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision:
     """What to do with a call, and why. `now` in UTC seconds. Pure: the same arguments, the same decision."""
-    return decide_by_each(call, facts, (policy,), now, emergency_window_seconds)[0]
+    return decide_by_each(call, facts, (policy,), now)[0]
 
 
-def decide_by_each(
-    call: IncomingCall,
-    facts: Facts,
-    policies: Iterable[Policy],
-    now: float,
-    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
-) -> list[Decision]:
+def decide_by_each(call: IncomingCall, facts: Facts, policies: Iterable[Policy], now: float) -> list[Decision]:
     """What each of the policies does with the same call. The steps above them are the same, and walked once."""
     case = Case(call, facts, now)
     for step in STEPS:
-        ruling = step.rule_on(case, emergency_window_seconds)
+        ruling = step.rule_on(case)
         if ruling is not None:
             caps = CAPS_OF_LISTS if step.number == STEP_OF_LISTS else NO_CAPS
             return [in_quiet_hours(case, _decision(case, one, ruling, step.number, caps), one) for one in policies]
@@ -298,13 +287,7 @@ def _by_policy(case: Case, policy: Policy) -> Decision:
 STEPS_OF_CALLEE = (3, 6)
 
 
-def decide_for_callee(
-    call: IncomingCall,
-    facts: Facts,
-    policy: Policy,
-    now: float,
-    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
-) -> Decision | None:
+def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
     """What one phone does differently from what was decided at the trunk, now that its person is known.
 
     Steps 3 and 6 and quiet hours only, and only where no step before them decides; None: nothing. In observe mode
@@ -312,7 +295,7 @@ def decide_for_callee(
     """
     case = Case(call, facts, now)
     for step in STEPS:
-        ruling = step.rule_on(case, emergency_window_seconds)
+        ruling = step.rule_on(case)
         if ruling is not None:
             decision = _decision(case, policy, ruling, step.number, NO_CAPS)
             return decision if step.number in STEPS_OF_CALLEE else None

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from policies.conditions import why_not
 from policies.decision import Decision, IncomingCall
-from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS, decide
+from policies.engine import CAPS, STEPS, decide
 from policies.policy import Case, Policy
-from reputation.model import Facts
+from reputation.facts import Facts
 
 PASSES = "passes"
 
@@ -24,22 +24,15 @@ class Look:
     failed: tuple[str, ...] = ()
 
 
-def explain(
-    call: IncomingCall,
-    facts: Facts,
-    policy: Policy,
-    now: float,
-    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS,
-) -> tuple[Look, ...]:
+def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[Look, ...]:
     """Every step and rule that is looked at for this call, in order, up to the one that decides; last, the decision."""
-    case = Case(call, facts, now)
-    decision = decide(call, facts, policy, now, emergency_window_seconds)
-    return (*_looks(case, policy, emergency_window_seconds), Look(decision.step, "decision", _in_words(decision)))
+    decision = decide(call, facts, policy, now)
+    return (*_looks(Case(call, facts, now), policy), Look(decision.step, "decision", _in_words(decision)))
 
 
-def _looks(case: Case, policy: Policy, window: float) -> Iterator[Look]:
+def _looks(case: Case, policy: Policy) -> Iterator[Look]:
     for step in STEPS:
-        ruling = step.rule_on(case, window)
+        ruling = step.rule_on(case)
         yield Look(step.number, step.title, PASSES if ruling is None else f"{ruling.action.word}: {ruling.reason}")
         if ruling is not None:
             return

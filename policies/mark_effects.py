@@ -19,6 +19,7 @@ from policies.engine import decide
 from policies.policy import Policy
 from reputation.evidence import Circumstances, Evidence
 from reputation.explaining import days_until_lower
+from reputation.facts import Facts
 from reputation.families.caller import passed_until
 from reputation.fold import standing_of
 from reputation.model import (
@@ -28,7 +29,6 @@ from reputation.model import (
     CallerKind,
     Challenged,
     ChallengeResult,
-    Facts,
     Identity,
     Imported,
     Level,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from policies.decision import Action, IncomingCall
 from policies.reasons import Why
-from reputation.model import Facts
+from reputation.facts import Facts
 
 
 class PolicyError(ValueError):
@@ -77,6 +77,14 @@ class Case:
     call: IncomingCall
     facts: Facts
     now: float
+
+    def under(self, policies: PolicySet | Policy) -> tuple[IncomingCall, Facts, Policy, float]:
+        """Return the arguments of `decide`, `decide_for_callee` and `explain`, with the policy for this call."""
+        return self.call, self.facts, self.policy_of(policies), self.now
+
+    def policy_of(self, policies: PolicySet | Policy) -> Policy:
+        """Return the policy that applies to this call."""
+        return policies if isinstance(policies, Policy) else policies.policy_of(self.call, self.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from policies.decision import ALLOW, ROUTE, Decision, IncomingCall
 from policies.policy import Case, Policy
 from policies.reasons import Reason, Why
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
-from reputation.model import Facts, Person, Tie
+from reputation.facts import Facts
+from reputation.model import Person, Tie
 from reputation.quiet_hours import QuietHours
 
 RULE = "quiet-hours"

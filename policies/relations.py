@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from policies.decision import ALLOW, WARN, Decision, IncomingCall
+from reputation.facts import Facts
 from reputation.families.identity import effective_level
-from reputation.model import Facts, PersonalTie, Tie, Verification
+from reputation.model import PersonalTie, Tie, Verification
 from reputation.numbers import NumberType, number_type_of
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from policies.decision import IncomingCall
-from policies.engine import EMERGENCY_WINDOW_SECONDS
-from policies.policy import Policy, PolicySet
+from policies.policy import Case
 from policies.quiet_hours import resting
 from reputation.caller_names import label_of_carrier
-from reputation.emergency_closing import counts_after_closing
-from reputation.model import Facts, FactsQuery, FirstCall
+from reputation.facts import EMERGENCY_WINDOW_SECONDS, Facts, FactsQuery, opens_after_closing
+from reputation.model import FirstCall
 from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.quiet_hours import QuietHours, hour_at
 
@@ -42,24 +41,6 @@ class Lately(NamedTuple):
     emergency_at: float | None = None
     came_at: float | None = None
     dids: tuple[str, ...] = ()
-
-
-class Situation(NamedTuple):
-    """One call with all that a decision about it may look at, but for the policy."""
-
-    call: IncomingCall
-    facts: Facts
-    now: float
-    emergency_window_seconds: float
-
-    def under(self, policies: PolicySet | Policy) -> tuple[IncomingCall, Facts, Policy, float, float]:
-        """The arguments of `decide`, `decide_for_callee` and `explain`: with the policy that applies to this call."""
-        call, facts, now, window = self
-        return call, facts, self.policy_of(policies), now, window
-
-    def policy_of(self, policies: PolicySet | Policy) -> Policy:
-        """The policy that applies to this call."""
-        return policies if isinstance(policies, Policy) else policies.policy_of(self.call, self.facts)
 
 
 NOTHING_LATELY = Lately()
@@ -104,21 +85,23 @@ def label_of(call: IncomingCall) -> str | None:
 
 def situation_of(
     call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
-) -> Situation:
+) -> Case:
     """The facts as the store has them become those of this very moment."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
         facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
     if lately.emergency_at is not None:
         facts = _with_emergency(facts, lately.emergency_at, now)
+    if facts.emergency_at is not None:
+        facts = facts._replace(emergency_window_seconds=hours.emergency_window_seconds)
     if facts.quiet:
         facts = resting(facts, hours.quiet, now, lately.came_at)
-    return Situation(call, facts, now, hours.emergency_window_seconds)
+    return Case(call, facts, now)
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
     """With an emergency call of which the store may not have been told; of two the one closer to now counts."""
-    if not counts_after_closing(at, facts.emergency_closed_at):
+    if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
         return facts

@@ -9,7 +9,8 @@ from __future__ import annotations
 from policies.decision import Decision, IncomingCall
 from policies.engine import challenge_passed
 from policies.policy import Case
-from reputation.model import CallerKind, Facts, Level
+from reputation.facts import Facts
+from reputation.model import CallerKind, Level
 
 # The steps of the precedence in which evidence counts: the policy's rules, and its default.
 STEPS_OF_POLICY = (8, 9)

@@ -12,7 +12,6 @@ from enum import IntEnum, StrEnum
 from itertools import product
 from typing import NamedTuple
 
-from reputation.plan.rows import PlanRow
 from reputation.wording import Wording
 
 
@@ -374,73 +373,6 @@ NOTHING_BEFORE = FirstCall()
 
 
 NO_REPUTATION = Reputation()
-
-
-class Facts(NamedTuple):
-    """All that we know about one call, read at one instant.
-
-    `caller_person`: the channel is the endpoint of one of our own people. `peers`: what other companies publish of the
-    number. `one_ring_at`: when the number last rang
-    for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
-    that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
-    no spoken warning. `passed_until`: how long the last challenge that was passed, or a proof of control, speaks for
-    the caller; `failures`: how many it failed since, each DID and day once. `quiet`: who wants quiet hours, whatever
-    the time is (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: what the numbering plan says
-    of the number. `recent_calls` are the instants of earlier calls of the number within the hour, `recent_block_calls`
-    those of its block of 1000; `recent_dids` are the DIDs that those of the number went to. `first_call`: what
-    strangers did shortly before; None where the caller has no number, or something is known of it.
-    """
-
-    did: Did | None = None
-    callee: Person | None = None
-    caller_person: Person | None = None
-    allow: ListEntry | None = None
-    block: ListEntry | None = None
-    ties: tuple[PersonalTie, ...] = ()
-    identity: Identity | None = None
-    imported: tuple[Imported, ...] = ()
-    peers: tuple[PeerWord, ...] = ()
-    passed_until: float | None = None
-    failures: int = 0
-    emergency_at: float | None = None
-    emergency_closed_at: float | None = None
-    one_ring_at: float | None = None
-    own_number: bool = False
-    unwhispered: tuple[str, ...] = ()
-    quiet: tuple[Person, ...] = ()
-    reputation: Reputation = NO_REPUTATION
-    recent_calls: tuple[float, ...] = ()
-    recent_block_calls: tuple[float, ...] = ()
-    recent_dids: tuple[str, ...] = ()
-    first_call: FirstCall | None = None
-    sample: ControlSample = NO_SAMPLE
-    plan: PlanRow | None = None
-
-
-class FactsQuery(NamedTuple):
-    """What the one read of the hot path asks for. A tuple: one is made for each call, in a third of the time.
-
-    `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
-    the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
-    where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
-    nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
-    where its word counts, warns with in the place of a name; `first_call`: what strangers did shortly before, should
-    this be a first call. None of these is a matter of the store.
-    """
-
-    number: str | None
-    auth_class: AuthClass
-    did: str | None
-    now: float
-    endpoint: str | None = None
-    channel_endpoint: str | None = None
-    attestation: Attestation = Attestation.NONE
-    verification: Verification = Verification.NONE
-    hour: int | None = None
-    withheld: str | None = None
-    plan: PlanRow | None = None
-    label: str | None = None
-    first_call: FirstCall | None = None
 
 
 class DecisionRecord(NamedTuple):

@@ -15,6 +15,7 @@ from policies.decision import IncomingCall
 from policies.loader import load_policy, parse_policy
 from policies.policy import Policy, PolicySet
 from reputation.appeals import KeyedCode
+from reputation.facts import Facts, FactsQuery
 from reputation.families.block import LISTED, block_of
 from reputation.last_call import LastCall
 from reputation.model import (
@@ -26,8 +27,6 @@ from reputation.model import (
     DecisionRecord,
     Did,
     EntryKind,
-    Facts,
-    FactsQuery,
     Family,
     FirstCall,
     Identity,

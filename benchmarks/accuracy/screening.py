@@ -18,6 +18,7 @@ from policies.engine import decide
 from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.evidence import Circumstances
+from reputation.facts import Facts
 from reputation.families.caller import passed_until
 from reputation.fold import with_other_sites
 from reputation.memory_store import MemoryStore
@@ -27,7 +28,6 @@ from reputation.model import (
     CallerKind,
     ControlSample,
     Did,
-    Facts,
     Identity,
     Mark,
     Person,

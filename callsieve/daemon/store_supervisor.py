@@ -22,9 +22,10 @@ from typing import TypeVar, TypeVarTuple
 from reputation.appeals import KeyedCode, ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
 from reputation.call_in_proof import prove_keyed
+from reputation.facts import Facts, FactsQuery
 from reputation.feature_codes import obey_code
 from reputation.last_call import LastCall, last_call_of
-from reputation.model import AuthClass, ChallengeResult, DecisionRecord, Facts, FactsQuery
+from reputation.model import AuthClass, ChallengeResult, DecisionRecord
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.connection import Store

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from callsieve.settings import Loaded
@@ -19,9 +19,11 @@ from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_ab
 from callsieve.wiring import policies_of, site_of
 from policies.decision import ACTION_BY_WORD, ALLOW, REJECT, WARN, Action, Decision
 from policies.engine import STEP_OF_LISTS, decide
-from policies.situation import Situation, query_of
+from policies.policy import Case
+from policies.situation import query_of
+from reputation.facts import FactsQuery
 from reputation.fold import standing_of
-from reputation.model import Did, FactsQuery, ListEntry, ListName, Reputation, Tie, Verdict
+from reputation.model import Did, ListEntry, ListName, Reputation, Tie, Verdict
 from reputation.scoring import reputation_of
 from reputation.store.as_of import background_of
 from reputation.store.evidence_rows import rows_of
@@ -183,7 +185,7 @@ def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Wei
     return reputation_of(after, circumstances, weights, query.now)
 
 
-def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Situation]:
+def _situations(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Case]:
     """An ordinary call to each kind of our numbers, on each trunk."""
     site, ours = site_of(loaded.settings), Ours.of(loaded)
     for question in _questions(db, loaded, number, [trunk.name for trunk in site.trunks], ours):
@@ -216,7 +218,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
         facts = one.facts._replace(
             allow=None, block=None, emergency_at=None, recent_calls=(), ties=ties, reputation=reputation
         )
-        decision = decide(*one._replace(facts=facts).under(policies))
+        decision = decide(*replace(one, facts=facts).under(policies))
         if decision.step > STEP_OF_LISTS and decision.action > WARN:
             yield decision
 

@@ -20,13 +20,13 @@ from callsieve.wiring import policies_of, site_of
 from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.explaining import days_until_lower
+from reputation.facts import Facts
 from reputation.history import Point, history_of
 from reputation.model import (
     NEVER_CHALLENGED,
     AuthClass,
     ChallengeHistory,
     DecisionRecord,
-    Facts,
     Level,
     ListEntry,
     Mark,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from policies.reasons import Reason
 from reputation.explaining import parts_of
+from reputation.facts import Facts
 from reputation.families.feeds import listed_by
-from reputation.model import EntryKind, Facts, Family, Imported, ListEntry, ListName, Tie
+from reputation.model import EntryKind, Family, Imported, ListEntry, ListName, Tie
 from reputation.wording import Places, Wording, listed
 
 NOTHING = Wording("nothing is known about this number")

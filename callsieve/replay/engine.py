@@ -25,19 +25,17 @@ from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
 from policies.situation import label_of, situation_of
 from reputation.evidence import NO_EVIDENCE, Circumstances
-from reputation.families.caller import passed_until
+from reputation.facts import CallContext, Facts, facts_from
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.memory_store import MemoryStore
 from reputation.model import (
-    NEVER_CHALLENGED,
     NOTHING_BEFORE,
     AuthClass,
     Caller,
     ControlSample,
     Did,
     Direction,
-    Facts,
     ListName,
     Mark,
     Person,
@@ -190,8 +188,7 @@ class Replay:
     ) -> list[Decision]:
         """What each of the policies does with the call."""
         situation = situation_of(call, facts, at, self._ours.hours)
-        ours = [one if isinstance(one, Policy) else one.policy_of(call, situation.facts) for one in policies]
-        return decide_by_each(call, situation.facts, ours, at, situation.emergency_window_seconds)
+        return decide_by_each(call, situation.facts, map(situation.policy_of, policies), at)
 
     def _row_of(self, number: str | None, at: float) -> PlanRow | None:
         return None if number is None else self._ours.plan.row_of(number, at)
@@ -206,7 +203,8 @@ class Replay:
         auth_class, hour, label = call.auth_class, hour_at(at, self._quiet), label_of(call)
         if number is None:
             stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label)
-            return Facts(did, callee, reputation=reputation_of(NO_EVIDENCE, stranger, self._weights, at))
+            reputation = reputation_of(NO_EVIDENCE, stranger, self._weights, at)
+            return facts_from(CallContext(did, callee), NO_EVIDENCE, reputation, self._weights)
         background = self.background(number)
         then = NOTHING_THEN if background is NO_BACKGROUND else background.then(at)
         ties, is_tied = self._ties(number, auth_class, then, at, callee)
@@ -237,33 +235,20 @@ class Replay:
             label,
             None if before is NOTHING_BEFORE else before,
         )
-        challenges = evidence.challenges
-        return Facts(  # by place
-            did,
-            callee,
-            None,  # caller_person
-            then.allow,
-            then.block,
-            ties,
-            then.identity,
-            then.imported,
-            evidence.peers,
-            None if challenges is NEVER_CHALLENGED else passed_until(challenges, self._weights.caller),
-            challenges.failures,
-            None,  # emergency_at
-            None,  # emergency_closed_at
-            self.ledger.one_ring_at(number, at),
-            number in self._own_numbers,
-            (),  # unwhispered
-            (),  # quiet
-            reputation_of(evidence, circumstances, self._weights, at),
-            earlier.calls,
-            earlier.block_calls,
-            earlier.dids,
-            before,
-            self._sample,
-            row,
+        context = CallContext(
+            did=did,
+            callee=callee,
+            allow=then.allow,
+            block=then.block,
+            ties=ties,
+            one_ring_at=self.ledger.one_ring_at(number, at),
+            own_number=number in self._own_numbers,
+            first_call=before,
+            sample=self._sample,
+            plan=row,
         )
+        reputation = reputation_of(evidence, circumstances, self._weights, at)
+        return facts_from(context, evidence, reputation, self._weights, earlier)
 
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None

@@ -8,7 +8,8 @@ from callsieve.integration_settings import PhoneBlockReporting
 from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of
 from callsieve.settings import Loaded
 from callsieve.wiring import known_own_numbers
-from reputation.model import AuthClass, FactsQuery
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass
 from reputation.site_names import site_of
 from reputation.store.appeals import appeals_of
 from reputation.store.evidence_rows import marks_of, rows_of

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reputation.appeals import Appeal, AppealState
-from reputation.model import AuthClass, Facts, Mark, Tie, Verdict
+from reputation.facts import Facts
+from reputation.model import AuthClass, Mark, Tie, Verdict
 from reputation.store.reports import Report
 
 # PhoneBlock's words for kinds of calls (its API, read on 2026-11-27), by the category that our people wrote.

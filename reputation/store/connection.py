@@ -19,7 +19,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 import aiosqlite
 
-from reputation.model import Facts, FactsQuery
+from reputation.facts import Facts, FactsQuery
 from reputation.store.backup import make_backup
 from reputation.store.connection_thread import ConnectionThread
 from reputation.store.database import (

@@ -13,15 +13,13 @@ from typing import Any
 
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import with_changes
+from reputation.facts import CallContext, Facts, FactsQuery, facts_from
 from reputation.families.block import is_bad
-from reputation.families.caller import passed_until
 from reputation.families.plan import evident_purpose
 from reputation.model import (
     NOTHING_BEFORE,
     ControlSample,
     EntryKind,
-    Facts,
-    FactsQuery,
     Identity,
     Imported,
     Level,
@@ -149,9 +147,6 @@ SELECT * FROM (
 
 Row = tuple[Any, ...]
 
-# The daemon counts recent calls in memory: of the caller, of its block, and which DIDs they went to.
-NOTHING_RECENT: tuple[tuple[float, ...], tuple[float, ...], tuple[str, ...]] = ((), (), ())
-
 # Exact beats prefix beats range.
 _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
@@ -200,32 +195,26 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
-    challenges, wishes = evidence.challenges, of.get("wish", ())
+    wishes = of.get("wish", ())
     _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, *_ = moments
-    return Facts(  # by place: by keyword it takes three times as long
-        did_from_row(of["did"][0][1:5]) if "did" in of else None,
-        Person(*of["callee"][0][1:6]) if "callee" in of else None,
-        Person(*of["caller"][0][1:6]) if "caller" in of else None,
-        most_specific(entries, ListName.ALLOW) if entries else None,
-        most_specific(entries, ListName.BLOCK) if entries else None,
-        tuple(dict.fromkeys(ties)) if ties else (),  # a contact in two sources is one tie
-        evidence.identity,
-        evidence.imported,
-        evidence.peers,
-        passed_until(challenges, weights.caller) if challenges.passes else None,
-        challenges.failures,
-        emergency_at,
-        emergency_closed_at,
-        one_ring_at,
-        bool(own_number),
-        tuple([row[2] for row in wishes if row[1] == Wish.NO_WHISPER]) if wishes else (),
-        tuple([Person(row[3], row[2], row[4]) for row in wishes if row[1] == Wish.QUIET]) if wishes else (),
-        with_changes(evidence, circumstances, weights, query.now),
-        *NOTHING_RECENT,
-        query.first_call if _is_first_call(of, query) else None,
-        ControlSample(salt, weights.sample.every),
-        query.plan,
+    context = CallContext(
+        did=did_from_row(of["did"][0][1:5]) if "did" in of else None,
+        callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
+        caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
+        allow=most_specific(entries, ListName.ALLOW) if entries else None,
+        block=most_specific(entries, ListName.BLOCK) if entries else None,
+        ties=tuple(dict.fromkeys(ties)) if ties else (),  # a contact in two sources is one tie
+        emergency_at=emergency_at,
+        emergency_closed_at=emergency_closed_at,
+        one_ring_at=one_ring_at,
+        own_number=bool(own_number),
+        unwhispered=tuple([row[2] for row in wishes if row[1] == Wish.NO_WHISPER]) if wishes else (),
+        quiet=tuple([Person(row[3], row[2], row[4]) for row in wishes if row[1] == Wish.QUIET]) if wishes else (),
+        first_call=query.first_call if _is_first_call(of, query) else None,
+        sample=ControlSample(salt, weights.sample.every),
+        plan=query.plan,
     )
+    return facts_from(context, evidence, with_changes(evidence, circumstances, weights, query.now), weights)
 
 
 def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> tuple[Evidence, Circumstances]:

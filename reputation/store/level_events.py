@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from reputation.events import EventKind, LevelChanged
-from reputation.model import AuthClass, FactsQuery
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass
 from reputation.scoring import reputation_of
 from reputation.standing import Standing
 from reputation.store.facts import evidence_of

@@ -13,9 +13,9 @@ from agi.parsing import AUTH, did_of, incoming_call_of, instant_of, known_call_o
 from agi.protocol import ProtocolError, Request
 from agi.site import SIP_CODE_BY_REJECT, Site, Trunk
 from policies.decision import IncomingCall, fail_open
-from policies.engine import EMERGENCY_WINDOW_SECONDS
 from policies.relations import PerPhone
 from reputation.channels import endpoint_of
+from reputation.facts import EMERGENCY_WINDOW_SECONDS
 from reputation.model import Attestation, AuthClass, Caller, CallerKind, Verification
 from tests.agi.test_quoting import commands_in
 from tests.builders import BACKBONE, CALLER, CARRIER, LONDON, make_call, make_request, make_site

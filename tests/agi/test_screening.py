@@ -18,13 +18,13 @@ from policies.loader import load_policy
 from policies.policy import PolicySet, Scope
 from policies.reasons import FailOpen, PresetReason
 from policies.situation import ScreeningHours
+from reputation.facts import FactsQuery
 from reputation.model import (
     NOTHING_BEFORE,
     Attestation,
     AuthClass,
     CallerKind,
     ChallengeResult,
-    FactsQuery,
     Level,
     Tie,
     Verification,

@@ -11,7 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,8 @@ def simulated(pbx: ScreenedPbx, caller: str) -> tuple[str, str]:
     with open_store(pbx.daemon.store) as db:
         call = call_of(Question(caller, did=ALICE), site_of(loaded.settings))
         situation = situation_about(db, call, time.time(), Ours.of(loaded), at_its_hour=False)
-    decision = opinion_of(situation._replace(facts=situation.facts._replace(callee=None)), policies_of(loaded)).decision
+    facts = situation.facts._replace(callee=None)
+    decision = opinion_of(replace(situation, facts=facts), policies_of(loaded)).decision
     stops = decision.action > Action.WARN
     return decision.action.word, "" if not stops else "list" if decision.step == 4 else "policy"
 

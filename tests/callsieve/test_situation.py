@@ -22,10 +22,11 @@ from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_ab
 from policies.decision import Decision
 from policies.engine import decide_for_callee
 from policies.loader import PRESETS, load_policy
-from policies.policy import Policy
+from policies.policy import Case, Policy
 from policies.reasons import capped
-from policies.situation import ScreeningHours, Situation
-from reputation.model import Attestation, DecisionRecord, Did, Facts, FactsQuery, Identity, ListName, Verification, Wish
+from policies.situation import ScreeningHours
+from reputation.facts import Facts, FactsQuery
+from reputation.model import Attestation, DecisionRecord, Did, Identity, ListName, Verification, Wish
 from reputation.quiet_hours import QuietHours
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
@@ -215,7 +216,7 @@ def decided_by(screening: Screening) -> Told:
     return journal_of(screening)[-1]
 
 
-def asked(db: sqlite3.Connection, world: World, callee: str | None = None) -> Situation:
+def asked(db: sqlite3.Connection, world: World, callee: str | None = None) -> Case:
     attestation, verification = world.signed
     question = Question(world.number, LONDON, world.trunk, attestation=attestation, verification=verification)
     return situation_about(db, call_of(question, make_site()), LATER, world.ours, callee)

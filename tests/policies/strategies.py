@@ -11,10 +11,10 @@ from policies.conditions import toml_of
 from policies.decision import Action, IncomingCall
 from policies.policy import Case
 from policies.vocabulary import LEAST_IN_A_ROW, MAX_IN_A_ROW, MAX_NEIGHBOURS
+from reputation.facts import Facts
 from reputation.model import (
     Attestation,
     CallerKind,
-    Facts,
     FirstCall,
     Level,
     ListEntry,

@@ -16,9 +16,10 @@ from policies.case_schema import CALL, EXPECT, FACTS
 from policies.cases import CASE_KEYS
 from policies.conditions import COMBINATIONS
 from policies.decision import OWN_RULES, Action
-from policies.engine import CAPS, EMERGENCY_WINDOW_SECONDS, STEPS
+from policies.engine import CAPS, STEPS
 from policies.loader import MAX_REASON, POLICY_KEYS, PRESETS, RULE_KEYS, load_policy
 from policies.vocabulary import MAX_CALLS, MAX_MINUTES, VOCABULARY
+from reputation.facts import EMERGENCY_WINDOW_SECONDS
 from reputation.model import Attestation, AuthClass, CallerKind, Level, Reputation, Verification
 from reputation.numbers import NumberType
 from reputation.weights import DEFAULT

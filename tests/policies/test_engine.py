@@ -17,7 +17,8 @@ from policies.loader import load_policy
 from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.reasons import Reason, Why
-from reputation.model import Attestation, CallerKind, Facts, Level, Reputation, Tie, Verification
+from reputation.facts import Facts
+from reputation.model import Attestation, CallerKind, Level, Reputation, Tie, Verification
 from tests.builders import (
     DAY,
     HOUR,
@@ -199,7 +200,8 @@ def test_where_a_step_begins_and_ends(call: IncomingCall, facts: Facts, rule: st
     [pytest.param(HOUR + 1, "emergency-window", id="longer"), pytest.param(0.0, "default", id="off")],
 )
 def test_the_emergency_window_is_a_setting(window: float, rule: str) -> None:
-    assert decide(make_call(), make_facts(emergency_at=NOW - HOUR), HOUSE, NOW, window).rule == rule
+    facts = make_facts(emergency_at=NOW - HOUR)._replace(emergency_window_seconds=window)
+    assert decide(make_call(), facts, HOUSE, NOW).rule == rule
 
 
 LISTED = Why(Reason.ON_ALLOWLIST, {"entry": "+12017421834"})
@@ -672,7 +674,7 @@ def test_nothing_is_different_for_the_callee(call: IncomingCall, facts: Facts) -
 
 def test_the_window_of_the_settings_counts_for_the_callee_too() -> None:
     known = make_facts(callee=make_person(), ties=[make_tie(Tie.BLOCK)], emergency_at=NOW - HOUR)
-    decision = decide_for_callee(make_call(), known, HOUSE, NOW, 30 * MINUTE)
+    decision = decide_for_callee(make_call(), known._replace(emergency_window_seconds=30 * MINUTE), HOUSE, NOW)
     assert decision is not None
     assert decision.rule == "callee-blocklist"
 

@@ -10,7 +10,8 @@ from policies.decision import Action, IncomingCall
 from policies.engine import decide
 from policies.loader import PRESETS, load_policy
 from policies.policy import Policy
-from reputation.model import Attestation, CallerKind, Facts, Level, Verification
+from reputation.facts import Facts
+from reputation.model import Attestation, CallerKind, Level, Verification
 from tests.builders import NOW, make_call, make_facts, make_signed_call
 from tests.policies.strategies import calls, facts
 

@@ -12,7 +12,8 @@ from policies.engine import decide, decide_for_callee
 from policies.quiet_hours import RULE, phones_kept_from, resting
 from policies.reasons import Why
 from policies.relations import per_phone_of
-from reputation.model import CallerKind, Facts, ListName, Person, Tie, Verification
+from reputation.facts import Facts
+from reputation.model import CallerKind, ListName, Person, Tie, Verification
 from reputation.quiet_hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.builders import (

@@ -11,7 +11,7 @@ from policies.engine import CAPS, decide, decide_for_callee
 from policies.loader import PRESETS, load_policy
 from policies.policy import Policy
 from policies.reasons import BY_CODE, CODED, FailOpen, Ours, PresetReason, Reason, Why, capped, why_of, why_of_failure
-from reputation.model import Facts
+from reputation.facts import Facts
 from reputation.wording import Wording
 from tests.builders import NOW
 from tests.policies.strategies import calls, facts

@@ -9,8 +9,9 @@ from policies.decision import Action, IncomingCall
 from policies.engine import decide
 from policies.policy import Policy
 from policies.relations import PerPhone, per_phone_of, ties_in_reach
+from reputation.facts import Facts
 from reputation.families.identity import effective_level
-from reputation.model import AuthClass, Facts, Tie, Verification
+from reputation.model import AuthClass, Tie, Verification
 from tests.builders import (
     HOUR,
     LONDON,

@@ -7,7 +7,8 @@ import pytest
 from policies.decision import Action, IncomingCall
 from policies.engine import decide, decide_for_callee
 from policies.relations import has_relationship, per_phone_of
-from reputation.model import Facts, PersonalTie, Tie, Verification
+from reputation.facts import Facts
+from reputation.model import PersonalTie, Tie, Verification
 from tests.builders import (
     CALLER,
     DAY,

@@ -14,17 +14,8 @@ from policies.conditions import read_when, toml_of, why_not
 from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
-from reputation.model import (
-    Attestation,
-    CallerKind,
-    Facts,
-    Family,
-    FirstCall,
-    Level,
-    Reputation,
-    Tie,
-    Verification,
-)
+from reputation.facts import Facts
+from reputation.model import Attestation, CallerKind, Family, FirstCall, Level, Reputation, Tie, Verification
 from reputation.plan.rows import Purpose
 from tests.builders import (
     LONDON,

@@ -11,12 +11,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from reputation.facts import Facts
 from reputation.model import (
     AuthClass,
     ChallengeResult,
     Direction,
     EndedBy,
-    Facts,
     Level,
     Mark,
     MarkChannel,

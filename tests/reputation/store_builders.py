@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 from reputation.appeals import Appeal
+from reputation.facts import Facts, FactsQuery
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -19,8 +20,6 @@ from reputation.model import (
     Disposition,
     EndedBy,
     EntryKind,
-    Facts,
-    FactsQuery,
     ListEntry,
     ListName,
     Mark,

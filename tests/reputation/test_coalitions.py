@@ -19,6 +19,7 @@ from policies.engine import decide
 from policies.loader import load_policy
 from reputation.control_sample import is_drawn
 from reputation.evidence import Circumstances, Evidence
+from reputation.facts import Facts
 from reputation.families.caller import caller_of, passed_until
 from reputation.fold import standing_of
 from reputation.memory_store import MemoryStore
@@ -32,7 +33,6 @@ from reputation.model import (
     ChallengeResult,
     ControlSample,
     EndedBy,
-    Facts,
     Identity,
     Imported,
     Level,

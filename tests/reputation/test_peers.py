@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.evidence import Circumstances, Evidence
+from reputation.facts import Facts
 from reputation.families.peers import peers_of
 from reputation.fold import standing_of
 from reputation.model import (
     Attestation,
     AuthClass,
-    Facts,
     FirstCall,
     Identity,
     Imported,

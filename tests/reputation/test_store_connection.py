@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import Facts
+from reputation.facts import Facts
 from reputation.store.connection import Store, StoreError, open_store, transaction
 from reputation.store.database import BUSY_SECONDS
 from reputation.store.emergencies import latest_emergency, record_emergency

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.facts import Facts
 from reputation.model import (
     NO_SAMPLE,
     AuthClass,
     Did,
-    Facts,
     Identity,
     Imported,
     ListName,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reputation.model import AuthClass, FactsQuery, Identity, ListName
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass, Identity, ListName
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture

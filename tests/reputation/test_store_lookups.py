@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reputation.model import AuthClass, Facts, FactsQuery, Imported, Level, Verdict
+from reputation.facts import Facts, FactsQuery
+from reputation.model import AuthClass, Imported, Level, Verdict
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of

@@ -16,17 +16,8 @@ import pytest
 from reputation.api_tokens import ApiToken, Scope
 from reputation.appeals import AppealStep
 from reputation.events import AppealDue, EmergencyOpened, EventKind
-from reputation.model import (
-    NO_SAMPLE,
-    AuthClass,
-    ChallengeResult,
-    Did,
-    Direction,
-    Disposition,
-    Facts,
-    Identity,
-    ListName,
-)
+from reputation.facts import Facts
+from reputation.model import NO_SAMPLE, AuthClass, ChallengeResult, Did, Direction, Disposition, Identity, ListName
 from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord

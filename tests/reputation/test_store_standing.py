@@ -14,19 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.evidence import Circumstances
+from reputation.facts import Facts
 from reputation.marking import Statement, mark, unmark
 from reputation.memory_store import MemoryStore
-from reputation.model import (
-    Answered,
-    AuthClass,
-    Direction,
-    EndedBy,
-    Facts,
-    Identity,
-    MarkChannel,
-    SignalCategory,
-    Verdict,
-)
+from reputation.model import Answered, AuthClass, Direction, EndedBy, Identity, MarkChannel, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.store.evidence_rows import rows_of, signals_of

@@ -15,7 +15,7 @@ from callsieve.doctor.cli.commands import renew_stored
 from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, database_get
 from callsieve.settings import Settings
 from callsieve.text.times import when
-from reputation.emergency_closing import counts_after_closing
+from reputation.facts import opens_after_closing
 
 
 def open_window(config: ConfigOption = None) -> None:
@@ -62,7 +62,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
     """A call of the very second, or of a clock that was ahead, would open the window again: Asterisk forgets it."""
-    if not counts_after_closing(asterisk_at, closed_at):
+    if not opens_after_closing(asterisk_at, closed_at):
         return
     try:
         database_del(settings, EMERGENCY_KEY)

@@ -29,8 +29,8 @@ from policies.decision import IncomingCall
 from policies.engine import CAPS, STEPS
 from policies.explanation import PASSES
 from policies.lint import trusting_rules, unknown_names
-from policies.policy import Policy, PolicyError, PolicySet, Rule
-from policies.situation import Situation, situation_of
+from policies.policy import Case, Policy, PolicyError, PolicySet, Rule
+from policies.situation import situation_of
 from reputation.model import Attestation, LevelChange, Reputation, Verification
 from reputation.speakers import account_of
 from reputation.store.published_policies import PublishedPolicy
@@ -174,7 +174,7 @@ def _instant(at: str | None) -> float:
         raise CommandError(f"--at: {error}") from None
 
 
-def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Situation:
+def _situation(loaded: Loaded, call: IncomingCall, question: Question, now: float) -> Case:
     ours = Ours.of(loaded)
     if not has_store(loaded):
         warn(f"{loaded.store_path}: there is no store yet: this is about a caller of whom nothing is known")

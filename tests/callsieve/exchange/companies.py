@@ -15,7 +15,8 @@ from typing import Any
 from callsieve.changes.operation import Context
 from callsieve.exchange.publish import Published, PublishRequest, publish
 from callsieve.signing.keys import signing_key
-from reputation.model import AuthClass, Facts, FactsQuery, Person, Verdict
+from reputation.facts import Facts, FactsQuery
+from reputation.model import AuthClass, Person, Verdict
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.marks import add_mark

@@ -14,7 +14,8 @@ from callsieve.hub.operations import policy_in_force
 from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
 from callsieve.wiring import policies_of, site_of
 from policies.decision import Decision
-from reputation.model import AuthClass, Facts, FactsQuery
+from reputation.facts import Facts, FactsQuery
+from reputation.model import AuthClass
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import has_outgoing

@@ -6,18 +6,8 @@ import pytest
 
 from callsieve.numbers.profile_text import sentence_of
 from reputation.evidence import NO_CIRCUMSTANCES, Evidence
-from reputation.model import (
-    EntryKind,
-    Facts,
-    Family,
-    Identity,
-    Imported,
-    ListEntry,
-    ListName,
-    PersonalTie,
-    Reputation,
-    Tie,
-)
+from reputation.facts import Facts
+from reputation.model import EntryKind, Family, Identity, Imported, ListEntry, ListName, PersonalTie, Reputation, Tie
 from reputation.scoring import reputation_of
 from reputation.weights import DEFAULT
 

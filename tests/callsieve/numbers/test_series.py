@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from reputation.model import AuthClass, FactsQuery
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass
 from reputation.numbers import caller_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of

@@ -30,7 +30,8 @@ from callsieve.replay.history_file import HistoryReader, PastCall, events_of
 from callsieve.settings import Numbers, Settings
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.number_entry import number_from
-from reputation.model import AuthClass, CallerKind, EntryKind, FactsQuery, ListEntry, ListName
+from reputation.facts import FactsQuery
+from reputation.model import AuthClass, CallerKind, EntryKind, ListEntry, ListName
 from reputation.numbers import caller_of, supported_regions
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store

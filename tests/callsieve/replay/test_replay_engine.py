@@ -25,6 +25,7 @@ from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.control_sample import is_drawn
 from reputation.evidence import Circumstances
+from reputation.facts import FactsQuery
 from reputation.marking import Statement, mark
 from reputation.model import (
     AuthClass,
@@ -33,7 +34,6 @@ from reputation.model import (
     Did,
     Direction,
     EntryKind,
-    FactsQuery,
     Identity,
     Imported,
     Level,

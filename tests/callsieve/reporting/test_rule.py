@@ -9,7 +9,8 @@ import pytest
 
 from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of, rating_of
 from reputation.appeals import AppealState
-from reputation.model import AuthClass, Facts, ListName, Mark, MarkChannel, PersonalTie, Tie, Verdict
+from reputation.facts import Facts
+from reputation.model import AuthClass, ListName, Mark, MarkChannel, PersonalTie, Tie, Verdict
 from reputation.store.reports import Report
 from tests.builders import make_entry, make_identity
 from tests.reputation.store_builders import make_appeal

@@ -1,0 +1,159 @@
+"""The facts of one call: everything that a decision may look at, in one value, for the daemon and for a replay.
+
+    query = FactsQuery(number, auth_class, did, now)         what the store is asked
+    facts = facts_from(context, evidence, reputation, weights)
+
+The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) find the same things in different
+places: who is called, who knows the caller, what is evidence. Here they become the same `Facts`.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import NamedTuple
+
+from reputation.evidence import Evidence
+from reputation.families.caller import passed_until
+from reputation.model import (
+    NEVER_CHALLENGED,
+    NO_REPUTATION,
+    NO_SAMPLE,
+    Attestation,
+    AuthClass,
+    ControlSample,
+    Did,
+    FirstCall,
+    Identity,
+    Imported,
+    ListEntry,
+    PeerWord,
+    Person,
+    PersonalTie,
+    Reputation,
+    Verification,
+)
+from reputation.plan.rows import PlanRow
+from reputation.velocity import NOTHING_EARLIER, Earlier
+from reputation.weights import Weights
+
+EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays open: 120 min
+
+
+class FactsQuery(NamedTuple):
+    """What the one read of the hot path asks for. A tuple: one is made for each call, in a third of the time.
+
+    `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
+    the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
+    where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
+    nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
+    where its word counts, warns with in the place of a name; `first_call`: what strangers did shortly before, should
+    this be a first call. None of these is a matter of the store.
+    """
+
+    number: str | None
+    auth_class: AuthClass
+    did: str | None
+    now: float
+    endpoint: str | None = None
+    channel_endpoint: str | None = None
+    attestation: Attestation = Attestation.NONE
+    verification: Verification = Verification.NONE
+    hour: int | None = None
+    withheld: str | None = None
+    plan: PlanRow | None = None
+    label: str | None = None
+    first_call: FirstCall | None = None
+
+
+class CallContext(NamedTuple):
+    """What is known of a call besides the evidence: who is called, who is tied to the caller, and what happened.
+
+    `caller_person`: the channel is the endpoint of one of our own people. `one_ring_at`: when the number last rang
+    for 6 s or less and gave up, if that is less than a day ago. `emergency_at`: the latest emergency call from here
+    that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
+    no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `sample`: how the
+    control sample is drawn. `plan`: what the numbering plan says of the number. `first_call`: what strangers did
+    shortly before; None where the caller has no number, or something is known of it.
+    """
+
+    did: Did | None = None
+    callee: Person | None = None
+    caller_person: Person | None = None
+    allow: ListEntry | None = None
+    block: ListEntry | None = None
+    ties: tuple[PersonalTie, ...] = ()
+    emergency_at: float | None = None
+    emergency_closed_at: float | None = None
+    one_ring_at: float | None = None
+    own_number: bool = False
+    unwhispered: tuple[str, ...] = ()
+    quiet: tuple[Person, ...] = ()
+    first_call: FirstCall | None = None
+    sample: ControlSample = NO_SAMPLE
+    plan: PlanRow | None = None
+
+
+class Facts(NamedTuple):
+    """All that we know about one call, read at one instant. The first fields are those of CallContext, in its order.
+
+    `peers`: what other companies publish of the number. `passed_until`: how long the last challenge that was passed, or
+    a proof of control, speaks for the caller; `failures`: how many it failed since, each DID and day once.
+    `recent_calls` are the instants of earlier calls of the number within the hour, `recent_block_calls` those of its
+    block of 1000; `recent_dids` are the DIDs that those of the number went to. `emergency_window_seconds`: for how long
+    after `emergency_at` nothing is screened.
+    """
+
+    did: Did | None = None
+    callee: Person | None = None
+    caller_person: Person | None = None
+    allow: ListEntry | None = None
+    block: ListEntry | None = None
+    ties: tuple[PersonalTie, ...] = ()
+    emergency_at: float | None = None
+    emergency_closed_at: float | None = None
+    one_ring_at: float | None = None
+    own_number: bool = False
+    unwhispered: tuple[str, ...] = ()
+    quiet: tuple[Person, ...] = ()
+    first_call: FirstCall | None = None
+    sample: ControlSample = NO_SAMPLE
+    plan: PlanRow | None = None
+    identity: Identity | None = None
+    imported: tuple[Imported, ...] = ()
+    peers: tuple[PeerWord, ...] = ()
+    passed_until: float | None = None
+    failures: int = 0
+    reputation: Reputation = NO_REPUTATION
+    recent_calls: tuple[float, ...] = ()
+    recent_dids: tuple[str, ...] = ()
+    recent_block_calls: tuple[float, ...] = ()
+    emergency_window_seconds: float = EMERGENCY_WINDOW_SECONDS
+
+
+def facts_from(
+    context: CallContext,
+    evidence: Evidence,
+    reputation: Reputation,
+    weights: Weights,
+    earlier: Earlier = NOTHING_EARLIER,
+) -> Facts:
+    """Return the facts of a call; `earlier` are the calls of the number and its block, where somebody counts them."""
+    challenges = evidence.challenges
+    return Facts(
+        *context,
+        evidence.identity,
+        evidence.imported,
+        evidence.peers,
+        None if challenges is NEVER_CHALLENGED else passed_until(challenges, weights.caller),
+        challenges.failures,
+        reputation,
+        *earlier,
+    )
+
+
+def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
+    """Return whether an emergency call opens the window although somebody closed it at `closed_at`.
+
+    Asterisk's database keeps the call in whole seconds. Within the second of the closing it counts, to be safe.
+    """
+    return closed_at is None or asterisk_at >= floor(closed_at)
