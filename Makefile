@@ -9,7 +9,7 @@ LATEST := .venv-latest
 NEXT := .venv-next
 FREEPBX_MODULE ?= callsieve-freepbx.tgz
 
-.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
+.PHONY: demo test test-again bytecode test-fast test-next test-latest test-long coverage check lint-api fix bench bench-quick accuracy man screenshots freepbx-module lab tools lock clean
 
 $(STAMP): pyproject.toml $(LOCKS)
 	$(PYTHON) -m venv $(VENV)
@@ -76,6 +76,18 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pip check
+
+# Redocly's rules for docs/reference/openapi.json. Needs Node.js and npm, so it is no part of `make check`: CI runs it.
+# The package is one file without dependencies, locked with its hash; it sends no telemetry.
+REDOCLY := build/redocly/node_modules/.bin/redocly
+$(REDOCLY): requirements/openapi/package.json requirements/openapi/package-lock.json
+	mkdir -p build/redocly
+	cp requirements/openapi/*.json build/redocly
+	npm ci --prefix build/redocly --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
+lint-api: $(REDOCLY)
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(REDOCLY) lint --config requirements/openapi/redocly.yaml docs/reference/openapi.json
 
 fix: $(STAMP)
 	$(BIN)/ruff format .

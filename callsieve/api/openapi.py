@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from callsieve.api.endpoint import JSON, Endpoint
-from callsieve.api.idempotency import HEADER, REUSED
+from callsieve.api.idempotency import HEADER
 from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
 from callsieve.api.routing import ROOT
 from callsieve.api.words import GROUPS, WORDS
@@ -223,7 +223,7 @@ def _query_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict
 def _key_parameter(one: Endpoint) -> list[dict[str, Any]]:
     if not one.takes_key:
         return []
-    words = "The same again within a day is done once and answered alike. " + str(REUSED).capitalize() + "."
+    words = "The same request with the same key is done once within a day. Another request with it is refused."
     schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
     return [{"name": HEADER, "in": "header", "required": False, "description": words, "schema": schema}]
 

@@ -24,7 +24,7 @@ OLDEST_SECONDS = 86_400.0
 BAD_TIME = "a call is told of within a day after its end: UTC seconds"
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
-Phone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@/+-]{1,81}\Z", description="201, or PJSIP/201.")]
+Phone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@/+-]{1,81}$(?!\n)", description="201, or PJSIP/201.")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 

@@ -171,7 +171,7 @@ ENDPOINTS = (
     Endpoint("GET", "/dids", show_dids, Scope.READ, Role.OPERATOR, DidRecords, "Our DIDs.", query=PageQuery),
     Endpoint(
         "POST",
-        "/people/imports/{name}",
+        "/imports/people/{name}",
         import_people,
         Scope.ADMIN,
         Role.ADMINISTRATOR,
@@ -183,7 +183,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST",
-        "/dids/imports/{name}",
+        "/imports/dids/{name}",
         import_dids,
         Scope.ADMIN,
         Role.ADMINISTRATOR,
@@ -195,7 +195,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "DELETE",
-        "/people/imports/{name}",
+        "/imports/people/{name}",
         remove_people,
         Scope.ADMIN,
         Role.ADMINISTRATOR,
@@ -204,7 +204,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "DELETE",
-        "/dids/imports/{name}",
+        "/imports/dids/{name}",
         remove_dids,
         Scope.ADMIN,
         Role.ADMINISTRATOR,

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.openapi import PARTS, document_of
@@ -31,6 +33,17 @@ def test_the_committed_document_is_that_of_the_table() -> None:
 def test_the_document_is_served_to_anybody(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.with_secret(None).get("/openapi.json") == json.loads(FILE.read_text())
+
+
+def test_the_document_is_valid() -> None:
+    validate(json.loads(written()))
+
+
+def test_patterns_are_those_of_ecmascript() -> None:
+    """What Python alone has: `\\Z`, `\\A`, `(?P<`, flags within, possessive repetition."""
+    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', written()))
+    assert patterns
+    assert [one for one in map(json.loads, patterns) if re.search(r"\\[AZ]|\(\?P|\(\?[a-zA-Z]|[*+?}]\+", one)] == []
 
 
 def test_every_field_has_a_description() -> None:

@@ -19,23 +19,23 @@ def test_people_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()
-        assert program.done("POST", "/people/imports/directory", {"people": [CAROL]})["rows"] == 1
+        assert program.done("POST", "/imports/people/directory", {"people": [CAROL]})["rows"] == 1
         people = {one["extension"]: one for one in program.get("/people")["items"]}
         assert people["301"]["endpoint"] == "PJSIP/301"
         assert (people["301"]["source"], people["301"]["of_settings"]) == ("directory", False)
-        assert program.done("DELETE", "/people/imports/directory")["rows"] == 1
+        assert program.done("DELETE", "/imports/people/directory")["rows"] == 1
         assert "301" not in {one["extension"] for one in program.get("/people")["items"]}
-        assert program.refused("DELETE", "/people/imports/directory") == (404, "no-such-import")
+        assert program.refused("DELETE", "/imports/people/directory") == (404, "no-such-import")
     assert ("import people", "token:program-1", None) in changes_of(office)
 
 
 def test_dids_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
-        program.done("POST", "/dids/imports/directory", {"dids": [DID]})
+        program.done("POST", "/imports/dids/directory", {"dids": [DID]})
         dids = {one["number"]: one for one in program.get("/dids")["items"]}
         assert (dids[DID["number"]]["groups"], dids[DID["number"]]["screen"]) == (["support"], False)
-        program.done("DELETE", "/dids/imports/directory")
+        program.done("DELETE", "/imports/dids/directory")
         assert DID["number"] not in {one["number"] for one in program.get("/dids")["items"]}
 
 
@@ -43,7 +43,7 @@ def test_people_come_in_pages(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         rows = [{"extension": str(extension)} for extension in range(300, 305)]
-        program.done("POST", "/people/imports/directory", {"people": rows})
+        program.done("POST", "/imports/people/directory", {"people": rows})
         page = program.get("/people", limit=3)
         seen = [one["extension"] for one in page["items"]]
         while page["next"]:
@@ -56,12 +56,12 @@ def test_people_come_in_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
-        pytest.param("people/imports/x", {"people": [CAROL, {"extension": "3/1"}]}, (422, "bad-person"), id="person"),
-        pytest.param("people/imports/x", {"people": [{**CAROL, "name": "a\nb"}]}, (422, "bad-person"), id="two-lines"),
-        pytest.param("people/imports/x", {"people": []}, (422, "bad-body"), id="nobody"),
-        pytest.param("people/imports/freepbx", {"people": [CAROL]}, (422, "bad-source"), id="a-pbx"),
-        pytest.param("dids/imports/x", {"dids": [{"number": "x"}]}, (422, "bad-did"), id="no-number"),
-        pytest.param("dids/imports/x", {"dids": [{**DID, "groups": ["a,b"]}]}, (422, "bad-did"), id="no-group"),
+        pytest.param("imports/people/x", {"people": [CAROL, {"extension": "3/1"}]}, (422, "bad-person"), id="person"),
+        pytest.param("imports/people/x", {"people": [{**CAROL, "name": "a\nb"}]}, (422, "bad-person"), id="two-lines"),
+        pytest.param("imports/people/x", {"people": []}, (422, "bad-body"), id="nobody"),
+        pytest.param("imports/people/freepbx", {"people": [CAROL]}, (422, "bad-source"), id="a-pbx"),
+        pytest.param("imports/dids/x", {"dids": [{"number": "x"}]}, (422, "bad-did"), id="no-number"),
+        pytest.param("imports/dids/x", {"dids": [{**DID, "groups": ["a,b"]}]}, (422, "bad-did"), id="no-group"),
     ],
 )
 def test_all_rows_or_none(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
