@@ -5,7 +5,7 @@ Modules are named as strings and imported when they are needed: `callsieve --hel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -92,7 +92,7 @@ class Capability:
         messages: What the console says after something was done, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
-        metrics: "module:METRICS", a function (db, loaded, now) -> families, which /metrics shows.
+        metrics: "module:function" of (db, loaded, now), which returns the families that /metrics shows.
         scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the sender of events runs them every half minute.
         is_optional: Whether `[capabilities] off` may name it.
         events: "module:EVENTS", a tuple of EventDescription: the kinds of events that it emits.
@@ -121,7 +121,13 @@ class Capability:
         return getattr(import_module(f"callsieve.{self.name}.{module}"), name)
 
 
-def loaded_from(capabilities: Iterable[Capability], field_name: str) -> list[Any]:
-    """Return what each capability names in this field, imported now. Those that name nothing are left out."""
-    places = ((one, getattr(one, field_name)) for one in capabilities)
-    return [one.load(place) for one, place in places if place]
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """All that the program can do. `main` passes it to what loops over it: as `ctx.obj`, or as a service of pages."""
+
+    all: tuple[Capability, ...]
+
+    def load(self, field_name: str) -> list[Any]:
+        """Return what each capability names in this field, imported now. Those that name nothing are left out."""
+        places = ((one, getattr(one, field_name)) for one in self.all)
+        return [one.load(place) for one, place in places if place]

@@ -41,4 +41,6 @@ CAPABILITY = Capability(
         "evidence-gone": N_("The evidence is removed."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
+    scheduled="checks:SCHEDULED",
 )

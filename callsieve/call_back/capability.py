@@ -12,4 +12,5 @@ CAPABILITY = Capability(
         "call-back serve": "cli.commands:serve",
         "call-back show": "cli.commands:show",
     },
+    checks="checks:CHECKS",
 )

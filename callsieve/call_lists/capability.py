@@ -33,4 +33,5 @@ CAPABILITY = Capability(
         "consent-gone": N_("Removed the consent."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -16,17 +16,14 @@ from datetime import date, datetime, time, timedelta
 from callsieve.changes.operation import Context, Refused
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, read_findings
-from callsieve.imports.feed_health import FeedHealth, FeedStatus, health_of, health_of_missing
+from callsieve.imports.feed_health import FeedHealth, FeedStatus, feeds_found
 from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
-from callsieve.settings import Settings
 from reputation.appeals import Appeal, AppealState
 from reputation.model import ChallengeResult
 from reputation.own.due import Due, due_of
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.challenges import challenge_results
-from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import feed_sources
 from reputation.store.own_grades import GradeChange, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
 from reputation.store.own_register import register_of
@@ -99,6 +96,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
     since, until = start_of(wanted), min(end_of(wanted), now)
     figures = summary_of(db, since, until)
     appeals = appeals_to_decide(db)
+    found = feeds_found(db, context.loaded.settings, now)
     in_force = tuple(one for one in appeals if one.state is AppealState.IN_FORCE)
     return Digest(
         day=wanted,
@@ -112,7 +110,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
         due=tuple(_due(db, now + DAY_SECONDS)),
-        feeds=tuple(_ill_feeds(db, context.loaded.settings, now)),
+        feeds=tuple((name, health) for name, _, health in found if health.health is not FeedStatus.OK),
         findings=_findings(context),
     )
 
@@ -158,15 +156,6 @@ def _due(db: sqlite3.Connection, until: float) -> list[Due]:
     return sorted(
         [*due_of(register_of(db), (), until), *looks_to_make(db, until)], key=lambda one: (one.at, one.number)
     )
-
-
-def _ill_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Iterable[tuple[str, FeedHealth]]:
-    """Those that came once and are not well, and those of the settings that never came."""
-    there = {feed.name: health_of(feed, now) for feed in feed_sources(db)}
-    fetches = feed_fetches(db)
-    missing = [one.name for one in settings.feed if one.name not in there]
-    there |= {name: health_of_missing(fetches.get(name), now) for name in missing}
-    return ((name, health) for name, health in there.items() if health.health is not FeedStatus.OK)
 
 
 def _findings(context: Context) -> tuple[Check, ...] | Wording:

@@ -11,4 +11,5 @@ CAPABILITY = Capability(
         "doctor": "cli.commands:doctor",
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -6,134 +6,68 @@ Asterisk's console answers in 5 s or is asked no more, sockets and the store hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 
-from callsieve.doctor import (
-    api,
-    asterisk,
-    call_back,
-    callees,
-    challenge_recording,
-    control_socket,
-    dialplan,
-    events,
-    hub,
-    look_ups,
-    manager,
-    outbound,
-    pending,
-    phone_labels,
-    prompts,
-    public_page,
-    routes,
-    screening,
-    secrets,
-    service,
-    voicemail,
-)
-from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, Check, CheckContext, Finding, unknown
+from callsieve.capability import Capabilities
+from callsieve.doctor import asterisk, daemon, dialplan, privacy, routes, screening
+from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, POLICY_UNUSABLE, Check, CheckContext, HealthCheck, unknown
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import SettingsError
 from callsieve.system.privileges import as_root
+from policies.policy import PolicyError
 from reputation.wording import Wording
 
-# What looks at Asterisk and the machine only, and may have to be root for that. All else may look into the state
-# directory, and so has the rights of its owner.
-OF_THE_MACHINE = frozenset(
-    {
-        "Asterisk",
-        "advisories",
-        "control socket",
-        "modules",
-        "reject codes",
-        "off switch",
-        "dialplan",
-        "trunks",
-        "asks at",
-        "phones",
-        "emergency calls",
-        "outbound guard",
-        "feature codes",
-        "daemon",
-        "manager user",
-        "manager login",
-        "settings",
-    }
-)
-# In the order in which a call meets them: Asterisk, its dialplan, the daemon, what the daemon knows.
-CHECKS: tuple[tuple[str, Callable[[CheckContext], Finding]], ...] = (
-    ("Asterisk", asterisk.is_reachable),
-    ("advisories", asterisk.is_safe),
-    ("control socket", control_socket.is_closed),
-    ("modules", asterisk.has_modules),
-    ("reject codes", asterisk.can_reject),
-    ("off switch", asterisk.is_on),
-    ("dialplan", dialplan.is_loaded),
-    ("trunks", routes.are_screened),
-    ("DIDs", routes.are_known),
-    ("asks at", dialplan.asks_us),
-    ("phones", phone_labels.are_labelled),
-    ("emergency calls", dialplan.hears_of_emergencies),
-    ("emergency window", pending.screens_now),
-    ("outbound guard", outbound.guards_calls),
-    ("feature codes", dialplan.has_free_codes),
-    ("prompts", prompts.are_built),
-    ("recordings", challenge_recording.can_record),
-    ("daemon", service.daemon_answers),
-    ("classic socket", service.socket_answers),
-    ("local users", service.is_asked_by_asterisk),
-    ("manager user", manager.has_user),
-    ("manager login", manager.can_log_in),
-    ("settings", service.settings_are_private),
-    ("secrets", secrets.are_readable_by_us_alone),
-    ("policy", service.policy_loads),
-    ("stopped calls", voicemail.takes_stopped_calls),
-    ("first days", screening.may_act),
-    ("store", service.store_opens),
-    ("screened calls", screening.are_decided),
-    ("callers", screening.can_read_callers),
-    ("carrier's word", screening.hears_carriers),
-    ("backup", service.has_backup),
-    ("feeds", service.has_fresh_feeds),
-    ("exchange", service.has_fresh_exchange),
-    ("hub", hub.is_exchanged),
-    ("events", events.are_delivered),
-    ("look-ups", look_ups.are_made),
-    ("calls back", call_back.are_placed),
-    ("housekeeping", pending.keeps_house),
-    ("public page", public_page.is_served),
-    ("public address", public_page.is_reached),
-    ("appeals", pending.has_no_appeal_overdue),
-    ("reviews", pending.has_no_marks_to_review),
-    ("call registers", pending.has_fresh_registers),
-    ("mark watch", pending.watches_our_numbers),
-    ("reports", pending.reports_what_is_marked),
-    ("identities", pending.has_no_identity_due),
-    ("API", api.is_served),
-    ("API tokens", api.has_tokens),
-    ("people", service.knows_us),
-    ("callees", callees.are_people),
-    ("who rings", callees.are_rung),
+OFF_SWITCH = HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
+CHECKS = (
+    HealthCheck(place=10, name="Asterisk", find=asterisk.is_reachable, as_root=True, is_quick=True),
+    HealthCheck(place=20, name="advisories", find=asterisk.is_safe, as_root=True),
+    HealthCheck(place=30, name="control socket", find=privacy.is_closed, as_root=True),
+    HealthCheck(place=40, name="modules", find=asterisk.has_modules, as_root=True),
+    HealthCheck(place=50, name="reject codes", find=asterisk.can_reject, as_root=True),
+    OFF_SWITCH,
+    HealthCheck(place=70, name="dialplan", find=dialplan.is_loaded, as_root=True),
+    HealthCheck(place=80, name="trunks", find=routes.are_screened, as_root=True),
+    HealthCheck(place=90, name="DIDs", find=routes.are_known),
+    HealthCheck(place=100, name="asks at", find=dialplan.asks_us, as_root=True),
+    HealthCheck(place=110, name="phones", find=dialplan.are_labelled, as_root=True),
+    HealthCheck(place=120, name="emergency calls", find=dialplan.hears_of_emergencies, as_root=True),
+    HealthCheck(place=150, name="feature codes", find=dialplan.has_free_codes, as_root=True),
+    HealthCheck(place=180, name="daemon", find=daemon.daemon_answers, as_root=True),
+    HealthCheck(place=190, name="classic socket", find=daemon.socket_answers),
+    HealthCheck(place=200, name="local users", find=daemon.is_asked_by_asterisk, is_quick=True),
+    HealthCheck(place=210, name="manager user", find=asterisk.has_user, as_root=True),
+    HealthCheck(place=220, name="manager login", find=asterisk.can_log_in, as_root=True),
+    HealthCheck(place=230, name="settings", find=privacy.settings_are_private, as_root=True, is_quick=True),
+    HealthCheck(place=240, name="secrets", find=privacy.are_readable_by_us_alone),
+    HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
+    HealthCheck(place=300, name="callers", find=screening.can_read_callers),
+    HealthCheck(place=310, name="carrier's word", find=screening.hears_carriers),
 )
 
 
-def examine(ground: CheckContext, *only: str) -> Iterator[Check]:
-    """All checks, one after the other; or those of these names."""
-    for name, check in CHECKS:
-        if only and name not in only:
-            continue
+def checks_of(capabilities: Capabilities) -> list[HealthCheck]:
+    """Return the checks that these capabilities declare, in the order in which a call meets them."""
+    found: list[HealthCheck] = [check for checks in capabilities.load("checks") for check in checks]
+    return sorted(found, key=lambda check: check.place)
+
+
+def examine(checks: Iterable[HealthCheck], ground: CheckContext) -> Iterator[Check]:
+    """Make the checks one after the other."""
+    for check in checks:
         try:
-            with as_root() if name in OF_THE_MACHINE else nullcontext():
-                found = check(ground)
+            with as_root() if check.as_root else nullcontext():
+                found = check.find(ground)
         except ConsoleError:
             found = unknown(NOT_ASKED)
         except SettingsError:
             found = unknown(NO_SETTINGS)
+        except PolicyError:
+            found = unknown(POLICY_UNUSABLE)
         except PermissionError as error:
             found = unknown(
                 Wording("{file}: this user may not look", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
             found = unknown(f"{error.filename or 'a file'}: {error.strerror}")
-        yield Check(name, found.status, found.detail, found.way_out, ground.now)
+        yield Check(check.name, found.status, found.detail, found.way_out, ground.now)

@@ -1,14 +1,26 @@
-"""The doctor's checks of the dialplan: ours is loaded, others' calls it, and it asks us."""
+"""The doctor's checks of the dialplan: ours is loaded, others' calls it, it asks us, and Dials carry our options."""
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from callsieve.doctor import freepbx_module
-from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, differs, fail, ok, unknown, warn
+from callsieve.doctor import trunk_numbers
+from callsieve.doctor.finding import (
+    FREEPBX_CONTEXT,
+    CheckContext,
+    CheckStatus,
+    Finding,
+    and_more,
+    differs,
+    fail,
+    ok,
+    unknown,
+    warn,
+)
+from callsieve.doctor.trunk_numbers import FoundTrunk, numbers_to_try, trunks_of
 from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
 from callsieve.install.install import TRUNK_LINES, dialplan_text
@@ -25,6 +37,7 @@ from callsieve.install.plan import (
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.cli_output import Dialplan, DialplanStep, features_in, globals_in
 from callsieve.pbx.config_files import lines_of, read_text, walk
+from callsieve.pbx.dialplan_reach import OUR_OPTIONS, DialplanReach
 from callsieve.settings import SettingsError
 from reputation.wording import Places, Wording, listed
 
@@ -43,6 +56,8 @@ _EMPTY = re.compile(r"(?:Return|MacroExit|NoOp)\(\)|Gosub\(deprecated-macro,")  
 INSTALL = "callsieve asterisk install"
 DIAL_LINE = TRUNK_LINES[1].strip()
 RELOAD = 'asterisk -rx "dialplan reload"'
+MOST_NUMBERS = 500
+MOST_NAMED = 20
 
 
 def others(dialplan: Dialplan) -> list[DialplanStep]:
@@ -185,6 +200,34 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     )
 
 
+def are_labelled(ground: CheckContext) -> Finding:
+    """Every Dial that a call to one of our numbers may come to carries our options. FreePBX makes its own Dial."""
+    found = reaches_phones(ground)
+    if found.status is not CheckStatus.OK or TRUNK_CONTEXT in ground.dialplan.contexts:
+        return found
+    bare = dict(_unlabelled(ground, trunks_of(ground)))
+    if not bare:
+        return found
+    said = [Wording("{number} ({step})", {"number": number, "step": step}) for number, step in bare.items()]
+    named = listed(said[:MOST_NAMED], "{some}; {more}")
+    numbers = and_more(named if isinstance(named, Wording) else Wording(named), len(said[MOST_NAMED:]))
+    return warn(Wording("their Dial carries no label and no whisper: {numbers}", {"numbers": numbers}), DIAL_LINE)
+
+
+def _unlabelled(ground: CheckContext, trunks: list[FoundTrunk]) -> Iterator[tuple[str, str]]:
+    """The numbers of which a phone rings without our options, and the place of its Dial. ConsoleError."""
+    variables = globals_in(ground.ask("dialplan show globals"))
+    plan = DialplanReach(ground.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
+    outside = {f"{kind}/{trunk.name}" for trunk in trunks for kind in ("PJSIP", "IAX2", "SIP")}
+    for trunk in trunks:
+        context = trunk.context or ""
+        for number in numbers_to_try(ground, trunk, context, variables, ())[:MOST_NUMBERS]:
+            reaches = [plan.of(form, context) for form in number.forms if plan.found(form, context)]
+            steps = sorted(step for reach in reaches for phone, step in reach.unlabelled if phone not in outside)
+            if steps:
+                yield number.name, steps[0]
+
+
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
     """Whether nobody does anything in this hook of FreePBX's."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
@@ -204,7 +247,7 @@ def hears_of_emergencies(ground: CheckContext) -> Finding:
 
 def has_free_codes(ground: CheckContext) -> Finding:
     """Nobody else uses our feature codes."""
-    if freepbx_module.is_installed(ground.dialplan):
+    if trunk_numbers.is_module_installed(ground.dialplan):
         return ok(Wording("FreePBX has them: Admin > Feature Codes"))
     features = features_in(ground.ask("features show"))
     clashes = [

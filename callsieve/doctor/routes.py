@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from callsieve.doctor import freepbx_module
+from callsieve.doctor import trunk_numbers
 from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
 from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
-from callsieve.doctor.service import read_of_store
 from callsieve.doctor.trunk_numbers import FoundTrunk, Number, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
@@ -143,14 +142,14 @@ def _module_screens(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> bool:
     """Our FreePBX module is there, and the calls of every trunk come to the routes that it writes into."""
     dialplan = ground.dialplan
     contexts = [trunk.context for trunk in trunks]
-    return freepbx_module.is_installed(dialplan) and all(
-        context == TRUNK_CONTEXT or (context is not None and freepbx_module.takes_calls_of(dialplan, context))
+    return trunk_numbers.is_module_installed(dialplan) and all(
+        context == TRUNK_CONTEXT or (context is not None and trunk_numbers.takes_calls_of(dialplan, context))
         for context in contexts
     )
 
 
 def _screened_by_module(ground: CheckContext) -> Finding:
-    routes = freepbx_module.inbound_routes(ground.dialplan)
+    routes = trunk_numbers.inbound_routes(ground.dialplan)
     if not routes.screened:
         return warn(
             Wording("our FreePBX module screens no inbound route"), "fwconsole reload; Connectivity > Inbound Routes"
@@ -189,7 +188,7 @@ def survey_of(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> Survey:
     extensions, survey = Extensions(ground), Survey()
     variables = globals_in(ground.ask("dialplan show globals"))
     since = ground.now - DIALLED_DAYS * 86_400
-    dialled = read_of_store(ground, lambda db: dialled_numbers(db, since, ground.now))
+    dialled = ground.read_rows(lambda db: dialled_numbers(db, since, ground.now))
     contexts: set[str] = set()
     taken: dict[str, bool] = {}
     for trunk in trunks:

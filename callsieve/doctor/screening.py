@@ -6,18 +6,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from callsieve.doctor import freepbx_module
-from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, unknown, warn
-from callsieve.doctor.service import told_by_store
-from callsieve.pbx.cli_client import FAMILY, OFF_KEY, ConsoleError, parse_off
+from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, fail, ok, warn
+from callsieve.doctor.trunk_numbers import numbers_left_out
+from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded
-from callsieve.telemetry import read_telemetry
 from callsieve.text.times import when
-from callsieve.wiring import policies_of
-from policies.policy import PolicyError
 from reputation.numbers import masked
 from reputation.store.audit_search import latest_of
-from reputation.store.screened import Screened, first_decision, screened_by_number, unreadable_callers
+from reputation.store.screened import Screened, screened_by_number, unreadable_callers
 from reputation.wording import Places, Wording, listed
 
 DAY = 86_400.0
@@ -30,20 +26,17 @@ FEW_CALLERS = 10
 CALLERS_LOOKED_AT = 200
 # So many calls of a carrier that says nothing, and it says nothing of any.
 SILENT_CALLS = 50
-# Until both have passed nobody knows what the policy does to this office's callers.
-YOUNG_SECONDS = 7 * DAY
-FEW_DECISIONS = 500
 
 
 def are_decided(ground: CheckContext) -> Finding:
     """The inbound calls of the last days, since screening was switched on, have a decision each."""
     try:
-        off = parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}")) or 0
+        off = ground.off_until or 0
     except ConsoleError:
         off = 0
     if off > ground.now:
         return ok(Wording("not looked at while screening is off"))
-    return told_by_store(ground, lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, ground)))
+    return ground.judge_store(lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, ground)))
 
 
 def _left_out(ground: CheckContext) -> frozenset[str]:
@@ -51,32 +44,20 @@ def _left_out(ground: CheckContext) -> frozenset[str]:
     settings = ground.loaded.settings
     regions = {settings.numbers.region, *(trunk.region for trunk in settings.trunk if trunk.region)}
     try:
-        return freepbx_module.numbers_left_out(ground.dialplan, regions)
+        return numbers_left_out(ground.dialplan, regions)
     except ConsoleError:
         return frozenset()
 
 
-def may_act(ground: CheckContext) -> Finding:
-    """A policy that does more than observe has seen enough calls here."""
-    try:
-        policies = policies_of(ground.loaded)
-    except PolicyError:
-        return unknown(Wording("the policy cannot be used: see policy"))
-    acting = [one.name for one in (policies.default, *(scope.policy for scope in policies.scopes)) if not one.observe]
-    if not acting:
-        return ok(Wording("observes only"))
-    return told_by_store(ground, lambda db, now: _judged_age(db, now, acting[0]))
-
-
 def can_read_callers(ground: CheckContext) -> Finding:
     """Callers' numbers are read by the plan of the right country."""
-    return told_by_store(ground, lambda db, now: _judged_callers(db, now, ground.loaded))
+    return ground.judge_store(lambda db, now: _judged_callers(db, now, ground.loaded))
 
 
 def hears_carriers(ground: CheckContext) -> Finding:
     """A carrier that checks callers itself has said so of one of its calls, since the daemon started."""
     checking = [trunk.name for trunk in ground.loaded.settings.trunk if trunk.verstat]
-    telemetry = read_telemetry(ground.loaded.state)
+    telemetry = ground.telemetry
     if not checking or telemetry is None:
         return ok(NONE)
     heard = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}
@@ -153,14 +134,3 @@ def _named(numbers: Sequence[Screened]) -> Wording:
     ]
     first = listed(said[:MOST_NAMED], "{some}; {more}")
     return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))
-
-
-def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
-    first, count = first_decision(db, FEW_DECISIONS)
-    if count < FEW_DECISIONS and (first is None or now - first < YOUNG_SECONDS):
-        about: Places = {"policy": policy, "count": count, "days": YOUNG_SECONDS / DAY}
-        return warn(
-            Wording("{policy} acts already: only {count} decisions, none older than {days:.0f} days", about),
-            Wording('set [policy] name = "observe" first; callsieve summary then says what would have happened'),
-        )
-    return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))

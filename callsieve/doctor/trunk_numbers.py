@@ -1,13 +1,17 @@
-"""Where calls from outside arrive, and the numbers they are for: from the settings, Asterisk and its dialplan."""
+"""Where calls from outside arrive, and the numbers they are for: from the settings, Asterisk and its dialplan.
+
+Our FreePBX module says in the dialplan that is loaded which inbound routes it screens.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
@@ -16,7 +20,7 @@ from callsieve.pbx.config_files import walk
 from callsieve.pbx.dialplan_text import example_of, split_outside_brackets, substituted
 from callsieve.settings import Settings, TrunkTable
 from reputation.channels import is_phone_name, undescribed_trunk
-from reputation.numbers import number_of, ways_to_dial
+from reputation.numbers import did_number_of, number_of, ways_to_dial
 
 TRUNKS_ASKED = 50
 # "%-15.15s" in Asterisk's chan_iax2.c, handle_cli_iax2_show_users.
@@ -27,6 +31,11 @@ _NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
 _PASSES_ON = re.compile(r"Goto\((.*)\)", re.DOTALL)
 # Asterisk's samples have them: whoever has no account of his own.
 _NOBODYS = frozenset({"guest", "anonymous"})
+MARK = "app-callsieve-phone"  # a context that is there where the module is
+CODES = "app-callsieve-codes"
+_ROUTES = ("ext-did-0001", "ext-did-0002")
+_IS_ROUTE = "Set(CDR(did)="  # each inbound route of FreePBX has it, and nothing else in those contexts
+_IS_SCREENED = "Gosub(app-callsieve-screened,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +206,46 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
         return []
     target = substituted(parts[0], variables)
     return [target] if target else []
+
+
+class InboundRoutes(NamedTuple):
+    """FreePBX's inbound routes by their extensions: those that are screened, and those that somebody left out."""
+
+    screened: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def is_module_installed(dialplan: Dialplan) -> bool:
+    """Whether the module has written into this dialplan."""
+    return MARK in dialplan.contexts
+
+
+def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
+    """What the module has done with each inbound route."""
+    steps: dict[str, list[str]] = {}
+    for step in dialplan.steps:
+        if step.context in _ROUTES:
+            steps.setdefault(step.extension, []).append(step.application)
+    routes = {
+        extension: any(one.startswith(_IS_SCREENED) for one in applications)
+        for extension, applications in steps.items()
+        if any(one.startswith(_IS_ROUTE) for one in applications)
+    }
+    return InboundRoutes(
+        tuple(extension for extension, screened in routes.items() if screened),
+        tuple(extension for extension, screened in routes.items() if not screened),
+    )
+
+
+def takes_calls_of(dialplan: Dialplan, context: str) -> bool:
+    """Whether calls that arrive in this context come to FreePBX's inbound routes."""
+    return not dialplan.reached_from(context).isdisjoint(_ROUTES)
+
+
+def numbers_left_out(dialplan: Dialplan, regions: Iterable[str]) -> frozenset[str]:
+    """The numbers whose route is not screened, as calls to them are recorded: a route may have a number as trunks in
+    these `regions` write it, with or without `+`.
+    """
+    routes = inbound_routes(dialplan).left_out
+    read = (did_number_of(text, region) for region in regions for route in routes for text in (route, f"+{route}"))
+    return frozenset(routes) | {number for number in read if number is not None}

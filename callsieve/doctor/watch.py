@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
-from callsieve.doctor.hub import central_organisation
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, HealthCheck, gathered, not_asked
 from callsieve.doctor.stored_findings import completed, read_findings
-from callsieve.pbx.cli_client import NotAllowed
 from callsieve.settings import Loaded
 
 EVERY_SECONDS = 20.0
@@ -77,8 +75,9 @@ class SystemHealth:
 class HealthWatch:
     """Looks every EVERY_SECONDS, in a thread, for as long as somebody asks what it saw."""
 
-    def __init__(self, load: Callable[[], Loaded]) -> None:
+    def __init__(self, load: Callable[[], Loaded], checks: Sequence[HealthCheck]) -> None:
         self._load = load
+        self._checks = checks
         self._latest = SystemHealth()
         self._asked_at = time.monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -107,10 +106,6 @@ class HealthWatch:
         loaded = self._load()
         now = time.time()
         stored = read_findings(loaded.findings_path)
-        ground = CheckContext(loaded, _not_asked, now)
-        checks = tuple(gathered(completed(examine(ground), stored, now)))
-        return SystemHealth(now, checks, bool(central_organisation(ground)))
-
-
-def _not_asked(_command: str) -> str:
-    raise NotAllowed("the console does not ask Asterisk")
+        ground = CheckContext(loaded, not_asked, now)
+        checks = tuple(gathered(completed(examine(self._checks, ground), stored, now)))
+        return SystemHealth(now, checks, bool(ground.central_organisation))

@@ -30,4 +30,6 @@ CAPABILITY = Capability(
         "no-dead-letter": N_("There is no dead letter any more."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
+    metrics="checks:metrics",
 )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 
+from callsieve.capability import Capabilities
+from callsieve.events.looks import scheduled_checks
 from callsieve.events.receivers.build import StatesInStore, open_receivers
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.settings import Loaded, SettingsError
@@ -24,14 +26,14 @@ SENT_ALREADY = "events are sent already, by process {process}: stop it first (sy
 MOST_THREADS = 256
 
 
-def run(load: Callable[[], Loaded]) -> None:
+def run(load: Callable[[], Loaded], capabilities: Capabilities) -> None:
     """Sends events until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
     loaded = load()
     with only_process(loaded.state / LOCK, SENT_ALREADY):
-        asyncio.run(_serve(load, loaded))
+        asyncio.run(_serve(load, loaded, capabilities))
 
 
-async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
+async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capabilities) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     # A name that nobody answers for holds a thread for as long as resolv.conf says, and must not hold up others.
@@ -45,7 +47,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             reload.clear()
             loaded = _reloaded(load, loaded)
         try:
-            await _send(loaded, stop, reload)
+            await _send(loaded, capabilities, stop, reload)
             failures = 0
         except StoreError as error:
             failures += 1
@@ -65,13 +67,13 @@ def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
         return loaded
 
 
-async def _send(loaded: Loaded, stop: asyncio.Event, reload: asyncio.Event) -> None:
+async def _send(loaded: Loaded, capabilities: Capabilities, stop: asyncio.Event, reload: asyncio.Event) -> None:
     """Until it is to stop or to read the settings again. StoreError, StoreChanged."""
     async with AsyncExitStack() as stack:
         store = await Store.open(loaded.store_path)
         stack.push_async_callback(store.close)
-        receivers = await open_receivers(loaded, StatesInStore(store), stack)
-        sender = Sender(store, loaded, receivers)
+        receivers = await open_receivers(loaded, StatesInStore(store), stack, capabilities)
+        sender = Sender(store, loaded, receivers, scheduled_checks(capabilities))
         stack.push_async_callback(sender.close)
         names = ", ".join(one.name for one in receivers) or "nobody: no receiver is in the settings"
         logger.info("sending events to %s", names)

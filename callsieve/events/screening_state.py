@@ -8,18 +8,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from callsieve.doctor.finding import CheckContext
-from callsieve.doctor.service import read_only
-from callsieve.pbx.cli_client import NotAllowed
+from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked, read_store
 from callsieve.settings import Loaded
 from callsieve.status.views import Screening, Status, status_of
 from reputation.numbers import masked, spaced
 from reputation.store.activity import counts_over
-from reputation.store.errors import StoreError
 from reputation.store.event_names import name_of_number
 
 # Sentences for people who use the phone and know no term of this project.
@@ -44,16 +41,14 @@ STOPPED = ("challenge", "route", "reject")
 AHEAD_SECONDS = 60.0
 
 
-def screening_state(loaded: Loaded, *, mask: bool) -> dict[str, Any]:
+def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
     """All that is told, by key; None: not known. It reads files and the store, and asks the daemon: 3 s at most."""
     now = time.time()
-    status = status_of(CheckContext(loaded, _not_asked, now), loaded)
-    counted: Counter[str] | None = None
-    name = ""
+    status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
+    counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
     last = status.journal.last_call if status.journal is not None else None
-    with suppress(StoreError, OSError, sqlite3.Error), read_only(loaded.store_path) as db:
-        counted = _calls_today(db, now)
-        name = name_of_number(db, last.caller, now) if last is not None and last.caller else ""
+    caller = last.caller if last is not None else None
+    name = read_store(loaded.store_path, lambda db: name_of_number(db, caller, now), "") if caller else ""
     return {
         "screening": status.screening.value,
         "screening_text": SCREENING_TEXTS[status.screening],
@@ -91,7 +86,3 @@ def _last_call(status: Status, name: str, *, mask: bool) -> dict[str, Any]:
         "last_action": last.action,
         "last_call_text": ACTION_TEXTS[last.action].format(caller=text),
     }
-
-
-def _not_asked(_command: str) -> str:
-    raise NotAllowed("Asterisk is not asked for what is told to others")

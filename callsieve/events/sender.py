@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from callsieve.doctor.finding import ScheduledCheck
 from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
 from callsieve.events.looks import look
@@ -63,9 +64,16 @@ class StoreChanged(Exception):
 class Sender:
     """Delivers what waits in one store, until it is closed. `receivers` are those of the settings."""
 
-    def __init__(self, store: Store, loaded: Loaded, receivers: Sequence[Receiver]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        loaded: Loaded,
+        receivers: Sequence[Receiver],
+        scheduled: Sequence[ScheduledCheck] = (),
+    ) -> None:
         self._store = store
         self._loaded = loaded
+        self._scheduled = scheduled
         self._lanes = [_LaneTasks(store, receiver) for receiver in receivers]
         self._reread: str | None = None
         self._restored: str | None = None
@@ -149,7 +157,7 @@ class Sender:
             telemetry = await asyncio.to_thread(read_telemetry, self._loaded.state)
             now = time.time()
             try:
-                await self._store.write(look, self._loaded.settings, telemetry, now)
+                await self._store.write(look, self._loaded.settings, telemetry, now, self._scheduled)
                 await self._store.write(note_state, HEARTBEAT, str(os.getpid()), now)
                 for lane in self._lanes:
                     await lane.give_up_old(now)

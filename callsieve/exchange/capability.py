@@ -29,4 +29,7 @@ CAPABILITY = Capability(
         "company-heeded": N_("The company counts again, and is measured anew."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
+    metrics="checks:metrics",
+    scheduled="checks:SCHEDULED",
 )

@@ -43,4 +43,7 @@ CAPABILITY = Capability(
         "people-apart": N_("The name is somebody else's."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
+    metrics="checks:metrics",
+    scheduled="checks:SCHEDULED",
 )

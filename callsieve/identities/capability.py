@@ -24,4 +24,5 @@ CAPABILITY = Capability(
         "unidentified": N_("It is forgotten whose number it was."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

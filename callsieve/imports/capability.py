@@ -34,4 +34,7 @@ CAPABILITY = Capability(
         "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
+    metrics="checks:metrics",
+    scheduled="checks:SCHEDULED",
 )

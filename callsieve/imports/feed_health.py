@@ -1,9 +1,10 @@
-"""How a feed is: whether it still comes, and as large as it used to. Pure."""
+"""How a feed is: whether it still comes, and as large as it used to."""
 
 from __future__ import annotations
 
 import errno
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +13,12 @@ from typing import NamedTuple
 
 from callsieve.changes.operation import Refused
 from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.settings import Settings
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.store.errors import StoreError
-from reputation.store.feed_fetches import FeedFetch
-from reputation.store.feeds import FeedSource
+from reputation.store.feed_fetches import FeedFetch, feed_fetches
+from reputation.store.feeds import FeedSource, feed_sources
 from reputation.wording import Places, Wording
 
 DAY = 86_400.0
@@ -113,6 +115,24 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> FeedHealth:
     if fetch is not None and fetch.failed_at is not None:
         return _failed(fetch.failed_at, fetch.failure, now)
     return FeedHealth(FeedStatus.WAITING, Wording("it has not come yet"))
+
+
+class FoundFeed(NamedTuple):
+    """A feed that came, or one of the settings that never did, and how it is."""
+
+    name: str
+    feed: FeedSource | None
+    health: FeedHealth
+
+
+def feeds_found(db: sqlite3.Connection, settings: Settings, now: float) -> list[FoundFeed]:
+    """Return the feeds that came, and after them those of the settings that never did."""
+    feeds, fetches = feed_sources(db), feed_fetches(db)
+    missing = sorted({feed.name for feed in settings.feed} - {feed.name for feed in feeds})
+    return [
+        *(FoundFeed(feed.name, feed, health_of(feed, now)) for feed in feeds),
+        *(FoundFeed(name, None, health_of_missing(fetches.get(name), now)) for name in missing),
+    ]
 
 
 def _failed(at: float, failure: str | None, now: float) -> FeedHealth:

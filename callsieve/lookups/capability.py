@@ -13,4 +13,5 @@ CAPABILITY = Capability(
         "lookups enable": "cli.commands:enable",
         "lookups disable": "cli.commands:disable",
     },
+    checks="checks:CHECKS",
 )

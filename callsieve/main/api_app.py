@@ -30,9 +30,9 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
 
     def load_all() -> tuple[Endpoint, ...]:
         from callsieve.events.stream import EventStreams
-        from callsieve.main import api_table
+        from callsieve.main import api_table, capabilities
 
-        state.provide(EventStreams())
+        state.provide(capabilities.ALL, EventStreams())
         return api_table.ENDPOINTS
 
     api = Api(ENDPOINTS, state, load_all)

@@ -7,7 +7,7 @@ from callsieve.audit import capability as audit
 from callsieve.call_back import capability as call_back
 from callsieve.call_lists import capability as call_lists
 from callsieve.calls import capability as calls
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capabilities, Capability, Group, Help
 from callsieve.decide import capability as decide
 from callsieve.digest import capability as digest
 from callsieve.doctor import capability as doctor
@@ -30,6 +30,7 @@ from callsieve.own_numbers import capability as own_numbers
 from callsieve.people import capability as people
 from callsieve.policy import capability as policy
 from callsieve.prompts import capability as prompts
+from callsieve.public_page import capability as public_page
 from callsieve.replay import capability as replay
 from callsieve.reporting import capability as reporting
 from callsieve.signing import capability as signing
@@ -89,6 +90,7 @@ CAPABILITIES = (
     hub.CAPABILITY,
     call_back.CAPABILITY,
     prompts.CAPABILITY,
+    public_page.CAPABILITY,
     maintenance.CAPABILITY,
     users.CAPABILITY,
     tokens.CAPABILITY,
@@ -96,3 +98,4 @@ CAPABILITIES = (
     monitoring.CAPABILITY,
     _OF_MAIN,
 )
+ALL = Capabilities(CAPABILITIES)

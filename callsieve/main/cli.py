@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
+from callsieve.main.capabilities import ALL
 from callsieve.main.commands import COMMANDS, COMPLETION, GROUPS, HELP, HELP_WITHIN
 
 HELP_OPTIONS = ["-h", "--help"]
@@ -121,7 +122,7 @@ def run(arguments: list[str]) -> int:
     else:
         _hide_types_of_flags(arguments)
     try:
-        code = COMMAND(arguments, prog_name="callsieve", complete_var=COMPLETION, standalone_mode=False)
+        code = COMMAND(arguments, prog_name="callsieve", complete_var=COMPLETION, standalone_mode=False, obj=ALL)
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
     except typer.Abort:

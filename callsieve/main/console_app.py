@@ -28,10 +28,11 @@ from callsieve.calls.disputes import appeal_in_words
 from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import ActivityCache
 from callsieve.decide.daemon_client import DaemonClient
+from callsieve.doctor.checks import checks_of
 from callsieve.doctor.watch import HealthWatch
 from callsieve.events.stream import EventStreams
 from callsieve.main.api_table import ENDPOINTS
-from callsieve.main.capabilities import CAPABILITIES
+from callsieve.main.capabilities import ALL, CAPABILITIES
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
 from callsieve.users.half_logins import HalfLogins
@@ -75,9 +76,9 @@ def make_templates() -> Templates:
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
     """What the pages of a console with these settings share."""
-    state = AppState(load, clock, make_templates(), HealthWatch(load))
+    state = AppState(load, clock, make_templates(), HealthWatch(load, checks_of(ALL)))
     state.provide(MENU, LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
-    state.provide(EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
+    state.provide(ALL, EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
     return state
 
 

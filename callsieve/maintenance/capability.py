@@ -22,4 +22,7 @@ CAPABILITY = Capability(
         "housekeeping run": "cli.housekeeping:run",
         "housekeeping show": "cli.housekeeping:show",
     },
+    checks="checks:CHECKS",
+    metrics="checks:metrics",
+    scheduled="checks:SCHEDULED",
 )

@@ -23,4 +23,5 @@ CAPABILITY = Capability(
     messages={
         "own-watched": N_("It is recorded what the platform shows."),
     },
+    checks="checks:CHECKS",
 )

@@ -46,4 +46,5 @@ CAPABILITY = Capability(
         "new-owner": N_("What is known from before the new owner weighs less from now on."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -59,4 +59,5 @@ CAPABILITY = Capability(
         "complaint-gone": N_("The complaint is taken back."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -10,4 +10,5 @@ CAPABILITY = Capability(
         "import people": "cli.commands:import_people",
     },
     endpoints=("api.endpoints",),
+    checks="checks:CHECKS",
 )

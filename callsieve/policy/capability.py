@@ -33,4 +33,5 @@ CAPABILITY = Capability(
         "draft-gone": N_("The draft is gone. What is in force has not changed."),
     },
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -14,4 +14,5 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     has_templates=True,
+    checks="checks:CHECKS",
 )

@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
 
-from agi.parsing import instant_of
 from callsieve.calls.records import decision_as_json
-from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, unknown
-from callsieve.doctor.service import StatusAnswer, answer_of_daemon, judged, outdated, read_only
+from callsieve.doctor.checks import OFF_SWITCH, examine
+from callsieve.doctor.daemon import StatusAnswer, answer_of_daemon, judged, outdated
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, HealthCheck, read_store, unknown
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
-from callsieve.pbx.cli_client import EMERGENCY_KEY, FAMILY, FOR_EVER, OFF_KEY, ConsoleError, parse_off, value_in
+from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
 from callsieve.system.trusted_users import obeyed_users
@@ -33,21 +31,12 @@ from policies.policy import PolicyError
 from reputation.model import DecisionRecord
 from reputation.store.activity import counts_over, decided_by
 from reputation.store.audit_search import latest_of
-from reputation.store.errors import StoreError
 from reputation.store.journal import decisions
-from reputation.store.migrations import pending
 from reputation.wording import Wording
-
-T = TypeVar("T")
 
 HOUR_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a decision may be dated a moment later than our clock
-DAEMON, OFF_SWITCH = "daemon", "off switch"
-# Of the doctor's checks those that take a few milliseconds. The daemon is asked apart.
-QUICK = (
-    *("Asterisk", OFF_SWITCH, "emergency window", "local users", "settings", "policy", "store", "screened calls"),
-    *("backup", "feeds", "exchange", "housekeeping", "appeals", "reviews", "identities"),
-)
+DAEMON = "daemon"
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail where calls do not come to us: the daemon may be well, and nobody is screened.
 OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", "screened calls")
@@ -127,16 +116,24 @@ class Status:
         return listening.connected
 
 
-def status_of(ground: CheckContext, loaded: Loaded) -> Status:
-    """`ground`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error."""
+def status_of(ground: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
+    """Return how screening is now, with the quick ones of the checks. The daemon is asked apart.
+
+    `ground`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error.
+    """
     last_told = read_telemetry(loaded.state)
     told = last_told if is_fresh(last_told, ground.now) else None
     daemon = _daemon(ground, told, loaded)
-    asterisk_at = _emergency_in_asterisk(ground)
-    journal = _of_store(loaded, lambda db: _journal(db, loaded, ground.now, asterisk_at))
-    checks = [*examine(ground, *QUICK), Check(DAEMON, daemon.status, daemon.detail, daemon.way_out, ground.now)]
+    asterisk_at = None
+    with suppress(ConsoleError):
+        asterisk_at = ground.emergency_at
+    journal = read_store(loaded.store_path, lambda db: _journal(db, loaded, ground.now, asterisk_at), None)
+    made = [
+        *examine((one for one in checks if one.is_quick), ground),
+        Check(DAEMON, daemon.status, daemon.detail, daemon.way_out, ground.now),
+    ]
     stored = read_findings(loaded.findings_path)
-    found = completed(checks, stored, ground.now) + _more(stored, ground.now)
+    found = completed(made, stored, ground.now) + _more(stored, {check.name for check in made}, ground.now)
     if journal is not None and journal.failed_open:
         found.append(_deadline(journal.failed_open, ground.now))
     screening, why, since, until = _screening(
@@ -193,22 +190,6 @@ def _is_obeyed(loaded: Loaded) -> bool:
     return os.getuid() == 0
 
 
-def _emergency_in_asterisk(ground: CheckContext) -> float | None:
-    try:
-        return instant_of(value_in(ground.ask(f"database get {FAMILY} {EMERGENCY_KEY}")) or "")
-    except ConsoleError:
-        return None
-
-
-def _of_store(loaded: Loaded, read: Callable[[sqlite3.Connection], T]) -> T | None:
-    """None: there is no store, or none that this version or this user can read. The check of the store says why."""
-    with suppress(StoreError, OSError):
-        if loaded.store_path.exists():
-            with read_only(loaded.store_path) as db:
-                return None if pending(db) else read(db)
-    return None
-
-
 def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: float | None) -> Journal:
     since, until = now - HOUR_SECONDS, now + AHEAD_SECONDS
     counted: Counter[str] = Counter()
@@ -240,12 +221,11 @@ def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple
 # What is made of it
 
 
-def _more(stored: Findings | Wording, now: float) -> list[Check]:
+def _more(stored: Findings | Wording, made: Container[str], now: float) -> list[Check]:
     """What root's doctor found to be wrong and we did not look at, if it looked lately: a trunk that asks nobody."""
     if isinstance(stored, Wording) or stored.is_old(now):
         return []
-    ours = {*QUICK, DAEMON}
-    return [check for check in stored.checks if check.status is CheckStatus.FAIL and check.name not in ours]
+    return [check for check in stored.checks if check.status is CheckStatus.FAIL and check.name not in made]
 
 
 def _deadline(calls: int, now: float) -> Check:
@@ -261,9 +241,11 @@ def _screening(
 ) -> State:
     """What keeps calls from being screened: first what people did, then what broke. `told`: the daemon's last word."""
     switched = journal.switched_at if journal is not None else {}
-    switch = found[OFF_SWITCH]
+    switch = found[OFF_SWITCH.name]
     if switch.status is CheckStatus.WARN:
-        until = _off_until(ground)
+        until = None
+        with suppress(ConsoleError):
+            until = ground.off_until
         return Screening.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
     if ground.is_asterisk_down:
         return Screening.DOWN, found["Asterisk"].detail, None, None
@@ -279,13 +261,6 @@ def _screening(
     failed = any(found[name].status is CheckStatus.FAIL for name in OF_ROUTES if name in found)
     why = NOT_ASKED_ABOUT if failed else ""
     return Screening.ON, why, max((at for at in instants if at is not None), default=None), None
-
-
-def _off_until(ground: CheckContext) -> float | None:
-    try:
-        return parse_off(ground.ask(f"database get {FAMILY} {OFF_KEY}"))
-    except ConsoleError:
-        return None
 
 
 def status_as_json(status: Status, version: str) -> dict[str, object]:

@@ -12,4 +12,5 @@ CAPABILITY = Capability(
         "token list": "cli.commands:show",
         "token revoke": "cli.commands:revoke",
     },
+    checks="checks:CHECKS",
 )

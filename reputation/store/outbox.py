@@ -160,6 +160,23 @@ def tell_change(
     return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
 
 
+def tell_bad(
+    db: sqlite3.Connection, prefix: str, kind: EventKind, found: Mapping[str, tuple[str, EventData] | None], at: float
+) -> None:
+    """Tell of each name once when it goes bad, and not when it is well again. Call it in a transaction.
+
+    `found`: by name how it is bad and what is told of it; None: it is well.
+    """
+    for name, bad in found.items():
+        if bad is None:
+            set_state(db, prefix + name, "ok", at)
+        else:
+            tell_change(db, prefix + name, bad[0], kind, prefix + name, at, bad[1])
+    for key in states_of(db, prefix):
+        if key.removeprefix(prefix) not in found:
+            forget_state(db, key)
+
+
 def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
     """Keeps the value of a state. False: it was that already."""
     if state_of(db, key) == value:

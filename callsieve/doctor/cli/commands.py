@@ -9,14 +9,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import clean, print_plain, say
-from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
+from callsieve.doctor.checks import checks_of, examine
+from callsieve.doctor.finding import Check, CheckContext, CheckStatus, HealthCheck, gathered
 from callsieve.doctor.stored_findings import (
     completed,
     findings_of,
@@ -37,14 +38,14 @@ LIMITS = Limits(total_seconds=5.0, body_bytes=1 << 16, redirects=0)
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
 
 
-def doctor(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Look at everything that screening needs. Exit code 1 when something must be put right.
 
     What root finds is stored, for the console and for users who may see less.
     """
     loaded, error = salvaged_settings_of(config)
     ground = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
-    checks = list(examine(ground))
+    checks = list(examine(checks_of(ctx.obj), ground))
     with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
         checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
     if as_json:
@@ -79,17 +80,16 @@ def fetched(url: str) -> tuple[int, bytes] | Wording:
     return answer.status, answer.body
 
 
-def renew_stored(loaded: Loaded, name: str) -> None:
-    """Makes one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
+def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
+    """Make one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
     with acting_for(loaded.findings_path.parent.parent):
         if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
             return
     with suppress(OSError):
-        for check in examine(
-            CheckContext(loaded, lambda command: console(loaded.settings, command), time.time()), name
-        ):
+        ground = CheckContext(loaded, lambda command: console(loaded.settings, command), time.time())
+        for found in examine([check], ground):
             with acting_for(loaded.findings_path.parent.parent):
-                renew_finding(loaded.findings_path, check)
+                renew_finding(loaded.findings_path, found)
 
 
 def show_checks(checks: list[Check]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from callsieve.capability import Capabilities
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
@@ -43,6 +44,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def try_rule(
+    ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="As the settings name it.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -55,7 +57,7 @@ def try_rule(
         if not rules:
             raise CommandError("there is no rule: [[alert]] of the settings makes one")
         raise CommandError(f"there is no alert {name[:80]!r}{nearest(name, list(rules))}")
-    errors = asyncio.run(_tell(loaded, rule))
+    errors = asyncio.run(_tell(loaded, ctx.obj, rule))
     if as_json:
         print_json([{"receiver": to, "delivered": not error, "error": error} for to, error in errors.items()])
     else:
@@ -65,12 +67,12 @@ def try_rule(
         raise CommandError("" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} could not be told")
 
 
-async def _tell(loaded: Loaded, rule: AlertTable) -> dict[str, str]:
+async def _tell(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
     """What went wrong, by receiver."""
     event = with_alert(sample_of(EventKind(rule.event), time.time()), Alert(rule.name))
     errors: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        receivers = await open_receivers(loaded, NoStates(), stack)
+        receivers = await open_receivers(loaded, NoStates(), stack, capabilities)
         by_name = {one.name.partition("/")[2] or one.name: one for one in receivers}
         for to in rule.to:
             errors[to] = ""

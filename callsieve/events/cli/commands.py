@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from callsieve.capability import Capabilities
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import plural, print_table, say, say_command
@@ -38,13 +39,14 @@ ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Those 
 
 
 def send(
+    ctx: typer.Context,
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
     """Deliver events to the receivers of the settings. Runs until it is stopped; SIGHUP reads the settings again."""
     configure_logs(as_json=log_json)
     try:
-        process.run(partial(served_settings, config))
+        process.run(partial(served_settings, config), ctx.obj)
     except AlreadyRunning as error:
         raise CommandError(error.strerror or str(error)) from None
     finally:
@@ -110,6 +112,7 @@ def replay(
 
 
 def try_receiver(
+    ctx: typer.Context,
     receiver: Annotated[str, typer.Argument(help="As the settings name it.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -120,7 +123,7 @@ def try_receiver(
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
     began = time.monotonic()
     try:
-        asyncio.run(_deliver(loaded, name, event))
+        asyncio.run(_deliver(loaded, ctx.obj, name, event))
     except DeliveryError as error:
         if as_json:
             print_json({"receiver": name, "event": event.id, "delivered": False, "error": error.words})
@@ -136,9 +139,10 @@ def try_receiver(
         say("It was switched off, and gets events again. What it missed are dead letters: callsieve events replay")
 
 
-async def _deliver(loaded: Loaded, name: str, event: Event) -> None:
+async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event: Event) -> None:
     async with AsyncExitStack() as stack:
-        (receiver,) = [one for one in await open_receivers(loaded, NoStates(), stack) if one.name == name]
+        receivers = await open_receivers(loaded, NoStates(), stack, capabilities)
+        (receiver,) = [one for one in receivers if one.name == name]
         await receiver.deliver(event)
 
 

@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack
 from datetime import date
 from functools import partial
 
+from callsieve.capability import Capabilities
 from callsieve.changes.operation import Context
 from callsieve.digest.operations import DayRequest, day
 from callsieve.digest.text import DigestText, console_address, digest_text
+from callsieve.doctor.checks import checks_of
 from callsieve.events.alerts import AlertReceiver, StateStore
 from callsieve.events.event import Receiver
 from callsieve.events.receivers.mail import MailReceiver
@@ -40,14 +42,16 @@ class StatesInStore:
         await self._store.write(set_state, key, value, at)
 
 
-async def open_receivers(loaded: Loaded, states: StateStore, stack: AsyncExitStack) -> list[Receiver]:
-    """All of them; `stack` closes what they hold. Each has connections of its own, so that none uses up another's."""
+async def open_receivers(
+    loaded: Loaded, states: StateStore, stack: AsyncExitStack, capabilities: Capabilities
+) -> list[Receiver]:
+    """Return all of them; `stack` closes what they hold. Each has connections of its own, none uses up another's."""
     settings = loaded.settings
     by_name: dict[str, Receiver] = {
         one.name: Webhook(one, await stack.enter_async_context(OutsideClient())) for one in settings.webhook
     }
     if settings.mqtt.host:
-        look = partial(screening_state, loaded, mask=settings.mqtt.mask)
+        look = partial(screening_state, loaded, checks_of(capabilities), mask=settings.mqtt.mask)
         mqtt = MqttReceiver(settings.mqtt, look, console_address(settings.web))
         by_name[mqtt.name] = await stack.enter_async_context(mqtt)
     if settings.mail.host:

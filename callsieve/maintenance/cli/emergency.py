@@ -12,6 +12,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, prin
 from callsieve.cli.output import say
 from callsieve.cli.store import perform
 from callsieve.doctor.cli.commands import renew_stored
+from callsieve.maintenance.checks import EMERGENCY_WINDOW
 from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, database_get
 from callsieve.settings import Settings
 from callsieve.text.times import when
@@ -22,7 +23,7 @@ def open_window(config: ConfigOption = None) -> None:
     """Open the window now, as an emergency call from here does: every call goes on until it ends."""
     loaded, is_broken = settings_even_broken(config)
     window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
-    renew_stored(loaded, "emergency window")
+    renew_stored(loaded, EMERGENCY_WINDOW)
     if window.is_open and window.until is not None:
         say(f"Open until {when(window.until)}: no call is screened. To end that: callsieve emergency close")
     else:
@@ -36,7 +37,7 @@ def close(config: ConfigOption = None) -> None:
     window = perform(loaded, emergency_window.close_window, asterisk_at, existing=is_broken)
     if asterisk_at is not None:
         _forget_if_later(loaded.settings, asterisk_at, window.now)
-    renew_stored(loaded, "emergency window")
+    renew_stored(loaded, EMERGENCY_WINDOW)
     say("Closed: calls are screened again." if window.is_open else "Closed; it was not open.")
 
 

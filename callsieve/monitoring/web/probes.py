@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from pathlib import Path
+import sqlite3
 
 from starlette.responses import PlainTextResponse, Response
 
+from callsieve.capability import Capabilities
 from callsieve.doctor.stored_findings import Findings, read_findings
-from callsieve.hub.operations import hub_figures
-from callsieve.monitoring.metrics import StoreFigures, exposition
-from callsieve.receiver_health import events_shown
+from callsieve.monitoring.families import MetricFamily, Metrics, single
+from callsieve.monitoring.metrics import doctor_metrics, exposition
+from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
-from reputation.store.backup import backups_of
 from reputation.store.errors import StoreError
 from reputation.store.feeds import feed_sources
-from reputation.store.peers import peer_states
 
+STORE_UP = "1 while the console can read the store."
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -47,8 +47,9 @@ async def metrics(req: PageRequest) -> Response:
     loaded = req.state.loaded
     telemetry = await asyncio.to_thread(read_telemetry, loaded.state)
     stored = await asyncio.to_thread(read_findings, loaded.findings_path)
-    findings = stored if isinstance(stored, Findings) else None
-    return Response(exposition(telemetry, await _figures(req), findings, req.now), media_type=TEXT_FORMAT)
+    families = await _of_store(req)
+    families += doctor_metrics(stored, req.now) if isinstance(stored, Findings) else []
+    return Response(exposition(telemetry, families, req.now), media_type=TEXT_FORMAT)
 
 
 def _is_this_machine(address: str) -> bool:
@@ -58,22 +59,18 @@ def _is_this_machine(address: str) -> bool:
         return False
 
 
-async def _figures(req: PageRequest) -> StoreFigures:
-    path, table = req.state.loaded.store_path, req.state.loaded.settings.hub
+async def _of_store(req: PageRequest) -> list[MetricFamily]:
+    """Return what the capabilities tell, while the store can be read."""
+    metrics: list[Metrics] = req.state.service(Capabilities).load("metrics")
+
+    def all_of_them(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[MetricFamily]:
+        return [family for one in metrics for family in one(db, loaded, now)]
+
     try:
-        feeds = await req.read(feed_sources)
-        events = await req.read(events_shown, req.state.loaded.settings, req.now)
-        hub = await req.read(hub_figures, table, req.now) if table.address else None
-        peers = [peer for peer in await req.read(peer_states) if peer.in_settings]
-        size, backup_at = await asyncio.to_thread(_file_figures, path)
+        families = await req.read(all_of_them, req.state.loaded, req.now)
     except (StoreError, OSError):
-        return StoreFigures(is_up=False)
-    return StoreFigures(True, size, None if backup_at is None else req.now - backup_at, feeds, events, hub, peers)
-
-
-def _file_figures(path: Path) -> tuple[int, float | None]:
-    """The store's size in bytes, and when the latest backup was made."""
-    return path.stat().st_size, next((backup.stat().st_mtime for backup in backups_of(path)), None)
+        return [single("store_up", STORE_UP, value=0)]
+    return [single("store_up", STORE_UP, value=1), *families]
 
 
 PAGES = (

@@ -8,8 +8,9 @@ import msgspec
 
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint
 from callsieve.api.fields import Instant
-from callsieve.doctor.finding import CheckContext
-from callsieve.pbx.cli_client import NotAllowed
+from callsieve.capability import Capabilities
+from callsieve.doctor.checks import checks_of
+from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked
 from callsieve.settings import Loaded
 from callsieve.status.views import status_as_json, status_of
 from callsieve.version import program_version
@@ -94,7 +95,7 @@ class SystemStatus(ApiStruct, frozen=True):
 async def show(req: ApiRequest[None, None]) -> SystemStatus:
     """Are calls screened now, and what is wrong."""
     context = req.context
-    status = await req.in_thread(_look, context.loaded, context.at)
+    status = await req.in_thread(_look, context.loaded, context.at, checks_of(req.state.service(Capabilities)))
     if context.role >= Role.OPERATOR:
         return status
     trouble, not_known = ([_masked(one) for one in some] for some in (status.trouble, status.not_known))
@@ -106,14 +107,9 @@ def _masked(one: Trouble) -> Trouble:
     return msgspec.structs.replace(one, detail=mask_numbers(one.detail), way_out=mask_numbers(one.way_out))
 
 
-def _look(loaded: Loaded, now: float) -> SystemStatus:
-    found = status_as_json(status_of(CheckContext(loaded, _not_asked, now), loaded), program_version())
+def _look(loaded: Loaded, now: float, checks: list[HealthCheck]) -> SystemStatus:
+    found = status_as_json(status_of(CheckContext(loaded, not_asked, now), loaded, checks), program_version())
     return msgspec.convert(found, SystemStatus, from_attributes=True)
-
-
-def _not_asked(_command: str) -> str:
-    """As the console: what only Asterisk knows, root's doctor has found."""
-    raise NotAllowed("the API does not ask Asterisk")
 
 
 ENDPOINTS = (

@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+import typer
 from rich.text import Text
 
 from callsieve.calls.records import caller_words
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import Cell, clean, lines, ordered, plural, print_pairs, word
+from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import Check, CheckContext, CheckStatus, gathered
 from callsieve.pbx.cli_client import console
 from callsieve.status.views import ACTIONS, Journal, Screening, Status, status_as_json, status_of
@@ -33,14 +35,14 @@ HEADLINES = {
 }
 
 
-def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def status(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Say on one screen whether calls are screened, what was done lately, and what is wrong.
 
     Exit code 0: calls are screened, and nothing has to be put right; 1 otherwise.
     """
     loaded, error = salvaged_settings_of(config)
     ask = partial(console, loaded.settings, seconds=ASTERISK_SECONDS)
-    found = status_of(CheckContext(error or loaded, ask, time.time()), loaded)
+    found = status_of(CheckContext(error or loaded, ask, time.time()), loaded, checks_of(ctx.obj))
     if as_json:
         print_json(status_as_json(found, program_version()))
     else:

@@ -10,6 +10,7 @@ import typer
 
 from callsieve.cli.options import ConfigOption, settings_even_broken
 from callsieve.cli.store import context_of, note_done
+from callsieve.doctor.checks import OFF_SWITCH
 from callsieve.doctor.cli.commands import renew_stored
 from callsieve.pbx.cli_client import until_words
 from callsieve.settings import Loaded
@@ -44,6 +45,6 @@ def on(config: ConfigOption = None) -> None:
 
 def _follow_up(loaded: Loaded, done: Change | None) -> None:
     """Screening is switched: the stored finding and the audit follow, as far as the store lets them."""
-    renew_stored(loaded, "off switch")
+    renew_stored(loaded, OFF_SWITCH)
     if done is not None:
         note_done(loaded, done)

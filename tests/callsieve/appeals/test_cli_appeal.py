@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
+from callsieve.appeals.checks import has_no_appeal_overdue
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.pending import has_no_appeal_overdue
 from callsieve.settings import Loaded, Settings
 from lab.daemon import Daemon
 from reputation.appeals import ATTACHMENT_BYTES, AppealStep

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.calls import checks as challenge_recording
 from callsieve.calls import spoken_names
+from callsieve.calls.checks import can_record
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
-from callsieve.doctor import challenge_recording
-from callsieve.doctor.challenge_recording import can_record
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, parse_settings

@@ -13,8 +13,10 @@ import pytest
 
 from callsieve import telemetry as running_program
 from callsieve.daemon import background, daemon
+from callsieve.doctor.checks import checks_of
+from callsieve.doctor.daemon import RESTART_ALL, daemon_answers
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.service import RESTART_ALL, daemon_answers
+from callsieve.main.capabilities import ALL
 from callsieve.settings import Loaded, parse_settings
 from callsieve.status.views import DAEMON, status_of
 from callsieve.telemetry import read_telemetry
@@ -67,5 +69,5 @@ async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, m
         monkeypatch.setattr(running_program, "program_stamp", lambda: "99.0 1")
         found = await asyncio.to_thread(daemon_answers, ground)
         assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART_ALL)
-        shown = await asyncio.to_thread(status_of, ground, loaded)
+        shown = await asyncio.to_thread(status_of, ground, loaded, checks_of(ALL))
         assert [check.way_out for check in shown.trouble if check.name == DAEMON] == [RESTART_ALL]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.daemon.dialplan_watch import trouble_with
-from callsieve.doctor.service import ask_status
+from callsieve.doctor.daemon import ask_status
 from callsieve.install.install import dialplan_text
 from callsieve.settings import Loaded, parse_settings
 from lab.daemon import Daemon

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.callees import are_people, are_rung
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.people.checks import are_people, are_rung
 from callsieve.settings import Loaded, parse_settings
 from reputation.model import Did, Direction, Disposition, Person
 from reputation.outcome import OutcomeRecord

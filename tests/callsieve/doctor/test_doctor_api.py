@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from callsieve.daemon.telemetry import write_telemetry
-from callsieve.doctor.api import DUE_SECONDS, has_tokens, is_served
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
 from callsieve.settings import Loaded, parse_settings
+from callsieve.tokens.checks import DUE_SECONDS, has_tokens, is_served
 from reputation.api_tokens import ApiToken, Scope
 from reputation.store.api_tokens import add_token
 from reputation.store.database import open_store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.call_back import are_placed
+from callsieve.call_back.checks import are_placed
 from callsieve.doctor.finding import CheckContext, CheckStatus
 from callsieve.pbx.cli_client import NotRunning
 from callsieve.settings import Loaded, parse_settings

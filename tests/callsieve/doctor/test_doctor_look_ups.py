@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.look_ups import FAILURES, are_made
+from callsieve.lookups.checks import FAILURES, are_made
 from callsieve.lookups.register import register_sources
 from callsieve.lookups.server import serving
 from callsieve.settings import Loaded, parse_settings

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor import dialplan as doctor_dialplan
-from callsieve.doctor import outbound
 from callsieve.install.freepbx import OUTBOUND_HOOK
+from callsieve.own_numbers import checks as outbound
 from tests.callsieve.doctor.test_doctor import make_ground
 
 ACTING = "[outbound]\nobserve = false"

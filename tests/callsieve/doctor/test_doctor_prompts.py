@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
-from callsieve.doctor.prompts import WITHOUT, are_built
 from callsieve.prompts.catalogue import prompts_of
+from callsieve.prompts.checks import WITHOUT, are_built
 from callsieve.prompts.synthesis import Source
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, Settings

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor import public_page
+from callsieve.appeals.checks import has_no_appeal_overdue
 from callsieve.doctor.cli.commands import fetched
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
-from callsieve.doctor.pending import has_no_appeal_overdue
-from callsieve.doctor.public_page import is_reached, is_served
+from callsieve.public_page import checks as public_page
+from callsieve.public_page.checks import is_reached, is_served
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import KEY_FILE
 from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER

@@ -12,7 +12,8 @@ import pytest
 
 from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.screening import DAY, FEW_DECISIONS, are_decided, can_read_callers, hears_carriers, may_act
+from callsieve.doctor.screening import DAY, are_decided, can_read_callers, hears_carriers
+from callsieve.policy.checks import FEW_DECISIONS, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
-from callsieve.doctor.secrets import are_readable_by_us_alone
+from callsieve.doctor.privacy import are_readable_by_us_alone
 from callsieve.settings import Loaded, parse_settings
 
 SETTINGS = """

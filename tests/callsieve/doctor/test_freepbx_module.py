@@ -8,8 +8,8 @@ import pytest
 
 from callsieve.doctor.dialplan import has_free_codes
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.freepbx_module import InboundRoutes, inbound_routes, numbers_left_out
 from callsieve.doctor.routes import are_known, are_screened
+from callsieve.doctor.trunk_numbers import InboundRoutes, inbound_routes, numbers_left_out
 from callsieve.pbx.cli_output import dialplan_in
 from callsieve.settings import Loaded, parse_settings
 

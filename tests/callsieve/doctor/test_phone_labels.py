@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from callsieve.doctor.dialplan import are_labelled
 from callsieve.doctor.finding import CheckStatus
-from callsieve.doctor.phone_labels import are_labelled
 from tests.callsieve.route_cases import ground_of
 
 SETTINGS = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/callsieve-from-trunk-*"\n'

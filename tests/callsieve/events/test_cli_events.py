@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.events import are_delivered
 from callsieve.doctor.finding import CheckContext
+from callsieve.events.checks import are_delivered
 from callsieve.events.event import EventKind
 from callsieve.events.samples import CALLER, DATA
 from callsieve.receiver_health import HEARTBEAT

@@ -36,6 +36,7 @@ import ctypes, os, signal, sys
 from functools import partial
 from pathlib import Path
 from callsieve.events import process
+from callsieve.main.capabilities import ALL
 from callsieve.settings import load_settings
 for _ in sys.stdin:
     child = os.fork()
@@ -43,7 +44,7 @@ for _ in sys.stdin:
         os.close(0)
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a test that fails leaves none behind
         try:
-            process.run(partial(load_settings, Path(os.environ["CALLSIEVE_CONFIG"])))
+            process.run(partial(load_settings, Path(os.environ["CALLSIEVE_CONFIG"])), ALL)
         finally:
             os._exit(0)
     print(child, flush=True)

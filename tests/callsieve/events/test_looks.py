@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from callsieve.events.event import EventKind
-from callsieve.events.looks import NOT_RUNNING, look
+from callsieve.events.looks import NOT_RUNNING, look, scheduled_checks
 from callsieve.hub_settings import HubTable
+from callsieve.main.capabilities import ALL
 from callsieve.settings import Settings
 from callsieve.telemetry import Telemetry
 from reputation.appeals import AppealStep, due_at
@@ -27,6 +28,7 @@ from reputation.store.peers import TakenIndex, WantedPeer, record_taken, replace
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal
 
+SCHEDULED = scheduled_checks(ALL)
 HUB = Settings(hub=HubTable(address="postgresql://127.0.0.1:1/hub", site="berlin"))
 
 
@@ -44,7 +46,7 @@ def seen(
     """What is told of two looks at that time."""
     last = max((event.seq for event in events_after(db, 0, 1000)), default=0)
     for _ in range(2):
-        look(db, settings or Settings(), telemetry, at)
+        look(db, settings or Settings(), telemetry, at, SCHEDULED)
     return [dict(event.data) for event in events_after(db, last, 1000)]
 
 
@@ -100,7 +102,7 @@ def test_a_hub_that_was_never_reached_is_told(db: sqlite3.Connection, failure: s
     assert (told["status"], told["exchanged_at"]) == (status, None)
     assert failure in told["detail"]
     assert hub_seen(db, NOW + 900) == []
-    look(db, Settings(), None, NOW + 901)  # it is switched off
+    look(db, Settings(), None, NOW + 901, SCHEDULED)  # it is switched off
     assert hub_seen(db, NOW + 902) == hub_seen(db, NOW + 1501) == []
 
 

@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from callsieve.doctor.checks import checks_of
 from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.home_assistant import ENTITIES, discovery_message
 from callsieve.events.messages import Alert, with_alert
@@ -26,6 +27,7 @@ from callsieve.events.receivers import mqtt
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.screening_state import ACTION_TEXTS, SCREENING_TEXTS, screening_state
 from callsieve.integration_settings import MqttTable
+from callsieve.main.capabilities import ALL
 from callsieve.settings import parse_settings
 from callsieve.status.views import Screening
 from lab.broker import USER, WATCHER, Broker
@@ -174,7 +176,7 @@ async def test_home_assistant_finds_one_device_with_its_entities(broker: Broker,
     office = Office(tmp_path)
     add_calls(office, make_decision())
     loaded = office.load()
-    state = lambda: screening_state(loaded, mask=False)  # noqa: E731
+    state = lambda: screening_state(loaded, checks_of(ALL), mask=False)  # noqa: E731
     table = table_of(broker, prefix="branch/callsieve")  # nobody else's: the broker keeps what was there before
     async with watching(broker) as watcher, MqttReceiver(table, state, "https://pbx.example.com"):
         topic = "homeassistant/device/branch_callsieve/config"
@@ -373,7 +375,7 @@ def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: 
     office = Office(tmp_path)
     add_calls(office, make_decision(at=time.time() - 60))
     office.write(set_identity, Identity(LAST_CALLER, "Joe's Loans", 1, time.time() + 60), 0.0)
-    state = screening_state(office.load(), mask=mask)
+    state = screening_state(office.load(), checks_of(ALL), mask=mask)
     assert state["last_call_text"] == told
     assert state["screening_text"] == SCREENING_TEXTS[Screening(state["screening"])]
 

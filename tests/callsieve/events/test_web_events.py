@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.events import are_delivered
 from callsieve.doctor.finding import CheckContext
+from callsieve.events.checks import are_delivered, event_metrics
 from callsieve.events.event import EventKind
 from callsieve.events.samples import CALLER, DATA
-from callsieve.monitoring.metrics import StoreFigures, exposition
+from callsieve.monitoring.metrics import exposition
 from callsieve.receiver_health import HEARTBEAT, events_shown
 from callsieve.settings import Loaded, Settings, parse_settings
 from reputation.store.audit import audit_rows
@@ -103,7 +103,7 @@ def test_a_receiver_is_told_to_prometheus_by_its_name(tmp_path: Path) -> None:
             happen(db, 2)
             record_deliveries(db, "webhook/crm", Progress([4], []), NOW)
         shown = events_shown(db, settings(), NOW)
-    text = exposition(None, StoreFigures(True, events=shown), None, NOW).decode()
+    text = exposition(None, event_metrics(shown), NOW).decode()
     told = samples_in(text)
     assert told["callsieve_events_sender_up", ()] == 0
     assert told["callsieve_events_delivered_total", (KEY,)] == 1
@@ -117,7 +117,7 @@ def test_a_receiver_is_told_to_prometheus_by_its_name(tmp_path: Path) -> None:
 def test_without_receivers_nothing_is_told_of_them(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
         shown = events_shown(db, Settings(), NOW)
-    assert b"callsieve_events" not in exposition(None, StoreFigures(True, events=shown), None, NOW)
+    assert b"callsieve_events" not in exposition(None, event_metrics(shown), NOW)
 
 
 def checked(tmp_path: Path, text: str = HOOK) -> tuple[str, str, str]:

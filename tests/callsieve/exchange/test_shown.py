@@ -6,13 +6,14 @@ import time
 
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext
+from callsieve.exchange.checks import CHECKS
 from reputation.store.peers import switch_peer_off
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 
 
 def found_by_doctor(company: Company) -> tuple[str, str, str]:
     ground = CheckContext(company.load(), lambda _command: "", time.time())
-    [check] = examine(ground, "exchange")
+    [check] = examine(CHECKS, ground)
     return check.status, str(check.detail), str(check.way_out)
 
 

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.hub import is_exchanged
 from callsieve.hub import administration, client
 from callsieve.hub.address import address_of_site
+from callsieve.hub.checks import is_exchanged
 from callsieve.hub.postgresql import HubError, connection_to
 from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, Pace
 from callsieve.hub.views import remarks_on

@@ -14,6 +14,7 @@ import pytest
 
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext
+from callsieve.imports.checks import CHECKS
 from callsieve.imports.feed_health import DAY
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
@@ -269,7 +270,7 @@ def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
 def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
     def found() -> tuple[str, str, str]:
         ground = CheckContext(callsieve.load(), lambda _command: "", time.time())
-        [check] = examine(ground, "feeds")
+        [check] = examine(CHECKS, ground)
         return check.status, str(check.detail), str(check.way_out)
 
     callsieve.ok("db", "migrate")

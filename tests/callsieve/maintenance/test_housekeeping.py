@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.daemon import daemon
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.pending import keeps_house
+from callsieve.maintenance.checks import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
 from reputation.store.backup import backups_of, open_backup

@@ -15,9 +15,16 @@ from agi.server import Stats
 from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
+from callsieve.events.checks import event_metrics
+from callsieve.exchange.checks import peer_metrics
+from callsieve.hub.checks import hub_metrics
 from callsieve.hub.health import health_of
 from callsieve.hub.operations import HubFigures
-from callsieve.monitoring.metrics import StoreFigures, exposition
+from callsieve.imports.checks import feed_metrics
+from callsieve.maintenance.checks import store_metrics
+from callsieve.monitoring.families import single
+from callsieve.monitoring.metrics import doctor_metrics, exposition
+from callsieve.monitoring.web.probes import STORE_UP
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
 from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD
@@ -59,9 +66,11 @@ def samples_in(text: str) -> Samples:
 
 @pytest.fixture
 def told() -> Samples:
-    store = StoreFigures(True, 4096, 60.0, [FEED], EVENTS, HUB, [PARTNER, PAUSED])
     findings = Findings(NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")))
-    return samples_in(exposition(make_telemetry(NOW - 1.0), store, findings, NOW).decode())
+    families = [single("store_up", STORE_UP, 1), *store_metrics(4096, 60.0), *feed_metrics([FEED], NOW)]
+    families += [*peer_metrics([PARTNER, PAUSED], NOW), *event_metrics(EVENTS), *hub_metrics(HUB)]
+    families += doctor_metrics(findings, NOW)
+    return samples_in(exposition(make_telemetry(NOW - 1.0), families, NOW).decode())
 
 
 def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> None:
@@ -74,7 +83,7 @@ def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> N
 def test_a_counter_begins_with_nothing() -> None:
     daemon = replace_struct(make_telemetry(NOW - 1.0), by_action={}, server=Stats(), look_ups=LookUpCounts())
     new = EventsShown((ReceiverShown("webhook/new", ReceiverHealth.NEW, None),), NOW, NOW)
-    told = samples_in(exposition(daemon, StoreFigures(True, 4096, None, events=new), None, NOW).decode())
+    told = samples_in(exposition(daemon, [*store_metrics(4096, None), *event_metrics(new)], NOW).decode())
     counters = {key: value for key, value in told.items() if key[0].endswith("_total")}
     actions = {labels[0][1] for name, labels in counters if name == "callsieve_calls_decided_total"}
     reasons = {labels[0][1] for name, labels in counters if name == "callsieve_calls_failed_open_total"}
@@ -129,8 +138,8 @@ def test_the_hub_is_told_without_a_site(told: Samples) -> None:
     ],
 )
 def test_a_hub_that_is_not_exchanged_with_is_down(link: Link | None) -> None:
-    store = StoreFigures(True, hub=HubFigures(link, 12, health_of(link, 5, NOW)))
-    samples = samples_in(exposition(None, store, None, NOW).decode())
+    figures = HubFigures(link, 12, health_of(link, 5, NOW))
+    samples = samples_in(exposition(None, hub_metrics(figures), NOW).decode())
     assert (samples["callsieve_hub_up", ()], samples["callsieve_hub_outbox_rows", ()]) == (0, 12)
 
 

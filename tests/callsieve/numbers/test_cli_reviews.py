@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.pending import has_no_identity_due, has_no_marks_to_review
+from callsieve.identities.checks import has_no_identity_due
+from callsieve.numbers.checks import has_no_marks_to_review
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER, SETTINGS

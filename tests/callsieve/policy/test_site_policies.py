@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, CheckStatus
-from callsieve.doctor.hub import is_exchanged
 from callsieve.hub.address import write_secret
 from callsieve.hub.administration import SiteLogin
+from callsieve.hub.checks import is_exchanged
 from callsieve.hub.secret_file import secret_path
 from callsieve.policy.central import note_arrived
 from callsieve.site_policies import digest_of, files_there

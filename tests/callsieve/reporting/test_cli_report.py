@@ -10,6 +10,7 @@ import pytest
 
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext
+from callsieve.reporting.checks import CHECKS
 from reputation.store.reports import Report, begin_reporting, set_report
 from tests.callsieve.program import Program
 from tests.callsieve.reporting.phoneblock_server import TOKEN, PhoneBlockServer, phoneblock
@@ -157,7 +158,7 @@ def test_an_erased_number_is_reported_nowhere(callsieve: ReportingOffice) -> Non
 
 def test_the_doctor_says_when_nobody_reports(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     def found(now: float = 2e9) -> str:
-        [check] = examine(CheckContext(callsieve.load(), lambda _command: "", now), "reports")
+        [check] = examine(CHECKS, CheckContext(callsieve.load(), lambda _command: "", now))
         return check.status
 
     assert found() == "warn"

@@ -20,11 +20,12 @@ from babel.messages.pofile import read_po
 
 from callsieve.changes.describe import NOT_SHOWN, name_of
 from callsieve.changes.names import CHANGES
-from callsieve.doctor.checks import CHECKS
+from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
 from callsieve.exchange.health import ExchangeProblem, PeerStatus
 from callsieve.imports.feed_health import FAILURES
+from callsieve.main.capabilities import ALL
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
@@ -102,7 +103,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "a family of evidence", family
     for speaker in Speaker:
         yield "who speaks against a number", speaker.value
-    for name in {name for name, _ in CHECKS} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
+    for name in {check.name for check in checks_of(ALL)} - {"Asterisk"} | {NAME, *HEADING_BY_REASON.values()}:
         yield "a check of the doctor's", name
     for what in CHANGES:
         yield "a change", what

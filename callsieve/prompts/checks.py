@@ -1,9 +1,9 @@
-"""The doctor's check of our prompts: all are there, in every language, and say what they are to say."""
+"""The health check of our prompts: all are there, in every language, and say what they are to say."""
 
 from __future__ import annotations
 
 from agi.speech import LANGUAGES
-from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, fail, ok, unknown, warn
 from callsieve.prompts.catalogue import PromptError, own_directories, prompts_of
 from callsieve.prompts.files import PromptState, files_of, recordings_of, sounds_of_asterisk
 from reputation.wording import Places, Wording, listed
@@ -58,3 +58,6 @@ def are_built(ground: CheckContext) -> Finding:
 def _instead_of(missing: set[str]) -> list[Wording]:
     """What happens where prompts of these tables are missing."""
     return [what for tables, what in WITHOUT if tables & missing]
+
+
+CHECKS = (HealthCheck(place=160, name="prompts", find=are_built),)

@@ -1,4 +1,4 @@
-"""The doctor's check of calls back: the helper that the settings want hears us, and Asterisk reads its spool."""
+"""The health check of calls back: the helper that the settings want hears us, and Asterisk reads its spool."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from callsieve.call_back.client import HelperError, ping
-from callsieve.doctor.finding import NONE, CheckContext, Finding, ok, unknown, warn
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ok, unknown, warn
 from callsieve.pbx.cli_client import ConsoleError
 from reputation.wording import Wording
 
@@ -34,3 +34,6 @@ def are_placed(ground: CheckContext) -> Finding:
         if SPOOL_MODULE not in ground.modules:
             return warn(Wording("nobody is called back: Asterisk does not read its call spool"), LOAD_MODULE)
     return ok(Wording("the helper answers"))
+
+
+CHECKS = (HealthCheck(place=380, name="calls back", find=are_placed),)

@@ -1,4 +1,4 @@
-"""The doctor's check of look-ups at others: the process that the settings want runs, and the sources answer."""
+"""The health check of look-ups at others: the process that the settings want runs, and the sources answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import socket
 import sqlite3
 from contextlib import suppress
 
-from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, ok, warn
-from callsieve.doctor.service import told_by_store
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
 from callsieve.lookups.operations import read_reason
 from callsieve.lookups.protocol import SOCKET_NAME
 from callsieve.settings import Settings
@@ -28,7 +27,7 @@ def are_made(ground: CheckContext) -> Finding:
     if not settings.lookup:
         return ok(NONE)
     trouble = _trouble_at(str(ground.loaded.state_path(SOCKET_NAME)))
-    return trouble or told_by_store(ground, lambda db, now: _sources_found(db, now, settings))
+    return trouble or ground.judge_store(lambda db, now: _sources_found(db, now, settings))
 
 
 def _trouble_at(path: str) -> Finding | None:
@@ -65,3 +64,6 @@ def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Fi
         return warn(and_more(words, len(failing) - 1), SHOW)
     asked = sum(usage.asked for _, usage in usages)
     return ok(Wording("{count} sources, {asked} requests today", {"count": len(settings.lookup), "asked": asked}))
+
+
+CHECKS = (HealthCheck(place=370, name="look-ups", find=are_made),)

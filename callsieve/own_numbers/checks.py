@@ -1,11 +1,11 @@
-"""The doctor's check of the outbound guard: is it asked before calls go out?"""
+"""The health check of the outbound guard: is it asked before calls go out?"""
 
 from __future__ import annotations
 
 import re
 
 from callsieve.doctor.dialplan import INSTALL, is_free, others
-from callsieve.doctor.finding import CheckContext, Finding, ok, warn
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn
 from callsieve.install.freepbx import OUTBOUND_HOOK, calls_by_macro
 from callsieve.pbx.cli_output import DialplanStep
 from reputation.wording import Wording
@@ -43,3 +43,6 @@ def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
         Wording("[{context}] is somebody else's: no call that leaves is looked at", {"context": _HOOK}),
         Wording("before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),
     )
+
+
+CHECKS = (HealthCheck(place=140, name="outbound guard", find=guards_calls, as_root=True),)

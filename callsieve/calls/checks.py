@@ -1,12 +1,9 @@
-"""The doctor's check of what callers say: where names are asked for, Asterisk can write down what is said."""
+"""The health check of what callers say: where names are asked for, Asterisk can write down what is said."""
 
 from __future__ import annotations
 
 from callsieve.calls.spoken_names import FOLDER, MAX_FILES, files_in
-from callsieve.doctor.finding import CheckContext, Finding, ok, unknown, warn
-from callsieve.settings import Loaded
-from callsieve.wiring import policies_of
-from policies.policy import PolicyError
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn
 from reputation.wording import Places, Wording
 
 NAME = "name"
@@ -14,11 +11,8 @@ NAME = "name"
 
 def can_record(ground: CheckContext) -> Finding:
     """Without it, who is to be asked for a name is asked for a digit."""
-    try:
-        wanted = asks_for_names(ground.loaded)
-    except PolicyError:
-        return unknown(Wording("the policy cannot be used: see policy"))
-    if not wanted:
+    is_asked = any(rule.ask == NAME for policy in ground.policies for rule in policy.rules)
+    if not is_asked and ground.loaded.settings.actions.ask != NAME:
         return ok(Wording("nobody is asked for a name"))
     folder = ground.loaded.state / FOLDER
     where: Places = {"folder": str(folder)}
@@ -42,8 +36,4 @@ def can_record(ground: CheckContext) -> Finding:
     return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))
 
 
-def asks_for_names(loaded: Loaded) -> bool:
-    """Whether the settings or a rule in force ask for names. PolicyError when the policies cannot be used."""
-    policies = policies_of(loaded)
-    rules = [rule for policy in (policies.default, *(s.policy for s in policies.scopes)) for rule in policy.rules]
-    return loaded.settings.actions.ask == NAME or any(rule.ask == NAME for rule in rules)
+CHECKS = (HealthCheck(place=170, name="recordings", find=can_record),)

@@ -1,4 +1,4 @@
-"""The doctor's checks of the public page: it is served, its address leads to it, and somebody hears of its appeals."""
+"""The health checks of the public page: it is served, its address leads to it, and somebody hears of its appeals."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from callsieve.doctor.finding import CheckContext, Finding, fail, ok, unknown, warn
-from callsieve.doctor.service import answer_on, told_by_store
+from callsieve.doctor.daemon import answer_on
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, fail, ok, unknown, warn
 from callsieve.settings import Loaded, address_of
 from callsieve.signing.keys import KEY_FILE, KeyFileError, signing_key
 from callsieve.system.port_holder import users_of
@@ -53,7 +53,7 @@ def is_served(ground: CheckContext) -> Finding:
             return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
     if not (loaded.settings.actions.appeal or public.in_answers):
         return warn(Wording("nobody who is turned away hears a reference, which an appeal needs"), APPEAL)
-    return told_by_store(ground, lambda db, _now: _told(db, loaded))
+    return ground.judge_store(lambda db, _now: _told(db, loaded))
 
 
 def is_reached(ground: CheckContext) -> Finding:
@@ -121,3 +121,9 @@ def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:
 
 def _mark() -> bytes:
     return (files("callsieve.public_page.web") / "static" / "public.css").read_bytes()
+
+
+CHECKS = (
+    HealthCheck(place=400, name="public page", find=is_served),
+    HealthCheck(place=410, name="public address", find=is_reached),
+)

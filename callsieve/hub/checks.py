@@ -1,4 +1,4 @@
-"""The doctor's check of the hub: this site has a login that nobody else can read, and still exchanges with the others.
+"""The health check of the hub: this site has a login that nobody else can read, and still exchanges with the others.
 
 It looks at the store alone, where the process that exchanges says how it goes, and so never waits for PostgreSQL.
 """
@@ -7,24 +7,36 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding, fail, ok, unknown, warn
-from callsieve.doctor.service import read_only, told_by_store
+from callsieve.doctor.finding import (
+    CheckContext,
+    CheckStatus,
+    Finding,
+    HealthCheck,
+    ScheduledCheck,
+    fail,
+    ok,
+    unknown,
+    warn,
+)
 from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures, hub_figures
 from callsieve.hub.secret_file import secret_source
+from callsieve.monitoring.families import MetricFamily, single
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of
 from callsieve.policy.central import site_policies
 from callsieve.setting_types import SECRET_IN_FILE
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, Settings
 from callsieve.text.times import ago
-from reputation.store.errors import StoreError
-from reputation.store.hub.link import link_of
-from reputation.store.migrations import pending
+from reputation.events import EventKind, HubStale
+from reputation.store.hub.link import forget_first_try, link_of, note_first_try
+from reputation.store.outbox import forget_state, set_state, tell_change
 from reputation.wording import Places, Wording
 
+HUB = "hub"
 OFF = Wording("off: nothing is shared")
 JOIN = "callsieve hub join"
 LEAVE = "callsieve hub leave"
@@ -41,19 +53,9 @@ def is_exchanged(ground: CheckContext) -> Finding:
     """What people say here is told to other sites, and what they say comes here."""
     loaded = ground.loaded
     if not loaded.settings.hub.address:
-        return told_by_store(ground, lambda db, _now: _off(db))
+        return ground.judge_store(lambda db, _now: _off(db))
     trouble = _trouble_with_secret(loaded)
-    return trouble or told_by_store(ground, lambda db, now: _judged_all(db, loaded, now))
-
-
-def central_organisation(ground: CheckContext) -> str:
-    """The organisation whose central console this machine is; empty when it is none, or the store cannot be read."""
-    try:
-        with read_only(ground.loaded.store_path) as db:
-            link = None if pending(db) else link_of(db)
-    except StoreError:
-        return ""
-    return link.organisation if link is not None and link.is_central else ""
+    return trouble or ground.judge_store(lambda db, now: _judged_all(db, loaded, now))
 
 
 def _judged_all(db: sqlite3.Connection, loaded: Loaded, now: float) -> Finding:
@@ -120,3 +122,39 @@ def _judged(figures: HubFigures, now: float) -> Finding:
             "{site} of {organisation}: complete {when}, rows that wait: {count}", {**about, "count": figures.waiting}
         )
     )
+
+
+def _tell_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """Tell once when the last exchange is too long ago, and not when there is one again."""
+    if not settings.hub.address:
+        forget_first_try(db)
+        forget_state(db, HUB)
+        return
+    note_first_try(db, now)
+    figures = hub_figures(db, settings.hub, now)
+    if not figures.health.is_late:
+        set_state(db, HUB, "ok", now)
+        return
+    exchanged_at = None if figures.link is None else figures.link.pulled_at
+    status, detail = figures.health.status.value, str(figures.health.detail or "")
+    data = HubStale(status=status, detail=detail, waiting=figures.waiting, exchanged_at=exchanged_at)
+    tell_change(db, HUB, "late", EventKind.HUB_STALE, HUB, now, data)
+
+
+def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
+    """Return how this site's part in the hub is."""
+    yield single("hub_up", "1 while all is exchanged with the hub.", figures.health.status is HubStatus.OK)
+    yield single("hub_outbox_rows", "Rows of ours that wait to be told.", figures.waiting)
+    if figures.link is not None and figures.link.pulled_at is not None:
+        at = figures.link.pulled_at
+        yield single("hub_last_exchange_timestamp_seconds", "When all was exchanged last, UTC seconds.", at)
+
+
+def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
+    """Return what /metrics shows of the hub."""
+    table = loaded.settings.hub
+    return hub_metrics(hub_figures(db, table, now)) if table.address else iter(())
+
+
+CHECKS = (HealthCheck(place=350, name="hub", find=is_exchanged),)
+SCHEDULED = (ScheduledCheck((EventKind.HUB_STALE,), _tell_late),)

@@ -1,14 +1,12 @@
-"""The doctor's checks of the API: it is served where the settings say, and programs have tokens that count."""
+"""The health checks of the API: it is served where the settings say, and programs have tokens that count."""
 
 from __future__ import annotations
 
 import socket
 import sqlite3
 
-from callsieve.doctor.finding import CheckContext, Finding, and_more, ok, warn
-from callsieve.doctor.service import told_by_store
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, ok, warn
 from callsieve.settings import address_of
-from callsieve.telemetry import read_telemetry
 from callsieve.text.times import day
 from reputation.store.api_tokens import all_tokens
 from reputation.wording import Wording
@@ -37,7 +35,7 @@ def is_served(ground: CheckContext) -> Finding:
         if not _answers(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)):
             way_out = WAY_OUT_OF_CONSOLE if listen == console else WAY_OUT
             return warn(Wording("nobody answers on {where}", {"where": listen}), way_out)
-    telemetry = read_telemetry(ground.loaded.state)
+    telemetry = ground.telemetry
     if telemetry is not None and telemetry.unrecorded:
         return warn(
             Wording(
@@ -63,7 +61,7 @@ def has_tokens(ground: CheckContext) -> Finding:
     """There is a token, and none has ended or ends soon."""
     if not ground.loaded.settings.api.enabled:
         return ok(OFF)
-    return told_by_store(ground, _tokens_found)
+    return ground.judge_store(_tokens_found)
 
 
 def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
@@ -81,3 +79,9 @@ def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
             Wording("callsieve token revoke {name}, and add another", {"name": name}),
         )
     return ok(str(len(tokens)))
+
+
+CHECKS = (
+    HealthCheck(place=480, name="API", find=is_served),
+    HealthCheck(place=490, name="API tokens", find=has_tokens),
+)

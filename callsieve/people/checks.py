@@ -1,12 +1,13 @@
-"""The doctor's checks of whom DIDs are for: a callee is somebody we know, and the phones that ring are theirs."""
+"""The health checks of people: trunks, numbers and people have names, and DIDs ring whom they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from difflib import get_close_matches
 
-from callsieve.doctor.finding import NONE, CheckContext, Finding, and_more, ok, warn
-from callsieve.doctor.service import read_of_store
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
+from callsieve.doctor.trunk_numbers import undescribed_trunks
+from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
 from callsieve.wiring import dids_of, people_of
 from policies.positions import places_of
@@ -14,7 +15,7 @@ from reputation.model import Did
 from reputation.store.people import all_dids, all_people
 from reputation.store.screened import rang_by_number
 from reputation.weights import DAY_SECONDS
-from reputation.wording import Places, Wording
+from reputation.wording import Places, Wording, listed
 
 LOOKED_BACK_DAYS = 30
 # A phone that rang less often did so for another reason: a pickup, a day's forwarding.
@@ -25,10 +26,44 @@ WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {nam
 CORRECT = Wording("correct its [[did]] in {file}, or take it out there and run: {command}")
 
 
+def knows_us(ground: CheckContext) -> Finding:
+    """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
+    settings = ground.loaded.settings
+    dids = len({did.number for did in (*ground.read_rows(all_dids), *dids_of(settings))})
+    known_people = (*ground.read_rows(all_people), *people_of(settings))
+    people = len({one.extension for one in known_people})
+    counts = (
+        (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
+        (dids, Wording("1 DID"), Wording("{n} DIDs", {"n": dids})),
+        (people, Wording("1 person"), Wording("{n} people", {"n": people})),
+    )
+    words = listed([one if count == 1 else many for count, one, many in counts], "{some}, {more}")
+    if not settings.trunk:
+        if settings.ami.username and not people:
+            guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
+            return warn(guessed, ground.take_over)
+        nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
+        return warn(nobody, Wording("[[trunk]] in the settings"))
+    trunks = _undescribed_trunks(ground, {one.endpoint for one in known_people if one.endpoint})
+    if trunks:
+        missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
+        way = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
+        return warn(Wording("{known}; taken for phones, because no [[trunk]] describes them: {trunks}", missing), way)
+    return ok(words)
+
+
+def _undescribed_trunks(ground: CheckContext, phones: Container[str]) -> list[str]:
+    """Nothing where Asterisk cannot be asked: another check says that."""
+    try:
+        return undescribed_trunks(ground, phones)
+    except ConsoleError:
+        return []
+
+
 def are_people(ground: CheckContext) -> Finding:
     """The callee of each DID is a person of the settings or of an import."""
     settings, file = ground.loaded.settings, ground.loaded.settings_file
-    people = {one.extension for one in (*read_of_store(ground, all_people), *people_of(settings))}
+    people = {one.extension for one in (*ground.read_rows(all_people), *people_of(settings))}
     named = [(index, did.callee) for index, did in enumerate(settings.did) if did.callee is not None]
     unknown = [(index, callee) for index, callee in named if callee not in people]
     if not unknown:
@@ -45,9 +80,9 @@ def are_people(ground: CheckContext) -> Finding:
 def are_rung(ground: CheckContext) -> Finding:
     """Calls to a DID ring the phone of its callee, or those of its groups."""
     settings = ground.loaded.settings
-    people = (*read_of_store(ground, all_people), *people_of(settings))
+    people = (*ground.read_rows(all_people), *people_of(settings))
     group_of = {person.extension: person.group for person in people}
-    dids = {did.number: did for did in (*read_of_store(ground, all_dids), *dids_of(settings))}
+    dids = {did.number: did for did in (*ground.read_rows(all_dids), *dids_of(settings))}
     rang = _often_rung(ground)
     named = [(dids[number], who) for number, who in rang.items() if number in dids and _says_who(dids[number])]
     others = [(did, who) for did, who in named if not _are_named(did, who, group_of)]
@@ -67,7 +102,7 @@ def _often_rung(ground: CheckContext) -> dict[str, list[str]]:
     """Whose phones calls to each number rang, but for those that rang once in a while."""
     since = ground.now - LOOKED_BACK_DAYS * DAY_SECONDS
     found: dict[str, list[str]] = {}
-    for one in read_of_store(ground, lambda db: rang_by_number(db, since, ground.now)):
+    for one in ground.read_rows(lambda db: rang_by_number(db, since, ground.now)):
         if one.times >= max(LEAST_CALLS, LEAST_SHARE * one.calls):
             found.setdefault(one.did, []).append(one.who)
     return found
@@ -90,3 +125,10 @@ def _way_out(callee: str, people: set[str], take_over: str) -> Wording:
     if close := get_close_matches(callee, sorted(people), n=1):
         return Wording("{add}; or did you mean {nearest}?", {"add": add, "nearest": close[0]})
     return add
+
+
+CHECKS = (
+    HealthCheck(place=500, name="people", find=knows_us),
+    HealthCheck(place=510, name="callees", find=are_people),
+    HealthCheck(place=520, name="who rings", find=are_rung),
+)

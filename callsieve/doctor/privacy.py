@@ -1,0 +1,120 @@
+"""The doctor's checks of what is private: the settings, secrets in files, and Asterisk's control socket."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from pathlib import Path
+
+from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
+from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.secrets import secret_files, secret_of
+from callsieve.pbx.cli_output import setting_in
+from callsieve.pbx.config_files import read_text
+from callsieve.settings import SettingsError, SettingsUnreadable, parse_settings
+from reputation.wording import Places, Wording
+
+_RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
+SECRET_OPEN = OutsideProblem.SECRET_READABLE.code  # to others: the only one of these that is unsafe
+NO_SECRET = Wording("no secret is in a file")
+TEST_EVENTS = Wording("callsieve events test NAME says whether it works then")
+CONTROL_SOCKET = "asterisk.ctl"
+# Not InaccessiblePaths=, as older units have it: the directory is another one after a restart of Asterisk.
+_CLOSED = re.compile(r"^TemporaryFileSystem=([^\s:]+)(?::\S*)?$", re.MULTILINE)
+_GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
+
+
+def settings_are_private(ground: CheckContext) -> Finding:
+    """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
+    if isinstance(ground.read, SettingsUnreadable):
+        return unknown(str(ground.read), Wording("run this as root"))
+    if isinstance(ground.read, SettingsError):
+        return fail(str(ground.read), Wording("correct the file; until then the daemon can neither start nor reload"))
+    file, state = ground.loaded.file, ground.loaded.state
+    if file is not None:
+        mode = file.stat().st_mode
+        if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
+            return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
+        # Of the manager user: the secrets of others stand elsewhere, and the environment may have another one.
+        written = parse_settings(file.read_text("utf-8"), str(file))
+        if mode & 0o004 and (written.ami.secret or written.agi.key):
+            return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
+        service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
+        if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):
+            may_not: Places = {"user": service["User"], "what": str(file)}
+            way_out = f"chgrp {service['Group']} {file}; chmod g+r {file}"
+            return fail(Wording("{user} may not read {what}", may_not), way_out)
+        if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
+            others = Wording(
+                "others than root may change {file}, and root runs [asterisk] command", {"file": str(file)}
+            )
+            return fail(others, f"chown root {file.parent} {file}; chmod g-w {file.parent} {file}")
+    if state.exists() and state.stat().st_mode & 0o002:
+        return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
+    where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
+    return ok(Wording("{file}; state in {folder}", where))
+
+
+def _is_roots_alone(path: Path) -> bool:
+    status = path.stat()
+    return status.st_uid == 0 and not status.st_mode & 0o020
+
+
+def _may_read(file: Path, user: str, group: str) -> bool:
+    """Whether a service of this user and group, named as in its unit, may; also where they are not there (yet)."""
+    try:
+        uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+    except KeyError:
+        return True
+    groups = os.getgrouplist(user, gid)
+
+    def may(path: Path, bit: int) -> bool:
+        status = path.stat()
+        shift = 6 if status.st_uid == uid else 3 if status.st_gid in groups else 0
+        return bool(status.st_mode >> shift & bit)
+
+    return may(file.parent, 0o1) and may(file, 0o4)
+
+
+def are_readable_by_us_alone(ground: CheckContext) -> Finding:
+    """Those that the settings name, as the owner of the state directory sees them."""
+    names = dict.fromkeys(secret_files(ground.loaded.settings))
+    wrong: list[OutsideError] = []
+    for name in names:
+        try:
+            secret_of(name)
+        except OutsideError as error:
+            wrong.append(error)
+    if wrong:
+        wrong.sort(key=lambda error: error.code != SECRET_OPEN)
+        found = and_more(wrong[0].words, len(wrong) - 1)
+        return (fail if wrong[0].code == SECRET_OPEN else warn)(found, TEST_EVENTS)
+    return ok(Wording("in files, readable by us alone: {count}", {"count": len(names)}) if names else NO_SECRET)
+
+
+def is_closed(ground: CheckContext) -> Finding:
+    """Neither everybody nor the service may use it."""
+    folder = setting_in(ground.ask("core show settings"), "Run/Sockets directory")
+    if folder is None:
+        return unknown(Wording("Asterisk does not say where its control socket is"))
+    path = Path(folder).resolve() / CONTROL_SOCKET
+    status = path.stat()
+    where: Places = {"file": str(path)}
+    way_out = Wording("take astctlpermissions out of asterisk.conf, and restart Asterisk")
+    if status.st_mode & 0o002:
+        return warn(Wording("everybody on this machine may use {file}: that is a shell as Asterisk", where), way_out)
+    if status.st_mode & 0o020 and _is_open_to_service(read_text(ground.place.unit) or "", path, status.st_gid):
+        return warn(Wording("the service may use {file}: that is a shell as Asterisk", where), way_out)
+    return ok(Wording("closed to the service"))
+
+
+def _is_open_to_service(unit: str, path: Path, group: int) -> bool:
+    """Whether the unit runs in the group of the socket and does not close its directory."""
+    try:
+        name = grp.getgrgid(group).gr_name
+    except KeyError:
+        name = str(group)
+    closed = map(Path, _CLOSED.findall(unit))
+    return name in _GROUP.findall(unit) and not any(path.is_relative_to(one) for one in closed)

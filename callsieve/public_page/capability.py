@@ -1,0 +1,7 @@
+"""What the capability `public_page` adds to the program: its health checks. `main` has its commands."""
+
+from __future__ import annotations
+
+from callsieve.capability import Capability
+
+CAPABILITY = Capability(name="public_page", checks="checks:CHECKS")
