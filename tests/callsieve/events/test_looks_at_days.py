@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.digest.checks import SCHEDULED
 from callsieve.events.event import EventKind
 from callsieve.events.looks import look
 from callsieve.settings import parse_settings
@@ -42,7 +43,7 @@ def days(db: sqlite3.Connection, *times: float) -> list[str]:
     """The days that are told when somebody looks at these times."""
     for now in times:
         with transaction(db):
-            look(db, SETTINGS, None, now)
+            look(db, SETTINGS, None, now, SCHEDULED)
     return [event.data["day"] for event in events_after(db, 0, 100)]
 
 
