@@ -5,7 +5,7 @@ Modules are named as strings and imported when they are needed: `callsieve --hel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -16,11 +16,11 @@ from reputation.wording import Wording
 
 
 class Group(StrEnum):
-    """The groups of commands, in the order of the help."""
+    """The groups of commands, in the order of the help. `callsieve --help` shows the first two alone."""
 
     EVERY_DAY = "Every day"
+    SETTING_UP = "Setting it up"
     NUMBERS = "People and numbers"
-    POLICIES = "Policies"
     RUNNING = "Running it"
 
 
@@ -123,7 +123,10 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """All that the program can do. `main` passes it to what loops over it: as `ctx.obj`, or as a service of pages."""
+    """All that the program can do and the settings leave on.
+
+    `main` passes it to what loops over it: as `ctx.obj`, or as a service of pages.
+    """
 
     all: tuple[Capability, ...]
 
@@ -131,3 +134,7 @@ class Capabilities:
         """Return what each capability names in this field, imported now. Those that name nothing are left out."""
         places = ((one, getattr(one, field_name)) for one in self.all)
         return [one.load(place) for one, place in places if place]
+
+    def without(self, off: Collection[str]) -> Capabilities:
+        """Return those that `[capabilities] off` of the settings does not name."""
+        return Capabilities(tuple(one for one in self.all if one.name not in off))

@@ -69,6 +69,11 @@ from reputation.weights import DEFAULT, Weights, problems_of
 
 T = TypeVar("T")
 
+# What `[capabilities] off` takes; tests/callsieve/main/test_capabilities_off.py compares it with the capabilities.
+OPTIONAL = (
+    *("call_lists", "digest", "events", "evidence_packs", "exchange"),
+    *("guide", "hub", "mark_watch"),
+)
 CONFIG_FILE = Path("/etc/callsieve/callsieve.toml")
 SERVICE_STATE = Path("/var/lib/callsieve")
 MAX_BYTES = 1 << 20
@@ -250,6 +255,12 @@ class Company(SettingsTable, frozen=True):
     traceback: str = ""
 
 
+class CapabilitiesTable(SettingsTable, frozen=True):
+    """`off`: optional capabilities whose commands, pages, endpoints and units are not wanted. Their data stays."""
+
+    off: tuple[str, ...] = ()
+
+
 class AsteriskTable(SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
@@ -327,6 +338,7 @@ class Settings(SettingsTable, frozen=True):
     api: Api = Api()
     public: Public = Public()
     company: Company = Company()
+    capabilities: CapabilitiesTable = CapabilitiesTable()
     asterisk: AsteriskTable = AsteriskTable()
     reputation: Weights = DEFAULT
     trunk: tuple[TrunkTable, ...] = ()
@@ -577,6 +589,9 @@ def _problems(settings: Settings) -> Problems:
     yield from hub_problems(settings.hub)
     yield from lookup_problems(settings.lookup, settings.agi.deadline_ms)
     yield from _repeated("lookup", [table.name for table in settings.lookup])
+    for name in settings.capabilities.off:
+        if name not in OPTIONAL:
+            yield "capabilities.off", f"{shown(name)} cannot be switched off (allowed: {', '.join(OPTIONAL)})"
     yield from publish_problems(settings.publish)
     yield from exchange_problems(settings.exchange)
     yield from _repeated("exchange", [table.name for table in settings.exchange])

@@ -7,7 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="appeals",
-    help=(Help("appeal", Group.NUMBERS, "Number owners who appeal against a marking."),),
+    help=(Help("appeal", Group.EVERY_DAY, "Number owners who appeal against a marking."),),
     commands={
         "appeal open": "cli.commands:open_one",
         "appeal list": "cli.tables:show_list",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="call_back",
-    is_optional=True,
     help=(Help("call-back", Group.RUNNING, "Call numbers back whose owners appeal: the helper, its limits."),),
     commands={
         "call-back serve": "cli.commands:serve",
         "call-back show": "cli.commands:show",
     },
     checks="checks:CHECKS",
+    units=(Unit("callsieve-call-back.service", "call-back serve"),),
 )

@@ -19,6 +19,10 @@ class CommandError(Exception):
     """The command cannot do what was asked. The text is one line and says what to do; empty when that was said."""
 
 
+class SwitchedOffError(CommandError):
+    """A unit runs this command, and the settings switch it off. The exit status keeps systemd from trying again."""
+
+
 # What a command may end with; anything else is a bug and shows its traceback.
 EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError)
 
@@ -26,6 +30,7 @@ EXPECTED = (CommandError, Refused, SettingsError, PolicyError, StoreError)
 FORCEABLE = ("objections", "no-such-person", "rests-still")
 
 EXIT_TROUBLE = 2
+EXIT_OFF = 78  # RestartPreventExitStatus of the units. Source: EX_CONFIG of sysexits.h
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
 
 # Of a file that we write the path is known (callsieve.install.apply): without one it is what the command prints.
@@ -46,7 +51,7 @@ def errors_in_one_line() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except EXPECTED as error:
-        _end(words_of(error))
+        _end(words_of(error), EXIT_OFF if isinstance(error, SwitchedOffError) else EXIT_TROUBLE)
     except KeyboardInterrupt:
         _end("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:

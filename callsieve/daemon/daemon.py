@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("callsieve.daemon.daemon")
 
 # Tables of the settings that a reload leaves as they were at the start.
-UNTIL_RESTART = ("agi", "ami", "store", "web")
+UNTIL_RESTART = ("agi", "ami", "capabilities", "store", "web")
 NOT_TOLD = "the kernel does not say who asks over FastAGI: no call is screened (AF_NETLINK in the unit?)"
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 LOOK_SECONDS = 1.0  # how often policy files are looked at

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="doctor",
-    help=(Help("doctor", Group.RUNNING, "Look at everything that screening needs."),),
+    help=(Help("doctor", Group.SETTING_UP, "Look at everything that screening needs."),),
     commands={
         "doctor": "cli.commands:doctor",
     },
     has_templates=True,
     checks="checks:CHECKS",
+    units=(
+        Unit("callsieve-doctor.service", "doctor"),
+        Unit("callsieve-doctor.timer"),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Unit
 from reputation.users import Role
 from reputation.wording import N_
 
@@ -32,4 +32,5 @@ CAPABILITY = Capability(
     has_templates=True,
     checks="checks:CHECKS",
     metrics="checks:metrics",
+    units=(Unit("callsieve-events.service", "events send"),),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Unit
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -32,4 +32,8 @@ CAPABILITY = Capability(
     checks="checks:CHECKS",
     metrics="checks:metrics",
     scheduled="checks:SCHEDULED",
+    units=(
+        Unit("callsieve-exchange.service", "exchange run"),
+        Unit("callsieve-exchange.timer"),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Unit
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -46,4 +46,5 @@ CAPABILITY = Capability(
     checks="checks:CHECKS",
     metrics="checks:metrics",
     scheduled="checks:SCHEDULED",
+    units=(Unit("callsieve-hub.service", "hub run"),),
 )

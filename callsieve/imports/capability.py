@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Unit
 from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="imports",
     help=(
-        Help("import", Group.NUMBERS, "Read numbers, calls, contacts; people also from the PBX."),
+        Help("import", Group.SETTING_UP, "Read numbers, calls, contacts; people also from the PBX."),
         Help("feeds", Group.NUMBERS, "Lists of numbers from others: fetch them, and how they are."),
     ),
     commands={
@@ -37,4 +37,8 @@ CAPABILITY = Capability(
     checks="checks:CHECKS",
     metrics="checks:metrics",
     scheduled="checks:SCHEDULED",
+    units=(
+        Unit("callsieve-feeds.service", "feeds fetch"),
+        Unit("callsieve-feeds.timer"),
+    ),
 )

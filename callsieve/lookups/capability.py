@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="lookups",
@@ -14,4 +14,5 @@ CAPABILITY = Capability(
         "lookups disable": "cli.commands:disable",
     },
     checks="checks:CHECKS",
+    units=(Unit("callsieve-lookups.service", "lookups serve"),),
 )

@@ -30,10 +30,12 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
 
     def load_all() -> tuple[Endpoint, ...]:
         from callsieve.events.stream import EventStreams
-        from callsieve.main import api_table, capabilities
+        from callsieve.main.api_table import endpoints_of
+        from callsieve.main.capabilities import ALL
 
-        state.provide(capabilities.ALL, EventStreams())
-        return api_table.ENDPOINTS
+        on = ALL.without(state.loaded.settings.capabilities.off)
+        state.provide(on, EventStreams())
+        return endpoints_of(on)
 
     api = Api(ENDPOINTS, state, load_all)
 

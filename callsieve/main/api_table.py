@@ -5,11 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 
 from callsieve.api.endpoint import Endpoint
-from callsieve.main.capabilities import CAPABILITIES
+from callsieve.capability import Capabilities
+from callsieve.main.capabilities import ALL
 
-ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    endpoint
-    for one in CAPABILITIES
-    for module in one.endpoints
-    for endpoint in import_module(f"callsieve.{one.name}.{module}").ENDPOINTS
-)
+
+def endpoints_of(capabilities: Capabilities) -> tuple[Endpoint, ...]:
+    """Return the endpoints of these capabilities."""
+    return tuple(
+        endpoint
+        for one in capabilities.all
+        for module in one.endpoints
+        for endpoint in import_module(f"callsieve.{one.name}.{module}").ENDPOINTS
+    )
+
+
+ENDPOINTS = endpoints_of(ALL)

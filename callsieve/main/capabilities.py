@@ -7,7 +7,7 @@ from callsieve.audit import capability as audit
 from callsieve.call_back import capability as call_back
 from callsieve.call_lists import capability as call_lists
 from callsieve.calls import capability as calls
-from callsieve.capability import Capabilities, Capability, Group, Help
+from callsieve.capability import Capabilities, Capability, Group, Help, Unit
 from callsieve.decide import capability as decide
 from callsieve.digest import capability as digest
 from callsieve.doctor import capability as doctor
@@ -42,6 +42,7 @@ from callsieve.users import capability as users
 _OF_MAIN = Capability(
     name="main",
     help=(
+        Help("help", Group.SETTING_UP, "All commands in groups: callsieve help all."),
         Help("serve", Group.RUNNING, "Run the daemon, which answers Asterisk."),
         Help("api", Group.RUNNING, "Run the API for programs and other switches."),
         Help("web", Group.RUNNING, "Run the console without the daemon."),
@@ -50,6 +51,7 @@ _OF_MAIN = Capability(
         Help("completion", Group.RUNNING, "Let a shell complete commands with the tab key."),
     ),
     commands={
+        "help": "help_command:help_all",
         "serve": "serve_command:serve",
         "api": "api_command:api",
         "web": "web_command:web",
@@ -58,6 +60,12 @@ _OF_MAIN = Capability(
         "man": "manual_page:man",
         "completion": "completion:completion",
     },
+    units=(
+        Unit("callsieve.service", "serve"),
+        Unit("callsieve-api.service", "api"),
+        Unit("callsieve-public.service", "public page"),
+        Unit("callsieve-public-backend.service", "public backend"),
+    ),
 )
 # In this order the help and the API's document have them.
 CAPABILITIES = (

@@ -7,26 +7,45 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from itertools import pairwise, takewhile
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError
+from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError, SwitchedOffError
 from callsieve.main.capabilities import ALL
-from callsieve.main.commands import COMMANDS, COMPLETION, GROUPS, HELP, HELP_WITHIN
+from callsieve.main.commands import (
+    COMMANDS,
+    COMPLETION,
+    GROUPS,
+    HELP,
+    HELP_WITHIN,
+    RUN_BY_UNITS,
+    SHORT_HELP,
+    capabilities_below,
+    capability_of,
+)
+from callsieve.settings import SettingsError, load_settings
 
 HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """All commands by name and help; the one that is named is imported in the place of its entry."""
+    """All commands by name and help; the one that is named is imported in the place of its entry.
+
+    `off`: the capabilities that the settings switch off.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.off: frozenset[str] = frozenset()
         for group, helps in GROUPS.items():
             for name, text in helps.items():
                 self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
@@ -34,7 +53,7 @@ class LazyGroup(TyperGroup):
     def load(self, name: str) -> None:
         """Imports the command of this name, if there is one, or all of the group."""
         if name in HELP:
-            command = _command_of(name)
+            command = _command_of(name, self.off)
             command.rich_help_panel = next(group for group, helps in GROUPS.items() if name in helps)
             self.commands[name] = command
 
@@ -43,10 +62,18 @@ class LazyGroup(TyperGroup):
         self.load(args[0])
         return super().resolve_command(ctx, args)
 
+    def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = SHORT_HELP) -> None:
+        """Print the help with the commands of these groups that are on."""
+        every = self.commands
+        shown = (name for group in groups for name in GROUPS[group] if not capabilities_below(name) <= self.off)
+        self.commands = {name: every[name] for name in shown}
+        super().format_help(ctx, formatter)
+        self.commands = every
+
 
 @cache
-def _command_of(first: str) -> Any:
-    """The command, or the group of all commands that begin with this word."""
+def _command_of(first: str, off: frozenset[str]) -> Any:
+    """The command, or the group of all commands that begin with this word, but for those of capabilities in `off`."""
     groups = {"": typer.Typer()}
 
     def group_of(path: str) -> typer.Typer:
@@ -57,7 +84,7 @@ def _command_of(first: str) -> Any:
         return groups[path]
 
     for name, place in COMMANDS.items():
-        if name.partition(" ")[0] == first:
+        if name.partition(" ")[0] == first and capability_of(name) not in off:
             group, _, last = name.rpartition(" ")
             module, _, function = place.partition(":")
             run = getattr(import_module(f"callsieve.{module}"), function)
@@ -73,7 +100,7 @@ def _command_of(first: str) -> Any:
 app = typer.Typer(
     name="callsieve",
     cls=LazyGroup,
-    help="Call screening for Asterisk. Begin with: callsieve status",
+    help="Call screening for Asterisk. Begin with: callsieve status. All commands: callsieve help all",
     no_args_is_help=True,
     invoke_without_command=True,
     add_completion=False,
@@ -99,7 +126,8 @@ COMMAND: Any = get_group(app)
 
 
 def whole_command_line() -> Any:
-    """All commands with their options: each is imported."""
+    """All commands with their options, also those that are switched off: each is imported."""
+    COMMAND.off = frozenset()
     for name in HELP:
         COMMAND.load(name)
     return COMMAND
@@ -115,14 +143,23 @@ def run(arguments: list[str]) -> int:
 
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
+    COMMAND.off = frozenset()
     if COMPLETION in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported without a word
 
         completion_init()
     else:
+        COMMAND.off = _switched_off(arguments)
+        _refuse_off(arguments, COMMAND.off)
         _hide_types_of_flags(arguments)
     try:
-        code = COMMAND(arguments, prog_name="callsieve", complete_var=COMPLETION, standalone_mode=False, obj=ALL)
+        code = COMMAND(
+            arguments,
+            prog_name="callsieve",
+            complete_var=COMPLETION,
+            standalone_mode=False,
+            obj=ALL.without(COMMAND.off),
+        )
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
     except typer.Abort:
@@ -134,6 +171,30 @@ def run(arguments: list[str]) -> int:
     if code == EXIT_INTERRUPTED:  # typer's answer to Ctrl-C
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _switched_off(arguments: list[str]) -> frozenset[str]:
+    """Return what the settings switch off. Of broken settings, which the command itself reports: nothing."""
+    files = (after for word, after in pairwise(arguments) if word == "--config")
+    joined = (word.removeprefix("--config=") for word in arguments if word.startswith("--config="))
+    file = next(iter((*files, *joined)), None)
+    with suppress(SettingsError):
+        return frozenset(load_settings(None if file is None else Path(file)).settings.capabilities.off)
+    return frozenset()
+
+
+def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
+    """CommandError if the command that is named is switched off; not if there is none of that name."""
+    words = tuple(takewhile(lambda word: not word.startswith("-"), arguments))
+    for count in range(len(words), 0, -1):
+        command = " ".join(words[:count])
+        if of := capabilities_below(command):
+            if of <= off:
+                kind = SwitchedOffError if command in RUN_BY_UNITS else CommandError
+                raise kind(
+                    f"{command}: switched off: take {' and '.join(of)} out of [capabilities] off of the settings"
+                )
+            return
 
 
 def _hide_types_of_flags(arguments: list[str]) -> None:

@@ -6,7 +6,7 @@ make_app(make_app_state(load)) -> an ASGI application, for uvicorn and for tests
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.resources import files
@@ -27,11 +27,12 @@ from callsieve.api.server import with_api
 from callsieve.calls.disputes import appeal_in_words
 from callsieve.calls.live import LiveCalls
 from callsieve.calls.views_overview import ActivityCache
+from callsieve.capability import Capabilities
 from callsieve.decide.daemon_client import DaemonClient
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.watch import HealthWatch
 from callsieve.events.stream import EventStreams
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.api_table import endpoints_of
 from callsieve.main.capabilities import ALL, CAPABILITIES
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
@@ -44,20 +45,27 @@ from callsieve.web.rendering import Templates
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import SecurityHeaders
 
-_PAGES: tuple[Page, ...] = tuple(
-    page
-    for one in CAPABILITIES
-    for module in one.pages
-    for page in import_module(f"callsieve.{one.name}.{module}").PAGES
-)
-# A fixed word comes before a number or name in the same place: /own/guidance before /own/{number}.
-PAGES = tuple(sorted(_PAGES, key=lambda page: [part.startswith("{") for part in page.path.split("/")]))
 WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)
-MENU = Menu(
-    tuple(sorted(entry for one in CAPABILITIES for entry in one.navigation)),
-    {word: text for one in CAPABILITIES for word, text in one.messages.items()},
-)
 STATIC_SECONDS = 3600
+
+
+def pages_of(capabilities: Capabilities) -> list[Page]:
+    """Return the pages of these capabilities, in the order in which addresses are looked up."""
+    modules = (import_module(f"callsieve.{one.name}.{module}") for one in capabilities.all for module in one.pages)
+    pages: Iterable[Page] = (page for module in modules for page in module.PAGES)
+    # A fixed word comes before a number or name in the same place: /own/guidance before /own/{number}.
+    return sorted(pages, key=lambda page: [part.startswith("{") for part in page.path.split("/")])
+
+
+def menu_of(capabilities: Capabilities) -> Menu:
+    """Return the navigation of these capabilities, with the messages of all."""
+    on = capabilities.all
+    messages = {word: text for one in CAPABILITIES for word, text in one.messages.items()}
+    return Menu(tuple(sorted(entry for one in on for entry in one.navigation)), messages, {one.name for one in on})
+
+
+PAGES = pages_of(ALL)
+MENU = menu_of(ALL)
 
 
 class _Files(StaticFiles):
@@ -76,9 +84,11 @@ def make_templates() -> Templates:
 
 def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> AppState:
     """What the pages of a console with these settings share."""
-    state = AppState(load, clock, make_templates(), HealthWatch(load, checks_of(ALL)))
-    state.provide(MENU, LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins(), LoginTries())
-    state.provide(ALL, EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
+    loaded = load()
+    on = ALL.without(loaded.settings.capabilities.off)
+    state = AppState(load, clock, make_templates(), HealthWatch(load, checks_of(on)))
+    state.provide(on, menu_of(on), LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins())
+    state.provide(LoginTries(), EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
     return state
 
 
@@ -100,11 +110,12 @@ def make_app(state: AppState) -> ASGIApp:
         return RedirectResponse("/static/icon.svg", 301)
 
     static = Path(str(files("callsieve.web"))) / "static"
-    routes = [Route(page.path, guarded(page, state), methods=[page.method]) for page in PAGES]
+    on = state.service(Capabilities)
+    routes = [Route(page.path, guarded(page, state), methods=[page.method]) for page in pages_of(on)]
     app = Starlette(
         routes=[*routes, Route("/favicon.ico", icon), Mount("/static", _Files(directory=static))],
         lifespan=lifespan,
         exception_handlers={HTTPException: not_found},
     )
     web = state.loaded.settings.web
-    return SecurityHeaders(with_api(app, Api(ENDPOINTS, state), state), web.hosts, https_only=web.behind_proxy)
+    return SecurityHeaders(with_api(app, Api(endpoints_of(on), state), state), web.hosts, https_only=web.behind_proxy)

@@ -29,6 +29,7 @@ EXIT_STATUS = (
     ("0", "Done; of status and doctor: nothing has to be put right."),
     ("1", "Of a command that looks at something: it is not as it must be."),
     ("2", "The command could not do what was asked: one line on standard error says why. Nothing was changed."),
+    ("78", "Of a command that a unit of systemd runs: the settings switch it off."),
     ("130", "Interrupted by Ctrl-C."),
 )
 ENVIRONMENT = (

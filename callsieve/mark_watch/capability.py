@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability
+from callsieve.capability import Capability, Unit
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -24,4 +24,8 @@ CAPABILITY = Capability(
         "own-watched": N_("It is recorded what the platform shows."),
     },
     checks="checks:CHECKS",
+    units=(
+        Unit("callsieve-watch.service", "own watch ask"),
+        Unit("callsieve-watch.timer"),
+    ),
 )

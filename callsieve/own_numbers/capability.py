@@ -8,7 +8,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="own_numbers",
-    help=(Help("own", Group.NUMBERS, "Our own numbers: register them, keep them unmarked."),),
+    help=(Help("own", Group.EVERY_DAY, "Our own numbers: register them, keep them unmarked."),),
     help_within={
         "own dnc": "People who do not want to be called.",
     },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability
+from callsieve.capability import Capability, Unit
 
 CAPABILITY = Capability(
     name="people",
@@ -11,4 +11,9 @@ CAPABILITY = Capability(
     },
     endpoints=("api.endpoints",),
     checks="checks:CHECKS",
+    units=(
+        Unit("callsieve-people.service", "import people --from freepbx --yes --quiet"),
+        Unit("callsieve-people.timer"),
+        Unit("callsieve-people.path"),
+    ),
 )

@@ -8,7 +8,7 @@ CAPABILITY = Capability(
     name="replay",
     help=(
         Help("summary", Group.EVERY_DAY, "What was done with the calls of the last days."),
-        Help("replay", Group.POLICIES, "Try a policy on the calls of a history."),
+        Help("replay", Group.SETTING_UP, "Try a policy on the calls of a history."),
     ),
     commands={
         "summary": "cli.summary:summary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="reporting",
@@ -15,4 +15,8 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     has_templates=True,
     checks="checks:CHECKS",
+    units=(
+        Unit("callsieve-reports.service", "report send"),
+        Unit("callsieve-reports.timer"),
+    ),
 )

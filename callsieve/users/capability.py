@@ -8,7 +8,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="users",
-    help=(Help("user", Group.RUNNING, "Who may use the console."),),
+    help=(Help("user", Group.SETTING_UP, "Who may use the console."),),
     commands={
         "user add": "cli.commands:add",
         "user list": "cli.commands:show",

@@ -169,6 +169,7 @@ class PageRequest:
             "languages": LANGUAGES,
             "theme": self.theme,
             "themes": THEMES,
+            "on": menu.on,
             "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",
             "off": health.off if health else None,

@@ -25,7 +25,7 @@ from tests.office import CALLER, SETTINGS
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "commands.md"
 HEADING = re.compile(r"^### `callsieve (.+)`$", re.MULTILINE)
 COLUMNS = "100"
-WITHOUT_SETTINGS = {"completion", "man", "public page", "call-back serve", "call-back show"}
+WITHOUT_SETTINGS = {"completion", "help", "man", "public page", "call-back serve", "call-back show"}
 # Said once, at the head of the page.
 COMMON_OPTIONS = {"--config", "--json", "--help"}
 

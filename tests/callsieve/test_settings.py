@@ -268,6 +268,8 @@ private = true
 standby = true
 poll_seconds = 30
 secret = "env:HUB_SECRET"
+[capabilities]
+off = ["guide"]
 """
 
 DEFAULTS: dict[str, Any] = {
@@ -280,6 +282,7 @@ DEFAULTS: dict[str, Any] = {
         "key": "",
     },
     "store": {"path": "callsieve.db"},
+    "capabilities": {"off": ()},
     "ami": {"host": "127.0.0.1", "port": 5038, "username": "", "secret": ""},
     "numbers": {"region": "US", "match_withheld": False},
     "policy": {"name": "cautious"},

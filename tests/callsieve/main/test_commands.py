@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from callsieve.main.commands import COMMANDS, GROUPS, HELP
+from callsieve.main.commands import COMMANDS, GROUPS, HELP, SHORT_HELP
 from tests.callsieve.program import Program, all_commands
 from tests.office import ROOT
 
@@ -33,16 +33,23 @@ def test_every_command_of_a_module_is_in_the_table() -> None:
 
 
 def test_help_says_of_each_command_what_the_table_says(callsieve: Program) -> None:
-    shown = " ".join(callsieve.ok("--help").replace("│", " ").split())
+    shown = " ".join(callsieve.ok("help", "all").replace("│", " ").split())
     assert [name for name, text in HELP.items() if f"{name} {text}" not in shown] == []
 
 
 def test_help_is_in_groups_with_a_line_for_each_command(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    shown = [line.strip("│╭╮╰╯─ ") for line in callsieve.ok("--help").splitlines()]
-    below = [line for line in shown[shown.index(next(iter(GROUPS))) :] if line]
-    expected = [line for group, helps in GROUPS.items() for line in (group, *helps)]
-    assert [line if line in GROUPS else line.split()[0] for line in below] == expected
+    for words, groups in ((["--help"], SHORT_HELP), (["help", "all"], tuple(GROUPS))):
+        printed = callsieve.ok(*words)
+        assert max(map(len, printed.splitlines())) == 80
+        shown = [line.strip("│╭╮╰╯─ ") for line in printed.splitlines()]
+        below = [line for line in shown[shown.index(next(iter(GROUPS))) :] if line]
+        expected = [line for group in groups for line in (group, *GROUPS[group])]
+        assert [line if line in GROUPS else line.split()[0] for line in below] == expected
+
+
+def test_short_help_shows_at_most_20_commands() -> None:
+    assert sum(len(GROUPS[group]) for group in SHORT_HELP) <= 20
 
 
 @pytest.mark.parametrize(

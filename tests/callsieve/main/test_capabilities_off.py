@@ -1,0 +1,145 @@
+"""`[capabilities] off`: what goes, what stays, and that all comes back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from callsieve.capability import Capabilities, Capability
+from callsieve.main.api_table import endpoints_of
+from callsieve.main.capabilities import ALL, CAPABILITIES
+from callsieve.main.console_app import PAGES, pages_of
+from callsieve.settings import OPTIONAL, SettingsError, parse_settings
+from callsieve.web.routes import Page
+from reputation.users import Role
+from tests.callsieve.asking import ENABLED, ApiOffice
+from tests.callsieve.browsing import SETTINGS, Console
+from tests.callsieve.browsing import Office as ConsoleOffice
+from tests.callsieve.program import Program
+from tests.callsieve.web.test_gate import path_of
+from tests.office import ROOT
+
+ALL_OFF = f"\n[capabilities]\noff = {list(OPTIONAL)}\n".replace("'", '"')
+ON = ALL.without(OPTIONAL)
+OFF = [one for one in CAPABILITIES if one.is_optional]
+NEVER_OFF = {
+    *("lists", "identities", "people", "appeals", "policy", "numbers", "reporting", "decide", "calls", "switch"),
+    *("doctor", "status", "users", "tokens", "audit", "install", "maintenance", "main"),
+}
+LINK = re.compile(r'(?:href|action|hx-get|src)="(/[^"?#]*)')
+
+
+def ids(one: Capability) -> str:
+    return one.name
+
+
+def test_settings_know_the_optional_capabilities() -> None:
+    assert {one.name for one in OFF} == set(OPTIONAL)
+    assert {one.name for one in CAPABILITIES} - set(OPTIONAL) >= NEVER_OFF
+
+
+@pytest.mark.parametrize("name", ["exchnge", "lists", ""])
+def test_other_names_are_an_error_of_the_settings(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(f'[policy]\nname = "observe"\n[capabilities]\noff = ["{name}"]\n', "/etc/c.toml")
+    assert str(caught.value).startswith("/etc/c.toml: line 4: capabilities.off: ")
+    assert all(one in str(caught.value) for one in OPTIONAL)
+
+
+@pytest.mark.parametrize("capability", OFF, ids=ids)
+def test_a_command_says_which_setting_switches_it_on(tmp_path: Path, capability: Capability) -> None:
+    program = Program(tmp_path)
+    program.config.write_text(program.config.read_text() + ALL_OFF)
+    by_units = {unit.command for unit in capability.units}
+    for command in capability.commands:
+        for words in (command.split(), [*command.split(), "--help"]):
+            result = program(*words)
+            assert (result.code, result.out) == (78 if command in by_units else 2, "")
+            assert len(result.err.splitlines()) == 1
+            assert {"[capabilities]", capability.name} <= set(re.findall(r"\[\w+\]|\w+", result.err))
+
+
+def test_commands_of_the_others_are_there(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    assert "consent" in program.ok("own", "--help")
+    program.config.write_text(program.config.read_text() + ALL_OFF)
+    shown = program.ok("own", "--help")
+    assert ("consent" in shown, "dnc" in shown) == (False, True)
+    first_words = re.findall(r"^│ ([a-z-]+) ", program.ok("help", "all"), re.MULTILINE)
+    assert {"exchange", "hub", "digest"}.isdisjoint(first_words)
+    assert {"own", "list"} <= set(first_words)
+
+
+def test_broken_settings_leave_commands_on(tmp_path: Path) -> None:
+    """The command itself says what is wrong with the settings."""
+    program = Program(tmp_path)
+    program.config.write_text('[capabilities]\noff = ["exchange", "lists"]\n')
+    assert "capabilities.off" in program.fails("exchange", "status")
+    assert program("doctor").code != 2
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """With everything off that can be."""
+    with ConsoleOffice(tmp_path_factory.mktemp("office"), SETTINGS + ALL_OFF).console() as console:
+        yield console
+
+
+def test_pages_are_gone(console: Console) -> None:
+    browser = console.browser("administrator")
+    gone = [page for page in PAGES if page not in pages_of(ON)]
+    for page in gone:
+        answer = browser.get(path_of(page)) if page.method == "GET" else browser.post(path_of(page))
+        assert answer.status_code in (404, 405), page.path
+    assert {"/exchange", "/digest", "/events", "/own/consents", "/sites"} <= {page.path for page in gone}
+    places = {entry.path for one in OFF for entry in one.navigation}
+    assert places
+    assert places.isdisjoint(LINK.findall(browser.text("/account")))
+
+
+@pytest.mark.parametrize("capability", [one for one in CAPABILITIES if one.has_templates], ids=ids)
+def test_links_to_pages_that_may_be_gone_ask_first(capability: Capability) -> None:
+    owners = [(re.compile(_pattern_of(page)), one.name) for one in OFF for page in pages_of(Capabilities((one,)))]
+    others = [re.compile(_pattern_of(page)) for page in pages_of(ON)]
+    for template in (ROOT / "callsieve" / capability.name / "web" / "templates").glob("*.html"):
+        for line in template.read_text().splitlines():
+            for link in LINK.findall(re.sub(r"\{\{.*?\}\}", "x", line)):
+                owner = next((name for pattern, name in owners if pattern.fullmatch(link)), capability.name)
+                is_safe = owner == capability.name or any(other.fullmatch(link) for other in others)
+                assert is_safe or f'"{owner}" in on' in line, (template.name, link)
+
+
+def _pattern_of(page: Page) -> str:
+    return re.sub(r"\{[^}]*\}", "[^/]+", page.path)
+
+
+def test_endpoints_are_gone(tmp_path: Path) -> None:
+    gone = endpoints_of(Capabilities(tuple(OFF)))
+    assert gone
+    with ApiOffice(tmp_path, SETTINGS + ENABLED + ALL_OFF).api() as api:
+        program = api.program(Role.ADMINISTRATOR)
+        for endpoint in gone:
+            answer = program.ask(endpoint.method, re.sub(r"\{\w+\}", "x", endpoint.path))
+            assert (answer.status, answer.code) == (404, "no-such-endpoint") or answer.status == 405, endpoint.path
+        paths = program.get("/openapi.json")["paths"]
+    kept = {one.path for one in endpoints_of(ON)}
+    assert {path.removeprefix("/api/v1") for path in paths} & {one.path for one in gone} <= kept
+
+
+def test_the_page_names_what_is_optional() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    section = page.partition("### What you do not use")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(OPTIONAL)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES, ids=ids)
+def test_units_are_those_of_the_files(capability: Capability) -> None:
+    """A unit whose capability is off ends with 78: systemd then leaves it alone."""
+    for unit in capability.units:
+        text = (ROOT / "asterisk-conf" / unit.name).read_text()
+        assert re.findall(r"^ExecStart=@CALLSIEVE@ (.*)$", text, re.MULTILINE) == [unit.command] * bool(unit.command)
+        prevented = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
+        assert prevented == ["78"] * (capability.is_optional and bool(unit.command))
