@@ -442,7 +442,7 @@ ERRORS = [
     (
         "table-far-off",
         "[zzz]",
-        "zzz: unknown key (allowed: actions, agi, alert, ami, api, asterisk, company, did, digest, ",
+        "zzz: unknown key (allowed: actions, agi, alert, ami, api, asterisk, capabilities, company, did, ",
     ),
     ("key", "[agi]\ndeadline = 400", "agi.deadline: unknown key (did you mean deadline_ms?)"),
     ("key-far-off", "[store]\nx = 1", "store.x: unknown key (allowed: path)"),
