@@ -11,12 +11,30 @@ from contextlib import nullcontext
 
 from callsieve.capability import Capabilities
 from callsieve.doctor import asterisk, daemon, dialplan, privacy, routes, screening
-from callsieve.doctor.finding import NO_SETTINGS, NOT_ASKED, POLICY_UNUSABLE, Check, CheckContext, HealthCheck, unknown
+from callsieve.doctor.finding import (
+    NO_SETTINGS,
+    NONE,
+    NOT_ASKED,
+    POLICY_UNUSABLE,
+    Check,
+    CheckContext,
+    Finding,
+    HealthCheck,
+    ok,
+    unknown,
+)
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import SettingsError
 from callsieve.system.privileges import as_root
 from policies.policy import PolicyError
 from reputation.wording import Wording
+
+
+def _names_what_is_off(ground: CheckContext) -> Finding:
+    """Say which optional capabilities the settings switch off."""
+    off = ground.loaded.settings.capabilities.off
+    return ok(Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else NONE)
+
 
 OFF_SWITCH = HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
 CHECKS = (
@@ -40,6 +58,7 @@ CHECKS = (
     HealthCheck(place=220, name="manager login", find=asterisk.can_log_in, as_root=True),
     HealthCheck(place=230, name="settings", find=privacy.settings_are_private, as_root=True, is_quick=True),
     HealthCheck(place=240, name="secrets", find=privacy.are_readable_by_us_alone),
+    HealthCheck(place=245, name="capabilities", find=_names_what_is_off, is_quick=True),
     HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
     HealthCheck(place=300, name="callers", find=screening.can_read_callers),
     HealthCheck(place=310, name="carrier's word", find=screening.hears_carriers),

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from callsieve.capability import Capabilities, Capability
+from callsieve.events.looks import scheduled_checks
 from callsieve.main.api_table import endpoints_of
 from callsieve.main.capabilities import ALL, CAPABILITIES
 from callsieve.main.console_app import PAGES, pages_of
 from callsieve.settings import OPTIONAL, SettingsError, parse_settings
 from callsieve.web.routes import Page
+from reputation.events import EventKind
 from reputation.users import Role
 from tests.callsieve.asking import ENABLED, ApiOffice
 from tests.callsieve.browsing import SETTINGS, Console
 from tests.callsieve.browsing import Office as ConsoleOffice
-from tests.callsieve.program import Program
+from tests.callsieve.program import Program, make_record
 from tests.callsieve.web.test_gate import path_of
-from tests.office import ROOT
+from tests.office import CALLER, ROOT
 
 ALL_OFF = f"\n[capabilities]\noff = {list(OPTIONAL)}\n".replace("'", '"')
 ON = ALL.without(OPTIONAL)
@@ -143,3 +148,83 @@ def test_units_are_those_of_the_files(capability: Capability) -> None:
         assert re.findall(r"^ExecStart=@CALLSIEVE@ (.*)$", text, re.MULTILINE) == [unit.command] * bool(unit.command)
         prevented = re.findall(r"^RestartPreventExitStatus=(.*)$", text, re.MULTILINE)
         assert prevented == ["78"] * (capability.is_optional and bool(unit.command))
+
+
+def test_data_are_exported_erased_and_expire_meanwhile(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("own", "consent", "add", CALLER, "--proof", "form 12")
+    program.add_decisions(make_record("OLDER111", at=time.time() - 91 * 86_400.0))
+    was_on = program.config.read_text()
+    program.config.write_text(was_on + ALL_OFF)
+    assert program("privacy", "export", CALLER).json["tables"]["consent"]
+    did = {one["job"]: one["did"] for one in program("housekeeping", "run", "--json").json}
+    assert did["retention"] == {"decision": 1}
+    program.ok("privacy", "erase", CALLER, "--yes")
+    assert not program("privacy", "export", CALLER).json["tables"].get("consent")
+
+
+def test_on_again_all_is_as_before(tmp_path: Path) -> None:
+    """Nothing is migrated: the store has the version that it had."""
+    program = Program(tmp_path)
+    program.ok("own", "consent", "add", CALLER, "--proof", "form 12")
+    was_on, before = program.config.read_text(), program("own", "consent", "list", "--json").json
+    version = program.read(lambda db: db.execute("PRAGMA user_version").fetchone())
+    program.config.write_text(was_on + ALL_OFF)
+    assert program("own", "consent", "list").code == 2
+    program.ok("list", "add", "block", CALLER)
+    program.config.write_text(was_on)
+    assert program("own", "consent", "list", "--json").json == before
+    assert program.read(lambda db: db.execute("PRAGMA user_version").fetchone()) == version
+
+
+def test_calls_are_decided_alike(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    program.ok("list", "add", "block", CALLER)
+    program.ok("own", "consent", "add", "+442071838751", "--proof", "form 12")
+    was_on = program.config.read_text()
+    for caller in (CALLER, "+12015550123", "anonymous"):
+        answers = []
+        for settings in (was_on, was_on + ALL_OFF):
+            program.config.write_text(settings)
+            answers.append(_answer(program, caller))
+        assert answers[0] == answers[1]
+        assert answers[0]["CALLSIEVE_ACTION"] == ("reject" if caller == CALLER else "allow")
+
+
+def _answer(program: Program, caller: str) -> dict[str, str]:
+    """Return what the script without a daemon tells Asterisk about a call, but for the call's id."""
+    header = f"agi_request: callsieve-agi/screen\nagi_callerid: {caller}\nagi_arg_1: trunk=carrier\n\n"
+    done = subprocess.run(
+        (sys.executable, "-m", "callsieve.main.agi_script", "--standalone"),
+        input=header + "200 result=1\n" * 99,
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        env=program.environment,
+        text=True,
+    )
+    said = dict(re.findall(r'^SET VARIABLE "?(\w+)"? "?([^"\n]*)', done.stdout, re.MULTILINE))
+    return {name: text for name, text in said.items() if name != "CALLSIEVE_ID"}
+
+
+@pytest.mark.parametrize("words", [("events", "send"), ("hub", "run"), ("exchange", "run"), ("own", "watch", "ask")])
+def test_a_unit_ends_with_a_status_of_its_own(tmp_path: Path, words: tuple[str, ...]) -> None:
+    program = Program(tmp_path)
+    program.config.write_text(program.config.read_text() + ALL_OFF)
+    assert program.process(*words).code == 78
+
+
+def test_the_doctor_names_what_is_off_and_checks_nothing_of_it(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    on = {one["name"]: one for one in program("doctor", "--json").json}
+    program.config.write_text(program.config.read_text() + ALL_OFF)
+    off = {one["name"]: one for one in program("doctor", "--json").json}
+    assert (off["capabilities"]["status"], on["capabilities"]["status"]) == ("ok", "ok")
+    assert "exchange" in off["capabilities"]["detail"]
+    assert {"events", "exchange", "hub"} <= on.keys() - off.keys()
+
+
+def test_what_is_scheduled_is_gone() -> None:
+    kinds = {kind for check in scheduled_checks(ON) for kind in check.kinds}
+    assert EventKind.APPEAL_DUE in kinds
+    assert kinds.isdisjoint({EventKind.EXCHANGE_STALE, EventKind.HUB_STALE, EventKind.DIGEST_READY})
