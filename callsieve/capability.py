@@ -95,7 +95,6 @@ class Capability:
         metrics: "module:function" of (db, loaded, now), which returns the families that /metrics shows.
         scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the sender of events runs them every half minute.
         is_optional: Whether `[capabilities] off` may name it.
-        events: "module:EVENTS", a tuple of EventDescription: the kinds of events that it emits.
     """
 
     name: str
@@ -112,7 +111,6 @@ class Capability:
     metrics: str = ""
     scheduled: str = ""
     is_optional: bool = False
-    events: str = ""
     units: tuple[Unit, ...] = ()
 
     def load(self, place: str) -> Any:

@@ -26,28 +26,6 @@ from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
 from reputation.events import DATA, EventKind
 
-# reputation/events.py says what each is.
-EventWord = Literal[
-    "decision.taken",
-    "call.ended",
-    "number.marked",
-    "number.level-changed",
-    "appeal.opened",
-    "appeal.due",
-    "appeal.decided",
-    "own-number.grade-changed",
-    "own-number.label-changed",
-    "own-number.suspected",
-    "feed.stale",
-    "exchange.stale",
-    "hub.stale",
-    "policy.changed",
-    "daemon.trouble",
-    "emergency.opened",
-    "emergency.closed",
-    "digest.ready",
-]
-
 
 class Api(SettingsTable, frozen=True):
     """The API for programs with a token, on the console's address; `listen`: also at an address of the API process.
@@ -73,7 +51,7 @@ class WebhookTable(SettingsTable, frozen=True):
     name: Name
     url: str
     secret: Secret
-    events: tuple[EventWord, ...] = ()
+    events: tuple[EventKind, ...] = ()
     mask: bool = False
     private: bool = False
 
@@ -188,7 +166,7 @@ class MqttTable(SettingsTable, frozen=True):
     password: Secret = ""
     prefix: TopicPrefix = "callsieve"
     discovery: bool = True
-    events: tuple[EventWord, ...] = ()
+    events: tuple[EventKind, ...] = ()
     mask: bool = False
 
 
@@ -206,7 +184,7 @@ class MailTable(SettingsTable, frozen=True):
     sender: MailAddress | Literal[""] = msgspec.field(name="from", default="")
     to: tuple[MailAddress, ...] = ()
     language: Literal["en", "zh"] = "en"
-    events: tuple[EventWord, ...] = ()
+    events: tuple[EventKind, ...] = ()
     mask: bool = True
 
 
@@ -218,7 +196,7 @@ class NotifyTable(SettingsTable, frozen=True):
     name: Name
     url: Secret
     language: Literal["en", "zh"] = "en"
-    events: tuple[EventWord, ...] = ()
+    events: tuple[EventKind, ...] = ()
     mask: bool = True
 
 
@@ -247,7 +225,7 @@ class AlertTable(SettingsTable, frozen=True):
     """
 
     name: Name
-    event: EventWord
+    event: EventKind
     to: tuple[Name, ...]
     when: WhenTable = WhenTable()
     quiet_hours: Hours | None = None
@@ -315,7 +293,7 @@ def alert_problems(
                 yield f"alert[{place}].to", f"there is no receiver {name!r}{nearest(name, receivers)}"
         if "mail" in alert.to and not mail.to:
             yield "mail.to", f"required: alert {alert.name!r} goes there"
-        known = {field.name for field in msgspec.structs.fields(DATA[EventKind(alert.event)])}
+        known = {field.name for field in msgspec.structs.fields(DATA[alert.event])}
         for condition in conditions_of(alert.when):
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
             if known.isdisjoint(fields):

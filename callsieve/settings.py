@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from enum import EnumType
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -529,8 +530,9 @@ def _explained(misfit: Misfit) -> str:
     if misfit.fault is Fault.MISSING_KEY:
         return f"{place}: required"
     for kind in alternatives(misfit.kind):
-        if get_origin(kind) is Literal and isinstance(misfit.value, str):
-            return f"{place}: does not know {misfit.value!r}{nearest(misfit.value, get_args(kind))}"
+        words = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()
+        if words and isinstance(misfit.value, str):
+            return f"{place}: does not know {misfit.value!r}{nearest(misfit.value, words)}"
         if get_origin(kind) in SEQUENCES and isinstance(misfit.value, dict):
             return f"{place}: a list of tables is written as [[{place}]]"
         if isinstance(misfit.value, str) and (hint := WRITTEN_AS.get(_pattern_of(kind))) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 
 from agi.display import Display
 from agi.parsing import did_of
@@ -152,19 +151,15 @@ def own_numbers_of(settings: Settings) -> list[str]:
 def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
     """Which kinds of events each receiver wants, by its name: what the outbox is told to write."""
     everything = tuple(EventKind)
-    wanted = {f"webhook/{one.name}": _kinds(one.events) or everything for one in settings.webhook}
+    wanted = {f"webhook/{one.name}": one.events or everything for one in settings.webhook}
     if settings.mqtt.host:
-        wanted["mqtt"] = _kinds(settings.mqtt.events) or everything
+        wanted["mqtt"] = settings.mqtt.events or everything
     if settings.mail.host:
         digest = (EventKind.DIGEST_READY,) if settings.digest.to else ()
-        wanted["mail"] = tuple(dict.fromkeys((*_kinds(settings.mail.events), *digest)))
-    wanted |= {f"notify/{one.name}": _kinds(one.events) for one in settings.notify}
-    wanted |= {alert_receiver(alert.name, to): (EventKind(alert.event),) for alert in settings.alert for to in alert.to}
+        wanted["mail"] = tuple(dict.fromkeys((*settings.mail.events, *digest)))
+    wanted |= {f"notify/{one.name}": one.events for one in settings.notify}
+    wanted |= {alert_receiver(alert.name, to): (alert.event,) for alert in settings.alert for to in alert.to}
     return wanted
-
-
-def _kinds(words: Iterable[str]) -> tuple[EventKind, ...]:
-    return tuple(map(EventKind, words))
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:

@@ -6,11 +6,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from callsieve.integration_settings import EventWord
 from reputation.events import DATA, EmergencyOpened, Event, EventKind, FeedStale, new_event_id
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import (
@@ -65,9 +63,8 @@ def waiting(db: sqlite3.Connection, receiver: str) -> list[int]:
     return [one.event.seq for one in deliveries_after(db, receiver, 0, 100)]
 
 
-def test_every_kind_has_its_data_and_its_word_in_settings() -> None:
+def test_every_kind_has_its_data() -> None:
     assert set(DATA) == set(EventKind)
-    assert set(get_args(EventWord)) == {kind.value for kind in EventKind}
 
 
 def test_ids_sort_by_time_and_are_never_the_same() -> None:

@@ -14,10 +14,10 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
 from callsieve.events.alerts import AlertState, NoStates, is_quiet_now, state_from
-from callsieve.events.event import DeliveryError, EventKind
+from callsieve.events.event import DeliveryError
+from callsieve.events.kinds import sample_of
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers.build import open_receivers
-from callsieve.events.samples import sample_of
 from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of
 from callsieve.settings import Loaded
 from callsieve.text.times import when
@@ -69,7 +69,7 @@ def try_rule(
 
 async def _tell(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
     """What went wrong, by receiver."""
-    event = with_alert(sample_of(EventKind(rule.event), time.time()), Alert(rule.name))
+    event = with_alert(sample_of(rule.event, time.time()), Alert(rule.name))
     errors: dict[str, str] = {}
     async with AsyncExitStack() as stack:
         receivers = await open_receivers(loaded, NoStates(), stack, capabilities)

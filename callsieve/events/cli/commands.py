@@ -19,9 +19,9 @@ from callsieve.cli.store import context_of, perform
 from callsieve.events import operations, process
 from callsieve.events.alerts import NoStates
 from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import sample_of
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receivers.build import open_receivers
-from callsieve.events.samples import sample_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.settings import Loaded

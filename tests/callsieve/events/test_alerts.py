@@ -89,7 +89,7 @@ def test_how_often(at_most: str, told: list[float], is_it: bool) -> None:
     ],
 )
 def test_quiet_hours(hours: str | None, at: float, is_it: bool) -> None:
-    rule = AlertTable(name="x", event="decision.taken", to=("mail",), quiet_hours=hours)
+    rule = AlertTable(name="x", event=EventKind.DECISION_TAKEN, to=("mail",), quiet_hours=hours)
     assert is_quiet_now(rule, UTC, at) is is_it
 
 
@@ -133,7 +133,7 @@ class Rule:
     """A rule with its receiver, and a clock."""
 
     def __init__(self, store: Kept, **fields: Any) -> None:
-        self.table = AlertTable(name="stopped", event="decision.taken", to=("mail",), **fields)
+        self.table = AlertTable(name="stopped", event=EventKind.DECISION_TAKEN, to=("mail",), **fields)
         self.store, self.target, self.now, self.failed = store, Told(), NOON, 0
         self.receiver = AlertReceiver(self.table, "mail", self.target, store, UTC, lambda: self.now)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.events.event import EventKind
+from callsieve.events.kinds import KINDS
 from callsieve.events.receivers.webhook import Webhook
-from callsieve.events.samples import DATA
 from callsieve.outside.http_client import OutsideClient
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, receiver_states
@@ -85,7 +85,7 @@ async def test_bad_receivers_hold_up_no_other(
         await stack.enter_async_context(sending(tmp_path / "callsieve.db", *hooks))
         for place in range(EVENTS):
             with transaction(db):
-                add_event(db, KIND, f"subject {place % SUBJECTS}", time.time(), DATA[KIND])
+                add_event(db, KIND, f"subject {place % SUBJECTS}", time.time(), KINDS[KIND].sample)
         await until(lambda: len(set(servers["well"].ids)) == EVENTS)
         await until(lambda: of(db)["webhook/refusing"].dead_letters == EVENTS)
         found = of(db)

@@ -15,7 +15,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered
 from callsieve.events.event import EventKind
-from callsieve.events.samples import CALLER, DATA
+from callsieve.events.kinds import CALLER, KINDS
 from callsieve.receiver_health import HEARTBEAT
 from callsieve.text.times import when
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
@@ -53,7 +53,7 @@ def answering(status: int) -> Callable[[Posted], object]:
 
 def happen(callsieve: Program, *subjects: str) -> list[str]:
     def add(db: sqlite3.Connection) -> list[str]:
-        found = (add_event(db, KIND, subject, time.time(), DATA[KIND]) for subject in subjects)
+        found = (add_event(db, KIND, subject, time.time(), KINDS[KIND].sample) for subject in subjects)
         return [event.id for event in found if event is not None]
 
     return callsieve.write(add)
@@ -93,7 +93,7 @@ def test_a_failing_receiver_is_listed_with_since_when(callsieve: Program) -> Non
     since = time.time() - 3600
 
     def fail_again(db: sqlite3.Connection) -> int:
-        event = add_event(db, KIND, "c", since, DATA[KIND])
+        event = add_event(db, KIND, "c", since, KINDS[KIND].sample)
         assert event is not None
         failed = FailedDelivery(event.seq, "it answers 500", since, time.time() + 60)
         record_deliveries(db, "webhook/crm", Progress([], [failed]), time.time())

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from callsieve.events.event import EventKind
+from callsieve.events.kinds import sample_of
 from callsieve.events.payload import as_told, body_of
-from callsieve.events.samples import sample_of
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import aiomqtt
 import pytest
 
 from callsieve.events.event import EventKind
-from callsieve.events.samples import DATA
+from callsieve.events.kinds import KINDS
 from lab.broker import USER, Broker
 from lab.private_server import ADDRESS
 from reputation.store.event_deliveries import receiver_states
@@ -84,7 +84,7 @@ def sender(callsieve: Program) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def mark(callsieve: Program, number: str) -> None:
-    callsieve.write(add_event, EventKind.NUMBER_MARKED, number, 1_795_780_800.0, DATA[EventKind.NUMBER_MARKED])
+    callsieve.write(add_event, EventKind.NUMBER_MARKED, number, 1_795_780_800.0, KINDS[EventKind.NUMBER_MARKED].sample)
 
 
 def waiting(callsieve: Program) -> int:

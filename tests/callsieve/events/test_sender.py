@@ -16,8 +16,8 @@ import pytest
 
 from callsieve.changes.operation import Context
 from callsieve.events.event import DeliveryError, Event, EventKind, Receiver
+from callsieve.events.kinds import KINDS
 from callsieve.events.lane import IN_FLIGHT
-from callsieve.events.samples import DATA
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
 from callsieve.numbers.privacy import erase
@@ -88,7 +88,7 @@ def db(path: Path) -> Iterator[sqlite3.Connection]:
 def happen(db: sqlite3.Connection, *subjects: str) -> list[str]:
     """Something happens to each subject; the ids."""
     with transaction(db):
-        events = [add_event(db, KIND, subject, time.time(), DATA[KIND]) for subject in subjects]
+        events = [add_event(db, KIND, subject, time.time(), KINDS[KIND].sample) for subject in subjects]
     return [event.id for event in events if event is not None]
 
 

@@ -10,7 +10,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered, event_metrics
 from callsieve.events.event import EventKind
-from callsieve.events.samples import CALLER, DATA
+from callsieve.events.kinds import CALLER, KINDS
 from callsieve.monitoring.metrics import exposition
 from callsieve.receiver_health import HEARTBEAT, events_shown
 from callsieve.settings import Loaded, Settings, parse_settings
@@ -45,7 +45,7 @@ def fail_all(db: sqlite3.Connection, error: str, at: float = NOW) -> None:
 
 def happen(db: sqlite3.Connection, count: int = 1, at: float = NOW) -> list[str]:
     use_receivers(db, {"webhook/crm": [KIND]})
-    found = (add_event(db, KIND, CALLER, at, DATA[KIND]) for _ in range(count))
+    found = (add_event(db, KIND, CALLER, at, KINDS[KIND].sample) for _ in range(count))
     return [event.id for event in found if event is not None]
 
 

@@ -13,8 +13,8 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import CALLER, DID, KINDS, sample_of
 from callsieve.events.receivers.webhook import Webhook
-from callsieve.events.samples import CALLER, DATA, DID, sample_of
 from callsieve.outside.http_client import Limits, OutsideClient
 from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked, http, taken
 
@@ -58,7 +58,7 @@ async def test_another_implementation_verifies_it(hook: HookServer, client: Outs
     assert verified == posted.payload
     assert verified["type"] == kind.value
     assert verified["timestamp"].endswith("Z")
-    assert set(DATA[kind].__struct_fields__) <= set(verified["data"])
+    assert set(KINDS[kind].sample.__struct_fields__) <= set(verified["data"])
     assert posted.id == event.id
     assert posted.headers["content-type"] == "application/json"
     assert abs(int(posted.headers["webhook-timestamp"]) - time.time()) < 60

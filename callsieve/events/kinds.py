@@ -1,0 +1,248 @@
+"""What is told of each kind of event: an example of its data, and a line for people. Pure.
+
+reputation/events.py has the data. The examples are what `callsieve events test` sends and the documentation shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from callsieve.events.event import Event, EventData, EventKind
+from callsieve.text.times import day
+from reputation.events import (
+    AppealDecided,
+    AppealDue,
+    AppealOpened,
+    CallEnded,
+    DaemonTrouble,
+    DecisionTaken,
+    DigestReady,
+    EmergencyClosed,
+    EmergencyOpened,
+    ExchangeStale,
+    FeedStale,
+    GradeChanged,
+    HubStale,
+    LabelChanged,
+    LevelChanged,
+    NumberMarked,
+    NumberSuspected,
+    PolicyChanged,
+    new_event_id,
+)
+from reputation.own.suspicion import Network
+from reputation.own.suspicion_wording import confidence_text, place_of
+from reputation.wording import Places, Wording
+
+CALLER, DID = "+12015550123", "+442071838750"
+AT = 1_795_780_800.0  # 2026-11-27 12:00 UTC
+Data = Mapping[str, Any]
+
+
+class EventDescription(NamedTuple):
+    """A kind of event. `said`: its line, with the data for its places, or a function of the data that makes it.
+
+    `worded`: places that are words of ours, to be translated.
+    """
+
+    sample: EventData
+    said: Wording | Callable[[Data], Wording]
+    worded: tuple[str, ...] = ()
+
+
+def event_words(kind: EventKind, data: Data) -> Wording:
+    """Return the line for people, of data in which people and numbers are as the reader may see them."""
+    description = KINDS[kind]
+    if not isinstance(description.said, Wording):
+        return description.said(data)
+    worded = {name: Wording(data[name] or "none") for name in description.worded}
+    return Wording(description.said.template, _places(data) | worded)
+
+
+def _places(data: Data) -> dict[str, Any]:
+    return {name: "-" if value is None else value for name, value in data.items()}
+
+
+def _decision(data: Data) -> Wording:
+    acted = Wording(data["would_be"])
+    if data["would_be"] != data["action"]:
+        acted = Wording("({action})", {"action": acted})  # the policy only observes
+    caller = data["caller"] or Wording(data["caller_kind"])
+    places: Places = {"caller": caller, "action": acted, "rule": data["rule"], "did": data["did"] or "-"}
+    return Wording("call from {caller} to {did}: {action} by {rule}", places)
+
+
+def _call(data: Data) -> Wording:
+    other = data["caller"] or data["dialled"] or Wording(data["caller_kind"])
+    places: Places = {"number": other, "how": Wording(data["disposition"]), "seconds": round(data["talk_seconds"])}
+    return Wording("call with {number}: {how}, talked for {seconds} s", places)
+
+
+def _mark(data: Data) -> Wording:
+    if data["verdict"] == "spam":
+        return Wording("{reporter} marked {number} as spam", _places(data))
+    if data["verdict"] == "ok":
+        return Wording("{reporter} marked {number} as not spam", _places(data))
+    return Wording("{reporter} took back what they said of {number}", _places(data))
+
+
+def _appeal_due(data: Data) -> Wording:
+    places = _places(data) | {"day": day(data["due_at"] - 1)}
+    if data.get("overdue"):
+        return Wording("appeal {reference} of {number} should have been decided until {day}", places)
+    return Wording("appeal {reference} of {number} is to be decided until {day}", places)
+
+
+def _label(data: Data) -> Wording:
+    labels: Places = {name: data[name] or Wording("no label") for name in ("label", "before")}
+    places: Places = {"number": data["number"], "platform": data["platform"], **labels}
+    return Wording("{platform} shows {label} of our number {number}, before: {before}", places)
+
+
+def _suspicion(data: Data) -> Wording:
+    places: Places = {
+        "number": data["number"],
+        "where": place_of(Network(data["country"], data["network"])),
+        "confidence": confidence_text(data["confidence"]),
+    }
+    return Wording("our number {number} may be marked in {where} (confidence {confidence})", places)
+
+
+def _policy(data: Data) -> Wording:
+    if data["state"] == "waiting":
+        return Wording("policy {policy} of another site waits to be accepted", _places(data))
+    if data["state"] == "unusable":
+        return Wording("policy {policy} of another site cannot be used; what was accepted of it stays", _places(data))
+    return Wording("policy {policy} is in force, by {by}; before: {before}", _places(data))
+
+
+def _daemon(data: Data) -> Wording:
+    return Wording("the daemon: {trouble}", _places(data)) if data["trouble"] else Wording("the daemon is well again")
+
+
+KINDS: Final[Mapping[EventKind, EventDescription]] = {
+    EventKind.DECISION_TAKEN: EventDescription(
+        DecisionTaken(
+            id="8M3Q0ZKC",
+            linkedid="1795780799.17",
+            caller=CALLER,
+            caller_kind="number",
+            did=DID,
+            trunk="carrier",
+            callee=None,
+            action="warn",
+            would_be="warn",
+            rule="some-evidence",
+            reason='{"code": "some-evidence"}',
+            level="warn",
+            log_odds=2.61,
+            policy="cautious",
+        ),
+        _decision,
+    ),
+    EventKind.CALL_ENDED: EventDescription(
+        CallEnded(
+            linkedid="1795780799.17",
+            direction="inbound",
+            disposition="answered",
+            caller=CALLER,
+            caller_kind="number",
+            did=DID,
+            dialled=None,
+            own_number=None,
+            trunk="carrier",
+            answered_by="201",
+            rung=("201",),
+            started_at=AT - 20.0,
+            ring_seconds=8.0,
+            talk_seconds=12.0,
+            ended_by="callee",
+            voicemail_left=False,
+            challenge=None,
+            complete=True,
+            decision_id="8M3Q0ZKC",
+            action="warn",
+        ),
+        _call,
+    ),
+    EventKind.NUMBER_MARKED: EventDescription(
+        NumberMarked(
+            number=CALLER,
+            auth_class="unknown",
+            verdict="spam",
+            reporter="201",
+            channel="extension",
+            category=None,
+            reason="",
+            linkedid="1795780799.17",
+        ),
+        _mark,
+    ),
+    EventKind.LEVEL_CHANGED: EventDescription(
+        LevelChanged(number=CALLER, auth_class="unknown", before="tag", level="warn", log_odds=2.61),
+        Wording("evidence against {number}: {level}, before: {before}"),
+        ("level", "before"),
+    ),
+    EventKind.APPEAL_OPENED: EventDescription(
+        AppealOpened(reference="AP9E4100", number=CALLER, decision_id="8M3Q0ZKC"),
+        Wording("appeal {reference} of {number} was filed"),
+    ),
+    EventKind.APPEAL_DUE: EventDescription(
+        AppealDue(reference="AP9E4100", number=CALLER, due_at=AT + 43_200.0), _appeal_due
+    ),
+    EventKind.APPEAL_DECIDED: EventDescription(
+        AppealDecided(reference="AP9E4100", number=CALLER, ruling="upheld", category_only=False),
+        Wording("appeal {reference} of {number}: {ruling}"),
+        ("ruling",),
+    ),
+    EventKind.GRADE_CHANGED: EventDescription(
+        GradeChanged(number=DID, before="healthy", grade="watch", reasons=("listed",)),
+        Wording("own number {number}: {grade}, before: {before}"),
+        ("grade", "before"),
+    ),
+    EventKind.LABEL_CHANGED: EventDescription(
+        LabelChanged(number=DID, platform="Hiya", before="", label="Scam Likely", marks=12), _label
+    ),
+    EventKind.SUSPECTED: EventDescription(
+        NumberSuspected(
+            number=DID, country="GB", network="EE", by="answered", before=0.41, lately=0.18, confidence=0.9991
+        ),
+        _suspicion,
+    ),
+    EventKind.FEED_STALE: EventDescription(
+        FeedStale(feed="ftc", status="stale", detail="it used to come every 7 d", imported_at=AT - 1_814_400.0),
+        Wording("feed {feed}: {status}: {detail}"),
+        ("status",),
+    ),
+    EventKind.EXCHANGE_STALE: EventDescription(
+        ExchangeStale(company="partner", status="stale", detail="nothing came for 2 d", came_at=AT - 172_800.0),
+        Wording("evidence of {company}: {status}: {detail}"),
+        ("status",),
+    ),
+    EventKind.HUB_STALE: EventDescription(
+        HubStale(status="stale", detail="nothing was exchanged for 10 min", waiting=12, exchanged_at=AT - 620.0),
+        Wording("the hub: {detail}; calls are decided as ever, from what is here"),
+    ),
+    EventKind.POLICY_CHANGED: EventDescription(
+        PolicyChanged(policy="head-office:office", state="waiting", before="", by="hub"), _policy
+    ),
+    EventKind.DAEMON_TROUBLE: EventDescription(
+        DaemonTrouble(trouble="the store did not answer lately", running=True), _daemon
+    ),
+    EventKind.EMERGENCY_OPENED: EventDescription(
+        EmergencyOpened(by="Asterisk"), Wording("no call is screened: the emergency window is open")
+    ),
+    EventKind.EMERGENCY_CLOSED: EventDescription(
+        EmergencyClosed(by="time"), Wording("calls are screened again: the emergency window is closed")
+    ),
+    EventKind.DIGEST_READY: EventDescription(DigestReady(day="2026-11-26"), Wording("the digest of {day} is ready")),
+}
+
+
+def sample_of(kind: EventKind, at: float = AT) -> Event:
+    """Return an event of this kind with invented numbers, and an id of its own."""
+    data = msgspec.to_builtins(KINDS[kind].sample)
+    return Event(new_event_id(at), kind, str(data.get("number") or data.get("caller") or "sample"), at, data)
