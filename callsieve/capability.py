@@ -78,6 +78,11 @@ class Undo:
     along: tuple[str, ...] = ()
 
 
+# Why some changes cannot be undone.
+DATA_OUT = Wording("It took data out and changed nothing.")
+NOT_KEPT = Wording("What was there before is not kept.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """What one folder of `callsieve/` adds.
@@ -121,12 +126,13 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """All that the program can do and the settings leave on.
+    """All that the program can do and the settings leave on, and all changes, also of those that are off.
 
     `main` passes it to what loops over it: as `ctx.obj`, or as a service of pages.
     """
 
     all: tuple[Capability, ...]
+    changes: Changes = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
         """Return what each capability names in this field, imported now. Those that name nothing are left out."""
@@ -135,4 +141,4 @@ class Capabilities:
 
     def without(self, off: Collection[str]) -> Capabilities:
         """Return those that `[capabilities] off` of the settings does not name."""
-        return Capabilities(tuple(one for one in self.all if one.name not in off))
+        return Capabilities(tuple(one for one in self.all if one.name not in off), self.changes)

@@ -201,7 +201,9 @@ class Api:
         query = query_from(_pairs(request), endpoint.query)
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
-        context = Context(_actor_of(endpoint, kept, request), kept.token.role, now, self._state.loaded)
+        context = Context(
+            _actor_of(endpoint, kept, request), kept.token.role, now, self._state.loaded, changes=self._state.changes
+        )
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
         asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
         call = _Call(self._state, self._reads, endpoint, asked, context, self._threads)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
-from reputation.wording import N_
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from reputation.wording import N_, Wording
 
+STEPS = {
+    "appeal accept": Undo(by="callsieve.appeals.operations:APPEAL"),
+    "appeal decide": Undo(by="callsieve.appeals.operations:APPEAL", along=("list add", "list remove")),
+    "appeal withdraw": Undo(by="callsieve.appeals.operations:APPEAL"),
+}
+CLEARED = {"appeal clear": Undo(along=("list add", "list remove"))}
 CAPABILITY = Capability(
     name="appeals",
     help=(Help("appeal", Group.EVERY_DAY, "Number owners who appeal against a marking."),),
@@ -23,6 +29,15 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(9, "/appeals", N_("Appeals")),),
+    changes={
+        **STEPS,
+        **CLEARED,
+        "appeal open": Wording("An appeal that was filed is ended: callsieve appeal withdraw REFERENCE."),
+        "appeal code": Wording("The code was sent."),
+        "appeal prove": Wording("A proof stays; the appeal is decided, or ended: callsieve appeal withdraw REFERENCE."),
+        "appeal evidence": Wording("Evidence stays with its appeal."),
+        "appeal evidence download": DATA_OUT,
+    },
     messages={
         "appealed": N_(
             "The appeal is filed. It has no effect until control of the number is proven, or it is accepted."

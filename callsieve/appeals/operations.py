@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import msgspec
+
 from callsieve.appeals.stops import clear_stops, stop_kinds
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.identities.operations import CodeMade, wrong_code
 from callsieve.numbers.calls_now import Stop
 from reputation.appeals import Appeal, AppealError, AppealState, AppealStep, ProofAnswer, new_code, stepped
@@ -264,3 +267,19 @@ def _refusing() -> Iterator[None]:
         yield
     except AppealError as error:
         raise Refused(error.code, error.words) from None
+
+
+# How changes are undone.
+
+
+def _put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
+    with _refusing():
+        store.put_back(db, appeal)
+
+
+APPEAL = UndoKind(
+    lambda _db, _row, value: msgspec.convert(value, Appeal),
+    lambda db, _, appeal: appeal_of(db, appeal.reference),
+    lambda *_: None,  # what it was takes its place
+    lambda db, _, appeal: _put_back(db, appeal),
+)

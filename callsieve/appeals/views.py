@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from callsieve.appeals.capability import CLEARED, STEPS
 from callsieve.changes.describe import value_of_side
-from callsieve.changes.names import APPEALS
 from callsieve.changes.undo import latest_changes
 from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
@@ -175,7 +175,7 @@ def _calls_and_stops(
 
 
 def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
-    latest = latest_changes(db, ("appeal clear",), appeal.number)
+    latest = latest_changes(db, CLEARED, appeal.number)
     return next((one.id for one in latest if one.can_undo and one.row.name == appeal.reference), None)
 
 
@@ -184,6 +184,6 @@ def _queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tu
 
 
 def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
-    latest = latest_changes(db, APPEALS, appeal.number)
+    latest = latest_changes(db, STEPS, appeal.number)
     as_it_is = msgspec.to_builtins(appeal)
     return next((one.id for one in latest if one.can_undo and value_of_side(one.row.after) == as_it_is), None)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability
-from reputation.wording import N_
+from callsieve.capability import DATA_OUT, Capability, Undo
+from reputation.users import Role
+from reputation.wording import N_, Wording
 
+CONSENTS = {
+    **dict.fromkeys(("own consent add", "own consent remove"), Undo(table="consent")),
+    "own consent import": Undo(table="consent", role=Role.ADMINISTRATOR, is_import=True),
+}
+_BY_FILE = Wording("A file brings the copy of a register back: callsieve own registers import FILE.")
 CAPABILITY = Capability(
     name="call_lists",
     is_optional=True,
@@ -28,6 +34,12 @@ CAPABILITY = Capability(
         "web.outbound",
     ),
     endpoints=("api.endpoints",),
+    changes={
+        **CONSENTS,
+        "own registers import": _BY_FILE,
+        "own registers remove": _BY_FILE,
+        "own hygiene": DATA_OUT,
+    },
     messages={
         "consent-noted": N_("The consent is noted: the outbound guard lets calls to the number pass."),
         "consent-gone": N_("Removed the consent."),

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from callsieve.call_lists.capability import CONSENTS
 from callsieve.changes.fields import number_field, since_field
-from callsieve.changes.names import CONSENTS
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, usable

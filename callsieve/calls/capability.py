@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -23,6 +23,9 @@ CAPABILITY = Capability(
         Entry(1, "/", N_("Overview")),
         Entry(3, "/calls", N_("Calls")),
     ),
+    changes={
+        "calls export": DATA_OUT,
+    },
     messages={
         "window-closed": N_("The emergency window is closed: calls are screened again."),
     },

@@ -17,9 +17,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from callsieve.changes.names import CHANGES
+from callsieve.capability import Changes
 from callsieve.settings import Loaded, Settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.transaction import transaction
@@ -32,7 +32,8 @@ class Context:
     """Who asks, when, and under which settings.
 
     `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
-    `user`: the user of the console, by name; empty for who asks elsewhere.
+    `user`: the user of the console, by name; empty for who asks elsewhere. `changes`: those that can be undone by
+    whoever asks there.
     """
 
     actor: str
@@ -40,6 +41,7 @@ class Context:
     at: float
     loaded: Loaded
     user: str = ""
+    changes: Changes = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -81,7 +83,8 @@ def change(
     `what` is the command that does it; `number` or `name` is what it is about. Inside of another transaction (the
     console's, an import's) it is a part of that. A block that changed nothing says so, and has no row.
     """
-    assert what == "undo" or what in CHANGES, f"callsieve/changes/names.py does not know {what!r}"
+    known = context.changes
+    assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"
     changed = Change(what, number, name)
     with whole(db):
         yield changed

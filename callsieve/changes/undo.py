@@ -6,29 +6,27 @@ Only as long as it is still as that change left it: whoever changed it again has
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import msgspec
 
+from callsieve.capability import NOT_KEPT, Changes, Undo
 from callsieve.changes.describe import name_of
-from callsieve.changes.kinds import kind_of
-from callsieve.changes.names import ADMINISTRATORS_ONLY, AGAIN, CLEARED, FINAL, IMPORTS, UNDOABLE, WITH
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.text.number_entry import area_covered, objections_to
 from callsieve.text.times import when
-from callsieve.wiring import known_own_numbers
-from reputation.model import ListEntry
 from reputation.store.audit import AuditRow, value_of
 from reputation.store.audit_search import KeptChange, change_of_id, changed_at_once, latest_of, undone_at
+from reputation.store.rows import stored_row
 from reputation.users import Role
 from reputation.wording import Wording
 
 LATEST = 8
 CHANGED = Wording("It has been changed again since: it is not as that change left it. Nothing was undone.")
 GONE = Wording("There is no such change, or it cannot be undone here.")
-NOT_KEPT = Wording("Nothing is kept of how it was.")
+AGAIN = Wording("Make the change again.")
 ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
@@ -47,22 +45,63 @@ class Undone(NamedTuple):
     what: str
     subject: str
     things: int
+    is_import: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
     """A change that was made lately. `can_undo`: not what is undone already or the erasure of a number has emptied, or
-    an undoing itself.
+    an undoing itself. `is_administrators`: administrators alone make such changes and undo them.
     """
 
     id: int
     row: AuditRow
     can_undo: bool
+    is_administrators: bool
 
-    @property
-    def is_administrators(self) -> bool:
-        """Whether administrators alone make such changes and take them back."""
-        return self.row.what in ADMINISTRATORS_ONLY
+
+class UndoKind(NamedTuple):
+    """Something that is changed.
+
+    `read`: it, from a row of the audit and one side of that. `current`: what stands now where the one given stood, or
+    would stand; None: nothing. `put_back` replaces what stands there where `remove` cannot. `replaces`: it does so
+    always, and nothing is removed before: of files no transaction brings back what was removed when `put_back` refuses.
+    """
+
+    read: Callable[[sqlite3.Connection, AuditRow, dict[str, Any]], Any]
+    current: Callable[[sqlite3.Connection, Context, Any], Any]
+    remove: Callable[[sqlite3.Connection, Context, Any], object]
+    put_back: Callable[[sqlite3.Connection, Context, Any], object]
+    replaces: bool = False
+
+
+def put_row_back(table: str) -> UndoKind:
+    """Return how a row of a table is put back as it was."""
+    return UndoKind(
+        lambda db, _row, value: stored_row(db, table, value),
+        lambda db, _, row: row.read(db),
+        lambda db, _, row: row.remove(db),
+        lambda db, _, row: row.put(db),
+        replaces=True,
+    )
+
+
+def record_of(record: Any, value: dict[str, Any]) -> Any:
+    """Return the record that the audit keeps.
+
+    Raises:
+        KeyError: A field is missing: an older version kept less.
+    """
+    return msgspec.convert([value[field] for field in record._fields], record)
+
+
+def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
+    """Return how a change is undone. A command may change one thing or another: `value` tells which."""
+    if undo.table:
+        return put_row_back(undo.table)
+    module, _, name = undo.by.partition(":")
+    found = getattr(import_module(module), name)
+    return found if isinstance(found, UndoKind) else found(value)
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
@@ -74,7 +113,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
         kept = _wanted(db, context, request)
         row = kept.row
         changed.what, changed.number, changed.name = f"undo {row.what}", row.number, row.name
-        things, ids = _things_of(db, kept)
+        things, ids = _things_of(db, context, kept)
         changed.before = (_value(row.after) or {}) | {"undone": [min(ids), max(ids)]}
         changed.after = _value(row.before)
         rows = [one.row for one in things if one.row.before or one.row.after]
@@ -82,24 +121,35 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
             raise Refused("cannot-undo", NOT_KEPT)
         for one in rows:
             _take_back(db, context, one)
-    return Undone(changed.id, row.what, row.number or row.name, len(rows))
+    return Undone(changed.id, row.what, row.number or row.name, len(rows), _undo_of(context, row.what).is_import)
 
 
-def latest_changes(db: sqlite3.Connection, whats: tuple[str, ...], number: str | None = None) -> tuple[Latest, ...]:
-    """The latest changes of these kinds, and what was undone of them; all, or those of one number."""
-    found = latest_of(db, (*whats, *(f"undo {what}" for what in whats)), LATEST, number)
-    return tuple(Latest(one.id, one.row, can_undo(db, one)) for one in found)
+def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
+    """Return the latest changes of these names, and what was undone of them; all, or those of one number."""
+    found = latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
+    return tuple(
+        Latest(one.id, one.row, can_undo(db, changes, one), is_administrators(changes, one.row.what)) for one in found
+    )
 
 
-def can_undo(db: sqlite3.Connection, change: KeptChange) -> bool:
-    """Whether it is worth trying: it is not final, undone already, or emptied by the erasure of a number."""
+def can_undo(db: sqlite3.Connection, changes: Changes, change: KeptChange) -> bool:
+    """Return whether it is worth trying: it is not final, undone already, or emptied by the erasure of a number."""
     row = change.row
-    return row.what in UNDOABLE and bool(row.before or row.after) and undone_at(db, change) is None
+    is_final = not isinstance(changes.get(row.what), Undo)
+    return not is_final and bool(row.before or row.after) and undone_at(db, change) is None
 
 
-def why_final(what: str) -> Wording:
-    """Why a change of this name cannot be undone, and what can be done instead. An undoing has no way back either."""
-    return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": FINAL.get(what, AGAIN)})
+def is_administrators(changes: Changes, what: str) -> bool:
+    """Return whether administrators alone make such changes and undo them."""
+    undo = changes.get(what)
+    return isinstance(undo, Undo) and undo.role >= Role.ADMINISTRATOR
+
+
+def why_final(changes: Changes, what: str) -> Wording:
+    """Return why a change of this name cannot be undone, and what can be done instead. An undoing is final, too."""
+    why = changes.get(what, AGAIN)
+    assert isinstance(why, Wording)
+    return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})
 
 
 def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> KeptChange:
@@ -110,47 +160,48 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> K
     what = kept.row.what
     if request.whats is not None and what not in request.whats:
         raise Refused("no-such-change", GONE)
-    if what not in UNDOABLE:
-        raise Refused("cannot-undo", why_final(what))
+    if not isinstance(context.changes.get(what), Undo):
+        raise Refused("cannot-undo", why_final(context.changes, what))
     if (at := undone_at(db, kept)) is not None:
         raise Refused("undone-already", Wording("It was undone already, at {time}.", {"time": when(at)}))
-    if what in ADMINISTRATORS_ONLY and context.role < Role.ADMINISTRATOR:
+    if is_administrators(context.changes, what) and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
     return kept
 
 
-def _things_of(db: sqlite3.Connection, kept: KeptChange) -> tuple[list[KeptChange], list[int]]:
+def _undo_of(context: Context, what: str) -> Undo:
+    undo = context.changes[what]
+    assert isinstance(undo, Undo), what
+    return undo
+
+
+def _things_of(db: sqlite3.Connection, context: Context, kept: KeptChange) -> tuple[list[KeptChange], list[int]]:
     """What is taken back, the latest first, and the ids of the changes that say so."""
-    row = kept.row
-    if row.what in IMPORTS:
+    row, undo = kept.row, _undo_of(context, kept.row.what)
+    if undo.is_import:
         together = changed_at_once(db, row)
         return together[1:], [one.id for one in together]
-    found = [one for what in WITH.get(row.what, ()) for one in changed_at_once(db, row._replace(what=what))]
+    found = [one for what in undo.along for one in changed_at_once(db, row._replace(what=what))]
     things = sorted((one for one in found if one.row.number == row.number), key=lambda one: -one.id)
-    return things if row.what in CLEARED else [*things, kept], [kept.id]
+    return [*things, kept] if undo.table or undo.by else things, [kept.id]
 
 
 def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:
     was, is_now = _value(row.before), _value(row.after)
-    kind = kind_of(row, is_now or was or {})
+    kind = _kind_of(_undo_of(context, row.what), is_now or was or {})
     try:
-        before, after = (None if value is None else kind.read(row, value) for value in (was, is_now))
+        before, after = (None if value is None else kind.read(db, row, value) for value in (was, is_now))
     except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
         raise Refused("cannot-undo", NOT_KEPT) from None
-    if kind.there(db, context, after or before) != after:
+    if kind.current(db, context, after or before) != after:
         raise Refused("changed-since", CHANGED)
     if after is not None and (before is None or not kind.replaces):
         kind.remove(db, context, after)
     if before is not None:
-        _check_may_put_back(db, context, before)
-        kind.put_back(db, context, before)
-
-
-def _check_may_put_back(db: sqlite3.Connection, context: Context, before: object) -> None:
-    if context.role >= Role.ADMINISTRATOR or not isinstance(before, ListEntry):
-        return
-    if area_covered(before) or objections_to(before, known_own_numbers(db, context.loaded)):
-        raise Refused("administrators-only", ADMINISTRATORS)
+        try:
+            kind.put_back(db, context, before)
+        except sqlite3.IntegrityError:  # such a row, too
+            raise Refused("cannot-undo", NOT_KEPT) from None
 
 
 def _value(text: str | None) -> dict[str, Any] | None:

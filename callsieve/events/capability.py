@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callsieve.capability import Capability, Entry, Group, Help, Unit
 from reputation.users import Role
-from reputation.wording import N_
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="events",
@@ -25,6 +25,10 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
+    changes={
+        "events replay": Wording("What was delivered again cannot be taken back."),
+        "events test": Wording("A receiver that was switched on again stays so, until it wants no events any more."),
+    },
     messages={
         "events-replayed": N_("What was given up is delivered again."),
         "no-dead-letter": N_("There is no dead letter any more."),

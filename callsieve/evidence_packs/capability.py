@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability
+from callsieve.capability import DATA_OUT, Capability
 
 CAPABILITY = Capability(
     name="evidence_packs",
@@ -12,5 +12,8 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
+    changes={
+        "own pack": DATA_OUT,
+    },
     has_templates=True,
 )

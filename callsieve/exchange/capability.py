@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help, Unit
-from reputation.wording import N_
+from callsieve.capability import NOT_KEPT, Capability, Group, Help, Undo, Unit
+from reputation.users import Role
+from reputation.wording import N_, Wording
 
+COMPANIES = {
+    **dict.fromkeys(("exchange enable", "exchange disable"), Undo(table="peer", role=Role.ADMINISTRATOR)),
+    **dict.fromkeys(
+        ("exchange add", "exchange remove"),
+        Undo(by="callsieve.exchange.operations:SUBSCRIPTION", role=Role.ADMINISTRATOR),
+    ),
+}
 CAPABILITY = Capability(
     name="exchange",
     is_optional=True,
@@ -22,6 +30,12 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
+    changes={
+        **COMPANIES,
+        "exchange fetch": NOT_KEPT,
+        "exchange key": Wording("Another key is taken with the company: callsieve exchange add NAME URL --key KEY."),
+        "exchange publish": Wording("What was published may have been read; a number is kept back by [publish] never."),
+    },
     messages={
         "company-added": N_("The company's evidence is taken from the next fetch on."),
         "company-removed": N_("The company's evidence counts no longer."),

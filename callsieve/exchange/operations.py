@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.undo import UndoKind, record_of
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
 from callsieve.exchange.health import problem_of
 from callsieve.exchange.peer_skill import skill_of_peer
@@ -37,7 +38,6 @@ from reputation.backoff import wait_seconds
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,
-    SwitchedPeer,
     drop_unnamed,
     follow_key,
     key_now,
@@ -275,9 +275,20 @@ def _state(db: sqlite3.Connection, name: str) -> PeerState:
 def _switched(db: sqlite3.Connection, name: str) -> dict[str, Any]:
     """Whether it is on, as the audit keeps it. Refused."""
     state = _state(db, name)
-    return asdict(SwitchedPeer(name, state.off_at, state.off_why, state.since))
+    return {"name": name, "off_at": state.off_at, "off_why": state.off_why, "since": state.since}
 
 
 def _id(change_id: int | None) -> int:
     assert change_id is not None  # `change` has written its row
     return change_id
+
+
+# How changes are undone.
+
+
+SUBSCRIPTION = UndoKind(
+    lambda _db, _row, value: record_of(Subscription, value),
+    lambda db, _, company: subscription_of(db, company.name),
+    lambda db, _, company: remove_subscription(db, company.name),
+    lambda db, _, company: put_subscription(db, company),
+)

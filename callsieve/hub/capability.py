@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Unit
-from reputation.wording import N_
+from callsieve.capability import Capability, Entry, Group, Help, Undo, Unit
+from reputation.users import Role
+from reputation.wording import N_, Wording
 
+OTHER_SITES = {
+    **dict.fromkeys(
+        ("hub people same", "hub people apart"),
+        Undo(by="callsieve.hub.site_operations:SAME_PERSON", role=Role.ADMINISTRATOR),
+    ),
+    **dict.fromkeys(
+        ("hub ignore", "hub heed"), Undo(by="callsieve.hub.site_operations:IGNORED", role=Role.ADMINISTRATOR)
+    ),
+}
 CAPABILITY = Capability(
     name="hub",
     is_optional=True,
@@ -35,6 +45,15 @@ CAPABILITY = Capability(
         "web.evidence",
     ),
     navigation=(Entry(3, "/sites", N_("Sites"), is_central=True),),
+    changes={
+        **OTHER_SITES,
+        "hub erasure": Wording("What sites share about a number goes everywhere; a backup from before may have it."),
+        "hub expel": Wording("A site takes part again once it has joined: callsieve hub join."),
+        "hub join": Wording("A site takes part no more: callsieve hub leave."),
+        "hub keep": Wording("It can still be erased: callsieve privacy erase NUMBER."),
+        "hub leave": Wording("A site takes part again once it has joined: callsieve hub join."),
+        "hub quota": Wording("Set another: callsieve hub quota."),
+    },
     messages={
         "site-ignored": N_("Nothing counts here that the site tells."),
         "site-heeded": N_("The site counts again."),

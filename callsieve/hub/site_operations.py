@@ -6,11 +6,11 @@ All of it is of this store alone, needs no hub, and is undone by its row in the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from callsieve.changes.kinds import SAME
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from policies.hints import nearest
 from reputation.site_names import site_of
@@ -27,6 +27,7 @@ from reputation.store.other_sites import (
 from reputation.store.standing import FOLDED_AT_ONCE
 from reputation.wording import Wording
 
+SAME = " = "  # between the names of one human, in the audit
 REASON_CHARACTERS = 200
 
 
@@ -112,7 +113,7 @@ def heed(db: sqlite3.Connection, context: Context, site: str) -> Judged:
 
 
 def _humans(*people: Sequence[str]) -> list[str]:
-    """Each with all names, as the audit keeps it (changes/kinds.py reads it)."""
+    """Each with all names, as the audit keeps it."""
     return [SAME.join(names) for names in people]
 
 
@@ -133,3 +134,30 @@ def _site(db: sqlite3.Connection, site: str) -> None:
     if site not in sites:
         hint = nearest(site, sites) if sites else ""
         raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}")
+
+
+# How changes are undone.
+
+
+def _groups(people: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return the names of each human, once."""
+    return tuple(sorted({tuple(names) for names in people}))
+
+
+def _set_groups(db: sqlite3.Connection, groups: tuple[tuple[str, ...], ...]) -> None:
+    for names in groups:
+        set_names(db, names)
+
+
+SAME_PERSON = UndoKind(
+    lambda _db, _row, value: _groups(names.split(SAME) for names in value["people"]),
+    lambda db, _, groups: _groups(names_of(db, name) for names in groups for name in names),
+    lambda *_: None,  # who they were takes its place
+    lambda db, _, groups: _set_groups(db, groups),
+)
+IGNORED = UndoKind(
+    lambda _db, _row, value: record_of(Ignored, value),
+    lambda db, _, ignored: next((one for one in ignored_of(db) if one.site == ignored.site), None),
+    lambda db, _, ignored: heed_site(db, ignored.site),
+    lambda db, _, ignored: ignore_site(db, ignored),
+)

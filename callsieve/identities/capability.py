@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
-from reputation.wording import N_
+from callsieve.capability import Capability, Entry, Group, Help, Undo
+from reputation.wording import N_, Wording
 
+IDENTITIES = dict.fromkeys(("identity add", "identity remove"), Undo(by="callsieve.identities.operations:IDENTITY"))
 CAPABILITY = Capability(
     name="identities",
     help=(Help("identity", Group.NUMBERS, "Who a number belongs to, and how well that is proven."),),
@@ -19,6 +20,11 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(7, "/identities", N_("Identities")),),
+    changes={
+        **IDENTITIES,
+        "identity code": Wording("The code was sent."),
+        "identity prove": Wording("A proof stays; a wrong identity is removed: callsieve identity remove NUMBER."),
+    },
     messages={
         "identified": N_("It is recorded whose number it is."),
         "unidentified": N_("It is forgotten whose number it was."),

@@ -8,8 +8,11 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+import msgspec
+
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from reputation.appeals import ProofAnswer, new_code
 from reputation.model import Identity
@@ -167,3 +170,14 @@ def _line(field: str, typed: str) -> str:
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
         raise Refused("bad-text", LINES, field)
     return text
+
+
+# How changes are undone.
+
+
+IDENTITY = UndoKind(
+    lambda _db, _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none without its proof
+    lambda db, _, identity: identity_of(db, identity.number),
+    lambda db, _, identity: remove_identity(db, identity.number),
+    lambda db, context, identity: set_identity(db, identity, context.at),
+)

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from callsieve.changes.names import IDENTITIES
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import Latest, latest_changes
+from callsieve.identities.capability import IDENTITIES
 from callsieve.lists.views import MOST_SHOWN, has_text
 from reputation.model import Identity
 from reputation.store.hub.origins import OURS, Origin, origin_as_json, origin_of_identity

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help, Unit
+from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Undo, Unit
+from reputation.users import Role
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -30,6 +31,15 @@ CAPABILITY = Capability(
         Entry(10, "/feeds", N_("Feeds")),
         Entry(12, "/people", N_("People")),
     ),
+    changes={
+        **dict.fromkeys(
+            ("import people", "import dids", "import remove"),
+            Undo(by="callsieve.imports.operations:undo_of_person", role=Role.ADMINISTRATOR, is_import=True),
+        ),
+        **dict.fromkeys(("import calls", "import contacts", "import feed", "import numbers"), NOT_KEPT),
+        "people export": DATA_OUT,
+        "did export": DATA_OUT,
+    },
     messages={
         "import-gone": N_("The import is removed with all that it brought. The same file brings it back."),
     },

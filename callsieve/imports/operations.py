@@ -16,7 +16,10 @@ from math import ceil
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+import msgspec
+
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.imports.call_history import Item, Written, write_calls
 from callsieve.imports.feed_health import REFUSED_SHARE, FeedFailure
 from callsieve.imports.rows import NAME
@@ -28,15 +31,17 @@ from reputation.model import Did, Person
 from reputation.store import imports as number_store
 from reputation.store.audit import Change, add_audit
 from reputation.store.imports import LIST, Feed, ImportedRow, ImportSource, TooFewNumbers, remove_source, sources
-from reputation.store.people import SETTINGS, all_people, upsert_dids, upsert_people
+from reputation.store.people import SETTINGS, all_people, remove_did, remove_person, upsert_dids, upsert_people
 from reputation.store.personal_lists import Contact, replace_contacts
 from reputation.store.sources import (
     From,
     contact_sources,
+    did_from,
     did_sources,
     dids_from,
     people_from,
     people_sources,
+    person_from,
     remove_contacts,
     remove_dids,
     remove_people,
@@ -302,3 +307,31 @@ def _import_called(db: sqlite3.Connection, request: RemoveRequest) -> tuple[Impo
         kinds = " and ".join(one for one, _ in found)
         raise Refused("several-imports", f"there are {kinds} of this name: say which with --kind")
     return found[0]
+
+
+# How changes are undone.
+
+
+PERSON = UndoKind(
+    lambda _db, _row, value: From(msgspec.convert(value, Person), value["source"]),
+    lambda db, _, person: person_from(db, person.one.extension),
+    lambda db, _, person: remove_person(db, person.one.extension),
+    lambda db, _, person: upsert_people(db, [person.one], person.source),
+)
+DID = UndoKind(
+    lambda _db, _row, value: From(_did_of(value), value["source"]),
+    lambda db, _, did: did_from(db, did.one.number),
+    lambda db, _, did: remove_did(db, did.one.number),
+    lambda db, _, did: upsert_dids(db, [did.one], did.source),
+)
+
+
+def undo_of_person(value: dict[str, Any]) -> UndoKind:
+    """Return how the person or DID is put back: both are removed by the same command."""
+    return DID if "screen" in value else PERSON
+
+
+def _did_of(value: dict[str, Any]) -> Did:
+    """Return a DID as kept; of an older version it had one group."""
+    old = value.get("group")
+    return msgspec.convert({**value, "groups": value.get("groups", [old] if old else [])}, Did)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
+from reputation.users import Role
 from reputation.wording import N_
 
+_ENTRY = "callsieve.lists.undo:undo_of_entry"
+LISTS = {
+    "list add": Undo(by=_ENTRY),
+    "list remove": Undo(by=_ENTRY),
+    "list import": Undo(by=_ENTRY, role=Role.ADMINISTRATOR, is_import=True),
+}
 CAPABILITY = Capability(
     name="lists",
     help=(Help("list", Group.EVERY_DAY, "Allowlists and blocklists."),),
@@ -17,6 +24,10 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(6, "/lists", N_("Lists")),),
+    changes={
+        **LISTS,
+        "list export": DATA_OUT,
+    },
     messages={
         "on-allowlist": N_("The number is on the allowlist; its next call goes through."),
         "on-blocklist": N_("The number is on the blocklist; its next call is rejected."),

@@ -6,9 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from callsieve.changes.names import LISTS
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import Latest, latest_changes
+from callsieve.lists.capability import LISTS
 from callsieve.lists.operations import action_of
 from reputation.model import ListEntry, ListName
 from reputation.store.hub.origins import OURS, Origin, origin_as_json, origin_of_entry

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help, Unit
+from callsieve.capability import Capability, Group, Help, Undo, Unit
+from reputation.users import Role
 
 CAPABILITY = Capability(
     name="lookups",
@@ -15,4 +16,8 @@ CAPABILITY = Capability(
     },
     checks="checks:CHECKS",
     units=(Unit("callsieve-lookups.service", "lookups serve"),),
+    changes={
+        "lookups enable": Undo(table="lookup_source", role=Role.ADMINISTRATOR),
+        "lookups disable": Undo(table="lookup_source", role=Role.ADMINISTRATOR),
+    },
 )

@@ -34,6 +34,7 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
         from callsieve.main.capabilities import ALL
 
         on = ALL.without(state.loaded.settings.capabilities.off)
+        state.changes = on.changes
         state.provide(on, EventStreams())
         return endpoints_of(on)
 

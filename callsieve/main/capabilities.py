@@ -106,4 +106,5 @@ CAPABILITIES = (
     monitoring.CAPABILITY,
     _OF_MAIN,
 )
-ALL = Capabilities(CAPABILITIES)
+CHANGES = {what: undo for one in CAPABILITIES for what, undo in one.changes.items()}
+ALL = Capabilities(CAPABILITIES, CHANGES)

@@ -87,6 +87,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     loaded = load()
     on = ALL.without(loaded.settings.capabilities.off)
     state = AppState(load, clock, make_templates(), HealthWatch(load, checks_of(on)))
+    state.changes = on.changes
     state.provide(on, menu_of(on), LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins())
     state.provide(LoginTries(), EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
     return state

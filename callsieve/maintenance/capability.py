@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
+from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="maintenance",
@@ -25,4 +26,12 @@ CAPABILITY = Capability(
     checks="checks:CHECKS",
     metrics="checks:metrics",
     scheduled="checks:SCHEDULED",
+    changes={
+        "emergency open": Undo(by="callsieve.maintenance.operations:WINDOW"),
+        "emergency close": Undo(by="callsieve.maintenance.operations:WINDOW"),
+        "emergency call": Wording("End the window: callsieve emergency close."),
+        "db backup": DATA_OUT,
+        "db check accept": Wording("A backup has the lists as they were: callsieve db restore."),
+        "housekeeping run": Wording("What was past its time is gone; a backup may have it."),
+    },
 )

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from reputation.store import digests
 from reputation.store.backup import has_backup_of_today, make_backup
 from reputation.store.clock import believe, leap_of
+from reputation.store.emergencies import close_window, opened_and_closed_at, reopen_window
 from reputation.store.housekeeping import JOBS, HousekeepingReport, run_jobs
 
 
@@ -49,3 +51,15 @@ def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         digests.accept_lists(db)
+
+
+# How changes are undone.
+
+
+# What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
+WINDOW = UndoKind(
+    lambda _db, _row, value: float(value["opened_at"]),
+    lambda db, context, _: opened_and_closed_at(db, context.at)[0],
+    lambda db, context, _: close_window(db, context.at),
+    lambda db, _, opened_at: reopen_window(db, opened_at),
+)

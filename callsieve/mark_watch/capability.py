@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Unit
-from reputation.wording import N_
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="mark_watch",
@@ -20,6 +20,9 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),
+    changes={
+        "own watch ask": Wording("What was said on that day stays; the next time says what is said then."),
+    },
     messages={
         "own-watched": N_("It is recorded what the platform shows."),
     },

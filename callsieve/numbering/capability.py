@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Undo
+from reputation.users import Role
 from reputation.wording import N_
 
+PLANS = dict.fromkeys(
+    ("plan update", "plan remove"), Undo(by="callsieve.numbering.operations:PLAN", role=Role.ADMINISTRATOR)
+)
 CAPABILITY = Capability(
     name="numbering",
     help=(Help("plan", Group.NUMBERS, "What ranges of numbers are for, and who says so."),),
@@ -16,5 +20,8 @@ CAPABILITY = Capability(
     },
     pages=("web.pages",),
     navigation=(Entry(11, "/plans", N_("Ranges")),),
+    changes={
+        **PLANS,
+    },
     has_templates=True,
 )

@@ -6,23 +6,28 @@ update, remove: operations (callsieve/changes/operation.py)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.plan_files import (
     PlanVersion,
     keep_version,
     name_of,
     plan_folder,
+    put_back,
     put_in_force,
     take_out,
     version_there,
 )
+from callsieve.settings import Loaded
 from reputation.plan.loader import PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile
 from reputation.wording import Wording
+
+T = TypeVar("T")
 
 
 class UpdateRequest(NamedTuple):
@@ -96,3 +101,28 @@ def _files(context: Context) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refused("cannot-write", f"{error.filename or plan_folder(context.loaded)}: {error.strerror}") from None
+
+
+# How changes are undone.
+
+
+def _refusing(step: Callable[[Loaded, PlanVersion], T]) -> Callable[[object, Context, PlanVersion], T]:
+    """Return the step, which refuses where a file cannot be read, written or used."""
+
+    def run(_db: object, context: Context, version: PlanVersion) -> T:
+        try:
+            with _files(context):
+                return step(context.loaded, version)
+        except PlanError as error:
+            raise Refused("unusable-plan", str(error)) from None
+
+    return run
+
+
+PLAN = UndoKind(
+    lambda _db, _row, value: PlanVersion(str(value["file"]), str(value["digest"])),
+    _refusing(lambda loaded, version: version_there(loaded, version.file)),
+    _refusing(lambda loaded, version: take_out(loaded, version.file)),
+    _refusing(put_back),
+    replaces=True,
+)

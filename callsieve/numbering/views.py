@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from callsieve.changes.names import PLANS
 from callsieve.changes.undo import Latest, latest_changes
+from callsieve.numbering.capability import PLANS
 from callsieve.plan_files import plans_of
 from callsieve.settings import Loaded
 from callsieve.web.words import N_

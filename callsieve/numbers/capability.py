@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
 from reputation.users import Role
-from reputation.wording import N_
+from reputation.wording import N_, Wording
 
 CAPABILITY = Capability(
     name="numbers",
@@ -36,6 +36,17 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(4, "/numbers", N_("Numbers"), Role.OPERATOR),),
+    changes={
+        "mark": Undo(by="callsieve.numbers.operations:MARK"),
+        "unmark": Undo(by="callsieve.numbers.operations:MARK"),
+        "review done": Undo(table="review"),
+        "review undo": Undo(table="review"),
+        "review wrong": Undo(by="callsieve.numbers.operations:CORRECTION"),
+        "reassigned add": Undo(by="callsieve.numbers.operations:OWNER", role=Role.ADMINISTRATOR),
+        "reassigned remove": Undo(by="callsieve.numbers.operations:OWNER", role=Role.ADMINISTRATOR),
+        "privacy erase": Wording("What was erased is gone; a backup from before may have it."),
+        "privacy export": DATA_OUT,
+    },
     messages={
         "marked-spam": N_("The number is marked as spam, and blocked for your person."),
         "marked-ok": N_("The number is marked as not spam."),

@@ -12,19 +12,34 @@ import sqlite3
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+
 from callsieve.changes.fields import number_field, reason_field, since_field
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from callsieve.text.times import when
 from policies.hints import nearest
 from reputation import marking
 from reputation.ids import new_id
-from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement
-from reputation.model import Identity, MarkChannel, Verdict
+from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, say_again, undo_mark
+from reputation.model import Identity, Mark, MarkChannel, Verdict
 from reputation.store import reviews
+from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import identity_of
-from reputation.store.ownership import Epoch, epoch_of, lower_epoch, raise_epoch
-from reputation.store.reviews import Correction, Review, numbers_to_review, reporters_of, review_of
+from reputation.store.ownership import Epoch, epoch_of, epochs_of, lower_epoch, raise_epoch
+from reputation.store.reviews import (
+    Correction,
+    Review,
+    correction_of,
+    numbers_to_review,
+    reporters_of,
+    review_of,
+    undo_correction,
+)
+from reputation.store.reviews import (
+    correct as correct_marks,
+)
 from reputation.wording import Places, Wording
 
 # Why a number cannot be marked. A phone that dials a code says it in its own words (reputation/feature_codes.py).
@@ -234,3 +249,32 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
 def _has_ended(before: Identity | None, after: Identity | None, now: float) -> bool:
     """Whether the identity counts no longer, and did until now."""
     return before is not None and after is not None and after.expires_at < min(before.expires_at, now + 1)
+
+
+# How changes are undone.
+
+
+def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
+    """Return the person's mark of this class; a retraction where something else was said before is one, too."""
+    by_reporter = (one for one in marks_of(db, mark.number) if one.reporter == mark.reporter)
+    return next((one for one in by_reporter if one.auth_class is mark.auth_class), None)
+
+
+MARK = UndoKind(
+    lambda _db, _row, value: msgspec.convert(value, Mark),
+    lambda db, _, mark: _last_word(db, mark),
+    lambda db, _, mark: undo_mark(db, mark),
+    lambda db, context, mark: say_again(db, mark, context.at),
+)
+CORRECTION = UndoKind(
+    lambda _db, _row, value: record_of(Correction, value),
+    lambda db, _, correction: correction_of(db, correction.case_id),
+    lambda db, _, correction: undo_correction(db, correction.case_id),
+    lambda db, context, correction: correct_marks(db, correction, context.at),
+)
+OWNER = UndoKind(
+    lambda _db, _row, value: record_of(Epoch, value),
+    lambda db, _, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
+    lambda db, _, epoch: lower_epoch(db, epoch.number),
+    lambda db, _, epoch: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),
+)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Undo
 from reputation.users import Role
 from reputation.wording import N_
 
+REGISTER = {
+    **dict.fromkeys(
+        ("own add", "own check", "own rest", "own use", "own retire", "own remove"),
+        Undo(by="callsieve.own_numbers.operations:OWN_NUMBER"),
+    ),
+    "own import": Undo(by="callsieve.own_numbers.operations:OWN_NUMBER", role=Role.ADMINISTRATOR, is_import=True),
+}
+WISHES = dict.fromkeys(("own dnc add", "own dnc remove"), Undo(table="do_not_call"))
+# What is told of one number: the capability `mark_watch` writes the look, and the page of the number shows both.
+TOLD = {
+    "own complaint": Undo(by="callsieve.own_numbers.operations:COMPLAINT"),
+    "own watch add": Undo(by="callsieve.own_numbers.operations:LOOK"),
+}
 CAPABILITY = Capability(
     name="own_numbers",
     help=(Help("own", Group.EVERY_DAY, "Our own numbers: register them, keep them unmarked."),),
@@ -39,6 +52,12 @@ CAPABILITY = Capability(
     ),
     endpoints=("api.endpoints",),
     navigation=(Entry(8, "/own", N_("Own numbers"), Role.OPERATOR),),
+    changes={
+        **REGISTER,
+        **WISHES,
+        **TOLD,
+        "own export": DATA_OUT,
+    },
     messages={
         "own-added": N_("The number is registered: it is one of our own for everything else too."),
         "own-changed": N_("What is registered of the number is changed."),

@@ -10,13 +10,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import msgspec
+
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.undo import UndoKind, put_row_back, record_of
 from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of
 from callsieve.settings import Settings
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
 from reputation.store.audit import Change, add_audit
+from reputation.store.own_labels import Look
 from reputation.store.own_register import own_of, put_own, remove_own
+from reputation.store.own_screenshots import remove_screenshot
+from reputation.store.rows import StoredRow, stored_row
 from reputation.wording import Wording
 
 # Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.
@@ -203,3 +209,28 @@ def _as_told(before: OwnNumber, given: Given, at: float) -> OwnNumber:
 
 def _is_same_second(one: object, other: object) -> bool:
     return isinstance(one, float) and isinstance(other, float) and int(one) == int(other)
+
+
+# How changes are undone.
+
+
+OWN_NUMBER = UndoKind(
+    lambda _db, _row, value: msgspec.convert(value, OwnNumber),
+    lambda db, _, own: own_of(db, own.number),
+    lambda db, _, own: remove_own(db, own.number),
+    lambda db, _, own: put_own(db, own),
+)
+COMPLAINT = put_row_back("own_complaint")._replace(
+    read=lambda db, row, value: stored_row(
+        db, "own_complaint", {**value, "own_number": row.number, "number": value["from"]}
+    )
+)
+
+
+def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
+    """With its picture, which does not come back when this is undone: of a wrong one nothing is to stay."""
+    row.remove(db)
+    remove_screenshot(db, record_of(Look, dict(row.values)))
+
+
+LOOK = put_row_back("own_label")._replace(remove=lambda db, _, row: _remove_look(db, row))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 from urllib.parse import quote
 
-from callsieve.changes.names import COMPLAINTS, LOOKS, REGISTER
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
+from callsieve.own_numbers.capability import REGISTER, TOLD
 from callsieve.own_numbers.fields import FIELDS, FieldKind
 from callsieve.own_numbers.figures import grade_words
 from callsieve.own_numbers.operations import SEEN_SECONDS, unknown_trunks
@@ -164,7 +164,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
         said=complaints_shown(db, number, now),
-        latest=latest_changes(db, (*REGISTER, *COMPLAINTS, *LOOKS), number),
+        latest=latest_changes(db, REGISTER | TOLD, number),
         looks=tuple((one, pictures.get((one.platform, one.at))) for one in looks_of(db, number, SHOWN_LOOKS)),
         suspicions=tuple(map(_suspicion_line, suspicions_about(db, number))),
         to_owner=owner_sentence(loaded.settings.reputation, people_here(db)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.changes.names import WISHES
 from callsieve.changes.undo import Latest, latest_changes
+from callsieve.own_numbers.capability import WISHES
 from reputation.own.figures import MONTH
 from reputation.own.register import NumberState
 from reputation.store.do_not_call import (

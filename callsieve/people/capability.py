@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Unit
+from callsieve.capability import Capability, Undo, Unit
+from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="people",
@@ -16,4 +17,12 @@ CAPABILITY = Capability(
         Unit("callsieve-people.timer"),
         Unit("callsieve-people.path"),
     ),
+    changes={
+        # What people say with codes of their phones (reputation/feature_codes.py).
+        "expecting": Undo(table="expected_call"),
+        "not-expecting": Undo(table="expected_call"),
+        **dict.fromkeys(
+            ("whispers-off", "whispers-on", "quiet-on", "quiet-off"), Wording("Dial the code again on that phone.")
+        ),
+    },
 )

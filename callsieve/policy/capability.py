@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Undo
+from reputation.users import Role
 from reputation.wording import N_
 
 CAPABILITY = Capability(
@@ -25,6 +26,12 @@ CAPABILITY = Capability(
     ),
     endpoints=("api.endpoints",),
     navigation=(Entry(5, "/policies", N_("Policies")),),
+    changes={
+        "policy activate": Undo(by="callsieve.policy.operations:ACTIVE", role=Role.ADMINISTRATOR),
+        "policy publish": Undo(by="callsieve.policy.operations:PUBLISHED", role=Role.ADMINISTRATOR),
+        "policy withdraw": Undo(by="callsieve.policy.operations:PUBLISHED", role=Role.ADMINISTRATOR),
+        "policy accept": Undo(by="callsieve.policy.operations:ACCEPTED", role=Role.ADMINISTRATOR),
+    },
     messages={
         "policy-activated": N_("The policy is in force within two seconds."),
         "policy-accepted": N_("The policy is accepted. It is in force where something names it."),

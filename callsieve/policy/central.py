@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.policy_event import tell_in_force
 from callsieve.policy.catalogue import running_or_settings, used_for
 from callsieve.policy.refusals import usable, writing
 from callsieve.policy.versions import NOTE_CHARACTERS, is_version, without_head
@@ -153,6 +152,12 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
         if calls:
             tell_in_force(db, context, name, name)
     return Accepted(changed.id, policy, calls)
+
+
+def tell_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
+    """Tell receivers that another policy is in force than `before`, or another version. Call it in a transaction."""
+    data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
+    add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 
 
 def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:

@@ -6,19 +6,24 @@ activate, activate_text, activate_draft: operations (callsieve/changes/operation
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import NamedTuple
 
 from callsieve import policy_selection
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.policy_event import tell_in_force
+from callsieve.changes.undo import UndoKind, put_row_back
 from callsieve.policy.catalogue import running_or_settings
+from callsieve.policy.central import tell_in_force
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft
 from callsieve.policy.refusals import usable, writing
 from callsieve.policy.versions import NOTE_CHARACTERS, add_version
 from callsieve.replay.trial import draft_of as policy_of_draft
+from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
 from callsieve.text.times import when
+from callsieve.wiring import policies_of
 from policies.loader import load_policy
-from policies.policy import Policy
+from policies.policy import Policy, PolicyError
+from reputation.store.rows import StoredRow
 from reputation.wording import Wording
 
 
@@ -88,3 +93,77 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
     done = activate_text(db, context, TextRequest(text, request.user, request.note))
     drop_draft(loaded, request.user)
     return done
+
+
+# How changes are undone.
+
+
+IN_FORCE = Wording("It is in force, and nothing was accepted before it: put another policy in force first.")
+BEFORE_LAST = Wording("Only what was accepted last can be undone: what was there before is not kept.")
+
+
+def _running(context: Context) -> str | None:
+    """Return the name of the policy in force; None where that cannot be told."""
+    try:
+        return policy_selection.running_name(context.loaded)
+    except PolicyError:
+        return None
+
+
+def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
+    """Put the policy in force again, if it can still be used."""
+    before = _running(context) or ""
+    try:
+        load_policy(name, context.loaded.policy_directories)
+        policy_selection.activate(context.loaded, name)
+        tell_in_force(db, context, name, before)
+    except (PolicyError, OSError) as error:
+        raise Refused("unusable-policy", str(error)) from None
+
+
+def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
+    """Return what is published in its place; the hub may have dated it otherwise, which is no change."""
+    found = row.read(db)
+    return found and found._replace(values={**found.values, "published_at": row.values["published_at"]})
+
+
+def _is_in_force(context: Context, name: str) -> bool:
+    """Return whether it is, or a policy that builds on it. PolicyError."""
+    policies = policies_of(context.loaded)
+    return any(name in policy.chain for policy in (policies.default, *(scope.policy for scope in policies.scopes)))
+
+
+def _go_back(db: sqlite3.Connection, context: Context, version: SiteVersion) -> None:
+    with writing(context.loaded):
+        is_back = go_back(context.loaded, version)
+    if not is_back:
+        raise Refused("cannot-undo", BEFORE_LAST)
+    with suppress(PolicyError):
+        if _is_in_force(context, version.name):
+            tell_in_force(db, context, version.name, version.name)
+
+
+def _take_out(context: Context, version: SiteVersion) -> None:
+    try:
+        if _is_in_force(context, version.name):
+            raise Refused("in-force", IN_FORCE)
+    except PolicyError as error:
+        raise Refused("unusable-policy", str(error)) from None
+    with writing(context.loaded):
+        take_out(context.loaded, version.name)
+
+
+ACTIVE = UndoKind(
+    lambda _db, _row, value: str(value["policy"]),
+    lambda _db, context, _: _running(context),
+    lambda *_: None,  # the one before takes its place
+    lambda db, context, name: _activate(db, context, name),
+)
+PUBLISHED = put_row_back("published_policy")._replace(current=lambda db, _, row: _published(db, row))
+ACCEPTED = UndoKind(
+    lambda _db, row, value: SiteVersion(row.name, str(value["digest"])),
+    lambda _db, context, version: version_there(context.loaded, version.name),
+    lambda _db, context, version: _take_out(context, version),
+    lambda db, context, version: _go_back(db, context, version),
+    replaces=True,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help
+from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="signing",
@@ -11,5 +12,8 @@ CAPABILITY = Capability(
         "signing key": "cli.commands:key",
         "signing rotate": "cli.commands:rotate_key",
         "signing verify": "cli.commands:verify_file",
+    },
+    changes={
+        "signing rotate": Wording("The key before it is gone; make another one: callsieve signing rotate."),
     },
 )

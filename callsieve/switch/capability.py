@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callsieve.capability import Capability, Group, Help
+from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="switch",
@@ -15,4 +16,8 @@ CAPABILITY = Capability(
         "on": "cli.commands:on",
     },
     endpoints=("api.endpoints",),
+    changes={
+        "off": Wording("Switch screening on again: callsieve on."),
+        "on": Wording("Switch screening off again: callsieve off."),
+    },
 )

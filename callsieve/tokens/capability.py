@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Group, Help
+from callsieve.capability import Capability, Group, Help, Undo
+from reputation.users import Role
+from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="tokens",
@@ -13,4 +15,8 @@ CAPABILITY = Capability(
         "token revoke": "cli.commands:revoke",
     },
     checks="checks:CHECKS",
+    changes={
+        "token add": Undo(by="callsieve.tokens.operations:TOKEN", role=Role.ADMINISTRATOR),
+        "token revoke": Wording("A token is given once: make another one, callsieve token add NAME."),
+    },
 )

@@ -9,8 +9,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from callsieve.changes.kinds import kept_in_audit
+import msgspec
+
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from policies.hints import nearest
 from reputation.api_tokens import LEAST_ROLE, ApiToken, Scope, digest_of, new_secret
@@ -61,7 +63,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
             raise Refused("name-taken", TAKEN)
         if len(there) >= MOST_TOKENS:
             raise Refused("too-many-tokens", TOO_MANY)
-        changed.after = kept_in_audit(token)
+        changed.after = _kept_in_audit(token)
         add_token(db, token, digest)
     return TokenAdded(changed.id, secret, token)
 
@@ -75,7 +77,7 @@ def revoke(db: sqlite3.Connection, context: Context, name: str) -> KeptToken:
             names = [one.token.name for one in all_tokens(db)]
             hint = nearest(name, names) if names else ""
             raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
-        changed.before = kept_in_audit(kept.token)
+        changed.before = _kept_in_audit(kept.token)
         remove_token(db, name)
     return kept
 
@@ -93,6 +95,19 @@ def token_as_json(kept: KeptToken, now: float) -> dict[str, Any]:
 def is_over(token: ApiToken, now: float) -> bool:
     """Whether it has expired."""
     return token.expires_at is not None and token.expires_at <= now
+
+
+def _kept_in_audit(token: ApiToken) -> dict[str, Any]:
+    """Return a token as a row of the audit has it: without what proves it."""
+    return {**msgspec.to_builtins(token), "role": token.role.word}
+
+
+TOKEN = UndoKind(
+    lambda _db, _row, value: msgspec.convert({**value, "role": ROLE_BY_WORD[value["role"]]}, ApiToken),
+    lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
+    lambda db, _, token: remove_token(db, token.name),
+    lambda *_: None,  # nobody has its secret any more
+)
 
 
 def _token_of(context: Context, request: NewToken) -> ApiToken:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from callsieve.capability import Capability, Entry, Group, Help
+from callsieve.capability import Capability, Entry, Group, Help, Undo
 from reputation.users import Role
-from reputation.wording import N_
+from reputation.wording import N_, Wording
 
+_SECRET = Wording("What was there before is a secret, which is not kept.")
 CAPABILITY = Capability(
     name="users",
     help=(Help("user", Group.SETTING_UP, "Who may use the console."),),
@@ -24,6 +25,16 @@ CAPABILITY = Capability(
         "web.pages",
     ),
     navigation=(Entry(13, "/users", N_("Users"), Role.ADMINISTRATOR),),
+    changes={
+        "user add": Undo(by="callsieve.users.operations:ADDED", role=Role.ADMINISTRATOR),
+        "user role": Undo(by="callsieve.users.operations:ROLE", role=Role.ADMINISTRATOR),
+        "user password": _SECRET,
+        "user reset-totp": _SECRET,
+        "user totp": _SECRET,
+        "user remove": Wording("A removed user is added again: callsieve user add NAME."),
+        "login": Wording("It changed nothing."),
+        "log out": Wording("The sessions are over."),
+    },
     messages={
         "logged-out": N_("You are logged out."),
         "password": N_("Your password is changed; other browsers are logged out."),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from callsieve.changes.kinds import UserRole, check_may_go, check_other, give_role, take_away
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.wiring import people_of
 from policies.hints import nearest
 from reputation.store.people import all_people
@@ -22,13 +22,15 @@ from reputation.store.users import (
     end_other_sessions,
     password_of,
     rehash,
+    remove_user,
     second_factor_of,
     set_password,
+    set_role,
     set_second_factor,
     start_session,
     user_of,
 )
-from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, Session
+from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, Session, is_last_administrator
 from reputation.wording import Wording
 
 NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
@@ -38,6 +40,8 @@ NO_PERSON = Wording("There is no such person: import people, or name them in the
 ON_ALREADY = Wording("The second factor is on already.")
 CHANGED = Wording("Something changed meanwhile. Nothing was done: try again.")
 TOO_LATE = Wording("That took too long, or something changed meanwhile. Log in again.")
+ONESELF = Wording("Another administrator does that: nobody takes the console away from themselves.")
+LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one first.")
 NOWHERE_ELSE = Wording("You are logged in nowhere else.")
 
 
@@ -127,7 +131,7 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
     with change(db, context, "user role", name=request.name) as changed:
         user = other_user(db, context, request.name)
         changed.before, changed.after = {"role": user.role.word}, {"role": role.word}
-        give_role(db, context, UserRole(user.name, role))
+        give_role(db, context, user.name, role)
     return RoleChange(changed.id, role, user.role)
 
 
@@ -151,7 +155,7 @@ def reset_second_factor(db: sqlite3.Connection, context: Context, name: str) -> 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
     """The user, who may be removed. Changes nothing."""
     user = other_user(db, context, name)
-    check_may_go(db, name)
+    _check_may_go(db, name)
     return user
 
 
@@ -168,8 +172,23 @@ def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUs
     if name not in users:
         hint = nearest(name, users) if users else ""
         raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
-    check_other(context, name)
+    _check_other(context, name)
     return users[name]
+
+
+def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -> None:
+    """Give another role. Refused when no administrator would be left."""
+    _check_other(context, name)
+    if role < Role.ADMINISTRATOR:
+        _keep_an_administrator(db, name)
+    set_role(db, name, role)
+
+
+def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
+    """Remove the user. Refused where they must stay."""
+    _check_other(context, name)
+    _check_may_go(db, name)
+    remove_user(db, name)
 
 
 # What users change about themselves, who have said their password just now.
@@ -224,6 +243,23 @@ def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
             rehash(db, name, password, request.fresh)
 
 
+def _check_other(context: Context, name: str) -> None:
+    if name == context.user:
+        raise Refused("oneself", ONESELF)
+
+
+def _check_may_go(db: sqlite3.Connection, name: str) -> None:
+    """Refuse the last administrator, unless nobody else is left behind."""
+    if len(all_users(db)) > 1:
+        _keep_an_administrator(db, name)
+
+
+def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
+    user = user_of(db, name)
+    if user is not None and is_last_administrator(user, all_users(db)):
+        raise Refused("last-administrator", LAST_ADMINISTRATOR)
+
+
 def _role(word: str) -> Role:
     if word not in ROLE_BY_WORD:
         words = f"there is no role {word[:40]!r}{nearest(word, ROLE_BY_WORD)}"
@@ -233,3 +269,14 @@ def _role(word: str) -> Role:
 
 def _as_json(user: ConsoleUser) -> dict[str, object]:
     return {"name": user.name, "role": user.role.word, "person": user.extension}
+
+
+# How changes are undone: a user by name, with the role.
+
+ADDED = UndoKind(
+    lambda _db, row, value: (row.name, ROLE_BY_WORD[value["role"]]),
+    lambda db, _, given: (user := user_of(db, given[0])) and (user.name, user.role),
+    lambda db, context, given: take_away(db, context, given[0]),
+    lambda db, context, given: give_role(db, context, *given),
+)
+ROLE = ADDED._replace(replaces=True)

@@ -21,6 +21,7 @@ from reputation.store.users import Lifetime
 from reputation.wording import Wording
 
 if TYPE_CHECKING:
+    from callsieve.capability import Changes
     from callsieve.web.rendering import Templates
 
 T = TypeVar("T")
@@ -108,6 +109,7 @@ class AppState:
         self.policy_trouble = ""
         self._read_policies()
         self.clock = clock
+        self.changes: Changes = {}  # those of all capabilities, where people undo changes
         self.store = StoreClient(self._loaded.store_path)
         self.slow_store = StoreClient(
             self._loaded.store_path, SLOW_SECONDS

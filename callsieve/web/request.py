@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
@@ -122,7 +122,8 @@ class PageRequest:
     @property
     def context(self) -> Context:
         """Who asks, when, and under which settings, for operations."""
-        return Context(self.who, self.role, self.now, self.state.loaded, self.user.name if self.user else "")
+        user = self.user.name if self.user else ""
+        return Context(self.who, self.role, self.now, self.state.loaded, user, self.state.changes)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
         """What the operation returns. Refused, StoreError."""
@@ -229,8 +230,8 @@ def number_in_form(req: PageRequest, key: str) -> int:
     return int(text)
 
 
-def undoing(path: str, whats: tuple[str, ...]) -> Callable[[PageRequest], Awaitable[Response]]:
-    """The page's function that undoes the change which a form names, one of `whats`, and goes on to the path."""
+def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRequest], Awaitable[Response]]:
+    """The page's function that undoes the change which a form names, one of `whats` or any, and goes on to the path."""
 
     async def take_back(req: PageRequest) -> Response:
         await take_back_named(req, whats)
@@ -239,6 +240,6 @@ def undoing(path: str, whats: tuple[str, ...]) -> Callable[[PageRequest], Awaita
     return take_back
 
 
-async def take_back_named(req: PageRequest, whats: tuple[str, ...], number: str | None = None) -> None:
-    """The change that the form names is undone, if it is one of `whats`; and about this number, where one is given."""
+async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
+    """Undo the change that the form names, if it is one of `whats`, and about this number; None: any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))

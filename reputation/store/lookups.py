@@ -28,7 +28,6 @@ ON CONFLICT (name) DO UPDATE SET is_outside = excluded.is_outside, in_settings =
 STATES = "SELECT name, is_outside, in_settings, off_at, off_why, since FROM lookup_source ORDER BY name"
 SWITCH_OFF = "UPDATE lookup_source SET off_at = ?, off_why = ? WHERE name = ? AND off_at IS NULL"
 SWITCH_ON = "UPDATE lookup_source SET off_at = NULL, off_why = NULL, since = ? WHERE name = ? AND off_at IS NOT NULL"
-PUT_BACK = "UPDATE lookup_source SET off_at = ?, off_why = ?, since = ? WHERE name = ?"
 ANSWERS = "SELECT source, verdict, category, at, expires_at FROM lookup_result WHERE number = ?"
 PUT_ANSWER = """
 INSERT INTO lookup_result (number, source, verdict, category, at, expires_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -159,11 +158,6 @@ def switch_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
 def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
     """The way back; it is measured anew from then on. False: it is on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
-
-
-def put_back(db: sqlite3.Connection, state: SourceState) -> None:
-    """Makes on or off what it was before."""
-    db.execute(PUT_BACK, (state.off_at, state.off_why, state.since, state.name))
 
 
 def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer]:

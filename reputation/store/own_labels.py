@@ -50,8 +50,6 @@ class LabelChange(NamedTuple):
 
 COLUMNS = ", ".join(Look._fields)
 PUT = f"INSERT OR REPLACE INTO own_label ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-ONE = f"SELECT {COLUMNS} FROM own_label WHERE number = ? AND platform = ? AND at = ?"
-REMOVE = "DELETE FROM own_label WHERE number = ? AND platform = ? AND at = ?"
 OF_NUMBER = f"SELECT {COLUMNS} FROM own_label WHERE number = ? ORDER BY at DESC, platform LIMIT ?"
 BEFORE = f"""
 SELECT {COLUMNS} FROM own_label WHERE number = ? AND platform = ? AND at < ? ORDER BY at DESC LIMIT 1
@@ -81,18 +79,8 @@ def add_look(db: sqlite3.Connection, look: Look) -> LabelChange | None:
 
 
 def put_look(db: sqlite3.Connection, look: Look) -> None:
-    """Keeps it, and tells nobody."""
+    """Keep it, and tell nobody."""
     db.execute(PUT, look)
-
-
-def look_at(db: sqlite3.Connection, look: Look) -> Look | None:
-    """The look of that number, platform and instant, as it is kept."""
-    return next((_look(row) for row in db.execute(ONE, (look.number, look.platform, look.at))), None)
-
-
-def remove_look(db: sqlite3.Connection, look: Look) -> None:
-    """Forgets it."""
-    db.execute(REMOVE, (look.number, look.platform, look.at))
 
 
 def look_before(db: sqlite3.Connection, look: Look) -> Look | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -53,7 +52,6 @@ UPDATE peer SET asked_at = :at, next_at = :next_at, failed_at = :at, failure = :
 """
 SWITCH_OFF = "UPDATE peer SET off_at = ?, off_why = ? WHERE name = ? AND off_at IS NULL"
 SWITCH_ON = "UPDATE peer SET off_at = NULL, off_why = NULL, since = ? WHERE name = ? AND off_at IS NOT NULL"
-PUT_BACK = "UPDATE peer SET off_at = ?, off_why = ?, since = ? WHERE name = ?"
 
 ROW = "number, auth_class, level, witnesses, answered, first_week, last_week, category"
 ROWS_AFTER = f"""
@@ -124,16 +122,6 @@ class PeerState(NamedTuple):
     id: int
     was_right: int = 0
     was_told: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchedPeer:
-    """Whether a company is on, or since when it is off and why; since when it is measured."""
-
-    name: str
-    off_at: float | None
-    off_why: str | None
-    since: float
 
 
 class WantedPeer(NamedTuple):
@@ -250,17 +238,6 @@ def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> b
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
     """The way back; it is measured anew from then on. False: it is on. Call it in a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
-
-
-def switched_peer(db: sqlite3.Connection, name: str) -> SwitchedPeer | None:
-    """Whether the company of this name is on."""
-    found = peer_state(db, name)
-    return found and SwitchedPeer(name, found.off_at, found.off_why, found.since)
-
-
-def put_peer_back(db: sqlite3.Connection, switched: SwitchedPeer) -> None:
-    """Makes on or off what it was before."""
-    db.execute(PUT_BACK, (switched.off_at, switched.off_why, switched.since, switched.name))
 
 
 def replace_numbers(

@@ -21,7 +21,6 @@ from reputation.store.lookups import (
     calls_of_listed,
     compared,
     last_failure,
-    put_back,
     record_answer,
     record_failure,
     replace_sources,
@@ -33,6 +32,7 @@ from reputation.store.lookups import (
 )
 from reputation.store.marks import add_mark
 from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.rows import stored_row
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_record, pass_challenge, read, write
 
@@ -108,7 +108,7 @@ def test_a_source_that_is_off_says_nothing(store: Path) -> None:
     assert write(store, switch_off, "phoneblock", NOW, "{}")
     assert not write(store, switch_off, "phoneblock", NOW + 1, "{}")
     assert not known(store).imported
-    write(store, put_back, before)
+    write(store, lambda db: stored_row(db, "lookup_source", before._asdict()).put(db))
     assert known(store).imported
     write(store, switch_off, "phoneblock", NOW, "{}")
     assert write(store, switch_on, "phoneblock", NOW + 2)

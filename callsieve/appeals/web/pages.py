@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.responses import Response
 
 from callsieve.appeals import operations
+from callsieve.appeals.capability import CLEARED, STEPS
 from callsieve.appeals.operations import (
     AppealRequest,
     ClearRequest,
@@ -20,7 +21,6 @@ from callsieve.appeals.operations import (
     WithdrawRequest,
 )
 from callsieve.appeals.views import CaseShown, case_shown, queue_shown
-from callsieve.changes.names import APPEALS, CLEARED
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.calls_now import StopKind
 from callsieve.numbers.web.pages import number_in
@@ -109,7 +109,7 @@ def _kinds(req: PageRequest) -> tuple[str, ...]:
 async def take_back(req: PageRequest) -> Response:
     """What was last done about it, undone with all its effects."""
     case = await _case(req)
-    await take_back_named(req, (*APPEALS, *CLEARED), case.appeal.number)
+    await take_back_named(req, (*STEPS, *CLEARED), case.appeal.number)
     return req.go(f"/appeals/{case.appeal.reference}", "undone")
 
 

@@ -15,9 +15,8 @@ from callsieve.api.problem import ApiError
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
 from callsieve.changes.fields import about_field
-from callsieve.changes.names import ADMINISTRATORS_ONLY
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.undo import GONE, UndoRequest, can_undo
+from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
 from reputation.api_tokens import Scope
 from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit
 from reputation.users import Role
@@ -74,27 +73,28 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, Non
     limit = query.limit + 1
     wanted = AuditFilter(query.who or None, query.what or None, about, before[0] if before else None, limit)
     shown, following = page_of(search_audit(db, wanted), query.limit, lambda one: (one.id,))
-    return {"items": [_as_json(db, one) for one in shown], "next": following}
+    return {"items": [_as_json(db, context, one) for one in shown], "next": following}
 
 
-def show_one(db: sqlite3.Connection, _context: Context, asked: Asked[None, None]) -> dict[str, Any]:
+def show_one(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> dict[str, Any]:
     """One change."""
-    return _as_json(db, _change(db, asked))
+    return _as_json(db, context, _change(db, asked))
 
 
 def undo(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> ChangeUndone:
     """Takes a change back. What only the scope `admin` can do, only it can undo."""
     kept = _change(db, asked)
-    if kept.row.what in ADMINISTRATORS_ONLY and Scope.ADMIN not in asked.scopes:
+    if is_administrators(context.changes, kept.row.what) and Scope.ADMIN not in asked.scopes:
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", f"undoing this takes the scope {Scope.ADMIN}")
     done = operation.undo(db, context, UndoRequest(kept.id))
     return ChangeUndone(change_id=done.change_id, what=done.what, subject=done.subject, things=done.things)
 
 
-def _as_json(db: sqlite3.Connection, one: KeptChange) -> dict[str, Any]:
+def _as_json(db: sqlite3.Connection, context: Context, one: KeptChange) -> dict[str, Any]:
     row = one.row
     sides = {"before": value_of_side(row.before), "after": value_of_side(row.after)}
-    return {"id": one.id, **row._asdict(), **sides, "change": str(change_of(row)), "can_undo": can_undo(db, one)}
+    is_open = can_undo(db, context.changes, one)
+    return {"id": one.id, **row._asdict(), **sides, "change": str(change_of(row)), "can_undo": is_open}
 
 
 def _change(db: sqlite3.Connection, asked: Asked[Any, Any]) -> KeptChange:

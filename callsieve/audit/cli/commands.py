@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
-from callsieve.changes.names import IMPORTS
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.output import plural, print_table, say
-from callsieve.cli.store import perform
+from callsieve.cli.store import context_of
 from callsieve.text.times import when
 from reputation.store.audit_search import AuditFilter, search_audit
 
@@ -52,10 +52,13 @@ def show(
         say("Nobody has changed anything yet." if e164 is None else f"Nobody has changed anything about {e164}.")
 
 
-def undo(change_id: ChangeArgument, config: ConfigOption = None) -> None:
+def undo(known: typer.Context, change_id: ChangeArgument, config: ConfigOption = None) -> None:
     """Undo a change by its id; an import with all it brought. It says so when a change cannot be undone."""
-    done = perform(settings_of(config), operation.undo, operation.UndoRequest(change_id), existing=True)
-    if done.what in IMPORTS:
+    loaded = settings_of(config)
+    with existing_store(loaded) as db:
+        context = replace(context_of(loaded), changes=known.obj.changes)
+        done = operation.undo(db, context, operation.UndoRequest(change_id))
+    if done.is_import:
         say(f"Undone: {done.what}, {plural(done.things, *THINGS.get(done.what, ('row', 'rows')))}.")
     else:
         say(f"Undone: {done.what}{f' of {done.subject}' if done.subject else ''}.")

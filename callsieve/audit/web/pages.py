@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from callsieve.capability import Changes
 from callsieve.changes.describe import value_of_side
 from callsieve.changes.fields import about_field
-from callsieve.changes.names import UNDOABLE
 from callsieve.changes.undo import can_undo
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
@@ -54,17 +54,18 @@ async def show(req: PageRequest) -> Response:
         int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None,
         PAGE_ROWS + 1,
     )
-    shown = await req.read(audit_shown, wanted)
+    shown = await req.read(audit_shown, wanted, req.state.changes)
     return req.page("audit/audit.html", audit=shown, who=who, what=what, about=about, is_first=wanted.before is None)
 
 
-def audit_shown(db: sqlite3.Connection, wanted: AuditFilter) -> AuditShown:
+def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
     """What the page shows; one row more than it has room for tells whether there are older ones."""
     found = search_audit(db, wanted)
     shown = found[:PAGE_ROWS]
     older = shown[-1].id if len(found) > PAGE_ROWS else None
     changes = tuple(
-        ChangeShown(one.id, one.row, can_undo(db, one), _lines(one.row.before), _lines(one.row.after)) for one in shown
+        ChangeShown(one.id, one.row, can_undo(db, known, one), _lines(one.row.before), _lines(one.row.after))
+        for one in shown
     )
     return AuditShown(changes, older, tuple(who_changed(db)), tuple(what_was_changed(db)))
 
@@ -76,5 +77,5 @@ def _lines(text: str | None) -> str:
 
 PAGES = (
     Page("GET", "/audit", show, Role.ADMINISTRATOR),
-    Page("POST", "/audit/undo", undoing("/audit", UNDOABLE), Role.ADMINISTRATOR),
+    Page("POST", "/audit/undo", undoing("/audit"), Role.ADMINISTRATOR),
 )

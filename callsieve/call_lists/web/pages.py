@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from callsieve.call_lists import consents as operations
+from callsieve.call_lists.capability import CONSENTS
 from callsieve.call_lists.consents import COLUMNS, ConsentRequest, consents_in, consents_shown
 from callsieve.call_lists.registers import copy_ages
-from callsieve.changes.names import CONSENTS
 from callsieve.changes.operation import Refused
 from callsieve.numbers.web.pages import LONGEST
 from callsieve.text.table_errors import TableError

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.changes.names import EXCHANGE, SUBSCRIPTIONS
 from callsieve.changes.operation import Refused
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.exchange import operations
+from callsieve.exchange.capability import COMPANIES
 from callsieve.exchange.operations import SubscribeRequest, table_of
 from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.lookups.operations import SwitchRequest
@@ -23,7 +23,6 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 PLACE = "/exchange"
-CHANGES = (*EXCHANGE, *SUBSCRIPTIONS)
 FIELDS = ("name", "url", "key", "weight")
 # What a refusal begins with: what is wrong says it of a field.
 FIELD_NAMES = {"name": N_("The name"), "url": N_("The address"), "key": N_("The key"), "weight": N_("The weight")}
@@ -89,7 +88,7 @@ async def heed(req: PageRequest) -> Response:
 
 def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangePage:
     """What the page shows."""
-    return ExchangePage(exchange_shown(db, loaded, now), latest_changes(db, CHANGES))
+    return ExchangePage(exchange_shown(db, loaded, now), latest_changes(db, COMPANIES))
 
 
 def _weight(text: str) -> float:
@@ -106,5 +105,5 @@ PAGES = (
     Page("POST", f"{PLACE}/remove", remove, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/pause", pause, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
-    Page("POST", f"{PLACE}/undo", undoing(PLACE, CHANGES), Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/undo", undoing(PLACE, COMPANIES), Role.ADMINISTRATOR),
 )

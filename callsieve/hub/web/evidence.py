@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from callsieve.changes.names import SITE_PEOPLE, SITES
 from callsieve.changes.operation import Refused
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.hub import erasures, site_operations
+from callsieve.hub.capability import OTHER_SITES
 from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
@@ -20,7 +20,6 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 PLACE = "/sites/evidence"
-CHANGES = (*SITES, *SITE_PEOPLE)
 FIELDS = ("site", "reason", "person", "other")
 
 
@@ -92,7 +91,7 @@ async def apart(req: PageRequest) -> Response:
 def evidence_page(db: sqlite3.Connection) -> EvidencePage:
     """What the page shows."""
     sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
-    return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, CHANGES))
+    return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, OTHER_SITES))
 
 
 PAGES = (
@@ -102,5 +101,5 @@ PAGES = (
     Page("POST", f"{PLACE}/keep", keep, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/same", same, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/apart", apart, Role.ADMINISTRATOR),
-    Page("POST", f"{PLACE}/undo", undoing(PLACE, CHANGES), Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/undo", undoing(PLACE, OTHER_SITES), Role.ADMINISTRATOR),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from callsieve.changes.names import IDENTITIES
 from callsieve.changes.operation import Refused
 from callsieve.identities import operations
+from callsieve.identities.capability import IDENTITIES
 from callsieve.identities.operations import CodeMade, CodeRequest, IdentityRequest
 from callsieve.identities.views import identities_shown
 from callsieve.web.request import PageRequest, undoing

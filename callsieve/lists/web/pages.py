@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from callsieve.changes.names import LISTS
 from callsieve.changes.operation import Refused, note
 from callsieve.lists import operations
+from callsieve.lists.capability import LISTS
 from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
 from callsieve.lists.operations import EntryRequest
 from callsieve.lists.views import ListsShown, lists_shown

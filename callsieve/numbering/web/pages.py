@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from callsieve.changes.names import PLANS
+from callsieve.numbering.capability import PLANS
 from callsieve.numbering.views import PURPOSE_WORDS, plans_shown
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page

@@ -6,10 +6,10 @@ from math import isfinite
 
 from starlette.responses import Response
 
-from callsieve.changes.names import WISHES
 from callsieve.changes.operation import Refused
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import do_not_call as operations
+from callsieve.own_numbers.capability import WISHES
 from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
 from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.views_do_not_call import wishes_shown

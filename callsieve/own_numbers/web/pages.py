@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response
 
-from callsieve.changes.names import COMPLAINTS, LOOKS, REGISTER
 from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import operations
+from callsieve.own_numbers.capability import REGISTER, TOLD
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, Typed
 from callsieve.own_numbers.operations import CheckRequest, NumberRequest, UseRequest
@@ -97,7 +97,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 async def take_back_here(req: PageRequest) -> Response:
     """One of the latest changes of a number undone, on its page; which may be gone then."""
     number = number_in(req)
-    await take_back_named(req, (*REGISTER, *COMPLAINTS, *LOOKS), number)
+    await take_back_named(req, (*REGISTER, *TOLD), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 

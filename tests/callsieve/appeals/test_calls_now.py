@@ -20,6 +20,7 @@ from callsieve.appeals import operations
 from callsieve.appeals.operations import ClearRequest, RulingRequest
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from callsieve.numbers.calls_now import StopKind, calls_now, stops_of
 from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
 from callsieve.web.tokens import hash_of, new_token
@@ -159,7 +160,7 @@ def count_blockers(db: sqlite3.Connection) -> int:
 
 
 def context_of(office: Office, at: float) -> Context:
-    return Context("otto", Role.OPERATOR, at, office.load())
+    return Context("otto", Role.OPERATOR, at, office.load(), changes=CHANGES)
 
 
 def simulated(db: sqlite3.Connection, office: Office) -> list[tuple[Action, int]]:

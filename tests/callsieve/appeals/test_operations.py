@@ -29,6 +29,7 @@ from callsieve.appeals.operations import (
 )
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from callsieve.settings import Loaded, Settings
 from reputation.appeals import Appeal, AppealState
 from reputation.store.appeals import all_appeals
@@ -51,7 +52,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def context(at: float = AT) -> Context:
-    return Context("joe", Role.ADMINISTRATOR, at, LOADED)
+    return Context("joe", Role.ADMINISTRATOR, at, LOADED, changes=CHANGES)
 
 
 def code_of(operation: Callable[..., Any], db: sqlite3.Connection, request: object) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from callsieve.settings import Loaded, Settings
 from reputation.feature_codes import obey_code
 from reputation.model import Person
@@ -32,7 +33,9 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_an_expected_call_is_undone_and_comes_back(db: sqlite3.Connection, tmp_path: Path) -> None:
-    context = Context("ada", Role.OPERATOR, NOW + 600, Loaded(settings=Settings(), file=None, state=tmp_path))
+    context = Context(
+        "ada", Role.OPERATOR, NOW + 600, Loaded(settings=Settings(), file=None, state=tmp_path), changes=CHANGES
+    )
     with transaction(db):
         obey_code(db, "PJSIP/201", "expect", NOW)
     (opened,) = latest_of(db, ("expecting",), 1)

@@ -19,6 +19,7 @@ from callsieve.changes.undo import UndoRequest, undo
 from callsieve.hub import process
 from callsieve.hub.address import write_secret
 from callsieve.hub.secret_file import secret_path
+from callsieve.main.capabilities import CHANGES
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json
 from callsieve.policy.central import AcceptRequest, PublishRequest, SitePolicy
@@ -54,7 +55,7 @@ BROKEN = FIRST.replace("prefix", "prefx")
 
 
 def context(site: Site) -> Context:
-    return Context("ada", Role.ADMINISTRATOR, time.time(), site.loaded)
+    return Context("ada", Role.ADMINISTRATOR, time.time(), site.loaded, changes=CHANGES)
 
 
 def publish(site: Site, text: str) -> None:

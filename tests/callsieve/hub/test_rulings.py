@@ -9,6 +9,7 @@ import pytest
 from callsieve.appeals.operations import AppealRequest, RulingRequest, accept, decide, file
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from reputation.store.tombstones import Tombstone, tombstones_of
 from reputation.users import Role
 from tests.callsieve.hub.sites import CALLER, Site, TestHub
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def context(site: Site) -> Context:
-    return Context("ada", Role.ADMINISTRATOR, time.time(), site.loaded)
+    return Context("ada", Role.ADMINISTRATOR, time.time(), site.loaded, changes=CHANGES)
 
 
 def against(site: Site) -> int:

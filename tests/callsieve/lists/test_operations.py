@@ -11,6 +11,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.lists import operations
 from callsieve.lists.operations import EntryRequest
+from callsieve.main.capabilities import CHANGES
 from callsieve.text.number_entry import parse_entry
 from reputation.model import Identity, ListName
 from reputation.store.database import open_store
@@ -24,7 +25,7 @@ from tests.reputation.store_builders import NOW
 
 
 def context(office: Office, role: Role = Role.ADMINISTRATOR) -> Context:
-    return Context("joe", role, NOW, office.load())
+    return Context("joe", role, NOW, office.load(), changes=CHANGES)
 
 
 def request(note: str) -> EntryRequest:

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from httpx2 import Response
 
-from callsieve.changes.undo import NOT_KEPT
+from callsieve.capability import NOT_KEPT
 from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
 from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, CsvTable, as_text

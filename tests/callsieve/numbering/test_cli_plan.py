@@ -14,6 +14,7 @@ import pytest
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest, remove, update
 from callsieve.plan_files import plan_folder, plan_of, plans_of
 from callsieve.settings import Loaded, Settings
@@ -41,7 +42,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def context(loaded: Loaded, role: Role = Role.ADMINISTRATOR) -> Context:
-    return Context("joe", role, 1_790_000_000.0, loaded)
+    return Context("joe", role, 1_790_000_000.0, loaded, changes=CHANGES)
 
 
 def purpose_of(loaded: Loaded, number: str) -> str | None:

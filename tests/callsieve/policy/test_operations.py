@@ -9,6 +9,7 @@ import pytest
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.main.capabilities import CHANGES
 from callsieve.policy.drafts import digest_of, draft_of, keep_draft
 from callsieve.policy.operations import DraftRequest, activate, activate_draft
 from callsieve.policy_selection import running_name
@@ -27,7 +28,7 @@ def office(tmp_path: Path) -> Office:
 
 @pytest.fixture
 def context(office: Office) -> Context:
-    return Context("ada (console)", Role.ADMINISTRATOR, NOW, office.load())
+    return Context("ada (console)", Role.ADMINISTRATOR, NOW, office.load(), changes=CHANGES)
 
 
 def code_of(office: Office, context: Context, request: DraftRequest) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from callsieve.changes.kinds import LAST_ADMINISTRATOR
 from callsieve.changes.operation import Refused
 from callsieve.cli import store
 from callsieve.users.cli import commands as users
-from callsieve.users.operations import NO_NAME, NO_PERSON, NO_SECOND_FACTOR, TAKEN
+from callsieve.users.operations import LAST_ADMINISTRATOR, NO_NAME, NO_PERSON, NO_SECOND_FACTOR, TAKEN
 from callsieve.users.passwords import LONGEST, hashed, is_outdated, is_password
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction

@@ -19,13 +19,12 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
 from callsieve.changes.describe import NOT_SHOWN, name_of
-from callsieve.changes.names import CHANGES
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HEADING_BY_REASON
 from callsieve.doctor.stored_findings import NAME
 from callsieve.exchange.health import ExchangeProblem, PeerStatus
 from callsieve.imports.feed_health import FAILURES
-from callsieve.main.capabilities import ALL
+from callsieve.main.capabilities import ALL, CHANGES
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES

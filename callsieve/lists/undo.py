@@ -1,0 +1,38 @@
+"""How a change of a list is undone: an entry of the administrator's lists, or of a person's own."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.undo import ADMINISTRATORS, UndoKind, put_row_back
+from callsieve.text.number_entry import area_covered, objections_to
+from callsieve.wiring import known_own_numbers
+from reputation.model import ListEntry
+from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.users import Role
+
+
+def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> None:
+    """Nobody does by undoing what they may not do: others than administrators force nothing."""
+    is_forced = area_covered(entry) or objections_to(entry, known_own_numbers(db, context.loaded))
+    if is_forced and context.role < Role.ADMINISTRATOR:
+        raise Refused("administrators-only", ADMINISTRATORS)
+    add_entry(db, entry)
+
+
+ENTRY = UndoKind(
+    lambda _db, _row, value: msgspec.convert(value, ListEntry),
+    lambda db, _, entry: entry_there(db, entry),
+    lambda db, _, entry: remove_entry(db, entry),
+    _put_back,
+)
+PERSONAL = put_row_back("personal_entry")
+
+
+def undo_of_entry(value: dict[str, Any]) -> UndoKind:
+    """Return how the entry is undone. People's own lists are changed by the same commands as the administrator's."""
+    return PERSONAL if "person" in value else ENTRY
