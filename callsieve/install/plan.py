@@ -31,25 +31,13 @@ FREEPBX_FILES = (
 OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
-OUR_UNITS = (OUR_UNIT, "callsieve-api.service", "callsieve-doctor.service", "callsieve-doctor.timer")
-PUBLIC_UNIT, PUBLIC_BACKEND_UNIT = "callsieve-public.service", "callsieve-public-backend.service"
-# They connect to others; an administrator enables those that the settings need.
-OUTSIDE_UNITS = (
-    "callsieve-events.service",
-    "callsieve-hub.service",
-    "callsieve-lookups.service",
-    PUBLIC_UNIT,
-    PUBLIC_BACKEND_UNIT,
-    *("callsieve-feeds.service", "callsieve-feeds.timer"),
-    *("callsieve-exchange.service", "callsieve-exchange.timer"),
-    *("callsieve-reports.service", "callsieve-reports.timer"),
-    *("callsieve-watch.service", "callsieve-watch.timer"),
-)
+PUBLIC_UNIT = "callsieve-public.service"
 # Writes into Asterisk's call spool, so it runs as Asterisk's user and has settings of its own.
 CALL_BACK_UNIT = "callsieve-call-back.service"
 CALL_BACK_SETTINGS = "call-back.toml"
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
 USUAL_GROUP = "asterisk"
+UNIT_SUFFIXES = (".service", ".timer", ".path")
 SYSTEM_UNITS = Path("/etc/systemd/system")
 COPY_SUFFIX = ".before-callsieve"
 
@@ -129,8 +117,9 @@ class InstallPaths:
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """The files of the service, of what talks to others, and of root's timers for the doctor and for people."""
-        return tuple(self.units / name for name in (*OUR_UNITS, *OUTSIDE_UNITS, CALL_BACK_UNIT, *FREEPBX_UNITS))
+        """The files of all units: each that is in `asterisk-conf/`. An administrator enables what the settings need."""
+        names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
+        return tuple(self.units / name for name in sorted(names))
 
 
 def asterisk_conf() -> Path:

@@ -31,11 +31,9 @@ from callsieve.install.plan import (
     FREEPBX_UNITS,
     FRONT_FILE,
     OUR_UNIT,
-    OUR_UNITS,
-    OUTSIDE_UNITS,
-    PUBLIC_BACKEND_UNIT,
     PUBLIC_UNIT,
     SYSTEM_UNITS,
+    UNIT_SUFFIXES,
     FileChange,
     InstallError,
     InstallPaths,
@@ -68,6 +66,9 @@ FREEPBX = {
     "manager.conf": "; generated\n[general]\nenabled = yes\n#include manager_custom.conf\n",
 }
 ROUTED = '[actions]\nroute = "ext-local,vmu202,1"\n'
+
+UNITS = sorted(path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
+PUBLIC_BACKEND_UNIT = "callsieve-public-backend.service"
 
 
 def settings_file(tmp_path: Path) -> Path:
@@ -231,7 +232,7 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
             FREEPBX,
             {"freepbx": True, "ami": False, "systemd": True},
             [
-                *(*FREEPBX_FILES, *OUR_UNITS, *OUTSIDE_UNITS, CALL_BACK_UNIT, *FREEPBX_UNITS),
+                *(*FREEPBX_FILES, *UNITS),
                 *("extensions_custom.conf", "callsieve.toml", CALL_BACK_SETTINGS),
             ],
             id="freepbx-with-systemd",
@@ -242,9 +243,7 @@ def test_a_pattern_covers_a_file_that_is_not_there_yet(tmp_path: Path) -> None:
             [
                 *DIALPLAN_FILES,
                 *asked_for(packaged_dialplan()),
-                *OUR_UNITS,
-                *OUTSIDE_UNITS,
-                CALL_BACK_UNIT,
+                *(name for name in UNITS if name not in FREEPBX_UNITS),
                 "extensions.conf",
                 "callsieve.toml",
                 CALL_BACK_SETTINGS,
@@ -745,7 +744,13 @@ def test_people_are_taken_over_by_root_into_the_services_store(tmp_path: Path) -
     assert differs <= set(own), "as confined as the doctor"
 
 
-@pytest.mark.parametrize("name", [name for name in OUTSIDE_UNITS if name.endswith(".service") and name != PUBLIC_UNIT])
+OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
+ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
+# Who connects to nobody outside as the service's user.
+INSIDE = (OUR_UNIT, "callsieve-api.service", PUBLIC_UNIT, CALL_BACK_UNIT)
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name not in (*ROOTS, *INSIDE)])
 def test_what_talks_to_others_is_the_services_user_and_confined(name: str) -> None:
     service, lines, daemon = unit_of(name)["Service"], packaged(name).splitlines(), packaged(OUR_UNIT).splitlines()
     for key in ("User", "Group", "UMask", "StateDirectory", "StateDirectoryMode", "ProtectSystem", "SystemCallFilter"):
@@ -795,10 +800,6 @@ def test_the_helper_of_calls_back_is_asterisks_user_and_off(tmp_path: Path) -> N
     write(plan_install(place, again))
     assert file.read_text() == "enabled = true\n", "it is the administrator's"
     assert f"call-back serve --settings {file}" in (place.units / CALL_BACK_UNIT).read_text()
-
-
-OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
-ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
 
 
 def test_root_runs_nothing_but_what_asks_asterisk() -> None:

@@ -14,6 +14,7 @@ from agi.screening import Screening
 from callsieve.capability import Capabilities, Capability
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.events.looks import scheduled_checks
+from callsieve.install.plan import UNIT_SUFFIXES
 from callsieve.main.api_table import endpoints_of
 from callsieve.main.capabilities import ALL, CAPABILITIES
 from callsieve.main.console_app import PAGES, pages_of
@@ -140,6 +141,11 @@ def test_the_page_names_what_is_optional() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.partition("### What you do not use")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(OPTIONAL)
+
+
+def test_every_unit_is_of_a_capability() -> None:
+    files = {path.name for path in (ROOT / "asterisk-conf").iterdir() if path.suffix in UNIT_SUFFIXES}
+    assert sorted(unit.name for one in CAPABILITIES for unit in one.units) == sorted(files)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=ids)
