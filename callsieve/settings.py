@@ -432,6 +432,15 @@ def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
         return Loaded(settings=settings, file=None, state=_state_directory(os.environ)), error
 
 
+def switched_off(config: Path | None) -> frozenset[str]:
+    """Return what `[capabilities] off` names, also of a file with errors elsewhere. Nothing if it cannot be read."""
+    with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
+        table = tomllib.loads(_read(_file_of(config, os.environ)[0], required=True) or "")
+        off = msgspec.convert(table.get("capabilities", {}), CapabilitiesTable).off
+        return frozenset(off) if set(off) <= set(OPTIONAL) else frozenset()
+    return frozenset()
+
+
 # How Asterisk is asked, where the store is, and how long the window after an emergency call is open.
 SALVAGED = ("asterisk", "store", "emergency")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from itertools import pairwise, takewhile
@@ -32,7 +31,7 @@ from callsieve.main.commands import (
     capabilities_below,
     capability_of,
 )
-from callsieve.settings import SettingsError, load_settings
+from callsieve.settings import switched_off
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -174,13 +173,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _switched_off(arguments: list[str]) -> frozenset[str]:
-    """Return what the settings switch off. Of broken settings, which the command itself reports: nothing."""
+    """Return what the settings that the arguments name switch off."""
     files = (after for word, after in pairwise(arguments) if word == "--config")
     joined = (word.removeprefix("--config=") for word in arguments if word.startswith("--config="))
     file = next(iter((*files, *joined)), None)
-    with suppress(SettingsError):
-        return frozenset(load_settings(None if file is None else Path(file)).settings.capabilities.off)
-    return frozenset()
+    return switched_off(None if file is None else Path(file))
 
 
 def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
