@@ -64,7 +64,8 @@ class LazyGroup(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = SHORT_HELP) -> None:
         """Print the help with the commands of these groups that are on."""
         every = self.commands
-        shown = (name for group in groups for name in GROUPS[group] if not capabilities_below(name) <= self.off)
+        names = (name for group in groups for name in GROUPS[group])
+        shown = [name for name in names if not (self.off and capabilities_below(name) <= self.off)]
         self.commands = {name: every[name] for name in shown}
         super().format_help(ctx, formatter)
         self.commands = every
@@ -99,7 +100,7 @@ def _command_of(first: str, off: frozenset[str]) -> Any:
 app = typer.Typer(
     name="callsieve",
     cls=LazyGroup,
-    help="Call screening for Asterisk. Begin with: callsieve status. All commands: callsieve help all",
+    help="Call screening for Asterisk. First: callsieve status. All: callsieve help all",
     no_args_is_help=True,
     invoke_without_command=True,
     add_completion=False,
@@ -182,6 +183,8 @@ def _switched_off(arguments: list[str]) -> frozenset[str]:
 
 def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
     """CommandError if the command that is named is switched off; not if there is none of that name."""
+    if not off:
+        return
     words = tuple(takewhile(lambda word: not word.startswith("-"), arguments))
     for count in range(len(words), 0, -1):
         command = " ".join(words[:count])
