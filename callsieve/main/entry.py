@@ -33,8 +33,10 @@ def _run(arguments: list[str]) -> int:
             serve_api(None, log_json=bool(flags))
             return 0
         case _:
+            gc.disable()  # what is imported lasts
             from callsieve.main.cli import run
 
+            gc.enable()
             return run(arguments)
 
 
