@@ -117,7 +117,7 @@ NOT_WRITING = {
     *("plan show", "plan check"),
     *("signing key", "signing verify"),  # the key, made at first, is no part of the store
     *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
-    *("status", "doctor", "completion", "man"),
+    *("status", "doctor", "completion", "man", "help"),
     "guide",
     *("explain marks", "explain number"),
     "lookup",
