@@ -59,3 +59,8 @@ class Counted(NamedTuple):
     def of(self, count: int) -> Wording:
         """Return the text for that many."""
         return Wording(self.one) if count == 1 else Wording(self.many, {"n": count})
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    """Return somebody else's text on one printable line, cut to so many characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]

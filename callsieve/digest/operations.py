@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from callsieve.changes.operation import Context, Refused
-from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, read_findings
+from callsieve.health import Check, troubles
 from callsieve.imports.feed_health import FeedHealth, FeedStatus, feeds_found
 from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
@@ -162,6 +162,4 @@ def _findings(context: Context) -> tuple[Check, ...] | Wording:
     stored = read_findings(context.loaded.findings_path)
     if not isinstance(stored, Findings):
         return stored
-    order = (CheckStatus.FAIL, CheckStatus.WARN)
-    checks = [one for one in stored.checks if one.name not in SAID_ELSEWHERE]
-    return tuple(one for status in order for one in checks if one.status is status)
+    return troubles(one for one in stored.checks if one.name not in SAID_ELSEWHERE)

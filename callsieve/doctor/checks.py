@@ -16,13 +16,13 @@ from callsieve.doctor.finding import (
     NONE,
     NOT_ASKED,
     POLICY_UNUSABLE,
-    Check,
     CheckContext,
     Finding,
     HealthCheck,
     ok,
     unknown,
 )
+from callsieve.health import Check
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import SettingsError
 from callsieve.system.privileges import as_root

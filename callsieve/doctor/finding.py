@@ -10,12 +10,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from agi.parsing import instant_of
+from callsieve.health import Check, CheckStatus
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.plan import InstallPaths
 from callsieve.pbx.cli_client import (
@@ -53,15 +53,6 @@ MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a ser
 FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
 
 
-class CheckStatus(StrEnum):
-    """`fail`: calls are not screened, or something is unsafe. `warn`: they are, but not as well as they could."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a check found, and the way out if that is not as it should be."""
@@ -69,21 +60,6 @@ class Finding:
     status: CheckStatus
     detail: str | Wording
     way_out: str | Wording = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A finding under its name, and when it was made, in epoch seconds.
-
-    `stored`: it was made by another, who may look at more than we may.
-    """
-
-    name: str
-    status: CheckStatus
-    detail: str | Wording
-    way_out: str | Wording = ""
-    at: float = 0.0
-    stored: bool = False
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:

@@ -18,7 +18,7 @@ from string import Formatter
 
 import msgspec
 
-from callsieve.doctor.finding import Check, CheckStatus
+from callsieve.health import Check, CheckStatus
 from callsieve.text.times import ago
 from callsieve.version import program_version
 from reputation.wording import Wording

@@ -9,67 +9,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from callsieve.doctor.checks import examine
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, HealthCheck, gathered, not_asked
+from callsieve.doctor.finding import CheckContext, HealthCheck, gathered, not_asked
 from callsieve.doctor.stored_findings import completed, read_findings
+from callsieve.health import SystemHealth
 from callsieve.settings import Loaded
 
 EVERY_SECONDS = 20.0
 WATCHED_SECONDS = 120.0  # nobody looks for so long: nothing is checked
-
-OFF_SWITCH = "off switch"
-EMERGENCY_WINDOW = "emergency window"
-WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.OK)
-
-
-@dataclass(frozen=True, slots=True)
-class SystemHealth:
-    """What the checks found at an instant; none before the first time. `is_central`: this is a central console."""
-
-    at: float = 0.0
-    checks: tuple[Check, ...] = ()
-    is_central: bool = False
-
-    @property
-    def is_known(self) -> bool:
-        """Whether anything was looked at yet."""
-        return bool(self.checks)
-
-    @property
-    def worst(self) -> CheckStatus:
-        """The worst of all."""
-        found = {check.status for check in self.checks}
-        return next((status for status in WORST_FIRST if status in found), CheckStatus.UNKNOWN)
-
-    @property
-    def worst_first(self) -> tuple[Check, ...]:
-        """What needs a look before what does not."""
-        return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
-
-    @property
-    def ill(self) -> int:
-        """How many need a look."""
-        return sum(check.status in (CheckStatus.FAIL, CheckStatus.WARN) for check in self.checks)
-
-    def of(self, name: str) -> Check | None:
-        """The check of this name."""
-        return next((check for check in self.checks if check.name == name), None)
-
-    @property
-    def off(self) -> Check | None:
-        """That screening is switched off; None when it is on or nobody knows."""
-        return self._warning_of(OFF_SWITCH)
-
-    @property
-    def window(self) -> Check | None:
-        """That the window after an emergency call is open; None when it is closed or nobody knows."""
-        return self._warning_of(EMERGENCY_WINDOW)
-
-    def _warning_of(self, name: str) -> Check | None:
-        check = self.of(name)
-        return check if check is not None and check.status is CheckStatus.WARN else None
 
 
 class HealthWatch:

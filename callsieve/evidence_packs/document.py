@@ -21,7 +21,7 @@ from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of
 from reputation.numbers import masked
 from reputation.own.figures import percent
-from reputation.wording import Wording
+from reputation.wording import Wording, one_line
 
 TEXT_CHARACTERS = 4000  # of one text; what is longer is cut with an ellipsis
 MOST_COMPLAINTS = 20  # the table has them all
@@ -85,7 +85,7 @@ class _Page:
 def _shown(text: str) -> str:
     """The text on one line."""
     text = text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}\u2026"
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return one_line(text)
 
 
 class _Writer:

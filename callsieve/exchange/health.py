@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from string import Formatter
 
 from callsieve.changes.operation import Refused
-from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.errors import OutsideError, OutsideProblem, keep_failure, read_kept_failure, shortened
 from callsieve.text.times import ago, span_words, when
 from reputation.store.errors import StoreError
 from reputation.store.peers import PeerState
@@ -21,7 +19,6 @@ OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
 # A company is late when nothing came for so many of its usual times, and no less than a day.
 LATE_AFTER = 4.0
 LEAST_LATE_SECONDS = 86_400.0
-TEXT_CHARACTERS = 120
 _SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a name with a whole digest says no more
 
 
@@ -65,7 +62,7 @@ class NotTaken(Refused):
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
         if "file" in about:
             about["file"] = _SHORTENED.sub(r"\1….rows", str(about["file"]))
-        places: Places = {name: _line(value) for name, value in about.items()}
+        places: Places = {name: shortened(value) for name, value in about.items()}
         super().__init__(problem.code, Wording(problem, places))
 
 
@@ -127,9 +124,7 @@ def nobody_fetches(peers: Iterable[PeerState], now: float) -> bool:
 
 def problem_of(error: Exception, file: str) -> str:
     """Why a bundle was not taken, as the store keeps it: `{"code": "bad-row", "file": "...", "line": 11}`."""
-    code, about = _problem_of(error, file)
-    kept = {name: about[name] for _, name, *_ in Formatter().parse(PROBLEMS[code]) if name}
-    return json.dumps({"code": code} | {name: _line(value) for name, value in kept.items()}, ensure_ascii=False)
+    return keep_failure(*_problem_of(error, file), PROBLEMS)
 
 
 def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
@@ -144,25 +139,11 @@ def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
 
 
 def read_problem(kept: str) -> Wording:
-    """As `problem_of` made it."""
-    try:
-        about = json.loads(kept)
-        words = Wording(PROBLEMS[about.pop("code")], about)
-        str(words)  # has all that it needs
-        return words
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Wording("not read: {kept}", {"kept": kept})
+    """Return what `problem_of` made."""
+    words = read_kept_failure(kept, PROBLEMS).words
+    return words if isinstance(words, Wording) else Wording("not read: {kept}", {"kept": kept})
 
 
 def problem_code(kept: str) -> str:
-    """Its code, for programs."""
-    try:
-        return str(json.loads(kept)["code"])
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _line(value: object) -> str | int | float:
-    if isinstance(value, int | float):
-        return value
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:TEXT_CHARACTERS]
+    """Return its code, for programs."""
+    return read_kept_failure(kept, PROBLEMS).code

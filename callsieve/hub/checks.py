@@ -10,17 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from callsieve.doctor.finding import (
-    CheckContext,
-    CheckStatus,
-    Finding,
-    HealthCheck,
-    ScheduledCheck,
-    fail,
-    ok,
-    unknown,
-    warn,
-)
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ScheduledCheck, fail, ok, unknown, warn
+from callsieve.health import CheckStatus
 from callsieve.hub.health import HubStatus
 from callsieve.hub.operations import HubFigures, hub_figures
 from callsieve.hub.secret_file import secret_source

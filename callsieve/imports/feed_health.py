@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from string import Formatter
 from typing import NamedTuple
 
 from callsieve.changes.operation import Refused
-from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem, keep_failure, read_kept_failure
 from callsieve.settings import Settings
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
@@ -31,7 +29,6 @@ EARLY = 1.01  # seven days less a few seconds are called seven days
 # Smaller than this share of the import before is said, smaller than that one is refused.
 SHRANK_SHARE = 0.75
 REFUSED_SHARE = 0.5
-FAILURE_TEXT_CHARACTERS = 100
 
 
 class FeedFailure(StrEnum):
@@ -152,9 +149,7 @@ def nobody_fetches(names: Iterable[str], fetches: Mapping[str, FeedFetch], now: 
 
 def failure_of(error: Exception) -> str:
     """Why an import failed, as the store keeps it: `{"code": "not-utf-8", "file": "ftc.csv", "line": 11, ...}`."""
-    code, about = _failure_of(error)
-    kept = {name: about[name] for _, name, *_ in Formatter().parse(FAILURES[code]) if name}
-    return json.dumps({"code": code} | {name: _line(value) for name, value in kept.items()}, ensure_ascii=False)
+    return keep_failure(*_failure_of(error), FAILURES)
 
 
 def _failure_of(error: Exception) -> tuple[str, Places]:
@@ -167,29 +162,9 @@ def _failure_of(error: Exception) -> tuple[str, Places]:
     return (FeedFailure.STORE if isinstance(error, StoreError) else FeedFailure.REFUSED).code, {}
 
 
-def _line(value: str | int | float | Wording) -> str | int | float:
-    if isinstance(value, int | float):
-        return value
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())[:FAILURE_TEXT_CHARACTERS]
-
-
-class Failure(NamedTuple):
-    """Why an import failed. What an older version kept are words, and has no code."""
-
-    code: str
-    words: str | Wording
-
-
-def read_failure(kept: str) -> Failure:
-    """As `failure_of` made it."""
-    try:
-        about = json.loads(kept)
-        code = about.pop("code")
-        words = Wording(FAILURES[code], about)
-        str(words)  # has all that it needs
-        return Failure(code, words)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Failure("", kept)
+def read_failure(kept: str) -> KeptFailure:
+    """Return what `failure_of` made."""
+    return read_kept_failure(kept, FAILURES)
 
 
 def late_after_seconds(feed: FeedSource) -> float:

@@ -22,6 +22,7 @@ from callsieve.lookup_settings import LookupTable
 from callsieve.settings import Settings
 from reputation.numbers import country_of
 from reputation.store.lookups import FINE, NOTHING, SPAM, DailyLimits
+from reputation.wording import one_line
 
 PHONEBLOCK: Final = "https://phoneblock.net/phoneblock/api"
 # 16 of the 160 bits of a SHA-1: the least that PhoneBlock takes, and what it recommends.
@@ -197,7 +198,7 @@ class HttpSource:
         found = value_at(document, self._category) if self._category is not None else None
         if not isinstance(found, str):
             return None
-        return _text(self.table.categories.get(found, found)).lower() or None
+        return one_line(self.table.categories.get(found, found), TEXT_CHARACTERS).lower() or None
 
 
 def _document(body: bytes) -> Any:
@@ -205,8 +206,3 @@ def _document(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise BadAnswer("no JSON") from None
-
-
-def _text(text: str) -> str:
-    """Somebody else's words: one printable line, not long."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_CHARACTERS]

@@ -12,7 +12,6 @@ from callsieve.doctor.daemon import START
 from callsieve.doctor.finding import (
     MIGRATE,
     CheckContext,
-    CheckStatus,
     Finding,
     HealthCheck,
     ScheduledCheck,
@@ -24,6 +23,7 @@ from callsieve.doctor.finding import (
     warn,
 )
 from callsieve.emergency_window import window_of
+from callsieve.health import CheckStatus
 from callsieve.monitoring.families import MetricFamily, single
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, Settings

@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from agi.screening import BUCKETS_MS
-from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings
+from callsieve.health import CheckStatus
 from callsieve.monitoring.families import MetricFamily, single
 from callsieve.telemetry import Telemetry, is_fresh
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE

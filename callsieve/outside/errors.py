@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from enum import StrEnum
+from string import Formatter
+from typing import NamedTuple
 
-from reputation.wording import Wording
+from reputation.wording import Places, Wording, one_line
+
+TEXT_CHARACTERS = 100
 
 
 class OutsideProblem(StrEnum):
@@ -42,3 +48,33 @@ class OutsideError(Exception):
         self.words = Wording(problem.value, about)
         self.code = problem.code
         super().__init__(str(self.words))
+
+
+class KeptFailure(NamedTuple):
+    """Why something was not taken, as the store keeps it. What cannot be read are the kept words, without a code."""
+
+    code: str
+    words: str | Wording
+
+
+def keep_failure(code: str, about: Places, templates: Mapping[str, str]) -> str:
+    """Return a failure for the store: `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`. Templates are by code."""
+    kept = {name: shortened(about[name]) for _, name, *_ in Formatter().parse(templates[code]) if name}
+    return json.dumps({"code": code} | kept, ensure_ascii=False)
+
+
+def read_kept_failure(kept: str, templates: Mapping[str, str]) -> KeptFailure:
+    """Return what `keep_failure` kept."""
+    try:
+        about = json.loads(kept)
+        code = about.pop("code")
+        words = Wording(templates[code], about)
+        str(words)  # has all that it needs
+        return KeptFailure(code, words)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return KeptFailure("", kept)
+
+
+def shortened(value: object) -> str | int | float:
+    """Return a number as it is, and a text on one line that is not long."""
+    return value if isinstance(value, int | float) else one_line(str(value), TEXT_CHARACTERS)

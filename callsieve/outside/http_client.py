@@ -26,6 +26,7 @@ import httpx2
 
 from callsieve.outside.addresses import is_inside, is_public
 from callsieve.outside.errors import OutsideError, OutsideProblem
+from reputation.wording import one_line
 
 MOST_ADDRESSES: Final = 4  # of one name that are tried
 PIECE_BYTES: Final = 1 << 16
@@ -234,8 +235,7 @@ def _is_of_tls(error: Exception) -> bool:
 
 def _in_a_line(error: Exception) -> str:
     """Its words; of a library's, which may hold what the server sent, the printable ones of one line."""
-    words = str(error) or type(error).__name__
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:100]
+    return one_line(str(error) or type(error).__name__, 100)
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):

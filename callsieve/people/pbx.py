@@ -30,6 +30,7 @@ from callsieve.wiring import site_of
 from reputation.channels import is_phone_name
 from reputation.model import Did, Person
 from reputation.numbers import did_number_of
+from reputation.wording import one_line
 
 MOST_ASKED = 1000  # endpoints: each is a question of its own, which takes Asterisk 5 ms
 MOST_TRUNKS = 50
@@ -96,7 +97,7 @@ class _Phones:
     def add(self, person: Person) -> None:
         """Adds a person, or says why that is none. The first phone of an extension counts."""
         language = person.language if person.language and _LANGUAGE.fullmatch(person.language) else None
-        name = _readable(person.name or "")
+        name = one_line(person.name or "", MOST_CHARACTERS)
         problem = problem_of_person(person.extension, person.endpoint or "", "", language or "")
         if problem:
             self.remarks.append(f"not taken: {problem}")
@@ -165,10 +166,12 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
         dials = [devices.get(f"DEVICE/{device}/dial", "") for device in of_user.get("device", "").split("&") if device]
         dials = [dial for dial in dials if dial]
         if not dials:
-            phones.remarks.append(f"{_readable(extension)} has no phone: not taken")
+            phones.remarks.append(f"{one_line(extension, MOST_CHARACTERS)} has no phone: not taken")
         for dial in dials:
             if site.described_trunk(f"{dial}-00000000") is not None:
-                phones.remarks.append(f"{_readable(extension)} has a trunk of the settings as its phone: not taken")
+                phones.remarks.append(
+                    f"{one_line(extension, MOST_CHARACTERS)} has a trunk of the settings as its phone: not taken"
+                )
                 continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
     phones.queues = queue_members_in(ground.ask("queue show"))
@@ -248,11 +251,6 @@ def _caller_id(text: str) -> tuple[str, str]:
     if is_opened and after.endswith(">") and after.count(">") == 1:
         name, number = before.strip(), after[:-1].strip()
     return re.sub(r"\\(.)", r"\1", name.removeprefix('"').removesuffix('"')), number
-
-
-def _readable(text: str) -> str:
-    """A name without what a terminal or a phone should not be sent, cut to a length that tells people apart."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:MOST_CHARACTERS]
 
 
 # Groups

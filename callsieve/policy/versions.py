@@ -16,6 +16,7 @@ from callsieve.policy_selection import MODE, make_folder, pointer_file
 from callsieve.settings import Loaded
 from callsieve.system.files import complete_file
 from policies.files import open_regular
+from reputation.wording import one_line
 
 NOTE_CHARACTERS = 200
 _VERSION = re.compile(r"console-([1-9][0-9]{0,8})")
@@ -38,7 +39,7 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
     folder = pointer_file(loaded).parent
     make_folder(folder)
     name = f"console-{max((one.number for one in versions_of(loaded)), default=0) + 1}"
-    note = " ".join("".join(c if c.isprintable() else " " for c in note).split())[:NOTE_CHARACTERS]
+    note = one_line(note, NOTE_CHARACTERS)
     head = f"# Written by {who} on {when}{f': {note}' if note else ''}\n"
     with complete_file(folder / f"{name}.toml", MODE) as file:
         file.write((head + without_head(text)).encode())

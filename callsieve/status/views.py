@@ -17,9 +17,10 @@ from enum import StrEnum
 from callsieve.calls.records import decision_as_json
 from callsieve.doctor.checks import OFF_SWITCH, examine
 from callsieve.doctor.daemon import StatusAnswer, answer_of_daemon, judged, outdated
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, Finding, HealthCheck, read_store, unknown
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, read_store, unknown
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
+from callsieve.health import Check, CheckStatus, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
@@ -142,7 +143,6 @@ def status_of(ground: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck
     policy, observing = _policy(loaded, told, is_broken=isinstance(ground.read, SettingsError))
     if screening is Screening.ON and observing:
         screening = Screening.OBSERVING
-    order = (CheckStatus.FAIL, CheckStatus.WARN)
     return Status(
         at=ground.now,
         screening=screening,
@@ -154,7 +154,7 @@ def status_of(ground: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck
         listen=None if isinstance(ground.read, SettingsError) else loaded.settings.agi.listen,
         told=told,
         journal=journal,
-        trouble=tuple(check for status in order for check in found if check.status is status),
+        trouble=troubles(found),
         not_known=tuple(check for check in found if check.status is CheckStatus.UNKNOWN),
         loaded=loaded,
         settings_error=str(ground.read) if isinstance(ground.read, SettingsError) else "",

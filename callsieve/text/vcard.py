@@ -19,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 
 from callsieve.text.csv_table import FIELD_CHARACTERS, KEPT_PROBLEMS, LINE_BYTES, RowProblem
 from callsieve.text.table_errors import TableProblem, table_error
+from reputation.wording import one_line
 
 BEGIN = b"BEGIN:VCARD"
 PEEKED = 256
@@ -183,5 +184,4 @@ def _parts(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """One line without what escapes in it and what cannot be shown."""
-    text = _ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return one_line(_ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text))

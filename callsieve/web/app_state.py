@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
+from callsieve.health import SystemHealth
 from callsieve.policy_selection import watched_files
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.store_client import StoreClient
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError, PolicySet
 from reputation.store.users import Lifetime
-from reputation.wording import Wording
 
 if TYPE_CHECKING:
     from callsieve.capability import Changes
@@ -33,50 +33,18 @@ SLOW_SECONDS = 30.0
 HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
 
 
-class Notice(Protocol):
-    """Something that every page shows at its top, and since when."""
-
-    @property
-    def at(self) -> float: ...
-    @property
-    def detail(self) -> str | Wording: ...
-
-
-class HealthNotices(Protocol):
-    """What every page says of the system: screening is off, the emergency window is open, it is a central console."""
-
-    @property
-    def is_known(self) -> bool: ...
-
-    @property
-    def is_central(self) -> bool: ...
-
-    @property
-    def off(self) -> Notice | None: ...
-    @property
-    def window(self) -> Notice | None: ...
-
-
 class HealthSource(Protocol):
     """Whatever looks at the health in the background."""
 
     @property
-    def latest(self) -> HealthNotices: ...
+    def latest(self) -> SystemHealth: ...
     async def close(self) -> None: ...
 
 
 class NoHealth:
     """The health where no page shows it: nothing is known."""
 
-    is_known = False
-    is_central = False
-    off: Notice | None = None
-    window: Notice | None = None
-
-    @property
-    def latest(self) -> HealthNotices:
-        """What is known."""
-        return self
+    latest = SystemHealth()
 
     async def close(self) -> None:
         """Do nothing."""

@@ -22,9 +22,10 @@ from callsieve.capability import Entry
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.emergency_window import EmergencyWindow
+from callsieve.health import SystemHealth
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
-from callsieve.web.app_state import AppState, HealthNotices
+from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, TAGS
 from callsieve.web.navigation import Menu
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
@@ -180,7 +181,7 @@ class PageRequest:
         }
 
 
-def _open_window(window: EmergencyWindow, health: HealthNotices) -> str | Wording:
+def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
     """That the window after an emergency call is open: by the store, or by what the doctor saw since it was closed."""
     if window.is_open:
         return window.said

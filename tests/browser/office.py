@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from callsieve.changes.operation import Context
-from callsieve.doctor.finding import Check, fail, ok
+from callsieve.doctor.finding import fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.exchange.register import of_key, register_peers
 from callsieve.exchange_settings import ExchangeTable
+from callsieve.health import Check
 from callsieve.install.install import TRUNK_LINES
 from callsieve.lookups.register import register_sources
 from callsieve.numbering.operations import UpdateRequest

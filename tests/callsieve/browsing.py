@@ -14,10 +14,9 @@ from typing import Any, TypeVar, TypeVarTuple
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from callsieve.doctor.watch import SystemHealth
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.users.passwords import hashed
-from callsieve.web.app_state import AppState
+from callsieve.web.app_state import AppState, NoHealth
 from callsieve.web.tokens import form_token, hash_of, new_token
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -131,21 +130,12 @@ class Office(office.Office):
             yield Console(self, state, client)
 
 
-class Unseen:
-    """The health while nobody looks: a look takes longer than a page, and few tests are about it."""
-
-    latest = SystemHealth()
-
-    async def close(self) -> None:
-        """It has nothing to end."""
-
-
 class Console:
     """The application and the browsers of those who use it."""
 
     def __init__(self, office: Office, state: AppState, client: TestClient) -> None:
         self.office, self.state, self._client = office, state, client
-        self._health, state.health = state.health, Unseen()
+        self._health, state.health = state.health, NoHealth()
 
     def wait_for_health(self) -> None:
         """Until every part was looked at once: pages look the same from then on."""

@@ -14,7 +14,8 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve.doctor.daemon import is_asked_by_asterisk
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.install.install import with_key
 from callsieve.settings import load_settings
 from callsieve.telemetry import EVERY_SECONDS, read_telemetry

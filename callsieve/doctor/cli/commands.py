@@ -17,7 +17,7 @@ from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import clean, print_plain, say
 from callsieve.doctor.checks import checks_of, examine
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus, HealthCheck, gathered
+from callsieve.doctor.finding import CheckContext, HealthCheck, gathered
 from callsieve.doctor.stored_findings import (
     completed,
     findings_of,
@@ -26,6 +26,7 @@ from callsieve.doctor.stored_findings import (
     renew_finding,
     store_findings,
 )
+from callsieve.health import Check, CheckStatus
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Answer, Limits, OutsideClient
 from callsieve.pbx.cli_client import console

@@ -15,7 +15,8 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve.appeals.checks import has_no_appeal_overdue
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, Settings
 from lab.daemon import Daemon
 from reputation.appeals import ATTACHMENT_BYTES, AppealStep

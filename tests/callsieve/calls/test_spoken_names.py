@@ -15,7 +15,8 @@ from callsieve.calls import checks as challenge_recording
 from callsieve.calls import spoken_names
 from callsieve.calls.checks import can_record
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, parse_settings
 from tests.callsieve.program import Program, make_record

@@ -18,8 +18,8 @@ import pytest
 from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, LiveCalls
 from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.doctor.checks import checks_of
-from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.health import Check, CheckStatus
 from callsieve.main.capabilities import ALL
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.text.times import ago

@@ -15,7 +15,8 @@ from callsieve import telemetry as running_program
 from callsieve.daemon import background, daemon
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.daemon import RESTART_ALL, daemon_answers
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.main.capabilities import ALL
 from callsieve.settings import Loaded, parse_settings
 from callsieve.status.views import DAEMON, status_of

@@ -14,8 +14,8 @@ from callsieve.calls.views_overview import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
 from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text
-from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.health import Check, CheckStatus
 from callsieve.imports.feed_health import FeedStatus
 from reputation.appeals import Appeal, AppealStep
 from reputation.model import AuthClass, ChallengeResult, Direction, Disposition, EndedBy, Mark, MarkChannel, Verdict

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.people.checks import are_people, are_rung
 from callsieve.settings import Loaded, parse_settings
 from reputation.model import Did, Direction, Disposition, Person

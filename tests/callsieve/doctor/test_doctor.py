@@ -27,7 +27,8 @@ from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor.checks import checks_of, examine
 from callsieve.doctor.cli.commands import show_checks
 from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
-from callsieve.doctor.finding import FREEPBX_CONTEXT, Check, CheckContext, CheckStatus, Finding, HealthCheck
+from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, HealthCheck
+from callsieve.health import Check, CheckStatus
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT
 from callsieve.install.install import wrapper_text
 from callsieve.install.plan import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from callsieve.daemon.telemetry import write_telemetry
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, parse_settings
 from callsieve.tokens.checks import DUE_SECONDS, has_tokens, is_served
 from reputation.api_tokens import ApiToken, Scope

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.call_back.checks import are_placed
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.pbx.cli_client import NotRunning
 from callsieve.settings import Loaded, parse_settings
 from tests.callsieve.call_back.helping import call_files, helper_process, make_parts, settings_text

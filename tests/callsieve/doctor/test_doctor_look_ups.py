@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.lookups.checks import FAILURES, are_made
 from callsieve.lookups.register import register_sources
 from callsieve.lookups.server import serving

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.checks import WITHOUT, are_built
 from callsieve.prompts.synthesis import Source

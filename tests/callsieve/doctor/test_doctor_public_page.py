@@ -14,7 +14,8 @@ import pytest
 
 from callsieve.appeals.checks import has_no_appeal_overdue
 from callsieve.doctor.cli.commands import fetched
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.public_page import checks as public_page
 from callsieve.public_page.checks import is_reached, is_served
 from callsieve.settings import Loaded, parse_settings

@@ -11,9 +11,10 @@ import pytest
 from callsieve.doctor import routes
 from callsieve.doctor.call_route import RouteReason, RouteScreening, verdict_on
 from callsieve.doctor.dialplan import RELOAD
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.routes import are_known, are_screened, survey_of
 from callsieve.doctor.trunk_numbers import dahdi_contexts, trunks_of
+from callsieve.health import CheckStatus
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.pbx.cli_output import Match, iax_users_in, identified_in, matches_in
 from callsieve.pbx.dialplan_text import branches, example_of, is_true, substituted

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from callsieve.daemon.telemetry import write_telemetry
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.screening import DAY, are_decided, can_read_callers, hears_carriers
+from callsieve.health import CheckStatus
 from callsieve.policy.checks import FEW_DECISIONS, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit

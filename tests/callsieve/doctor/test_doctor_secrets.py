@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.doctor.privacy import are_readable_by_us_alone
+from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, parse_settings
 
 SETTINGS = """

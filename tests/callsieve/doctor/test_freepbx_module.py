@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.dialplan import has_free_codes
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.routes import are_known, are_screened
 from callsieve.doctor.trunk_numbers import InboundRoutes, inbound_routes, numbers_left_out
+from callsieve.health import CheckStatus
 from callsieve.pbx.cli_output import dialplan_in
 from callsieve.settings import Loaded, parse_settings
 

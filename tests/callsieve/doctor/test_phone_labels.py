@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callsieve.doctor.dialplan import are_labelled
-from callsieve.doctor.finding import CheckStatus
+from callsieve.health import CheckStatus
 from tests.callsieve.route_cases import ground_of
 
 SETTINGS = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/callsieve-from-trunk-*"\n'

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callsieve.doctor.finding import Check, CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.privacy import is_closed
 from callsieve.doctor.stored_findings import MOST_BYTES, Findings, completed, findings_of, read_findings, store_findings
+from callsieve.health import Check, CheckStatus
 from callsieve.install.plan import OUR_UNIT, InstallPaths
 from callsieve.pbx.cli_client import ConsoleError, NotAllowed, console
 from callsieve.settings import Loaded, Settings, parse_settings

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from callsieve.cli.store import context_of
-from callsieve.doctor.finding import CheckStatus
+from callsieve.health import CheckStatus
 from callsieve.hub import erasures
 from callsieve.numbers import privacy
 from reputation.model import EntryKind, Identity, ListEntry, ListName

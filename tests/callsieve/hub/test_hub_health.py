@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus, Finding
+from callsieve.doctor.finding import CheckContext, Finding
+from callsieve.health import CheckStatus
 from callsieve.hub.checks import is_exchanged
 from callsieve.hub.health import LEAST_LATE_SECONDS, HubStatus, health_of
 from callsieve.hub.operations import hub_figures

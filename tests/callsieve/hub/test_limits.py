@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.hub import administration, client
 from callsieve.hub.address import address_of_site
 from callsieve.hub.checks import is_exchanged

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckStatus
 from callsieve.doctor.stored_findings import Findings, read_findings
+from callsieve.health import CheckStatus
 from callsieve.settings import load_settings
 from reputation.store.database import open_store
 from reputation.store.emergencies import record_emergency

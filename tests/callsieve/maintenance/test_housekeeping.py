@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.daemon import daemon
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.maintenance.checks import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port

@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agi.server import Stats
 from callsieve.daemon.telemetry import write_telemetry
-from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.events.checks import event_metrics
 from callsieve.exchange.checks import peer_metrics
+from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
 from callsieve.hub.health import health_of
 from callsieve.hub.operations import HubFigures

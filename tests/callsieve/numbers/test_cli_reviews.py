@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.identities.checks import has_no_identity_due
 from callsieve.numbers.checks import has_no_marks_to_review
 from callsieve.settings import Loaded, Settings

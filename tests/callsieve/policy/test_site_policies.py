@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.doctor.finding import CheckContext, CheckStatus
+from callsieve.doctor.finding import CheckContext
+from callsieve.health import CheckStatus
 from callsieve.hub.address import write_secret
 from callsieve.hub.administration import SiteLogin
 from callsieve.hub.checks import is_exchanged

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from callsieve.daemon.telemetry import write_telemetry
-from callsieve.doctor.finding import Check, CheckStatus
 from callsieve.doctor.stored_findings import findings_of, store_findings
+from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
 from reputation.store.database import open_store

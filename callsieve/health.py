@@ -1,0 +1,93 @@
+"""What health checks found: the values that doctor, status, digest, /metrics and every page of the console show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reputation.wording import Wording
+
+OFF_SWITCH = "off switch"
+EMERGENCY_WINDOW = "emergency window"
+
+
+class CheckStatus(StrEnum):
+    """`fail`: calls are not screened, or something is unsafe. `warn`: they are, but not as well as they could."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A finding under its name, and when it was made, in epoch seconds.
+
+    `stored`: it was made by another, who may look at more than we may.
+    """
+
+    name: str
+    status: CheckStatus
+    detail: str | Wording
+    way_out: str | Wording = ""
+    at: float = 0.0
+    stored: bool = False
+
+
+WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.OK)
+
+
+def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """Return the checks that need a look, what must be put right first."""
+    found = list(checks)
+    return tuple(one for status in (CheckStatus.FAIL, CheckStatus.WARN) for one in found if one.status is status)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemHealth:
+    """What the checks found at an instant; none before the first time. `is_central`: this is a central console."""
+
+    at: float = 0.0
+    checks: tuple[Check, ...] = ()
+    is_central: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was looked at yet."""
+        return bool(self.checks)
+
+    @property
+    def worst(self) -> CheckStatus:
+        """The worst of all."""
+        found = {check.status for check in self.checks}
+        return next((status for status in WORST_FIRST if status in found), CheckStatus.UNKNOWN)
+
+    @property
+    def worst_first(self) -> tuple[Check, ...]:
+        """What needs a look before what does not."""
+        return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
+
+    @property
+    def ill(self) -> int:
+        """How many need a look."""
+        return len(troubles(self.checks))
+
+    def of(self, name: str) -> Check | None:
+        """The check of this name."""
+        return next((check for check in self.checks if check.name == name), None)
+
+    @property
+    def off(self) -> Check | None:
+        """That screening is switched off; None when it is on or nobody knows."""
+        return self._warning_of(OFF_SWITCH)
+
+    @property
+    def window(self) -> Check | None:
+        """That the window after an emergency call is open; None when it is closed or nobody knows."""
+        return self._warning_of(EMERGENCY_WINDOW)
+
+    def _warning_of(self, name: str) -> Check | None:
+        check = self.of(name)
+        return check if check is not None and check.status is CheckStatus.WARN else None
