@@ -110,7 +110,7 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
         labels=tuple(changed_labels(db, since, until)),
         suspicions=tuple(begun_suspicions(db, since, until)),
         due=tuple(_due(db, now + DAY_SECONDS)),
-        feeds=tuple((name, health) for name, _, health in found if health.health is not FeedStatus.OK),
+        feeds=tuple((name, health) for name, _, _, health in found if health.health is not FeedStatus.OK),
         findings=_findings(context),
     )
 

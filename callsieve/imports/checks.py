@@ -44,7 +44,7 @@ def _judged(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:
 def _tell_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
     """Tell of each once when it goes bad. A feed that is smaller than before came all the same."""
     found: dict[str, tuple[str, FeedStale] | None] = {}
-    for name, feed, health in feeds_found(db, settings, now):
+    for name, feed, _, health in feeds_found(db, settings, now):
         status = health.health.value
         imported_at = None if feed is None else feed.imported_at
         data = FeedStale(feed=name, status=status, detail=str(health.detail), imported_at=imported_at)

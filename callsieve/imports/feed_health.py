@@ -119,16 +119,18 @@ class FoundFeed(NamedTuple):
 
     name: str
     feed: FeedSource | None
+    fetch: FeedFetch | None
     health: FeedHealth
 
 
 def feeds_found(db: sqlite3.Connection, settings: Settings, now: float) -> list[FoundFeed]:
     """Return the feeds that came, and after them those of the settings that never did."""
     feeds, fetches = feed_sources(db), feed_fetches(db)
-    missing = sorted({feed.name for feed in settings.feed} - {feed.name for feed in feeds})
+    there = {feed.name for feed in feeds}
+    missing = [feed.name for feed in settings.feed if feed.name not in there]
     return [
-        *(FoundFeed(feed.name, feed, health_of(feed, now)) for feed in feeds),
-        *(FoundFeed(name, None, health_of_missing(fetches.get(name), now)) for name in missing),
+        *(FoundFeed(feed.name, feed, fetches.get(feed.name), health_of(feed, now)) for feed in feeds),
+        *(FoundFeed(name, None, fetches.get(name), health_of_missing(fetches.get(name), now)) for name in missing),
     ]
 
 

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from callsieve.imports.feed_health import (
-    FeedHealth,
-    fresh_at,
-    health_of,
-    health_of_missing,
-    late_after_seconds,
-    read_failure,
-)
-from reputation.store.feed_fetches import FeedFetch
-from reputation.store.feeds import FeedSource
+from callsieve.imports.feed_health import FoundFeed, fresh_at, late_after_seconds, read_failure
 
 
-def feeds_as_json(
-    found: Iterable[FeedSource], missing: Mapping[str, FeedFetch | None], now: float
-) -> list[dict[str, object]]:
-    """Feeds in force, and after them those of the settings that never came."""
-    return [
-        *(_feed_as_json(feed, now) for feed in found),
-        *(_missing_as_json(name, fetch, now) for name, fetch in missing.items()),
-    ]
+def feeds_as_json(found: Iterable[FoundFeed], now: float) -> list[dict[str, object]]:
+    """Return feeds in force, and those of the settings that never came, of which less is said."""
+    return [_as_json(one, now) for one in found]
 
 
-def _feed_as_json(feed: FeedSource, now: float) -> dict[str, object]:
-    return {
-        **feed._asdict(),
-        **_failure_as_json(feed.failure),
-        "age_seconds": now - feed.imported_at,
-        "stale_at": fresh_at(feed) + late_after_seconds(feed),
-        **_health_as_json(health_of(feed, now)),
-    }
-
-
-def _missing_as_json(name: str, fetch: FeedFetch | None, now: float) -> dict[str, object]:
-    """A feed of the settings that never came: the same keys, as far as there is something to say."""
-    known = fetch._asdict() if fetch else {}
-    keys = ("every_seconds", "asked_at", "next_at", "failed_at")
-    return {
-        "name": name,
-        "numbers": 0,
-        "imported_at": None,
-        **{key: known.get(key) for key in keys},
-        **_failure_as_json(fetch and fetch.failure),
-        **_health_as_json(health_of_missing(fetch, now)),
-    }
-
-
-def _failure_as_json(kept: str | None) -> dict[str, object]:
+def _as_json(one: FoundFeed, now: float) -> dict[str, object]:
+    if one.feed is not None:
+        feed, kept = one.feed, one.feed.failure
+        about = {**feed._asdict(), "age_seconds": now - feed.imported_at}
+        about["stale_at"] = fresh_at(feed) + late_after_seconds(feed)
+    else:
+        known, kept = one.fetch._asdict() if one.fetch else {}, one.fetch and one.fetch.failure
+        about = {"name": one.name, "numbers": 0, "imported_at": None}
+        about |= {key: known.get(key) for key in ("every_seconds", "asked_at", "next_at", "failed_at")}
     failure = None if kept is None else read_failure(kept)
-    return {"failure": failure and str(failure.words), "failure_code": failure and failure.code}
-
-
-def _health_as_json(health: FeedHealth) -> dict[str, object]:
-    return {"health": health.health, "detail": str(health.detail)}
+    return {
+        **about,
+        "failure": failure and str(failure.words),
+        "failure_code": failure and failure.code,
+        "health": one.health.health,
+        "detail": str(one.health.detail),
+    }

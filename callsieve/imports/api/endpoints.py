@@ -8,10 +8,9 @@ from typing import Any
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Instant
 from callsieve.changes.operation import Context
+from callsieve.imports.feed_health import feeds_found
 from callsieve.imports.feed_records import feeds_as_json
 from reputation.api_tokens import Scope
-from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import feed_sources
 from reputation.users import Role
 
 
@@ -48,10 +47,7 @@ class Feeds(ApiStruct, frozen=True):
 
 def show(db: sqlite3.Connection, context: Context, _asked: Asked[None, None]) -> dict[str, Any]:
     """All of them."""
-    found, fetches = feed_sources(db), feed_fetches(db)
-    there = {one.name for one in found}
-    missing = {one.name: fetches.get(one.name) for one in context.settings.feed if one.name not in there}
-    return {"feeds": feeds_as_json(found, missing, context.at)}
+    return {"feeds": feeds_as_json(feeds_found(db, context.settings, context.at), context.at)}
 
 
 ENDPOINTS = (Endpoint("GET", "/feeds", show, Scope.READ, Role.VIEWER, Feeds, "Feeds, and whether they still come."),)

@@ -23,14 +23,7 @@ from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.feed_health import (
-    FeedFailure,
-    FeedStatus,
-    failure_of,
-    health_of,
-    health_of_missing,
-    nobody_fetches,
-)
+from callsieve.imports.feed_health import FeedFailure, FeedHealth, FeedStatus, failure_of, feeds_found, nobody_fetches
 from callsieve.imports.feed_records import feeds_as_json
 from callsieve.imports.feed_skill import skills_of
 from callsieve.imports.feeds import (
@@ -53,7 +46,7 @@ from callsieve.text.times import ago, span_words, when
 from policies.hints import nearest
 from reputation.store.errors import StoreError
 from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import FeedSource, feed_sources, record_failure, rows_of
+from reputation.store.feeds import FeedSource, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
 from reputation.store.lookups import Compared
 from reputation.wording import Wording
@@ -131,40 +124,40 @@ def show_feeds(
         if export is not None:
             _export(db, export)
             return
-        found, fetches = feed_sources(db), feed_fetches(db)
-        skills = skills_of(db, found, now)
+        found = feeds_found(db, loaded.settings, now)
+        waits = nobody_fetches((one.name for one in loaded.settings.feed), feed_fetches(db), now)
+        there = [(one.feed, one.health) for one in found if one.feed is not None]
+        skills = skills_of(db, [feed for feed, _ in there], now)
         asked = lookups_shown(db, loaded.settings, now)
-    there = {feed.name for feed in found}
-    missing = {one.name: fetches.get(one.name) for one in loaded.settings.feed if one.name not in there}
     if as_json:
         nothing = skill_of(Compared())
-        feeds = feeds_as_json(found, missing, now)
+        feeds = feeds_as_json(found, now)
         judged = [feed | skill_as_json(skills.get(str(feed["name"]), nothing)) for feed in feeds]
         print_json([*judged, *map(lookup_as_json, asked)])
         return
-    _show(found, now, are_named=bool(missing))
+    _show(there, now, are_named=len(there) < len(found))
     for name, skill in skills.items():
         if skill.told:
             say(f"{name} was right about {said_right(skill)} of the callers that it lists")
         if skill.judgement is Judgement.WORSE:
             warn(f"{name} is worse than chance: `callsieve import remove {name}` ends it")
-    for name, fetch in missing.items():
-        say(f"{name} {health_of_missing(fetch, now)}")
-    if nobody_fetches((one.name for one in loaded.settings.feed), fetches, now):
+    for one in found:
+        if one.feed is None:
+            say(f"{one.name} {one.health}")
+    if waits:
         say("Nobody fetches the feeds of the settings: systemctl enable --now callsieve-feeds.timer")
     if asked:
         print_lookups(asked)
 
 
-def _show(feeds: list[FeedSource], now: float, *, are_named: bool) -> None:
-    if not feeds and are_named:
+def _show(found: list[tuple[FeedSource, FeedHealth]], now: float, *, are_named: bool) -> None:
+    if not found and are_named:
         say("No feed has come yet: `callsieve feeds fetch` fetches those of the settings.")
         return
-    if not feeds:
+    if not found:
         say("There is no feed: `callsieve import feed FILE --source NAME` brings one, or [[feed]] in the settings.")
         return
-    found = [(feed, health_of(feed, now)) for feed in feeds]
-    is_fetched = any(feed.next_at is not None for feed in feeds)
+    is_fetched = any(feed.next_at is not None for feed, _ in found)
     rows: list[tuple[str | Text, ...]] = [
         (
             feed.name,
