@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,24 +84,12 @@ def differs(install: str) -> Wording:
     return Wording("{command}: shows what differs", {"command": install})
 
 
-def ok(detail: str | Wording) -> Finding:
-    """All is well."""
-    return Finding(CheckStatus.OK, detail)
-
-
-def warn(detail: str | Wording, way_out: str | Wording = "") -> Finding:
-    """Calls are screened, but something is less than it could be."""
-    return Finding(CheckStatus.WARN, detail, way_out)
-
-
-def fail(detail: str | Wording, way_out: str | Wording = "") -> Finding:
-    """Calls are not screened, or something is unsafe."""
-    return Finding(CheckStatus.FAIL, detail, way_out)
-
-
-def unknown(detail: str | Wording, way_out: str | Wording = "") -> Finding:
-    """It could not be found out."""
-    return Finding(CheckStatus.UNKNOWN, detail, way_out)
+# With the detail, and the way out: all is well; screened, but less well than it could be; not screened, or unsafe; not
+# found out.
+ok = partial(Finding, CheckStatus.OK)
+warn = partial(Finding, CheckStatus.WARN)
+fail = partial(Finding, CheckStatus.FAIL)
+unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 
 @dataclass

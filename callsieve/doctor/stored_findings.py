@@ -176,20 +176,12 @@ def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -
         return made
     known = {} if isinstance(stored, Wording) else {check.name: check for check in stored.checks}
     found = [_better(check, known.get(check.name)) for check in made]
-    if isinstance(stored, Wording):
-        found.append(Check(NAME, CheckStatus.WARN, stored, WAY_OUT, now))
-    elif stored.is_old(now):
-        when = ago(stored.at, now)
-        found.append(
-            Check(
-                NAME,
-                CheckStatus.WARN,
-                Wording("what only root may see was looked at {when}", {"when": when}),
-                WAY_OUT,
-                now,
-            )
-        )
-    return found
+    words = stored
+    if not isinstance(words, Wording):
+        if not words.is_old(now):
+            return found
+        words = Wording("what only root may see was looked at {when}", {"when": ago(words.at, now)})
+    return [*found, Check(NAME, CheckStatus.WARN, words, WAY_OUT, now)]
 
 
 def _better(made: Check, stored: Check | None) -> Check:

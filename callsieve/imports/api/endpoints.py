@@ -8,8 +8,7 @@ from typing import Any
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Instant
 from callsieve.changes.operation import Context
-from callsieve.imports.feed_health import feeds_found
-from callsieve.imports.feed_records import feeds_as_json
+from callsieve.imports.feed_health import feeds_as_json, feeds_found
 from reputation.api_tokens import Scope
 from reputation.users import Role
 

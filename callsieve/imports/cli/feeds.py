@@ -23,8 +23,15 @@ from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.feed_health import FeedFailure, FeedHealth, FeedStatus, failure_of, feeds_found, nobody_fetches
-from callsieve.imports.feed_records import feeds_as_json
+from callsieve.imports.feed_health import (
+    FeedFailure,
+    FeedHealth,
+    FeedStatus,
+    failure_of,
+    feeds_as_json,
+    feeds_found,
+    nobody_fetches,
+)
 from callsieve.imports.feed_skill import skills_of
 from callsieve.imports.feeds import (
     BARE_NUMBER,
