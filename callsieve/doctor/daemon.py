@@ -62,26 +62,17 @@ def answer_on(connection: socket.socket, deadline: float, end: bytes | None = No
 
 
 def daemon_answers(ground: CheckContext) -> Finding:
-    """The daemon answers on its FastAGI port, and says that all is well."""
-    answer = answer_of_daemon(ground)
-    return answer if isinstance(answer, Finding) else judged(ground, answer)
-
-
-def answer_of_daemon(ground: CheckContext) -> StatusAnswer | Finding:
-    """What whoever listens on the FastAGI port said; or that nobody did."""
+    """Return whether the daemon answers on its FastAGI port, and says that all is well."""
     listen = ground.loaded.settings.agi.listen
     address = address_of(listen)
     try:
         with naming(listen):
-            return ask_status(lambda seconds: socket.create_connection(address, seconds))
+            answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
         if is_failing(OUR_UNIT):
             words = "the service ends as soon as it is started, and nobody answers on {where}: calls go on unscreened"
             return fail(Wording(words, {"where": listen}), STATUS)
-        return fail(
-            Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}),
-            START,
-        )
+        return fail(Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}), START)
     except TimeoutError:
         holder: Places = {"where": listen, "holder": holder_of(address[1])}
         return fail(
@@ -90,17 +81,10 @@ def answer_of_daemon(ground: CheckContext) -> StatusAnswer | Finding:
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
         )
-
-
-def judged(ground: CheckContext, answer: StatusAnswer) -> Finding:
-    """Return what is to be thought of an answer on the FastAGI port."""
-    listen = ground.loaded.settings.agi.listen
-    finding = _judged(ground, answer, listen, holder_of(address_of(listen)[1]))
-    if answer.variables.get("CALLSIEVE_RULE") != "status":
-        return finding
-    if not is_outdated(ground.loaded.state, ground.now):
-        return finding
-    return outdated(listen, answer.variables.get("CALLSIEVE_REASON", ""))
+    finding = _judged(ground, answer, listen, holder_of(address[1]))
+    if answer.variables.get("CALLSIEVE_RULE") == "status" and is_outdated(ground.loaded.state, ground.now):
+        return outdated(listen, answer.variables.get("CALLSIEVE_REASON", ""))
+    return finding
 
 
 def outdated(where: str, trouble: str) -> Finding:
@@ -181,7 +165,7 @@ def _judged(ground: CheckContext, answer: StatusAnswer, where: str, holder: str)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
     if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
-        return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
+        return outdated(where, "")
     if rule == "fail-open":
         return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")

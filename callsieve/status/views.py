@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from callsieve.calls.records import decision_as_json
 from callsieve.doctor.checks import OFF_SWITCH, examine
-from callsieve.doctor.daemon import StatusAnswer, answer_of_daemon, judged, outdated
+from callsieve.doctor.daemon import daemon_answers, outdated
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, read_store, unknown
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
@@ -169,8 +169,7 @@ def _daemon(ground: CheckContext, told: Telemetry | None, loaded: Loaded) -> Fin
     with suppress(SettingsError):
         if _is_obeyed(ground.loaded):
             with as_root():
-                answer = answer_of_daemon(ground)
-                return judged(ground, answer) if isinstance(answer, StatusAnswer) else answer
+                return daemon_answers(ground)
     if told is None:
         return unknown(
             Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
