@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
+from callsieve.events.receiver_health import EventsShown, ReceiverHealth, events_shown
 from callsieve.monitoring.families import MetricFamily, single
-from callsieve.receiver_health import EventsShown, ReceiverHealth, events_shown
 from callsieve.settings import Loaded
 from callsieve.text.times import ago, when
 from reputation.wording import Places, Wording

@@ -21,9 +21,9 @@ from callsieve.events.alerts import NoStates
 from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.kinds import sample_of
 from callsieve.events.operations import ReplayRequest
+from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.events.receivers.build import open_receivers
 from callsieve.logs import configure_logs, flush_logs
-from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
 from callsieve.system.single_process import AlreadyRunning

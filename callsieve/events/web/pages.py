@@ -10,7 +10,7 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.events import operations
 from callsieve.events.operations import ReplayRequest
-from callsieve.receiver_health import EventsShown, events_shown
+from callsieve.events.receiver_health import EventsShown, events_shown
 from callsieve.settings import Settings
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page

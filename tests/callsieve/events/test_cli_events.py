@@ -16,7 +16,7 @@ from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered
 from callsieve.events.event import EventKind
 from callsieve.events.kinds import CALLER, KINDS
-from callsieve.receiver_health import HEARTBEAT
+from callsieve.events.receiver_health import HEARTBEAT
 from callsieve.text.times import when
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
 from reputation.store.outbox import add_event, note_state, use_receivers

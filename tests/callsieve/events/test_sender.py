@@ -18,10 +18,10 @@ from callsieve.changes.operation import Context
 from callsieve.events.event import DeliveryError, Event, EventKind, Receiver
 from callsieve.events.kinds import KINDS
 from callsieve.events.lane import IN_FLIGHT
+from callsieve.events.receiver_health import HEARTBEAT
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
 from callsieve.numbers.privacy import erase
-from callsieve.receiver_health import HEARTBEAT
 from callsieve.settings import Loaded, Settings
 from reputation.store.backup import make_backup
 from reputation.store.connection import Store

@@ -11,8 +11,8 @@ from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered, event_metrics
 from callsieve.events.event import EventKind
 from callsieve.events.kinds import CALLER, KINDS
+from callsieve.events.receiver_health import HEARTBEAT, events_shown
 from callsieve.monitoring.metrics import exposition
-from callsieve.receiver_health import HEARTBEAT, events_shown
 from callsieve.settings import Loaded, Settings, parse_settings
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store

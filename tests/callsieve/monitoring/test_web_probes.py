@@ -15,6 +15,7 @@ from agi.server import Stats
 from callsieve.daemon.telemetry import write_telemetry
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.events.checks import event_metrics
+from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
 from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
@@ -25,7 +26,6 @@ from callsieve.maintenance.checks import store_metrics
 from callsieve.monitoring.families import single
 from callsieve.monitoring.metrics import doctor_metrics, exposition
 from callsieve.monitoring.web.probes import STORE_UP
-from callsieve.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
 from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import FailOpen
