@@ -106,7 +106,7 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
-    if ask == "number" and call.caller.e164 is not None:
+    if ask == "number" and call.caller.key is not None:
         ask = site.ask
     return "digit" if ask == "name" and not site.recordings else ask
 
@@ -133,7 +133,7 @@ def _may_appeal(decision: Decision, decision_id: str) -> bool:
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
     """The language for a caller who may be spoken to."""
     if decision.action in HEARD_BY_CALLER or decision.action is WARN:
-        return language_of(call.caller.e164, site.language)
+        return language_of(call.caller.country, site.language)
     return ""
 
 
@@ -158,7 +158,7 @@ def answer_to_screen(
     words = [
         (Variable.PHONES_RULE, decision.rule),
         (Variable.ID, decision_id),
-        (Variable.CALLER, call.caller.e164 or ""),
+        (Variable.CALLER, call.caller.key or ""),
         (Variable.AUTH, "" if auth == UNKNOWN else auth),  # which nearly all are
         (Variable.LEVEL, decision.level.word),
         (Variable.POINTS, str(decision.reputation.points)),

@@ -19,7 +19,6 @@ from agi.speech import ENGLISH, MANDARIN
 from policies.decision import TAG, WARN, Decision, IncomingCall
 from reputation.families import first_call, quiet
 from reputation.model import Level
-from reputation.numbers import as_people_dial
 from reputation.plan.rows import Purpose
 
 VERIFIED, SPAM, UNKNOWN, NEW_NUMBER = "verified", "spam", "unknown", "new-number"
@@ -139,7 +138,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
         plain = _fitting(verified, tidied(decision.name), display.characters)
     else:
         honest = without_prefix(name, display.texts((VERIFIED,)))
-        plain = "" if honest == name or decision.observed else honest or as_people_dial(call.caller.e164 or "")
+        plain = "" if honest == name or decision.observed else honest or call.caller.dialled
     if not label:
         return Shown(plain=plain)
     told = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())

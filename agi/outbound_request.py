@@ -7,7 +7,7 @@ from agi.protocol import Request
 from agi.site import Site
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision, OutgoingCall, Passage, day_of
 from policies.reasons import why_of_failure
-from reputation.numbers import is_emergency, number_of
+from reputation.numbers import Number, is_emergency, number_of, whole_number_of
 from reputation.own.outbound_types import OutboundRecord
 
 MAX_ENDPOINT = 80
@@ -34,11 +34,11 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
     )
 
 
-def _called(dialled: str, sent: str, region: str) -> str | None:
+def _called(dialled: str, sent: str, region: str) -> Number | None:
     """The number called: as it is dialled, else with what the trunk puts before it, which may be a carrier's code."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
-    return number_of(first, region) or number_of(second, region)
+    return whole_number_of(first, region) or whole_number_of(second, region)
 
 
 def outbound_record(
@@ -49,7 +49,7 @@ def outbound_record(
         id=decision_id,
         at=now,
         linkedid=call.linkedid,
-        callee=call.callee,
+        callee=None if call.callee is None else call.callee.key,
         day=day_of(call, site.outbound, now),
         own_number=call.own_number,
         person=call.endpoint,

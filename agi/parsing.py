@@ -13,8 +13,8 @@ from agi.carrier_word import NOTHING_SAID, Said, said_beside, said_by
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
-from reputation.model import Attestation, Caller, CallerKind, Verification
-from reputation.numbers import caller_of, did_number_of, number_of
+from reputation.model import Attestation, CallerKind, Verification
+from reputation.numbers import Number, caller_of, did_number_of, number_of
 from reputation.site_names import own_name
 
 # STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
@@ -76,23 +76,23 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     )
 
 
-def _said_of(caller: Caller, arguments: Mapping[str, str], trunk: Trunk) -> Said:
+def _said_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) -> Said:
     """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), NOT_ATTESTED)
     verification = VERIFICATION.get(arguments.get("verification", ""), NOT_VERIFIED)
-    if verification is NOT_VERIFIED and trunk.carrier_counts and caller.e164 is not None:
-        word = said_beside(arguments.get("uri", ""), caller.e164, trunk.region)
+    if verification is NOT_VERIFIED and trunk.carrier_counts and caller.key is not None:
+        word = said_beside(arguments.get("uri", ""), caller.key, trunk.region)
         # A header of the carrier's own that the dialplan was told to read; From stands here where a call has none.
         header = arguments.get("header", "")
         if header and word == NOTHING_SAID:
-            word = said_beside(header, caller.e164, trunk.region)
+            word = said_beside(header, caller.key, trunk.region)
             word = said_by(header) if word == NOTHING_SAID else word
         if word != NOTHING_SAID:
             return word
     return attestation, verification
 
 
-def withheld_number(caller: Caller, raw_number: str, region: str, site: Site) -> str | None:
+def withheld_number(caller: Number, raw_number: str, region: str, site: Site) -> str | None:
     """The number that the trunk delivered of a caller who withholds it, where the settings let blocklists match it."""
     if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
@@ -130,13 +130,13 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
     )
 
 
-def _known_caller(request: Request, region: str) -> Caller:
+def _known_caller(request: Request, region: str) -> Number:
     """The number that an earlier answer gave. A caller who had none there has none now, whatever the channel says."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
-    if known.e164:
-        return Caller(known.e164, known.e164, known.kind)
+    if known.key:
+        return Number(known.key, known.key, known.kind)
     shown = caller_of(request.variables.get("agi_callerid", ""), region, request.arguments.get("pres", ""))
-    return Caller(None, "", CallerKind.WITHHELD if shown.kind is CallerKind.WITHHELD else CallerKind.INVALID)
+    return Number(None, "", CallerKind.WITHHELD if shown.kind is CallerKind.WITHHELD else CallerKind.INVALID)
 
 
 def _trunk_of(request: Request, site: Site) -> Trunk:

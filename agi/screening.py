@@ -39,8 +39,8 @@ from reputation.facts import Facts, FactsQuery
 from reputation.feature_codes import CODES
 from reputation.first_calls import FirstCalls
 from reputation.last_call import LastCall
-from reputation.model import AuthClass, Caller, CallerKind, ChallengeResult, DecisionRecord, FirstCall
-from reputation.numbers import masked
+from reputation.model import AuthClass, CallerKind, ChallengeResult, DecisionRecord, FirstCall
+from reputation.numbers import Number, masked
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.scoring import vector_of
 from reputation.velocity import Velocity
@@ -196,7 +196,7 @@ class Screening:
         query = query_of(call, now, hours.quiet, None, endpoint, self.site.plan, before)
         found = await self._read(self.knowledge.facts, query, started)
         if found.first_call is not None:
-            self.first_calls.add(query.number or "", call.did, now)
+            self.first_calls.add(call.caller, call.did, now)
         lately = self._lately(call, request, now)
         situation = situation_of(call, found, now, hours, lately)
         decision = decide(*situation.under(self.policies))
@@ -221,7 +221,7 @@ class Screening:
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
         # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
-        *earlier, came_at = self.velocity.calls(call.caller.e164 or "", now) or (now,)
+        *earlier, came_at = self.velocity.calls(call.caller, now) or (now,)
         endpoint, before = request.arguments.get("endpoint") or None, self._before(call, came_at)
         query = query_of(call, now, hours.quiet, endpoint, None, self.site.plan, before)
         found = await self._read(self.knowledge.facts, query, started)
@@ -238,7 +238,7 @@ class Screening:
         result = TOLD.get(request.arguments.get("result", ""))
         if result is None:
             raise ProtocolError("unknown result of a challenge")
-        about = (call.linkedid, call.caller.e164, call.auth_class, result)
+        about = (call.linkedid, call.caller.key, call.auth_class, result)
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
 
@@ -271,16 +271,16 @@ class Screening:
         """
         started, now = self.monotonic(), self.wall_clock()
         call, code = known_call_of(request, self.site), request.arguments.get("code", "")
-        number = call.caller.e164
+        number = call.caller.key
         if number is None or call.auth_class is AuthClass.UNAUTHENTICATED or not is_code(code):
             return answers.answer_to_prove(False)
         # A call that we placed is not one of those that show any number they like: its code has five tries anyway.
         ticket = request.arguments.get("ticket", "")
-        if not ticket and len(self.proofs.calls(number, now)) >= PROOFS_AN_HOUR:
+        if not ticket and len(self.proofs.calls(call.caller, now)) >= PROOFS_AN_HOUR:
             logger.warning("%s has keyed %d codes within an hour: not looked at", masked(number), PROOFS_AN_HOUR)
             return answers.answer_to_prove(False)
         if not ticket:
-            self.proofs.add(number, now)
+            self.proofs.add(call.caller, now)
         left = self.deadline_seconds - ANSWERING_SECONDS
         keyed = KeyedCode(number, code, call.auth_class, ticket)
         proven = await self.knowledge.prove_by_call(keyed, now, started + left)
@@ -309,7 +309,7 @@ class Screening:
         answer = answers.answer_to_outbound(decision, decision_id)
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self.knowledge.record_outbound(outbound_record(decision_id, call, decision, self.site, now, elapsed_ms))
-        told = (decision_id, masked(call.callee), decision.action.word, decision.rule, elapsed_ms)
+        told = (decision_id, masked(call.callee and call.callee.key), decision.action.word, decision.rule, elapsed_ms)
         logger.info("outbound call %s to %s: %s by %s in %.1f ms", *told)
         return answer
 
@@ -349,7 +349,7 @@ class Screening:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
             logger.debug("a request that cannot be parsed")
-        return IncomingCall(linkedid_of(request) if request else "", Caller(None, "", CallerKind.INVALID))
+        return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
         """One read of the store, unless it did not answer lately."""
@@ -373,7 +373,7 @@ class Screening:
         time: the server's deadline counts from the moment when the connection was accepted.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
-        number = call.caller.e164
+        number = call.caller.key
         if look_ups is None or number is None:
             return None
         if may_ask_again(call, facts, decision, now):
@@ -390,16 +390,15 @@ class Screening:
 
     def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
         """The earlier calls of the number and of its block, as the daemon counts them. This one counts from now on."""
-        number, emergency_at = call.caller.e164, instant_of(request.arguments.get("emergency", ""))
-        if number is None:
+        number, emergency_at = call.caller, instant_of(request.arguments.get("emergency", ""))
+        if number.key is None:
             return Lately(emergency_at=emergency_at)
         calls, dids, block_calls = self.velocity.count(number, now, call.did)
         return Lately(calls, block_calls, emergency_at, dids=dids)
 
     def _before(self, call: IncomingCall, now: float) -> FirstCall | None:
         """What strangers did shortly before, should the call be the first of its number."""
-        number = call.caller.e164
-        return None if number is None else self.first_calls.before(number, call.did, now)
+        return None if call.caller.key is None else self.first_calls.before(call.caller, call.did, now)
 
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
@@ -411,7 +410,7 @@ class Screening:
         logger.info(
             "call %s from %s: %s by %s in %.1f ms",
             decision_id or "(not recorded)",
-            masked(call.caller.e164) if call.caller.e164 else call.caller.kind.value,
+            masked(call.caller.key) if call.caller.key else call.caller.kind.value,
             decision.action.word,
             decision.rule,
             elapsed_ms,
@@ -435,7 +434,7 @@ class Screening:
             decision_id,
             now,
             call.linkedid,
-            caller.e164,
+            caller.key,
             caller.kind,
             call.auth_class,
             call.did,
@@ -450,7 +449,7 @@ class Screening:
             vector_of(decision.reputation),
             decision.policy,
             elapsed_ms,
-            "" if caller.e164 or caller.kind is CallerKind.WITHHELD else caller.raw,
+            "" if caller.key or caller.kind is CallerKind.WITHHELD else caller.raw,
             facts is not None and facts.first_call is not None,
         )
         self.knowledge.record_decision(record)

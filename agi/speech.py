@@ -16,7 +16,6 @@ from reputation.families.kind import Speaker, count_key
 from reputation.families.table import KIND_BY_NAME
 from reputation.ids import ALPHABET
 from reputation.model import DecisionRecord, Family
-from reputation.numbers import country_of
 from reputation.scoring import families_of, witnesses_in
 from reputation.speakers import speakers_of
 
@@ -73,9 +72,8 @@ def sounds_of(keys: Iterable[str]) -> str:
     return "&".join(f"{FOLDER}/{key}" for key in keys)
 
 
-def language_of(number: str | None, fallback: str = ENGLISH) -> str:
-    """The language in which a caller is spoken to, by the country of the E.164 number."""
-    country = country_of(number) if number is not None else None
+def language_of(country: str | None, fallback: str = ENGLISH) -> str:
+    """Return the language in which a caller is spoken to, by the country of the number."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
 
 

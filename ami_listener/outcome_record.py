@@ -71,7 +71,7 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
     if direction is not Direction.INBOUND:
         return outcome.placed_by or own_name(outcome.caller[:MAX_TEXT]) or None, CallerKind.INTERNAL
     caller = caller_of(outcome.caller, region, PRESENTATIONS.get(outcome.presentation, ""))
-    return caller.e164, caller.kind
+    return caller.key, caller.kind
 
 
 def _extension(_text: str, _region: str) -> None:

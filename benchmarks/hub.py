@@ -35,6 +35,7 @@ from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
+from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import outbox_size, start_capture
@@ -273,7 +274,7 @@ def _read(site: Loaded, rows: int) -> float:
     with open_store(site.store_path) as db:
         began = time.process_time()
         for one in range(READS):
-            facts_of(db, FactsQuery(number_at(one % rows), AuthClass.UNKNOWN, None, time.time()))
+            facts_of(db, FactsQuery(stored_number(number_at(one % rows)), AuthClass.UNKNOWN, None, time.time()))
         return 1e6 * (time.process_time() - began) / READS
 
 

@@ -16,6 +16,7 @@ from benchmarks.workbench import Workbench
 from callsieve.daemon.daemon import loop_factory
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass
+from reputation.numbers import stored_number
 from reputation.store.connection import Store
 from reputation.store.database import connect
 from reputation.store.facts import facts_of
@@ -113,4 +114,6 @@ def _micros_of_call(server: Server, numbers: int, turn: int) -> float:
 
 def _queries(numbers: int, turn: int) -> list[FactsQuery]:
     now = time.time()
-    return [FactsQuery(caller, AuthClass.UNKNOWN, DID, now) for caller in callers(LOOKUPS, numbers, turn)]
+    return [
+        FactsQuery(stored_number(caller), AuthClass.UNKNOWN, DID, now) for caller in callers(LOOKUPS, numbers, turn)
+    ]

@@ -27,7 +27,7 @@ from reputation.facts import Facts, FactsQuery
 from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.model import Attestation, Did, FirstCall, Person, Verification
-from reputation.numbers import caller_of
+from reputation.numbers import Number, caller_of, stored_number
 from reputation.plan.index import NO_PLAN, NumberPlan
 from reputation.scoring import reputation_of
 from reputation.store.facts import evidence_of, facts_of
@@ -101,8 +101,8 @@ def situation_about(
 
     `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
     """
-    number, calls = call.caller.e164, list(call_times(db, now - WINDOW_SECONDS))
-    before = None if number is None else _before(calls, number, call.did, now)
+    number, calls = call.caller, list(call_times(db, now - WINDOW_SECONDS))
+    before = None if number.key is None else _before(calls, number, call.did, now)
     query = query_of(call, now, ours.hours.quiet if at_its_hour else None, plan=ours.plan, first_call=before)
     facts = ours.added_to(_with_rises(db, facts_of(db, query, ours.weights), query, ours.weights), call)
     if callee is not None:
@@ -143,12 +143,12 @@ class Ours:
         """The facts as they are once the daemon has written what the settings say."""
         did = self.dids.get(call.did or "", facts.did)
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
-        own = facts.own_number or call.caller.e164 in self.own_numbers or call.caller.e164 in self.dids
+        own = facts.own_number or call.caller.key in self.own_numbers or call.caller.key in self.dids
         return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
         """All that is known where there is no store: what the numbering plan and the carrier say."""
-        row = None if call.caller.e164 is None else self.plan.row_of(call.caller.e164, now)
+        row = None if call.caller.key is None else self.plan.row_of(call.caller.key, now)
         if row is None and label_of(call) is None:
             return Facts()
         purpose = None if row is None else evident_purpose(row)
@@ -188,21 +188,21 @@ def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
     return person
 
 
-def _lately(calls: Iterable[CallTime], number: str | None, now: float) -> Lately:
+def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
     """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
-    if number is None:
+    if number.key is None:
         return NOTHING_LATELY
     velocity = Velocity()
     for call in calls:
         if call.at <= now:
-            velocity.add(call.caller, call.at, call.did)
+            velocity.add(stored_number(call.caller), call.at, call.did)
     return Lately(velocity.calls(number, now), velocity.block_calls(number, now), dids=velocity.dids(number, now))
 
 
-def _before(calls: Iterable[CallTime], number: str, did: str | None, now: float) -> FirstCall:
+def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
     """What strangers did shortly before: the same by reputation.first_calls."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:
-            first_calls.add(call.caller, call.did, call.at)
+            first_calls.add(stored_number(call.caller), call.did, call.at)
     return first_calls.before(number, did, now)

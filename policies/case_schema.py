@@ -266,7 +266,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
     """What is known of the call, as a table says it."""
-    number = call.caller.e164 or ""
+    number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
         return now - table[key] * unit_seconds if key in table else None

@@ -12,16 +12,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from policies.reasons import Why, why_of_failure
-from reputation.model import (
-    NO_REPUTATION,
-    Attestation,
-    AuthClass,
-    Caller,
-    Level,
-    Reputation,
-    Verification,
-    auth_class_of,
-)
+from reputation.model import NO_REPUTATION, Attestation, AuthClass, Level, Reputation, Verification, auth_class_of
+from reputation.numbers import Number
 from reputation.plan.rows import Purpose
 
 
@@ -65,7 +57,7 @@ class IncomingCall(NamedTuple):
     """
 
     linkedid: str
-    caller: Caller
+    caller: Number
     did: str | None = None
     trunk: str | None = None
     trusted: bool = False

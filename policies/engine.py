@@ -87,7 +87,7 @@ def administrator_lists(case: Case) -> Ruling | None:
     entry = case.facts.block
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "reject", REJECT)
-        if case.call.caller.e164 is None:  # the entry would tell what the caller hides
+        if case.call.caller.key is None:  # the entry would tell what the caller hides
             return Ruling(action, "blocklist", Why(Reason.WITHHOLDS_BLOCKED))
         return Ruling(action, "blocklist", Why(Reason.ON_BLOCKLIST, {"entry": entry.text}))
     return None

@@ -25,7 +25,6 @@ from reputation.fold import standing_of
 from reputation.model import (
     Answered,
     AuthClass,
-    Caller,
     CallerKind,
     Challenged,
     ChallengeResult,
@@ -38,6 +37,7 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
+from reputation.numbers import Number
 from reputation.outcome import Signal
 from reputation.scoring import reputation_of
 from reputation.standing import Rows
@@ -151,7 +151,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
     """What the policy orders for a call of a stranger with that number; of one that observes, what it would order."""
-    call = IncomingCall("", Caller(NUMBER, NUMBER, CallerKind.NUMBER))
+    call = IncomingCall("", Number(NUMBER, NUMBER, CallerKind.NUMBER))
     evidence = evidence_of(case, weights)
     facts = Facts(
         identity=evidence.identity,

@@ -15,7 +15,7 @@ from enum import IntEnum
 from policies.reasons import OutboundReason, Why
 from reputation.law.loader import binding
 from reputation.law.rows import LawFile, LimitRow, RefusalRow, RegisterRow
-from reputation.numbers import country_of, service_number_of
+from reputation.numbers import Number
 from reputation.own.grades import Grade
 from reputation.own.hours import (
     AS_INSTALLED,
@@ -84,7 +84,7 @@ class OutgoingCall:
     """An outbound call before it goes out. `callee` is None for what is no telephone number."""
 
     linkedid: str
-    callee: str | None
+    callee: Number | None
     is_emergency: bool = False
     own_number: str | None = None
     endpoint: str | None = None
@@ -114,6 +114,16 @@ class _Case:
     def law(self) -> LawFile | None:
         """The law where the called person is."""
         return _law_of(self.call.callee, self.rules)
+
+    @property
+    def key(self) -> str:
+        """The key of the called number; "" where there is none."""
+        return _key_of(self.call.callee)
+
+    @property
+    def country(self) -> str | None:
+        """The country of the called number."""
+        return None if self.call.callee is None else self.call.callee.country
 
     @property
     def agrees(self) -> bool:
@@ -172,7 +182,7 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
     """For how long a wish holds by law, while it does."""
     law, said_at = case.law, case.facts.unwanted_at
-    row = binding(law.refusal, case.call.callee or "", case.now) if law else None
+    row = binding(law.refusal, case.key, case.now) if law else None
     if law is None or row is None or said_at is None or case.now >= said_at + row.days * DAY_SECONDS:
         return None
     return law, row
@@ -207,16 +217,16 @@ def _row_of(law: LawFile | None, name: str) -> RegisterRow | None:
 
 def _copies(case: _Case) -> str:
     """Of the copies of the registers there: those that are too old."""
-    old = [copy for copy in case.facts.copies if copy.country == country_of(case.call.callee or "")]
+    old = [copy for copy in case.facts.copies if copy.country == case.country]
     old = [copy for copy in old if _about_copy(case, copy)[1]]
     return "; ".join(["passes", *(str(Why(OutboundReason.OLD_REGISTER, _about_copy(case, copy)[0])) for copy in old)])
 
 
 def _consent(case: _Case) -> _Ruling | None:
-    law, callee = case.law, case.call.callee or ""
-    if not case.rules.needs_consent or law is None or case.agrees or not _is_of_a_person(callee):
+    law = case.law
+    if not case.rules.needs_consent or law is None or case.agrees or not _is_of_a_person(case.call.callee):
         return None
-    row = binding(law.consent, callee, case.now)
+    row = binding(law.consent, case.key, case.now)
     return (
         None
         if row is None
@@ -254,9 +264,9 @@ def _grade(case: _Case) -> str:
     return f"passes: {facts.grade.value}, graded at {case.rules.when(facts.graded_at)}"
 
 
-def _is_of_a_person(callee: str | None) -> bool:
+def _is_of_a_person(callee: Number | None) -> bool:
     """Not the line of a bank or an authority, which may be called at any time and often."""
-    return callee is None or service_number_of(callee) is None
+    return callee is None or callee.service is None
 
 
 def _hours(case: _Case) -> _Ruling | None:
@@ -358,7 +368,7 @@ def _allowed(case: _Case) -> _Ruling:
     if case.rules.registers:
         for copy in case.facts.copies:
             about, is_old = _about_copy(case, copy)
-            if is_old and copy.country == country_of(case.call.callee or ""):
+            if is_old and copy.country == case.country:
                 why = Why(OutboundReason.OLD_REGISTER, about)
     return _Ruling(Passage.ALLOW, DEFAULT_RULE, why)
 
@@ -390,7 +400,7 @@ def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> Outb
         return None
     row = limit_of(call.callee, rules, now)
     return OutboundQuery(
-        call.callee,
+        _key_of(call.callee),
         call.own_number,
         day,
         now,
@@ -401,20 +411,24 @@ def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> Outb
     )
 
 
-def limit_of(callee: str | None, rules: OutboundRules, now: float) -> LimitRow | None:
+def limit_of(callee: Number | None, rules: OutboundRules, now: float) -> LimitRow | None:
     """How many calls to this person a law allows; None: any number."""
     law = _law_of(callee, rules)
-    return binding(law.limit, callee, now) if law and callee else None
+    return binding(law.limit, _key_of(callee), now) if law else None
 
 
-def _law_of(callee: str | None, rules: OutboundRules) -> LawFile | None:
-    country = country_of(callee) if callee and rules.laws else None
+def _law_of(callee: Number | None, rules: OutboundRules) -> LawFile | None:
+    country = callee.country if callee and rules.laws else None
     return next((law for law in rules.laws if law.country == country), None)
 
 
 def _case(call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float) -> _Case:
     place = rules.hours.place_of(call.callee, now) if call.callee else CalledPlace((), rules.hours.usual)
     return _Case(call, facts, rules, place, now)
+
+
+def _key_of(callee: Number | None) -> str:
+    return (callee and callee.key) or ""
 
 
 def _counted(reason: OutboundReason, calls: int) -> Why:

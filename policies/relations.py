@@ -12,7 +12,7 @@ from policies.decision import ALLOW, WARN, Decision, IncomingCall
 from reputation.facts import Facts
 from reputation.families.identity import effective_level
 from reputation.model import PersonalTie, Tie, Verification
-from reputation.numbers import NumberType, number_type_of
+from reputation.numbers import NumberType
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 
@@ -52,10 +52,10 @@ def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bo
     """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
-        call.caller.e164 is not None
+        call.caller.key is not None
         and not ringing
         and call.verification is not Verification.FAILED
-        and number_type_of(call.caller.e164) is not NumberType.PREMIUM
+        and call.caller.number_type is not NumberType.PREMIUM
     )
 
 

@@ -59,7 +59,7 @@ def query_of(
     `endpoint`: the phone that the call is for, where that is known; `channel_endpoint`: where it comes from.
     `first_call`: what strangers did shortly before, where that is known.
     """
-    number = call.caller.e164
+    number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
     return FactsQuery(  # by place: by keyword it takes three times as long
         number,
@@ -72,7 +72,7 @@ def query_of(
         call.verification,
         hour,
         call.withheld,
-        None if number is None else plan.row_of(number, now),
+        None if call.caller.key is None else plan.row_of(call.caller.key, now),
         label_of(call),
         first_call,
     )

@@ -21,7 +21,7 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
     return (
         decision.step in STEPS_OF_POLICY
         and call.caller.kind is CallerKind.NUMBER
-        and call.caller.e164 is not None
+        and call.caller.key is not None
         and not facts.ties
         and facts.identity is None
         and not facts.own_number

@@ -21,7 +21,7 @@ from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_ma
 from reputation.families import block, peers
 from reputation.first_calls import KEPT_OF_BLOCK
 from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
-from reputation.numbers import NumberType, country_of, is_valid, number_type_of, supported_regions
+from reputation.numbers import NumberType, supported_regions
 from reputation.plan.rows import NOBODYS, Purpose
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
@@ -201,7 +201,7 @@ def before_first_call(case: Case) -> FirstCall:
 
 def is_first_call(case: Case) -> bool | None:
     """Whether nobody here knows anything of the number; None for a caller without one."""
-    return None if case.call.caller.e164 is None else case.facts.first_call is not None
+    return None if case.call.caller.key is None else case.facts.first_call is not None
 
 
 def is_of_listed_block(case: Case) -> bool:
@@ -211,7 +211,7 @@ def is_of_listed_block(case: Case) -> bool:
 
 def is_of_same_exchange(case: Case) -> bool | None:
     """Whether number and DID differ in their last four digits only; None where one of them is not known."""
-    number, did = case.call.caller.e164, case.call.did
+    number, did = case.call.caller.key, case.call.did
     if number is None or not did:
         return None
     return len(number) == len(did) and number[:-EXCHANGE_DIGITS] == did[:-EXCHANGE_DIGITS]
@@ -333,11 +333,6 @@ def boolean(fact: Callable[[Case], bool | None], *reads: str) -> Word:
     return Word("true or false", read_boolean, is_so(fact), lambda wide, narrow: wide is narrow, told(fact), reads)
 
 
-def of_number(fact: Callable[[str], str | None]) -> Callable[[Case], str | None]:
-    """A fact of the caller's number; None for a caller without one."""
-    return lambda case: fact(case.call.caller.e164) if case.call.caller.e164 is not None else None
-
-
 def purpose_of(case: Case) -> Purpose | None:
     """What the numbering plan says that the caller's number is for."""
     return None if case.facts.plan is None else case.facts.plan.purpose
@@ -347,13 +342,12 @@ def is_allocated(case: Case) -> bool | None:
     """Whether somebody can have the caller's number: by the plan, else by libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
-    number = case.call.caller.e164
-    return None if number is None else is_valid(number)
+    return case.call.caller.is_allocated
 
 
 def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
     """Whether the caller's number starts with one of the prefixes."""
-    number = case.call.caller.e164
+    number = case.call.caller.key
     return number is not None and begins_with_one(number, prefixes)
 
 
@@ -445,8 +439,8 @@ VOCABULARY: dict[str, Word] = {
     "verification": words(enum_words(Verification), lambda case: case.call.verification, "call.verification"),
     "auth_class": words(enum_words(AuthClass), lambda case: case.call.auth_class, *CLASS),
     "caller_kind": words(enum_words(CallerKind), lambda case: case.call.caller.kind, "call.caller.kind"),
-    "country": words(COUNTRIES, of_number(country_of)),
-    "number_type": words(enum_words(NumberType), of_number(number_type_of)),
+    "country": words(COUNTRIES, lambda case: case.call.caller.country),
+    "number_type": words(enum_words(NumberType), lambda case: case.call.caller.number_type),
     "purpose": words(enum_words(Purpose), purpose_of, "facts.plan"),
     "allocated": boolean(is_allocated),
     "prefix": Word(
@@ -454,7 +448,7 @@ VOCABULARY: dict[str, Word] = {
         partial(read_pattern, PREFIX, "+1900"),
         starts_with,
         covers_prefixes,
-        told(lambda case: case.call.caller.e164),
+        told(lambda case: case.call.caller.key),
     ),
     "same_exchange": boolean(is_of_same_exchange),
     "block_listed": boolean(is_of_listed_block),

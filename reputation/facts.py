@@ -32,6 +32,7 @@ from reputation.model import (
     Reputation,
     Verification,
 )
+from reputation.numbers import Number
 from reputation.plan.rows import PlanRow
 from reputation.velocity import NOTHING_EARLIER, Earlier
 from reputation.weights import Weights
@@ -50,7 +51,7 @@ class FactsQuery(NamedTuple):
     this be a first call. None of these is a matter of the store.
     """
 
-    number: str | None
+    number: Number | None
     auth_class: AuthClass
     did: str | None
     now: float

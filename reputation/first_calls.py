@@ -13,7 +13,7 @@ from collections import deque
 from functools import lru_cache
 
 from reputation.model import NOTHING_BEFORE, FirstCall
-from reputation.numbers import block_of
+from reputation.numbers import Number
 
 WINDOW_SECONDS = 3600.0
 NEXT_SECONDS = 180.0  # how long after a DID the one next to it is still called in a row
@@ -23,7 +23,7 @@ MAX_CALLS = 8192  # more than two strangers a second for an hour
 KEPT_OF_BLOCK, KEPT_OF_DID = 16, 8
 MAX_IN_A_ROW = 9
 
-_Call = tuple[float, str, str]  # at, number, DID
+_Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, the number's block
 
 
 class FirstCalls:
@@ -38,13 +38,13 @@ class FirstCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def add(self, number: str, did: str | None, at: float) -> None:
+    def add(self, number: Number, did: str | None, at: float) -> None:
         """One first call. One to no DID that is known is left out."""
         if not did:
             return
-        call = at, number, did
+        block = number.block
+        call = at, number.key, did, block
         self._calls.append(call)
-        block = block_of(number)
         if block is not None:
             others = self._by_block.get(block)  # nearly always none
             self._by_block[block] = (call,) if others is None else (*others[1 - KEPT_OF_BLOCK :], call)
@@ -55,21 +55,21 @@ class FirstCalls:
         while len(self._calls) > self._max_calls or self._calls[0][0] < at - WINDOW_SECONDS:
             self._drop(self._calls.popleft())
 
-    def before(self, number: str, did: str | None, now: float) -> FirstCall:
+    def before(self, number: Number, did: str | None, now: float) -> FirstCall:
         """What other strangers did in the time before `now`, seen from a call of the number to the DID."""
         if not did:
             return NOTHING_BEFORE
-        block = block_of(number)
+        block = number.block
         near = self._by_block.get(block) if block is not None else None
         below, above = _next_to(did)
         next_to = below in self._by_did or above in self._by_did
         if near is None and not next_to:
             return NOTHING_BEFORE
-        neighbours = 0 if near is None else _neighbours(near, number, did, now)
-        in_a_row = self._in_a_row(number, did, now) if next_to else 1
+        neighbours = 0 if near is None else _neighbours(near, number.key, did, now)
+        in_a_row = self._in_a_row(number.key, did, now) if next_to else 1
         return FirstCall(neighbours, in_a_row) if neighbours or in_a_row > 1 else NOTHING_BEFORE
 
-    def _in_a_row(self, number: str, did: str, now: float) -> int:
+    def _in_a_row(self, number: str | None, did: str, now: float) -> int:
         """How many DIDs beside each other were called, this one among them, each by a stranger and within three minutes
         of the one before. Not those that strangers call anyway, as the company's main number.
         """
@@ -77,7 +77,7 @@ class FirstCalls:
             return 1
         return min(MAX_IN_A_ROW, 1 + self._walk(number, did, now, 0) + self._walk(number, did, now, 1))
 
-    def _walk(self, number: str, did: str, now: float, side: int) -> int:
+    def _walk(self, number: str | None, did: str, now: float, side: int) -> int:
         """How many on one side of this one: below (0) or above (1)."""
         at, length = now, 0
         while length < MAX_IN_A_ROW - 1 and (near := _next_to(did)[side]) is not None:
@@ -88,14 +88,13 @@ class FirstCalls:
             at, length = max(times), length + 1
         return length
 
-    def _lately(self, did: str, number: str, now: float) -> list[float]:
+    def _lately(self, did: str, number: str | None, now: float) -> list[float]:
         """When other strangers called a DID in the half hour before."""
-        return [at for at, who, _ in self._by_did.get(did, ()) if who != number and now - KNOWN_SECONDS <= at <= now]
+        return [at for at, who, *_ in self._by_did.get(did, ()) if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
         """Takes an old call out of the two look-ups, if it is still there."""
-        _, number, did = call
-        block = block_of(number)
+        _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)):
             left = near[1:] if near[0] == call else near
             if left:
@@ -108,10 +107,10 @@ class FirstCalls:
                 del self._by_did[did]
 
 
-def _neighbours(calls: tuple[_Call, ...], number: str, did: str, now: float) -> int:
+def _neighbours(calls: tuple[_Call, ...], number: str | None, did: str, now: float) -> int:
     """How many other numbers called another DID within the hour."""
     since = now - WINDOW_SECONDS
-    return len({who for at, who, to in calls if who != number and to != did and since <= at <= now})
+    return len({who for at, who, to, _ in calls if who != number and to != did and since <= at <= now})
 
 
 @lru_cache(maxsize=4096)

@@ -34,17 +34,6 @@ class CallerKind(StrEnum):
         return cls.SERVICE if value == "short-code" else None
 
 
-class Caller(NamedTuple):
-    """Who the network *says* is calling: untrusted. `raw` is bounded to 64 printable characters.
-
-    `e164`: E.164, or the key of a service number.
-    """
-
-    e164: str | None
-    raw: str
-    kind: CallerKind
-
-
 class Attestation(StrEnum):
     """SHAKEN attestation level (RFC 8588): what the signing carrier vouches for; not whether it was checked."""
 

@@ -30,7 +30,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
-from reputation.model import Caller, CallerKind
+from reputation.model import CallerKind
 from reputation.number_patterns import (
     CALLING_CODES,
     E164,
@@ -154,7 +154,65 @@ class ServiceNumber(NamedTuple):
     texts_only: bool
 
 
-def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Caller:
+class Number(NamedTuple):
+    """A number as it was read once, where it came in, with everything that its digits say. Nothing reads it again.
+
+    `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the text of the network,
+    untrusted, at most 64 printable characters. What costs a look into the plan of the country is looked up when
+    somebody first asks for it, once for each key.
+    """
+
+    key: str | None
+    raw: str
+    kind: CallerKind
+
+    @property
+    def block(self) -> str | None:
+        """Return what all numbers of its block of 1000 begin with; None for a service number, which is in no block."""
+        return None if self.key is None or self.kind is SERVICE else self.key[:-3]
+
+    @property
+    def service(self) -> ServiceNumber | None:
+        """Return the service number of which this is the key."""
+        return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
+
+    @property
+    def dialled(self) -> str:
+        """Return the number as a display shows it: a service number by its digits alone, `95588`."""
+        service = self.service
+        return (self.key or "") if service is None else service.digits
+
+    @property
+    def country(self) -> str | None:
+        """Return its country, as `country_of`."""
+        return None if self.key is None else country_of(self.key)
+
+    @property
+    def number_type(self) -> NumberType | None:
+        """Return what its country's plan uses it for; None where there is no number."""
+        return None if self.key is None else number_type_of(self.key)
+
+    @property
+    def time_zones(self) -> tuple[str, ...]:
+        """Return the zones that it may be in, as `time_zones_of`."""
+        return () if self.key is None else time_zones_of(self.key)
+
+    @property
+    def is_allocated(self) -> bool | None:
+        """Return whether it lies in a block that its country has allocated; None where there is no number."""
+        return None if self.key is None else is_valid(self.key)
+
+
+SERVICE = CallerKind.SERVICE  # a member costs ten times as much as a global name until Python 3.12
+
+
+def stored_number(key: str) -> Number:
+    """Return the value of a number that was read before and is kept by its key."""
+    is_service = len(key) <= _LONGEST_SERVICE_KEY and service_number_of(key) is not None
+    return Number(key, key, SERVICE if is_service else CallerKind.NUMBER)
+
+
+def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> Number:
     """Who the network says is calling, from the caller text and Asterisk's CALLERID(num-pres) word.
 
     `region` (ISO alpha-2) says how a number without `+` is read. A caller who asked not to be shown
@@ -164,13 +222,21 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
     if presentation:
         word = presentation.strip().lower()
         if word.startswith("prohib"):
-            return Caller(None, "", CallerKind.WITHHELD)
+            return Number(None, "", CallerKind.WITHHELD)
         if word == "unavailable":
-            return Caller(None, _printable(raw), CallerKind.WITHHELD)
+            return Number(None, _printable(raw), CallerKind.WITHHELD)
     caller = _read_cached(raw, region) if len(raw) <= _CACHED_CHARACTERS else _read(raw, region)
     if caller.kind is CallerKind.INVALID and name and is_withheld_word(_fold(name)):
-        return Caller(None, caller.raw, CallerKind.WITHHELD)
+        return Number(None, caller.raw, CallerKind.WITHHELD)
     return caller
+
+
+def whole_number_of(text: str, region: str) -> Number | None:
+    """Return what `number_of` reads, as a value that travels."""
+    if is_settled(text):
+        return Number(text, text, CallerKind.NUMBER)
+    number = caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region)
+    return None if number.key is None else number
 
 
 def number_of(text: str, region: str) -> str | None:
@@ -182,7 +248,7 @@ def number_of(text: str, region: str) -> str | None:
         return text
     if plain := _plain(text, ""):  # nearly every text of a list, and far more of them than any cache holds
         return _kind_and_number(plain, region.upper())[1]
-    return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).e164
+    return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).key
 
 
 def did_number_of(text: str, region: str) -> str | None:
@@ -215,45 +281,39 @@ def service_number_of(e164: str) -> ServiceNumber | None:
     return _service_number(e164) if not settled(e164) and _international(e164)[0] is CallerKind.SERVICE else None
 
 
-def as_people_dial(e164: str) -> str:
-    """A number as a display shows it: a service number by its digits alone, `95588`, all others as they are."""
-    service = service_number_of(e164)
-    return e164 if service is None else service.digits
-
-
 def block_of(e164: str) -> str | None:
-    """What the block of 1000 begins with that the number lies in: all but its last three digits.
+    """Return what the block of 1000 begins with that the number lies in: all but its last three digits.
 
     A service number is in none: 95588 and 95566 are two banks.
     """
-    if len(e164) > _LONGEST_SERVICE_KEY:  # nearly every number
-        return e164[:-3]
-    return None if service_number_of(e164) is not None else e164[:-3]
+    return stored_number(e164).block
 
 
-@lru_cache(maxsize=_CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
-    """ISO alpha-2 of the number; `001` for one of no country (+800, +870); None for what is no number.
+    """Return ISO alpha-2 of the number; `001` for one of no country (+800, +870); None for what is no number.
 
     An unallocated number counts to the main country of its calling code (US for +1).
     """
-    if (service := service_number_of(e164)) is not None:
-        return service.country
-    number = _parsed(e164)
-    if number is None:
-        return None
-    region = phonenumbers.region_code_for_number(number)
-    return region or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return _in_plan(e164)[0]
+
+
+def number_type_of(e164: str) -> NumberType:
+    """Return what the country's plan uses the number for."""
+    return _in_plan(e164)[1]
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
-def number_type_of(e164: str) -> NumberType:
-    """What the country's plan uses the number for."""
-    number = _parsed(e164)
-    found = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
-    if found is None:
-        return NumberType.UNALLOCATED if service_number_of(e164) is None else NumberType.SERVICE
-    return found
+def _in_plan(e164: str) -> tuple[str | None, NumberType]:
+    """Return the country and what its plan uses the number for: both at once, so phonenumbers is asked once."""
+    service, number = service_number_of(e164), _parsed(e164)
+    if number is None:
+        return (None, NumberType.UNALLOCATED) if service is None else (service.country, NumberType.SERVICE)
+    found = _NUMBER_TYPES.get(phonenumbers.number_type(number))
+    if service is not None:
+        return service.country, found or NumberType.SERVICE
+    region = phonenumbers.region_code_for_number(number)
+    main = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return main, found or NumberType.UNALLOCATED
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
@@ -468,16 +528,16 @@ def read_plans(regions: Iterable[str]) -> None:
 # From text to digits.
 
 
-def _read(raw: str, region: str) -> Caller:
+def _read(raw: str, region: str) -> Number:
     if settled(raw):
-        return Caller(raw, raw, CallerKind.NUMBER)
+        return Number(raw, raw, CallerKind.NUMBER)
     shown = _printable(raw)
     user, context = _user_and_context(_fold(raw))
     if not user or is_withheld_word(user):
-        return Caller(None, shown, CallerKind.WITHHELD)
+        return Number(None, shown, CallerKind.WITHHELD)
     plain = _plain(user, context)
     kind, e164 = _kind_and_number(plain, region.upper())
-    return Caller(e164, shown, kind)
+    return Number(e164, shown, kind)
 
 
 _read_cached = lru_cache(maxsize=_CACHED_CALLERS)(_read)

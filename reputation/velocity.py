@@ -11,7 +11,7 @@ from itertools import islice
 from sys import intern
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from reputation.numbers import block_of
+from reputation.numbers import Number
 
 WINDOW_SECONDS = 3600.0
 # Older calls are dropped when the next one comes. Twice the window: events may come late, and are asked about then.
@@ -47,38 +47,39 @@ class Velocity:
     def __len__(self) -> int:
         return len(self._by_number)
 
-    def add(self, number: str, at: float, did: str | None = None) -> None:
+    def add(self, number: Number, at: float, did: str | None = None) -> None:
         """Counts one call. `did`: of ours, which it went to."""
-        self._by_number.add(number, (at, intern(did or "")), (at - KEPT_SECONDS, ""))
-        self._by_block.add(block_of(number) or number, at, at - KEPT_SECONDS)
+        self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
+        self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
-    def count(self, number: str, now: float, did: str | None = None) -> Earlier:
+    def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
         """Counts one call; what there was before it."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
-        block_calls = self._by_block.count(block_of(number) or number, since, now, now, oldest)
-        calls = self._by_number.count(number, (since, ""), (now, _LAST), (now, intern(did or "")), (oldest, ""))
+        key = number.key or ""
+        block_calls = self._by_block.count(number.block or key, since, now, now, oldest)
+        calls = self._by_number.count(key, (since, ""), (now, _LAST), (now, intern(did or "")), (oldest, ""))
         if not calls:
             return Earlier(block_calls=block_calls) if block_calls else NOTHING_EARLIER
         return Earlier(tuple([at for at, _ in calls]), tuple([did for _, did in calls]), block_calls)
 
-    def calls(self, number: str, now: float) -> tuple[float, ...]:
+    def calls(self, number: Number, now: float) -> tuple[float, ...]:
         """When the number called in the hour until `now`, in time order, the latest 64 at most."""
         return tuple([at for at, _ in self._calls(number, now)])
 
-    def block_calls(self, number: str, now: float) -> tuple[float, ...]:
+    def block_calls(self, number: Number, now: float) -> tuple[float, ...]:
         """The same for the block of 1000 numbers that the number lies in; a service number is a block of its own."""
-        return self._by_block.between(block_of(number) or number, now - WINDOW_SECONDS, now)
+        return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
-    def dids(self, number: str, now: float) -> tuple[str, ...]:
+    def dids(self, number: Number, now: float) -> tuple[str, ...]:
         """Which of our DIDs these calls of the number went to, one each."""
         return tuple([did for _, did in self._calls(number, now)])
 
-    def forget(self, number: str) -> None:
-        """Forgets a number (its owner asked for it). The block's count names nobody and stays."""
-        self._by_number.forget(number)
+    def forget(self, key: str) -> None:
+        """Forget a number (its owner asked for it). The block's count names nobody and stays."""
+        self._by_number.forget(key)
 
-    def _calls(self, number: str, now: float) -> tuple[_Call, ...]:
-        return self._by_number.between(number, (now - WINDOW_SECONDS, ""), (now, _LAST))
+    def _calls(self, number: Number, now: float) -> tuple[_Call, ...]:
+        return self._by_number.between(number.key or "", (now - WINDOW_SECONDS, ""), (now, _LAST))
 
 
 class _Recent(Generic[T]):

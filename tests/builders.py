@@ -21,7 +21,6 @@ from reputation.last_call import LastCall
 from reputation.model import (
     Attestation,
     AuthClass,
-    Caller,
     CallerKind,
     ChallengeResult,
     DecisionRecord,
@@ -40,6 +39,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.numbers import Number
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.plan.rows import PlanRow, PlanSource, Purpose
 from reputation.scoring import level_at
@@ -62,11 +62,11 @@ RAW_BY_KIND = {
 }
 
 
-def make_caller(number: str | None = CALLER, kind: CallerKind = CallerKind.WITHHELD) -> Caller:
+def make_caller(number: str | None = CALLER, kind: CallerKind = CallerKind.WITHHELD) -> Number:
     """A caller by number; without one, of a kind."""
     if number is None:
-        return Caller(None, RAW_BY_KIND[kind], kind)
-    return Caller(number, number, CallerKind.SERVICE if number == SERVICE else CallerKind.NUMBER)
+        return Number(None, RAW_BY_KIND[kind], kind)
+    return Number(number, number, CallerKind.SERVICE if number == SERVICE else CallerKind.NUMBER)
 
 
 def make_call(

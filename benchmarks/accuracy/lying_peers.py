@@ -28,7 +28,8 @@ from policies.decision import IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.situation import query_of
-from reputation.model import AuthClass, Caller, CallerKind, Level, Mark, MarkChannel, Person, Verdict
+from reputation.model import AuthClass, CallerKind, Level, Mark, MarkChannel, Person, Verdict
+from reputation.numbers import Number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.imports import Feed, import_numbers
@@ -152,7 +153,7 @@ def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str
 
 
 def _call_of(number: str) -> IncomingCall:
-    return IncomingCall(linkedid=number, caller=Caller(number, number, CallerKind.NUMBER), trunk="carrier")
+    return IncomingCall(linkedid=number, caller=Number(number, number, CallerKind.NUMBER), trunk="carrier")
 
 
 def sheet_of(found: dict[int, list[Counter[str]]]) -> Sheet:

@@ -24,7 +24,6 @@ from reputation.fold import with_other_sites
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
-    Caller,
     CallerKind,
     ControlSample,
     Did,
@@ -35,6 +34,7 @@ from reputation.model import (
     Tie,
     Verdict,
 )
+from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.signals import proofs_of_control
@@ -43,7 +43,7 @@ from reputation.velocity import WINDOW_SECONDS
 from reputation.weights import DEFAULT, Weights
 
 BALANCED, STRICT = "balanced", "strict"
-CALLER = Caller(NUMBER, NUMBER, CallerKind.NUMBER)
+CALLER = Number(NUMBER, NUMBER, CallerKind.NUMBER)
 SALT = b"the salt of the control sample"
 OWN_BLOCK = "callee-blocklist"
 # By which tie of the callee's the phone rang, by the rule that decided (policies/engine.py).

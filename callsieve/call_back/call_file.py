@@ -13,6 +13,7 @@ from pathlib import Path
 from agi.speech import language_of
 from callsieve.call_back.limits import CallRequest
 from callsieve.call_back.settings import HelperSettings
+from reputation.numbers import country_of
 
 OUTGOING, BESIDE = "outgoing", "callsieve-call-back"
 MODE = 0o600
@@ -40,7 +41,7 @@ def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
         ring_seconds=settings.ring_seconds,
         number=request.number,
         ticket=request.ticket,
-        language=language_of(request.number),
+        language=language_of(country_of(request.number)),
         seconds=settings.seconds,
     )
 

@@ -14,6 +14,7 @@ from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
 from reputation.first_calls import FirstCalls
 from reputation.model import Did, Person
+from reputation.numbers import stored_number
 from reputation.store.errors import StoreError
 from reputation.store.journal import CallTime, call_times
 from reputation.store.people import (
@@ -64,9 +65,10 @@ async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstC
     """Who called in the hour before the start; later calls are counted as they come."""
     while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
         pass
-    for place, (number, at, did, is_first) in enumerate(times):
+    for place, (caller, at, did, is_first) in enumerate(times):
         if place % RECALLED_CALLS == 0:
             await asyncio.sleep(0)
+        number = stored_number(caller)
         velocity.add(number, at, did)
         if is_first:
             first_calls.add(number, did, at)

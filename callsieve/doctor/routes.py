@@ -10,7 +10,7 @@ from callsieve.doctor import trunk_numbers
 from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
 from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
-from callsieve.doctor.trunk_numbers import FoundTrunk, Number, freepbx_sends_us_calls, numbers_to_try, trunks_of
+from callsieve.doctor.trunk_numbers import FoundTrunk, TriedNumber, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
 from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
@@ -213,7 +213,9 @@ def survey_of(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> Survey:
     return survey
 
 
-def _verdict(extensions: Extensions, number: Number, context: str, variables: dict[str, str]) -> RouteVerdict | None:
+def _verdict(
+    extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
+) -> RouteVerdict | None:
     """The least reassuring of its forms that the context takes; None when it takes none."""
     found = {form: extensions.matches(form, context) for form in number.forms}
     taken = [form for form, matches in found.items() if any(m.is_switch or 1 in m.applications for m in matches)]
@@ -223,7 +225,7 @@ def _verdict(extensions: Extensions, number: Number, context: str, variables: di
     return min(verdicts, key=lambda verdict: (order.index(verdict.screening), bool(verdict.nowhere)), default=None)
 
 
-def _note(survey: Survey, number: Number, trunk: FoundTrunk, verdict: RouteVerdict) -> None:
+def _note(survey: Survey, number: TriedNumber, trunk: FoundTrunk, verdict: RouteVerdict) -> None:
     survey.followed += 1
     about: Places = {"number": number.name, "trunk": trunk.name, "step": verdict.where or verdict.nowhere}
     if verdict.why is not None:

@@ -48,7 +48,7 @@ class FoundTrunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class TriedNumber:
     """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example.
 
     `is_named`: the settings have it.
@@ -143,7 +143,7 @@ def dahdi_contexts(etc: Path) -> list[str]:
 
 def numbers_to_try(
     ground: CheckContext, trunk: FoundTrunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
-) -> list[Number]:
+) -> list[TriedNumber]:
     """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
 
     A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
@@ -151,10 +151,10 @@ def numbers_to_try(
     patterns, extensions = numbers_in_dialplan(ground.dialplan, context, variables)
     settings = ground.loaded.settings
     exempt = {form for did in settings.did if not did.screen for form in _forms(did.number, settings.numbers.region)}
-    named = [Number(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
-    numbers = [*named, *patterns, *(Number(text, (text,)) for text in extensions)]
-    numbers += [Number(text, ways_to_dial(text)) for text in dialled]
-    found: dict[tuple[str, ...], Number] = {}
+    named = [TriedNumber(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
+    numbers = [*named, *patterns, *(TriedNumber(text, (text,)) for text in extensions)]
+    numbers += [TriedNumber(text, ways_to_dial(text)) for text in dialled]
+    found: dict[tuple[str, ...], TriedNumber] = {}
     for number in numbers:
         forms = tuple(form for form in number.forms if form in extensions) or number.forms
         if exempt.isdisjoint(forms):
@@ -176,12 +176,12 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
-) -> tuple[list[Number], dict[str, None]]:
+) -> tuple[list[TriedNumber], dict[str, None]]:
     """The patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)
-    patterns = [Number(name, (example,)) for name, example in examples if example is not None]
+    patterns = [TriedNumber(name, (example,)) for name, example in examples if example is not None]
     return patterns, {name: None for name in names if _NUMBER.fullmatch(name)}
 
 

@@ -176,7 +176,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
 
 def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
     """Return the reputation of the number in such a call if no spam mark of until now counted."""
-    number = query.number or ""
+    number = (query.number and query.number.key) or ""
     evidence, circumstances = evidence_of(db, query, weights)
     rows, epochs = rows_of(db, number), epochs_of(db, number)
     kept = rows._replace(marks=[mark for mark in rows.marks if mark.verdict is not Verdict.SPAM])

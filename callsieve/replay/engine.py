@@ -32,7 +32,6 @@ from reputation.memory_store import MemoryStore
 from reputation.model import (
     NOTHING_BEFORE,
     AuthClass,
-    Caller,
     ControlSample,
     Did,
     Direction,
@@ -43,6 +42,7 @@ from reputation.model import (
     Tie,
     Verdict,
 )
+from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
 from reputation.plan.rows import PlanRow
 from reputation.quiet_hours import hour_at
@@ -158,7 +158,7 @@ class Replay:
         at = outcome.at
         call = IncomingCall(  # by place, as all that is made for every call: by keyword it takes three times as long
             outcome.linkedid,
-            Caller(number, number or "", outcome.caller_kind),
+            Number(number, number or "", outcome.caller_kind),
             outcome.did,
             outcome.trunk,
             event.trusted,
@@ -172,12 +172,12 @@ class Replay:
         )
         row = self._row_of(number, at)
         row_then = row if self._plan_at is None else self._row_of(number, self._plan_at)
-        earlier = NOTHING_EARLIER if number is None else self._velocity.count(number, at, outcome.did)
+        earlier = NOTHING_EARLIER if number is None else self._velocity.count(call.caller, at, outcome.did)
         facts = self._facts(call, outcome, row, earlier)
         facts_then = facts if row_then is row or row_then == row else self._facts(call, outcome, row_then, earlier)
         self.marks.add_call(outcome)
         if number is not None and facts.first_call is not None:
-            self._first_calls.add(number, outcome.did, at)
+            self._first_calls.add(call.caller, outcome.did, at)
         if facts_then is facts:
             return Judged(outcome, tuple(self._decided(call, facts, at, self._policies)))
         first = self._decided(call, facts_then, at, self._policies[:1])
@@ -197,7 +197,7 @@ class Replay:
         """As reputation/store/facts.py reads them, at the start of the call. `row`: what the numbering plan says;
         `earlier`: the calls of the number and of its block within the hour.
         """
-        number, at = call.caller.e164, outcome.at
+        number, at = call.caller.key, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
         auth_class, hour, label = call.auth_class, hour_at(at, self._quiet), label_of(call)
@@ -223,7 +223,7 @@ class Replay:
         if then.peers and (said := then.words_of_peers(auth_class)):
             evidence = evidence._replace(peers=said)
         is_first = evidence.standing is None and is_stranger and then.allow is None
-        before = self._first_calls.before(number, outcome.did, at) if is_first else None
+        before = self._first_calls.before(call.caller, outcome.did, at) if is_first else None
         circumstances = Circumstances(
             auth_class,
             call.attestation,

@@ -167,7 +167,7 @@ _did_of = lru_cache(maxsize=KEPT_DIDS)(did_of)
 
 def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
     caller = caller_of(told.caller or "", region)
-    kind = caller.kind if caller.e164 or told.caller_kind is None else told.caller_kind
+    kind = caller.kind if caller.key or told.caller_kind is None else told.caller_kind
     attestation = ATTESTATION[told.attestation]
     is_verified = told.attestation == "A" and not told.verification
     verification = VERIFIED if is_verified else VERIFICATION[told.verification]
@@ -176,7 +176,7 @@ def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
         at=told.at,
         direction=INBOUND,
         disposition=ANSWERED if told.answered else MISSED[told.missed],
-        caller=caller.e164,
+        caller=caller.key,
         caller_kind=kind,
         did=_did_of(told.did, region) if told.did else None,
         trunk=told.trunk or None,

@@ -10,6 +10,7 @@ from callsieve.settings import Loaded
 from callsieve.wiring import known_own_numbers
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass
+from reputation.numbers import stored_number
 from reputation.site_names import site_of
 from reputation.store.appeals import appeals_of
 from reputation.store.evidence_rows import marks_of, rows_of
@@ -73,7 +74,7 @@ def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float)
     epoch = epoch_of(db, number)
     mine = [mark for mark in rows_of(db, number).marks if not site_of(mark.reporter)]  # other sites report their own
     counting = [mark for mark in mine if epoch is None or mark.at >= epoch.at]
-    facts = facts_of(db, FactsQuery(number, AuthClass.UNKNOWN, None, now))
+    facts = facts_of(db, FactsQuery(stored_number(number), AuthClass.UNKNOWN, None, now))
     return NumberCase(
         marks=[mark for mark in marks_of(db, number) if not site_of(mark.reporter)],
         counting=counting,

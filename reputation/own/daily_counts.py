@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reputation.model import Direction, Disposition, EndedBy
-from reputation.numbers import service_number_of
+from reputation.numbers import stored_number
 from reputation.outcome import OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours, is_surely_outside, local_date_number
 
@@ -33,6 +33,7 @@ class DailyCounts(NamedTuple):
 
     number: str
     callee: str
+    country: str
     day: int
     answered: int
     short: int
@@ -74,10 +75,11 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
     """What the call adds; None for one that is not outbound, not seen whole, to a service number, or has no whole
     number on a side.
     """
-    own, callee = outcome.own_number, outcome.number
-    if outcome.direction is not Direction.OUTBOUND or not outcome.complete or callee is None:
+    own, key = outcome.own_number, outcome.number
+    if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
-    if service_number_of(callee) is not None:  # a bank's line marks nobody
+    callee = stored_number(key)
+    if callee.service is not None:  # a bank's line marks nobody
         return None
     if own is None or not own.startswith("+"):
         return None
@@ -86,7 +88,8 @@ def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> Dail
     answered = outcome.disposition is Disposition.ANSWERED and not machine
     return DailyCounts(
         number=own,
-        callee=callee,
+        callee=key,
+        country=callee.country or "",
         day=local_date_number(place, outcome.at),
         answered=int(answered),
         short=int(answered and outcome.talk_seconds <= SHORT_SECONDS),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reputation.law.holiday_calendar import holidays_of
-from reputation.numbers import country_of, time_zones_of
+from reputation.numbers import Number
 
 DAY_SECONDS = 86_400.0
 DAYS_AHEAD = 9  # nobody may be closed for longer
@@ -111,15 +111,16 @@ class CallingHours:
     advised: HoursTable = field(default_factory=dict)
     home_zones: tuple[str, ...] = ()
 
-    def place_of(self, e164: str, at: float) -> CalledPlace:
-        """Where a called person may be, and when people may be called there by the rules of that instant."""
-        zones, country = time_zones_of(e164) or self.home_zones, country_of(e164) or ""
-        hours = _of_number(self.local, e164, country, at) or self.usual
-        return CalledPlace(zones, hours, _of_number(self.advised, e164, country, at) if self.advised else None)
+    def place_of(self, number: Number, at: float) -> CalledPlace:
+        """Return where a called person may be, and when people may be called there by the rules of that instant."""
+        zones = number.time_zones or self.home_zones
+        hours = _of_number(self.local, number, at) or self.usual
+        return CalledPlace(zones, hours, _of_number(self.advised, number, at) if self.advised else None)
 
 
-def _of_number(table: HoursTable, e164: str, country: str, at: float) -> Hours | None:
-    keys = (*(e164[:length] for length in range(_LONGEST_PREFIX, 1, -1)), country)
+def _of_number(table: HoursTable, number: Number, at: float) -> Hours | None:
+    key = number.key or ""
+    keys = (*(key[:length] for length in range(_LONGEST_PREFIX, 1, -1)), number.country or "")
     found = (hours for key in keys for hours in table.get(key, ()))
     return next((hours for hours in found if hours.begins_at <= at < hours.ends_at), None)
 

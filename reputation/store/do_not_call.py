@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, NamedTuple
 
+from reputation.numbers import stored_number
 from reputation.own.hours import AS_INSTALLED, local_date_number
 from reputation.store.own_days import PEOPLE_DAYS
 
@@ -92,7 +93,7 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
     """Whether our number had called that one on its day, or within the 28 days before. '': nobody knows."""
     if not own_number or not number:
         return False
-    day = local_date_number(AS_INSTALLED.place_of(number, at), at)
+    day = local_date_number(AS_INSTALLED.place_of(stored_number(number), at), at)
     return bool(db.execute(WAS_CALLED, (own_number, number, day - PEOPLE_DAYS, day)).fetchone()[0])
 
 

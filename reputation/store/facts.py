@@ -31,7 +31,6 @@ from reputation.model import (
     Tie,
     Wish,
 )
-from reputation.numbers import block_of
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.site_names import site_of
 from reputation.store.emergencies import CLOSED_AT, OPENED_AT
@@ -164,15 +163,17 @@ def evidence_of(
 
 
 def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> list[Row]:
+    number = query.number
+    key, block = (None, None) if number is None else (number.key, number.block)
     parameters = {
-        "number": query.number,
-        "listed": query.number or query.withheld,
+        "number": key,
+        "listed": key or query.withheld,
         "auth_class": query.auth_class,
         "did": query.did,
         "endpoint": query.endpoint,
         "channel_endpoint": query.channel_endpoint,
         "now": query.now,
-        "block": query.number and block_of(query.number),
+        "block": block,
         "block_since": query.now - weights.block.days * DAY_SECONDS,
         "many": weights.block.many,
     }

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from reputation.events import EventKind, LevelChanged
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass
+from reputation.numbers import stored_number
 from reputation.scoring import reputation_of
 from reputation.standing import Standing
 from reputation.store.facts import evidence_of
@@ -23,7 +24,7 @@ def tell_levels(db: sqlite3.Connection, number: str, before: Standings, after: S
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
             continue
-        query = FactsQuery(number=number, auth_class=auth_class, did=None, now=now)
+        query = FactsQuery(number=stored_number(number), auth_class=auth_class, did=None, now=now)
         evidence, circumstances = evidence_of(db, query, weights)
         was = reputation_of(evidence._replace(standing=before[auth_class]), circumstances, weights, now)
         found = reputation_of(evidence._replace(standing=after[auth_class]), circumstances, weights, now)

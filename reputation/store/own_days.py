@@ -10,7 +10,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.model import Direction
-from reputation.numbers import country_of, network_name_of
+from reputation.numbers import country_of, network_name_of, stored_number
 from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
@@ -108,7 +108,7 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
     first_and_third = {"people": int(calls == 1), "repeated": int(calls == MANY_CALLS), "most": calls}
     db.execute(ADD_DAY, tally._asdict() | first_and_third)
     if tally.blocked:
-        db.execute(ADD_BLOCKED, (tally.number, tally.day, country_of(tally.callee) or ""))
+        db.execute(ADD_BLOCKED, (tally.number, tally.day, tally.country))
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
@@ -169,5 +169,5 @@ def _count_call_back(db: sqlite3.Connection, outcome: OutcomeRecord, hours: Call
         return
     if db.execute(IS_CALLED, (outcome.did, caller)).fetchone() is None:
         return  # as of nearly all: to find out what day it is there is most of the work
-    day = local_date_number(hours.place_of(caller, outcome.at), outcome.at)
+    day = local_date_number(hours.place_of(stored_number(caller), outcome.at), outcome.at)
     db.execute(ADD_CALL_BACK, {"number": outcome.did, "callee": caller, "day": day, "since": day - PEOPLE_DAYS})

@@ -40,6 +40,6 @@ def name_short_codes(
     for _, decision_id, linkedid, trunk, text in rows:
         caller = caller_of(text, region_of(trunk))
         if caller.kind is CallerKind.SERVICE:
-            db.execute(NAME_DECISION, (caller.e164, caller.kind.value, decision_id))
-            db.execute(NAME_OUTCOME, (caller.e164, caller.kind.value, linkedid))
+            db.execute(NAME_DECISION, (caller.key, caller.kind.value, decision_id))
+            db.execute(NAME_OUTCOME, (caller.key, caller.kind.value, linkedid))
     return rows[-1][:2] if rows else None

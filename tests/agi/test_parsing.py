@@ -16,7 +16,8 @@ from policies.decision import IncomingCall, fail_open
 from policies.relations import PerPhone
 from reputation.channels import endpoint_of
 from reputation.facts import EMERGENCY_WINDOW_SECONDS
-from reputation.model import Attestation, AuthClass, Caller, CallerKind, Verification
+from reputation.model import Attestation, AuthClass, CallerKind, Verification
+from reputation.numbers import Number
 from tests.agi.test_quoting import commands_in
 from tests.builders import BACKBONE, CALLER, CARRIER, LONDON, make_call, make_request, make_site
 
@@ -34,7 +35,7 @@ def test_a_usual_call() -> None:
     )
     assert call_of(arguments, callerid="02079460123", channel="PJSIP/backbone-0000001a") == IncomingCall(
         linkedid="1767258007.11",
-        caller=Caller("+442079460123", "02079460123", CallerKind.NUMBER),
+        caller=Number("+442079460123", "02079460123", CallerKind.NUMBER),
         did=LONDON,
         trunk="backbone",
         trusted=True,
@@ -79,7 +80,7 @@ def test_a_call_of_which_nothing_is_said() -> None:
 )
 def test_who_is_calling(arguments: str, header: dict[str, str], kind: CallerKind, e164: str | None) -> None:
     caller = call_of(arguments, **header).caller
-    assert (caller.kind, caller.e164) == (kind, e164)
+    assert (caller.kind, caller.key) == (kind, e164)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_the_caller_of_an_earlier_answer(
     arguments: str, e164: str | None, auth_class: AuthClass, verification: str
 ) -> None:
     call = known(arguments)
-    assert (call.caller.e164, call.auth_class, call.verification) == (e164, auth_class, verification)
+    assert (call.caller.key, call.auth_class, call.verification) == (e164, auth_class, verification)
     assert call.caller.kind is (CallerKind.NUMBER if e164 else CallerKind.INVALID)
     assert call.caller.raw == (e164 or "")
 
@@ -284,7 +285,7 @@ def test_any_text_is_a_call(arguments: dict[str, str]) -> None:
     variables = {"agi_callerid": arguments.get("did", ""), "agi_rdnis": arguments.get("pres", "")}
     call = incoming_call_of(Request("screen", arguments, variables), SITE)
     assert call.trusted is (call.trunk == "backbone")
-    assert (call.caller.e164 is None) == (call.caller.kind is not CallerKind.NUMBER)
+    assert (call.caller.key is None) == (call.caller.kind is not CallerKind.NUMBER)
     bounded: list[Any] = [call.linkedid, call.did, call.diverted_from, call.trunk]
     assert all(text is None or len(text) <= 80 for text in bounded)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sys
+from collections import Counter
+from types import FrameType
 from typing import Any, cast
 
 import pytest
@@ -29,6 +32,7 @@ from reputation.model import (
     Tie,
     Verification,
 )
+from reputation.numbers import Number, caller_of, stored_number
 from reputation.quiet_hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.agi.test_quoting import commands_in
@@ -54,6 +58,8 @@ from tests.builders import (
     make_tie,
     policy_ordering,
 )
+
+NUMBERS = caller_of.__code__.co_filename
 
 
 def memory_of(**facts: object) -> Memory:
@@ -100,7 +106,7 @@ async def test_the_store_is_asked_once_about_the_call() -> None:
     )
     assert memory.queries == [
         FactsQuery(
-            number="+442079460123",
+            number=Number("+442079460123", "02079460123", CallerKind.NUMBER),
             auth_class=AuthClass.UNAUTHENTICATED,
             did=LONDON,
             now=NOW,
@@ -345,7 +351,7 @@ async def test_a_persons_own_list_counts_once_the_callee_is_known() -> None:
         "CALLSIEVE_CALLEE": "reject",
     }
     hour = hour_at(NOW, DEFAULT.quiet)
-    query = FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)
+    query = FactsQuery(stored_number(CALLER), AuthClass.UNKNOWN, None, NOW, endpoint="PJSIP/201", hour=hour)
     assert memory.queries == [query._replace(first_call=NOTHING_BEFORE)]
     [record] = memory.decisions
     assert (record.linkedid, record.callee, record.trunk) == ("1767258007.11", "201", "carrier")
@@ -412,7 +418,7 @@ async def test_asking_for_the_person_is_no_second_call() -> None:
     memory = memory_of(callee=make_person("201"))
     screening = make_screening(memory)
     await screening.answer(callee_request())
-    assert screening.velocity.calls(CALLER, NOW) == ()
+    assert screening.velocity.calls(stored_number(CALLER), NOW) == ()
 
 
 @pytest.mark.parametrize("arguments", ["caller=+12017421834,endpoint=", "caller=+12017421834"])
@@ -748,3 +754,40 @@ async def test_a_number_keys_ten_codes_an_hour_at_most() -> None:
     assert b"CALLSIEVE_PROVEN=yes" in await screening.answer(keyed(caller="+12015550199"))
     memory.clock.now += HOUR + 1
     assert b"CALLSIEVE_PROVEN=yes" in await screening.answer(keyed())
+
+
+# Numbers are read where they come in.
+
+ASKING = """
+default = "warn"
+[[rule]]
+name = "far"
+when = { country = ["FR"], number_type = ["voip"], allocated = true }
+action = "tag"
+reason = "from afar"
+"""
+
+
+@pytest.mark.parametrize("caller", ["+12025550143", "02079460961", "+8695566"], ids=["e164", "national", "service"])
+async def test_a_number_is_read_once(caller: str) -> None:
+    """All that a decision asks of the number afterwards is in its value."""
+    entered: list[str] = []
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        code, back = frame.f_code, frame.f_back
+        if event == "call" and code.co_filename == NUMBERS and back is not None and back.f_code.co_filename != NUMBERS:
+            entered.append(code.co_qualname)
+
+    request = make_request("screen", f"did={LONDON},trunk=PJSIP/backbone-1", callerid=caller)
+    memory = memory_of(ties=[make_tie(Tie.CONTACT, "201")], first_call=NOTHING_BEFORE)
+    screening = make_screening(memory, make_policy(ASKING))
+    sys.setprofile(note)
+    try:
+        await screening.answer(request)
+    finally:
+        sys.setprofile(None)
+    assert Counter(name for name in entered if not name.startswith("Number.")) == {
+        "caller_of": 1,
+        "did_number_of": 1,
+        "masked": 1,
+    }

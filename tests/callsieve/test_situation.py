@@ -27,6 +27,7 @@ from policies.reasons import capped
 from policies.situation import ScreeningHours
 from reputation.facts import Facts, FactsQuery
 from reputation.model import Attestation, DecisionRecord, Did, Identity, ListName, Verification, Wish
+from reputation.numbers import stored_number
 from reputation.quiet_hours import QuietHours
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
@@ -199,7 +200,7 @@ def by_call(db: sqlite3.Connection, world: World, emergency: str = "") -> Screen
     memory.clock.now = LATER
     screening = make_screening(memory, world.policy, site=make_site(hours=HOURS))
     for age in reversed(world.ages):
-        screening.velocity.add(world.number, LATER - age)
+        screening.velocity.add(stored_number(world.number), LATER - age)
     attestation, verification = world.signed
     arguments = f"did={LONDON},attestation={attestation.value},verification={verification.value},emergency={emergency}"
     request = make_request("screen", arguments, callerid=world.number, channel=f"PJSIP/{world.trunk}-00000001")

@@ -70,7 +70,7 @@ def test_the_window_after_an_emergency_is_that_of_the_settings() -> None:
 def test_national_numbers_are_read_by_the_plan_of_the_pbx() -> None:
     call = 'call = { caller = "020 7183 8751", did = "020 7183 8750" }'
     (trial,) = trials_of(EXPECTING + call, "GB")
-    assert (trial.case.call.caller.e164, trial.case.call.did) == ("+442071838751", "+442071838750")
+    assert (trial.case.call.caller.key, trial.case.call.did) == ("+442071838751", "+442071838750")
 
 
 @pytest.mark.parametrize(

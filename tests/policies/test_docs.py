@@ -151,7 +151,7 @@ def test_each_key_of_a_case_has_its_row(table: str, keys: Collection[str]) -> No
 
 def test_what_a_call_is_where_a_case_does_not_say() -> None:
     (trial,) = trials_of('[[case]]\nname = "one"\nexpect = { action = "allow" }')
-    assert f"`{trial.case.call.caller.e164}`" in PAGE
+    assert f"`{trial.case.call.caller.key}`" in PAGE
     assert f"{datetime.fromtimestamp(trial.case.now, UTC):%Y-%m-%d %H:%M} UTC, a Thursday" in PAGE
 
 

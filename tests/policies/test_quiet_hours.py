@@ -171,4 +171,4 @@ def test_after_an_ivr_the_person_who_was_chosen_rests() -> None:
     assert known is not None
     assert known.rule == "contact"
     assert decide_for_callee(make_call(), for_alice(emergency_at=NOW - 60), ALLOW, NOW) is None
-    assert make_call().caller.e164 == CALLER
+    assert make_call().caller.key == CALLER

@@ -26,6 +26,7 @@ from reputation.model import (
     MarkChannel,
     Verdict,
 )
+from reputation.numbers import stored_number
 from reputation.outcome import OutcomeRecord
 from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
@@ -61,7 +62,7 @@ def make_query(
     channel_endpoint: str | None = None,
     now: float = NOW,
 ) -> FactsQuery:
-    return FactsQuery(number, auth_class, did, now, endpoint, channel_endpoint)
+    return FactsQuery(stored_number(number) if number else None, auth_class, did, now, endpoint, channel_endpoint)
 
 
 def facts(path: Path, query: FactsQuery | None = None) -> Facts:

@@ -27,7 +27,6 @@ from reputation.model import (
     Answered,
     Attestation,
     AuthClass,
-    Caller,
     CallerKind,
     Challenged,
     ChallengeResult,
@@ -43,6 +42,7 @@ from reputation.model import (
     Verdict,
     Verification,
 )
+from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.scoring import reputation_of
 from reputation.standing import Rows, challenge_history_of
@@ -203,7 +203,7 @@ def asked(k: int, order: list[int], hours: float) -> list[float]:
     at once, and every second of them marks right after the call. No call has a label, so all that they do counts.
     """
     store, policy = MemoryStore(), load_policy("strict")
-    caller = Caller(CALLER, CALLER, CallerKind.NUMBER)
+    caller = Number(CALLER, CALLER, CallerKind.NUMBER)
     found, at = [], NOW
     for place in range(int(90 * 24 / hours)):
         at += HOUR * hours

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reputation.families.first_call import first_call_of
 from reputation.first_calls import KEPT_OF_BLOCK, MAX_IN_A_ROW, FirstCalls
 from reputation.model import NOTHING_BEFORE, FirstCall
+from reputation.numbers import stored_number
 from reputation.weights import DEFAULT
 
 NOW = 1_000_000.0
@@ -24,8 +25,8 @@ def before(*calls: Call, number: str = f"{BLOCK}0001", place: int = 50) -> First
     """What is said of a call to our fiftieth number, after these."""
     first_calls = FirstCalls()
     for who, where, ago in calls:
-        first_calls.add(who, did(where), NOW - ago)
-    return first_calls.before(number, did(place), NOW)
+        first_calls.add(stored_number(who), did(where), NOW - ago)
+    return first_calls.before(stored_number(number), did(place), NOW)
 
 
 def near(last: int, place: int, ago: float = 60.0) -> Call:
@@ -83,25 +84,25 @@ def test_in_a_row(calls: list[Call], found: int) -> None:
 
 def test_service_numbers_are_nobodys_neighbours() -> None:
     first_calls = FirstCalls()
-    first_calls.add("+8695588", did(1), NOW)
-    assert first_calls.before("+8695566", did(10), NOW) == NOTHING_BEFORE
+    first_calls.add(stored_number("+8695588"), did(1), NOW)
+    assert first_calls.before(stored_number("+8695566"), did(10), NOW) == NOTHING_BEFORE
 
 
 @pytest.mark.parametrize("where", ["", None])
 def test_a_call_to_no_number_of_ours_that_is_known_says_nothing(where: str | None) -> None:
     first_calls = FirstCalls()
-    first_calls.add(f"{BLOCK}0002", where, NOW)
+    first_calls.add(stored_number(f"{BLOCK}0002"), where, NOW)
     assert len(first_calls) == 0
-    first_calls.add(f"{BLOCK}0002", did(1), NOW)
-    assert first_calls.before(f"{BLOCK}0001", where, NOW) == NOTHING_BEFORE
+    first_calls.add(stored_number(f"{BLOCK}0002"), did(1), NOW)
+    assert first_calls.before(stored_number(f"{BLOCK}0001"), where, NOW) == NOTHING_BEFORE
 
 
 @pytest.mark.parametrize("where", ["s", "200", "", None])
 def test_what_is_no_number_is_beside_none(where: str | None) -> None:
     first_calls = FirstCalls()
     for one in ("201", "199", where, did(1)):
-        first_calls.add(f"{OTHER}0001", one, NOW)
-    assert first_calls.before(f"{BLOCK}0001", where, NOW).in_a_row == 1
+        first_calls.add(stored_number(f"{OTHER}0001"), one, NOW)
+    assert first_calls.before(stored_number(f"{BLOCK}0001"), where, NOW).in_a_row == 1
 
 
 numbers = st.sampled_from([f"{start}{last:04d}" for start in (BLOCK, OTHER) for last in (1, 2, 3, 1001)])
@@ -112,7 +113,7 @@ calls = st.lists(st.tuples(numbers, st.integers(1, 5), st.integers(0, 9000)), ma
 def test_the_memory_is_bounded(made: list[tuple[str, int, int]], most: int) -> None:
     first_calls = FirstCalls(most)
     for who, place, ago in made:
-        first_calls.add(who, did(place), NOW - ago)
+        first_calls.add(stored_number(who), did(place), NOW - ago)
     assert len(first_calls) <= most
     kept = [*first_calls._by_block.values(), *first_calls._by_did.values()]
     assert {call for found in kept for call in found} <= set(first_calls._calls)

@@ -20,6 +20,7 @@ from reputation.law.loader import (
     shipped_laws,
     source_cited,
 )
+from reputation.numbers import stored_number
 from reputation.own.hours import CallingHours, is_good_time, is_holiday, next_good_time
 from tests.policies.world_clock import utc
 from tests.reputation.store_builders import run_python
@@ -66,13 +67,13 @@ MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
     ],
 )
 def test_when_people_may_be_called(number: str, at: str, good: bool) -> None:
-    place = HOURS.place_of(number, utc(at))
+    place = HOURS.place_of(stored_number(number), utc(at))
     assert place.zones
     assert is_good_time(place, utc(at)) is good
 
 
 def test_the_noon_rest_where_advice_is_followed() -> None:
-    place = CallingHours(local={**LOCAL, **ADVISED}).place_of(SHANGHAI, utc("2026-06-10 04:30"))
+    place = CallingHours(local={**LOCAL, **ADVISED}).place_of(stored_number(SHANGHAI), utc("2026-06-10 04:30"))
     assert not is_good_time(place, utc("2026-06-10 04:30"))  # 12:30
     assert next_good_time(place, utc("2026-06-10 04:30")) == utc("2026-06-10 06:00")
     assert is_good_time(place, utc("2026-06-10 03:59"))
@@ -80,8 +81,8 @@ def test_the_noon_rest_where_advice_is_followed() -> None:
 
 def test_a_holiday_is_told_from_a_bad_hour() -> None:
     day, night = utc("2026-07-14 10:00"), utc("2026-07-15 21:00")
-    assert is_holiday(HOURS.place_of(PARIS, day), day)
-    assert not is_holiday(HOURS.place_of(PARIS, night), night)
+    assert is_holiday(HOURS.place_of(stored_number(PARIS), day), day)
+    assert not is_holiday(HOURS.place_of(stored_number(PARIS), night), night)
 
 
 def test_holidays_of_a_place_that_nobody_knows() -> None:

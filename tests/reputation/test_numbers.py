@@ -238,7 +238,7 @@ SERVICES = [
 def test_a_service_number_has_one_key_however_it_is_written(raw: str, region: str, key: str) -> None:
     for text, of in [(raw, region), *((key, other) for other in REGIONS)]:
         caller = caller_of(text, of)
-        assert (caller.e164, caller.kind) == (key, CallerKind.SERVICE)
+        assert (caller.key, caller.kind) == (key, CallerKind.SERVICE)
     assert number_of(raw, region) == key
     assert number_type_of(key) is NumberType.SERVICE
     assert is_valid(key)
@@ -253,9 +253,9 @@ def test_a_service_number_has_one_key_however_it_is_written(raw: str, region: st
 @pytest.mark.parametrize(("raw", "region", "e164"), NUMBERS)
 def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164: str) -> None:
     caller = caller_of(raw, region, "allowed_not_screened")
-    assert (caller.e164, caller.kind) == (e164, CallerKind.NUMBER)
+    assert (caller.key, caller.kind) == (e164, CallerKind.NUMBER)
     assert number_of(raw, region) == e164
-    assert caller_of(e164, region).e164 == e164
+    assert caller_of(e164, region).key == e164
     assert service_number_of(e164) is None
     assert block_of(e164) == e164[:-3]
 
@@ -263,19 +263,19 @@ def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164
 @pytest.mark.parametrize(("raw", "region", "kind"), OTHERS)
 def test_what_is_no_number_is_told_apart(raw: str, region: str, kind: CallerKind) -> None:
     caller = caller_of(raw, region)
-    assert (caller.e164, caller.kind) == (None, kind)
+    assert (caller.key, caller.kind) == (None, kind)
 
 
 @pytest.mark.parametrize("presentation", ["prohib", "prohib_not_screened", "prohib_passed_screen", " PROHIB "])
 @pytest.mark.parametrize("raw", [LONDON, "112", "201", ""])
 def test_a_caller_who_asked_not_to_be_shown_leaves_no_text(raw: str, presentation: str) -> None:
     caller = caller_of(raw, "GB", presentation, "Bob")
-    assert (caller.e164, caller.raw, caller.kind) == (None, "", CallerKind.WITHHELD)
+    assert (caller.key, caller.raw, caller.kind) == (None, "", CallerKind.WITHHELD)
 
 
 def test_an_unavailable_number_is_withheld() -> None:
     caller = caller_of("201\n", "GB", "unavailable")
-    assert (caller.e164, caller.raw, caller.kind) == (None, "201", CallerKind.WITHHELD)
+    assert (caller.key, caller.raw, caller.kind) == (None, "201", CallerKind.WITHHELD)
 
 
 @pytest.mark.parametrize(
@@ -441,18 +441,18 @@ TEXTS = st.one_of(
 @given(TEXTS, st.sampled_from(REGIONS), st.sampled_from(["", "allowed", "prohib", "unavailable"]), TEXTS)
 def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, presentation: str, name: str) -> None:
     caller = caller_of(raw, region, presentation, name)
-    assert (caller.e164 is not None) == (caller.kind in (CallerKind.NUMBER, CallerKind.SERVICE))
+    assert (caller.key is not None) == (caller.kind in (CallerKind.NUMBER, CallerKind.SERVICE))
     assert len(caller.raw) <= 64
     assert not caller.raw or caller.raw.isprintable()
     if presentation in ("prohib", "unavailable"):
         assert caller.kind is CallerKind.WITHHELD
-    if caller.e164 is not None:
-        assert re.fullmatch(r"\+[1-9][0-9]{1,14}", caller.e164)
+    if caller.key is not None:
+        assert re.fullmatch(r"\+[1-9][0-9]{1,14}", caller.key)
         for other in REGIONS:
-            again = caller_of(caller.e164, other)
-            assert (again.e164, again.kind) == (caller.e164, caller.kind)
-        assert (caller.kind is CallerKind.SERVICE) == (service_number_of(caller.e164) is not None)
-        assert country_of(caller.e164) is not None
+            again = caller_of(caller.key, other)
+            assert (again.key, again.kind) == (caller.key, caller.kind)
+        assert (caller.kind is CallerKind.SERVICE) == (service_number_of(caller.key) is not None)
+        assert country_of(caller.key) is not None
 
 
 @given(TEXTS, st.sampled_from(REGIONS))
@@ -481,7 +481,7 @@ def plausible_numbers(draw: st.DrawFn) -> str:
 @given(plausible_numbers())
 def test_the_fast_path_agrees_with_the_library(text: str) -> None:
     caller = caller_of(text, "US")
-    assume(caller.e164 == text and caller.kind is CallerKind.NUMBER)
+    assume(caller.key == text and caller.kind is CallerKind.NUMBER)
     assert number_of(text, "GB") == text
     number = phonenumbers.parse(text, None)
     assert phonenumbers.is_possible_number(number)

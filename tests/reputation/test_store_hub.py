@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass, Identity, ListName
+from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture
@@ -234,7 +235,7 @@ def test_no_row_of_another_site_stops_us_or_changes_ours(
                 settle_all(db, "london", more)
                 stored_checksums(db, "london")
         ours = db.execute(OURS).fetchall()
-        facts_of(db, FactsQuery(CALLER, AuthClass.UNKNOWN, None, NOW))
+        facts_of(db, FactsQuery(stored_number(CALLER), AuthClass.UNKNOWN, None, NOW))
         with transaction(db):
             for origin in ("berlin", "paris"):
                 expel_some(db, link(), origin, NOBODY, 100)

@@ -8,6 +8,7 @@ import pytest
 
 from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Imported, Level, Verdict
+from reputation.numbers import stored_number
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
@@ -45,7 +46,7 @@ def say(path: Path, verdict: str = "spam", source: str = "phoneblock", at: float
 
 
 def known(path: Path, at: float = NOW, number: str = CALLER) -> Facts:
-    return read(path, facts_of, FactsQuery(number, AuthClass.UNKNOWN, None, at), DEFAULT)
+    return read(path, facts_of, FactsQuery(stored_number(number), AuthClass.UNKNOWN, None, at), DEFAULT)
 
 
 @pytest.fixture

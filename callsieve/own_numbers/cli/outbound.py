@@ -22,7 +22,7 @@ from callsieve.cli.output import print_table, say, some
 from callsieve.text.times import TimeError, instant_of, when, when_there
 from callsieve.wiring import outbound_rules_of
 from policies.outbound import OutgoingCall, explain_guard, guard, outbound_query
-from reputation.numbers import is_emergency, number_of
+from reputation.numbers import is_emergency, whole_number_of
 from reputation.own.outbound_types import OutboundFacts
 from reputation.store.outbound import outbound_decisions, outbound_facts
 
@@ -89,7 +89,7 @@ def explain(
         raise CommandError(f"--at: {error}") from None
     rules = outbound_rules_of(loaded.settings)
     emergency = is_emergency(number, loaded.settings.numbers.region)
-    callee = None if emergency else number_of(number, loaded.settings.numbers.region)
+    callee = None if emergency else whole_number_of(number, loaded.settings.numbers.region)
     own_number = number_option("--from", own, loaded)
     call = OutgoingCall(linkedid="", callee=callee, is_emergency=emergency, own_number=own_number)
     facts, query = OutboundFacts(), outbound_query(call, rules, now)
@@ -100,13 +100,15 @@ def explain(
     looks = explain_guard(call, facts, rules, now)
     if as_json:
         steps = [{"step": title, "says": said} for title, said in looks]
-        about = {"callee": callee, "own_number": own_number, "at": now, "observed": decision.observed}
+        about = {"callee": callee and callee.key, "own_number": own_number, "at": now, "observed": decision.observed}
         did = {"action": decision.action.word, "would_be": decision.would_be.word, "rule": decision.rule}
         why = {"reason": str(decision.reason), "reason_code": decision.reason.code}
         print_json(about | did | why | {"until": decision.until, "steps": steps})
         return
+    key = callee.key if callee else None
     zones = some(rules.hours.place_of(callee, now).zones, MOST_ZONES) if callee else ""
-    say(f"{callee or number}{f' ({zones})' if zones else ''} from {own_number or 'any number'}, at {when_there(now)}")
+    there = f" ({zones})" if zones else ""
+    say(f"{key or number}{there} from {own_number or 'any number'}, at {when_there(now)}")
     print_table(("step", "says"), looks, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (
         f", better from {when_there(decision.until)} on" if decision.until else ""

@@ -188,7 +188,7 @@ def _show_opinion(opinion: Opinion, question: Question, now: float) -> None:
     trunk = f" on trunk {call.trunk}" if call.trunk else ""
     did = f" to {call.did}" if call.did else ""
     callee = f" for {question.callee}" if question.callee else ""
-    caller = call.caller.e164 or f"{question.caller} ({call.caller.kind.value})"
+    caller = call.caller.key or f"{question.caller} ({call.caller.kind.value})"
     say(
         bold(caller),
         f"{did}{callee}{trunk}, auth class {call.auth_class.value}, at {when(now)}, policy {opinion.policy.name}",

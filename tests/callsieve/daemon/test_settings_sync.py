@@ -17,6 +17,7 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import load_settings
 from reputation.first_calls import FirstCalls
 from reputation.model import FirstCall
+from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.journal import decisions, record_decisions
@@ -105,13 +106,13 @@ async def test_callers_before_the_start_are_counted_once(
         stranger = make_record("stranger", at=NOW - 40, linkedid="s", caller=NEIGHBOUR)
         record_decisions(db, [stranger._replace(did=OTHER_DID, first_call=True)])
     velocity, first_calls = Velocity(), FirstCalls()
-    velocity.add(CALLER, NOW + 5)
+    velocity.add(stored_number(CALLER), NOW + 5)
     recalling = asyncio.create_task(recall(kept, velocity, first_calls, NOW))
     await until(lambda: "the store is not open yet" in caplog.text)  # the first try was too early
     await kept.start()
     await recalling
-    assert velocity.calls(CALLER, NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
-    assert first_calls.before(CALLER, LONDON, NOW) == FirstCall(neighbours=1, in_a_row=2)
+    assert velocity.calls(stored_number(CALLER), NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
+    assert first_calls.before(stored_number(CALLER), LONDON, NOW) == FirstCall(neighbours=1, in_a_row=2)
 
 
 async def test_calls_of_now_go_on_while_earlier_ones_are_counted(kept: StoreSupervisor) -> None:

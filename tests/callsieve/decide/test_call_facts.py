@@ -34,7 +34,7 @@ def test_a_plain_call() -> None:
     call = call_of(
         CallFacts(caller="12017421834", name="Jane", did="+442071838750", trunk="PJSIP/carrier-1", call_id="a@b")
     )
-    assert (call.caller.e164, call.name, call.did) == ("+12017421834", "Jane", "+442071838750")
+    assert (call.caller.key, call.name, call.did) == ("+12017421834", "Jane", "+442071838750")
     assert (call.trunk, call.trusted, call.linkedid) == ("carrier", False, ":sip:a@b")
 
 

@@ -17,6 +17,7 @@ from callsieve.exchange.publish import Published, PublishRequest, publish
 from callsieve.signing.keys import signing_key
 from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Person, Verdict
+from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.marks import add_mark
@@ -98,7 +99,9 @@ class Company(Program):
         """What a call of the number meets now."""
         with open_store(self.store) as db:
             return facts_of(
-                db, FactsQuery(number, AuthClass.UNKNOWN, None, time.time()), self.load().settings.reputation
+                db,
+                FactsQuery(stored_number(number), AuthClass.UNKNOWN, None, time.time()),
+                self.load().settings.reputation,
             )
 
 

@@ -16,6 +16,7 @@ from callsieve.wiring import policies_of, site_of
 from policies.decision import Decision
 from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass
+from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import has_outgoing
@@ -99,7 +100,9 @@ def stored(site: Site, kind: Kind) -> list[object]:
 
 def facts(site: Site, number: str | None, endpoint: str | None) -> Facts:
     """All that a decision reads."""
-    found = site.read(facts_of, FactsQuery(number, AuthClass.UNKNOWN, DID, NOW, endpoint))
+    found = site.read(
+        facts_of, FactsQuery(stored_number(number) if number else None, AuthClass.UNKNOWN, DID, NOW, endpoint)
+    )
     return found._replace(ties=tuple(sorted(found.ties, key=repr)))
 
 

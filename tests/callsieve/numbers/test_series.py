@@ -11,7 +11,7 @@ import pytest
 
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass
-from reputation.numbers import caller_of
+from reputation.numbers import caller_of, stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from tests.callsieve.browsing import Office
@@ -99,7 +99,7 @@ def test_a_prefix_of_its_series_blocks_it(tmp_path: Path, series: Series) -> Non
     [entry] = callsieve("list", "show", "--json").json
     assert entry["entry"] == f"{series.start}*"
     with open_store(callsieve.store) as db:
-        block = facts_of(db, FactsQuery(series.key, AuthClass.UNKNOWN, None, 1.0)).block
+        block = facts_of(db, FactsQuery(stored_number(series.key), AuthClass.UNKNOWN, None, 1.0)).block
     assert block is not None
     assert block.text == f"{series.start}*"
 

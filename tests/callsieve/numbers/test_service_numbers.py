@@ -32,7 +32,7 @@ from callsieve.text.csv_table import CsvTable
 from callsieve.text.number_entry import number_from
 from reputation.facts import FactsQuery
 from reputation.model import AuthClass, CallerKind, EntryKind, ListEntry, ListName
-from reputation.numbers import caller_of, supported_regions
+from reputation.numbers import caller_of, stored_number, supported_regions
 from reputation.own.register import OwnNumber
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
@@ -134,7 +134,7 @@ def codes_of(region: str) -> tuple[str, ...]:
     plan = metadata.short_code if metadata else None
     texts = (*(f"{n:03}" for n in range(100, 1000)), (plan and plan.example_number) or "")
     pattern = re.compile((plan and plan.national_number_pattern) or "")
-    return tuple(text for text in texts if pattern.fullmatch(text) and caller_of(text, region).e164)
+    return tuple(text for text in texts if pattern.fullmatch(text) and caller_of(text, region).key)
 
 
 @st.composite
@@ -159,7 +159,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]
 def test_every_key_is_found_in_the_store(db: sqlite3.Connection, key: str) -> None:
     with transaction(db):
         add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, key))
-    facts = facts_of(db, FactsQuery(key, AuthClass.UNKNOWN, None, 1.0))
+    facts = facts_of(db, FactsQuery(stored_number(key), AuthClass.UNKNOWN, None, 1.0))
     assert facts.block is not None
     assert facts.block.first == key
 
@@ -199,7 +199,7 @@ def through_dialplan(key: str) -> str:
     request = Request("callee", {"caller": filtered, "auth": "unknown"}, {"agi_callerid": "x"})
     caller = known_call_of(request, Site("GB")).caller
     assert caller.kind is CallerKind.SERVICE
-    return caller.e164 or ""
+    return caller.key or ""
 
 
 def through_address(key: str) -> str:

@@ -44,6 +44,7 @@ from reputation.model import (
     Person,
     Tie,
 )
+from reputation.numbers import stored_number
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.store.as_of import Background, OwnEntry, PeerRow, background_of
@@ -468,7 +469,7 @@ def test_a_replay_knows_what_the_store_would_know(tmp_path: Path, seed: int) -> 
             store(db, events)
         for number in sorted(filter(None, numbers)):
             for auth_class in AuthClass:
-                stored = facts_of(db, FactsQuery(number, auth_class, None, now))
+                stored = facts_of(db, FactsQuery(stored_number(number), auth_class, None, now))
                 evidence = replay.ledger.evidence(number, auth_class, now)
                 found = reputation_of(evidence, Circumstances(auth_class), DEFAULT, now)
                 assert found.log_odds == pytest.approx(stored.reputation.log_odds, abs=1e-6)
