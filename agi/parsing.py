@@ -9,13 +9,57 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agi.carrier_word import NOTHING_SAID, Said, said_beside, said_by
 from agi.protocol import ProtocolError, Request
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
+from policies.outbound import FAIL_OPEN_RULE, OutboundDecision, OutgoingCall, Passage, day_of
+from policies.reasons import why_of_failure
 from reputation.model import Attestation, CallerKind, Verification
-from reputation.numbers import Number, caller_of, did_number_of, number_of
+from reputation.numbers import Number, caller_of, did_number_of, is_emergency, number_of, whole_number_of
+from reputation.own.outbound_types import OutboundRecord
 from reputation.site_names import own_name
+
+Said = tuple[Attestation, Verification]
+
+NOTHING_SAID: Said = (Attestation.NONE, Verification.NONE)
+_MOST = 200  # the dialplan stops at 160
+_SCHEMES = ("sip:", "sips:", "tel:")
+_VERSTAT = re.compile(r";verstat=([0-9a-z-]{1,40})", re.ASCII)
+# 3GPP TS 24.229 and ATIS-1000074; the level behind it is usual, and in neither. A header of a carrier's own may have
+# the level alone, as P-Attestation-Indicator does.
+_WORD = re.compile(r"(?:tn-validation-(?P<outcome>passed|failed)(?:-(?P<level>[abc]))?|(?P<alone>[abc]))", re.ASCII)
+_OUTCOMES = {"passed": Verification.PASSED, "failed": Verification.FAILED}
+
+
+def said_beside(uri: str, number: str | None, region: str) -> Said:
+    """What `verstat` in a URI says of the caller's number; nothing for a caller without one."""
+    if "verstat" not in uri:  # nearly every call
+        return NOTHING_SAID
+    uri = uri[:_MOST].lower()
+    words = set(_VERSTAT.findall(uri))
+    if number is None or len(words) != 1 or not uri.startswith(_SCHEMES) or number_of(uri, region) != number:
+        return NOTHING_SAID
+    return said_by(words.pop())
+
+
+def speaks(uri: str, header: str) -> bool:
+    """Whether the carrier says anything of the call, also that it has not checked the caller.
+
+    `header` is the carrier's own; where a call has none the dialplan hands over the URI of From in its place.
+    """
+    uri, header = uri.lower(), header.lower()
+    return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
+
+
+def said_by(word: str) -> Said:
+    """What a word of the carrier's says."""
+    found = _WORD.fullmatch(word.lower())
+    if found is None:
+        return NOTHING_SAID
+    level = found["level"] or found["alone"]
+    attestation = Attestation(level.upper()) if level else Attestation.NONE
+    return attestation, _OUTCOMES.get(found["outcome"] or "", Verification.NONE)
+
 
 # STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
 # spaces filtered out. Only what speaks against the *caller* failed; a certificate that could not be fetched, or
@@ -159,3 +203,62 @@ def _diverted_from(text: str, header: str, region: str) -> str | None:
     if header and text in NOTHING and (found := _FIRST_URI.search(header)) is not None:
         text = found[1]
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])
+
+
+# `/outbound`: from the request to the call that wants to go out, and from the decision to what is kept of it.
+
+MAX_ENDPOINT = 80
+# What makes a number international belongs to it, whoever puts it there: E.164, and the exit codes of most countries.
+INTERNATIONAL = ("+", "00", "011")
+
+
+def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
+    """The call that `/outbound` is asked about. Numbers are read as the trunk writes them.
+
+    `trunk=` is its name, or a channel of it where the dialplan is generated and knows no names of ours.
+    """
+    arguments = request.arguments
+    trunk = arguments.get("trunk") or None
+    region = site.region_of(site.described_trunk(trunk) or trunk if trunk else None)
+    dialled, sent = arguments.get("did", ""), arguments.get("sent", "")
+    emergency = any(is_emergency(text, of) for text in (dialled, sent) for of in (region, site.region))
+    return OutgoingCall(
+        linkedid=linkedid_of(request),
+        callee=None if emergency else _called(dialled, sent, region),
+        is_emergency=emergency,
+        own_number=number_of(arguments.get("own", ""), region),
+        endpoint=arguments.get("endpoint", "")[:MAX_ENDPOINT] or None,
+    )
+
+
+def _called(dialled: str, sent: str, region: str) -> Number | None:
+    """The number called: as it is dialled, else with what the trunk puts before it, which may be a carrier's code."""
+    added = sent.removesuffix(dialled)
+    first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
+    return whole_number_of(first, region) or whole_number_of(second, region)
+
+
+def outbound_record(
+    decision_id: str, call: OutgoingCall, decision: OutboundDecision, site: Site, now: float, elapsed_ms: float
+) -> OutboundRecord:
+    """The decision as it is kept."""
+    return OutboundRecord(
+        id=decision_id,
+        at=now,
+        linkedid=call.linkedid,
+        callee=None if call.callee is None else call.callee.key,
+        day=day_of(call, site.outbound, now),
+        own_number=call.own_number,
+        person=call.endpoint,
+        action=decision.action.word,
+        would_be=decision.would_be.word,
+        rule=decision.rule,
+        reason=decision.reason.kept,
+        until=decision.until,
+        elapsed_ms=elapsed_ms,
+    )
+
+
+def outbound_fail_open(reason: str) -> OutboundDecision:
+    """The decision when there was none in time: the call goes out as if we were not there."""
+    return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=why_of_failure(reason))

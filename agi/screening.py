@@ -19,9 +19,18 @@ from typing import Any, Protocol, TypeVar
 
 from agi import answers
 from agi.breaker import Breaker
-from agi.carrier_word import speaks
-from agi.outbound_request import MAX_ENDPOINT, outbound_fail_open, outbound_record, outgoing_call_of
-from agi.parsing import asked_at, incoming_call_of, instant_of, known_call_of, linkedid_of
+from agi.parsing import (
+    MAX_ENDPOINT,
+    asked_at,
+    incoming_call_of,
+    instant_of,
+    known_call_of,
+    linkedid_of,
+    outbound_fail_open,
+    outbound_record,
+    outgoing_call_of,
+    speaks,
+)
 from agi.protocol import ProtocolError, Request
 from agi.site import Site
 from policies.decision import FAIL_OPEN_RULE, Decision, IncomingCall, fail_open

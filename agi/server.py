@@ -35,10 +35,9 @@ from enum import Enum
 from typing import Any
 
 from agi import sockets
-from agi.acceptor import Acceptor
 from agi.peers import Peers
-from agi.poller import Poller
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
+from agi.sockets import Acceptor, Poller
 from policies.reasons import FailOpen
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from agi.display import Display
 from policies.outbound import OutboundRules
 from policies.situation import ScreeningHours
 from reputation.channels import endpoint_of
-from reputation.plan.index import NO_PLAN, NumberPlan
+from reputation.plan.rows import NO_PLAN, NumberPlan
 
 # What `[[trunk]] reject` takes -> SIP code (docs/reference/asterisk.md). 603: final, no other route is tried.
 # 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).

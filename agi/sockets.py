@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
+import select
 import socket
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from socket import SocketType
+from typing import Any
 
 from agi.loopback import is_loopback
 
@@ -86,3 +92,97 @@ def unlink_own(path: str, inode: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)
+
+
+# Many sockets behind one descriptor of the event loop.
+#
+# To the loop an epoll is one file that can be read when any of its sockets can. A connection then costs one system call
+# to be watched, and nothing when it is closed: a transport of the loop costs as much as half a decision.
+
+
+@dataclass(slots=True)
+class Poller:
+    """Calls back for each watched descriptor that can be read, in the running event loop."""
+
+    _epoll: select.epoll = field(default_factory=select.epoll)
+    _callbacks: dict[int, Callable[[], object]] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Watch from now on."""
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._call_back)
+
+    def close(self) -> None:
+        """Watch nothing more. Changes nothing the second time."""
+        if not self._epoll.closed:
+            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
+        """Call back whenever there is something to read, the end or an error included, until it is forgotten."""
+        self._callbacks[descriptor] = callback
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def forget(self, descriptor: int) -> None:
+        """Call back no more; before the descriptor is closed. Changes nothing for one that is not watched."""
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def _call_back(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            callback = self._callbacks.get(descriptor)  # one before it may have closed this one
+            if callback is not None:
+                callback()
+
+
+# Accepts the connections of a listening socket, one at each turn of the event loop.
+#
+# The event loops' own servers make a transport of every connection before anybody can look at it, and go on for as long
+# as there are new ones. Here each is seen first, and the calls that were accepted before get their turn in between.
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.1  # no descriptor is left: to try again at once would take the whole processor
+
+
+@dataclass(slots=True)
+class Acceptor:
+    """Gives each connection that `listener` accepts to `admit`, with the addresses of its other end and of ours. The
+    connections block. It owns `listener`, which does not, and is bound to one address.
+    """
+
+    listener: socket.socket
+    admit: Callable[[SocketType, Any, Any], None]
+    _kind: tuple[int, int, int] = field(init=False)
+    _address: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._kind = int(self.listener.family), int(self.listener.type), self.listener.proto
+        self._address = self.listener.getsockname()
+
+    def start(self, backlog: int) -> None:
+        """Listen and accept, in the running event loop. OSError if the address is in use."""
+        self.listener.listen(backlog)
+        self._watch()
+
+    def stop(self) -> None:
+        """Accept no more; the kernel resets what is in the queue."""
+        asyncio.get_running_loop().remove_reader(self.listener)
+        self.listener.close()
+
+    def _watch(self) -> None:
+        if self.listener.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self.listener, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            # What `socket.accept` does, but for two enums that it makes of family and type for each connection: 4 us.
+            descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
+        except (BlockingIOError, ConnectionAbortedError):
+            return  # whoever it was has gone
+        except OSError as error:
+            logger.error("no connection can be accepted: %s", error.strerror)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self.listener)
+            loop.call_later(RETRY_SECONDS, self._watch)
+            return
+        self.admit(SocketType(*self._kind, descriptor), peer, self._address)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ami_listener.asterisk_words import NETWORK_REJECTED, UNANSWERED_BY_CAUSE, UNWANTED, disposition_of
-from ami_listener.outcome import Outcome, Presentation
+from ami_listener.outcome import NETWORK_REJECTED, UNANSWERED_BY_CAUSE, UNWANTED, Outcome, Presentation, disposition_of
 from reputation.model import Direction, Disposition, EndedBy
 
 RANG_LIMIT = 64

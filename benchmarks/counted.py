@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from ami_listener.framing import PacketReader
-from ami_listener.outcome_record import record_of
+from ami_listener.outcome import record_of
 from ami_listener.parsing import EVENTS, at_of, parse_event
 from ami_listener.tracker import CallTracker
 from benchmarks.events import SCENES, scene_of, trunk_of, with_call

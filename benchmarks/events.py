@@ -41,7 +41,7 @@ from ami_listener.events import (
     NewState,
 )
 from ami_listener.framing import PacketReader
-from ami_listener.outcome_record import record_of
+from ami_listener.outcome import record_of
 from ami_listener.parsing import EVENTS, at_of, parse_event
 from ami_listener.tracker import CallTracker
 from benchmarks.figures import Budget, Figure, alternate

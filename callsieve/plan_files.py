@@ -21,9 +21,8 @@ from typing import NamedTuple
 from callsieve.settings import Loaded
 from callsieve.system.files import complete_file
 from policies.files import open_regular
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
-from reputation.plan.rows import PlanFile
+from reputation.plan.rows import NumberPlan, PlanFile
 
 FOLDER = "plan"
 MODE = 0o640

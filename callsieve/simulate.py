@@ -28,7 +28,7 @@ from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.model import Attestation, Did, FirstCall, Person, Verification
 from reputation.numbers import Number, caller_of, stored_number
-from reputation.plan.index import NO_PLAN, NumberPlan
+from reputation.plan.rows import NO_PLAN, NumberPlan
 from reputation.scoring import reputation_of
 from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import CallTime, call_times

@@ -17,8 +17,7 @@ from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicySet, Scope
 from policies.situation import ScreeningHours
 from reputation.events import EventKind
-from reputation.law.calling_hours import hours_by_law
-from reputation.law.loader import shipped_laws
+from reputation.law.loader import hours_by_law, shipped_laws
 from reputation.model import Did, Person
 from reputation.numbers import number_of
 from reputation.own.hours import USUAL, CallingHours, Hours, daily, parse_spans

@@ -18,7 +18,7 @@ from policies.quiet_hours import resting
 from reputation.caller_names import label_of_carrier
 from reputation.facts import EMERGENCY_WINDOW_SECONDS, Facts, FactsQuery, opens_after_closing
 from reputation.model import FirstCall
-from reputation.plan.index import NO_PLAN, NumberPlan
+from reputation.plan.rows import NO_PLAN, NumberPlan
 from reputation.quiet_hours import QuietHours, hour_at
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from math import ceil, exp, floor, log
 from typing import NamedTuple
 
+from reputation.scoring import witnesses_of
 from reputation.weights import CallerWeights, Weights
-from reputation.witnesses import witnesses_of
 from reputation.wording import N_, Places, Wording, listed
 
 

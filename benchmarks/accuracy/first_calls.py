@@ -37,8 +37,8 @@ from policies.decision import Action
 from policies.loader import load_policy
 from reputation.model import Did, Person
 from reputation.outcome import OutcomeRecord
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import shipped_plans
+from reputation.plan.rows import NumberPlan
 from reputation.weights import DEFAULT, FirstCallWeights, Weights
 
 SEEDS = 30

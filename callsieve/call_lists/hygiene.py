@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 from callsieve.text.times import day
 from reputation.law.loader import binding, law_of_number
 from reputation.numbers import PAY_PER_CALL, NumberType, is_valid, number_of, number_type_of
-from reputation.plan.index import NumberPlan
-from reputation.plan.rows import NOBODYS
-from reputation.store.call_lists import past_calls
+from reputation.plan.rows import NOBODYS, NumberPlan
+from reputation.store.call_lists import NumberSet, past_calls
 from reputation.store.consents import Consent, consent_of
 from reputation.store.do_not_call import do_not_call_of
-from reputation.store.number_set import NumberSet
 from reputation.store.ownership import epoch_of
 from reputation.store.registers import registers_with
 from reputation.wording import Places, Wording

@@ -49,7 +49,7 @@ from callsieve.wiring import policies_of, regions_of, site_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
 from reputation.ids import new_id
-from reputation.law.calling_hours import read_holidays
+from reputation.law.loader import read_holidays
 from reputation.numbers import read_plans, supported_regions
 from reputation.store.backup import has_backup_of_today
 from reputation.store.errors import StoreError

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ami_listener.outcome import Outcome, Presentation
-from ami_listener.outcome_record import is_emergency_call, record_of
+from ami_listener.outcome import Outcome, Presentation, is_emergency_call, record_of
 from callsieve.changes.operation import Context, Refused
 from callsieve.decide.call_facts import id_of, trunk_text_of
 from callsieve.wiring import calling_hours_of, site_of

@@ -22,7 +22,7 @@ from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
 from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
-from reputation.own.suspicion_wording import suspicion_words
+from reputation.own.suspicion import suspicion_words
 from reputation.store.own_suspicions import suspected_as_json
 from reputation.wording import Places, Wording, listed
 

@@ -33,8 +33,7 @@ from reputation.events import (
     PolicyChanged,
     new_event_id,
 )
-from reputation.own.suspicion import Network
-from reputation.own.suspicion_wording import confidence_text, place_of
+from reputation.own.suspicion import Network, confidence_text, place_of
 from reputation.wording import Places, Wording
 
 CALLER, DID = "+12015550123", "+442071838750"

@@ -16,9 +16,8 @@ from callsieve.settings import Loaded
 from callsieve.web.words import N_
 from reputation.families.plan import evident_purpose, plan_of
 from reputation.numbers import calling_code_of
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import shipped_plans
-from reputation.plan.rows import PlanFile, PlanRow, Purpose
+from reputation.plan.rows import NumberPlan, PlanFile, PlanRow, Purpose
 from reputation.weights import PlanWeights
 from reputation.wording import Wording
 

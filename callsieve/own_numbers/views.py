@@ -19,9 +19,8 @@ from callsieve.settings import Loaded
 from reputation.own.due import Due, due_of
 from reputation.own.grades import Graded
 from reputation.own.health import NumberHealth
-from reputation.own.labellers import Labeller, labellers_of
 from reputation.own.register import OwnNumber
-from reputation.own.suspicion_wording import labeller_words, suspicion_words
+from reputation.own.suspicion import Labeller, labeller_words, labellers_of, suspicion_words
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade

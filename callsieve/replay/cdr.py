@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from agi.site import Site
-from ami_listener.asterisk_words import disposition_of
+from ami_listener.outcome import disposition_of
 from callsieve.replay.history_format import LAST_INSTANT
 from reputation.channels import endpoint_of, undescribed_trunk
 from reputation.model import CallerKind, Direction, Disposition, EndedBy

@@ -17,11 +17,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
 from math import log, sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from reputation.intervals import wilson
+from reputation.own.figures import percent
+from reputation.wording import Places, Wording
 
 LATELY_DAYS, BEFORE_DAYS = 7, 21
 LEAST_LATELY, LEAST_BEFORE = 50, 100
@@ -217,3 +224,103 @@ def _upper(terms: Sequence[tuple[int, int, int]], z: float) -> float:
         middle += sign * share
         squares += ((high - share) if sign > 0 else (share - low)) ** 2
     return middle + sqrt(squares)
+
+
+# A suspicion in words, and who shows labels there. Pure.
+
+
+def place_of(network: Network) -> str | Wording:
+    """`GB`, or `EE (GB)`."""
+    if not network.name:
+        return network.country
+    return Wording("{network} ({country})", {"network": network.name, "country": network.country})
+
+
+def suspicion_words(one: Suspicion) -> Wording:
+    """Where, the share now, the share before, and the confidence."""
+    about: Places = {
+        "where": place_of(one.network),
+        "days": LATELY_DAYS,
+        "lately": percent(one.lately),
+        "days_before": BEFORE_DAYS,
+        "before": percent(one.before),
+        "confidence": confidence_text(one.confidence),
+    }
+    if one.by == "blocked":
+        return Wording(
+            "{where}: of calls in the last {days} days networks refused {lately}, of those in the {days_before} days "
+            "before {before} (confidence {confidence})",
+            about,
+        )
+    return Wording(
+        "{where}: of calls in the last {days} days {lately} were answered, of those in the {days_before} days before "
+        "{before} (confidence {confidence})",
+        about,
+    )
+
+
+def confidence_text(confidence: float) -> str:
+    """`99.6%`; never 100."""
+    return f"{min(confidence, 0.9999):.2%}"
+
+
+def labeller_words(one: Labeller) -> Wording:
+    """Where the platform shows its labels."""
+    if one.on == "network":
+        return Wording("{platform}: on the network {network}", {"platform": one.platform, "network": one.networks[0]})
+    if one.phones:
+        return Wording("{platform}: on phones of {maker}", {"platform": one.platform, "maker": one.phones})
+    return Wording("{platform}: on phones, of every network", {"platform": one.platform})
+
+
+# Who shows labels of calls where: labellers.toml, each row with the page that says so.
+#
+#     labellers_of(Network("GB", "EE")) -> those of the network first, then what phones and apps of the country show
+#
+# In the US and Great Britain a network has its labels from one company. In China phones and apps show them, each its
+# own, whatever the network: there no network says which platform it was.
+
+
+class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A platform that shows labels. `on`: on the networks whose names begin so, or on phones, of every network.
+
+    `phones`: of which maker, "" for several or an app; `pack`: as `own pack --for` has it; `source`: an address.
+    """
+
+    country: str
+    platform: str
+    pack: str
+    source: str
+    on: Literal["network", "phone"] = "network"
+    networks: tuple[str, ...] = ()
+    phones: str = ""
+
+
+class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All rows. `read`: when their pages were."""
+
+    read: date
+    labeller: tuple[Labeller, ...]
+
+
+@lru_cache(maxsize=1)
+def labellers() -> LabellerFile:
+    """The file is ours: a wrong one is a bug, and raises."""
+    return msgspec.toml.decode((files("reputation.own") / "labellers.toml").read_bytes(), type=LabellerFile)
+
+
+def labellers_of(network: Network) -> tuple[Labeller, ...]:
+    """Who may show a label there. Of a country as a whole all of its rows: the calls do not say which network it is."""
+    there = [one for one in labellers().labeller if one.country == network.country]
+    name = network.name.casefold()
+    of_network = [
+        one
+        for one in there
+        if one.on == "network" and (not name or any(_begins(name, known.casefold()) for known in one.networks))
+    ]
+    return (*of_network, *(one for one in there if one.on == "phone"))
+
+
+def _begins(name: str, known: str) -> bool:
+    """`Verizon` is how `Verizon Wireless` begins, and not `O2` how `O2online` does."""
+    return name.startswith(known) and not name[len(known) :][:1].isalnum()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from reputation.model import (
@@ -25,9 +28,7 @@ from reputation.signals import (
     signal_of_mark,
 )
 from reputation.site_names import OURS, site_and_mark, site_of
-from reputation.site_rows import names_in, without_sites, without_twins
 from reputation.standing import Rows
-from reputation.store.site_people import humans_of, ignored_sites
 
 MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
@@ -145,3 +146,67 @@ def _signals(db: sqlite3.Connection, number: str, marks: list[Mark]) -> list[Sig
 def _signal(row: tuple[Any, ...]) -> Signal:
     number, auth_class, callee, category, at, linkedid, epoch = row
     return Signal(number, AuthClass(auth_class), callee, SignalCategory(category), at, linkedid, epoch)
+
+
+# Rows of other sites among ours: whom they name, and which of them count. Pure.
+
+
+def names_in(rows: Rows) -> set[str]:
+    """Every person, DID and queue that the rows name, and every call that was challenged."""
+    return {
+        *[mark.reporter for mark in rows.marks],
+        *[signal.callee for signal in rows.signals],
+        *[one.callee for one in rows.answered],
+        *[one.linkedid for one in rows.challenges],
+    }
+
+
+def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
+    """The rows without those of these sites."""
+    return _of_names(rows, lambda name: site_of(name) not in sites)
+
+
+def without_twins(rows: Rows, human_of: Mapping[str, str]) -> Rows:
+    """The rows without those of people who are known under another name, at another site, and spoke there: here before
+    elsewhere, then by the name of the site. Who only answered has not spoken. `human_of`: who several names are.
+    """
+    spoke: defaultdict[str, set[str]] = defaultdict(set)
+    answered: defaultdict[str, set[str]] = defaultdict(set)
+    for name in [mark.reporter for mark in rows.marks] + [signal.callee for signal in rows.signals]:
+        if name in human_of:
+            spoke[human_of[name]].add(site_of(name))
+    for name in [one.callee for one in rows.answered]:
+        if name in human_of:
+            answered[human_of[name]].add(site_of(name))
+    counts_at = {human: min(sites) for human, sites in (answered | spoke).items()}
+
+    def counts(name: str) -> bool:
+        # A call that is named like a person is no person.
+        return name not in human_of or counts_at.get(human_of[name], site_of(name)) == site_of(name)
+
+    return _of_names(rows, counts)
+
+
+def _of_names(rows: Rows, counts: Callable[[str], bool]) -> Rows:
+    return Rows(
+        [mark for mark in rows.marks if counts(mark.reporter)],
+        [signal for signal in rows.signals if counts(signal.callee)],
+        [one for one in rows.answered if counts(one.callee)],
+        [one for one in rows.challenges if counts(one.linkedid)],
+    )
+
+
+# Who is who at other sites, and which sites do not count: read when a number is folded that other sites know.
+
+IGNORED = "SELECT site FROM ignored_site"
+HUMANS = "SELECT person, human FROM same_person WHERE person IN (SELECT value FROM json_each(?))"
+
+
+def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
+    """The sites of which nothing counts."""
+    return frozenset(site for (site,) in db.execute(IGNORED))
+
+
+def humans_of(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, str]:
+    """Of these people those who are known by several names, each with the human that it is."""
+    return dict(db.execute(HUMANS, (json.dumps(sorted(names)),)).fetchall())

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 from reputation.events import EventKind, NumberSuspected
 from reputation.own.due import Due
-from reputation.own.labellers import labellers_of
 from reputation.own.networks import NO_NETWORKS, Networks
-from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, suspicions_of
-from reputation.own.suspicion_wording import place_of
+from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, labellers_of, place_of, suspicions_of
 from reputation.store.outbox import add_event
 from reputation.store.own_days import network_calls
 from reputation.weights import DAY_SECONDS

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from agi.acceptor import Acceptor
+from agi.sockets import Acceptor
 
 
 @contextmanager

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.carrier_word import NOTHING_SAID, said_beside, said_by, speaks
-from agi.parsing import incoming_call_of
+from agi.parsing import NOTHING_SAID, incoming_call_of, said_beside, said_by, speaks
 from agi.quoting import variables_in
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall

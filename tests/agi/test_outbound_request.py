@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.outbound_request import outgoing_call_of
+from agi.parsing import outgoing_call_of
 from agi.protocol import Request
 from agi.screening import Screening
 from agi.site import Site

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
-from agi.poller import Poller
+from agi.sockets import Poller
 from tests.waiting import until
 
 

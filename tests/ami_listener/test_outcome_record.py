@@ -8,8 +8,7 @@ import pytest
 
 from ami_listener.events import CallIdTold, MachineAnswered, NetworkBlocked
 from ami_listener.framing import packet_of
-from ami_listener.outcome import Outcome, Presentation
-from ami_listener.outcome_record import record_of
+from ami_listener.outcome import Outcome, Presentation, record_of
 from ami_listener.parsing import parse_event, parse_key
 from reputation import model
 from reputation.model import CallerKind, Direction, Disposition, EndedBy

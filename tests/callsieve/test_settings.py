@@ -29,8 +29,7 @@ from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
 from policies.situation import ScreeningHours
 from reputation.events import EventKind
-from reputation.law.calling_hours import hours_by_law
-from reputation.law.loader import shipped_laws
+from reputation.law.loader import hours_by_law, shipped_laws
 from reputation.model import Did, Person
 from reputation.own.hours import CallingHours, Hours, daily, parse_spans
 from reputation.quiet_hours import QuietHours

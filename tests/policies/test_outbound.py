@@ -21,8 +21,7 @@ from policies.outbound import (
     guard,
 )
 from policies.reasons import OutboundReason, Why
-from reputation.law.calling_hours import hours_by_law
-from reputation.law.loader import shipped_laws, source_cited
+from reputation.law.loader import hours_by_law, shipped_laws, source_cited
 from reputation.model import Direction
 from reputation.numbers import stored_number, time_zones_of
 from reputation.own.daily_counts import tally_of

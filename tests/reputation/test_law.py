@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reputation.law.calling_hours import hours_by_law
 from reputation.law.holiday_calendar import holidays_of
 from reputation.law.loader import (
     LawError,
     binding,
+    hours_by_law,
     law_of,
     law_of_number,
     parse_law,
@@ -33,7 +33,7 @@ print(*(name for name in sys.modules if name.startswith("holidays.countries.")))
 """
 READ_APART = """
 import sys
-from reputation.law.calling_hours import read_holidays
+from reputation.law.loader import read_holidays
 from reputation.law.holiday_calendar import holidays_of
 read_holidays(float(sys.argv[1]))
 thanksgiving = 739946

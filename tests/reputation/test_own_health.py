@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.law.calling_hours import hours_by_law
+from reputation.law.loader import hours_by_law
 from reputation.memory_store import MemoryStore
 from reputation.model import Direction, Disposition, EndedBy, Level, Reputation, SignalCategory
 from reputation.outcome import OutcomeRecord, Signal

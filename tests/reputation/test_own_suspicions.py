@@ -12,8 +12,7 @@ import pytest
 from callsieve.evidence_packs.platforms import platforms
 from reputation.events import EventKind
 from reputation.outcome import OutcomeRecord
-from reputation.own.labellers import labellers, labellers_of
-from reputation.own.suspicion import Network, Suspicion
+from reputation.own.suspicion import Network, Suspicion, labellers, labellers_of
 from reputation.store.database import open_store
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import shipped_plans
-from reputation.plan.rows import PlanFile, Purpose
+from reputation.plan.rows import NumberPlan, PlanFile, Purpose
 
 PLAN = NumberPlan(shipped_plans())
 NOW = "2026-11-27"

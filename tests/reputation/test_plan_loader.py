@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, MAX_PROBLEMS, PlanError, parse_plan
-from reputation.plan.rows import PlanFile, PlanRow, Purpose
+from reputation.plan.rows import NumberPlan, PlanFile, PlanRow, Purpose
 
 HEAD = 'country = "FR"\ncalling_code = 33\nread = 2026-11-27\n'
 SOURCE = '[[source]]\nname = "arcep"\ntitle = "Arcep"\nurl = "https://example.org/plan"\nread = 2026-11-27\n'

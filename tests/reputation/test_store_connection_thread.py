@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from reputation.store.connection_thread import ConnectionThread
+from reputation.store.connection import ConnectionThread
 
 
 @pytest.fixture

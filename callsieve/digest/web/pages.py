@@ -11,7 +11,7 @@ from callsieve.digest.operations import DayRequest, Digest, day, day_of
 from callsieve.digest.text import CHALLENGED, appeal_words, lead_of, title_of
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
-from reputation.own.suspicion_wording import suspicion_words
+from reputation.own.suspicion import suspicion_words
 from reputation.users import Role
 
 

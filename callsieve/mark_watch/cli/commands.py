@@ -19,11 +19,9 @@ from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookReq
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.own.figures import percent
-from reputation.own.labellers import labellers_of
 from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.register import NumberState
-from reputation.own.suspicion import Network
-from reputation.own.suspicion_wording import confidence_text, place_of
+from reputation.own.suspicion import Network, confidence_text, labellers_of, place_of
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of
 from reputation.store.own_register import register_of
 from reputation.store.own_suspicions import find_suspicions, suspicion_as_json

@@ -30,9 +30,8 @@ from callsieve.numbering.views import (
 from callsieve.plan_files import name_of, plans_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import open_named
-from reputation.plan.index import NumberPlan
 from reputation.plan.loader import MAX_BYTES, PlanError, parse_plan, shipped_plans
-from reputation.plan.rows import PlanFile, PlanRow
+from reputation.plan.rows import NumberPlan, PlanFile, PlanRow
 
 LABEL = len("source")
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.toml", help="A numbering plan.", show_default=False)]
