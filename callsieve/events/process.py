@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -13,8 +12,8 @@ from callsieve.capability import Capabilities
 from callsieve.events.looks import scheduled_checks
 from callsieve.events.receivers.build import StatesInStore, open_receivers
 from callsieve.events.sender import Sender, StoreChanged
-from callsieve.settings import Loaded, SettingsError
-from callsieve.system.single_process import only_process, run_until
+from callsieve.settings import Loaded
+from callsieve.system.service_process import follow_signals, only_process, reloaded, run_until
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store
 from reputation.store.errors import StoreError
@@ -34,18 +33,14 @@ def run(load: Callable[[], Loaded], capabilities: Capabilities) -> None:
 
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capabilities) -> None:
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, reload = follow_signals()
     # A name that nobody answers for holds a thread for as long as resolv.conf says, and must not hold up others.
-    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "events"))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "events"))
     failures = 0
     while not stop.is_set():
         if reload.is_set():
             reload.clear()
-            loaded = _reloaded(load, loaded)
+            loaded = reloaded(load, loaded, logger)
         try:
             await _send(loaded, capabilities, stop, reload)
             failures = 0
@@ -57,14 +52,6 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded, capabilities: Capab
         except StoreChanged:
             logger.warning("the store is another one, or a backup: it is opened again")
     logger.info("stopped")
-
-
-def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
-    try:
-        return load()
-    except SettingsError as error:
-        logger.error("the old settings stay: %s", error)
-        return loaded
 
 
 async def _send(loaded: Loaded, capabilities: Capabilities, stop: asyncio.Event, reload: asyncio.Event) -> None:

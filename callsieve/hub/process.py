@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import secrets
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +19,8 @@ from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
 from callsieve.hub.sync import NumbersErased, StoreChanged, Sync
 from callsieve.numbers import privacy
-from callsieve.settings import Loaded, SettingsError
-from callsieve.system.single_process import only_process, run_until
+from callsieve.settings import Loaded
+from callsieve.system.service_process import follow_signals, only_process, reloaded, run_until
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store
 from reputation.store.errors import StoreError
@@ -66,18 +65,14 @@ async def _once(loaded: Loaded, run: str) -> frozenset[str]:
 
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    stop, reload = follow_signals()
     watchdog = asyncio.create_task(systemd.run_watchdog())
     systemd.ready()
     failures, run = 0, _word()
     while not stop.is_set():
         if reload.is_set():
             reload.clear()
-            loaded = _reloaded(load, loaded)
+            loaded = reloaded(load, loaded, logger)
         began = time.monotonic()
         try:
             await run_until(_share(loaded, run), stop, reload)
@@ -113,14 +108,6 @@ def words_of(error: Exception) -> str:
 def _word() -> str:
     """By which the hub knows this process from another one under the same name."""
     return secrets.token_hex(8)
-
-
-def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
-    try:
-        return load()
-    except SettingsError as error:
-        logger.error("the old settings stay: %s", error)
-        return loaded
 
 
 async def _share(loaded: Loaded, run: str) -> None:

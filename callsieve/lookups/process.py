@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,8 @@ from callsieve.lookups.sources import OutsideRequest, sources_of
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Limits, OutsideClient
 from callsieve.outside.secrets import secret_of
-from callsieve.settings import Loaded, SettingsError
+from callsieve.settings import Loaded
+from callsieve.system.service_process import follow_signals, reloaded, wait_for_any
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.users import Role
@@ -80,13 +80,9 @@ def fetch_with(client: OutsideClient) -> Fetch:
 
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, reload = follow_signals()
     # A name that nobody answers for holds a thread for as long as resolv.conf says. The store is read in others.
-    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS, "look-ups"))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_THREADS, "look-ups"))
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(OutsideClient(LIMITS))
         asking = _Asking(loaded, fetch_with(client))
@@ -96,11 +92,11 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             stack.push_async_callback(_ended, asyncio.create_task(background))
         systemd.ready()
         while not stop.is_set():
-            await _either(stop, reload)
+            await wait_for_any(stop, reload)
             if reload.is_set():
                 reload.clear()
                 systemd.reloading()
-                await asking.use(_reloaded(load, asking.loaded))
+                await asking.use(reloaded(load, asking.loaded, logger))
                 systemd.ready()
         systemd.stopping()
     logger.info("stopped")
@@ -132,24 +128,6 @@ class _Asking:
         self._service = LookUpService(loaded.store_path, asked_sources(loaded), self._fetch)
         names = ", ".join(asked.name for asked in self._service.sources)
         logger.info("asking %s, for the daemon on %s", names or "nobody", socket_of(loaded))
-
-
-def _reloaded(load: Callable[[], Loaded], loaded: Loaded) -> Loaded:
-    try:
-        return load()
-    except SettingsError as error:
-        logger.error("the old settings stay: %s", error)
-        return loaded
-
-
-async def _either(*events: asyncio.Event) -> None:
-    """Until one of them is set."""
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def socket_of(loaded: Loaded) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from callsieve.main.public_page import SocketOption
 from callsieve.public_page.backend import Backend
 from callsieve.public_page.wire import SOCKET, serve_backend
 from callsieve.system.privileges import served_settings
+from callsieve.system.service_process import follow_signals
 from callsieve.system.service_users import PUBLIC_USER, ids_of, is_ours_or
 
 logger = logging.getLogger("callsieve.public")
@@ -69,9 +69,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
 async def _serve(answering: Backend, listener: socket.socket) -> None:
     """Answer pages until we are to stop."""
     pages: set[asyncio.Task[None]] = set()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    signals = follow_signals()
 
     def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(_answer_page(answering, reader, writer))
@@ -81,7 +79,7 @@ async def _serve(answering: Backend, listener: socket.socket) -> None:
     server = await asyncio.start_unix_server(answer, sock=listener)
     systemd.ready()
     logger.info("public page: %s is answered", answering.loaded.settings.public.address)
-    await stopped.wait()
+    await signals.stop.wait()
     server.close()
     for task in pages:
         task.cancel()

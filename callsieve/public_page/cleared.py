@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import segno
+from markupsafe import Markup
+
 from callsieve.appeals.cleared import Cleared
-from callsieve.text.pdf import PdfDocument
 from callsieve.text.times import day
+from callsieve.web.rendering import document_of
 from callsieve.web.words import N_
 from reputation.wording import Wording
 
@@ -22,8 +25,13 @@ CHECK = N_("Whether it still stands, and the key that the file is signed with: {
 UNTIL = N_("It counts until {day}. Appeal {reference}.")
 
 
-def cleared_pdf(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> bytes:
-    """The page. `reason`: of the ruling; `say` translates a text of ours."""
+def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
+    """Return the statement as a page of HTML by itself, with a QR code of its link.
+
+    Args:
+        reason: What the ruling says.
+        say: Translates a text of ours.
+    """
     statement = cleared.statement
     about = {
         "issuer": statement.issuer,
@@ -33,17 +41,16 @@ def cleared_pdf(cleared: Cleared, reason: str, language: str, say: Callable[[str
         "link": cleared.link,
         "reference": statement.about["appeal"],
     }
-
-    def said(text: str, **more: str) -> str:
-        return Wording(text, about | more).said(say)
-
-    page = PdfDocument(say(TITLE), language=language, footer=statement.issuer)
-    page.paragraph(said(SAYS))
-    page.paragraph(said(MEANS))
-    page.paragraph(said(REASON))
-    page.paragraph(say(PROVEN if statement.about["proven"] else ACCEPTED))
+    texts = [SAYS, MEANS, REASON, PROVEN if statement.about["proven"] else ACCEPTED]
+    lines = [Wording(text, about).said(say) for text in texts]
     if statement.valid_until is not None:
-        page.paragraph(said(UNTIL, day=day(statement.valid_until)))
-    page.qr_code(cleared.link)
-    page.paragraph(said(CHECK), dim=True)
-    return page.made()
+        lines.append(Wording(UNTIL, about | {"day": day(statement.valid_until)}).said(say))
+    code = segno.make(cleared.link, micro=False).svg_inline(border=0, omitsize=True)
+    shown = {
+        "title": say(TITLE),
+        "lines": lines,
+        "code": Markup(code),
+        "check": Wording(CHECK, about).said(say),
+        "issuer": statement.issuer,
+    }
+    return document_of("public_page", "cleared.html", language, shown)

@@ -26,7 +26,7 @@ from callsieve.events.receivers.build import open_receivers
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
-from callsieve.system.single_process import AlreadyRunning
+from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from callsieve.wiring import wanted_events_of
 from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters

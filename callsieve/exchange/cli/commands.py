@@ -48,7 +48,7 @@ from callsieve.exchange.views import (
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
-from callsieve.system.single_process import AlreadyRunning, only_process
+from callsieve.system.service_process import AlreadyRunning, only_process
 from callsieve.text.times import ago, when
 from policies.hints import nearest
 from reputation.model import Level

@@ -43,7 +43,7 @@ from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, 
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import SERVICE_STATE, Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, as_root, served_settings
-from callsieve.system.single_process import AlreadyRunning
+from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change

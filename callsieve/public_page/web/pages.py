@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +16,7 @@ from callsieve.call_back.answers import LATER, NEVER, HelperAnswer
 from callsieve.changes.operation import Refused
 from callsieve.numbers.mark_page import effects_page, parts_of_view
 from callsieve.public_page.backend import Backend
-from callsieve.public_page.cleared import cleared_pdf
+from callsieve.public_page.cleared import cleared_page
 from callsieve.public_page.contact_card import contact_card
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
@@ -81,7 +80,11 @@ def _wrong_reference(visit: Visit) -> Response:
 
 async def marks(visit: Visit) -> Response:
     """How many marks until it takes effect, by the weights in force: the same page as the console's."""
-    page = effects_page(await visit.ask(Backend.marks), visit.language)
+    return _document(effects_page(await visit.ask(Backend.marks), visit.language))
+
+
+def _document(page: str) -> Response:
+    """Return a page by itself, which brings its style with it."""
     style = page.partition("<style>")[2].partition("</style>")[0]
     return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style, POLICY)})
 
@@ -169,12 +172,10 @@ async def cleared_file(visit: Visit) -> Response:
 
 
 async def cleared_document(visit: Visit) -> Response:
-    """The same to print."""
-    status, state = await _cleared_in(visit), visit.state
-    say = partial(state.templates.say, language=visit.language)
-    async with state.printing:  # a page takes a processor that calls need for a moment
-        content = await asyncio.to_thread(cleared_pdf, status.cleared, status.appeal.reason, visit.language, say)
-    return as_file(content, f"cleared-{status.appeal.reference}.pdf", "application/pdf")
+    """Return the same statement as a page to print."""
+    status = await _cleared_in(visit)
+    say = partial(visit.state.templates.say, language=visit.language)
+    return _document(cleared_page(status.cleared, status.appeal.reason, visit.language, say))
 
 
 async def check_cleared(visit: Visit) -> Response:
@@ -226,6 +227,6 @@ PAGES = (
     Page("POST", "/status/{token}/call", call_back),
     Page("POST", "/status/{token}/documents", attach, UPLOAD_BYTES, one_upload),
     Page("GET", "/status/{token}/cleared.json", cleared_file),
-    Page("GET", "/status/{token}/cleared.pdf", cleared_document),
+    Page("GET", "/status/{token}/cleared.html", cleared_document),
     Page("GET", "/cleared/{reference}/{proof}", check_cleared),
 )

@@ -64,7 +64,6 @@ class PublicState:
         self.templates = Templates(("public_page",), {})
         self.limits = Limits()
         self.ending = asyncio.Event()
-        self.printing = asyncio.Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from callsieve.hub import administration, client, process, sync
 from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
 from callsieve.numbers import privacy
-from callsieve.system.single_process import AlreadyRunning, only_process
+from callsieve.system.service_process import AlreadyRunning, only_process
 from lab.postgresql import TLS_NAME, PostgreSql
 from lab.private_server import ADDRESS
 from reputation.model import Identity
