@@ -35,7 +35,7 @@ COUNTRY = r"^[A-Z]{2}\Z"
 PREFIX = r"^\+[0-9]{1,15}\Z"
 Key = Annotated[str, msgspec.Meta(pattern=KEY)]
 Span = Annotated[str, msgspec.Meta(pattern=SPAN)]
-# Where a secret is; what it is, callsieve.outside.secrets.secret_of reads.
+# Where a secret is; what it is, callsieve.outside.errors.secret_of reads.
 Secret = Annotated[str, msgspec.Meta(pattern=SECRET)]
 Name = Annotated[str, msgspec.Meta(pattern=NAME)]
 Site = Annotated[str, msgspec.Meta(pattern=SITE)]

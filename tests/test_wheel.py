@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.guide.page import FILE_BY_LANGUAGE, guide_text
+from callsieve.guide.cli.commands import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
 from callsieve.main.console_app import WITH_TEMPLATES
 from callsieve.web.rendering import loader_of
@@ -23,7 +23,7 @@ READS = """
 import json, sys
 sys.path = [sys.argv[1], *(entry for entry in sys.path if entry != sys.argv[2])]
 from jinja2 import Environment
-from callsieve.guide.page import FILE_BY_LANGUAGE, guide_text
+from callsieve.guide.cli.commands import FILE_BY_LANGUAGE, guide_text
 from callsieve.install.plan import asterisk_conf
 from callsieve.main.console_app import WITH_TEMPLATES, make_templates
 from callsieve.web.rendering import loader_of

@@ -33,7 +33,7 @@ from callsieve.api.rate_limit import RateLimits
 from callsieve.api.routing import ROOT, Route, Routes
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
-from callsieve.web.body import body_of
+from callsieve.web.request import body_of
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
 from reputation.store.api_tokens import KeptAnswer, KeptToken

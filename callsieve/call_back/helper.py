@@ -7,23 +7,264 @@ The public process may open no connection at all (its unit), and needs none for 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import logging
 import os
 import pwd
+import re
+import secrets
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
 
 from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
-from callsieve.call_back.answers import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, sender_of
-from callsieve.call_back.call_file import call_file_text, put_in_spool
-from callsieve.call_back.limits import is_by_day, limit_reached, parse_line, refusal_of
-from callsieve.call_back.missing_parts import missing_part
-from callsieve.call_back.placed_calls import PlacedCalls
+from agi.speech import ENGLISH, FOLDER, LANGUAGE_BY_COUNTRY, language_of
+from callsieve.call_back.client import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, sender_of
 from callsieve.call_back.settings import HelperSettings
 from callsieve.settings import SettingsError
-from reputation.numbers import masked
+from callsieve.system.files import complete_file
+from policies.files import open_regular
+from reputation.appeals import TICKET_DIGITS
+from reputation.numbers import PAY_PER_CALL, NumberType, country_of, masked, number_of, number_type_of, time_zones_of
+from reputation.own.hours import daily, is_open
+
+STATE_FILE = "calls.json"
+COUNTS_MODE = 0o600
+MOST_BYTES = 1 << 20
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class StateError(Exception):
+    """What was placed is not known, so nobody is called. The text says what to do."""
+
+
+class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One call: seconds since boot, UTC seconds, and the keyed digest of its number."""
+
+    uptime: float
+    at: float
+    who: str
+
+
+class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`boot`: the boot in which it was written. `key`: of the digests, so that the file has no numbers."""
+
+    boot: str
+    key: str
+    calls: tuple[_Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """`boot` names the boot whose seconds `uptime` counts; `wall` is in UTC seconds."""
+
+    boot: str
+    uptime: Callable[[], float]
+    wall: Callable[[], float] = time.time
+
+
+def machine_clocks() -> Clocks:
+    """Those of this machine. OSError."""
+    return Clocks(_BOOT_ID.read_text("ascii").strip(), lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+class PlacedCalls:
+    """Those of the last day. StateError where the file cannot be read or is damaged."""
+
+    def __init__(self, directory: Path, clocks: Clocks) -> None:
+        self._path, self._clocks = directory / STATE_FILE, clocks
+        state = _read(self._path) or _State(clocks.boot, secrets.token_hex(16))
+        self._key = state.key
+        now, wall = clocks.uptime(), clocks.wall()
+        self.calls = tuple(
+            PlacedCall(
+                min(one.uptime, now) if state.boot == clocks.boot else now - max(0.0, wall - one.at),
+                one.who,
+            )
+            for one in state.calls
+        )
+
+    def who(self, number: str) -> str:
+        """What stands for the number."""
+        return hmac.digest(self._key.encode(), number.encode(), "sha256").hex()[:32]
+
+    def now(self) -> float:
+        """The instant, on the clock of `calls`."""
+        return self._clocks.uptime()
+
+    def wall(self) -> float:
+        """The time of day, in UTC seconds."""
+        return self._clocks.wall()
+
+    def add(self, number: str) -> None:
+        """A call is placed now: in the file before it is made. OSError."""
+        now, wall = self._clocks.uptime(), self._clocks.wall()
+        lately = tuple(one for one in self.calls if now - one.at < DAY)
+        calls = (*lately, PlacedCall(now, self.who(number)))
+        kept = tuple(_Kept(one.at, wall - (now - one.at), one.who) for one in calls)
+        with complete_file(self._path, COUNTS_MODE, (os.geteuid(), os.getegid())) as file:
+            file.write(msgspec.json.encode(_State(self._clocks.boot, self._key, kept)))
+        self.calls = calls
+
+
+def _read(path: Path) -> _State | None:
+    """None: nothing was placed yet."""
+    try:
+        with open_regular(path) as file:
+            return msgspec.json.decode(file.read(MOST_BYTES), type=_State)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        words = f"{path}: cannot be read ({error}): limits cannot be counted: look why, then remove it"
+        raise StateError(words) from None
+
+
+OUTGOING, BESIDE = "outgoing", "callsieve-call-back"
+MODE = 0o600
+TEMPLATE = """\
+Channel: {channel}
+CallerID: {caller_id}
+MaxRetries: 0
+WaitTime: {ring_seconds}
+Context: callsieve-call-back
+Extension: s
+Priority: 1
+Setvar: CALLSIEVE_CALLER={number}
+Setvar: CALLSIEVE_TICKET={ticket}
+Setvar: CALLSIEVE_LANG={language}
+Setvar: CALLSIEVE_SECONDS={seconds}
+"""
+
+
+def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
+    """What Asterisk reads."""
+    channel = settings.channel.replace("{number}", request.number).replace("{digits}", request.number[1:])
+    return TEMPLATE.format(
+        channel=channel,
+        caller_id=f"<{settings.caller_id}>" if settings.caller_id else "",
+        ring_seconds=settings.ring_seconds,
+        number=request.number,
+        ticket=request.ticket,
+        language=language_of(country_of(request.number)),
+        seconds=settings.seconds,
+    )
+
+
+def put_in_spool(text: str, spool: Path) -> None:
+    """Writes the file whole or not at all. OSError."""
+    beside = spool / BESIDE
+    beside.mkdir(mode=0o700, exist_ok=True)
+    path = beside / f"{secrets.token_hex(8)}.call"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        os.rename(path, spool / OUTGOING / path.name)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+KINDS = frozenset({NumberType.FIXED, NumberType.MOBILE, NumberType.FIXED_OR_MOBILE})
+HOUR, DAY = 3600.0, 86_400.0
+SETTING_UP = 10.0  # seconds that Asterisk may need to find a call file, and to end a call
+
+_LINE = re.compile(rf"(\+[1-9][0-9]{{6,14}}) ([0-9]{{{TICKET_DIGITS}}})\n", re.ASCII)
+
+
+class CallRequest(NamedTuple):
+    """A number to call, and the ticket that the call shows the daemon."""
+
+    number: str
+    ticket: str
+
+
+class PlacedCall(NamedTuple):
+    """A call that was placed. `who`: stands for the number."""
+
+    at: float
+    who: str
+
+
+def parse_line(line: bytes) -> CallRequest | None:
+    """The request of exactly one line. None: it is none."""
+    found = _LINE.fullmatch(line.decode("ascii", "replace"))
+    return None if found is None else CallRequest(found[1], found[2])
+
+
+def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
+    """Why this number is never called; None if it may be."""
+    if number_of(number, "ZZ") != number or number_type_of(number) not in KINDS or PAY_PER_CALL.fullmatch(number):
+        return HelperAnswer.KIND
+    if country_of(number) not in settings.countries:
+        return HelperAnswer.COUNTRY
+    return HelperAnswer.REFUSED if number.startswith(settings.refused) else None
+
+
+def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
+    """Whether it is an hour to call everywhere that the number may be. `at`: in UTC seconds."""
+    zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
+    return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
+
+
+def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:
+    """Which limit a call now would exceed; None: none."""
+
+    def since(seconds: float) -> list[PlacedCall]:
+        return [one for one in placed if now - one.at < seconds]
+
+    today = since(DAY)
+    ours = [one for one in today if one.who == who]
+    reached = (
+        (len(today) >= settings.a_day, HelperAnswer.DAY),
+        (len(ours) >= settings.a_number_a_day, HelperAnswer.NUMBER_TODAY),
+        (any(now - one.at < settings.a_number_minutes * 60 for one in ours), HelperAnswer.NUMBER_LATELY),
+        (len(since(HOUR)) >= settings.an_hour, HelperAnswer.HOUR),
+        (len(since(longest_call(settings))) >= settings.at_once, HelperAnswer.BUSY),
+    )
+    return next((answer for is_reached, answer in reached if is_reached), None)
+
+
+def longest_call(settings: HelperSettings) -> float:
+    """How long a call may take from its file to its end, in seconds: so long it counts as going on."""
+    return settings.ring_seconds + settings.seconds + SETTING_UP
+
+
+# What [callsieve-call-back] of callsieve-caller.conf plays.
+PROMPTS = ("proof-hello", "proof-ask", "proof-wrong", "proof-right", "proof-sorry", "caller-goodbye")
+# Asterisk's own default of astdatadir, and Debian's.
+USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
+
+
+def missing_part(settings: HelperSettings, state: Path) -> str | None:
+    """Return the first thing that is missing, with what to do; None where a call can be placed."""
+    return next(_missing(settings, state), None)
+
+
+def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
+    spool = Path(settings.spool)
+    for directory, way_out in (
+        (state, "systemd makes it: StateDirectory= of the unit, or --state"),
+        (spool, "spool = in the helper's settings is not Asterisk's astspooldir"),
+        (spool / OUTGOING, "Asterisk makes it when pbx_spool.so is loaded; or spool = is not its astspooldir"),
+    ):
+        if not directory.is_dir():
+            yield f"{directory}: there is no such directory: {way_out}"
+        elif not os.access(directory, os.W_OK | os.X_OK):
+            yield f"{directory}: user {os.geteuid()} may not write there: run the helper as Asterisk's user"
+    places = [Path(settings.sounds)] if settings.sounds else [Path(place) for place in USUAL_SOUNDS]
+    languages = dict.fromkeys(LANGUAGE_BY_COUNTRY.get(country, ENGLISH) for country in settings.countries)
+    for name in (f"{language}/{FOLDER}/{key}.wav" for language in languages for key in PROMPTS):
+        if not any((place / name).is_file() for place in places):
+            where = " or ".join(map(str, places))
+            yield f"{name}: there is no such prompt in {where}: callsieve prompts build, or set sounds ="
+
 
 logger = logging.getLogger("callsieve.call_back")
 

@@ -1,7 +1,4 @@
-"""Calls as they happen: one look at the journal a second for all who watch, however many they are.
-
-A call is told when it is decided, and again when it is known how it ended.
-"""
+"""The evidence vector as bars: how much each family says, and in which direction. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +6,48 @@ import asyncio
 import logging
 import sqlite3
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from callsieve.web.store_client import StoreClient
+from reputation.explaining import parts_of
+from reputation.model import Family
 from reputation.store.calls import CallFilter, CallRow, calls_of_ids, find_calls
 from reputation.store.errors import StoreError
+from reputation.wording import Wording, listed
+
+HALF = 50.0  # of the bar's width: nothing lies in the middle
+LEAST_SCALE = 2.0  # log-odds
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A family: its log-odds, what it says, and where its bar begins and how long it is, of 100."""
+
+    family: str
+    log_odds: float
+    said: str | Wording
+    start: float
+    width: float
+
+
+def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
+    """One bar a family, on a common scale that the longest fills; a small evidence stays small."""
+    scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
+    return tuple(_bar(family, scale) for family in families)
+
+
+def _bar(family: Family, scale: float) -> Bar:
+    width = round(HALF * abs(family.log_odds) / scale, 1)
+    start = HALF if family.log_odds >= 0 else HALF - width
+    try:
+        said = listed(list(parts_of(family)), "{some}; {more}")
+    except (KeyError, ValueError):  # a vector of another version
+        counts = [Wording("{n} x {category}", {"n": count, "category": what}) for what, count in family.counts]
+        said = listed(counts, "{some}; {more}")
+    return Bar(family.name, family.log_odds, said, start, width)
+
 
 logger = logging.getLogger("callsieve.web")
 

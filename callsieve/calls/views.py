@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from callsieve.calls.evidence_bars import Bar, bars_of
-from callsieve.calls.records import evidence_of
-from callsieve.calls.search import FIELDS, typed_fields
+from callsieve.calls.live import Bar, bars_of
+from callsieve.calls.records import FIELDS, evidence_of, typed_fields
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
 from reputation.site_names import site_of

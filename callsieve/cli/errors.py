@@ -33,7 +33,7 @@ EXIT_TROUBLE = 2
 EXIT_OFF = 78  # RestartPreventExitStatus of the units. Source: EX_CONFIG of sysexits.h
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
 
-# Of a file that we write the path is known (callsieve.install.apply): without one it is what the command prints.
+# Of a file that we write the path is known (callsieve.install.steps): without one it is what the command prints.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _OS_TROUBLE = {
     FileNotFoundError: "there is no such file or directory",

@@ -42,7 +42,7 @@ from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system.port_holder import address_taken
-from callsieve.system.trusted_users import obeyed_users
+from callsieve.system.service_users import obeyed_users
 from callsieve.telemetry import EVERY_SECONDS
 from callsieve.version import program_stamp
 from callsieve.wiring import policies_of, regions_of, site_of

@@ -15,16 +15,19 @@ from typing import Self, TypeVar
 
 from agi.protocol import Request, block_of
 from agi.quoting import COMMAND_LIMIT
-from callsieve.decide.answer import (
+from callsieve.decide.call_facts import (
     CallAnswer,
+    CallFacts,
     NoDecision,
     OutboundAnswer,
+    OutgoingFacts,
     answer_of,
     fail_open,
     outbound_answer_of,
     outbound_fail_open,
+    outbound_request_of,
+    request_of,
 )
-from callsieve.decide.call_facts import CallFacts, OutgoingFacts, outbound_request_of, request_of
 from callsieve.settings import Loaded
 from reputation.ids import new_id
 

@@ -6,6 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
 
 from callsieve.own_numbers.operations import registered
 from callsieve.settings import Company, Outbound, Settings, TrunkTable
@@ -136,3 +141,48 @@ def _of_appeals(db: sqlite3.Connection, number: str) -> list[Document]:
     """What was shown when the number was appealed for here."""
     found = (one for appeal in appeals_of(db, number) for one in attachments_of(db, appeal.reference))
     return [Document(one.name, one.added_at, one.size, one.digest) for one in found]
+
+
+Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "documents", "screenshots"]
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that is asked for. `part`: the part of the pack that has it; empty: its reader adds it himself."""
+
+    en: str
+    zh: str
+    part: Part
+    proof: Literal["platform", "others", "unverified"]
+    source: str
+
+    def words(self, language: str) -> str:
+        """What is asked for."""
+        return self.zh if language == "zh" else self.en
+
+
+class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who marks numbers. `kind` says which letter the pack begins with; `address` empty: none is known."""
+
+    name: str
+    title: str
+    title_zh: str
+    kind: Literal["carrier", "label", "registration"]
+    read: date
+    address: str
+    asks: tuple[Ask, ...]
+
+    def words(self, language: str) -> str:
+        """What it is called."""
+        return self.title_zh if language == "zh" else self.title
+
+
+@lru_cache(maxsize=1)
+def platforms() -> dict[str, Platform]:
+    """All of them by name, the carrier first. The files are ours: a wrong one is a bug, and raises."""
+    found = [
+        msgspec.toml.decode(entry.read_bytes(), type=Platform)
+        for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    found.sort(key=lambda one: (one.kind != "carrier", one.title_zh == one.title, one.name))
+    return {one.name: one for one in found}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from callsieve.changes.fields import number_field
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.evidence_packs.platforms import platforms
+from callsieve.evidence_packs.contents import platforms
 from callsieve.own_numbers.operations import registered
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
 from callsieve.text.file_kinds import document_kind_of

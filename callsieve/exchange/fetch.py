@@ -44,9 +44,8 @@ from callsieve.exchange.rows import (
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Limits, OutsideClient
-from callsieve.signing.handover import MOST_BYTES, read_handover
 from callsieve.signing.keys import KeyFileError, PublicKey
-from callsieve.signing.statements import NUMBER_CLEARED, Statement, StatementError, verify
+from callsieve.signing.statements import MOST_BYTES, NUMBER_CLEARED, Statement, StatementError, read_handover, verify
 from policies.files import open_regular
 from reputation.store.peers import (
     PeerNumber,

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from callsieve.exchange.index import INDEX_FILE, MOST_INDEX_BYTES, SignedIndex, read_index
-from callsieve.signing.handover import handover_of, handover_text, key_before
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
-from callsieve.signing.statements import StatementError
+from callsieve.signing.statements import StatementError, handover_of, handover_text, key_before
 from policies.files import open_regular
 
 

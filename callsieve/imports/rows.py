@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from callsieve.pbx.freepbx_contacts import KnownContact
+from callsieve.pbx.freepbx_database import KnownContact
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.vcard import Vcards
 from reputation.model import Person

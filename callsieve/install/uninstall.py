@@ -1,4 +1,4 @@
-"""What `callsieve asterisk uninstall` would change. Nothing is written here: see callsieve.install.apply."""
+"""What `callsieve asterisk uninstall` would change. Nothing is written here: see callsieve.install.steps."""
 
 from __future__ import annotations
 

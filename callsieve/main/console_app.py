@@ -36,8 +36,8 @@ from callsieve.main.api_table import endpoints_of
 from callsieve.main.capabilities import ALL, CAPABILITIES
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
-from callsieve.users.half_logins import HalfLogins
-from callsieve.users.web.password_check import LoginTries
+from callsieve.users.second_factor import HalfLogins
+from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
 from callsieve.web.app_state import AppState
 from callsieve.web.navigation import Menu

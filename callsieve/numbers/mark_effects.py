@@ -8,16 +8,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from callsieve.numbers.owner_view import OwnerView
 from callsieve.settings import Loaded
+from callsieve.text.times import day, when
+from callsieve.web.i18n import LANGUAGES as LANGUAGES
+from callsieve.web.i18n import TAGS, translated, translations_of
+from callsieve.web.rendering import document_of
 from callsieve.wiring import policies_of
 from policies.decision import Action
 from policies.loader import PRESETS, load_policy
 from policies.mark_effects import Effect, Kind, MarkedNumber, action_under, effect_of, least_people, strongest
 from policies.policy import Policy, PolicyError
-from reputation.model import Level
+from reputation.model import Level, LevelChange
 from reputation.store.site import people_here
 from reputation.weights import Weights
 from reputation.wording import Wording
@@ -261,3 +266,82 @@ def effects_as_json(shown: MarkEffects) -> Mapping[str, Any]:
             for one in shown.combined
         ],
     }
+
+
+NOTHING = Wording("nothing")
+
+
+class Part(NamedTuple):
+    """Several lines below a heading."""
+
+    title: Wording
+    lines: tuple[Wording, ...]
+
+
+def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
+    """What is told to the owner, in its order; a part that is empty is left out."""
+    fades = tuple(
+        Wording("from {time} on: {level}", {"time": when(at), "level": Wording(level.word)}) for at, level in view.fades
+    )
+    parts = (
+        Part(Wording("What speaks against it"), view.against or (NOTHING,)),
+        Part(Wording("What speaks for it"), view.in_favour or (NOTHING,)),
+        Part(Wording("What has no weight yet"), view.neutral),
+        Part(Wording("What would make the level lower"), tuple(map(_changed, view.better_if))),
+        Part(Wording("When it fades, if nothing more happens"), fades),
+        Part(Wording("What would make the level higher"), (view.marks_words, *map(_changed, view.worse_if))),
+    )
+    return tuple(part for part in parts if part.lines)
+
+
+def _changed(change: LevelChange) -> Wording:
+    return Wording("{what}: {level}", {"what": change.words, "level": Wording(change.level.word)})
+
+
+def effects_page(shown: MarkEffects, language: str) -> str:
+    """How many marks until it takes effect."""
+    return _page(language, TITLE, tuple(introduction(shown)), (), tables_of(shown), "")
+
+
+def owner_page(view: OwnerView, language: str) -> str:
+    """What is told to the owner of a number."""
+    title = Wording("What is known here about {number}", {"number": view.number})
+    lead = (view.level_words, view.action_words)
+    return _page(language, title, lead, parts_of_view(view), (), view.expects, day(view.at))
+
+
+def _page(
+    language: str,
+    title: Wording,
+    lead: tuple[Wording, ...],
+    parts: tuple[Part, ...],
+    tables: tuple[Table, ...],
+    end: Wording | str,
+    date: str = "",
+) -> str:
+    translate = partial(translated, catalogue=translations_of(language))
+
+    def said(text: Wording | str) -> str:
+        return text.said(translate) if isinstance(text, Wording) else text
+
+    def sentence(text: Wording | str) -> str:
+        words = said(text)
+        return said(Wording("{sentence}.", {"sentence": f"{words[:1].upper()}{words[1:]}"}))
+
+    shown = {
+        "title": said(title),
+        "lead": [sentence(one) for one in lead],
+        "parts": [(said(part.title), [said(line) for line in part.lines]) for part in parts],
+        "tables": [
+            (
+                said(one.title),
+                sentence(one.note),
+                [said(head) for head in one.heads],
+                [map(said, row) for row in one.rows],
+            )
+            for one in tables
+        ],
+        "end": said(end),
+        "date": date,
+    }
+    return document_of("numbers", "marks.html", TAGS[language], shown)

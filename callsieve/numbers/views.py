@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from callsieve.calls.evidence_bars import Bar, bars_of
+from callsieve.calls.live import Bar, bars_of
 from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark

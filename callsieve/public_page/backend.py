@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from callsieve.appeals.cleared import Cleared
-from callsieve.call_back.answers import HelperAnswer
-from callsieve.call_back.client import HelperError
+from callsieve.call_back.client import HelperAnswer, HelperError
 from callsieve.call_back.client import ask as ask_helper
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.mark_effects import MarkEffects, mark_effects_here

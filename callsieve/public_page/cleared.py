@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import segno
 from markupsafe import Markup
 
 from callsieve.appeals.cleared import Cleared
+from callsieve.settings import Public
 from callsieve.text.times import day
 from callsieve.web.rendering import document_of
 from callsieve.web.words import N_
@@ -54,3 +57,20 @@ def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[st
         "issuer": statement.issuer,
     }
     return document_of("public_page", "cleared.html", language, shown)
+
+
+_MAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
+_NUMBER = re.compile(r"\+[0-9][0-9 .-]{5,20}[0-9]")
+
+
+def contact_card(public: Public) -> list[Any]:
+    """Its name, the page's address, and what of `contact` is a mail address or a number in international form."""
+    fields: list[list[Any]] = [
+        ["version", {}, "text", "4.0"],
+        ["fn", {}, "text", public.name],
+        ["kind", {}, "text", "org"],
+        ["url", {}, "uri", public.address],
+        *(["email", {}, "text", mail] for mail in _MAIL.findall(public.contact)),
+        *(["tel", {}, "uri", f"tel:{re.sub('[ .-]', '', number)}"] for number in _NUMBER.findall(public.contact)),
+    ]
+    return ["vcard", fields]

@@ -8,19 +8,28 @@ decision only its class is known, and the mildest that fits is taken.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from heapq import merge
+from typing import NamedTuple
 
+from callsieve.replay.engine import Replay
+from callsieve.replay.false_positives import KnownCallers
 from callsieve.replay.history_file import Event, PastCall, at_of
+from callsieve.settings import Loaded
+from callsieve.simulate import Ours
 from policies.reasons import CODES, Reason
 from reputation.caller_names import SPAM_LABELS
 from reputation.families import carrier_label
 from reputation.model import Attestation, AuthClass, DecisionRecord, Direction, Family, Verdict, Verification
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import families_of
+from reputation.store.as_of import Background, background_of
 from reputation.store.journal import calls_capped_by, decision_of
 from reputation.store.marks import marks_between
 from reputation.store.outcomes import outcomes_between
+from reputation.store.people import all_dids, all_people, own_numbers
+from reputation.store.site import sample_salt
 
 SEEN_FROM_OUTSIDE = frozenset({Direction.INBOUND, Direction.OUTBOUND})
 # The count of the family "attestation" (reputation/families/attestation.py) -> what it was made from.
@@ -68,3 +77,35 @@ def _families(record: DecisionRecord | None) -> tuple[Family, ...]:
 def _whats(name: str, families: Sequence[Family]) -> list[str]:
     """What the family of that name counts."""
     return [what for family in families if family.name == name for what, _ in family.counts]
+
+
+class ReplayContext(NamedTuple):
+    """`background_of` is asked once for each number."""
+
+    ours: Ours
+    background_of: Callable[[str], Background]
+
+
+def ground_of(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
+    """From the settings, which win, and from the store."""
+    ours = Ours.of(loaded)
+    everybody = Ours(
+        {**{person.extension: person for person in all_people(db)}, **ours.people},
+        {**{did.number: did for did in all_dids(db)}, **ours.dids},
+        ours.own_numbers.union(own_numbers(db)),
+        ours.weights,
+        ours.hours,
+        sample_salt(db),
+        ours.plan,
+    )
+    return ReplayContext(everybody, partial(background_of, db))
+
+
+def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
+    """What speaks for a number, of what the replay has read."""
+
+    def known_of(number: str) -> KnownCallers:
+        background = replay.background(number)
+        return KnownCallers(bool(background.contacts), background.identity, number in own_numbers)
+
+    return known_of

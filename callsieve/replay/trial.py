@@ -23,11 +23,10 @@ from typing import Any
 import msgspec
 
 from callsieve.policy_selection import running_name
-from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements
 from callsieve.replay.history_file import HistoryReader, at_of
 from callsieve.replay.report import ActionCounts, report_as_json
-from callsieve.replay.store_history import events_of_store
+from callsieve.replay.store_history import events_of_store, ground_of, known_in
 from callsieve.settings import Loaded, SettingsError, load_settings
 from callsieve.wiring import policies_of
 from policies.loader import load_policy, parse_policy

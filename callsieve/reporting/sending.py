@@ -8,14 +8,65 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
+
+import msgspec
 
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import OutsideClient
+from callsieve.outside.http_client import Answer, OutsideClient
 from callsieve.outside.secrets import secret_of
 from callsieve.reporting.operations import note_done, reporting_to
-from callsieve.reporting.phoneblock import NotTaken, PhoneBlockAccount
 from callsieve.reporting.rule import DueReport, ReportStep
 from callsieve.settings import Loaded
+
+GONE = 404
+NO_ACCESS = frozenset({401, 403})
+NOT_NOW = frozenset({408, 425, 429})
+
+
+class NotTaken(Exception):
+    """PhoneBlock does not take it now, from us, or ever. `forever`: this number, the others may go."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.forever = 400 <= status < 500 and status not in NO_ACCESS | NOT_NOW
+        why = "it refuses our token" if status in NO_ACCESS else f"it answers {status}"
+        super().__init__(f"PhoneBlock: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneBlockAccount:
+    """An account of it. `url` is where its API begins."""
+
+    client: OutsideClient
+    url: str
+    token: str
+    private: bool = False
+
+    async def rate(self, number: str, rating: str) -> None:
+        """Says what the number is. Nothing else is sent: no reason, no time, and nothing of who said so.
+
+        NotTaken, OutsideError.
+        """
+        body = msgspec.json.encode({"phone": number, "rating": rating})
+        _taken(await self._ask("POST", "/rate", body))
+
+    async def withdraw(self, number: str) -> None:
+        """Takes back what was said of it; where nothing was, that is well. NotTaken, OutsideError."""
+        answer = await self._ask("DELETE", f"/blacklist/{quote(number, safe='')}")
+        if answer.status != GONE:
+            _taken(answer)
+
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        url = f"{self.url.rstrip('/')}{path}"
+        return await self.client.request(method, url, headers=headers, body=body, allow_private=self.private)
+
+
+def _taken(answer: Answer) -> None:
+    if not 200 <= answer.status < 300:
+        raise NotTaken(answer.status)
+
 
 MOST_AT_ONCE = 50  # the timer comes again in five minutes
 

@@ -19,9 +19,8 @@ from starlette.responses import RedirectResponse, Response
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import window_of
 from callsieve.web.app_state import AppState
-from callsieve.web.body import body_of
 from callsieve.web.i18n import wanted_language
-from callsieve.web.request import THEMES, NotFound, PageRequest, local_path
+from callsieve.web.request import THEMES, NotFound, PageRequest, body_of, local_path
 from callsieve.web.routes import Page
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token

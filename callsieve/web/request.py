@@ -8,6 +8,7 @@ req.page("calls/calls.html", calls=calls)        the answer
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -244,3 +246,24 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
     """Undo the change that the form names, if it is one of `whats`, and about this number; None: any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
+
+
+# A body must be whole in time; each piece that arrives gives it more, for files over a slow line.
+BODY_SECONDS = 10.0
+BODY_BYTES_A_SECOND = 8192
+
+
+async def body_of(request: Request, most_bytes: int) -> bytes:
+    """The body. HTTPException for what is too large or too slow."""
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as limit:
+            latest = limit.when() or 0.0
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > most_bytes:
+                    raise HTTPException(413)
+                limit.reschedule(latest + len(raw) / BODY_BYTES_A_SECOND)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(raw)

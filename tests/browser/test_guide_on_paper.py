@@ -7,7 +7,7 @@ import io
 import pytest
 from pypdf import PdfReader
 
-from callsieve.guide.page import guide_page
+from callsieve.guide.cli.commands import guide_page
 from tests.browser.chromium import running_chromium
 
 

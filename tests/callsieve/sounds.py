@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.prompts.synthesis import ESPEAK, SOX
+from callsieve.prompts.files import ESPEAK, SOX
 from callsieve.prompts.wav import RATE, wav_of
 
 needs_voice = pytest.mark.skipif(

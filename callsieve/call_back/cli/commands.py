@@ -11,11 +11,9 @@ from typing import Annotated
 
 import typer
 
-from callsieve.call_back.answers import HelperAnswer
-from callsieve.call_back.helper import Helper, listening
+from callsieve.call_back.client import HelperAnswer
+from callsieve.call_back.helper import Helper, PlacedCalls, StateError, listening, machine_clocks, refusal_of
 from callsieve.call_back.helper import serve as serve_requests
-from callsieve.call_back.limits import refusal_of
-from callsieve.call_back.placed_calls import PlacedCalls, StateError, machine_clocks
 from callsieve.call_back.settings import SETTINGS_FILE, SOCKET, STATE, HelperSettings, load_helper_settings
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import JsonOption, print_json

@@ -12,8 +12,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from callsieve.calls.records import caller_words, decision_as_json, ended_words, kind_word
-from callsieve.calls.search import wanted_of
+from callsieve.calls.records import caller_words, decision_as_json, ended_words, kind_word, wanted_of
 from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
     ConfigOption,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from callsieve.calls.search import wanted_of
+from callsieve.calls.records import wanted_of
 from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.web.request import NotFound, PageRequest

@@ -19,8 +19,15 @@ from callsieve.api.problem import UNPROCESSABLE, ApiError
 from callsieve.api.rate_limit import RateLimits
 from callsieve.changes.operation import Context
 from callsieve.decide import operations
-from callsieve.decide.answer import CallAnswer, NoDecision, OutboundAnswer, fail_open, outbound_fail_open
-from callsieve.decide.call_facts import CallFacts, OutgoingFacts
+from callsieve.decide.call_facts import (
+    CallAnswer,
+    CallFacts,
+    NoDecision,
+    OutboundAnswer,
+    OutgoingFacts,
+    fail_open,
+    outbound_fail_open,
+)
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from callsieve.decide.operations import CallEnding
 from reputation.api_tokens import Scope

@@ -13,6 +13,7 @@ from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.changes.operation import Context
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.contents import platforms
 from callsieve.evidence_packs.operations import (
     DEFAULT_DAYS,
     IN_MEMORY_BYTES,
@@ -22,7 +23,6 @@ from callsieve.evidence_packs.operations import (
     AttachedFile,
     PackRequest,
 )
-from callsieve.evidence_packs.platforms import platforms
 from reputation.api_tokens import Scope
 from reputation.users import Role
 

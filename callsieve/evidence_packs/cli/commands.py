@@ -13,8 +13,8 @@ from callsieve.cli.output import say
 from callsieve.cli.store import context_of
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
+from callsieve.evidence_packs.contents import platforms
 from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, AttachedFile, PackRequest
-from callsieve.evidence_packs.platforms import platforms
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from callsieve.text.printing import printer_trouble

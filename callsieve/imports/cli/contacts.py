@@ -21,7 +21,7 @@ from callsieve.imports.cli.source import SOURCE_HELP, source_given
 from callsieve.imports.cli.summary import VCARDS, Summary, print_summary
 from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind
 from callsieve.imports.rows import CONTACT_COLUMNS, NAME, contacts_in, contacts_in_vcards, contacts_of_freepbx
-from callsieve.pbx.freepbx_contacts import KnownContact, contacts_in_freepbx, has_contacts
+from callsieve.pbx.freepbx_database import KnownContact, contacts_in_freepbx, has_contacts
 from callsieve.pbx.mysql import DatabaseError, connected
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError

@@ -19,8 +19,16 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import bold, dim, print_pairs, print_table, say
-from callsieve.numbers.mark_effects import MarkEffects, effects_as_json, introduction, mark_effects_here, tables_of
-from callsieve.numbers.mark_page import LANGUAGES, effects_page, owner_page
+from callsieve.numbers.mark_effects import (
+    LANGUAGES,
+    MarkEffects,
+    effects_as_json,
+    effects_page,
+    introduction,
+    mark_effects_here,
+    owner_page,
+    tables_of,
+)
 from callsieve.numbers.owner_view import OwnerView, owner_view_of, view_as_json
 from callsieve.system.files import complete_file
 from callsieve.text.times import when

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import EntryRequest
 from callsieve.numbers import operations
-from callsieve.numbers.mark_effects import mark_effects_here
-from callsieve.numbers.mark_page import effects_page, owner_page
+from callsieve.numbers.mark_effects import effects_page, mark_effects_here, owner_page
 from callsieve.numbers.operations import MarkRequest, OwnerRequest
 from callsieve.numbers.owner_view import owner_view_of
 from callsieve.numbers.views import number_shown

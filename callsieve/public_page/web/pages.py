@@ -12,12 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from callsieve.appeals.cleared import Cleared
-from callsieve.call_back.answers import LATER, NEVER, HelperAnswer
+from callsieve.call_back.client import LATER, NEVER, HelperAnswer
 from callsieve.changes.operation import Refused
-from callsieve.numbers.mark_page import effects_page, parts_of_view
+from callsieve.numbers.mark_effects import effects_page, parts_of_view
 from callsieve.public_page.backend import Backend
-from callsieve.public_page.cleared import cleared_page
-from callsieve.public_page.contact_card import contact_card
+from callsieve.public_page.cleared import cleared_page, contact_card
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
 from callsieve.public_page.web.visit import POLICY, Page, Visit

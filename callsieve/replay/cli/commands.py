@@ -23,12 +23,11 @@ from callsieve.cli.progress import Tell, meter, meter_of, watched
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.replay.call_files import History, HistoryError, in_time_order, opened, sides_of
 from callsieve.replay.cli.terminal import show_report
-from callsieve.replay.context import ground_of, known_in
 from callsieve.replay.engine import Replay, judgements, nothing_of
 from callsieve.replay.history_file import EmptyLines, Event, at_of
 from callsieve.replay.report import ActionCounts, ReplayReport, line_of, report_as_json
 from callsieve.replay.report_html import page_of
-from callsieve.replay.store_history import events_of_store
+from callsieve.replay.store_history import events_of_store, ground_of, known_in
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming

@@ -22,8 +22,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import clean, plural, print_table, say
-from callsieve.reporting.authorities import AUTHORITIES, READ
-from callsieve.reporting.complaint import PreparedComplaint, Say, complaint_of, complaint_text
+from callsieve.reporting.authorities import AUTHORITIES, READ, PreparedComplaint, Say, complaint_of, complaint_text
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of

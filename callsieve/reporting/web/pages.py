@@ -6,8 +6,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from callsieve.reporting.authorities import AUTHORITIES
-from callsieve.reporting.complaint import complaint_of, complaint_text
+from callsieve.reporting.authorities import AUTHORITIES, complaint_of, complaint_text
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
 from callsieve.web.request import NotFound, PageRequest

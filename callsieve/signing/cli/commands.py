@@ -14,9 +14,8 @@ from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed
 from callsieve.cli.output import say, say_command
 from callsieve.cli.store import note_done
 from callsieve.settings import Loaded
-from callsieve.signing.handover import OVERLAP_DAYS, HandoverUnderWay, rotate
 from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
-from callsieve.signing.statements import MOST_BYTES, StatementError, verify
+from callsieve.signing.statements import MOST_BYTES, OVERLAP_DAYS, HandoverUnderWay, StatementError, rotate, verify
 from callsieve.text.times import day
 from policies.files import open_regular
 from reputation.store.audit import Change

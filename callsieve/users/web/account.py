@@ -9,14 +9,89 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.users import operations
 from callsieve.users.operations import OwnPassword
-from callsieve.users.passwords import hashed
-from callsieve.users.web.password_check import TooManyTriesError, look_at_password, remember_browser
+from callsieve.users.passwords import hashed, is_password
+from callsieve.users.second_factor import step_of
+from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
+from callsieve.web.connections import network_of
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
+from callsieve.web.throttle import Throttle
+from callsieve.web.tokens import browser_of, browser_token
 from callsieve.web.words import N_
-from reputation.store.users import sessions_of
-from reputation.users import ConsoleUser, Role, Session
+from reputation.store.users import password_of, second_factor_of, sessions_of
+from reputation.users import LONGEST_NAME, NAME, ConsoleUser, Role, Session
 from reputation.wording import Wording
+
+TRIES_OF_AN_ADDRESS = 20  # many people may share one
+
+
+class TooManyTriesError(Exception):
+    """Nobody has looked: it was tried too often. `words` say how long to wait."""
+
+    def __init__(self, seconds: int) -> None:
+        self.words = Wording("Too many attempts. Try again in {seconds} s.", {"seconds": seconds})
+        super().__init__(str(self.words))
+
+
+class LoginTries:
+    """Who tried how often. Codes have a count of their own: a right password does not forgive wrong codes."""
+
+    def __init__(self) -> None:
+        self.of_user = Throttle()
+        self.of_code = Throttle()
+        self.of_address = Throttle(TRIES_OF_AN_ADDRESS)
+
+
+class Try:
+    """A try for a name, which counts as a failure until it succeeded. TooManyTriesError.
+
+    `stored` is the hash of the user's password, None for a name that nobody has.
+    """
+
+    def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
+        cookie = req.http.cookies.get(cookie_name(BROWSER_COOKIE, req.http), "")
+        browser = browser_of(cookie, name, stored) if stored is not None else None
+        self._keys = [(of_name, browser or name.lower()[:LONGEST_NAME])]
+        if browser is None:
+            self._keys.append((req.state.service(LoginTries).of_address, network_of(req.address)))
+        wait = max(throttle.wait_seconds(key, req.now) for throttle, key in self._keys)
+        if wait > 0:
+            raise TooManyTriesError(int(wait) + 1)
+        for throttle, key in self._keys:  # before it is known, so that many at once do not all get a try
+            throttle.failed(key, req.now)
+
+    def succeeded(self) -> None:
+        """It was the right one."""
+        (own, own_key), *shared = self._keys
+        own.succeeded(own_key)
+        for throttle, key in shared:
+            throttle.take_back(key)
+
+
+async def look_at_password(req: PageRequest, name: str, password: str) -> str | None:
+    """The hash that is stored, if it is of this password; None: it is not. TooManyTriesError."""
+    stored = await req.read(password_of, name) if NAME.fullmatch(name) else None
+    this_try = Try(req, req.state.service(LoginTries).of_user, name, stored)
+    if not await req.state.hashing(is_password, password, stored):
+        return None
+    this_try.succeeded()
+    return stored
+
+
+async def look_at_code(req: PageRequest, name: str, code: str) -> int | None:
+    """The time step of the code, if it is a right one that was not used; None: it is not. TooManyTriesError."""
+    this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
+    factor = await req.read(second_factor_of, name)
+    step = step_of(factor.secret, code, req.now, factor.step) if factor else None
+    if step is not None:
+        this_try.succeeded()
+    return step
+
+
+def remember_browser(response: Response, req: PageRequest, name: str, stored: str) -> None:
+    """The user has logged in with this browser. `stored` is the hash of the password."""
+    set_cookie(response, req.http, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
+
 
 WRONG = N_("The present password is wrong. Nothing was changed.")
 DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")

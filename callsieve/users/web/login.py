@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.users import operations
-from callsieve.users.half_logins import LASTS_SECONDS, HalfLogin, HalfLogins
 from callsieve.users.passwords import hashed, is_outdated
-from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password, remember_browser
+from callsieve.users.second_factor import LASTS_SECONDS, HalfLogin, HalfLogins
+from callsieve.users.web.account import TooManyTriesError, look_at_code, look_at_password, remember_browser
 from callsieve.web.access import (
     COOKIE,
     LANGUAGE_COOKIE,

@@ -8,7 +8,7 @@ from callsieve.changes.operation import Refused
 from callsieve.users import operations
 from callsieve.users.operations import OwnSecondFactor
 from callsieve.users.second_factor import address_of, is_secret, new_secret, step_of
-from callsieve.users.web.password_check import TooManyTriesError, look_at_code, look_at_password
+from callsieve.users.web.account import TooManyTriesError, look_at_code, look_at_password
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
 from callsieve.web.words import N_

@@ -18,7 +18,7 @@ from callsieve.api.openapi import PARTS
 from callsieve.api.routing import ROOT
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import PAGES, make_app, make_app_state
-from callsieve.web import body
+from callsieve.web import request as body
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.store.api_tokens import add_token, remove_token, token_of, touch_token
 from reputation.users import Role

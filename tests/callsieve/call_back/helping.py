@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agi.speech import FOLDER, LANGUAGES
-from callsieve.call_back.helper import Helper
-from callsieve.call_back.missing_parts import PROMPTS
-from callsieve.call_back.placed_calls import Clocks, PlacedCalls
+from callsieve.call_back.helper import PROMPTS, Clocks, Helper, PlacedCalls
 from callsieve.call_back.settings import HelperSettings, parse_helper_settings
 from lab.children import ends_with_us
 from lab.programs import COMMAND_LINE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.call_back.placed_calls import STATE_FILE
+from callsieve.call_back.helper import STATE_FILE
 from tests.callsieve.call_back.helping import NUMBER, settings_text
 from tests.callsieve.program import Program
 

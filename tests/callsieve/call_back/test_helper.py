@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.call_back.answers import LINE_BYTES
-from callsieve.call_back.client import HelperError, ask, ping
+from callsieve.call_back.client import LINE_BYTES, HelperError, ask, ping
 from callsieve.call_back.settings import load_helper_settings
 from callsieve.settings import SettingsError
 from tests.callsieve.call_back.helping import (
@@ -124,7 +123,7 @@ def test_only_the_helpers_user_is_believed(tmp_path: Path) -> None:
 WITHOUT_CONNECT = """
 import ctypes, platform, socket, struct, sys
 from pathlib import Path
-from callsieve.call_back.answers import LINE_BYTES
+from callsieve.call_back.client import LINE_BYTES
 from callsieve.call_back.client import ask
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.call_back.call_file import BESIDE
-from callsieve.call_back.limits import parse_line, refusal_of
-from callsieve.call_back.placed_calls import STATE_FILE, PlacedCalls, StateError
+from callsieve.call_back.helper import BESIDE, STATE_FILE, PlacedCalls, StateError, parse_line, refusal_of
 from callsieve.settings import SettingsError
 from reputation.numbers import NumberType, country_of, number_type_of
 from tests.callsieve.call_back.helping import NUMBER, OTHER, TICKET, Desk, Times, make_settings

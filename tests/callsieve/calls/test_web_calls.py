@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls.records import caller_words
-from callsieve.calls.search import FIELDS
+from callsieve.calls.records import FIELDS, caller_words
 from callsieve.calls.views import place_of, query_of
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import CODES, PLACES, PresetReason, Reason, Why, why_of

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.decide.answer import NoDecision
 from callsieve.decide.api.endpoints import MOST_BYTES
+from callsieve.decide.call_facts import NoDecision
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.store.api_tokens import add_token
 from reputation.users import Role

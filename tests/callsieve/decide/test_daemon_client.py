@@ -13,8 +13,7 @@ import pytest
 
 from agi.protocol import Request, block_of
 from agi.quoting import variables_in
-from callsieve.decide.answer import CallAnswer, NoDecision, answer_of
-from callsieve.decide.call_facts import CallFacts, linkedid_of, request_of
+from callsieve.decide.call_facts import CallAnswer, CallFacts, NoDecision, answer_of, linkedid_of, request_of
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from callsieve.telemetry import read_telemetry
 from lab.daemon import Daemon

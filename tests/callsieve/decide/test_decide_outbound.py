@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.decide.answer import OutboundAnswer, outbound_answer_of
-from callsieve.decide.call_facts import OutgoingFacts, linkedid_of
+from callsieve.decide.call_facts import OutboundAnswer, OutgoingFacts, linkedid_of, outbound_answer_of
 from callsieve.decide.daemon_client import DaemonClient
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE

@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callsieve.decide.answer import CallAnswer, OutboundAnswer
-from callsieve.decide.call_facts import CallFacts, OutgoingFacts
+from callsieve.decide.call_facts import CallAnswer, CallFacts, OutboundAnswer, OutgoingFacts
 from callsieve.decide.operations import CallEnding
 
 ROOT = Path(__file__).resolve().parents[3]

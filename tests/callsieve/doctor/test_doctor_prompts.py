@@ -10,7 +10,7 @@ from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.checks import WITHOUT, are_built
-from callsieve.prompts.synthesis import Source
+from callsieve.prompts.files import Source
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.sounds import record, tone

@@ -20,10 +20,9 @@ from pypdf import PdfReader
 from callsieve.changes.operation import Context, Refused
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.contents import MOST_SCREENSHOTS
+from callsieve.evidence_packs.contents import MOST_SCREENSHOTS, platforms
 from callsieve.evidence_packs.document import practice_of, texts_of
 from callsieve.evidence_packs.operations import AttachedFile, PackRequest
-from callsieve.evidence_packs.platforms import platforms
 from callsieve.settings import Loaded, Outbound, Settings, parse_settings
 from callsieve.signing.keys import signing_key
 from callsieve.signing.statements import verify

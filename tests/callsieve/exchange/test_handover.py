@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.exchange.index import HANDOVER_FILE, INDEX_FILE
-from callsieve.signing.handover import OVERLAP_DAYS, HandoverUnderWay, read_handover, rotate
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
-from callsieve.signing.statements import StatementError, sign
+from callsieve.signing.statements import OVERLAP_DAYS, HandoverUnderWay, StatementError, read_handover, rotate, sign
 from reputation.store.peers import key_now, peer_states
 from tests.callsieve.exchange.companies import DAY, OTHER, Company
 

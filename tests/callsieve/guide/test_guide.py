@@ -11,7 +11,7 @@ import pytest
 from agi.display import TEXTS
 from agi.speech import LANGUAGES
 from callsieve.doctor.dialplan import FEATURE_CODES
-from callsieve.guide.page import guide_page, guide_text
+from callsieve.guide.cli.commands import guide_page, guide_text
 from tests.callsieve.program import Program
 
 DIALPLAN = (Path(__file__).resolve().parents[3] / "asterisk-conf" / "callsieve.conf").read_text()

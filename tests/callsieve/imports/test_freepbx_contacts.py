@@ -79,7 +79,7 @@ def test_run_again_it_takes_what_is_there_now(callsieve: Program, manager: Maria
 
 
 def test_more_than_a_page(callsieve: Program, manager: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callsieve.pbx.freepbx_contacts.PAGE_ROWS", 2)
+    monkeypatch.setattr("callsieve.pbx.freepbx_database.PAGE_ROWS", 2)
     callsieve.ok("import", "contacts", "--from", "freepbx")
     assert len(contacts(callsieve)) == 3
 

@@ -19,7 +19,6 @@ from callsieve.call_back.settings import load_helper_settings
 from callsieve.doctor.dialplan import EMERGENCY_LINE
 from callsieve.install import install
 from callsieve.install import plan as changes
-from callsieve.install.apply import write
 from callsieve.install.freepbx import HOOK_FILES, HOOKS, PredialHook
 from callsieve.install.front_context import installed_contexts
 from callsieve.install.install import InstallRequest, plan_install, service_group, unit_text, wrapper_text
@@ -44,6 +43,7 @@ from callsieve.install.plan import (
     packaged_dialplan,
     place_of,
 )
+from callsieve.install.steps import write
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall, uses_of
 from callsieve.pbx.config_files import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings

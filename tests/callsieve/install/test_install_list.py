@@ -6,10 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from callsieve.install.apply import write
 from callsieve.install.install import plan_install
 from callsieve.install.plan import SYSTEM_UNITS
-from callsieve.install.steps import steps_after_install
+from callsieve.install.steps import steps_after_install, write
 from callsieve.settings import Settings
 from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_wanted, names_of
 

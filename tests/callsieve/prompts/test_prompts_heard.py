@@ -13,8 +13,7 @@ import pytest
 from agi.speech import LANGUAGES, explanation_keys, number_keys, reference_keys
 from benchmarks.prompts import Understood, error_rate, samples_of, sentences, understood
 from callsieve.prompts.catalogue import prompts_of
-from callsieve.prompts.files import PromptFile, files_of
-from callsieve.prompts.synthesis import LOUDNESS_DB
+from callsieve.prompts.files import LOUDNESS_DB, PromptFile, files_of
 from callsieve.prompts.wav import loudness_of
 from lab.recogniser import can_recognise, word_errors
 from tests.callsieve.program import make_record

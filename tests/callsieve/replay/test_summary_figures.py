@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.replay.context import ground_of
+from callsieve.replay.store_history import ground_of
 from callsieve.replay.summary import (
     CallerCount,
     LetThrough,

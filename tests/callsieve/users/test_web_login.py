@@ -11,7 +11,7 @@ import pytest
 from httpx2 import Response
 
 from callsieve.main.console_app import make_app_state
-from callsieve.users.web.password_check import TRIES_OF_AN_ADDRESS, LoginTries
+from callsieve.users.web.account import TRIES_OF_AN_ADDRESS, LoginTries
 from callsieve.web.app_state import HASHED_AT_ONCE
 from callsieve.web.connections import network_of
 from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS, MOST_KEPT, Throttle

@@ -23,8 +23,8 @@ import uvicorn
 
 from callsieve.system.service_users import PUBLIC_USER
 from callsieve.web import connections
-from callsieve.web.body import BODY_SECONDS
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
+from callsieve.web.request import BODY_SECONDS
 from lab import ports
 from lab.daemon import Daemon
 from lab.programs import COMMAND_LINE, CONSOLE
