@@ -17,6 +17,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import NamedTuple
 
+from reputation.encoding import Instant, told
 from reputation.model import AuthClass
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
@@ -82,25 +83,36 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """One case. `reference` is a short id (reputation/ids.py), `name` and `contact` are of whoever filed it.
+    """One case. `reference` is a short id (reputation/ids.py).
 
-    `proven`: control of the number was proven. `reason` is that of the decision, or why it was withdrawn.
-    `category_only`: the marks were right but for their category, and cost their reporters nothing.
+    Attributes:
+        name: Who filed it.
+        contact: How the answer reaches them.
+        decision_id: The decision that it is about.
+        proven: Control of the number was proven.
+        reason: Why it was decided so, or withdrawn.
+        category_only: The marks were right but for their category, and cost their reporters nothing.
     """
 
     reference: str
     number: str
     name: str
     contact: str
-    opened_at: float
+    opened_at: Instant
     statement: str = ""
     decision_id: str | None = None
     state: AppealState = AppealState.OPEN
     proven: bool = False
-    in_force_at: float | None = None
-    closed_at: float | None = None
+    in_force_at: Instant | None = None
+    closed_at: Instant | None = None
     reason: str = ""
     category_only: bool = False
+
+    @property
+    @told
+    def due_at(self) -> Instant | None:
+        """When it is to be decided at the latest; null: it is not in force."""
+        return due_at(self)
 
 
 def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, category_only: bool = False) -> Appeal:

@@ -11,7 +11,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf, nextafter
+from typing import Annotated
 
+from reputation.encoding import HIDDEN
 from reputation.model import CallerKind, Identity, ListName, Mark, MarkChannel, Verdict
 from reputation.numbers import caller_of, number_of
 from reputation.scoring import VERIFIED_LEVEL
@@ -87,13 +89,13 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """`mark` is what was written last; `before` what counted until then; `refusal` why nothing was written."""
+    """What became of a statement. `mark`: what was written last; `before`: what counted until then."""
 
     status: MarkStatus
     number: str | None = None
     mark: Mark | None = None
     before: Mark | None = None
-    refusal: MarkRefusal | None = None
+    refusal: Annotated[MarkRefusal | None, HIDDEN] = None  # why nothing was written
 
 
 def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:

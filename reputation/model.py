@@ -10,9 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import product
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from msgspec import Meta
+
+from reputation.encoding import Instant, told
 from reputation.wording import Wording
+
+# The word of a policies.Action.
+ActionWord = Annotated[
+    str,
+    Meta(max_length=20, extra_json_schema={"enum": ["allow", "tag", "warn", "challenge", "route", "reject"]}),
+]
 
 
 class CallerKind(StrEnum):
@@ -192,21 +201,26 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One entry of an administrator's list. `first`: number or prefix; `last`: end of a range, else None.
+    """One entry of an administrator's list.
 
-    `action` is the word of a policies.Action; None means reject on the blocklist, allow on the allowlist.
+    Attributes:
+        first: The number, the prefix, or the beginning of the range.
+        last: The end of a range, else null.
+        action: What is done with a call that it matches; null: reject on the blocklist, allow on the allowlist.
+        expires_at: When it stops to count, null for never.
     """
 
     list_name: ListName
     kind: EntryKind
     first: str
     last: str | None = None
-    action: str | None = None
+    action: ActionWord | None = None
     note: str = ""
-    expires_at: float | None = None
-    added_at: float = 0.0
+    expires_at: Instant | None = None
+    added_at: Instant = 0.0
 
     @property
+    @told
     def text(self) -> str:
         """The entry as it is typed: `+12015550123`, `+1900*` or `+12015550100-+12015550199`."""
         if self.kind is EntryKind.PREFIX:
@@ -305,12 +319,17 @@ class PeerWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a number belongs to, and how well that is proven (stored level 1 or 2). `note`: how; decisions go without."""
+    """Who a number belongs to, and how well that is proven.
+
+    Attributes:
+        level: 1: somebody controls the number, 2: the name is proven.
+        note: How it was proven; decisions go without.
+    """
 
     number: str
     name: str
     level: int
-    expires_at: float
+    expires_at: Instant
     note: str = ""
 
 
@@ -501,7 +520,7 @@ class Mark:
     auth_class: AuthClass
     reporter: str
     verdict: Verdict
-    at: float
+    at: Instant
     channel: MarkChannel
     group: str | None = None
     category: str | None = None

@@ -1,33 +1,40 @@
-"""What a line of the table of endpoints is: what can be asked for, who may, and which function answers.
-
-    def add(db, context, asked: Asked[None, NewEntry]) -> EntryAdded: ...
-    async def status(req: ApiRequest[None, None]) -> dict: ...
+"""The table of endpoints: what can be asked for, who may, and which operation answers.
 
     ENDPOINTS = (
-        Endpoint("POST", "/lists/{list}/entries", add, Scope.WRITE, Role.OPERATOR, EntryAdded, "Add an entry.",
-                 body=NewEntry, example=NewEntry(entry="+1900*"), status=201),
+        endpoint("GET", "/lists/{list_name}/entries", views.find_entries, Scope.READ, Role.OPERATOR),
+        endpoint("POST", "/lists/{list_name}/entries", operations.add, Scope.WRITE, Role.OPERATOR, status=201,
+                 example=EntryRequest(ListName.BLOCK, "+1900*")),
     )
 
-A function of `(db, context, asked)` runs in the store: of a GET among the reads, of all else in one transaction, in
-which the answer of an Idempotency-Key is kept, too. One of `(req)` is for what needs more than the store; it writes
-with `req.perform`. Both raise Refused; what they return is written as JSON.
+All else is read from the operation: `(db, context, request) -> result`. Fields of the request that the path has in
+braces come from the path, the others from the query of a GET or DELETE, or from the body. The summary is the first
+line of its docstring. It runs in the store: of a GET among the reads, of all else in one transaction, in which the
+answer of an Idempotency-Key is kept, too. What needs more than the store is a coroutine `(req, request) -> result`,
+which reads and writes with `req`. All raise Refused; what they return is written as JSON by reputation/encoding.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, TypeVarTuple
+from enum import Enum
+from functools import cache, reduce
+from operator import or_
+from typing import Any, Generic, TypeVar, TypeVarTuple, get_args, get_type_hints
 
 import msgspec
 
 from callsieve.api.decoding import body_from
-from callsieve.changes.operation import Context
+from callsieve.api.problem import UNPROCESSABLE, ApiError
+from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.store_client import StoreClient
 from reputation.api_tokens import Scope
+from reputation.encoding import fields_of, struct_of
 from reputation.users import Role
 
 Q = TypeVar("Q")
@@ -38,6 +45,7 @@ Ts = TypeVarTuple("Ts")
 
 BODY_BYTES = 64 * 1024
 JSON = "application/json"
+_PART = re.compile(r"\{(\w+)\}")
 
 
 class ApiStruct(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -50,7 +58,7 @@ class Asked(Generic[Q, B]):
 
     `scopes`: all of the token, for what one endpoint does in the name of several.
 
-    `last_event_id`: where a stream is to go on, empty for no stream. `seen`: what `reads_first` returned.
+    `last_event_id`: where a stream is to go on, empty for no stream.
     """
 
     path: Mapping[str, str]
@@ -58,7 +66,6 @@ class Asked(Generic[Q, B]):
     body: B
     scopes: tuple[Scope, ...] = ()
     last_event_id: str = ""
-    seen: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +118,7 @@ class Endpoint:
 
     `answer`: the type of what is said, for the OpenAPI document and the tests; `query` and `body`: of what is asked.
     `example`: a body. `media_type`: of the answer, where that is no JSON. `keeps_answer`: whether an Idempotency-Key is
-    taken: by all but GET, unless nothing is changed. `decode`: how a body is read. `reads_first`: reads what
-    takes long, before the write lock is taken.
+    taken: by all but GET, unless nothing is changed. `decode`: how a body is read.
     """
 
     method: str
@@ -131,8 +137,8 @@ class Endpoint:
     keeps_answer: bool = True
     decode: Callable[[bytes, Any], Any] = body_from
     call_waits: CallWaits | None = None
-    reads_first: Callable[[sqlite3.Connection, Context, Asked[Any, Any]], object] | None = None
     tag: str = field(default="", kw_only=True)
+    parts: Any = field(default=None, kw_only=True)  # a Struct of the parts of the path, where an operation says them
 
     @property
     def takes_key(self) -> bool:
@@ -149,3 +155,105 @@ class Endpoint:
     def group(self) -> str:
         """Its part of the OpenAPI document."""
         return self.tag or self.path.split("/")[1]
+
+
+def endpoint(
+    method: str,
+    path: str,
+    operation: Callable[..., Any],
+    scope: Scope,
+    role: Role,
+    *,
+    changes_nothing: bool = False,
+    is_noted: bool = False,
+    **more: Any,
+) -> Endpoint:
+    """Return the endpoint of an operation, described by its annotations and its docstring.
+
+    Args:
+        changes_nothing: of a POST whose request is too large for a query; it runs among the reads.
+        is_noted: of a GET that leaves a row in the audit.
+        more: `example`, `status`, `most_bytes`, `media_type`, `tag`, `call_waits` of Endpoint.
+    """
+    hints = get_type_hints(operation, include_extras=True)
+    is_coroutine = inspect.iscoroutinefunction(operation)
+    names = list(inspect.signature(operation).parameters)[1 if is_coroutine else 2 :]
+    request = _Request(path, hints[names[0]] if names else None)
+    answers = [one for one in get_args(hints["return"]) or (hints["return"],) if one is not Refused]
+    may_refuse = Refused in get_args(hints["return"])
+    summary = (operation.__doc__ or "").partition("\n")[0]
+    asked = {"query" if method in ("GET", "DELETE") else "body": request.rest, "parts": request.parts}
+
+    def in_store(db: sqlite3.Connection, context: Context, asked: Asked[Any, Any]) -> object:
+        return operation(db, context, *request.values(asked))
+
+    async def outside(req: ApiRequest[Any, Any]) -> object:
+        values = request.values(req.asked)
+        if is_coroutine:
+            return await operation(req, *values)
+        if changes_nothing:
+            return await req.read(operation, req.context, *values)
+        result = await req.perform(operation, *values)
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+    handler = outside if is_coroutine or changes_nothing or is_noted or may_refuse else in_store
+    answer = reduce(or_, answers) if may_refuse else hints["return"]
+    more.setdefault("keeps_answer", not changes_nothing)
+    return Endpoint(method, path, handler, scope, role, answer, summary, **asked, **more)
+
+
+class _Request:
+    """What an operation is asked for, taken apart. `parts`, `rest`: Structs of what the path has, and of all else."""
+
+    def __init__(self, path: str, kind: Any) -> None:
+        names = tuple(_PART.findall(path))
+        self._kind = kind
+        self._is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+        self.parts: Any = None
+        self.rest: Any = None
+        if self._is_struct:
+            self.parts, self.rest = _taken_apart(kind, names)
+
+    def values(self, asked: Asked[Any, Any]) -> tuple[Any, ...]:
+        """Return the request that the operation is called with, if it takes one.
+
+        Raises:
+            ApiError: a part of the path is not what it has to be.
+        """
+        if self._kind is None:
+            return ()
+        if not self._is_struct:
+            return tuple(asked.path.values())
+        rest = asked.query if asked.body is None else asked.body
+        values = {name: getattr(rest, name) for name in self.rest.__struct_fields__} if self.rest else {}
+        for one in msgspec.structs.fields(self.parts) if self.parts else ():
+            values[one.name] = _part(one.name, one.type, asked.path[one.name])
+        return (msgspec.convert(values, self._kind, from_attributes=True),)
+
+
+def _part(name: str, kind: Any, text: str) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            known = ", ".join(one.value for one in kind)
+            raise Refused(f"no-such-{name.removesuffix('_name')}", f"there are: {known}", name) from None
+        raise ApiError(UNPROCESSABLE, "bad-path", str(error), name) from None
+
+
+@cache
+def _taken_apart(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
+    """Return the Struct of the fields in the path, and that of all others; None for no fields."""
+    if not names and kind.__struct_config__.forbid_unknown_fields:
+        return None, kind
+    fields = fields_of(kind)
+    in_path = [one._replace(default=msgspec.NODEFAULT) for one in fields if one.name in names]
+    others = [one for one in fields if one.name not in names]
+    missing = set(names) - {one.name for one in in_path}
+    assert not missing, f"{kind.__name__} has no {missing}"
+    return (
+        struct_of(f"{kind.__name__}Path", kind, in_path, is_sent=True) if in_path else None,
+        struct_of(kind.__name__, kind, others, is_sent=True) if others else None,
+    )

@@ -8,20 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct
+from callsieve.changes.fields import ChangeId
 
-NUMBER_CHARACTERS = 100
-
-NumberText = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=NUMBER_CHARACTERS,
-        description="E.164, or as it is dialled here.",
-        examples=["+12015550123"],
-    ),
-]
 Instant = Annotated[float, Meta(description="UTC seconds.")]
-ChangeId = Annotated[int, Meta(description="Of the change in the audit; POST /changes/{change_id}/undo takes it back.")]
 
 
 class Done(ApiStruct, frozen=True):

@@ -12,7 +12,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,7 +25,7 @@ from callsieve.api import idempotency
 from callsieve.api.authentication import LOCAL, Authentication
 from callsieve.api.decoding import query_from
 from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
-from callsieve.api.idempotency import KeysInFlight, encoded, parse_key, request_digest
+from callsieve.api.idempotency import KeysInFlight, parse_key, request_digest
 from callsieve.api.openapi import PARTS, document_of
 from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
 from callsieve.api.rate_limit import RateLimits
@@ -36,6 +35,7 @@ from callsieve.web.app_state import AppState
 from callsieve.web.request import body_of
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
+from reputation.encoding import encode
 from reputation.store.api_tokens import KeptAnswer, KeptToken
 from reputation.store.errors import StoreError
 
@@ -238,13 +238,7 @@ class _Call:
         if inspect.iscoroutinefunction(handler):
             return await handler(ApiRequest(self._asked, self._context, self._state, self._reads, self._threads))
         run = self._reads.read if self._endpoint.method == "GET" else self._state.store.write
-        return await run(handler, self._context, await self._asked_and_seen())
-
-    async def _asked_and_seen(self) -> Asked[Any, Any]:
-        reads_first = self._endpoint.reads_first
-        if reads_first is None:
-            return self._asked
-        return replace(self._asked, seen=await self._reads.read(reads_first, self._context, self._asked))
+        return await run(handler, self._context, self._asked)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
         """What it answers, and whether it was answered before."""
@@ -256,9 +250,9 @@ class _Call:
         if not inspect.iscoroutinefunction(handler):
 
             def write(db: sqlite3.Connection) -> tuple[KeptAnswer, bool]:
+                asked = (self._context, self._asked)
                 return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *asked)))
 
-            asked = (self._context, await self._asked_and_seen())
             return await store.write(write)
         status, body = self._told(await self.run())
         answer = KeptAnswer(digest, status, body.decode())
@@ -266,14 +260,14 @@ class _Call:
         return answer, False
 
     def _told(self, value: object) -> tuple[int, bytes]:
-        return self._endpoint.status, encoded(value)
+        return self._endpoint.status, encode(value)
 
 
 def _documents(endpoints: Iterable[Endpoint]) -> dict[str, bytes]:
     from callsieve.api.reference import reference_page  # templates: no call waits for their import
 
     document = document_of(endpoints)
-    return {DOCUMENT: encoded(document), ROOT: reference_page(document).encode()}
+    return {DOCUMENT: encode(document), ROOT: reference_page(document).encode()}
 
 
 def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
@@ -290,7 +284,7 @@ def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
 def _check_parts(parts: Mapping[str, str]) -> None:
     """That none is longer than the document says; what is in them is for the operation to say."""
     for name, text in parts.items():
-        most = PARTS[name]["schema"].get("maxLength", MOST_PART_CHARACTERS)
+        most = PARTS.get(name, {"schema": {}})["schema"].get("maxLength", MOST_PART_CHARACTERS)
         if len(text) > most:
             raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {most} characters", name)
 
@@ -348,4 +342,4 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
 def _response(endpoint: Endpoint, value: object) -> Response:
     if isinstance(value, Stream):
         return StreamingResponse(value.chunks, media_type=value.media_type)
-    return Response(encoded(value), endpoint.status, media_type=JSON)
+    return Response(encode(value), endpoint.status, media_type=JSON)

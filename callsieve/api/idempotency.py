@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from hashlib import sha256
 from http import HTTPStatus
 
-import msgspec
-
 from callsieve.api.problem import UNPROCESSABLE, ApiError
 from reputation.store.api_tokens import KeptAnswer, answer_of, has_room, keep_answer
 
@@ -93,8 +91,3 @@ def once(
     answer = KeptAnswer(digest, status, body.decode())
     keep_answer(db, token_id, key, answer, now)
     return answer, False
-
-
-def encoded(value: object) -> bytes:
-    """An answer as JSON."""
-    return msgspec.json.encode(value)

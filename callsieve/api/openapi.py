@@ -19,6 +19,7 @@ from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
 from callsieve.api.routing import ROOT
 from callsieve.api.words import GROUPS, WORDS
 from reputation.api_tokens import Scope
+from reputation.encoding import plain, wire
 
 VERSION = "1"
 ABOUT = """\
@@ -32,6 +33,7 @@ TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
 # The parts of paths. Operations say what is allowed; this is what a client can know before.
 PARTS: dict[str, dict[str, Any]] = {
     "number": {"description": "E.164, or as it is dialled here.", "schema": TEXT, "example": "+12015550123"},
+    "appeal": {"description": "The reference of an appeal, or its number.", "schema": TEXT, "example": "2N5RM8PK"},
     "id": {"description": "The identifier.", "schema": TEXT, "example": "7KQ2M4XA"},
     "change_id": {
         "description": "The id of a change in the audit.",
@@ -43,7 +45,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 9999},
         "example": 1,
     },
-    "list": {"description": "Which list.", "schema": {"enum": ["allow", "block"]}, "example": "block"},
+    "list_name": {"description": "Which list.", "schema": {"enum": ["allow", "block"]}, "example": "block"},
     "entry": {
         "description": "A number, a prefix (+1900*) or a range.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 100},
@@ -56,6 +58,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
     "day": {"description": "By the clock of the PBX.", "schema": {**TEXT, "maxLength": 40}, "example": "2026-11-26"},
+    "source": {"description": "The name of an import.", "schema": {**TEXT, "maxLength": 128}, "example": "directory"},
     "name": {"description": "The name.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},
 }
 _RATE_HEADERS = {
@@ -95,15 +98,15 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     table = sorted(endpoints, key=lambda one: (one.path, one.method))
     kinds: list[Any] = [Problem]
     for one in table:
-        kinds += [kind for kind in (one.answer, one.body, one.query) if kind is not None]
-    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+        kinds += [kind for kind in (one.answer, one.body, one.query, one.parts) if kind is not None]
+    schemas, components = msgspec.json.schema_components(map(wire, kinds), ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
     for component in components.values():
         _describe(component)
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
-    queries = {one.query.__name__ for one in table if one.query is not None}
+    queries = {kind.__name__ for one in table for kind in (one.query, one.parts) if kind is not None}
     sent = _reached([by_kind[id(one.body)] for one in table if one.body is not None], components)
     return {
         "openapi": "3.1.0",
@@ -179,13 +182,17 @@ def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[st
         "tags": [one.group],
         "summary": one.summary,
         "description": f"Scope `{one.scope}`, role {one.role.word} or above.",
-        "parameters": [*_path_parameters(one), *_query_parameters(one, components), *_key_parameter(one)],
+        "parameters": [
+            *_path_parameters(one, components),
+            *(_parameters("query", one.query, components) if one.query is not None else ()),
+            *_key_parameter(one),
+        ],
         "responses": _responses(one, by_kind),
     }
     if one.body is not None:
         content: dict[str, Any] = {"schema": by_kind[id(one.body)]}
         if one.example is not None:
-            content["example"] = msgspec.to_builtins(one.example)
+            content["example"] = plain(one.example)
         said["requestBody"] = {"required": True, "content": {JSON: content}}
     return said
 
@@ -201,19 +208,18 @@ def _responses(one: Endpoint, by_kind: Mapping[int, Any]) -> dict[str, Any]:
     }
 
 
-def _path_parameters(one: Endpoint) -> list[dict[str, Any]]:
-    parts = _PART.findall(one.path)
-    return [{"name": part, "in": "path", "required": True, **PARTS[part]} for part in parts]
+def _path_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if one.parts is not None:
+        return _parameters("path", one.parts, components)
+    return [{"name": part, "in": "path", "required": True, **PARTS[part]} for part in _PART.findall(one.path)]
 
 
-def _query_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if one.query is None:
-        return []
-    schema = components[one.query.__name__]
+def _parameters(where: str, kind: Any, components: Mapping[str, Any]) -> list[dict[str, Any]]:
+    schema = components[kind.__name__]
     required = set(schema.get("required", ()))
     return [
         {
-            **{"name": name, "in": "query", "required": name in required, "description": told.get("description", "")},
+            **{"name": name, "in": where, "required": name in required, "description": told.get("description", "")},
             "schema": {key: value for key, value in told.items() if key != "description"},
         }
         for name, told in schema["properties"].items()

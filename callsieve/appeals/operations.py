@@ -11,17 +11,29 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from callsieve.appeals.stops import clear_stops, stop_kinds
-from callsieve.changes.fields import number_field
+from callsieve.changes.fields import ChangeId, CodeText, NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.identities.operations import CodeMade, wrong_code
 from callsieve.numbers.calls_now import Stop
-from reputation.appeals import Appeal, AppealError, AppealState, AppealStep, ProofAnswer, new_code, stepped
+from reputation.appeals import (
+    ATTACHMENTS,
+    LINE_CHARACTERS,
+    STATEMENT_CHARACTERS,
+    Appeal,
+    AppealError,
+    AppealState,
+    AppealStep,
+    ProofAnswer,
+    new_code,
+    stepped,
+)
 from reputation.ids import new_id, parse_id
 from reputation.store import appeals as store
 from reputation.store.appeals import AppealRuling, appeal_of, appeals_of
@@ -35,75 +47,109 @@ from reputation.wording import Wording
 RULINGS = {"uphold": True, "deny": False}
 
 
-class AppealRequest(NamedTuple):
+Line = Annotated[str, Meta(min_length=1, max_length=LINE_CHARACTERS, description="One line.")]
+Statement = Annotated[str, Meta(max_length=STATEMENT_CHARACTERS)]
+AppealText = Annotated[
+    str, Meta(min_length=1, max_length=200, description="The reference of an appeal, or its number for the latest.")
+]
+Stops = Annotated[
+    tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
+    Meta(max_length=3, description="What stops calls of the number, and is removed."),
+]
+
+
+class AppealRequest(msgspec.Struct, frozen=True):
     """What somebody files, by telephone or mail. `decision`: the id of the one that it is about."""
 
-    number: str
-    name: str
-    contact: str
-    statement: str = ""
-    decision: str | None = None
+    number: NumberText
+    name: Line
+    contact: Line
+    statement: Statement = ""
+    decision: Annotated[str, Meta(max_length=20)] | None = None
 
 
-class CodeRequest(NamedTuple):
+class AppealCodeRequest(msgspec.Struct, frozen=True):
     """The code of a call-back, as it was given back."""
 
-    about: str
-    code: str
+    appeal: AppealText
+    code: CodeText
 
 
-class RulingRequest(NamedTuple):
-    """Who is right: `uphold` or `deny`. `category_only`: the marks were right but for their category.
+class RulingRequest(msgspec.Struct, frozen=True):
+    """Who is right, and why.
 
-    `remove`: what else stops calls of the number and is removed with it, by StopKind.
+    Attributes:
+        reason: Why; whoever appealed gets to read it.
+        category_only: The marks were right but for their category.
     """
 
-    about: str
-    ruling: str
-    reason: str
+    appeal: AppealText
+    ruling: Annotated[str, Meta(pattern="^(uphold|deny)$", description="Who is right: `uphold` or `deny`.")]
+    reason: Statement
     category_only: bool = False
-    remove: tuple[str, ...] = ()
+    remove: Stops = ()
 
 
-class ClearRequest(NamedTuple):
-    """What still stops calls of a number whose appeal was upheld, and is to be removed, by StopKind."""
+class ClearRequest(msgspec.Struct, frozen=True):
+    """What still stops calls of a number whose appeal was upheld, and is to be removed."""
 
-    about: str
-    remove: tuple[str, ...]
+    appeal: AppealText
+    remove: Stops
 
 
-class WithdrawRequest(NamedTuple):
+class WithdrawRequest(msgspec.Struct, frozen=True):
     """Why an appeal ends without a decision."""
 
-    about: str
-    reason: str = ""
+    appeal: AppealText
+    reason: Statement = ""
 
 
-class EvidenceRequest(NamedTuple):
-    """What is shown for an appeal: names and contents."""
+class EvidenceFile(msgspec.Struct, frozen=True):
+    """What is shown for an appeal. `name`: of the file; `content`: in Base64."""
 
-    about: str
-    files: tuple[tuple[str, bytes], ...]
+    name: Line
+    content: bytes
 
 
-class EvidencePlace(NamedTuple):
-    """A piece of evidence: the first is 1."""
+class EvidenceRequest(msgspec.Struct, frozen=True):
+    """Files that are shown for an appeal, all or none."""
 
-    about: str
-    place: int
+    appeal: AppealText
+    files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=ATTACHMENTS)]
+
+
+class EvidencePlace(msgspec.Struct, frozen=True):
+    """A piece of evidence, counted from 1."""
+
+    appeal: AppealText
+    place: Annotated[int, Meta(ge=0, le=9999)]
+
+
+class EvidenceAttached(NamedTuple):
+    """All that is attached to an appeal by now."""
+
+    appeal: Appeal
+    attachments: tuple[Attachment, ...]
+
+
+class EvidenceContent(NamedTuple):
+    """A piece of evidence. `content`: in Base64."""
+
+    attachment: Attachment
+    content: bytes
 
 
 class AppealChange(NamedTuple):
     """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     appeal: Appeal
     reporters: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
 
 
 def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> AppealChange:
-    """Files an appeal. It has no effect until control of the number is proven or somebody accepts it."""
+    """File an appeal. It has no effect until control of the number is proven or somebody accepts it."""
     number = number_field(context, request.number)
     appeal = Appeal(
         reference=new_id(),
@@ -125,12 +171,12 @@ def accept(db: sqlite3.Connection, context: Context, about: str) -> AppealChange
 
 
 def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest) -> AppealChange:
-    """Ends an appeal without a decision."""
+    """End an appeal without a decision."""
     return _step(db, context, AppealStep.WITHDRAW, request)
 
 
 def make_code(db: sqlite3.Connection, context: Context, about: str) -> CodeMade:
-    """Makes a code for a call-back. It counts for a day, and one that was made before does not any more."""
+    """Make a code for a call-back. It counts for a day, and one that was made before does not any more."""
     appeal = appeal_about(db, context, about)
     made = CodeMade(appeal.reference, appeal.number, new_code())
     with change(db, context, "appeal code", appeal.number), _refusing():
@@ -139,12 +185,12 @@ def make_code(db: sqlite3.Connection, context: Context, about: str) -> CodeMade:
     return made
 
 
-def prove(db: sqlite3.Connection, context: Context, request: CodeRequest) -> Appeal | Refused:
-    """Takes the code that was given back: control of the number is proven, and the appeal is in force.
+def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> Appeal | Refused:
+    """Take the code that was given back: control of the number is proven, and the appeal is in force.
 
     A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
     """
-    appeal = appeal_about(db, context, request.about)
+    appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
         before = appeal_about(db, context, appeal.reference)  # as it is by now
         answer = store.prove(db, before.reference, request.code, context.at)
@@ -170,7 +216,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
     if request.remove and not upheld:
         raise Refused("denied-remove", Wording("this is removed only where an appeal is upheld"), "remove")
     kinds = stop_kinds(request.remove)
-    about = appeal_about(db, context, request.about)
+    about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal decide", about.number) as changed, _refusing():
         before = appeal_about(db, context, about.reference)  # as it is by now
         ruling = AppealRuling(upheld, request.reason, request.category_only)
@@ -183,7 +229,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
     """Remove what still stops calls of a number whose appeal was upheld. Where they ring then, that is signed."""
     kinds = stop_kinds(request.remove)
-    about = appeal_about(db, context, request.about)
+    about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:
         appeal = appeal_about(db, context, about.reference)
         if appeal.state is not AppealState.UPHELD:
@@ -194,21 +240,21 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
     return AppealChange(changed.id, appeal, (), stops)
 
 
-def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> Appeal:
-    """Attaches files and statements, all or none."""
+def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
+    """Attach what is shown for an appeal, all or none."""
     if not request.files:
         raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
-    appeal = appeal_about(db, context, request.about)
-    new = [NewAttachment(name, content, context.actor) for name, content in request.files]
+    appeal = appeal_about(db, context, request.appeal)
+    new = [NewAttachment(one.name, one.content, context.actor) for one in request.files]
     with change(db, context, "appeal evidence", appeal.number) as changed, _refusing():
         attached = [attach_one(db, appeal.reference, one, context.at) for one in new]
         changed.after = {"attached": ", ".join(one.name for one in attached)}
-    return appeal
+        return EvidenceAttached(appeal, tuple(attachments_of(db, appeal.reference)))
 
 
 def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> Attachment:
-    """Removes a piece of evidence for good."""
-    appeal = appeal_about(db, context, request.about)
+    """Remove a piece of evidence for good."""
+    appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal evidence", appeal.number) as changed:
         gone = detach_one(db, appeal.reference, request.place)
         if gone is None:
@@ -217,15 +263,15 @@ def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> 
     return gone
 
 
-def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> tuple[Attachment, bytes]:
-    """A piece of evidence, to be taken out."""
-    appeal = appeal_about(db, context, request.about)
+def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> EvidenceContent:
+    """Return a piece of evidence; the audit notes who took it out."""
+    appeal = appeal_about(db, context, request.appeal)
     one = next((one for one in attachments_of(db, appeal.reference) if one.place == request.place), None)
     content = content_of(db, appeal.reference, request.place)
     if one is None or content is None:
         raise _no_evidence(request.place)
     with change(db, context, "appeal evidence download", name=f"{appeal.reference} {one.name}"):
-        return one, content
+        return EvidenceContent(one, content)
 
 
 def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
@@ -240,7 +286,7 @@ def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
 
 
 def _step(db: sqlite3.Connection, context: Context, step: AppealStep, request: WithdrawRequest) -> AppealChange:
-    about = appeal_about(db, context, request.about)
+    about = appeal_about(db, context, request.appeal)
     with change(db, context, f"appeal {step}", about.number) as changed, _refusing():
         changed.before = appeal_about(db, context, about.reference)  # as it is by now
         changed.after = after = store.take_step(db, about.reference, step, context.at, request.reason)

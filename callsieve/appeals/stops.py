@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from callsieve.appeals.cleared import state_cleared
 from callsieve.changes.operation import Context, Refused
-from callsieve.lists.operations import EntryRequest, PersonalRequest, add, remove, remove_personal
+from callsieve.lists.operations import EntryKey, EntryRequest, PersonalKey, add, remove, remove_personal
 from callsieve.numbers.calls_now import Stop, StopKind, calls_now, stops_of
 from policies.policy import PolicyError
 from reputation.appeals import Appeal
@@ -51,9 +51,9 @@ def clear_stops(
 def _remove(db: sqlite3.Connection, context: Context, appeal: Appeal, stop: Stop) -> None:
     number = appeal.number
     for person in stop.people:
-        remove_personal(db, context, PersonalRequest(ListName.BLOCK, number, person))
+        remove_personal(db, context, PersonalKey(number, person, ListName.BLOCK))
     ours = [one for one in stop.entries if one.text == number and one.list_name is ListName.BLOCK]
     for _ in ours:
-        remove(db, context, EntryRequest(ListName.BLOCK, number))
+        remove(db, context, EntryKey(ListName.BLOCK, number))
     if stop.kind is StopKind.POLICY or len(ours) < len(stop.entries):
         add(db, context, EntryRequest(ListName.ALLOW, number, note=f"appeal {appeal.reference} upheld"))

@@ -1,19 +1,20 @@
-"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do.
-
-And an appeal as JSON.
-"""
+"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
 from callsieve.appeals.capability import CLEARED, STEPS
+from callsieve.appeals.operations import appeal_about
 from callsieve.changes.describe import value_of_side
+from callsieve.changes.fields import NumberText, number_field
+from callsieve.changes.operation import Context
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import latest_changes
 from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
@@ -23,12 +24,13 @@ from callsieve.wiring import site_of
 from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
+from reputation.encoding import FLAT, Instant
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
 from reputation.store.call_backs import code_of
-from reputation.store.evidence_rows import rows_of
+from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
 from reputation.store.public_appeals import called_in_at, public_appeals
@@ -45,10 +47,26 @@ class Queued:
     `is_public`: a stranger filed it on the public page.
     """
 
-    appeal: Appeal
-    due_at: float | None
+    appeal: Annotated[Appeal, FLAT]
+    due_at: Instant | None
     is_overdue: bool
     is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppealCase:
+    """All of one appeal. `marks`: what people said of the number."""
+
+    queued: Annotated[Queued, FLAT]
+    attachments: tuple[Attachment, ...]
+    marks: tuple[Mark, ...]
+
+
+class AppealsRequest(PageQuery, frozen=True, kw_only=True):
+    """Which appeals. `all`: also those that are closed; `number`: only those of this number."""
+
+    all: bool = False
+    number: NumberText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +126,7 @@ def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
     public = public_appeals(db)
     # What strangers filed and nobody has proven comes last: a flood of them must bury nobody.
     waiting.sort(key=lambda one: one.state is AppealState.OPEN and one.reference in public)
-    return QueueShown(_queued(waiting, public, now), _queued(closed[:MOST_SHOWN], public, now))
+    return QueueShown(queued(waiting, public, now), queued(closed[:MOST_SHOWN], public, now))
 
 
 def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: float) -> CaseShown | None:
@@ -141,15 +159,25 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
     )
 
 
-def appeal_as_json(appeal: Appeal, now: float) -> dict[str, Any]:
-    """An appeal for scripts, with its deadline."""
-    return {**msgspec.to_builtins(appeal), "due_at": due_at(appeal), "overdue": is_overdue(appeal, now)}
+def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> Page[Queued]:
+    """Return the appeals that wait for somebody, or all."""
+    number = None if request.number is None else number_field(context, request.number, "number")
+    found = all_appeals(db) if request.all else appeals_to_decide(db)
+    public = public_appeals(db)
+    return page_from(
+        (one for one in found if number in (None, one.number)),
+        request,
+        lambda one: (-one.opened_at, one.reference),
+        lambda one: _queued(one, public, context.at),
+    )
 
 
-def stop_as_json(stop: Stop) -> dict[str, Any]:
-    """What stops calls, for scripts. People are counted, not named."""
-    about = {"kind": stop.kind.value, "words": str(stop.words), "remedy": str(stop.remedy)}
-    return about | {"entries": [entry.text for entry in stop.entries], "people": len(stop.people)}
+def find_case(db: sqlite3.Connection, context: Context, about: str) -> AppealCase:
+    """Return all of one appeal: what was shown for it, and the marks that it is about."""
+    appeal = appeal_about(db, context, about)
+    marks = tuple(mark for mark in marks_of(db, appeal.number) if mark.verdict is Verdict.SPAM)
+    queued = _queued(appeal, public_appeals(db), context.at)
+    return AppealCase(queued, tuple(attachments_of(db, appeal.reference)), marks)
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
@@ -179,8 +207,12 @@ def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
     return next((one.id for one in latest if one.can_undo and one.row.name == appeal.reference), None)
 
 
-def _queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
-    return tuple(Queued(one, due_at(one), is_overdue(one, now), one.reference in public) for one in appeals)
+def queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
+    return tuple(_queued(one, public, now) for one in appeals)
+
+
+def _queued(appeal: Appeal, public: frozenset[str], now: float) -> Queued:
+    return Queued(appeal, due_at(appeal), is_overdue(appeal, now), appeal.reference in public)
 
 
 def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:

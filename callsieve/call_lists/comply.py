@@ -6,15 +6,17 @@ import hashlib
 import sqlite3
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.resources import files
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from callsieve.call_lists.registers import CopyAge, copy_ages
+from callsieve.changes.operation import Context
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.settings import Settings
 from callsieve.signing.keys import SigningKey
 from callsieve.signing.statements import sign
@@ -23,6 +25,7 @@ from callsieve.version import program_version
 from callsieve.web.rendering import document_of
 from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
 from policies.reasons import why_of
+from reputation.encoding import FLAT, Instant, told
 from reputation.law.loader import shipped_laws, source_cited
 from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundRecord
@@ -43,11 +46,17 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """A call and the checks that were made for it, the last of which decided; all of them where none did."""
+    """A call and the checks that were made for it, the last of which decided; all of them where none did.
 
-    record: OutboundRecord
+    Attributes:
+        passed: The checks that it passed.
+        reason: Why it was decided so.
+        source: The law that says so.
+    """
+
+    record: Annotated[OutboundRecord, FLAT]
     passed: tuple[str, ...]
-    says: str | Wording
+    reason: str | Wording
     source: str
 
     @property
@@ -69,7 +78,7 @@ class RuleCount(NamedTuple):
 
 
 class LawVersion(NamedTuple):
-    """A law file: when it was looked through, and its checksum."""
+    """A law file. `read`: when it was looked through; `sha256`: its checksum."""
 
     country: str
     read: str
@@ -78,25 +87,33 @@ class LawVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayProof:
-    """From `first` until before `last`, UTC seconds. `calls` are the first of `asked`, `unguarded` of `missed`."""
+    """What the outbound guard checked on a day. `calls`: the first of `asked`; `unguarded`: the first of
+    `without_guard`; `last`: the beginning of the next day.
+    """
 
-    first: float
-    last: float
-    made_at: float
+    first: Instant
+    last: Instant
+    made_at: Instant
     version: str
     observe: bool
     settings: dict[str, Any]
     asked: int
     went_out: int
     failed_open: int
-    missed: int
+    without_guard: int
     rules: tuple[RuleCount, ...]
     calls: tuple[CheckedCall, ...]
     unguarded: tuple[UnguardedCall, ...]
     registers: tuple[CopyAge, ...]
     laws: tuple[LawVersion, ...]
     consents: int
-    wishes: int
+    do_not_call: int
+
+    @property
+    @told
+    def day(self) -> str:
+        """The day, by the clock of the PBX."""
+        return day(self.first)
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
@@ -125,14 +142,14 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
         asked=asked,
         went_out=went_out,
         failed_open=failed_open,
-        missed=len(unguarded) + sum(1 for _ in missed),
+        without_guard=len(unguarded) + sum(1 for _ in missed),
         rules=_rules(counts),
         calls=tuple(calls),
         unguarded=unguarded,
         registers=tuple(copy_ages(db, now)),
         laws=law_versions(),
         consents=find_consents(db, limit=1)[1],
-        wishes=count_do_not_call(db),
+        do_not_call=count_do_not_call(db),
     )
 
 
@@ -151,7 +168,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool) -> str:
     """A page of HTML that needs nothing else, with each call."""
 
     def name(number: str | None) -> str:
-        return _shown(number, whole_numbers)
+        return (number or "") if whole_numbers else _masked(number)
 
     return document_of("call_lists", "comply.html", "en", {"proof": proof, "name": name, "version": proof.version})
 
@@ -160,36 +177,25 @@ def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) 
     """Return a signed statement of what was printed, by its SHA-256: a file beside it, as with an evidence pack."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
-        **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.missed},
+        **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},
         "made_by": f"CallSieve {proof.version}",
         "file": {"bytes": len(printed), "sha256": hashlib.sha256(printed).hexdigest()},
     }
     return sign(key, KIND, issuer, issued_at=proof.made_at, valid_until=None, about=about)
 
 
-def proof_as_json(proof: DayProof, *, whole_numbers: bool) -> dict[str, Any]:
-    """For scripts. Called numbers are masked, or whole."""
-    return {
-        "day": day(proof.first),
-        "first": iso_with_zone(proof.first),
-        "last": iso_with_zone(proof.last),
-        "made_at": iso_with_zone(proof.made_at),
-        "version": proof.version,
-        "settings": proof.settings,
-        "asked": proof.asked,
-        "went_out": proof.went_out,
-        "failed_open": proof.failed_open,
-        "without_guard": proof.missed,
-        "rules": [one._asdict() for one in proof.rules],
-        "registers": [
-            {**one.copy._asdict(), "age_days": one.age_days, "too_old": one.is_too_old} for one in proof.registers
-        ],
-        "laws": [one._asdict() for one in proof.laws],
-        "consents": proof.consents,
-        "do_not_call": proof.wishes,
-        "calls": [_call_as_json(one, whole_numbers) for one in proof.calls],
-        "unguarded": [one._asdict() | {"callee": _shown(one.callee, whole_numbers)} for one in proof.unguarded],
-    }
+def masked_proof(proof: DayProof) -> DayProof:
+    """Return the same with called numbers masked."""
+    return replace(
+        proof,
+        calls=tuple(one._replace(record=one.record._replace(callee=_masked(one.record.callee))) for one in proof.calls),
+        unguarded=tuple(one._replace(callee=_masked(one.callee)) for one in proof.unguarded),
+    )
+
+
+def list_laws(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[LawVersion]:
+    """Return the law files that calls are checked by."""
+    return page_from(law_versions(), request, lambda one: (one.country,), lambda one: one)
 
 
 def law_versions() -> tuple[LawVersion, ...]:
@@ -205,15 +211,8 @@ def law_versions() -> tuple[LawVersion, ...]:
     )
 
 
-def _call_as_json(one: CheckedCall, whole_numbers: bool) -> dict[str, Any]:
-    record = one.record
-    about = {"id": record.id, "at": record.at, "to": _shown(record.callee, whole_numbers), "from": record.own_number}
-    did = {"action": record.action, "would_be": record.would_be, "rule": record.rule, "until": record.until}
-    return about | did | {"passed": one.passed, "reason": str(one.says), "source": one.source}
-
-
-def _shown(number: str | None, whole: bool) -> str:
-    return (number if whole else masked(number)) if number else ""
+def _masked(number: str | None) -> str:
+    return masked(number) if number else ""
 
 
 def _checked(record: OutboundRecord) -> CheckedCall:

@@ -9,15 +9,20 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from callsieve.call_lists.capability import CONSENTS
-from callsieve.changes.fields import number_field, since_field
+from callsieve.changes.fields import ChangeId, LineText, NumberText, TimeText, number_field, since_field
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, expiry_of, since_of
+from reputation.encoding import FLAT
 from reputation.numbers import number_of
 from reputation.store.audit import Change, add_audit
 from reputation.store.consents import Consent, consent_of, find_consents, put_consent, remove_consent
@@ -29,21 +34,40 @@ MOST_SHOWN = 500
 TEXT_CHARACTERS = 200
 
 
-class ConsentRequest(NamedTuple):
-    """Who agreed, and by which proof: a text, or where the document is. `at`, `until` as typed; None: now, no end."""
+class ConsentRequest(msgspec.Struct, frozen=True):
+    """Who agreed, and what proves it.
 
-    number: str
-    proof: str
-    at: str | None = None
-    until: str | None = None
-    note: str = ""
+    Attributes:
+        proof: A text, or where the document is kept.
+        at: Since when: `2026-12-31`; null: now.
+        until: When it ends; null: never.
+    """
+
+    number: NumberText
+    proof: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS)]
+    at: TimeText | None = None
+    until: TimeText | None = None
+    note: LineText = ""
 
 
 class ConsentChange(NamedTuple):
     """The consent as it is now, or was."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     consent: Consent
+
+
+class ConsentsRequest(PageQuery, frozen=True, kw_only=True):
+    """Which consents. `number`: only that of this number."""
+
+    number: NumberText | None = None
+
+
+class ConsentShown(NamedTuple):
+    """A consent. `is_over`: whether it has ended."""
+
+    consent: Annotated[Consent, FLAT]
+    is_over: bool
 
 
 class ConsentImport(NamedTuple):
@@ -65,7 +89,7 @@ class ConsentsShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> ConsentChange:
-    """The number agreed to be called; what was noted before goes."""
+    """Note that somebody agreed to be called; what was noted before goes."""
     number = number_field(context, request.number)
     at = since_field(context, request.at)
     try:
@@ -85,7 +109,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
 
 
 def remove(db: sqlite3.Connection, context: Context, number: str) -> ConsentChange:
-    """The number agrees no more, or never did."""
+    """Remove a consent to be called."""
     number = number_field(context, number)
     with change(db, context, "own consent remove", number) as changed:
         consent = remove_consent(db, number)
@@ -93,6 +117,15 @@ def remove(db: sqlite3.Connection, context: Context, number: str) -> ConsentChan
             raise Refused("no-consent", Wording("no consent of {number} is noted", {"number": number}))
         changed.before = consent._asdict()
     return ConsentChange(changed.id, consent)
+
+
+def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsRequest) -> Page[ConsentShown]:
+    """Return who agreed to be called, the latest first."""
+    number = None if request.number is None else number_field(context, request.number, "number")
+    found, _ = find_consents(db, number=number, limit=MOST_ROWS)
+    return page_from(
+        found, request, lambda one: (-one.at, one.number), lambda one: ConsentShown(one, one.is_over(context.at))
+    )
 
 
 def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Consent]) -> ConsentImport:

@@ -9,7 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from callsieve.text.times import day
 from reputation.law.loader import binding, law_of_number
@@ -24,6 +27,7 @@ from reputation.wording import Places, Wording
 
 MOST_ROWS = 50_000_000  # half an hour, and 1 GB of the disk
 TRIES = 5
+MOST_NUMBERS = 10_000  # of one request: a second or so
 
 
 class ListFault(StrEnum):
@@ -41,8 +45,28 @@ class ListFault(StrEnum):
     NEVER_ANSWERS = "never-answers"
 
 
+class ListToCheck(msgspec.Struct, frozen=True):
+    """Numbers of a call list. `tries`: so many calls without an answer are enough."""
+
+    numbers: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(min_length=1, max_length=MOST_NUMBERS)]
+    needs_consent: bool = False
+    tries: Annotated[int, Meta(ge=1, le=100)] = TRIES
+
+
+class ListChecked(NamedTuple):
+    """What was found in a list. `clean`: the numbers that may stay."""
+
+    rows: int
+    kept: int
+    by_fault: dict[ListFault, int]
+    findings: list[Finding]
+    clean: list[str]
+
+
 class Finding(NamedTuple):
-    """A row that is to go: its line, the number as written and in E.164, and what says so."""
+    """A row that is to go. `line`: its place, counted from 1; `written`: the number as it was sent; `fault`: why it is
+    to go; `evidence`: what says so.
+    """
 
     line: int
     written: str
@@ -100,12 +124,6 @@ def hygiene(
             for fault, evidence in found:
                 report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
                 yield Finding(line_of(), written, number, fault, evidence)
-
-
-def finding_as_json(one: Finding) -> dict[str, Any]:
-    """For scripts."""
-    about = {"line": one.line, "written": one.written, "number": one.number}
-    return about | {"reason": one.fault.value, "evidence": str(one.evidence)}
 
 
 def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from callsieve.call_lists.register_file import RegisterFile
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.paging import Page, PageQuery, page_from
+from reputation.encoding import FLAT, HIDDEN, told
 from reputation.law.loader import register_named, register_names
 from reputation.law.rows import RegisterRow
 from reputation.store.registers import (
@@ -50,14 +52,21 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy and how old it is. `law` is None of a register that no law file knows; `cite` names its source."""
+    """Our copy of a register. `cite`: the law that limits its age."""
 
-    copy: StoredCopy
+    copy: Annotated[StoredCopy, FLAT]
     age_days: int
-    law: RegisterRow | None
+    law: Annotated[RegisterRow | None, HIDDEN]  # None of a register that no law file knows
     cite: str
 
     @property
+    @told
+    def max_days(self) -> int | None:
+        """How old the law lets it be; null: no limit."""
+        return self.law.max_days if self.law else None
+
+    @property
+    @told
     def is_too_old(self) -> bool:
         """Whether the law wants a newer one."""
         return self.law is not None and self.age_days > self.law.max_days
@@ -68,11 +77,9 @@ def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
     return [_age_of(copy, now) for copy in copies_there(db)]
 
 
-def copy_age_as_json(one: CopyAge) -> dict[str, Any]:
-    """For scripts."""
-    allowed = one.law.max_days if one.law else None
-    about = {"age_days": one.age_days, "max_days": allowed, "too_old": one.is_too_old, "law": one.cite}
-    return one.copy._asdict() | about
+def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[CopyAge]:
+    """Return our copies of national do-not-call registers, and how old they are."""
+    return page_from(copy_ages(db, context.at), request, lambda one: (one.copy.name,), lambda one: one)
 
 
 def country_of_register(name: str, country: str | None) -> str:

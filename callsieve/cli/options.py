@@ -19,6 +19,7 @@ from callsieve.settings import Loaded, SettingsError, load_or_salvage, load_sett
 from callsieve.system.privileges import acting_for, become_owner
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import TimeError, moment_of, since_of
+from reputation.encoding import encode
 from reputation.store.database import open_store
 
 ConfigOption = Annotated[
@@ -63,7 +64,7 @@ def print_json(value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """The same as a text, without the end of its last line."""
-    return escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    return escaped(msgspec.json.format(encode(value), indent=2).decode())
 
 
 def escaped(text: str) -> str:

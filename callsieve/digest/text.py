@@ -23,7 +23,6 @@ from reputation.appeals import Appeal, due_at, is_overdue
 from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
 from reputation.own.suspicion import suspicion_words
-from reputation.store.own_suspicions import suspected_as_json
 from reputation.wording import Places, Wording, listed
 
 MOST_LISTED = 20
@@ -168,7 +167,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
             for one in digest.grades
         ],
         "labels": [one._asdict() for one in digest.labels],
-        "suspicions": [suspected_as_json(one) for one in digest.suspicions],
+        "suspicions": digest.suspicions,
         "due": [{"number": one.number, "at": one.at, "what": str(one.what)} for one in digest.due],
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None

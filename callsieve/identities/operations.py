@@ -6,11 +6,12 @@ add, remove, make_code, prove: operations (callsieve/changes/operation.py)
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
-from callsieve.changes.fields import number_field
+from callsieve.changes.fields import ChangeId, CodeText, LineText, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
@@ -39,41 +40,48 @@ NOT_PROVEN = {
 }
 
 
-class IdentityRequest(NamedTuple):
-    """Whose a number is, as somebody typed it. `expires` empty: as long as may be."""
+class IdentityRequest(msgspec.Struct, frozen=True):
+    """Whose a number is, as somebody typed it.
 
-    number: str
-    name: str
-    level: int
-    note: str = ""
-    expires: str = ""
+    Attributes:
+        level: 1: somebody controls the number, 2: the name is proven, as the note says.
+        expires: `180d`; empty: as long as may be, 12 months.
+    """
 
-
-class ProofRequest(NamedTuple):
-    """The code as it was given back, by somebody who says to be `name`."""
-
-    number: str
-    code: str
-    name: str
+    number: NumberText
+    name: LineText
+    level: Annotated[int, Meta(ge=1, le=2)]
+    note: LineText = ""
+    expires: TimeText = ""
 
 
-class CodeRequest(NamedTuple):
+class ProofRequest(msgspec.Struct, frozen=True):
+    """The code as it was given back. `name`: who gave it back."""
+
+    number: NumberText
+    code: CodeText
+    name: LineText
+
+
+class CodeRequest(msgspec.Struct, frozen=True):
     """A number that a code is wanted for. `name`: who is recorded when it is keyed in a call; empty: the number."""
 
-    number: str
-    name: str = ""
+    number: NumberText
+    name: LineText = ""
 
 
 class IdentityChange(NamedTuple):
-    """`identity`: the one that is recorded now, or is removed; `replaced`: the one that was there."""
+    """A change of an identity. `identity`: the one that is recorded now, or is removed; `replaced`: the one before."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     identity: Identity
     replaced: Identity | None = None
 
 
 class CodeMade(NamedTuple):
-    """A code, to be said in a call to the number. `about`: an appeal's reference, or the number again."""
+    """A code that counts for a day, to be said in a call to the number. `about`: an appeal's reference, or the number;
+    `code`: its six digits.
+    """
 
     about: str
     number: str
@@ -86,7 +94,7 @@ class CodeMade(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Records who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
+    """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
@@ -96,7 +104,7 @@ def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> I
 
 
 def remove(db: sqlite3.Connection, context: Context, typed: str) -> IdentityChange:
-    """Forgets who a number belongs to."""
+    """Forget who a number belongs to."""
     number = number_field(context, typed)
     with change(db, context, "identity remove", number) as changed:
         changed.before = removed = remove_identity(db, number)
@@ -107,7 +115,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: str) -> IdentityChan
 
 
 def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
-    """Makes a code, to be said in a call to the number, or keyed in one from it (reputation/call_in_proof.py).
+    """Make a code that proves control of a number: said in a call to it, or keyed in one from it.
 
     It counts for a day, and one that was made before does not any more.
     """
@@ -119,7 +127,7 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Takes the code that was given back: whoever has it controls the number, which is level 1 for 12 months.
+    """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months.
 
     A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
     """

@@ -1,29 +1,37 @@
-"""What the page of identities shows, and an identity as JSON."""
+"""What is shown of identities."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-import msgspec
-
+from callsieve.changes.fields import NumberText, number_field
 from callsieve.changes.operation import Context
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.identities.capability import IDENTITIES
 from callsieve.lists.views import MOST_SHOWN, has_text
+from callsieve.settings import Settings
+from reputation.encoding import FLAT
 from reputation.model import Identity
-from reputation.store.hub.origins import OURS, Origin, origin_as_json, origin_of_identity
+from reputation.store.hub.origins import OURS, Origin, origin_of_identity
 from reputation.store.identities import all_identities
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity, whether it counts no longer, and which site said it."""
+    """An identity. `is_over`: whether it has expired."""
 
-    identity: Identity
+    identity: Annotated[Identity, FLAT]
     is_over: bool
-    origin: Origin
+    origin: Annotated[Origin, FLAT]
+
+
+class IdentitiesRequest(PageQuery, frozen=True, kw_only=True):
+    """Which identities. `number`: only that of this number."""
+
+    number: NumberText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +47,25 @@ class IdentitiesShown:
 
 def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> IdentitiesShown:
     """The identities that have the text in their number or name."""
-    everything, follow = all_identities(db), context.settings.hub.follow
+    everything = all_identities(db)
     found = [one for one in everything if has_text(text, one.number, one.name)]
-    shown = tuple(
-        IdentityShown(one, one.expires_at <= context.at, origin_of_identity(db, one, follow))
-        for one in found[:MOST_SHOWN]
-    )
+    shown = tuple(identity_shown(db, one, context.settings, context.at) for one in found[:MOST_SHOWN])
     has_sites = any(one.origin != OURS for one in shown)
     return IdentitiesShown(shown, len(found), len(everything), latest_changes(db, IDENTITIES), has_sites)
 
 
-def identity_as_json(identity: Identity, now: float) -> dict[str, Any]:
-    """An identity for scripts, and whether it counts no longer."""
-    return {**msgspec.to_builtins(identity), "expired": identity.expires_at <= now}
+def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> Page[IdentityShown]:
+    """Return who numbers belong to."""
+    number = None if request.number is None else number_field(context, request.number, "number")
+    rows = (one for one in all_identities(db) if number in (None, one.number))
+    return page_from(
+        rows,
+        request,
+        lambda one: (one.number,),
+        lambda one: identity_shown(db, one, context.settings, context.at),
+    )
 
 
-def shown_as_json(identity: Identity, origin: Origin, now: float) -> dict[str, Any]:
-    """The same of one that is in the store, with where it comes from."""
-    return identity_as_json(identity, now) | origin_as_json(origin)
+def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
+    """Return an identity that is in the store, with where it comes from."""
+    return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.imports.call_history import Item, Written, write_calls
@@ -113,9 +114,11 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """`rows`: how many there were, each extension or number once; `kept`: those that the settings say otherwise."""
+    """What was brought in. `rows`: how many there were, each extension or number once; `kept`: those that the settings
+    say otherwise.
+    """
 
-    change_id: int | None
+    change_id: ChangeId | None
     rows: int
     kept: list[str]
 
@@ -135,9 +138,9 @@ class RemoveRequest(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """`change_id` None: what the import brought is not kept."""
+    """What was taken out. `rows`: how many there were."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     kind: ImportKind
     rows: int
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.fields import number_field
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import ChangeId, ExtensionText, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.settings import Settings
 from callsieve.text.number_entry import (
@@ -27,7 +30,8 @@ from callsieve.text.times import TimeError, expiry_of
 from callsieve.wiring import known_own_numbers, people_of
 from policies.decision import ACTION_BY_WORD
 from policies.hints import nearest
-from reputation.model import EntryKind, ListEntry, ListName
+from reputation.encoding import told
+from reputation.model import ActionWord, EntryKind, ListEntry, ListName
 from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
 from reputation.store.lists import add_entry, entry_there, known_numbers, remove_entry
@@ -46,6 +50,15 @@ from reputation.wording import Wording
 NOTE_CHARACTERS = 200
 LOOK_BACK_DAYS = 7
 ENTRY_CHARACTERS = 100
+EntryText = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=ENTRY_CHARACTERS,
+        description="A number, a prefix (`+1900*`) or a range (`+12015550100-+12015550199`).",
+        examples=["+1900*"],
+    ),
+]
 MOST_ENTRIES = 5000
 MOST_KNOWN = 10_000  # counting more would keep others from writing
 MORE_KNOWN = Wording("10,000 or more")
@@ -61,41 +74,61 @@ AREA_WORDS = {
 TOO_MANY = Wording("More than 5000 rows: use `callsieve import numbers` for lists of this size.")
 
 
-class EntryRequest(NamedTuple):
-    """An entry as somebody typed it. `expires` and `action` None: for good, and what the list does by itself.
+class EntryRequest(msgspec.Struct, frozen=True):
+    """An entry as somebody typed it.
 
-    `force`: add it whatever speaks against it.
+    Attributes:
+        expires: When it stops to count: `30d`, `2026-12-31`. Null: never.
+        action: What is done with a call that it matches. Null: what the list does by itself.
+        force: Add it whatever speaks against it.
     """
 
     list_name: ListName
-    entry: str
-    note: str = ""
-    expires: str | None = None
-    action: str | None = None
+    entry: EntryText
+    note: Annotated[str, Meta(max_length=NOTE_CHARACTERS)] = ""
+    expires: TimeText | None = None
+    action: ActionWord | None = None
     force: bool = False
 
 
-class PersonalRequest(NamedTuple):
-    """An entry of the list of the person at this extension."""
+class EntryKey(msgspec.Struct, frozen=True):
+    """An entry that is on a list."""
 
     list_name: ListName
-    number: str
-    person: str
+    entry: EntryText
+
+
+class PersonalRequest(msgspec.Struct, frozen=True):
+    """An entry of the list of the person at this extension. `force`: add it whatever speaks against it."""
+
+    list_name: ListName
+    number: NumberText
+    person: ExtensionText
     force: bool = False
+
+
+class PersonalKey(msgspec.Struct, frozen=True):
+    """A number on a list of the person at this extension. `list_name`: which list, null for whichever it is on."""
+
+    number: NumberText
+    person: ExtensionText
+    list_name: ListName | None = None
 
 
 class PersonalChange(NamedTuple):
-    """`person`: the extension, and who has it: `201 (Alice)`."""
+    """A change of a person's own list. `person`: the extension, and who has it: `201 (Alice)`."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     number: str
     person: str
 
 
 class Added(NamedTuple):
-    """`replaced`: the entry that was there; `other`: the one on the other list that matches the same numbers."""
+    """An entry that was added or removed. `replaced`: the entry that was there; `other`: the one on the other list that
+    matches the same numbers.
+    """
 
-    change_id: int | None
+    change_id: ChangeId | None
     entry: ListEntry
     replaced: ListEntry | None
     other: ListEntry | None
@@ -103,13 +136,19 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an entry would do, before it is added. `calls`: how many of the last LOOK_BACK_DAYS it matches.
+    """What an entry would do, before it is added.
 
-    `objections`: what has to be confirmed; none of it stops an administrator who forces the entry.
+    Attributes:
+        action: What would be done with a call that it matches.
+        coverage: What it matches.
+        objections: What has to be confirmed; none of it stops an administrator who forces the entry.
+        replaced: The entry that is there.
+        other: The entry on the other list that matches the same numbers.
+        calls: How many calls of the last seven days it matches.
     """
 
     entry: ListEntry
-    action: str
+    action: ActionWord
     coverage: str
     objections: tuple[str | Wording, ...]
     replaced: ListEntry | None
@@ -117,6 +156,7 @@ class Preview:
     calls: int
 
     @property
+    @told
     def is_for_administrators(self) -> bool:
         """Whether nobody else may add it."""
         return _is_for_administrators(self.entry, self.objections)
@@ -145,7 +185,7 @@ class ListImport(NamedTuple):
 
 
 def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Preview:
-    """What the entry would do. Changes nothing."""
+    """Return what an entry would do, before it is added."""
     entry = entry_of(context.settings, request, context.at)
     found = tuple(_objections_to_typed(db, context, entry))
     there, other = _what_is_there(db, entry)
@@ -153,7 +193,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Put an entry on a list; it counts at the next call. An entry that is there already is replaced.
+    """Add an entry to a list; one that is there already is replaced.
 
     It counts no calls: 100,000 take a quarter of a second, and others wait for the write lock. `preview` counts them.
     """
@@ -170,8 +210,8 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     return Added(changed.id, entry, replaced, other)
 
 
-def remove(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Takes an entry off a list."""
+def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added:
+    """Take an entry off a list."""
     wanted = _parsed(context.settings, request)
     with change(db, context, "list remove", *subject_of(wanted)) as changed:
         changed.before = removed = remove_entry(db, wanted)
@@ -181,7 +221,7 @@ def remove(db: sqlite3.Connection, context: Context, request: EntryRequest) -> A
 
 
 def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
-    """Puts a number on a person's own list, for that person's calls alone."""
+    """Put a number on a person's own list, for that person's calls alone."""
     number = number_field(context, request.number)
     part = objection_to_part(ListEntry(request.list_name, EntryKind.EXACT, number))
     if part and not request.force:
@@ -201,12 +241,12 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
     return PersonalChange(changed.id, number, person_text(request.person, names))
 
 
-def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
-    """Takes a number off a person's own list."""
+def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalKey) -> PersonalChange:
+    """Take a number off a person's own list."""
     number = number_field(context, request.number)
     with change(db, context, "list remove", number) as changed:
         there = [one for one in personal_entries(db, request.person) if one.number == number]
-        if not there or there[0].verdict is not request.list_name:
+        if not there or request.list_name not in (None, there[0].verdict):
             raise _not_listed(number, request.list_name, f" of {request.person}")
         changed.before = there[0]._asdict()
         remove_personal_entry(db, request.person, number)
@@ -305,7 +345,7 @@ def _is_same(before: ListEntry, entry: ListEntry) -> bool:
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry
 
 
-def _parsed(settings: Settings, request: EntryRequest) -> ListEntry:
+def _parsed(settings: Settings, request: EntryRequest | EntryKey) -> ListEntry:
     try:
         return parse_entry(request.entry[:ENTRY_CHARACTERS], request.list_name, settings.numbers.region)
     except EntryError as error:
@@ -361,5 +401,5 @@ def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:
     return sum(covers(entry, call.caller) for call in call_times(db, now - LOOK_BACK_DAYS * 86400))
 
 
-def _not_listed(text: str, list_name: ListName, whose: str = "") -> Refused:
-    return Refused("not-listed", f"{text} is not on the {list_name.value}list{whose}")
+def _not_listed(text: str, list_name: ListName | None, whose: str = "") -> Refused:
+    return Refused("not-listed", f"{text} is not on {f'the {list_name.value}list' if list_name else 'a list'}{whose}")

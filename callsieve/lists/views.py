@@ -1,31 +1,41 @@
-"""What the page of the lists shows, and an entry as JSON."""
+"""What is shown of the lists."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
+from callsieve.changes.fields import ExtensionText, NumberText, number_field
 from callsieve.changes.operation import Context
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.capability import LISTS
 from callsieve.lists.operations import action_of
-from reputation.model import ListEntry, ListName
-from reputation.store.hub.origins import OURS, Origin, origin_as_json, origin_of_entry
+from callsieve.settings import Settings
+from callsieve.text.number_entry import covers
+from reputation.encoding import FLAT
+from reputation.model import ActionWord, ListEntry, ListName
+from reputation.store.hub.origins import OURS, Origin, origin_of_entry
 from reputation.store.lists import list_entries
-from reputation.store.personal_lists import PersonalEntry
+from reputation.store.personal_lists import PersonalEntry, personal_entries
 
 MOST_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class EntryShown:
-    """An entry of a list. `action`: what is done with a call that it matches; `origin`: which site said it."""
+    """An entry of a list.
 
-    entry: ListEntry
-    action: str
+    Attributes:
+        action: What is done with a call that it matches.
+        is_over: Whether it has expired.
+    """
+
+    entry: Annotated[ListEntry, FLAT]
+    action: ActionWord
     is_over: bool
-    origin: Origin
+    origin: Annotated[Origin, FLAT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,45 @@ class ListsShown:
     has_sites: bool = False
 
 
+class EntriesRequest(PageQuery, frozen=True, kw_only=True):
+    """Which entries. `number`: only those that match it."""
+
+    list_name: ListName
+    number: NumberText | None = None
+
+
+class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
+    """Whose entries."""
+
+    person: ExtensionText
+
+
+def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> Page[EntryShown]:
+    """Return the entries of a list."""
+    number = None if request.number is None else number_field(context, request.number, "number")
+    rows = (one for one in list_entries(db, request.list_name) if number is None or covers(one, number))
+    return page_from(rows, request, _place, lambda one: entry_shown(db, one, context.settings, context.at))
+
+
+def find_personal(db: sqlite3.Connection, _context: Context, request: PersonalEntriesRequest) -> Page[PersonalEntry]:
+    """Return the own lists of one of our people."""
+    return page_from(personal_entries(db, request.person), request, lambda one: (one.number,), lambda one: one)
+
+
+def entry_shown(db: sqlite3.Connection, entry: ListEntry, settings: Settings, now: float) -> EntryShown:
+    """Return an entry that is in the store, with what it does and where it comes from."""
+    return EntryShown(entry, action_of(entry), is_over(entry, now), origin_of_entry(db, entry, settings.hub.follow))
+
+
+def _place(entry: ListEntry) -> tuple[str, str, str]:
+    return entry.first, entry.last or "", entry.kind.value
+
+
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, context: Context) -> ListsShown:
     """The entries of a list, or of both, that have the text in them or in their note."""
-    everything, follow = list_entries(db), context.settings.hub.follow
+    everything = list_entries(db)
     found = [one for one in everything if list_name in (None, one.list_name) and has_text(text, one.text, one.note)]
-    shown = tuple(
-        EntryShown(one, action_of(one), is_over(one, context.at), origin_of_entry(db, one, follow))
-        for one in found[:MOST_SHOWN]
-    )
+    shown = tuple(entry_shown(db, one, context.settings, context.at) for one in found[:MOST_SHOWN])
     has_sites = any(one.origin != OURS for one in shown)
     return ListsShown(shown, len(found), len(everything), latest_changes(db, LISTS), has_sites)
 
@@ -56,33 +97,9 @@ def is_over(entry: ListEntry, now: float) -> bool:
     return entry.expires_at is not None and entry.expires_at <= now
 
 
-def entry_as_json(entry: ListEntry, now: float) -> dict[str, Any]:
-    """An entry of the administrator's lists for scripts."""
-    return {
-        "list": entry.list_name,
-        "entry": entry.text,
-        "kind": entry.kind,
-        "action": action_of(entry),
-        "note": entry.note,
-        "added_at": entry.added_at,
-        "expires_at": entry.expires_at,
-        "expired": is_over(entry, now),
-    }
-
-
-def shown_as_json(entry: ListEntry, origin: Origin, now: float) -> dict[str, Any]:
-    """The same of one that is in the store, with where it comes from."""
-    return entry_as_json(entry, now) | origin_as_json(origin)
-
-
 def origin_words(origin: Origin) -> str:
     """The site that said it; of ours, whose it overrules."""
     return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
-
-
-def personal_as_json(entry: PersonalEntry) -> dict[str, Any]:
-    """An entry of a person's own list for scripts."""
-    return {"list": entry.verdict, "entry": entry.number, "person": entry.person, "at": entry.at}
 
 
 def has_text(text: str, *fields: str) -> bool:

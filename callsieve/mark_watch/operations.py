@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from callsieve.changes.fields import number_field
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import ChangeId, LineText, NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.own_numbers.fields import next_check_of, one_line
 from callsieve.text.file_kinds import image_kind_of
@@ -27,23 +30,30 @@ MOST_BYTES_OF_ALL = 200 << 20  # they are in each backup, too
 NAME_CHARACTERS = 100
 
 
-class LookRequest(NamedTuple):
-    """What somebody saw, as typed. `label` empty: the platform shows nothing; `screenshot`: a file's name and content;
-    `next_look`: when to look again, or `never`.
+class ScreenshotFile(msgspec.Struct, frozen=True):
+    """A PNG, JPEG or WebP file. `content`: in Base64."""
+
+    name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
+    content: bytes
+
+
+class LookRequest(msgspec.Struct, frozen=True):
+    """What somebody saw, as typed. `label`: what the platform shows, empty for nothing; `marks`: how many marks it says
+    that there are; `next_look`: when to look again, `30d`, `2026-12-31` or `never`.
     """
 
-    number: str
-    platform: str
-    label: str = ""
-    marks: int | None = None
-    screenshot: tuple[str, bytes] | None = None
-    next_look: str = NEXT
+    number: NumberText
+    platform: Annotated[str, Meta(min_length=1, max_length=PLATFORM_CHARACTERS)]
+    label: LineText = ""
+    marks: Annotated[int, Meta(ge=0, le=MOST_COUNT)] | None = None
+    screenshot: ScreenshotFile | None = None
+    next_look: Annotated[str, Meta(max_length=40)] = NEXT
 
 
 class Recorded(NamedTuple):
-    """`changed`: what the platform showed before was something else."""
+    """The look as it is kept. `changed`: what the platform showed before, where that was something else."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     look: Look
     changed: LabelChange | None
 
@@ -57,7 +67,7 @@ class Noted(NamedTuple):
 
 
 def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Recorded:
-    """Somebody looked."""
+    """Record what a platform shows of an own number."""
     number = number_field(context, request.number)
     platform = one_line("platform", request.platform)
     if not platform or len(platform) > PLATFORM_CHARACTERS:
@@ -67,7 +77,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         raise Refused("bad-count", Wording("takes a count from 0 on"), "count")
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
-    new = None if request.screenshot is None else _screenshot(db, *request.screenshot)
+    new = None if request.screenshot is None else _screenshot(db, request.screenshot)
     look = Look(
         number=number,
         platform=platform,
@@ -99,7 +109,8 @@ def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[Look]) ->
     return Noted(changed.id, tuple(asked.values()), tuple(found))
 
 
-def _screenshot(db: sqlite3.Connection, name: str, content: bytes) -> NewScreenshot:
+def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> NewScreenshot:
+    name, content = sent.name, sent.content
     kind = image_kind_of(content)
     if kind is None:
         raise Refused("bad-type", Wording("takes a picture: PNG, JPEG or WebP"), "screenshot")

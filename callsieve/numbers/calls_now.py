@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Annotated
 
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours, Question, call_of, opinion_of, situation_about
@@ -21,6 +22,7 @@ from policies.decision import ACTION_BY_WORD, ALLOW, REJECT, WARN, Action, Decis
 from policies.engine import STEP_OF_LISTS, decide
 from policies.policy import Case
 from policies.situation import query_of
+from reputation.encoding import HIDDEN, told
 from reputation.facts import FactsQuery
 from reputation.fold import standing_of
 from reputation.model import Did, ListEntry, ListName, Reputation, Tie, Verdict
@@ -113,13 +115,21 @@ class CallsNow:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A reason why calls are stopped once an appeal is upheld. `entries`: of lists; `people`: who has blocked it."""
+    """A reason why calls are stopped once an appeal is upheld. `entries`: of lists; `people`: who has blocked it;
+    `remedy`: what to do about it.
+    """
 
     kind: StopKind
     words: Wording
     remedy: Wording
     entries: tuple[ListEntry, ...] = ()
-    people: tuple[str, ...] = ()
+    people: Annotated[tuple[str, ...], HIDDEN] = ()
+
+    @property
+    @told
+    def blockers(self) -> int:
+        """How many people have blocked the number themselves."""
+        return len(self.people)
 
 
 def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:

@@ -10,17 +10,27 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
-from callsieve.changes.fields import number_field, reason_field, since_field
+from callsieve.changes.fields import (
+    REASON_CHARACTERS,
+    ChangeId,
+    ExtensionText,
+    NumberText,
+    number_field,
+    reason_field,
+    since_field,
+)
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from callsieve.text.times import when
 from policies.hints import nearest
 from reputation import marking
+from reputation.encoding import FLAT
 from reputation.ids import new_id
 from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, say_again, undo_mark
 from reputation.model import Identity, Mark, MarkChannel, Verdict
@@ -76,11 +86,33 @@ class MarkRequest(NamedTuple):
     reason: str = ""
 
 
-class Marked(NamedTuple):
-    """What became of it."""
+class PersonMark(msgspec.Struct, frozen=True):
+    """What one of our people says of a number.
 
-    change_id: int | None
-    result: MarkResult
+    Attributes:
+        category: What kind of spam it is.
+        reason: Why; a verified business is marked with one only.
+    """
+
+    number: NumberText
+    person: ExtensionText
+    verdict: Literal["spam", "ok"]
+    category: Annotated[str, Meta(max_length=40, examples=["scam"])] | None = None
+    reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)] = ""
+
+
+class PersonMarkKey(msgspec.Struct, frozen=True):
+    """The mark of one of our people."""
+
+    number: NumberText
+    person: ExtensionText
+
+
+class Marked(NamedTuple):
+    """What became of a mark."""
+
+    change_id: ChangeId | None
+    result: Annotated[MarkResult, FLAT]
 
 
 class CorrectionRequest(NamedTuple):
@@ -118,8 +150,19 @@ class OwnerChange(NamedTuple):
 # Marks.
 
 
+def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> Marked:
+    """Mark a number as spam, or as not spam, in the name of one of our people. It counts as one of the console."""
+    said = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
+    return mark(db, context, MarkRequest(request.number, request.person, *said))
+
+
+def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey) -> Marked:
+    """Take back a mark in the name of one of our people."""
+    return mark(db, context, MarkRequest(request.number, request.person, Verdict.RETRACTED, MarkChannel.WEB))
+
+
 def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Marked:
-    """A mark in the name of one of our people, or taking one back. Spam is blocked for that person."""
+    """Mark a number in the name of one of our people, or take that back. Spam is blocked for that person."""
     is_retraction = request.verdict is Verdict.RETRACTED
     if request.category is not None and request.verdict is not Verdict.SPAM:
         words = Wording("this is what kind of spam it is: leave it out for what is none")

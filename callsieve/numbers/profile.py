@@ -10,7 +10,7 @@ from typing import Any
 
 from callsieve.calls.disputes import Disputes, disputes_as_json, disputes_of
 from callsieve.calls.records import decision_as_json, opinion_as_json, reputation_as_json
-from callsieve.lists.views import is_over, shown_as_json
+from callsieve.lists.views import EntryShown, entry_shown, is_over
 from callsieve.numbering.views import PURPOSE_WORDS, row_as_json
 from callsieve.numbers.profile_text import said_of, sentence_of
 from callsieve.settings import Loaded
@@ -28,7 +28,6 @@ from reputation.model import (
     ChallengeHistory,
     DecisionRecord,
     Level,
-    ListEntry,
     Mark,
     Person,
     Tie,
@@ -41,7 +40,6 @@ from reputation.speakers import account_of
 from reputation.store.challenges import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of
-from reputation.store.hub.origins import Origin, origin_of_entry
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
@@ -98,8 +96,7 @@ class Profile:
     number: str
     at: float
     facts: Facts
-    entries: tuple[ListEntry, ...]
-    origins: tuple[Origin, ...]
+    entries: tuple[EntryShown, ...]
     personal: tuple[PersonalFact, ...]
     identity_note: str
     passes: tuple[tuple[AuthClass, float], ...]
@@ -172,13 +169,12 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
-    entries = tuple(entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
+    covering = (entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
     return Profile(
         number=number,
         at=now,
         facts=facts,
-        entries=entries,
-        origins=tuple(origin_of_entry(db, entry, loaded.settings.hub.follow) for entry in entries),
+        entries=tuple(entry_shown(db, entry, loaded.settings, now) for entry in covering),
         personal=(*_personal(db, rows), *_talks(db, facts)),
         identity_note=str(rows["identity"][0]["note"]) if rows["identity"] else "",
         passes=tuple(
@@ -239,9 +235,7 @@ def profile_as_json(known: Profile) -> dict[str, Any]:
         "reputation": reputation_as_json(facts.reputation),
         "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},
         "history": [{"at": point.at, "log_odds": point.log_odds, "level": point.level.word} for point in known.history],
-        "lists": [
-            shown_as_json(entry, origin, known.at) for entry, origin in zip(known.entries, known.origins, strict=True)
-        ],
+        "lists": known.entries,
         "personal": [
             {"what": fact.what, "person": fact.person and fact.person.extension, "name": fact.name, "at": fact.at}
             for fact in known.personal

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from agi.answers import CALLEES_BLOCKLIST_RULE, HEARD_BY_CALLER
 from callsieve.appeals.cleared import Cleared, stands, statement_of
-from callsieve.appeals.operations import AppealRequest, EvidenceRequest
+from callsieve.appeals.operations import AppealRequest, EvidenceFile, EvidenceRequest
 from callsieve.appeals.operations import attach as attach_evidence
 from callsieve.appeals.operations import file as file_appeal
 from callsieve.changes.operation import Context, Refused, change, whole
@@ -221,8 +221,8 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
             raise Refused("too-many-files", Wording("No more documents can be attached."))
         title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
         title = title or f"document {len(ours) + 1}"
-        files = ((f"{title}.{kind}", request.content),)
-        return attach_evidence(db, context, EvidenceRequest(status.appeal.reference, files))
+        files = (EvidenceFile(f"{title}.{kind}", request.content),)
+        return attach_evidence(db, context, EvidenceRequest(status.appeal.reference, files)).appeal
 
 
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.own.grades import Grade, GradeReason
 from reputation.own.register import NumberState
 
@@ -73,7 +74,7 @@ class OutboundRecord(NamedTuple):
     """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held."""
 
     id: str
-    at: float
+    at: Instant
     linkedid: str
     callee: str | None
     day: int | None
@@ -83,5 +84,5 @@ class OutboundRecord(NamedTuple):
     would_be: str
     rule: str
     reason: str
-    until: float | None
+    until: Instant | None
     elapsed_ms: float

@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from reputation.encoding import told
 from reputation.intervals import wilson
 from reputation.own.figures import percent
 from reputation.wording import Places, Wording
@@ -67,6 +68,12 @@ class Suspicion(NamedTuple):
     calls_before: int
     calls_lately: int
     confidence: float
+
+    @property
+    @told
+    def platforms(self) -> tuple[Labeller, ...]:
+        """Who shows labels there."""
+        return labellers_of(self.network)
 
 
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:

@@ -7,6 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, LINE_CHARACTERS, AppealError
+from reputation.encoding import Instant
 from reputation.wording import Wording
 
 ADD = """
@@ -25,7 +26,7 @@ class Attachment(NamedTuple):
 
     place: int
     name: str
-    added_at: float
+    added_at: Instant
     added_by: str
     size: int
     digest: str

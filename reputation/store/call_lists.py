@@ -8,6 +8,7 @@ from contextlib import closing
 from types import TracebackType
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.outbound import COLUMNS
 
@@ -42,7 +43,7 @@ class UnguardedCall(NamedTuple):
     """A call that went out and about which the guard was not asked."""
 
     linkedid: str
-    at: float
+    at: Instant
     callee: str
     own_number: str | None
     trunk: str | None

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.encoding import Instant
+
 
 class Consent(NamedTuple):
-    """`proof`: a text, or where the document is kept; `until`: None does not end; `person`: who of us noted it."""
+    """Who agreed to be called. `proof`: a text, or where the document is kept; `until`: when it ends, null for never;
+    `person`: who noted it.
+    """
 
     number: str
-    at: float
-    until: float | None = None
+    at: Instant
+    until: Instant | None = None
     proof: str = ""
     person: str = ""
     note: str = ""

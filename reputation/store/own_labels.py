@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.events import EventKind, LabelChanged
 from reputation.own.due import Due
 from reputation.store.outbox import add_event
@@ -22,19 +23,20 @@ class LookKind(StrEnum):
 
 
 class Look(NamedTuple):
-    """`label`: what the platform shows, "" for nothing; `marks`: how many marks it says that there are, None: it does
-    not say. `person`: who of us looked; `proof`: a file with its SHA-256, or a text; `next_at`: when to look again.
+    """A look at what a platform shows of a number. `label`: what it shows, "" for nothing; `marks`: how many marks it
+    says that there are, null: it does not say; `person`: who looked; `proof`: a file with its SHA-256, or a text;
+    `next_at`: when to look again.
     """
 
     number: str
     platform: str
-    at: float
+    at: Instant
     label: str
     marks: int | None = None
     kind: LookKind = LookKind.MANUAL
     person: str = ""
     proof: str = ""
-    next_at: float | None = None
+    next_at: Instant | None = None
 
 
 class LabelChange(NamedTuple):
@@ -42,7 +44,7 @@ class LabelChange(NamedTuple):
 
     number: str
     platform: str
-    at: float
+    at: Instant
     before: str | None
     label: str
     marks: int | None

@@ -8,6 +8,7 @@ import hashlib
 import sqlite3
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.store.own_labels import Look
 
 PUT = """
@@ -37,7 +38,7 @@ class Screenshot(NamedTuple):
     """A picture without its content. `platform` and `at` are those of its look."""
 
     platform: str
-    at: float
+    at: Instant
     name: str
     kind: str
     size: int

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import FLAT, Instant
 from reputation.events import EventKind, NumberSuspected
 from reputation.own.due import Due
 from reputation.own.networks import NO_NETWORKS, Networks
-from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, labellers_of, place_of, suspicions_of
+from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, place_of, suspicions_of
 from reputation.store.outbox import add_event
 from reputation.store.own_days import network_calls
 from reputation.weights import DAY_SECONDS
@@ -29,9 +30,9 @@ class Suspected(NamedTuple):
     """What was found of a number: the first time `since`, and last `at`."""
 
     number: str
-    since: float
-    at: float
-    suspicion: Suspicion
+    since: Instant
+    at: Instant
+    suspicion: Annotated[Suspicion, FLAT]
 
 
 def find_suspicions(
@@ -84,18 +85,6 @@ def looks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
         about: Places = {"where": place_of(one.suspicion.network)}
         found.append(Due(one.number, one.since, Wording("look at a phone of {where}: it may be marked there", about)))
     return found
-
-
-def suspected_as_json(one: Suspected) -> dict[str, Any]:
-    """For scripts."""
-    return {"number": one.number, "since": one.since, "at": one.at, **suspicion_as_json(one.suspicion)}
-
-
-def suspicion_as_json(one: Suspicion) -> dict[str, Any]:
-    """For scripts; `platforms`: who shows labels there, by which page."""
-    about = one._asdict() | {"country": one.network.country, "network": one.network.name}
-    platforms = [{"platform": who.platform, "on": who.on, "source": who.source} for who in labellers_of(one.network)]
-    return about | {"platforms": platforms}
 
 
 def _suspected(row: tuple[str, str, str, str, float, float, float, float, int, int, float]) -> Suspected:

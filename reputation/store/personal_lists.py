@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.model import ListName, Tie, Wish
 
 
@@ -22,7 +23,7 @@ class PersonalEntry(NamedTuple):
     person: str
     number: str
     verdict: ListName
-    at: float
+    at: Instant
 
 
 class Contact(NamedTuple):

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.own.outbound_types import RegisterCopy
 
 BATCH = 20_000
@@ -22,8 +23,8 @@ class StoredCopy(NamedTuple):
     country: str
     file: str
     sha256: str
-    file_at: float
-    imported_at: float
+    file_at: Instant
+    imported_at: Instant
     numbers: int
 
 

@@ -19,6 +19,7 @@ from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.web.app_state import AppState
 from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
+from reputation.encoding import decode
 from reputation.store.api_tokens import add_token
 from reputation.users import Role
 from tests.callsieve.browsing import NOW, SETTINGS, Office
@@ -72,7 +73,7 @@ class Program:
             endpoint = endpoint_of(method, path)
             if endpoint is not None:
                 assert response.status_code == endpoint.status
-                msgspec.json.decode(response.content, type=endpoint.answer)
+                decode(response.content, endpoint.answer)
         else:
             assert answer.problem
         return answer

@@ -14,14 +14,13 @@ from callsieve.appeals.cli import tables
 from callsieve.appeals.cli.tables import AppealArgument
 from callsieve.appeals.operations import (
     AppealChange,
+    AppealCodeRequest,
     AppealRequest,
     ClearRequest,
-    CodeRequest,
     RulingRequest,
     WithdrawRequest,
     appeal_about,
 )
-from callsieve.appeals.views import appeal_as_json
 from callsieve.changes.operation import Refused
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import bold, plural, say, say_command, say_undo
@@ -53,7 +52,7 @@ def open_one(
     request = AppealRequest(number, name, contact, statement, decision)
     filed = perform(settings_of(config), operations.file, request).appeal
     if as_json:
-        print_json(appeal_as_json(filed, filed.opened_at))
+        print_json(filed)
         return
     say(f"Appeal {filed.reference} of {filed.number} is filed. It has no effect yet. Have control of it proven:")
     say_command(_command("code", filed.reference, config))
@@ -76,7 +75,7 @@ def prove(
 ) -> None:
     """Take the code that was given back: control of the number is proven, and the appeal is in force."""
     loaded = settings_of(config)
-    proven = perform(loaded, operations.prove, CodeRequest(appeal, code), existing=True)
+    proven = perform(loaded, operations.prove, AppealCodeRequest(appeal, code), existing=True)
     if isinstance(proven, Refused):
         raise proven
     say(f"Control of {proven.number} is proven. {tables.in_force(proven)}")

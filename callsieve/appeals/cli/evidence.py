@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from callsieve.appeals.cli.tables import AppealArgument
-from callsieve.appeals.operations import EvidencePlace, EvidenceRequest, appeal_about, attach, detach, fetch
+from callsieve.appeals.operations import (
+    EvidenceFile,
+    EvidencePlace,
+    EvidenceRequest,
+    appeal_about,
+    attach,
+    detach,
+    fetch,
+)
 from callsieve.changes.operation import Context
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
@@ -38,9 +46,9 @@ def evidence(
     """Attach files and statements to an appeal, take them out again, or show which there are."""
     loaded = settings_of(config)
     context = context_of(loaded)
-    new = [(path.name, _read(path)) for path in files or []]
+    new = [EvidenceFile(path.name, _read(path)) for path in files or []]
     if statement is not None:
-        new.append(("statement.txt", statement.strip().encode()))
+        new.append(EvidenceFile("statement.txt", statement.strip().encode()))
     with existing_store(loaded) as db:
         reference = appeal_about(db, context, appeal).reference
         if new:
@@ -51,7 +59,7 @@ def evidence(
         if export is not None:
             _export(db, context, reference, export)
     if as_json:
-        print_json([attachment._asdict() for attachment in attached])
+        print_json(attached)
         return
     for attachment in attached:
         say(f"{attachment.place}  {attachment.name}  {attachment.size:,} bytes, by {attachment.added_by}")

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from callsieve.appeals.operations import appeal_about
-from callsieve.appeals.views import appeal_as_json
+from callsieve.appeals.views import find_case, queued
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
 from callsieve.cli.output import Cell, bold, lines, print_pairs, print_table, say
 from callsieve.cli.store import context_of
@@ -18,10 +18,10 @@ from callsieve.numbers.profile import profile_of
 from callsieve.settings import Loaded
 from callsieve.text.times import day, when
 from reputation.appeals import Appeal, due_at, is_overdue
-from reputation.model import Mark, Verdict
+from reputation.model import Mark
 from reputation.store.appeals import all_appeals, appeals_to_decide
-from reputation.store.attachments import Attachment, attachments_of
-from reputation.store.evidence_rows import marks_of
+from reputation.store.attachments import Attachment
+from reputation.store.public_appeals import public_appeals
 from reputation.store.tombstones import Tombstone, tombstones_of
 
 AppealArgument = Annotated[
@@ -48,8 +48,9 @@ def show_list(
     now = time.time()
     with existing_store(settings_of(config)) as db:
         appeals = all_appeals(db) if all_of_them else appeals_to_decide(db)
+        queue = queued(appeals, public_appeals(db), now)
     if as_json:
-        print_json([appeal_as_json(appeal, now) for appeal in appeals])
+        print_json(queue)
     elif appeals:
         print_table(
             ("appeal", "number", "of", "is", "decide by", "filed"),
@@ -68,13 +69,11 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         one = appeal_about(db, context_of(loaded), appeal)
-        attachments = attachments_of(db, one.reference)
-        marks = [mark for mark in marks_of(db, one.number) if mark.verdict is Verdict.SPAM]
+        case = find_case(db, context_of(loaded), appeal)
         stones = tombstones_of(db, one.number)
         known = known_now(db, loaded, one.number, now)
     if as_json:
-        shown = [attachment._asdict() for attachment in attachments]
-        print_json({**appeal_as_json(one, now), "attachments": shown, "marks": marks})
+        print_json(case)
         return
     say(bold(one.reference), f"  appeal of {one.number}")
     say()
@@ -89,8 +88,8 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
             ("filed", when(one.opened_at)),
             ("in force", when(one.in_force_at) if one.in_force_at else ""),
             ("closed", when(one.closed_at) if one.closed_at else ""),
-            ("evidence", lines(map(_attachment, attachments))),
-            ("marks", lines(_mark(mark, stones) for mark in marks)),
+            ("evidence", lines(map(_attachment, case.attachments))),
+            ("marks", lines(_mark(mark, stones) for mark in case.marks)),
             ("known now", known),
         ]
     )

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from callsieve.appeals import operations
 from callsieve.appeals.capability import CLEARED, STEPS
 from callsieve.appeals.operations import (
+    AppealCodeRequest,
     AppealRequest,
     ClearRequest,
-    CodeRequest,
+    EvidenceFile,
     EvidencePlace,
     EvidenceRequest,
     RulingRequest,
@@ -79,7 +80,7 @@ async def make_code(req: PageRequest) -> Response:
 
 async def prove(req: PageRequest) -> Response:
     """The code that was given back: control of the number is proven."""
-    request = CodeRequest(_reference(req), req.form.get("code", "")[:40])
+    request = AppealCodeRequest(_reference(req), req.form.get("code", "")[:40])
     proven = await _perform(req, operations.prove, request)
     if isinstance(proven, Refused):
         raise proven
@@ -119,7 +120,7 @@ async def attach(req: PageRequest) -> Response:
     content, name = req.files.get("file", b""), "file"
     if not content:
         content, name = form.get("text", "").strip().encode("utf-8", "replace"), "statement.txt"
-    files = ((form.get("name", "").strip() or name, content),) if content else ()
+    files = (EvidenceFile(form.get("name", "").strip() or name, content),) if content else ()
     return await _done(req, operations.attach, EvidenceRequest(_reference(req), files), "evidence-added")
 
 
@@ -134,7 +135,7 @@ async def fetch_evidence(req: PageRequest) -> Response:
     request = EvidencePlace(_reference(req), _place(req.path("place")))
     one, content = await _perform(req, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", one.name).strip("._")[-80:] or "evidence"
-    return as_file(content, f"{request.about}-{one.place}-{plain}", "application/octet-stream")
+    return as_file(content, f"{request.appeal}-{one.place}-{plain}", "application/octet-stream")
 
 
 async def _perform(req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
-from callsieve.api.fields import ChangeId, Instant
-from callsieve.api.paging import PageQuery, page_of, place_of
+from callsieve.api.fields import Instant
 from callsieve.api.problem import ApiError
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
-from callsieve.changes.fields import about_field
+from callsieve.changes.fields import ChangeId, about_field
 from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
 from reputation.api_tokens import Scope
 from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit

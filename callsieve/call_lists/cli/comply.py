@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.call_lists.comply import DayProof, day_bounds, proof_as_json, proof_of_day, proof_page, signed_proof
+from callsieve.call_lists.comply import DayProof, day_bounds, masked_proof, proof_of_day, proof_page, signed_proof
 from callsieve.call_lists.registers import CopyAge
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, check_new, existing_store, json_text, settings_of
@@ -47,9 +47,7 @@ def comply(
             raise CommandError("--signature: signs a file: add --html or --json")
         _print(proof, numbers)
         return
-    text = (
-        json_text(proof_as_json(proof, whole_numbers=numbers)) if as_json else proof_page(proof, whole_numbers=numbers)
-    )
+    text = json_text(proof if numbers else masked_proof(proof)) if as_json else proof_page(proof, whole_numbers=numbers)
     if signature is not None:
         _sign(loaded, proof, f"{text}\n".encode(), signature)
     print(text)
@@ -76,8 +74,8 @@ def _print(proof: DayProof, numbers: bool) -> None:
             ("day", day(proof.first)),
             ("asked about", f"{plural(proof.asked, 'call')}: {proof.went_out:,} went out ({acts})"),
             ("failed open", f"{proof.failed_open:,} went out undecided"),
-            ("without the guard", f"{plural(proof.missed, 'call')} went out unasked"),
-            ("do-not-call list", f"{plural(proof.wishes, 'number')}"),
+            ("without the guard", f"{plural(proof.without_guard, 'call')} went out unasked"),
+            ("do-not-call list", f"{plural(proof.do_not_call, 'number')}"),
             ("consent", f"{plural(proof.consents, 'number')}"),
             *(("register", _register(one)) for one in proof.registers),
             *(("law", f"{one.country}, read {one.read}, sha256 {one.sha256[:12]}") for one in proof.laws),

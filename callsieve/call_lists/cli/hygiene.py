@@ -19,7 +19,6 @@ from callsieve.call_lists.hygiene import (
     HygieneTerms,
     ListFault,
     ListReport,
-    finding_as_json,
     hygiene,
 )
 from callsieve.changes.operation import note
@@ -100,8 +99,8 @@ def hygiene_of_list(
 
 def _print(report: ListReport, shown: list[Finding], faults: dict[str, int], *, as_json: bool) -> None:
     if as_json:
-        summary = {"rows": report.rows, "kept": report.kept, "by_reason": faults, "cut_off": report.cut_off}
-        print_json(summary | {"findings": [finding_as_json(one) for one in shown]})
+        summary = {"rows": report.rows, "kept": report.kept, "by_fault": faults, "cut_off": report.cut_off}
+        print_json(summary | {"findings": shown})
         return
     if shown:
         rows = [(f"{one.line:,}", one.number or one.written, one.fault.value, str(one.evidence)) for one in shown]

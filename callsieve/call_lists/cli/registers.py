@@ -11,7 +11,6 @@ import typer
 from callsieve.call_lists.register_file import RegisterFile
 from callsieve.call_lists.registers import (
     RegisterRequest,
-    copy_age_as_json,
     copy_ages,
     country_of_register,
     import_register,
@@ -26,6 +25,7 @@ from callsieve.cli.store import perform
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import day
+from reputation.encoding import plain
 
 
 def import_file(
@@ -57,7 +57,7 @@ def import_file(
         done = perform(loaded, import_register, request)
     if as_json:
         problems = [problem._asdict() for problem in numbers.problems]
-        print_json(done.copy._asdict() | {"read": numbers.read, "skipped": numbers.skipped, "problems": problems})
+        print_json(plain(done.copy) | {"read": numbers.read, "skipped": numbers.skipped, "problems": problems})
         return
     warn_of_skipped(numbers.problems, numbers.skipped)
     before = f" It had {done.before.numbers:,}." if done.before else ""
@@ -69,7 +69,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(settings_of(config)) as db:
         ages = copy_ages(db, time.time())
     if as_json:
-        print_json([copy_age_as_json(one) for one in ages])
+        print_json(ages)
     elif ages:
         rows = [
             (

@@ -12,10 +12,10 @@ from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Instant
-from callsieve.api.paging import PageQuery, page_of, place_of
 from callsieve.calls.disputes import Disputes, decided_since, disputes_of
 from callsieve.calls.records import LONGEST, decision_as_json, evidence_of, wanted_of
 from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.decide.call_facts import linkedid_of
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of

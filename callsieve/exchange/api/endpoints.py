@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
-from callsieve.api.fields import ChangeId, Done, Instant, pages_of
-from callsieve.api.paging import PageQuery, page_of, place_of
+from callsieve.api.fields import Done, Instant, pages_of
+from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import cleared_lines
 from callsieve.exchange.operations import SubscribeRequest

@@ -22,11 +22,11 @@ from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command,
 from callsieve.cli.store import perform
 from callsieve.identities import operations
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest
-from callsieve.identities.views import shown_as_json
+from callsieve.identities.views import identity_shown
 from callsieve.lists.views import origin_words
 from callsieve.text.times import ago, day, when
 from reputation.model import Identity
-from reputation.store.hub.origins import OURS, origin_of_identity
+from reputation.store.hub.origins import OURS
 from reputation.store.identities import all_identities, identities_due
 
 DUE_DAYS = 30
@@ -95,14 +95,14 @@ def show(
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
         known = [one for one in all_identities(db) if e164 in (None, one.number)]
-        found = [(one, origin_of_identity(db, one, loaded.settings.hub.follow)) for one in known]
+        found = [identity_shown(db, one, loaded.settings, now) for one in known]
     if as_json:
-        print_json([shown_as_json(one, origin, now) for one, origin in found])
-    elif any(origin != OURS for _, origin in found):
-        cells = ([*_cells(one, now), origin_words(origin), one.note] for one, origin in found)
+        print_json(found)
+    elif any(one.origin != OURS for one in found):
+        cells = ([*_cells(one.identity, now), origin_words(one.origin), one.identity.note] for one in found)
         print_table(("number", "name", "level", "until", "site", "proven by"), cells, keep=(0, 2, 3, 4))
     elif found:
-        rows = ([*_cells(one, now), one.note] for one, _ in found)
+        rows = ([*_cells(one, now), one.note] for one in known)
         print_table(("number", "name", "level", "until", "proven by"), rows, keep=(0, 2, 3))
     else:
         say("No identities." if e164 is None else f"It is not recorded who {e164} belongs to.")

@@ -21,13 +21,13 @@ from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, s
 from callsieve.cli.store import perform
 from callsieve.lists import operations as lists
 from callsieve.lists.operations import LOOK_BACK_DAYS, Added, action_of, names_of_people, person_text
-from callsieve.lists.views import is_over, origin_words, personal_as_json, shown_as_json
+from callsieve.lists.views import EntryShown, entry_shown, is_over, origin_words
 from callsieve.policy.stopped_calls import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.number_entry import coverage, covers
 from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
-from reputation.store.hub.origins import OURS, Origin, origin_of_entry
+from reputation.store.hub.origins import OURS
 from reputation.store.lists import list_entries
 from reputation.store.personal_lists import personal_entries
 
@@ -83,12 +83,12 @@ def remove(
     """Take an entry off a list."""
     loaded = settings_of(config)
     if person is not None:
-        personal = lists.PersonalRequest(list_name, entry, person)
+        personal = lists.PersonalKey(entry, person, list_name)
         one = perform(loaded, lists.remove_personal, personal, existing=True)
         say(f"{one.number} is off the {list_name.value}list of {one.person}.")
         say_undo(one.change_id, config)
         return
-    gone = perform(loaded, lists.remove, lists.EntryRequest(list_name, entry), existing=True)
+    gone = perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
     say(f"{gone.entry.text} is off the {list_name.value}list.")
     say_undo(gone.change_id, config)
 
@@ -112,9 +112,9 @@ def show(
         return
     with existing_store(loaded) as db:
         found = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
-        entries = [(one, origin_of_entry(db, one, loaded.settings.hub.follow)) for one in found]
+        entries = [entry_shown(db, one, loaded.settings, time.time()) for one in found]
     if as_json:
-        print_json([shown_as_json(one, origin, time.time()) for one, origin in entries])
+        print_json(entries)
     else:
         _show_entries(entries)
 
@@ -132,18 +132,20 @@ def _say_added(added: Added, calls: int) -> None:
         say(f"It is on the {added.other.list_name.value}list too: the allowlist is tried first.")
 
 
-def _show_entries(entries: Sequence[tuple[ListEntry, Origin]]) -> None:
+def _show_entries(entries: Sequence[EntryShown]) -> None:
     if not entries:
         say("No entries.")
         return
     now = time.time()
-    wide, has_sites = is_wide(), any(origin != OURS for _, origin in entries)
+    wide, has_sites = is_wide(), any(one.origin != OURS for one in entries)
     rows = []
-    for entry, origin in entries:
-        action = word(action_of(entry))
-        site = [origin_words(origin)] if has_sites else []
+    for one in entries:
+        entry = one.entry
+        site = [origin_words(one.origin)] if has_sites else []
         added = [day(entry.added_at)] if wide else []
-        rows.append([entry.list_name.value, entry.text, *site, action, *added, _end_of(entry, now), entry.note])
+        rows.append(
+            [entry.list_name.value, entry.text, *site, word(one.action), *added, _end_of(entry, now), entry.note]
+        )
     headings = [
         *("list", "entry", *(["site"] if has_sites else []), "action"),
         *(*(["added"] if wide else []), "expires", "note"),
@@ -174,7 +176,7 @@ def _show_personal(
             if list_name in (None, one.verdict) and number in (None, one.number)
         ]
     if as_json:
-        print_json([personal_as_json(one) for one in entries])
+        print_json(entries)
     elif entries:
         print_table(("list", "number", "since"), ((one.verdict.value, one.number, when(one.at)) for one in entries))
     else:

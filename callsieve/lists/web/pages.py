@@ -8,7 +8,7 @@ from callsieve.changes.operation import Refused, note
 from callsieve.lists import operations
 from callsieve.lists.capability import LISTS
 from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
-from callsieve.lists.operations import EntryRequest
+from callsieve.lists.operations import EntryKey, EntryRequest
 from callsieve.lists.views import ListsShown, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, usable
 from callsieve.text.table_errors import TableError
@@ -61,7 +61,7 @@ async def add(req: PageRequest) -> Response:
 async def remove(req: PageRequest) -> Response:
     """An entry off its list."""
     list_name, entry = _list_named(req.form.get("list", "")), req.form.get("entry", "")
-    await req.perform(operations.remove, EntryRequest(list_name, entry))
+    await req.perform(operations.remove, EntryKey(list_name, entry))
     return req.go("/lists", "unlisted")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,13 +18,14 @@ from callsieve.mark_watch.asking import ask as ask_sources
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
+from reputation.encoding import plain
 from reputation.own.figures import percent
 from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.register import NumberState
 from reputation.own.suspicion import Network, confidence_text, labellers_of, place_of
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of
 from reputation.store.own_register import register_of
-from reputation.store.own_suspicions import find_suspicions, suspicion_as_json
+from reputation.store.own_suspicions import find_suspicions
 
 DAY_SECONDS = 86_400.0
 NO_LABEL = "no label"
@@ -43,7 +44,7 @@ def add(
     config: ConfigOption = None,
 ) -> None:
     """Record what a platform shows of one of our numbers, as you saw it on a phone or in an app."""
-    picture = None if screenshot is None else (screenshot.name, _read(screenshot))
+    picture = None if screenshot is None else operations.ScreenshotFile(screenshot.name, _read(screenshot))
     request = LookRequest(number, platform, label, count, picture, next_look)
     done = perform(settings_of(config), operations.record, request)
     shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} of {done.look.number}"
@@ -87,8 +88,7 @@ def ask(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     noted = perform(loaded, operations.note_all, asked.looks, existing=True)
     if as_json:
         failures = [{"source": name, "problem": problem} for name, problem in asked.failures]
-        changed = [one._asdict() for one in noted.changed]
-        print_json({"looks": [_as_json(one) for one in noted.looks], "changed": changed, "failures": failures})
+        print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})
         return
     say(f"{plural(len(noted.looks), 'look')}, {plural(len(noted.changed), 'change')}.")
     _show_changes(noted.changed)
@@ -107,7 +107,7 @@ def suspect(
         numbers = [own.number for own in register_of(db)] if number is None else [number_argument(number, loaded)]
         found = [(own, one) for own in numbers for one in find_suspicions(db, own, now, networks)]
     if as_json:
-        print_json([{"number": own, **suspicion_as_json(one)} for own, one in found])
+        print_json([{"number": own, **plain(one)} for own, one in found])
     elif found:
         rows = [
             (
@@ -149,7 +149,7 @@ def _show_changes(changes: Iterable[LabelChange]) -> None:
 
 def _show(looks: list[Look], nothing: str, *, as_json: bool) -> None:
     if as_json:
-        print_json([_as_json(one) for one in looks])
+        print_json(looks)
     elif looks:
         rows = [
             (
@@ -165,10 +165,6 @@ def _show(looks: list[Look], nothing: str, *, as_json: bool) -> None:
         print_table(("number", "platform", "seen", "label", "marks", "how", "again"), rows, keep=(0, 1, 2))
     else:
         say(nothing)
-
-
-def _as_json(look: Look) -> dict[str, Any]:
-    return look._asdict()
 
 
 def _read(path: Path) -> bytes:

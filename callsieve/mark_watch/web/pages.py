@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.mark_watch import operations
-from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest, ScreenshotFile
 from callsieve.numbers.web.pages import number_in
 from callsieve.own_numbers.web.pages import page_of_number, said_of
 from callsieve.text.file_kinds import IMAGES
@@ -43,7 +43,7 @@ def request_of(number: str, form: Mapping[str, str], screenshot: bytes) -> LookR
     """What was typed. A count that is none is refused as one."""
     count = form.get("count", "").strip()
     counted = (int(count) if count.isascii() and count.isdecimal() and len(count) < 12 else -1) if count else None
-    shown = ("", screenshot) if screenshot else None
+    shown = ScreenshotFile("", screenshot) if screenshot else None
     return LookRequest(
         number, form.get("platform", ""), form.get("label", ""), counted, shown, form.get("next") or NEXT
     )

@@ -15,7 +15,6 @@ from callsieve.calls.records import ended_words, points_of
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.cli.sparkline import line_chart
-from callsieve.lists.operations import action_of
 from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
@@ -123,13 +122,14 @@ def _peers(known: Profile) -> Iterator[Line]:
 
 
 def _lists(known: Profile) -> Iterator[Line]:
-    for label, (entry, origin) in _labelled("lists", [*zip(known.entries, known.origins, strict=True)]):
-        text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(action_of(entry)))
+    for label, listed in _labelled("lists", known.entries):
+        entry = listed.entry
+        text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(listed.action))
         if entry.note:
             text.append(f' "{clean(entry.note)}"')
         text.append(f" since {when(entry.added_at)}" + (f" until {when(entry.expires_at)}" if entry.expires_at else ""))
-        if origin != OURS:
-            text.append(f", said {origin_words(origin)}")
+        if listed.origin != OURS:
+            text.append(f", said {origin_words(listed.origin)}")
         yield label, text
 
 

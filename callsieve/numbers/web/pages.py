@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from callsieve.lists import operations as lists
-from callsieve.lists.operations import EntryRequest
+from callsieve.lists.operations import EntryKey, EntryRequest
 from callsieve.numbers import operations
 from callsieve.numbers.mark_effects import effects_page, mark_effects_here, owner_page
 from callsieve.numbers.operations import MarkRequest, OwnerRequest
@@ -86,7 +86,7 @@ async def unlist(req: PageRequest) -> Response:
         list_name = ListName(req.form.get("list", ""))
     except ValueError:
         raise NotFound from None
-    await req.perform(lists.remove, EntryRequest(list_name, number))
+    await req.perform(lists.remove, EntryKey(list_name, number))
     return _back(req, "off-list")
 
 

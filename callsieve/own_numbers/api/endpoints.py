@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
-from callsieve.api.fields import ChangeId, Done, NumberText, pages_of, record_of
-from callsieve.api.paging import PageQuery, page_of, place_of
-from callsieve.changes.fields import number_field
+from callsieve.api.fields import Done, pages_of, record_of
+from callsieve.changes.fields import ChangeId, NumberText, number_field
 from callsieve.changes.operation import Context
+from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.own_numbers import do_not_call, operations
 from callsieve.own_numbers.do_not_call import WishRequest
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, TEXT_CHARACTERS, Field

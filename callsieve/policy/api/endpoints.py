@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
-from callsieve.api.fields import ChangeId
+from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json

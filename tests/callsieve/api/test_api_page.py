@@ -55,7 +55,7 @@ def steady(printed: str) -> str:
     for pattern, instead in (
         (r"cs_[\w-]{43}", "TOKEN"),
         (r"\b1\d{9}(\.\d+)?\b", "AT"),
-        (r"\d{4}-\d\d-\d\d( \d\d:\d\d)?", "DATE"),
+        (r"\d{4}-\d\d-\d\d([ T][\d:.]+Z?)?", "DATE"),
         (r"r=\d+;t=\d+", "r=LEFT;t=SECONDS"),
     ):
         printed = re.sub(pattern, instead, printed, flags=re.MULTILINE)

@@ -78,7 +78,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
     callsieve.ok(*undo_of(out))
-    assert appeal_of(callsieve)["state"] == "in force"
+    assert appeal_of(callsieve)["state"] == "in_force"
     assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] > 1
     callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
     assert ": 30" in callsieve.fails("appeal", "open", CALLER, *FILED)
@@ -93,12 +93,12 @@ def test_what_still_stops_an_upheld_number_is_removed(callsieve: Program) -> Non
     callsieve.ok("appeal", "accept", reference)
     callsieve.ok("list", "add", "block", CALLER)
     callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
-    assert [entry["entry"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
+    assert [entry["text"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
     assert CALLER in callsieve.ok("appeal", "clear", reference)
     out = callsieve.ok("appeal", "clear", reference, "--remove", "list")
     assert callsieve("list", "show", "--json").json == []
     callsieve.ok(*undo_of(out))
-    assert [entry["entry"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
+    assert [entry["text"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
 
 
 def test_what_is_overdue_says_so(callsieve: Program) -> None:
@@ -112,7 +112,7 @@ def test_what_is_overdue_says_so(callsieve: Program) -> None:
 def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> None:
     reference = file(callsieve)
     out = callsieve.ok("appeal", "accept", reference)
-    assert appeal_of(callsieve)["state"] == "in force"
+    assert appeal_of(callsieve)["state"] == "in_force"
     callsieve.ok(*undo_of(out))
     assert appeal_of(callsieve)["state"] == "open"
     assert "undone already" in callsieve.fails(*undo_of(out))
@@ -139,7 +139,7 @@ def test_scripts_file_appeals_and_read_what_is_attached(callsieve: Program) -> N
     [attached] = callsieve("appeal", "evidence", filed["reference"], "--statement", "It was me.", "--json").json
     assert (attached["place"], attached["name"], attached["size"]) == (1, "statement.txt", 10)
     [listed] = callsieve("appeal", "list", "--json").json
-    assert (listed["reference"], listed["overdue"]) == (filed["reference"], False)
+    assert (listed["reference"], listed["is_overdue"]) == (filed["reference"], False)
 
 
 def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -> None:

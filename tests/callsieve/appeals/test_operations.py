@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from callsieve.appeals.operations import (
     AppealChange,
+    AppealCodeRequest,
     AppealRequest,
-    CodeRequest,
+    EvidenceFile,
     EvidencePlace,
     EvidenceRequest,
     RulingRequest,
@@ -73,17 +75,19 @@ def take_back(db: sqlite3.Connection, change_id: int | None) -> Appeal:
 @pytest.mark.parametrize(
     ("operation", "request_", "code"),
     [
-        pytest.param(file, FILED._replace(number="911"), "bad-number", id="emergency-number"),
-        pytest.param(file, FILED._replace(name=" "), "nobody", id="nobody"),
-        pytest.param(file, FILED._replace(decision="7KQ2M4XA"), "no-such-decision", id="of-no-decision"),
+        pytest.param(file, replace(FILED, number="911"), "bad-number", id="emergency-number"),
+        pytest.param(file, replace(FILED, name=" "), "nobody", id="nobody"),
+        pytest.param(file, replace(FILED, decision="7KQ2M4XA"), "no-such-decision", id="of-no-decision"),
         pytest.param(accept, "AAAAAAAA", "no-such-appeal", id="no-such-reference"),
         pytest.param(accept, CALLER, "no-such-appeal", id="none-of-the-number"),
         pytest.param(accept, "x", "bad-number", id="neither-reference-nor-number"),
         pytest.param(withdraw, WithdrawRequest(CALLER), "no-such-appeal", id="nothing-to-withdraw"),
-        pytest.param(decide, DENY._replace(ruling="maybe"), "unknown-ruling", id="no-ruling"),
-        pytest.param(decide, DENY._replace(category_only=True), "denied-category", id="denied-for-its-category"),
+        pytest.param(decide, replace(DENY, ruling="maybe"), "unknown-ruling", id="no-ruling"),
+        pytest.param(decide, replace(DENY, category_only=True), "denied-category", id="denied-for-its-category"),
         pytest.param(attach, EvidenceRequest(CALLER, ()), "no-evidence", id="nothing-to-attach"),
-        pytest.param(attach, EvidenceRequest(CALLER, (("x", b"1"),)), "no-such-appeal", id="attached-to-nothing"),
+        pytest.param(
+            attach, EvidenceRequest(CALLER, (EvidenceFile("x", b"1"),)), "no-such-appeal", id="attached-to-nothing"
+        ),
     ],
 )
 def test_without_an_appeal(db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str) -> None:
@@ -95,11 +99,16 @@ def test_without_an_appeal(db: sqlite3.Connection, operation: Callable[..., Any]
     [
         pytest.param(file, FILED, "appealed", id="filed-already"),
         pytest.param(decide, DENY, "not-in-force", id="not-in-force"),
-        pytest.param(decide, DENY._replace(reason=" "), "no-reason", id="no-reason"),
+        pytest.param(decide, replace(DENY, reason=" "), "no-reason", id="no-reason"),
         pytest.param(withdraw, WithdrawRequest(CALLER, "x" * 4001), "too-long", id="long-reason"),
-        pytest.param(prove, CodeRequest(CALLER, "031415"), "code-none", id="no-code"),
+        pytest.param(prove, AppealCodeRequest(CALLER, "031415"), "code-none", id="no-code"),
         pytest.param(detach, EvidencePlace(CALLER, 1), "no-such-evidence", id="no-such-evidence"),
-        pytest.param(attach, EvidenceRequest(CALLER, (("a", b"1"), ("b", b""))), "empty-file", id="empty-file"),
+        pytest.param(
+            attach,
+            EvidenceRequest(CALLER, (EvidenceFile("a", b"1"), EvidenceFile("b", b""))),
+            "empty-file",
+            id="empty-file",
+        ),
     ],
 )
 def test_while_it_is_only_filed(
@@ -112,11 +121,11 @@ def test_while_it_is_only_filed(
 def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
     reference = file(db, context(), FILED).appeal.reference
     made = make_code(db, context(), reference)
-    wrong = prove(db, context(), CodeRequest(reference, "000000" if made.code != "000000" else "000001"))
+    wrong = prove(db, context(), AppealCodeRequest(reference, "000000" if made.code != "000000" else "000001"))
     assert isinstance(wrong, Refused)
     assert wrong.code == "code-wrong"
     assert db.execute("SELECT tries FROM call_back_code").fetchall() == [(1,)]
-    proven = prove(db, context(), CodeRequest(reference, made.spoken))
+    proven = prove(db, context(), AppealCodeRequest(reference, made.spoken))
     assert isinstance(proven, Appeal)
     assert (proven.state, proven.proven) == (AppealState.IN_FORCE, True)
     assert [row.what for row in audit_rows(db)] == ["appeal prove", "appeal prove", "appeal code", "appeal open"]
@@ -128,7 +137,7 @@ def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> Non
 def test_each_step_is_undone_by_its_change(db: sqlite3.Connection) -> None:
     filed = file(db, context(), FILED).appeal
     accepted = accept(db, context(), CALLER)
-    decided = decide(db, context(), DENY._replace(ruling="uphold"))
+    decided = decide(db, context(), replace(DENY, ruling="uphold"))
     assert len(tombstones_of(db, CALLER)) == 1
     assert take_back(db, decided.change_id) == accepted.appeal
     assert tombstones_of(db, CALLER) == []
@@ -161,7 +170,7 @@ def test_a_withdrawal_stays_once_another_is_filed(db: sqlite3.Connection) -> Non
 
 def test_a_proof_is_not_undone(db: sqlite3.Connection) -> None:
     file(db, context(), FILED)
-    prove(db, context(), CodeRequest(CALLER, make_code(db, context(), CALLER).code))
+    prove(db, context(), AppealCodeRequest(CALLER, make_code(db, context(), CALLER).code))
     [(change_id,)] = db.execute("SELECT id FROM audit WHERE what = 'appeal prove'")
     assert undo_code(db, change_id) == "cannot-undo"
 

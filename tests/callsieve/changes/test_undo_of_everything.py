@@ -127,7 +127,10 @@ CASES: dict[str, tuple[Step, ...]] = {
         step(do_not_call.unlist, CALLER),
     ),
     "own complaint": (REGISTERED, step(do_not_call.complain, do_not_call.ComplaintRequest(OURS, CALLER, "rude"))),
-    "own watch add": (REGISTERED, step(watch.record, watch.LookRequest(OURS, "phone", screenshot=("a.png", PNG)))),
+    "own watch add": (
+        REGISTERED,
+        step(watch.record, watch.LookRequest(OURS, "phone", screenshot=watch.ScreenshotFile("a.png", PNG))),
+    ),
     "own consent add": (step(consents.add, consents.ConsentRequest(CALLER, "contract 12")),),
     "own consent remove": (
         step(consents.add, consents.ConsentRequest(CALLER, "contract 12")),

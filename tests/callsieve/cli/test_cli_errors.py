@@ -195,7 +195,7 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
     open_to_all.store.chmod(0o644)
     assert (result.code, result.out) == (2, "")
     assert "no permission" in one_line(result.err)
-    assert [one["entry"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
+    assert [one["text"] for one in open_to_all("list", "show", "--json").json] == [CALLER]
 
 
 @pytest.mark.root

@@ -37,7 +37,7 @@ def test_it_says_how_to_put_it_right(callsieve: Program) -> None:
 
 def test_the_command_that_it_prints_works(callsieve: Program) -> None:
     callsieve.ok("list", "add", "allow", CALLER, "--note", "wanted")
-    assert callsieve("list", "show", "allow", "--json").json[0]["entry"] == CALLER
+    assert callsieve("list", "show", "allow", "--json").json[0]["text"] == CALLER
 
 
 def test_as_a_page(callsieve: Program) -> None:

@@ -80,7 +80,7 @@ def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
     store = branch.loaded.store_path.read_bytes()
     program.state.mkdir(parents=True, exist_ok=True)
     program.store.write_bytes(store)
-    found = {one["entry"]: (one["site"], one["overrules"]) for one in json.loads(program.ok("list", "show", "--json"))}
+    found = {one["text"]: (one["site"], one["overrules"]) for one in json.loads(program.ok("list", "show", "--json"))}
     assert found[OTHER] == ("", ["head-office"])
     assert found["+1900*"] == ("head-office", [])
     assert "here, not head-office" in program.ok("list", "show")
@@ -94,5 +94,5 @@ def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
     with office.api() as api:
         asking = api.program()
         blocked, known = asking.get("/lists/block/entries")["items"], asking.get("/identities")["items"]
-    assert {one["entry"]: one["site"] for one in blocked}[CALLER] == "head-office"
+    assert {one["text"]: one["site"] for one in blocked}[CALLER] == "head-office"
     assert {one["number"]: one["overrules"] for one in known}[OTHER] == ["head-office"]

@@ -23,7 +23,7 @@ def test_an_identity_is_recorded_shown_replaced_and_forgotten(tmp_path: Path) ->
         again = program.done("POST", "/identities", {**HOSPITAL, "name": "St. Mary's"})
         assert (again["identity"]["name"], again["replaced"]["name"]) == ("St. Mary's", "City Hospital")
         (shown,) = program.get("/identities")["items"]
-        assert (shown["number"], shown["level"], shown["expired"]) == (CALLER, 2, False)
+        assert (shown["number"], shown["level"], shown["is_over"]) == (CALLER, 2, False)
         program.done("DELETE", f"/identities/{CALLER}")
         assert program.get("/identities") == {"items": [], "next": None}
     assert [what for what, who, _ in changes_of(office) if who == "token:program-1"] == [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest, add, make_code, prove, remove
@@ -38,19 +39,19 @@ def context(at: float = AT) -> Context:
 @pytest.mark.parametrize(
     ("operation", "request_", "code", "field"),
     [
-        pytest.param(add, ACME._replace(number="911"), "bad-number", "", id="emergency-number"),
-        pytest.param(add, ACME._replace(name=" "), "no-name", "name", id="nobody"),
-        pytest.param(add, ACME._replace(name="a\nb"), "bad-text", "name", id="name-of-two-lines"),
-        pytest.param(add, ACME._replace(note="x" * 201), "bad-text", "note", id="long-note"),
-        pytest.param(add, ACME._replace(level=3), "bad-level", "level", id="no-such-level"),
-        pytest.param(add, ACME._replace(level=2, note=" "), "no-note", "note", id="level-2-without-its-proof"),
-        pytest.param(add, ACME._replace(expires="never"), "bad-time", "expires", id="no-time"),
-        pytest.param(add, ACME._replace(expires="2y"), "too-late", "expires", id="two-years"),
+        pytest.param(add, replace(ACME, number="911"), "bad-number", "", id="emergency-number"),
+        pytest.param(add, replace(ACME, name=" "), "no-name", "name", id="nobody"),
+        pytest.param(add, replace(ACME, name="a\nb"), "bad-text", "name", id="name-of-two-lines"),
+        pytest.param(add, replace(ACME, note="x" * 201), "bad-text", "note", id="long-note"),
+        pytest.param(add, replace(ACME, level=3), "bad-level", "level", id="no-such-level"),
+        pytest.param(add, replace(ACME, level=2, note=" "), "no-note", "note", id="level-2-without-its-proof"),
+        pytest.param(add, replace(ACME, expires="never"), "bad-time", "expires", id="no-time"),
+        pytest.param(add, replace(ACME, expires="2y"), "too-late", "expires", id="two-years"),
         pytest.param(remove, CALLER, "not-recorded", "", id="not-recorded"),
         pytest.param(make_code, CodeRequest("x"), "bad-number", "", id="no-number-to-call"),
         pytest.param(make_code, CodeRequest(CALLER, "a\nb"), "bad-text", "name", id="code-for-two-lines"),
         pytest.param(prove, PROOF, "code-none", "", id="no-code"),
-        pytest.param(prove, PROOF._replace(name=""), "no-name", "name", id="proven-by-nobody"),
+        pytest.param(prove, replace(PROOF, name=""), "no-name", "name", id="proven-by-nobody"),
     ],
 )
 def test_what_is_refused_has_a_code_and_changes_nothing(
@@ -64,26 +65,26 @@ def test_what_is_refused_has_a_code_and_changes_nothing(
 
 def test_what_was_recorded_before_is_told(db: sqlite3.Connection) -> None:
     first = add(db, context(), ACME)
-    second = add(db, context(AT + 60), ACME._replace(name="Apex"))
+    second = add(db, context(AT + 60), replace(ACME, name="Apex"))
     assert (first.replaced, second.replaced) == (None, first.identity)
     assert remove(db, context(), CALLER).identity == second.identity
 
 
 def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
     made = make_code(db, context(), CodeRequest(CALLER))
-    wrong = PROOF._replace(code="000000" if made.code != "000000" else "000001")
+    wrong = replace(PROOF, code="000000" if made.code != "000000" else "000001")
     for _ in range(CODE_TRIES):
         refused = prove(db, context(), wrong)
         assert isinstance(refused, Refused)
         assert refused.code == "code-wrong"
     with pytest.raises(Refused) as spent:
-        prove(db, context(), PROOF._replace(code=made.code))
+        prove(db, context(), replace(PROOF, code=made.code))
     assert spent.value.code == "code-spent"
     assert [row.what for row in audit_rows(db)] == [*["identity prove"] * CODE_TRIES, "identity code"]
 
 
 def test_a_code_counts_for_a_day(db: sqlite3.Connection) -> None:
-    proof = PROOF._replace(code=make_code(db, context(), CodeRequest(CALLER)).spoken)
+    proof = replace(PROOF, code=make_code(db, context(), CodeRequest(CALLER)).spoken)
     with pytest.raises(Refused) as old:
         prove(db, context(AT + CODE_SECONDS), proof)
     assert old.value.code == "code-expired"

@@ -395,7 +395,7 @@ def test_asterisks_blacklist_becomes_entries_of_the_blocklist(callsieve: Program
     assert done.items() >= {"read": 3, "added": 1, "replaced": 0, "unchanged": 1, "skipped": 1}.items()
     assert "private" in done["problems"][0]
     assert rules_of(program) == ["blocklist", "blocklist"]
-    kept = [(entry["entry"], entry["note"]) for entry in program("list", "show", "block", "--json").json]
+    kept = [(entry["text"], entry["note"]) for entry in program("list", "show", "block", "--json").json]
     assert kept == [("+12017421834", "Asterisk's blacklist"), ("+12017421835", "ours")]
 
     again = program("import", "numbers", "--from", "astdb", "--as-blocklist", "--json").json
@@ -489,7 +489,7 @@ def test_freepbxs_allowlist_becomes_entries_of_the_allowlist(callsieve: Program)
     arguments = ("import", "numbers", "--from", "freepbx-allowlist", "--as-allowlist", "--json")
     done = program(*arguments).json
     assert done.items() >= {"read": 2, "added": 2, "skipped": 0}.items()
-    kept = [(entry["entry"], entry["note"]) for entry in program("list", "show", "allow", "--json").json]
+    kept = [(entry["text"], entry["note"]) for entry in program("list", "show", "allow", "--json").json]
     assert kept == [("+12017421836", "Joe & Sons"), ("+12017421837", "FreePBX's allowlist")]
     assert program(*arguments).json.items() >= {"added": 0, "unchanged": 2}.items()
     program.ok("undo", str(done["undo"]))

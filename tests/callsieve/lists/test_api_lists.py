@@ -20,9 +20,9 @@ def test_an_entry_is_added_shown_and_removed(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program(Role.OPERATOR)
         added = program.done("POST", ENTRIES, {"entry": CALLER, "note": "a call centre", "expires": "30d"})
-        assert added["entry"]["entry"] == CALLER
+        assert added["entry"]["text"] == CALLER
         assert added["replaced"] is None
-        assert [one["entry"] for one in program.get(ENTRIES)["items"]] == [CALLER]
+        assert [one["text"] for one in program.get(ENTRIES)["items"]] == [CALLER]
         assert program.get("/lists/allow/entries") == {"items": [], "next": None}
         program.done("DELETE", f"{ENTRIES}/{CALLER}")
         assert program.get(ENTRIES)["items"] == []
@@ -57,10 +57,10 @@ def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None
         for number in numbers:
             program.done("POST", ENTRIES, {"entry": number})
         page = program.get(ENTRIES, limit=2)
-        assert [one["entry"] for one in page["items"]] == numbers[:2]
+        assert [one["text"] for one in page["items"]] == numbers[:2]
         program.done("POST", ENTRIES, {"entry": "+12015550100"})
         page = program.get(ENTRIES, limit=2, cursor=page["next"])
-        assert [one["entry"] for one in page["items"]] == numbers[2:]
+        assert [one["text"] for one in page["items"]] == numbers[2:]
         assert page["next"] is None
 
 
@@ -69,7 +69,7 @@ def test_what_an_entry_would_do_is_shown_first(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program(Role.OPERATOR, (Scope.READ,))
         look = program.done("POST", "/lists/block/preview", {"entry": "+33*"})
-        assert (look["only_administrators"], look["replaced"], look["calls"]) == (True, None, 0)
+        assert (look["is_for_administrators"], look["replaced"], look["calls"]) == (True, None, 0)
         assert program.done("POST", "/lists/block/preview", {"entry": "+12025550100"})["objections"]
         assert program.refused("POST", "/lists/block/preview", {"entry": "12"}) == (422, "bad-entry")
     assert changes_of(office) == []
@@ -79,13 +79,16 @@ def test_a_number_goes_onto_a_persons_own_list_and_off_it(tmp_path: Path) -> Non
     office, path = ApiOffice(tmp_path), f"/people/201/entries/{CALLER}"
     with office.api() as api:
         program = api.program(Role.OPERATOR)
-        assert program.done("PUT", path, {"list": "block"})["change_id"]
-        program.done("PUT", path, {"list": "allow"})
-        assert program.done("PUT", path, {"list": "allow"})["change_id"] is None, "the same again changes nothing"
+        assert program.done("PUT", path, {"list_name": "block"})["change_id"]
+        program.done("PUT", path, {"list_name": "allow"})
+        assert program.done("PUT", path, {"list_name": "allow"})["change_id"] is None, "the same again changes nothing"
         (entry,) = program.get("/people/201/entries")["items"]
-        assert (entry["list"], entry["entry"], entry["person"]) == ("allow", CALLER, "201")
+        assert (entry["verdict"], entry["number"], entry["person"]) == ("allow", CALLER, "201")
         assert program.get("/people/202/entries") == {"items": [], "next": None}
-        assert program.refused("PUT", f"/people/999/entries/{CALLER}", {"list": "block"}) == (404, "no-such-person")
+        assert program.refused("PUT", f"/people/999/entries/{CALLER}", {"list_name": "block"}) == (
+            404,
+            "no-such-person",
+        )
         undo = program.done("DELETE", path)["change_id"]
         assert program.refused("DELETE", path) == (404, "not-listed")
         program.done("POST", f"/changes/{undo}/undo")

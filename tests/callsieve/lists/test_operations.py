@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callsieve.changes.operation import Context, Refused
@@ -113,7 +114,7 @@ def test_a_whole_area_is_confirmed_with_its_known_numbers(tmp_path: Path) -> Non
         (objection,) = operations.preview(db, context(office), wanted).objections
         assert isinstance(objection, Wording)
         assert objection.places == {"entry": "+1800*", "region": "US", "known": "2"}
-        operations.add(db, context(office), wanted._replace(force=True))
+        operations.add(db, context(office), msgspec.structs.replace(wanted, force=True))
         assert [one.text for one in list_entries(db)] == ["+1800*"]
 
 

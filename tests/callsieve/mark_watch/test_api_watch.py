@@ -34,13 +34,13 @@ def test_a_look_is_recorded_shown_and_undone(tmp_path: Path) -> None:
         done = program.done("POST", PATH, sent)
         assert (done["look"]["label"], done["changed"]["before"]) == ("Scam Likely", None)
         digest = hashlib.sha256(PNG).hexdigest()
-        shown = program.get(PATH)
-        assert ([one["marks"] for one in shown["looks"]], shown["screenshots"][0]["digest"]) == ([12], digest)
+        shown, pictures = program.get(PATH), program.get(f"/own-numbers/{OWN}/screenshots")
+        assert ([one["marks"] for one in shown["items"]], pictures["items"][0]["digest"]) == ([12], digest)
         picture = program.get(f"/own-numbers/{OWN}/screenshots/{digest}")
         assert (picture["kind"], b64decode(picture["content"])) == ("png", PNG)
         program.done("POST", PATH, {"platform": "TNS"})
-        assert [one["platform"] for one in program.get("/looks")["looks"]] == ["Hiya", "TNS"]
-        assert [one["platform"] for one in program.get("/looks", due=True)["looks"]] == ["Hiya"]
+        assert [one["platform"] for one in program.get("/looks")["items"]] == ["Hiya", "TNS"]
+        assert [one["platform"] for one in program.get("/looks", due=True)["items"]] == ["Hiya"]
         program.done("POST", f"/changes/{done['change_id']}/undo")
         assert program.refused("GET", f"/own-numbers/{OWN}/screenshots/{digest}") == (404, "no-such-screenshot")
     assert [what for what, _, _ in changes_of(office)][:2] == ["undo own watch add", "own watch add"]
@@ -66,7 +66,7 @@ def test_what_is_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> No
         assert program.refused("POST", PATH, {"platform": "Hiya"}) == (422, "not-ours")
         program.done("POST", "/own-numbers", {"number": OWN})
         assert program.refused("POST", PATH, body) == told
-        assert program.get("/looks")["looks"] == []
+        assert program.get("/looks")["items"] == []
 
 
 def test_where_a_number_may_be_marked(tmp_path: Path) -> None:
@@ -74,5 +74,5 @@ def test_where_a_number_may_be_marked(tmp_path: Path) -> None:
     found = Suspicion(Network("GB", "EE"), "answered", 0.41, 0.18, 900, 300, 0.9991)
     office.write(record_suspicions, OWN, [found], NOW)
     with office.api() as api:
-        (one,) = api.program(Role.OPERATOR).get(f"/own-numbers/{OWN}/suspicions")["suspicions"]
-    assert (one["network"], one["platforms"][0]["platform"]) == ("EE", "Hiya")
+        (one,) = api.program(Role.OPERATOR).get(f"/own-numbers/{OWN}/suspicions")["items"]
+    assert (one["network"]["name"], one["platforms"][0]["platform"]) == ("EE", "Hiya")

@@ -36,7 +36,7 @@ from reputation.store.own_register import put_own
 from reputation.store.own_screenshots import screenshot_content, screenshots_of
 from reputation.store.transaction import transaction
 from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
-from tests.callsieve.program import Program
+from tests.callsieve.program import Program, at_of
 
 OWN, OTHER = "+12025550100", "+442071838750"
 PNG = b"\x89PNG\r\n\x1a\n..."
@@ -88,7 +88,7 @@ def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Progra
     digest = hashlib.sha256(PNG).hexdigest()
     assert one["proof"] == f"hiya.png sha256:{digest}"
     assert callsieve.read(screenshot_content, OWN, digest) == ("png", PNG)
-    assert 29 < (one["next_at"] - time.time()) / 86_400 <= 30
+    assert 29 < (at_of(one["next_at"]) - time.time()) / 86_400 <= 30
     callsieve.ok("undo", "1" if "undo 1" in out else out.rsplit("undo ", 1)[1].split()[0])
     assert callsieve("own", "watch", "show", OWN, "--json").json == []
     assert callsieve.read(screenshots_of, OWN) == []
@@ -335,7 +335,7 @@ def test_a_country_that_answers_no_more_is_suspected(callsieve: Program) -> None
                 )
                 record_outcomes(db, [other], now)
     [one] = callsieve("own", "watch", "suspect", "--json").json
-    assert (one["number"], one["country"], one["network"], one["lately"]) == (OWN, "US", "", 0.0)
+    assert (one["number"], one["network"]["country"], one["network"]["name"], one["lately"]) == (OWN, "US", "", 0.0)
     assert {"First Orion", "Hiya", "TNS"} == {platform["platform"] for platform in one["platforms"]}
     assert one["calls_lately"] == 100
     assert "no fact" in callsieve.ok("own", "watch", "suspect", OWN)

@@ -110,7 +110,7 @@ def test_the_same_in_json(known: Program) -> None:
     authenticated, unknown = found["challenges"]  # a proof of control is a pass of both
     assert [one["auth_class"] for one in found["challenges"]] == ["authenticated", "unknown"]
     assert (len(authenticated["passes"]), len(unknown["passes"]), unknown["failures"]) == (1, 2, 0)
-    assert [entry["entry"] for entry in found["lists"]] == ["+1201*"]
+    assert [entry["text"] for entry in found["lists"]] == ["+1201*"]
     assert {(one["what"], one["person"]) for one in found["personal"]} == {
         ("block", "201"),
         ("contact", "201"),

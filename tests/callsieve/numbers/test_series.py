@@ -97,7 +97,7 @@ def test_a_prefix_of_its_series_blocks_it(tmp_path: Path, series: Series) -> Non
     callsieve = Program(tmp_path, settings_of(series.region))
     callsieve.ok("list", "add", "block", series.prefix, "--force")
     [entry] = callsieve("list", "show", "--json").json
-    assert entry["entry"] == f"{series.start}*"
+    assert entry["text"] == f"{series.start}*"
     with open_store(callsieve.store) as db:
         block = facts_of(db, FactsQuery(stored_number(series.key), AuthClass.UNKNOWN, None, 1.0)).block
     assert block is not None

@@ -34,7 +34,7 @@ def test_who_agreed_is_noted_shown_and_taken_out(tmp_path: Path) -> None:
     with office.api() as api:
         program = api.program(Role.OPERATOR)
         noted = program.done("POST", "/consents", {"number": AGREED, "proof": "form 1", "until": "2027-01-31"})
-        assert (noted["consent"]["proof"], noted["consent"]["is_over"]) == ("form 1", False)
+        assert (noted["consent"]["proof"], program.get("/consents")["items"][0]["is_over"]) == ("form 1", False)
         program.done("POST", "/consents", {"number": FREE, "proof": "form 2"})
         page = program.get("/consents", limit=1)
         rest = program.get("/consents", limit=1, cursor=page["next"])
@@ -58,11 +58,11 @@ def test_a_list_is_checked_and_noted(tmp_path: Path) -> None:
         program = api.program(Role.OPERATOR)
         program.done("POST", "/do-not-call", {"number": UNWANTED})
         program.done("POST", "/consents", {"number": AGREED, "proof": "form 1"})
-        (copy,) = program.get("/registers")["registers"]
-        assert (copy["name"], copy["age_days"], copy["too_old"], copy["max_days"]) == ("us-dnc", 40, True, 31)
+        (copy,) = program.get("/registers")["items"]
+        assert (copy["name"], copy["age_days"], copy["is_too_old"], copy["max_days"]) == ("us-dnc", 40, True, 31)
         numbers = [FREE, LISTED, UNWANTED, AGREED, FREE, "nobody"]
         told = program.done("POST", "/call-lists/check", {"numbers": numbers})
-        assert [(one["line"], one["reason"]) for one in told["findings"]] == [
+        assert [(one["line"], one["fault"]) for one in told["findings"]] == [
             *((2, "register"), (3, "do-not-call"), (5, "duplicate"), (6, "not-a-number"))
         ]
         assert (told["rows"], told["kept"], told["clean"]) == (6, 2, [FREE, AGREED])
@@ -86,4 +86,4 @@ def test_the_proof_of_a_day_has_no_whole_number(tmp_path: Path) -> None:
         told = program.get("/compliance/2025-12-29")
         assert (told["without_guard"], told["asked"]) == (1, 0)
         assert FREE not in str(told)
-        assert {one["country"] for one in program.get("/laws")["laws"]} >= {"US", "GB", "CN"}
+        assert {one["country"] for one in program.get("/laws")["items"]} >= {"US", "GB", "CN"}

@@ -72,7 +72,7 @@ def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: 
     out, clean = tmp_path / "out.csv", tmp_path / "clean.csv"
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", out, "--keep", clean, "--json").json
     assert (told["rows"], told["kept"]) == (12, 4)
-    assert {one["number"] or one["written"]: one["reason"] for one in told["findings"]} == REASONS
+    assert {one["number"] or one["written"]: one["fault"] for one in told["findings"]} == REASONS
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert [row["line"] for row in rows] == ["3", "4", "5", "6", "7", "9", "11", "12"]
     assert all(row["evidence"] for row in rows)
@@ -98,13 +98,13 @@ def test_rows_that_may_stay_keep_all_their_columns(callsieve: Program, tmp_path:
 def test_a_premium_number_is_to_go(callsieve: Program, tmp_path: Path, number: str) -> None:
     (tmp_path / "premium.txt").write_text(f"{number}\n{GOOD}\n")
     told = callsieve("own", "hygiene", tmp_path / "premium.txt", "--keep", tmp_path / "clean.csv", "--json").json
-    assert "premium" in {one["reason"] for one in told["findings"] if one["number"] == number}
+    assert "premium" in {one["fault"] for one in told["findings"] if one["number"] == number}
     assert (tmp_path / "clean.csv").read_text().split() == ["number", GOOD]
 
 
 def test_who_has_not_agreed_is_to_go_where_a_law_asks(callsieve: Program, tmp_path: Path) -> None:
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--needs-consent", "--json").json
-    assert [one["number"] for one in told["findings"] if one["reason"] == "no-consent"] == [FRENCH]
+    assert [one["number"] for one in told["findings"] if one["fault"] == "no-consent"] == [FRENCH]
 
 
 def test_a_list_without_a_header_and_fewer_tries(callsieve: Program, tmp_path: Path) -> None:

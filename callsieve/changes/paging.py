@@ -1,0 +1,94 @@
+"""Long answers, a page at a time: `limit` rows, and `next`, the cursor of the page after it.
+
+A cursor is the place of the last row, so a page stays the same when rows come in before it. To whoever asks it is only
+a text.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.operation import Refused
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+MOST_ROWS = 200
+ROWS = 50
+CURSOR_CHARACTERS = 200
+BAD_CURSOR = "take the cursor from `next` of the page before, as it is, with the same filters"
+
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="How many at most.")]
+CursorText = Annotated[
+    str, Meta(max_length=CURSOR_CHARACTERS, pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before.")
+]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A page of a list.
+
+    Attributes:
+        items: The rows of this page.
+        next: The `cursor` of the page after it, null on the last.
+    """
+
+    items: list[T]
+    next: str | None
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which page of a list."""
+
+    limit: Limit = ROWS
+    cursor: CursorText = ""
+
+
+def page_from(
+    rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
+) -> Page[S]:
+    """Return the page that was asked for, of all rows of a list, in the order of their places.
+
+    Raises:
+        Refused: the cursor is not of this list.
+    """
+    after = place_of(asked.cursor, tuple[Any, ...])
+    try:
+        left = sorted((place(one), at, one) for at, one in enumerate(rows) if after is None or place(one) > after)
+    except TypeError:
+        raise Refused("bad-cursor", BAD_CURSOR, "cursor") from None
+    shown = [one for _, _, one in left[: asked.limit]]
+    following = cursor_of(place(shown[-1])) if len(left) > asked.limit else None
+    return Page([show(one) for one in shown], following)
+
+
+def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
+    """Return the page, and the cursor of the next. `rows`: one more than the page has room for, if there are any."""
+    shown = rows[:limit]
+    return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
+
+
+def cursor_of(place: tuple[object, ...]) -> str:
+    """Return the text that stands for a place."""
+    return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
+
+
+def place_of(cursor: str, kind: type[T]) -> T | None:
+    """Return the place that a cursor stands for, None for the beginning.
+
+    Raises:
+        Refused: it is no cursor.
+    """
+    if not cursor:
+        return None
+    try:
+        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        found: Any = msgspec.json.decode(raw, type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise Refused("bad-cursor", BAD_CURSOR, "cursor") from None
+    return found  # type: ignore[no-any-return]

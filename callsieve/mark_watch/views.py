@@ -1,0 +1,80 @@
+"""What is shown of looks, screenshots and suspicions."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import NumberText, number_field
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import Page, PageQuery, page_from
+from reputation.store.own_labels import Look, latest_looks, looks_due, looks_of
+from reputation.store.own_screenshots import Screenshot, screenshot_content, screenshots_of
+from reputation.store.own_suspicions import Suspected, suspicions_about
+from reputation.wording import Wording
+
+DAY_SECONDS = 86_400.0
+MOST_LOOKS = 1000
+
+
+class LooksRequest(PageQuery, frozen=True, kw_only=True):
+    """Which looks. `due`: only what is to be looked at again within a day."""
+
+    due: bool = False
+
+
+class OfOwnNumber(PageQuery, frozen=True, kw_only=True):
+    """Of which own number."""
+
+    number: NumberText
+
+
+class ScreenshotKey(msgspec.Struct, frozen=True):
+    """A screenshot of a number. `digest`: its SHA-256, in hex."""
+
+    number: NumberText
+    digest: Annotated[str, Meta(max_length=64)]
+
+
+class ScreenshotContent(NamedTuple):
+    """A picture. `kind`: png, jpg or webp; `content`: in Base64."""
+
+    kind: str
+    content: bytes
+
+
+def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> Page[Look]:
+    """Return what platforms show of our numbers: the latest look at each."""
+    looks = latest_looks(db)
+    found = looks_due(looks, context.at + DAY_SECONDS) if request.due else looks
+    return page_from(found, request, lambda one: (one.number, one.platform), lambda one: one)
+
+
+def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Look]:
+    """Return what platforms have shown of one number, the latest first."""
+    found = looks_of(db, number_field(context, request.number), MOST_LOOKS)
+    return page_from(found, request, lambda one: (-one.at, one.platform), lambda one: one)
+
+
+def find_screenshots(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Screenshot]:
+    """Return the pictures of what platforms showed, without their content, the latest first."""
+    found = screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
+    return page_from(found, request, lambda one: (-one.at, one.platform, one.digest), lambda one: one)
+
+
+def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
+    """Return a picture of what a platform showed."""
+    found = screenshot_content(db, number_field(context, request.number), request.digest)
+    if found is None:
+        raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
+    return ScreenshotContent(*found)
+
+
+def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Suspected]:
+    """Return where an own number may be marked, by how its calls fare, the surest first."""
+    found = suspicions_about(db, number_field(context, request.number))
+    place = lambda one: (-one.suspicion.confidence, *one.suspicion.network, one.suspicion.by)  # noqa: E731
+    return page_from(found, request, place, lambda one: one)

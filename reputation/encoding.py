@@ -1,0 +1,255 @@
+"""One JSON for the API, `--json` and files: made from the records that operations and views return.
+
+A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields, and of its properties
+that are marked `@told`. An instant is written as RFC 3339 in UTC, a Wording in English, a level by its word.
+
+    encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
+    wire(Identity)         ->  the msgspec.Struct that its JSON is read with, and that JSON Schema is made from
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from enum import EnumType, IntEnum, StrEnum
+from functools import cache, reduce
+from inspect import cleandoc
+from operator import or_
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from reputation.wording import Wording
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_INSTANT = Meta(extra={"instant": True})
+# UTC seconds in Python, RFC 3339 in JSON.
+Instant = Annotated[float, _INSTANT]
+# Of a record in a record, `Annotated[Origin, FLAT]`: its fields are written among the others.
+FLAT = Meta(extra={"flat": True})
+# Of a field that is for this program alone.
+HIDDEN = Meta(extra={"hidden": True})
+
+_ABOUT = re.compile(r"(?:^|(?<=[.;])\s|\n)\s*((?:`\w+`(?:, | and )?)+): ")
+_ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
+
+
+def told(fn: F) -> F:
+    """Mark the function of a property whose value is in the JSON of its record."""
+    fn.__dict__["told"] = True
+    return fn
+
+
+class Field(NamedTuple):
+    """A field of a record's JSON.
+
+    Attributes:
+        path: The attributes that lead to its value.
+        words: Its description.
+        default: Its value where a request leaves it out.
+    """
+
+    name: str
+    kind: Any
+    path: tuple[str, ...]
+    words: str
+    default: Any = msgspec.NODEFAULT
+    factory: Any = msgspec.NODEFAULT
+
+
+def encode(value: object) -> bytes:
+    """Return a value as JSON."""
+    return msgspec.json.encode(plain(value))
+
+
+def decode(raw: bytes | str, kind: Any) -> Any:
+    """Return the value of the JSON of a record of this type.
+
+    Raises:
+        msgspec.MsgspecError: it is no JSON, or does not fit the type.
+    """
+    return msgspec.json.decode(raw, type=wire(kind))
+
+
+def plain(value: Any) -> Any:
+    """Return a value as the dicts, lists, texts and numbers that its JSON has."""
+    kind: Any = type(value)
+    if kind in (str, int, float, bool, type(None)):
+        return value
+    if kind is Wording:
+        return str(value)
+    fields = _written_fields(kind)
+    if fields is not None:
+        return {name: write(reduce(getattr, path, value)) for name, path, write in fields}
+    if isinstance(value, Mapping):
+        return {plain(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    if isinstance(value, IntEnum) and hasattr(value, "word"):
+        return value.word
+    return value.value.replace(" ", "_") if isinstance(value, StrEnum) else msgspec.to_builtins(value)
+
+
+def instant_text(at: Any) -> Any:
+    """Return UTC seconds as RFC 3339; None for None, and a list for several."""
+    if at is None:
+        return None
+    if isinstance(at, list | tuple):
+        return [instant_text(one) for one in at]
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+@cache
+def _written_fields(kind: type) -> tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...] | None:
+    if not is_record(kind):
+        return None
+    return tuple((one.name, one.path, instant_text if _has_instant(one.kind) else plain) for one in fields_of(kind))
+
+
+def _has_instant(kind: Any) -> bool:
+    if get_origin(kind) is Annotated and _INSTANT in kind.__metadata__:
+        return True
+    return any(_has_instant(one) for one in get_args(kind) if get_origin(kind) is not Literal)
+
+
+def is_record(kind: Any) -> bool:
+    """Return whether a type has fields that its JSON has."""
+    if not isinstance(kind, type):
+        return False
+    is_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return is_tuple or issubclass(kind, msgspec.Struct) or hasattr(kind, "__dataclass_fields__")
+
+
+@cache
+def fields_of(kind: Any) -> tuple[Field, ...]:
+    """Return the fields of a record's JSON: its own, its marked properties, and those of its FLAT records."""
+    hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
+    own, flat = dict[str, Field](), dict[str, Field]()
+    for name, defaults in _defaults_of(kind).items():
+        marks = hints[name].__metadata__ if get_origin(hints[name]) is Annotated else ()
+        if HIDDEN in marks:
+            continue
+        if FLAT in marks:
+            inner = fields_of(get_args(hints[name])[0])
+            flat |= {one.name: one._replace(path=(name, *one.path)) for one in inner}
+        else:
+            own[name] = Field(name, hints[name], (name,), words.get(name, ""), *defaults)
+    for name, one in vars(kind).items():
+        if isinstance(one, property) and getattr(one.fget, "told", False):
+            hint = get_type_hints(one.fget, include_extras=True)["return"]
+            own[name] = Field(name, hint, (name,), words.get(name, ""))
+    return tuple((flat | own).values())
+
+
+def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
+    if issubclass(kind, msgspec.Struct):
+        return {one.name: (one.default, one.default_factory) for one in msgspec.structs.fields(kind)}
+    if issubclass(kind, tuple):
+        return {name: () for name in kind._fields}
+    return {name: () for name, one in kind.__dataclass_fields__.items() if one._field_type.name == "_FIELD"}
+
+
+# Types, as JSON Schema and strict readers need them.
+
+
+def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
+    """Return the type of a value's JSON. A Struct that refuses unknown fields is its own.
+
+    Args:
+        is_sent: fields with a default may be left out.
+        places: what type variables stand for.
+    """
+    if isinstance(kind, TypeVar):
+        return wire((places or {})[kind], is_sent=is_sent)
+    origin, more = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        about = kind.__metadata__
+        if _INSTANT in about:
+            return Annotated[(datetime, Meta(tz=True), *(one for one in about if one is not _INSTANT))]
+        return Annotated[(wire(more[0], is_sent=is_sent, places=places), *about)]
+    if origin is Literal or kind is None:
+        return kind
+    inner: tuple[Any, ...] = tuple(
+        one if one is Ellipsis else wire(one, is_sent=is_sent, places=places) for one in more
+    )
+    if origin in (Union, types.UnionType):
+        return reduce(or_, inner)
+    if origin is not None and is_record(origin):
+        variables = origin.__parameters__
+        name = "".join(one.__name__ for one in inner) + origin.__name__
+        return _struct(origin, name, is_sent, tuple(zip(variables, more, strict=True)))
+    if origin is not None:
+        return list[inner[0]] if issubclass(origin, Iterable) and len(inner) == 1 else origin[inner]  # type: ignore[valid-type]
+    if kind is object:
+        return Any
+    if kind is Wording:
+        return str
+    if isinstance(kind, EnumType):
+        return _words(kind)
+    if not is_record(kind) or (issubclass(kind, msgspec.Struct) and kind.__struct_config__.forbid_unknown_fields):
+        return kind
+    return _struct(kind, kind.__name__, is_sent, ())
+
+
+@cache
+def _words(kind: Any) -> Any:
+    """Return an enum of the words that its members are written as: without a space."""
+    words = {one.name: plain(one) for one in kind}
+    return kind if set(words.values()) == {one.value for one in kind} else StrEnum(kind.__name__, words)
+
+
+@cache
+def _struct(kind: Any, name: str, is_sent: bool, places: tuple[tuple[Any, Any], ...]) -> Any:
+    return struct_of(name, kind, fields_of(kind), is_sent=is_sent, places=dict(places))
+
+
+def struct_of(
+    name: str, kind: Any, fields: Iterable[Field], *, is_sent: bool, places: Mapping[Any, Any] | None = None
+) -> Any:
+    """Return a strict Struct of these fields of a record, with their descriptions."""
+    made: list[Any] = []
+    for one in fields:
+        wired = wire(one.kind, is_sent=is_sent, places=places)
+        if one.words:
+            wired = Annotated[wired, Meta(description=one.words)]
+        if not is_sent or (one.default is msgspec.NODEFAULT and one.factory is msgspec.NODEFAULT):
+            made.append((one.name, wired))
+        elif one.factory is not msgspec.NODEFAULT:
+            made.append((one.name, wired, msgspec.field(default_factory=one.factory)))
+        else:
+            made.append((one.name, wired, one.default))
+    about = {"__doc__": summary_of(kind)}
+    return msgspec.defstruct(name, made, namespace=about, kw_only=True, frozen=True, forbid_unknown_fields=True)
+
+
+def summary_of(kind: Any) -> str:
+    """Return what a record's docstring says before it describes attributes."""
+    return cleandoc(kind.__doc__ or "").partition("\n\nAttributes:")[0].strip()
+
+
+@cache
+def words_of(kind: Any) -> dict[str, str]:
+    """Return the descriptions of fields in a record's docstring: of its section `Attributes:`, or "`field`: text"."""
+    text = cleandoc(kind.__doc__ or "")
+    before, _, attributes = text.partition("\nAttributes:\n")
+    found = {name: _line(words) for name, words in _ATTRIBUTE.findall(attributes)}
+    starts = list(_ABOUT.finditer(before))
+    ends = [one.start() for one in starts[1:]] + [len(before)]
+    for one, end in zip(starts, ends[: len(starts)], strict=True):
+        words = _line(before[one.end() : end].partition("\n\n")[0])
+        for name in re.findall(r"`(\w+)`", one[1]):
+            found.setdefault(name, words)
+    for name, one in vars(kind).items():
+        if isinstance(one, property) and one.__doc__:
+            found.setdefault(name, _line(one.__doc__.partition("\n\n")[0]))
+    return found
+
+
+def _line(text: str) -> str:
+    words = " ".join(text.split()).rstrip(".;")
+    return f"{words[:1].upper()}{words[1:]}."
