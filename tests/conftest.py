@@ -43,7 +43,6 @@ create_empty = database.create_file
 PRAGMAS = database.PRAGMAS
 IS_ROOT = os.geteuid() == 0
 WAITED = "seconds a call waited"
-LONGEST_NAME = 60  # a fact in a line of a report, not a story
 LONGEST_ID = 28
 # Tests in these folders and files wait for real calls, pages and processes more than they compute.
 REAL_PARTS = {"integration", "browser", "test_process", "test_store_files"}
@@ -88,9 +87,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     First what waits, and of that and of the rest the files with the longest `timeout` mark.
     """
-    names = {item.originalname for item in items if isinstance(item, pytest.Function)}
-    if too_long := [name for name in names if len(name) > LONGEST_NAME]:
-        raise pytest.UsageError(f"test names of more than {LONGEST_NAME} characters: {', '.join(too_long)}")
     longest: dict[Path, float] = {}
     for item in items:
         mark = item.get_closest_marker("timeout")

@@ -85,16 +85,18 @@ class Dialplan {
 	private static function addContexts($ext): void {
 		// After the answer. A lookup must not see the tag, or store it: the name is without it until app-callsieve-name.
 		self::context($ext, 'app-callsieve-screened', 's', [
-			'GotoIf($["${CALLSIEVE_ACTION}" = ""]?done)',
 			'GotoIf($["${CALLSIEVE_TAGGED}" = "1"]?tagged)',
-			'GotoIf($["${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" = "challengenumber"]?keep)',
-			'GotoIf($["${CALLSIEVE_ACTION}" != "allow" | ${LEN(${CALLSIEVE_NAME})} = 0]?options)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = "allow"]?allowed)',
+			'GotoIf($["${CALLSIEVE_ACTION}" != "challenge"]?done)',
+			'GotoIf($["${CALLSIEVE_ASK}" = "number"]?keep)',
+			'GotoIf($["${CALLSIEVE_ASK}" = "name"]?pickup:done)',
+			'allowed' => 'GotoIf($[${LEN(${CALLSIEVE_NAME})} = 0]?done)',
 			'keep' => 'Set(CALLSIEVE_SHOWN=${CALLERID(name)})',
-			'Goto(options)',
+			'Goto(done)',
 			'tagged' => 'Set(CALLERID(name)=${CALLSIEVE_PLAIN})',
+			'GotoIf($["${CALLSIEVE_ACTION}" != "warn"]?done)',
 			// For one extension FreePBX adds nothing to DIAL_OPTIONS; in groups and queues its macro-auto-blkvm comes after ours.
-			'options' => 'GotoIf($["${CALLSIEVE_ACTION}" != "warn" & "${CALLSIEVE_ACTION}${CALLSIEVE_ASK}" != "challengename"]?done)',
-			'Set(__DIAL_OPTIONS=${DIAL_OPTIONS}U(' . self::PICKUP . '))',
+			'pickup' => 'Set(__DIAL_OPTIONS=${DIAL_OPTIONS}U(' . self::PICKUP . '))',
 			'done' => 'Return()',
 		]);
 		self::context($ext, 'app-callsieve-name', 's', [
@@ -110,7 +112,9 @@ class Dialplan {
 		// On each phone's channel before it rings. Where ours is the Alert-Info, FreePBX's own is not sent as well.
 		// "unset" is what FreePBX writes for calls that leave by a trunk: no ring of ours goes to a carrier.
 		self::context($ext, 'app-callsieve-phone', 's', [
-			'GotoIf($["${CALLSIEVE_ACTION}" = "" | "${HASH(SIPHEADERS,Alert-Info)}" = "unset" | "${DIALPLAN_EXISTS(callsieve-phone,s,1)}" != "1"]?done)',
+			'GotoIf($["${CALLSIEVE_ACTION}" = ""]?done)',
+			'GotoIf($["${HASH(SIPHEADERS,Alert-Info)}" = "unset"]?done)',
+			'GotoIf($["${DIALPLAN_EXISTS(callsieve-phone,s,1)}" != "1"]?done)',
 			'Gosub(callsieve-phone,s,1)',
 			'GotoIf($["${CALLSIEVE_ACTION}" != "tag" & "${CALLSIEVE_ACTION}" != "warn"]?done)',
 			'Set(SIPHEADERKEYS=${LISTFILTER(SIPHEADERKEYS,\,,Alert-Info)})',

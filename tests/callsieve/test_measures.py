@@ -37,8 +37,3 @@ def test_the_settings_that_it_names_exist() -> None:
         assert hasattr(getattr(Settings(), table), keys)
     named = re.findall(r"`(calls_per_[a-z_]+)`", text)
     assert [key for key in named if not hasattr(Settings().outbound, key)] == []
-
-
-def test_measures_are_told_once() -> None:
-    names = [row[0] for row in ROWS]
-    assert len(names) == len({*names}) > 30

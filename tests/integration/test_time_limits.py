@@ -91,7 +91,7 @@ CLOSING: tuple[Behaviour, ...] = (closes_before_reading, closes_after_the_reques
 
 
 class Server:
-    """A FastAGI server that does to each connection what `behaviour` says, which keeps it open where it returns true."""
+    """A FastAGI server. Where `behaviour` returns true it keeps the connection open."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.behaviour: Behaviour = freezes_before_reading

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from policies.case_schema import CALL, EXPECT, FACTS
 from policies.cases import CASE_KEYS
 from policies.conditions import COMBINATIONS
 from policies.decision import OWN_RULES, Action
-from policies.engine import CAPS, STEPS
+from policies.engine import STEPS
 from policies.loader import MAX_REASON, POLICY_KEYS, PRESETS, RULE_KEYS, load_policy
 from policies.vocabulary import MAX_CALLS, MAX_MINUTES, VOCABULARY
 from reputation.facts import EMERGENCY_WINDOW_SECONDS
@@ -45,7 +44,6 @@ def words_in(text: str) -> set[str]:
 @pytest.mark.parametrize("name", [*VOCABULARY, *COMBINATIONS])
 def test_each_condition_is_documented_with_an_example(name: str) -> None:
     section = SECTIONS[name]
-    assert section.strip().startswith("Takes ")
     assert f"{name} = " in section.split("```toml")[1]
 
 
@@ -119,13 +117,6 @@ def test_the_precedence() -> None:
     assert f"{EMERGENCY_WINDOW_SECONDS / 60:.0f} minutes" in PAGE
 
 
-def test_the_caps() -> None:
-    """In the words in which a decision names them."""
-    table = PAGE.split("| cap | at most | |\n|---|---|---|\n")[1].split("\n\n")[0]
-    cells = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in table.splitlines()]
-    assert cells == [(cap.reason, cap.highest.word) for cap in CAPS]
-
-
 def test_the_labels() -> None:
     section = PAGE.split("\n## Labels\n")[1].split("\n## ")[0]
     assert words_in(section) >= {
@@ -166,15 +157,3 @@ def test_every_example_loads(example: str) -> None:
         assert make_policy(rule).rules[0].when
     else:
         assert make_policy(example).rules
-
-
-def test_the_examples_do_not_repeat_the_presets() -> None:
-    """What is shown as one's own is one's own."""
-    for example in EXAMPLES:
-        names = {rule["name"] for rule in tomllib.loads(example).get("rule", [])}
-        assert not names & {rule.name for rule in load_policy("strict").rules}
-
-
-def test_every_link_within_the_page_leads_somewhere() -> None:
-    anchors = {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in HEADINGS}
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors

@@ -77,9 +77,9 @@ def fields_in(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
-def test_both_languages_say_the_same_things_in_the_same_order() -> None:
+def test_both_languages_have_the_same_texts() -> None:
     english, chinese = texts_of("en"), texts_of("zh")
-    assert list(english) == list(chinese)
+    assert english.keys() == chinese.keys()
     for key, text in english.items():
         assert fields_in(text) == fields_in(chinese[key]), key
         assert re.search(r"[\u4e00-\u9fff]", chinese[key]), key

@@ -14,8 +14,8 @@ from callsieve.settings import Loaded, Settings
 ENGLISH, MANDARIN = prompts_of("en"), prompts_of("zh")
 
 
-def test_both_languages_have_the_same_prompts_in_the_same_order() -> None:
-    assert list(ENGLISH) == list(MANDARIN)
+def test_both_languages_have_the_same_prompts() -> None:
+    assert ENGLISH.keys() == MANDARIN.keys()
     assert set(LANGUAGES) == {"en", "zh"}
 
 
