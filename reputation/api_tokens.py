@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
+from reputation.encoding import Instant
 from reputation.users import Role
 
 PREFIX = "cs_"
@@ -49,13 +50,19 @@ LEAST_ROLE = {
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token by its name. `expires_at` None: never; `per_minute` None: as many requests as the settings allow."""
+    """A token by its name.
+
+    Attributes:
+        scopes: What it is for.
+        expires_at: When it ends, null for never.
+        per_minute: How many requests it may make in a minute; null: as many as the settings allow.
+    """
 
     name: str
     role: Role
     scopes: tuple[Scope, ...]
-    added_at: float
-    expires_at: float | None = None
+    added_at: Instant
+    expires_at: Instant | None = None
     per_minute: int | None = None
 
 

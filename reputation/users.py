@@ -6,6 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from reputation.encoding import Instant
 
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@-]{{0,{LONGEST_NAME - 1}}}")
@@ -29,20 +34,27 @@ class Role(IntEnum):
 
 
 ROLE_BY_WORD = {role.word: role for role in Role}
+RoleWord = Annotated[
+    str, Meta(description="What the user or token may do.", extra_json_schema={"enum": [*ROLE_BY_WORD]})
+]
+UserName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, description="The name.", examples=["crm"])]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleUser:
-    """Somebody who may log in. `extension`: the person of ours in whose name the user marks, None for nobody.
+    """Somebody who may log in.
 
-    `has_second_factor`: a code is asked for after the password.
+    Attributes:
+        extension: The person in whose name the user marks numbers, null for nobody.
+        password_at: When the password was set.
+        has_second_factor: Whether a code is asked for after the password.
     """
 
     name: str
     role: Role
     extension: str | None
-    added_at: float
-    password_at: float
+    added_at: Instant
+    password_at: Instant
     has_second_factor: bool = False
 
 

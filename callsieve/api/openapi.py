@@ -57,6 +57,7 @@ PARTS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     },
+    "site": {"description": "Another site.", "schema": {**TEXT, "maxLength": 64}, "example": "berlin"},
     "day": {"description": "By the clock of the PBX.", "schema": {**TEXT, "maxLength": 40}, "example": "2026-11-26"},
     "source": {"description": "The name of an import.", "schema": {**TEXT, "maxLength": 128}, "example": "directory"},
     "name": {"description": "The name.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},

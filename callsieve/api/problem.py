@@ -17,6 +17,7 @@ TYPE = "urn:callsieve:problem:"
 # How a refusal of an operation is said in HTTP, by its code: see also `status_of`.
 STATUS_BY_CODE = {
     "administrators-only": HTTPStatus.FORBIDDEN,
+    "own-token": HTTPStatus.CONFLICT,
     "asterisk-not-reached": HTTPStatus.SERVICE_UNAVAILABLE,
     "cannot-write": HTTPStatus.SERVICE_UNAVAILABLE,
     **dict.fromkeys(
@@ -43,7 +44,7 @@ UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
 RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
-class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """`code` is for programs and does not change; `detail` is one line for people and says what can be done.
 
     `field`: the part of the request that is wrong, where it is one.

@@ -23,7 +23,7 @@ CAPABILITY = Capability(
         "events test": "cli.commands:try_receiver",
     },
     pages=("web.pages",),
-    endpoints=("api.endpoints",),
+    endpoints=("api.endpoints", "api.receivers"),
     navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
     changes={
         "events replay": Wording("What was delivered again cannot be taken back."),

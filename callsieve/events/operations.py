@@ -6,8 +6,12 @@ replay, switch_on: operations (callsieve/changes/operation.py)
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.wiring import wanted_events_of
 from policies.hints import nearest
@@ -15,23 +19,38 @@ from reputation.store import event_deliveries as store
 from reputation.store.outbox import event_of
 from reputation.wording import Wording
 
-
-class ReplayRequest(NamedTuple):
-    """Which dead letters: those of one event, of one receiver, or all."""
-
-    event: str | None = None
-    receiver: str | None = None
+EventId = Annotated[str, Meta(min_length=1, max_length=64)]
+ReceiverName = Annotated[str, Meta(min_length=1, max_length=200, examples=["webhook/crm"])]
 
 
-def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> int:
-    """Has dead letters delivered again. How many."""
+class ReplayRequest(msgspec.Struct, frozen=True):
+    """Which dead letters: those of one event, of one receiver, or all.
+
+    Attributes:
+        event: The id of the event, null for all.
+        receiver: The receiver, null for all.
+    """
+
+    event: EventId | None = None
+    receiver: ReceiverName | None = None
+
+
+class Replayed(NamedTuple):
+    """Dead letters that will be delivered again. `replayed`: how many."""
+
+    change_id: ChangeId | None
+    replayed: int
+
+
+def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> Replayed:
+    """Have dead letters delivered again."""
     receiver = None if request.receiver is None else named(context, request.receiver)
     with change(db, context, "events replay", name=request.event or receiver or "") as changed:
         count = store.replay(db, request.event, receiver, context.at)
         if not count and request.event is not None:
             raise _no_dead_letter(db, request.event)
         changed.after = {"replayed": count}
-    return count
+    return Replayed(changed.id, count)
 
 
 def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:

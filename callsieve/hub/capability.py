@@ -40,6 +40,7 @@ CAPABILITY = Capability(
         "hub expel": "cli.commands:expel",
         "hub leave": "cli.commands:leave",
     },
+    endpoints=("api",),
     pages=(
         "web.pages",
         "web.evidence",

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from policies.hints import nearest
 from reputation.site_names import site_of
 from reputation.store.other_sites import (
     Ignored,
+    SiteFigures,
     declare_same,
+    figures_of_sites,
     heed_site,
     ignore_site,
     ignored_of,
@@ -39,21 +46,34 @@ class Declared(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A site that counts for nothing now, or counts again. `numbers`: of so many it has told something; `later`: they
-    are too many for one transaction, and the daemon makes their sums anew.
+    """A site that counts for nothing now, or counts again.
+
+    Attributes:
+        site: The site.
+        numbers: How many numbers it has told something about.
+        later: They are too many for one transaction: the daemon makes their sums anew.
     """
 
-    change_id: int | None
+    change_id: ChangeId | None
     site: str
     numbers: int = 0
     later: bool = False
 
 
-class IgnoreRequest(NamedTuple):
-    """A site that is not believed, and why."""
+class IgnoreRequest(msgspec.Struct, frozen=True):
+    """A site that is not believed, and why.
 
-    site: str
-    reason: str
+    Attributes:
+        site: The site.
+    """
+
+    site: Annotated[str, Meta(min_length=1, max_length=64, examples=["berlin"])]
+    reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
+
+
+def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[SiteFigures]:
+    """Return the other sites that have told something, and what is known of each here."""
+    return page_from(figures_of_sites(db), request, lambda one: (one.site,), lambda one: one)
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
@@ -88,7 +108,7 @@ def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declare
 
 
 def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> Judged:
-    """Nothing that the site tells counts here any more, whatever it tells."""
+    """Let nothing count here that a site tells."""
     site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
     _site(db, site)
     if not reason:
@@ -103,7 +123,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
 
 
 def heed(db: sqlite3.Connection, context: Context, site: str) -> Judged:
-    """The site counts again, as if it had never been ignored."""
+    """Let a site count again, as if it had never been ignored."""
     with change(db, context, "hub heed", name=site) as changed:
         ignored = heed_site(db, site)
         if ignored is None:

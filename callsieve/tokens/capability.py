@@ -9,6 +9,7 @@ from reputation.wording import Wording
 CAPABILITY = Capability(
     name="tokens",
     help=(Help("token", Group.RUNNING, "Which programs may use the API."),),
+    endpoints=("api",),
     commands={
         "token add": "cli.commands:add",
         "token list": "cli.commands:show",

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
+from callsieve.changes.fields import ChangeId, TimeText
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from policies.hints import nearest
 from reputation.api_tokens import LEAST_ROLE, ApiToken, Scope, digest_of, new_secret
+from reputation.encoding import Instant
 from reputation.store.api_tokens import KeptToken, add_token, all_tokens, remove_token, token_of
-from reputation.users import NAME, ROLE_BY_WORD, Role
+from reputation.users import NAME, ROLE_BY_WORD, Role, RoleWord, UserName
 
 MOST_TOKENS = 500
 MOST_PER_MINUTE = 100_000
@@ -26,32 +31,64 @@ NO_NAME = "A name has at most 64 letters, digits, _ . @ and -, a letter or digit
 TAKEN = "There is a token of this name already: revoke it first, or choose another name."
 TOO_MANY = f"There are {MOST_TOKENS} tokens already: revoke those that nobody uses."
 NO_SCOPE = f"say at least one of: {', '.join(Scope)}"
+ScopeWord = Annotated[str, Meta(extra_json_schema={"enum": [scope.value for scope in Scope]})]
+OWN = "A token cannot revoke itself: ask with another, or run `callsieve token revoke`."
 ADMINISTRATORS = "Only an administrator can do this."
 
 
-class NewToken(NamedTuple):
-    """A token to be made, as somebody typed it. `expires`: as for a list's entry, or `never`.
+class NewToken(msgspec.Struct, frozen=True):
+    """A token to be made.
 
-    `per_minute` None: as many requests as the settings allow.
+    Attributes:
+        scopes: What it is for: one at least.
+        expires: When it ends: `30d`, `2026-12-31` or `never`.
+        per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """
 
-    name: str
-    role: str
-    scopes: Sequence[str]
-    expires: str
-    per_minute: int | None = None
+    name: UserName
+    role: RoleWord
+    scopes: Sequence[ScopeWord]
+    expires: TimeText
+    per_minute: Annotated[int, Meta(ge=1, le=MOST_PER_MINUTE)] | None = None
 
 
 class TokenAdded(NamedTuple):
-    """`secret`: what the program sends. It is kept nowhere."""
+    """A token that was made.
 
-    change_id: int | None
+    Attributes:
+        secret: What the program sends. It is shown once, and kept nowhere.
+        token: The token.
+    """
+
+    change_id: ChangeId | None
     secret: str
     token: ApiToken
 
 
+class TokenRevoked(NamedTuple):
+    """A token that ends with its next request. `token`: what it was."""
+
+    change_id: ChangeId | None
+    token: ApiToken
+
+
+@dataclass(frozen=True, slots=True)
+class TokenShown:
+    """A token, without what proves it.
+
+    Attributes:
+        token: The token.
+        used_at: When it was last used, to the minute; null for never.
+        is_over: Whether it has expired.
+    """
+
+    token: ApiToken
+    used_at: Instant | None
+    is_over: bool
+
+
 def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdded:
-    """Lets a program use the API."""
+    """Let a program use the API; its secret is shown once."""
     _check_administrator(context)
     token = _token_of(context, request)
     secret = new_secret()
@@ -68,32 +105,35 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
     return TokenAdded(changed.id, secret, token)
 
 
-def revoke(db: sqlite3.Connection, context: Context, name: str) -> KeptToken:
-    """Takes the API away from a program, from its next request on."""
+def revoke(db: sqlite3.Connection, context: Context, name: str) -> TokenRevoked:
+    """Take the API away from a program, from its next request on."""
     _check_administrator(context)
+    if context.actor.partition("/")[0] == f"token:{name}":
+        raise Refused("own-token", OWN)
     with change(db, context, "token revoke", name=name) as changed:
-        kept = token_of(db, name)
-        if kept is None:
-            names = [one.token.name for one in all_tokens(db)]
-            hint = nearest(name, names) if names else ""
-            raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
-        changed.before = _kept_in_audit(kept.token)
+        token = _token_named(db, name).token
+        changed.before = _kept_in_audit(token)
         remove_token(db, name)
-    return kept
+    return TokenRevoked(changed.id, token)
 
 
-def token_as_json(kept: KeptToken, now: float) -> dict[str, Any]:
-    """A token for scripts, without what proves it."""
-    token = kept.token
-    return {
-        **{"name": token.name, "role": token.role.word, "scopes": list(token.scopes), "added_at": token.added_at},
-        **{"expires_at": token.expires_at, "expired": is_over(token, now), "per_minute": token.per_minute},
-        "used_at": kept.used_at,
-    }
+def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[TokenShown]:
+    """Return the programs that may use the API, by name."""
+    return page_from(all_tokens(db), request, lambda one: (one.token.name,), lambda one: token_shown(one, context.at))
+
+
+def find_token(db: sqlite3.Connection, context: Context, name: str) -> TokenShown:
+    """Return one token."""
+    return token_shown(_token_named(db, name), context.at)
+
+
+def token_shown(kept: KeptToken, now: float) -> TokenShown:
+    """Return a token without what proves it."""
+    return TokenShown(kept.token, kept.used_at, is_over(kept.token, now))
 
 
 def is_over(token: ApiToken, now: float) -> bool:
-    """Whether it has expired."""
+    """Return whether it has expired."""
     return token.expires_at is not None and token.expires_at <= now
 
 
@@ -108,6 +148,15 @@ TOKEN = UndoKind(
     lambda db, _, token: remove_token(db, token.name),
     lambda *_: None,  # nobody has its secret any more
 )
+
+
+def _token_named(db: sqlite3.Connection, name: str) -> KeptToken:
+    kept = token_of(db, name)
+    if kept is None:
+        names = [one.token.name for one in all_tokens(db)]
+        hint = nearest(name, names) if names else ""
+        raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
+    return kept
 
 
 def _token_of(context: Context, request: NewToken) -> ApiToken:

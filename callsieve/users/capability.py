@@ -18,6 +18,7 @@ CAPABILITY = Capability(
         "user reset-totp": "cli.commands:reset_totp",
         "user remove": "cli.commands:remove",
     },
+    endpoints=("api",),
     pages=(
         "web.login",
         "web.account",

@@ -6,9 +6,14 @@ Passwords come as hashes (callsieve/users/passwords.py): hashing takes too long 
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.fields import ChangeId, ExtensionText
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.wiring import people_of
 from policies.hints import nearest
@@ -30,9 +35,10 @@ from reputation.store.users import (
     start_session,
     user_of,
 )
-from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, Session, is_last_administrator
+from reputation.users import NAME, ROLE_BY_WORD, ConsoleUser, Role, RoleWord, Session, UserName, is_last_administrator
 from reputation.wording import Wording
 
+PasswordText = Annotated[str, Meta(max_length=1000)]
 NO_NAME = Wording("A name has at most 64 letters, digits, _ . @ and -, a letter or digit first.")
 TAKEN = Wording("There is a user of this name already.")
 NO_SECOND_FACTOR = Wording("This user has no second factor.")
@@ -45,27 +51,36 @@ LAST_ADMINISTRATOR = Wording("This is the last administrator: make another one f
 NOWHERE_ELSE = Wording("You are logged in nowhere else.")
 
 
-class NewUser(NamedTuple):
-    """Somebody to be let in. `person`: the extension in whose name they mark numbers. `password`: its hash."""
+class NewUser(msgspec.Struct, frozen=True):
+    """Somebody to be let in.
 
-    name: str
-    role: str = "viewer"
-    person: str | None = None
-    password: str = ""
+    Attributes:
+        person: The extension in whose name they mark numbers, null for nobody.
+        password: The password. Operations take its hash.
+    """
+
+    name: UserName
+    role: RoleWord = "viewer"
+    person: ExtensionText | None = None
+    password: PasswordText = ""
 
 
-class RoleRequest(NamedTuple):
+class RoleRequest(msgspec.Struct, frozen=True):
     """Another role, by its word."""
 
-    name: str
-    role: str
+    name: UserName
+    role: RoleWord
 
 
-class PasswordRequest(NamedTuple):
-    """Another password, as its hash."""
+class PasswordRequest(msgspec.Struct, frozen=True):
+    """Another password.
 
-    name: str
-    password: str
+    Attributes:
+        password: The password. Operations take its hash.
+    """
+
+    name: UserName
+    password: PasswordText
 
 
 class OwnPassword(NamedTuple):
@@ -95,11 +110,28 @@ class Login(NamedTuple):
 
 
 class RoleChange(NamedTuple):
-    """`before`: the role until now."""
+    """The role of a user. `before`: the role until now."""
 
-    change_id: int | None
+    change_id: ChangeId | None
     role: Role
     before: Role
+
+
+class UserChange(NamedTuple):
+    """A change of a user that has nothing to show."""
+
+    change_id: ChangeId | None
+    name: str
+
+
+def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[ConsoleUser]:
+    """Return who may use the console, by name."""
+    return page_from(all_users(db), request, lambda one: (one.name,), lambda one: one)
+
+
+def find_user(db: sqlite3.Connection, _context: Context, name: str) -> ConsoleUser:
+    """Return one user of the console."""
+    return _user_named(db, name)
 
 
 def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Role:
@@ -116,7 +148,7 @@ def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Rol
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChange:
-    """Lets somebody use the console."""
+    """Let somebody use the console."""
     with change(db, context, "user add", name=request.name) as changed:
         role = check_new(db, context, request)
         user = ConsoleUser(request.name, role, request.person, context.at, context.at)
@@ -126,7 +158,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChang
 
 
 def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) -> RoleChange:
-    """Gives somebody another role; they have to log in again."""
+    """Give somebody another role; they have to log in again."""
     role = _role(request.role)
     with change(db, context, "user role", name=request.name) as changed:
         user = other_user(db, context, request.name)
@@ -135,21 +167,23 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
     return RoleChange(changed.id, role, user.role)
 
 
-def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> None:
-    """Sets another password; whoever is logged in with the old one is out."""
+def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> UserChange:
+    """Set another password; whoever is logged in with the old one is out."""
     with change(db, context, "user password", name=request.name) as changed:
         other_user(db, context, request.name)
         changed.after = {"password": "changed"}
         set_password(db, request.name, request.password, context.at)
+    return UserChange(changed.id, request.name)
 
 
-def reset_second_factor(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Takes the second factor from somebody who has lost it; all their sessions are over."""
+def reset_second_factor(db: sqlite3.Connection, context: Context, name: str) -> UserChange:
+    """Take the second factor from somebody who has lost it; all their sessions are over."""
     with change(db, context, "user reset-totp", name=name) as changed:
         if not other_user(db, context, name).has_second_factor:
             raise Refused("no-second-factor", NO_SECOND_FACTOR)
         changed.after = {"second_factor": "turned off"}
         set_second_factor(db, name, None)
+    return UserChange(changed.id, name)
 
 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
@@ -159,21 +193,19 @@ def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUse
     return user
 
 
-def remove(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Takes the console away from somebody; all their sessions are over."""
+def remove(db: sqlite3.Connection, context: Context, name: str) -> UserChange:
+    """Take the console away from somebody; all their sessions are over."""
     with change(db, context, "user remove", name=name) as changed:
         changed.before = _as_json(other_user(db, context, name))
         take_away(db, context, name)
+    return UserChange(changed.id, name)
 
 
 def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """The user of this name, who is not the one who asks."""
-    users = {one.name: one for one in all_users(db)}
-    if name not in users:
-        hint = nearest(name, users) if users else ""
-        raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
+    """Return the user of this name, who is not the one who asks."""
+    user = _user_named(db, name)
     _check_other(context, name)
-    return users[name]
+    return user
 
 
 def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -> None:
@@ -258,6 +290,14 @@ def _keep_an_administrator(db: sqlite3.Connection, name: str) -> None:
     user = user_of(db, name)
     if user is not None and is_last_administrator(user, all_users(db)):
         raise Refused("last-administrator", LAST_ADMINISTRATOR)
+
+
+def _user_named(db: sqlite3.Connection, name: str) -> ConsoleUser:
+    users = {one.name: one for one in all_users(db)}
+    if name not in users:
+        hint = nearest(name, users) if users else ""
+        raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
+    return users[name]
 
 
 def _role(word: str) -> Role:

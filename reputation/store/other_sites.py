@@ -12,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.site_names import after_site, all_of, has_mark, is_of_site, is_ours, site_of
 from reputation.store.standing import refresh_many, settled_of
 from reputation.trust import Settled
@@ -78,7 +79,7 @@ class Ignored(NamedTuple):
     """A site of which nothing counts since `at`; `who` said so, and why."""
 
     site: str
-    at: float
+    at: Instant
     who: str
     reason: str
 
@@ -86,10 +87,21 @@ class Ignored(NamedTuple):
 class SiteFigures(NamedTuple):
     """What another site contributed, and what is known of it here.
 
-    `marks` live ones, `signals` and `answered` rows, of so many `people` about so many `numbers`. Of the numbers that
-    it marks as spam (`marked`), `agreed`: our own people or challenges speak against them too, `disagreed`: they speak
-    for them. `retracted`: marks that the site took back; `wrong`: those that a case here has found wrong. `settled`:
-    our rulings on its marks. `last_at`: its latest mark.
+    Attributes:
+        site: The site.
+        marks: How many marks of it count.
+        signals: How many signals.
+        answered: How many answered calls.
+        people: How many people these are of.
+        numbers: How many numbers these are about.
+        retracted: How many marks it took back.
+        wrong: How many of its marks a case here has found wrong.
+        last_at: When it last marked a number.
+        marked: How many numbers it marks as spam.
+        agreed: Of those, how many our own people or challenges speak against too.
+        disagreed: Of those, how many they speak for.
+        settled: Rulings here on its marks.
+        ignored: Since when and why nothing of it counts here; null where it counts.
     """
 
     site: str
@@ -100,7 +112,7 @@ class SiteFigures(NamedTuple):
     numbers: int
     retracted: int
     wrong: int
-    last_at: float | None
+    last_at: Instant | None
     marked: int
     agreed: int
     disagreed: int

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
-from callsieve.api.fields import Instant
 from callsieve.api.problem import ApiError
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
 from callsieve.changes.fields import ChangeId, about_field
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.paging import PageQuery, page_of, place_of
+from callsieve.changes.paging import Page, PageQuery, page_of, place_of
 from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
 from reputation.api_tokens import Scope
+from reputation.encoding import Instant
 from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit
 from reputation.users import Role
 
@@ -34,8 +35,9 @@ class ChangeQuery(PageQuery, frozen=True):
     about: Word = ""
 
 
-class AuditedChange(ApiStruct, frozen=True):
-    """A change, as `callsieve audit --json` has it, with what it was in words and whether it can be undone."""
+@dataclass(frozen=True, slots=True)
+class AuditedChange:
+    """A change, with what it was in words and whether it can be undone."""
 
     id: int
     at: Instant
@@ -49,13 +51,6 @@ class AuditedChange(ApiStruct, frozen=True):
     can_undo: bool
 
 
-class AuditedChanges(ApiStruct, frozen=True):
-    """A page of changes, the latest first."""
-
-    items: list[AuditedChange]
-    next: str | None
-
-
 class ChangeUndone(ApiStruct, frozen=True):
     """`what` was undone, of how many `things`; `change_id`: of the undoing."""
 
@@ -65,20 +60,20 @@ class ChangeUndone(ApiStruct, frozen=True):
     things: int
 
 
-def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, None]) -> dict[str, Any]:
-    """Changes that are looked for."""
+def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, None]) -> Page[AuditedChange]:
+    """Return the changes that are looked for."""
     query = asked.query
     before = place_of(query.cursor, tuple[int])
     about = about_field(context, query.about)
     limit = query.limit + 1
     wanted = AuditFilter(query.who or None, query.what or None, about, before[0] if before else None, limit)
     shown, following = page_of(search_audit(db, wanted), query.limit, lambda one: (one.id,))
-    return {"items": [_as_json(db, context, one) for one in shown], "next": following}
+    return Page([_audited(db, context, one) for one in shown], following)
 
 
-def show_one(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> dict[str, Any]:
-    """One change."""
-    return _as_json(db, context, _change(db, asked))
+def show_one(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> AuditedChange:
+    """Return one change."""
+    return _audited(db, context, _change(db, asked))
 
 
 def undo(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> ChangeUndone:
@@ -90,11 +85,20 @@ def undo(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> 
     return ChangeUndone(change_id=done.change_id, what=done.what, subject=done.subject, things=done.things)
 
 
-def _as_json(db: sqlite3.Connection, context: Context, one: KeptChange) -> dict[str, Any]:
+def _audited(db: sqlite3.Connection, context: Context, one: KeptChange) -> AuditedChange:
     row = one.row
-    sides = {"before": value_of_side(row.before), "after": value_of_side(row.after)}
-    is_open = can_undo(db, context.changes, one)
-    return {"id": one.id, **row._asdict(), **sides, "change": str(change_of(row)), "can_undo": is_open}
+    return AuditedChange(
+        one.id,
+        row.at,
+        row.who,
+        row.what,
+        row.number,
+        row.name,
+        value_of_side(row.before),
+        value_of_side(row.after),
+        str(change_of(row)),
+        can_undo(db, context.changes, one),
+    )
 
 
 def _change(db: sqlite3.Connection, asked: Asked[Any, Any]) -> KeptChange:
@@ -113,7 +117,7 @@ ENDPOINTS = (
         show,
         Scope.READ,
         Role.ADMINISTRATOR,
-        AuditedChanges,
+        Page[AuditedChange],
         "Who changed what, the latest first.",
         query=ChangeQuery,
     ),

@@ -107,7 +107,7 @@ def replay(
     """Have dead letters delivered again: those of one event, of one receiver, or all."""
     if [event is not None, all_of_them].count(True) + (receiver is not None and event is None and not all_of_them) != 1:
         raise CommandError("events replay: name an event, or say --all or --receiver NAME")
-    count = perform(settings_of(config), operations.replay, ReplayRequest(event, receiver), existing=True)
+    count = perform(settings_of(config), operations.replay, ReplayRequest(event, receiver), existing=True).replayed
     say(f"{plural(count, 'dead letter')} will be delivered again." if count else "There is no dead letter.")
 
 

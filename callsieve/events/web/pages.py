@@ -38,7 +38,8 @@ async def show(req: PageRequest) -> Response:
 async def replay(req: PageRequest) -> Response:
     """One dead letter, or all of them."""
     try:
-        count = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
+        done = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
+        count = done.replayed
     except Refused as refused:
         if refused.code == "no-such-event":
             raise NotFound from None

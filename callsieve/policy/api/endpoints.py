@@ -10,6 +10,7 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json
 from callsieve.policy.operations import Activation, TextRequest
@@ -56,12 +57,6 @@ class PolicyFile(ApiStruct, frozen=True):
     site: str
     in_force_for: list[str]
     problem: str
-
-
-class Policies(ApiStruct, frozen=True):
-    """All policies, as `callsieve policy list --json` has them."""
-
-    policies: list[PolicyFile]
 
 
 class PolicyRule(ApiStruct, frozen=True):
@@ -183,9 +178,10 @@ class PolicyAccepted(ApiStruct, frozen=True):
     in_force_for: list[str]
 
 
-async def show(req: ApiRequest[None, None]) -> dict[str, Any]:
-    """All of them."""
-    return await req.in_thread(_there, req.context.loaded)
+async def show(req: ApiRequest[PageQuery, None]) -> Page[dict[str, Any]]:
+    """Return all of them, by name."""
+    there = await req.in_thread(policies_as_json, req.context.loaded)
+    return page_from(there, req.asked.query, lambda one: (one["name"],), lambda one: one)
 
 
 async def show_one(req: ApiRequest[None, None]) -> dict[str, Any]:
@@ -243,10 +239,6 @@ def _activated(done: Activation) -> PolicyActivated:
     return PolicyActivated(change_id=done.change_id, policy=done.name, observe=done.policy.observe)
 
 
-def _there(loaded: Loaded) -> dict[str, Any]:
-    return {"policies": policies_as_json(loaded)}
-
-
 def _called(name: str, loaded: Loaded) -> Policy:
     """By its name alone: a program is shown no other file of this machine."""
     return usable(lambda: load_policy(name, loaded.policy_directories), name)
@@ -266,7 +258,16 @@ def _tried(asked: PolicyCases, loaded: Loaded) -> list[Tried]:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/policies", show, Scope.READ, Role.VIEWER, Policies, "Which policies there are."),
+    Endpoint(
+        "GET",
+        "/policies",
+        show,
+        Scope.READ,
+        Role.VIEWER,
+        Page[PolicyFile],
+        "Which policies there are.",
+        query=PageQuery,
+    ),
     Endpoint("GET", "/policies/{name}", show_one, Scope.READ, Role.VIEWER, PolicyRecord, "A policy, with its rules."),
     Endpoint(
         "POST",

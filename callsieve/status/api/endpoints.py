@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint
-from callsieve.api.fields import Instant
+from callsieve.api.endpoint import ApiRequest, Endpoint
 from callsieve.capability import Capabilities
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked
@@ -16,17 +15,18 @@ from callsieve.status.views import status_as_json, status_of
 from callsieve.version import program_version
 from callsieve.web.rendering import mask_numbers
 from reputation.api_tokens import Scope
+from reputation.encoding import Instant
 from reputation.users import Role
 
 
-class PolicyInForce(ApiStruct, frozen=True):
+class PolicyInForce(msgspec.Struct, frozen=True):
     """`observing`: it decides and never acts."""
 
     name: str | None
     observing: bool | None
 
 
-class LastHour(ApiStruct, frozen=True):
+class LastHour(msgspec.Struct, frozen=True):
     """Decisions. `failed_open`: calls that went on because something failed."""
 
     calls: int
@@ -34,7 +34,7 @@ class LastHour(ApiStruct, frozen=True):
     failed_open: int
 
 
-class DaemonSaid(ApiStruct, frozen=True):
+class DaemonSaid(msgspec.Struct, frozen=True):
     """What the daemon says of itself."""
 
     listen: str | None
@@ -42,7 +42,7 @@ class DaemonSaid(ApiStruct, frozen=True):
     said_at: Instant | None
 
 
-class ListenerSaid(ApiStruct, frozen=True):
+class ListenerSaid(msgspec.Struct, frozen=True):
     """Whether the daemon hears from Asterisk how calls end."""
 
     configured: bool
@@ -50,7 +50,7 @@ class ListenerSaid(ApiStruct, frozen=True):
     trouble: str
 
 
-class Trouble(ApiStruct, frozen=True):
+class Trouble(msgspec.Struct, frozen=True):
     """A check of the doctor's."""
 
     name: str
@@ -60,7 +60,7 @@ class Trouble(ApiStruct, frozen=True):
     at: Instant
 
 
-class SettingsRead(ApiStruct, frozen=True):
+class SettingsRead(msgspec.Struct, frozen=True):
     """Where they are, and what is wrong with them."""
 
     file: str | None
@@ -68,7 +68,7 @@ class SettingsRead(ApiStruct, frozen=True):
     state: str
 
 
-class SystemStatus(ApiStruct, frozen=True):
+class SystemStatus(msgspec.Struct, frozen=True):
     """As `callsieve status --json` has it. `screened`: None where that cannot be told, or depends on the trunk.
 
     `last_call`: None for a viewer, who sees no numbers.

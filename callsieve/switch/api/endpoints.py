@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, field
 
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint
@@ -12,6 +13,7 @@ from callsieve.pbx.cli_client import FOR_EVER
 from callsieve.switch import operations
 from callsieve.switch.operations import Switched
 from reputation.api_tokens import Scope
+from reputation.encoding import Instant
 from reputation.users import Role
 
 
@@ -23,11 +25,11 @@ class SwitchOff(ApiStruct, frozen=True):
     )
 
 
-class Screened(ApiStruct, frozen=True):
-    """`until`: in UTC seconds, when it is on again by itself; null: not by itself, or it is on."""
+class Screened(msgspec.Struct, frozen=True):
+    """Whether screening is off. `until`: when it is on again by itself; null: not by itself, or it is on."""
 
     off: bool
-    until: int | None
+    until: Instant | None
 
 
 async def switch_off(req: ApiRequest[None, SwitchOff]) -> Screened:

@@ -12,7 +12,7 @@ from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.text.times import ago, day
 from callsieve.tokens import operations
-from callsieve.tokens.operations import NewToken, is_over, token_as_json
+from callsieve.tokens.operations import NewToken, is_over, token_shown
 from reputation.api_tokens import Scope
 from reputation.store.api_tokens import KeptToken, all_tokens
 
@@ -42,12 +42,7 @@ def add(
     added = perform(loaded, operations.add, wanted)
     token = added.token
     if as_json:
-        print_json(
-            {
-                **{"name": token.name, "role": token.role.word, "scopes": list(token.scopes)},
-                **{"expires_at": token.expires_at, "token": added.secret, "change_id": added.change_id},
-            }
-        )
+        print_json(added)
         return
     until = "for good" if token.expires_at is None else f"until {day(token.expires_at)}"
     say(f"{name} may use the API as {token.role.word} ({', '.join(token.scopes)}) {until}. Its token, shown once:")
@@ -65,7 +60,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(settings_of(config)) as db:
         tokens = all_tokens(db)
     if as_json:
-        print_json([token_as_json(one, now) for one in tokens])
+        print_json([token_shown(one, now) for one in tokens])
     elif tokens:
         headings = ("name", "role", "scopes", "added", "expires", "last used")
         print_table(headings, [_row(one, now) for one in tokens], keep=(0, 1, 3, 4))

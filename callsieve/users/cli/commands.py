@@ -6,6 +6,7 @@ import sys
 from getpass import getpass
 from typing import Annotated
 
+import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError
@@ -44,7 +45,7 @@ def add(
     loaded, wanted = settings_of(config), NewUser(name, role, person)
     with any_store(loaded) as db:
         operations.check_new(db, context_of(loaded), wanted)
-    added = perform(loaded, operations.add, wanted._replace(password=_asked(name)))
+    added = perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
     say(f"{name} may use the console as {added.role.word}: http://{loaded.settings.web.listen}")
     if not loaded.settings.web.enabled:
         say("It runs by `callsieve web`, or beside the daemon with `[web] enabled = true`.")
@@ -56,15 +57,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(settings_of(config)) as db:
         users = all_users(db)
     if as_json:
-        print_json(
-            [
-                {
-                    **{"name": one.name, "role": one.role.word, "person": one.extension, "added_at": one.added_at},
-                    **{"password_at": one.password_at, "second_factor": one.has_second_factor},
-                }
-                for one in users
-            ]
-        )
+        print_json(users)
     elif users:
         rows = [
             (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 from starlette.responses import Response
 
 from callsieve.changes.operation import Context, Refused
@@ -57,7 +58,7 @@ async def add(req: PageRequest) -> Response:
     request = NewUser(name, form.get("role", ""), person)
     try:
         await req.read(operations.check_new, req.context, request)
-        await req.perform(operations.add, request._replace(password=await _hashed(req, name)))
+        await req.perform(operations.add, msgspec.structs.replace(request, password=await _hashed(req, name)))
     except Refused as refused:
         return await show(req, refused.words)
     return req.go("/users", "user-added")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.api.idempotency import HEADER
+from reputation.encoding import instant_text
 from reputation.users import Role
 from tests.callsieve.api.serving import ASTERISK
 from tests.callsieve.asking import ENABLED, ApiOffice, RunningApi
@@ -30,7 +31,10 @@ def off_in_asterisk(api: RunningApi) -> str:
 
 def test_screening_is_switched_off_for_a_time_and_on_again(api: RunningApi) -> None:
     program = api.program()
-    assert program.done("POST", "/screening/off", {"for": "30m"}) == {"off": True, "until": int(NOW) + 1800}
+    assert program.done("POST", "/screening/off", {"for": "30m"}) == {
+        "off": True,
+        "until": instant_text(int(NOW) + 1800),
+    }
     assert off_in_asterisk(api) == f"Value: {int(NOW) + 1800}"
     assert program.done("POST", "/screening/off", {}) == {"off": True, "until": None}
     assert program.done("POST", "/screening/on") == {"off": False, "until": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -25,16 +26,17 @@ def callsieve(tmp_path: Path) -> Program:
 
 def test_a_token_is_shown_once_and_kept_as_its_hash(callsieve: Program) -> None:
     made = callsieve("token", "add", "crm", "--scope", "read", "--scope", "marks", "--expires", "90d", "--json").json
-    assert digest_of(made["token"])
-    assert (made["name"], made["role"], made["scopes"]) == ("crm", "operator", ["read", "marks"])
-    assert 89 * 86400 < made["expires_at"] - time.time() < 91 * 86400
-    assert made["token"].encode() not in callsieve.store.read_bytes()
-    kept = callsieve.read(token_by_digest, digest_of(made["token"]) or "")
+    assert digest_of(made["secret"])
+    token = made["token"]
+    assert (token["name"], token["role"], token["scopes"]) == ("crm", "operator", ["read", "marks"])
+    assert 89 * 86400 < datetime.fromisoformat(token["expires_at"]).timestamp() - time.time() < 91 * 86400
+    assert made["secret"].encode() not in callsieve.store.read_bytes()
+    kept = callsieve.read(token_by_digest, digest_of(made["secret"]) or "")
     assert kept is not None
     assert kept.token.scopes == (Scope.READ, Scope.MARKS)
     (shown,) = callsieve("token", "list", "--json").json
-    assert made["token"] not in str(shown)
-    assert (shown["used_at"], shown["expired"]) == (None, False)
+    assert made["secret"] not in str(shown)
+    assert (shown["used_at"], shown["is_over"]) == (None, False)
 
 
 def test_the_token_stands_alone_on_its_line(callsieve: Program) -> None:
@@ -43,7 +45,7 @@ def test_the_token_stands_alone_on_its_line(callsieve: Program) -> None:
 
 
 def test_no_two_tokens_are_alike(callsieve: Program) -> None:
-    made = {callsieve("token", "add", f"crm{count}", "--json").json["token"] for count in range(5)}
+    made = {callsieve("token", "add", f"crm{count}", "--json").json["secret"] for count in range(5)}
     assert len(made) == 5
 
 

@@ -46,7 +46,7 @@ def test_a_user_is_added_shown_changed_and_removed(callsieve: Program) -> None:
     assert is_password(PASSWORD, stored_password(callsieve, "ada"))
     assert piped(callsieve, "user", "add", "vera").code == 0
     shown = callsieve("user", "list", "--json").json
-    assert [(one["name"], one["role"], one["person"]) for one in shown] == [
+    assert [(one["name"], one["role"], one["extension"]) for one in shown] == [
         ("ada", "administrator", "201"),
         ("vera", "viewer", None),
     ]
@@ -92,11 +92,11 @@ def test_a_second_factor_is_reset_without_showing_its_secret(callsieve: Program)
     with open_store(callsieve.store) as db, transaction(db):
         set_second_factor(db, "ada", SecondFactor("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 1))
     (shown,) = callsieve("user", "list", "--json").json
-    assert shown["second_factor"] is True
+    assert shown["has_second_factor"] is True
     callsieve.ok("user", "reset-totp", "ada")
     assert "there is no user" in callsieve.fails("user", "reset-totp", "eve")
     (after,) = callsieve("user", "list", "--json").json
-    assert after["second_factor"] is False
+    assert after["has_second_factor"] is False
     row, _ = callsieve("audit", "--json").json
     assert (row["what"], row["name"], row["after"]) == ("user reset-totp", "ada", {"second_factor": "turned off"})
     assert "GEZDGN" not in str((shown, row))

@@ -1,0 +1,22 @@
+"""Other sites of the organisation, for programs. What only the hub's database can do stays with its administrator."""
+
+from __future__ import annotations
+
+from callsieve.api.endpoint import endpoint
+from callsieve.hub import site_operations
+from callsieve.hub.site_operations import IgnoreRequest
+from reputation.api_tokens import Scope
+from reputation.users import Role
+
+ENDPOINTS = (
+    endpoint("GET", "/sites", site_operations.find_sites, Scope.READ, Role.OPERATOR),
+    endpoint(
+        "POST",
+        "/sites/{site}/ignore",
+        site_operations.ignore,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        example=IgnoreRequest("berlin", "marks its own customers"),
+    ),
+    endpoint("POST", "/sites/{site}/heed", site_operations.heed, Scope.ADMIN, Role.ADMINISTRATOR),
+)

@@ -1,0 +1,38 @@
+"""Tokens of the API, for programs. Answers with a secret are not kept for an Idempotency-Key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callsieve.api.endpoint import ApiRequest, endpoint
+from callsieve.changes.operation import Refused
+from callsieve.tokens import operations
+from callsieve.tokens.operations import NewToken, TokenAdded
+from reputation.api_tokens import Scope
+from reputation.users import Role
+
+BEYOND = "a token can only give scopes that it has itself"
+
+
+async def add(req: ApiRequest[Any, Any], request: NewToken) -> TokenAdded:
+    """Let a program use the API; its secret is shown once."""
+    if not set(request.scopes) <= {scope.value for scope in req.asked.scopes}:
+        raise Refused("scope-beyond-token", BEYOND, "scopes")
+    return await req.perform(operations.add, request)
+
+
+ENDPOINTS = (
+    endpoint("GET", "/tokens", operations.find_tokens, Scope.ADMIN, Role.ADMINISTRATOR),
+    endpoint(
+        "POST",
+        "/tokens",
+        add,
+        Scope.ADMIN,
+        Role.ADMINISTRATOR,
+        example=NewToken("wallboard", "viewer", ("read",), "90d"),
+        status=201,
+        keeps_answer=False,
+    ),
+    endpoint("GET", "/tokens/{name}", operations.find_token, Scope.ADMIN, Role.ADMINISTRATOR),
+    endpoint("DELETE", "/tokens/{name}", operations.revoke, Scope.ADMIN, Role.ADMINISTRATOR, keeps_answer=False),
+)

@@ -1,0 +1,28 @@
+"""Receivers of events through the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reputation.store.database import open_store
+from reputation.store.event_deliveries import count_dead_letters
+from reputation.store.transaction import transaction
+from tests.callsieve.asking import ENABLED, ApiOffice
+from tests.callsieve.browsing import SETTINGS
+from tests.callsieve.events.test_web_events import HOOK, fail_all, happen
+
+
+def test_a_receiver_is_listed_and_gets_its_dead_letters_again(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path, SETTINGS + ENABLED + HOOK)
+    with office.api() as api:
+        program = api.program()
+        (new,) = program.get("/receivers")["items"]
+        assert (new["name"], new["health"], new["dead_letters"]) == ("webhook/crm", "new", 0)
+        with open_store(office.store) as db, transaction(db):
+            happen(db, 2)
+            fail_all(db, "410 Gone")
+        (failing,) = program.get("/receivers")["items"]
+        assert (failing["health"], failing["dead_letters"], failing["failure"]) == ("failing", 2, "410 Gone")
+        assert program.done("POST", "/receivers/replay", {"receiver": "crm"})["replayed"] == 2
+        assert office.read(count_dead_letters) == 0
+        assert program.refused("POST", "/receivers/replay", {"receiver": "x"}) == (404, "no-such-receiver")

@@ -1,0 +1,68 @@
+"""Tokens through the API: made, listed and revoked by an administrator's token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reputation.api_tokens import Scope
+from reputation.users import Role
+from tests.callsieve.asking import EVERYTHING, ApiOffice
+
+NEW = {"name": "wallboard", "role": "viewer", "scopes": ["read"], "expires": "90d"}
+
+
+def test_a_token_made_by_the_api_works_until_it_is_revoked(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program()
+        made = program.done("POST", "/tokens", NEW)
+        wallboard = api.with_secret(made["secret"])
+        assert wallboard.get("/status")["version"]
+        assert made["token"]["scopes"] == ["read"]
+        listed = program.get("/tokens")["items"]
+        assert [one["token"]["name"] for one in listed] == ["program-1", "wallboard"]
+        assert made["secret"] not in str(listed)
+        assert program.get("/tokens/wallboard")["is_over"] is False
+        program.done("DELETE", "/tokens/wallboard")
+        assert wallboard.refused("GET", "/status") == (401, "wrong-token")
+        assert program.refused("DELETE", "/tokens/wallboard") == (404, "no-such-token")
+
+
+def test_a_token_does_not_revoke_itself(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program()
+        assert program.refused("DELETE", "/tokens/program-1") == (409, "own-token")
+        assert program.get("/tokens/program-1")["is_over"] is False
+
+
+def test_a_token_gives_no_scope_that_it_has_not(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program(Role.ADMINISTRATOR, (Scope.ADMIN,))
+        assert program.refused("POST", "/tokens", NEW) == (422, "scope-beyond-token")
+        assert program.done("POST", "/tokens", {**NEW, "role": "administrator", "scopes": ["admin"]})["secret"]
+
+
+def test_an_answer_with_a_secret_is_kept_for_no_key(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    with office.api() as api:
+        program = api.program(scopes=EVERYTHING)
+        secret = program.done("POST", "/tokens", NEW, headers={"Idempotency-Key": "once"})["secret"]
+    files = [one for one in office.state.rglob("*") if one.is_file()]
+    assert files
+    assert not [one for one in files if secret.encode() in one.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"role": "king"}, "unknown-role", id="role"),
+        pytest.param({"scopes": ["all"]}, "scope-beyond-token", id="scope"),
+        pytest.param({"scopes": []}, "no-scope", id="no-scope"),
+        pytest.param({"expires": "soon"}, "bad-time", id="expires"),
+        pytest.param({"per_minute": 0}, "bad-body", id="rate"),
+    ],
+)
+def test_what_makes_no_token(tmp_path: Path, change: dict[str, object], code: str) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        assert api.program().refused("POST", "/tokens", {**NEW, **change}) == (422, code)
