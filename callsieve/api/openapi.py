@@ -193,7 +193,8 @@ def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[st
     if one.body is not None:
         content: dict[str, Any] = {"schema": by_kind[id(one.body)]}
         if one.example is not None:
-            content["example"] = plain(one.example)
+            parts = _PART.findall(one.path)
+            content["example"] = {name: value for name, value in plain(one.example).items() if name not in parts}
         said["requestBody"] = {"required": True, "content": {JSON: content}}
     return said
 
