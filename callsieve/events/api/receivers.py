@@ -11,7 +11,7 @@ from callsieve.changes.operation import Context
 from callsieve.changes.paging import Page, PageQuery, page_from
 from callsieve.events import operations
 from callsieve.events.operations import ReplayRequest
-from callsieve.receiver_health import ReceiverShown, events_shown
+from callsieve.events.receiver_health import ReceiverShown, events_shown
 from reputation.api_tokens import Scope
 from reputation.encoding import Instant
 from reputation.users import Role
