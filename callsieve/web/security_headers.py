@@ -2,7 +2,7 @@
 
 - The name in `Host` is one that the console is reached by: else a page of somebody's could turn its own name to us.
 - Behind a proxy all is https: the cookie would else go over the network in the clear.
-- A body is bounded where it is read (body.py); what is longer is not read.
+- A body is bounded where it is read (request.py); what is longer is not read.
 """
 
 from __future__ import annotations
