@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import Key
 from reputation.encoding import Instant, told
 from reputation.model import AuthClass
 from reputation.weights import DAY_SECONDS
@@ -94,7 +95,7 @@ class Appeal:
         category_only: The marks were right but for their category, and cost their reporters nothing.
     """
 
-    reference: str
+    reference: Annotated[str, Key()]
     number: str
     name: str
     contact: str

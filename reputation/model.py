@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
+from reputation.columns import NAMED, ORIGIN, Column, Key, Own
 from reputation.encoding import Instant, told
 from reputation.wording import Wording
 
@@ -210,10 +211,10 @@ class ListEntry:
         expires_at: When it stops to count, null for never.
     """
 
-    list_name: ListName
-    kind: EntryKind
+    list_name: Annotated[ListName, Key(1), Column("list")]
+    kind: Annotated[EntryKind, Key(2)]
     first: str
-    last: str | None = None
+    last: Annotated[str | None, Key(3)] = None
     action: ActionWord | None = None
     note: str = ""
     expires_at: Instant | None = None
@@ -232,9 +233,9 @@ class ListEntry:
 class Person:
     """Someone of ours. `extension` is the key; `endpoint` as Asterisk names it (`PJSIP/201`)."""
 
-    extension: str
+    extension: Annotated[str, Key()]
     endpoint: str | None = None
-    group: str | None = None
+    group: Annotated[str | None, Column("grp")] = None
     language: str | None = None
     name: str | None = None
 
@@ -247,7 +248,7 @@ class Did:
     """
 
     number: str
-    groups: tuple[str, ...] = ()
+    groups: Annotated[tuple[str, ...], Column("grp")] = ()
     callee: str | None = None
     screen: bool = True
 
@@ -330,7 +331,7 @@ class Identity:
     name: str
     level: int
     expires_at: Instant
-    note: str = ""
+    note: Annotated[str, Own()] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,15 +392,15 @@ class DecisionRecord(NamedTuple):
     `first_call`: nothing was known of the number.
     """
 
-    id: str
+    id: Annotated[str, Key()]
     at: float
-    linkedid: str
+    linkedid: Annotated[str, ORIGIN]
     caller: str | None
     caller_kind: CallerKind
     auth_class: AuthClass
     did: str | None
     trunk: str | None
-    callee: str | None
+    callee: Annotated[str | None, NAMED]
     action: str
     would_be: str
     rule: str
@@ -474,10 +475,10 @@ class Answered(NamedTuple):
     """A callee of ours who answered calls of the number, and when last: whether or not they marked it."""
 
     number: str
-    auth_class: AuthClass
-    callee: str
+    auth_class: Annotated[AuthClass, Key(1)]
+    callee: Annotated[str, Key(3), ORIGIN]
     at: float
-    epoch: int = 0
+    epoch: Annotated[int, Key(2)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,12 +486,12 @@ class Challenged:
     """A challenge of the number on one call, and what the caller did. `did`: the number dialled, "" if not known."""
 
     number: str
-    auth_class: AuthClass
-    did: str
+    auth_class: Annotated[AuthClass, Key(1)]
+    did: Annotated[str, NAMED]
     result: ChallengeResult
     at: float
-    linkedid: str
-    epoch: int = 0
+    linkedid: Annotated[str, Key(3), ORIGIN]
+    epoch: Annotated[int, Key(2)] = 0
 
 
 class Verdict(StrEnum):
@@ -517,13 +518,13 @@ class Mark:
     """
 
     number: str
-    auth_class: AuthClass
-    reporter: str
+    auth_class: Annotated[AuthClass, Key(1)]
+    reporter: Annotated[str, Key(3), ORIGIN]
     verdict: Verdict
     at: Instant
     channel: MarkChannel
-    group: str | None = None
+    group: Annotated[str | None, Column("grp"), Own("{site}")] = None
     category: str | None = None
-    reason: str = ""
-    linkedid: str | None = None
-    epoch: int = 0
+    reason: Annotated[str, Own()] = ""
+    linkedid: Annotated[str | None, NAMED] = None
+    epoch: Annotated[int, Key(2)] = 0

@@ -5,11 +5,12 @@ Structs: one is made in a twentieth of the time that a named tuple takes, and JS
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reputation.columns import LOCAL, NAMED, ORIGIN, Column, Key, Own
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -50,27 +51,26 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     `call_id`: the SIP Call-ID of the trunk's leg, where the dialplan of a call that went out tells it.
     """
 
-    linkedid: str
+    linkedid: Annotated[str, Key(), ORIGIN]
     at: float
     direction: Direction
     disposition: Disposition
     caller: str | None = None
     caller_kind: CallerKind = CallerKind.NUMBER
     did: str | None = None
-    dialled: str | None = None
-    own_number: str | None = None
+    dialled: Annotated[str | None, LOCAL] = None
+    own_number: Annotated[str | None, LOCAL] = None
     trunk: str | None = None
-    answered_by: str | None = None
-    group: str | None = None
-    queue: str | None = None
-    rung: tuple[str, ...] = ()
+    answered_by: Annotated[str | None, NAMED] = None
+    group: Annotated[str | None, Column("grp"), LOCAL] = None
+    queue: Annotated[str | None, LOCAL] = None
+    rung: Annotated[tuple[str, ...], Own("[]")] = ()
     forked: int = 0
     ring_seconds: float = 0.0
     talk_seconds: float = 0.0
     cause: int | None = None
     sip_code: int | None = None
     ended_by: EndedBy | None = None
-    answered_by_pbx: bool = False
     voicemail_left: bool = False
     transferred: bool = False
     parked: bool = False
@@ -81,11 +81,12 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     auth_class: AuthClass = AuthClass.UNKNOWN
     decision_id: str | None = None
     action: str | None = None
-    rang_by: Tie | None = None
+    rang_by: Annotated[Tie | None, LOCAL] = None
+    answered_by_pbx: bool = False
     blocked: bool = False
     machine: bool = False
     waited_seconds: float = 0.0
-    call_id: str | None = None
+    call_id: Annotated[str | None, LOCAL] = None
 
     @property
     def is_to_nobody(self) -> bool:
@@ -128,9 +129,9 @@ class Signal(Record, frozen=True):
     """A weak, dated observation about a number. Of one callee and category only the latest is kept."""
 
     number: str
-    auth_class: AuthClass
-    callee: str
-    category: SignalCategory
+    auth_class: Annotated[AuthClass, Key(1)]
+    callee: Annotated[str, Key(3), ORIGIN]
+    category: Annotated[SignalCategory, Key(4)]
     at: float
-    linkedid: str
-    epoch: int = 0
+    linkedid: Annotated[str, NAMED]
+    epoch: Annotated[int, Key(2)] = 0

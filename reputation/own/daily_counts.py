@@ -5,8 +5,9 @@ The day is the called person's: "three calls to one person on one day" is about 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import Key
 from reputation.model import Direction, Disposition, EndedBy
 from reputation.numbers import stored_number
 from reputation.outcome import OutcomeRecord
@@ -54,7 +55,7 @@ class OwnDay(NamedTuple):
     """
 
     number: str
-    day: int
+    day: Annotated[int, Key()]
     attempts: int = 0
     answered: int = 0
     short: int = 0

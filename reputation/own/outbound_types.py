@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import Key
 from reputation.encoding import Instant
 from reputation.own.grades import Grade, GradeReason
 from reputation.own.register import NumberState
@@ -73,7 +74,7 @@ class OutboundFacts:
 class OutboundRecord(NamedTuple):
     """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held."""
 
-    id: str
+    id: Annotated[str, Key()]
     at: Instant
     linkedid: str
     callee: str | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.columns import column_list, insert_sql
 from reputation.encoding import Instant
 
 
@@ -25,12 +26,8 @@ class Consent(NamedTuple):
         return self.until is not None and self.until <= now
 
 
-COLUMNS = ", ".join(Consent._fields)
-PUT = f"""
-INSERT INTO consent ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (number) DO UPDATE SET at = excluded.at, until = excluded.until, proof = excluded.proof,
-    person = excluded.person, note = excluded.note
-"""
+COLUMNS = column_list(Consent)
+PUT = insert_sql("consent", Consent, "INSERT OR REPLACE")
 ONE = f"SELECT {COLUMNS} FROM consent WHERE number = ?"
 REMOVE = f"DELETE FROM consent WHERE number = ? RETURNING {COLUMNS}"
 HAS_TEXT = (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from reputation.columns import Column, column_list, insert_sql
 from reputation.numbers import stored_number
 from reputation.own.hours import AS_INSTALLED, local_date_number
 from reputation.store.own_days import PEOPLE_DAYS
@@ -21,7 +22,7 @@ class DoNotCall(NamedTuple):
     own_number: str = ""
     person: str = ""
     note: str = ""
-    is_of_called: bool = False
+    is_of_called: Annotated[bool, Column("of_called")] = False
 
 
 class Complaint(NamedTuple):
@@ -35,7 +36,7 @@ class Complaint(NamedTuple):
     number: str
     at: float
     note: str = ""
-    is_of_called: bool = False
+    is_of_called: Annotated[bool, Column("of_called")] = False
 
 
 class Talk(NamedTuple):
@@ -57,11 +58,8 @@ SELECT number, own FROM (
      WHERE person = :person AND reached.at > :since - 86400 AND direction = 'inbound' AND disposition = 'answered')
  WHERE number LIKE '+%' AND ended_at > :since ORDER BY ended_at DESC LIMIT 1
 """
-ADD = """
-INSERT INTO do_not_call (number, at, own_number, person, note, of_called) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (number) DO NOTHING
-"""
-WISH = "SELECT number, at, own_number, person, note, of_called FROM do_not_call"
+ADD = insert_sql("do_not_call", DoNotCall) + " ON CONFLICT (number) DO NOTHING"
+WISH = f"SELECT {column_list(DoNotCall)} FROM do_not_call"
 ONE = f"{WISH} WHERE number = ?"
 ALL = f"{WISH} ORDER BY at DESC, number LIMIT ?"
 SAID_SINCE = "SELECT count(*) FROM do_not_call WHERE person = ? AND at > ?"
@@ -73,17 +71,15 @@ FIND = f"{WISH} {HAS_TEXT} ORDER BY at DESC, number LIMIT :limit"
 COUNT_FOUND = f"SELECT count(*) FROM do_not_call {HAS_TEXT}"
 OF_OWN = f"{WISH} WHERE own_number = ? AND at > ? ORDER BY at"
 REMOVE = "DELETE FROM do_not_call WHERE number = ?"
-ADD_COMPLAINT = """
-INSERT INTO own_complaint (own_number, number, at, note, of_called) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-"""
-REMOVE_COMPLAINT = """
+ADD_COMPLAINT = insert_sql("own_complaint", Complaint) + " ON CONFLICT DO NOTHING"
+REMOVE_COMPLAINT = f"""
 DELETE FROM own_complaint WHERE (own_number, number, at) IN (
     SELECT own_number, number, at FROM own_complaint
      WHERE own_number = :own AND (:number IS NULL OR number = :number) AND (:at IS NULL OR at = :at)
      ORDER BY at DESC LIMIT 1)
-RETURNING own_number, number, at, note, of_called
+RETURNING {column_list(Complaint)}
 """
-COMPLAINT = "SELECT own_number, number, at, note, of_called FROM own_complaint"
+COMPLAINT = f"SELECT {column_list(Complaint)} FROM own_complaint"
 ONE_COMPLAINT = f"{COMPLAINT} WHERE own_number = ? AND number = ? AND at = ?"
 COMPLAINTS = f"{COMPLAINT} WHERE own_number = ? AND at > ? ORDER BY at"
 WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND callee = ? AND day BETWEEN ? AND ?)"

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from reputation.columns import column_list
 from reputation.model import (
     Answered,
     AuthClass,
@@ -30,7 +31,7 @@ from reputation.signals import (
 from reputation.site_names import OURS, site_and_mark, site_of
 from reputation.standing import Rows
 
-MARK_COLUMNS = "number, auth_class, reporter, verdict, at, channel, grp, category, reason, linkedid, epoch"
+MARK_COLUMNS = column_list(Mark)
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
 # Without those that were found wrong (reputation/store/tombstones). A stone of another site for all is one for `site:`.
 MARKS_THAT_COUNT = f"""
@@ -54,18 +55,18 @@ NOT (category = 'called-back' AND EXISTS (
                              AND one_ring.at > talk.at - {ONE_RING_GUARD_SECONDS} AND one_ring.at <= talk.at)))
 """
 SIGNALS = f"""
-SELECT number, auth_class, callee, category, at, linkedid, epoch FROM signal
+SELECT {column_list(Signal)} FROM signal
  WHERE number = ? AND {SIGNAL_COUNTS}
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
-CHALLENGES = "SELECT number, auth_class, did, result, at, linkedid, epoch FROM challenge WHERE number = ?"
+CHALLENGES = f"SELECT {column_list(Challenged)} FROM challenge WHERE number = ?"
 # When an identity ends. It ends early with its owner: when the number has another one since.
 EXPIRES_AT = """
 coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
            WHERE epoch.number = identity.number AND at > identity.added_at), identity.expires_at)
 """
 PROOF = "SELECT added_at FROM identity WHERE number = ?"
-ANSWERED = "SELECT number, auth_class, callee, at, epoch FROM answered WHERE number = ? ORDER BY at DESC, callee"
+ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER BY at DESC, callee"
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from reputation.backoff import wait_seconds
+from reputation.columns import insert_sql
 from reputation.model import AuthClass, CallerKind, DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.store.errors import StoreError
@@ -26,12 +27,7 @@ logger = logging.getLogger(__name__)
 FLUSH_SECONDS = 0.1  # docs/architecture.md promises 0.2
 BATCH = 500
 
-RECORD = """
-INSERT INTO decision (id, at, linkedid, caller, caller_kind, auth_class, did, trunk, callee, action, would_be,
-                      rule, reason, level, log_odds, vector, policy, elapsed_ms, caller_text, first_call)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO NOTHING
-"""
+RECORD = insert_sql("decision", DecisionRecord) + " ON CONFLICT (id) DO NOTHING"
 LAST_ROW = "SELECT coalesce(max(rowid), 0) FROM decision"
 BY_ID = "SELECT * FROM decision WHERE id = ?"
 BY_CALLER = "SELECT * FROM decision WHERE caller = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?"

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from reputation.columns import column_list
 from reputation.model import EntryKind, ListEntry, ListName
 
-COLUMNS = "list, kind, first, last, action, note, expires_at, added_at"
+COLUMNS = column_list(ListEntry)
 THERE = "first = ? AND last = ? AND kind = ? AND list = ?"
 OF = f"SELECT {COLUMNS} FROM list_entry WHERE {THERE}"
 REMOVE = f"DELETE FROM list_entry WHERE {THERE} RETURNING {COLUMNS}"

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from reputation.columns import column_list, insert_sql
 from reputation.own.grades import YOUNG_DAYS
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.consents import consent_of
@@ -28,11 +29,8 @@ DAY_SECONDS = 86_400.0
 # The daemon grades every hour. Where that has ended, a number must not be refused for what it did long ago.
 GRADE_HOLDS_SECONDS = 86_400.0
 
-COLUMNS = ", ".join(OutboundRecord._fields)
-RECORD = f"""
-INSERT INTO outbound_decision ({COLUMNS}) VALUES ({", ".join("?" * len(OutboundRecord._fields))})
-ON CONFLICT (id) DO NOTHING
-"""
+COLUMNS = column_list(OutboundRecord)
+RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO NOTHING"
 
 
 def _let_out(which: str) -> str:

@@ -12,13 +12,13 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
+from reputation.columns import column_list, fields_of
 from reputation.events import CallEnded, EventKind, subject_of_call
-from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, EndedBy, Level, Tie
+from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, EndedBy, Level, Tie
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.hours import AS_INSTALLED, CallingHours
 from reputation.store.challenges import challenge_result_of
@@ -33,19 +33,9 @@ SETTLE_SECONDS = 60.0
 LIVE = "ami"  # the `source` of outcomes that were seen as they happened
 
 _FIELDS = OutcomeRecord.__struct_fields__
-_COLUMNS = ", ".join("grp" if name == "group" else name for name in _FIELDS)
-_ENUMS: dict[str, type[Enum]] = {
-    "direction": Direction,
-    "disposition": Disposition,
-    "caller_kind": CallerKind,
-    "ended_by": EndedBy,
-    "challenge": ChallengeResult,
-    "auth_class": AuthClass,
-    "rang_by": Tie,
-}
-_FLAGS = frozenset(
-    {"answered_by_pbx", "voicemail_left", "transferred", "parked", "conference", "complete", "blocked", "machine"}
-)
+_COLUMNS = column_list(OutcomeRecord)
+_ENUMS = {one.name: one.enum for one in fields_of(OutcomeRecord) if one.enum}
+_FLAGS = frozenset(one.name for one in fields_of(OutcomeRecord) if bool in one.kinds)
 _ENUM_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _ENUMS)
 _FLAG_PLACES = tuple(place for place, name in enumerate(_FIELDS) if name in _FLAGS)
 _RUNG_PLACE = _FIELDS.index("rung")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from reputation.columns import column_list
 from reputation.model import Direction
 from reputation.numbers import country_of, network_name_of, stored_number
 from reputation.outcome import OutcomeRecord
@@ -19,10 +20,7 @@ from reputation.own.suspicion import Network, NetworkCalls
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer
 
-COLUMNS = (
-    "number, day, attempts, answered, short, unanswered, failed, abandoned, outside, people, repeated, most, "
-    "called_back, talk_seconds, blocked, machine"
-)
+COLUMNS = column_list(OwnDay)
 ADD_CALLED = """
 INSERT INTO own_called (number, callee, day, calls) VALUES (?, ?, ?, 1)
 ON CONFLICT (number, callee, day) DO UPDATE SET calls = calls + 1 RETURNING calls

@@ -11,14 +11,15 @@ import sqlite3
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+from reputation.columns import column_list, insert_sql
 from reputation.own.register import NumberState, OwnNumber
 
 REGISTER = "register"  # the source of an own number that only the register names
 
 _FIELDS = tuple(field.name for field in fields(OwnNumber))
 _LISTS = frozenset(field.name for field in fields(OwnNumber) if isinstance(field.default, tuple))
-COLUMNS = ", ".join(_FIELDS)
-PUT = f"INSERT OR REPLACE INTO own_register ({COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})"
+COLUMNS = column_list(OwnNumber)
+PUT = insert_sql("own_register", OwnNumber, "INSERT OR REPLACE")
 ALL = f"SELECT {COLUMNS} FROM own_register ORDER BY number"
 ONE = f"SELECT {COLUMNS} FROM own_register WHERE number = ?"
 REMOVE = "DELETE FROM own_register WHERE number = ?"

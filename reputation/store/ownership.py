@@ -7,25 +7,27 @@ counts for nothing (reputation/store/identities.py).
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import Key, Own, column_list, insert_sql
 from reputation.store.standing import refresh
-
-COLUMNS = "number, epoch, at, reason, who"
-OF = f"SELECT {COLUMNS} FROM epoch WHERE number = ? ORDER BY epoch DESC"
-ALL = f"SELECT {COLUMNS} FROM epoch ORDER BY at DESC, number"
-RAISE = f"INSERT INTO epoch ({COLUMNS}) VALUES (?, ?, ?, ?, ?)"
-LOWER = "DELETE FROM epoch WHERE number = ? AND epoch = ?"
 
 
 class Epoch(NamedTuple):
     """The number has another owner since `at`; `who` said so, and why. The first epoch, 0, has no row."""
 
     number: str
-    epoch: int
+    epoch: Annotated[int, Key()]
     at: float
     reason: str
-    who: str
+    who: Annotated[str, Own("{site}")]
+
+
+COLUMNS = column_list(Epoch)
+OF = f"SELECT {COLUMNS} FROM epoch WHERE number = ? ORDER BY epoch DESC"
+ALL = f"SELECT {COLUMNS} FROM epoch ORDER BY at DESC, number"
+RAISE = insert_sql("epoch", Epoch)
+LOWER = "DELETE FROM epoch WHERE number = ? AND epoch = ?"
 
 
 def epochs_of(db: sqlite3.Connection, number: str) -> list[Epoch]:

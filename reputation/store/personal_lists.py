@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import Key
 from reputation.encoding import Instant
 from reputation.model import ListName, Tie, Wish
 
@@ -13,14 +14,14 @@ from reputation.model import ListName, Tie, Wish
 class ExpectedCall(NamedTuple):
     """The person expects a call until then: everybody rings them, and nobody is asked or warned of."""
 
-    person: str
+    person: Annotated[str, Key()]
     until: float
 
 
 class PersonalEntry(NamedTuple):
     """A number on a person's own list; a number is on one of a person's lists at a time."""
 
-    person: str
+    person: Annotated[str, Key()]
     number: str
     verdict: ListName
     at: Instant
@@ -31,7 +32,7 @@ class Contact(NamedTuple):
 
     number: str
     name: str | None = None
-    person: str | None = None
+    person: Annotated[str | None, Key()] = None
 
 
 SET_ENTRY = """

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-COLUMNS = "name, text, note, published_at"
-PUT = f"INSERT OR REPLACE INTO published_policy ({COLUMNS}) VALUES (?, ?, ?, ?)"
-OF = f"SELECT {COLUMNS} FROM published_policy WHERE name = ?"
-ALL = f"SELECT {COLUMNS} FROM published_policy ORDER BY name"
+from reputation.columns import ORIGIN, Key, column_list, insert_sql
 
 
 class PublishedPolicy(NamedTuple):
     """A policy as its site published it. `text`: TOML; `published_at`: UTC seconds."""
 
-    name: str
+    name: Annotated[str, Key(), ORIGIN]
     text: str
     note: str
     published_at: float
+
+
+COLUMNS = column_list(PublishedPolicy)
+PUT = insert_sql("published_policy", PublishedPolicy, "INSERT OR REPLACE")
+OF = f"SELECT {COLUMNS} FROM published_policy WHERE name = ?"
+ALL = f"SELECT {COLUMNS} FROM published_policy ORDER BY name"
 
 
 def put_published(db: sqlite3.Connection, policy: PublishedPolicy) -> None:

@@ -8,16 +8,10 @@ leaves everything as it was.
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.columns import NAMED, ORIGIN, Key, column_list, insert_sql
 from reputation.store.standing import refresh, refresh_all
-
-ADD = """
-INSERT INTO tombstone (number, reporter, case_id, until) VALUES (?, ?, ?, ?)
-ON CONFLICT (number, reporter, case_id) DO UPDATE SET until = max(until, excluded.until)
-"""
-REMOVE = "DELETE FROM tombstone WHERE case_id = ? RETURNING number"
-OF = "SELECT number, reporter, case_id, until FROM tombstone WHERE number = ? ORDER BY until DESC, case_id, reporter"
 
 
 class Tombstone(NamedTuple):
@@ -27,14 +21,22 @@ class Tombstone(NamedTuple):
     """
 
     number: str
-    reporter: str
-    case_id: str
+    reporter: Annotated[str, Key(1), NAMED]
+    case_id: Annotated[str, Key(2), ORIGIN]
     until: float
 
     def covers(self, reporter: str, at: float) -> bool:
         """Whether a spam mark of the number by this reporter, so dated, does not count."""
         site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
         return self.reporter in ("", reporter, site) and at <= self.until
+
+
+ADD = f"""
+{insert_sql("tombstone", Tombstone)}
+ON CONFLICT (number, reporter, case_id) DO UPDATE SET until = max(until, excluded.until)
+"""
+REMOVE = "DELETE FROM tombstone WHERE case_id = ? RETURNING number"
+OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ? ORDER BY until DESC, case_id, reporter"
 
 
 def add_tombstone(db: sqlite3.Connection, stone: Tombstone) -> None:

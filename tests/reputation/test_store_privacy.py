@@ -15,6 +15,7 @@ import pytest
 
 from reputation.api_tokens import ApiToken, Scope
 from reputation.appeals import AppealStep
+from reputation.columns import LOCAL, fields_of
 from reputation.events import AppealDue, EmergencyOpened, EventKind
 from reputation.facts import Facts
 from reputation.model import NO_SAMPLE, AuthClass, ChallengeResult, Did, Direction, Disposition, Identity, ListName
@@ -61,6 +62,7 @@ from reputation.store.retention import EXPIRING, expire
 from reputation.store.reviews import review
 from reputation.store.spellings import digits_in_text
 from reputation.store.tables.every import TABLES
+from reputation.store.tables.table import Table
 from reputation.users import Role
 from tests.reputation.store_builders import (
     CALLER,
@@ -219,6 +221,21 @@ def store(tmp_path: Path) -> Path:
 def test_every_table_is_declared_once(store: Path) -> None:
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     assert sorted(table.name for table in TABLES) == sorted(name for (name,) in read(store, fetch, names))
+
+
+# Columns that no other PBX needs, beside the fields of record types that are LOCAL.
+UNTOLD = {"list_entry": {"id"}, "outcome": {"waits_since"}}
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table.kind], ids=lambda table: table.name)
+def test_every_column_of_a_shared_table_travels(table: Table) -> None:
+    assert table.kind is not None
+    fields = fields_of(table.row) if table.row else []
+    local = {field.column for field in fields if LOCAL in field.marks}
+    with closing(make_store()) as db:
+        columns = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table.name})")}
+    assert {field.column for field in fields} <= columns
+    assert columns - set(table.kind.columns) - local == UNTOLD.get(table.name, set())
 
 
 def test_our_own_lines_alone_are_exported_and_not_erased() -> None:

@@ -8,7 +8,6 @@ A row of another site stands in the same SQLite table as ours. What names a pers
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from reputation.store.tables.every import TABLES
@@ -19,6 +18,4 @@ __all__ = ("KINDS", "MOST_PAYLOAD", "MOST_POLICY", "MOST_TEXT", "NO_NUMBER", "Ki
 MOST_TEXT: Final = 200  # characters of one column
 NO_NUMBER: Final = "-"  # what a row about no number lies under
 
-KINDS: Final = {
-    table.name: replace(table.shared, name=table.name, days=table.days) for table in TABLES if table.shared is not None
-}
+KINDS: Final = {kind.name: kind for table in TABLES if (kind := table.kind) is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reputation.appeals import Appeal
-from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, Scope, Table, fields_of
+from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, Scope, Table
 
 PUBLIC_APPEAL_DAYS = 7  # of one that was only filed: it had no effect, and nobody has proven or accepted it
 CODE_DAYS = 1.0
@@ -32,13 +32,9 @@ APPEAL = Table(
     numbers=("number",),
     order="opened_at",
     kept=Kept(AUDIT_DAYS, "coalesce(closed_at, opened_at) < ? AND state <> 'in force'"),
-    shared=Kind(
-        scope=Scope.STANDBY,
-        key=("reference",),
-        shared=fields_of(Appeal, without="number reference opened_at"),
-        at="opened_at",
-        is_folded=True,
-    ),
+    row=Appeal,
+    shared=Kind(scope=Scope.STANDBY, at="opened_at"),
+    is_folded=True,
 )
 CALL_BACK_CODE = Table(
     name="call_back_code",

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition, EndedBy
+from reputation.model import Challenged, DecisionRecord
+from reputation.outcome import OutcomeRecord
 from reputation.store.tables.table import DECISION_DAYS, OUTCOME_DAYS, Kept, Kind, Scope, Table
 
-AUTH_CLASSES: Final = {"auth_class": frozenset(AuthClass)}
-_CALLER_KINDS: Final = AUTH_CLASSES | {"caller_kind": frozenset(CallerKind)}
-_OUTCOMES: Final = _CALLER_KINDS | {
-    "direction": frozenset(Direction),
-    "disposition": frozenset(Disposition),
-    "ended_by": frozenset({None, *EndedBy}),
-    "challenge": frozenset({None, *ChallengeResult}),
-}
-_DECISION: Final = """linkedid caller_kind auth_class did trunk callee action would_be rule reason level log_odds vector
-    policy elapsed_ms caller_text first_call"""
-_OUTCOME: Final = """direction disposition caller_kind did trunk answered_by forked ring_seconds talk_seconds cause
-    sip_code ended_by voicemail_left transferred parked conference challenge complete source auth_class decision_id
-    action answered_by_pbx blocked machine waited_seconds"""
 # What the network showed where that is no number may still have its digits in it.
 OF_DECISION: Final = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
 
@@ -31,16 +19,8 @@ DECISION = Table(
     about=OF_DECISION,
     order="at",
     kept=Kept(DECISION_DAYS),
-    shared=Kind(
-        scope=Scope.PRIVATE,
-        at="at",
-        number="caller",
-        key=("id",),
-        named=("linkedid", "callee"),
-        shared=tuple(_DECISION.split()),
-        allowed=_CALLER_KINDS,
-        counts="linkedid <> ''",
-    ),
+    row=DecisionRecord,
+    shared=Kind(scope=Scope.PRIVATE, counts="linkedid <> ''"),
 )
 OUTCOME = Table(
     name="outcome",
@@ -48,17 +28,8 @@ OUTCOME = Table(
     numbers=("caller", "dialled"),
     order="at",
     kept=Kept(OUTCOME_DAYS),
-    shared=Kind(
-        scope=Scope.PRIVATE,
-        at="at",
-        number="caller",
-        key=("linkedid",),
-        named=("linkedid", "answered_by"),
-        shared=tuple(_OUTCOME.split()),
-        own={"rung": "[]"},
-        allowed=_OUTCOMES,
-        counts="direction = 'inbound'",
-    ),
+    row=OutcomeRecord,
+    shared=Kind(scope=Scope.PRIVATE, counts="direction = 'inbound'"),
 )
 REACHED = Table(
     name="reached",
@@ -86,24 +57,17 @@ CHALLENGE = Table(
     numbers=("number",),
     order="at",
     kept=Kept(DECISION_DAYS),
-    shared=Kind(
-        scope=Scope.PRIVATE,
-        at="at",
-        key=("auth_class", "epoch", "linkedid"),
-        named=("linkedid", "did"),
-        shared=("did", "result"),
-        allowed=AUTH_CLASSES | {"result": frozenset(ChallengeResult)},
-        is_folded=True,
-    ),
+    row=Challenged,
+    shared=Scope.PRIVATE,
     is_folded=True,
 )
 EMERGENCY_CALL = Table(
     name="emergency_call",
     label=("emergency call", "emergency calls"),
     kept=Kept(DECISION_DAYS),
-    shared=Kind(scope=Scope.STANDBY, number="", key=("at",), at="at"),
+    shared=Kind(scope=Scope.STANDBY, key=("at",), at="at"),
 )
-EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=Scope.STANDBY, number="", key=("only_row",), at="at"))
+EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=Scope.STANDBY, key=("only_row",), at="at"))
 CALL_IMPORT = Table(name="call_import")
 CALLS = (
     CHALLENGE_RESULT,

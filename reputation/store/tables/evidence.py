@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from reputation.model import MarkChannel, SignalCategory, Verdict
+from reputation.model import Answered, AuthClass, Mark
+from reputation.outcome import Signal
 from reputation.store.evidence_rows import SIGNAL_COUNTS
-from reputation.store.tables.calls import AUTH_CLASSES
+from reputation.store.ownership import Epoch
+from reputation.store.reviews import Review
 from reputation.store.tables.table import AUDIT_DAYS, EVIDENCE_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tombstones import Tombstone
 
 # A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
 SIGNAL = Table(
@@ -14,16 +17,8 @@ SIGNAL = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(
-        scope=Scope.SHARED,
-        at="at",
-        key=("auth_class", "epoch", "callee", "category"),
-        named=("callee", "linkedid"),
-        shared=("linkedid",),
-        allowed=AUTH_CLASSES | {"category": frozenset(SignalCategory)},
-        counts=SIGNAL_COUNTS,
-        is_folded=True,
-    ),
+    row=Signal,
+    shared=Kind(scope=Scope.SHARED, counts=SIGNAL_COUNTS),
     is_folded=True,
 )
 ANSWERED = Table(
@@ -32,14 +27,8 @@ ANSWERED = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(
-        scope=Scope.SHARED,
-        at="at",
-        key=("auth_class", "epoch", "callee"),
-        named=("callee",),
-        allowed=AUTH_CLASSES,
-        is_folded=True,
-    ),
+    row=Answered,
+    shared=Scope.SHARED,
     is_folded=True,
 )
 TALK = Table(
@@ -62,7 +51,7 @@ INBOUND_TALK = Table(
         key=("auth_class", "epoch", "callee"),
         named=("callee", "linkedid"),
         shared=("first_at", "linkedid"),
-        allowed=AUTH_CLASSES,
+        allowed={"auth_class": frozenset(AuthClass)},
     ),
 )
 ONE_RING = Table(
@@ -71,7 +60,7 @@ ONE_RING = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(scope=Scope.STANDBY, key=("at", "auth_class"), at="at", is_folded=True),
+    shared=Kind(scope=Scope.STANDBY, key=("at", "auth_class"), at="at"),
     is_folded=True,
 )
 MARK = Table(
@@ -80,16 +69,8 @@ MARK = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(
-        scope=Scope.SHARED,
-        at="at",
-        key=("auth_class", "epoch", "reporter"),
-        named=("reporter", "linkedid"),
-        shared=("verdict", "channel", "category", "linkedid"),
-        own={"grp": "{site}", "reason": ""},
-        allowed=AUTH_CLASSES | {"verdict": frozenset(Verdict), "channel": frozenset(MarkChannel)},
-        is_folded=True,
-    ),
+    row=Mark,
+    shared=Scope.SHARED,
     is_folded=True,
 )
 STANDING = Table(name="standing", label=("sum of calls and marks", "sums of calls and marks"), numbers=("number",))
@@ -101,13 +82,8 @@ TOMBSTONE = Table(
     numbers=("number",),
     order="until",
     kept=Kept(AUDIT_DAYS, "until < ?"),
-    shared=Kind(
-        scope=Scope.SHARED,
-        at="until",
-        key=("reporter", "case_id"),
-        named=("case_id", "reporter"),
-        is_folded=True,
-    ),
+    row=Tombstone,
+    shared=Kind(scope=Scope.SHARED, at="until"),
     is_folded=True,
 )
 EPOCH = Table(
@@ -116,9 +92,8 @@ EPOCH = Table(
     numbers=("number",),
     order="at",
     kept=Kept(AUDIT_DAYS),
-    shared=Kind(
-        scope=Scope.STATEMENT, at="at", key=("epoch",), shared=("reason",), own={"who": "{site}"}, is_folded=True
-    ),
+    row=Epoch,
+    shared=Scope.STATEMENT,
     is_folded=True,
 )
 REVIEW = Table(
@@ -126,11 +101,13 @@ REVIEW = Table(
     label=("review", "reviews"),
     numbers=("number",),
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(scope=Scope.STANDBY, shared=("who",), at="at", is_folded=True),
+    row=Review,
+    shared=Scope.STANDBY,
+    is_folded=True,
 )
 SETTLED = Table(
     name="settled",
-    shared=Kind(scope=Scope.STANDBY, number="", key=("reporter", "case_id"), shared=("agrees",), at="at"),
+    shared=Kind(scope=Scope.STANDBY, key=("reporter", "case_id"), shared=("agrees",), at="at"),
 )
 FOLDING = Table(name="folding")
 EVIDENCE = (

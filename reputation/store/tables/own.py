@@ -6,9 +6,10 @@ from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
 from reputation.store.consents import Consent
+from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.own_days import PEOPLE_DAYS
 from reputation.store.tables.people import NOT_OF_SETTINGS
-from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, Scope, Table, fields_of
+from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, Scope, Table
 
 OWN_NUMBER = Table(
     name="own_number",
@@ -20,7 +21,8 @@ OWN_REGISTER = Table(
     name="own_register",
     label=("entry of the register of own numbers", "entries of the register of own numbers"),
     own_numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, shared=fields_of(OwnNumber, without="number added_at"), at="added_at"),
+    shared=Kind(scope=Scope.STANDBY, at="added_at"),
+    row=OwnNumber,
 )
 OWN_CALLED = Table(
     name="own_called",
@@ -28,19 +30,21 @@ OWN_CALLED = Table(
     numbers=("callee",),
     order="day",
     kept=Kept(PEOPLE_DAYS, OF_A_DAY),
-    shared=Kind(scope=Scope.STANDBY, key=("callee", "day"), shared=("calls",)),
+    shared=Kind(scope=Scope.STANDBY, number="number", key=("callee", "day"), shared=("calls",)),
 )
 DO_NOT_CALL = Table(
     name="do_not_call",
     label=("wish not to be called", "wishes not to be called"),
     numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, shared=("own_number", "person", "note", "of_called"), at="at"),
+    row=DoNotCall,
+    shared=Scope.STANDBY,
 )
 CONSENT = Table(
     name="consent",
     label=("consent to be called", "consents to be called"),
     numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, shared=fields_of(Consent, without="number at"), at="at"),
+    row=Consent,
+    shared=Scope.STANDBY,
 )
 REGISTER_NUMBER = Table(
     name="register_number",
@@ -56,6 +60,7 @@ OWN_COMPLAINT = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
+    row=Complaint,
 )
 OUTBOUND_DECISION = Table(
     name="outbound_decision",
@@ -63,13 +68,8 @@ OUTBOUND_DECISION = Table(
     numbers=("callee",),
     order="at",
     kept=Kept(OUTCOME_DAYS),
-    shared=Kind(
-        scope=Scope.STANDBY,
-        number="callee",
-        key=("id",),
-        shared=fields_of(OutboundRecord, without="callee id at"),
-        at="at",
-    ),
+    row=OutboundRecord,
+    shared=Scope.STANDBY,
 )
 OWN_DAY = Table(
     name="own_day",
@@ -77,7 +77,8 @@ OWN_DAY = Table(
     own_numbers=("number",),
     order="day",
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
-    shared=Kind(scope=Scope.STANDBY, key=("day",), shared=fields_of(OwnDay, without="number day")),
+    row=OwnDay,
+    shared=Scope.STANDBY,
 )
 OWN_BLOCKED = Table(
     name="own_blocked",

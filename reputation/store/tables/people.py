@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reputation.model import EntryKind, ListName
+from reputation.model import Did, Identity, ListEntry, Person
+from reputation.store.personal_lists import Contact, ExpectedCall, PersonalEntry
 from reputation.store.tables.table import Kept, Kind, Scope, Table
 
 NOT_OF_SETTINGS = "source <> 'settings'"  # what the settings say is in the settings file of both
@@ -15,14 +16,8 @@ LIST_ENTRY = Table(
     numbers=("first", "last"),
     about="first = :number AND last IN ('', :number)",  # a wider prefix or range is not about this one number
     kept=Kept(0, "expires_at <= ?"),
-    shared=Kind(
-        scope=Scope.STATEMENT,
-        at="added_at",
-        number="first",
-        key=("list", "kind", "last"),
-        shared=("action", "note", "expires_at"),
-        allowed={"list": frozenset(ListName), "kind": frozenset(EntryKind)},
-    ),
+    row=ListEntry,
+    shared=Kind(scope=Scope.STATEMENT, at="added_at"),
 )
 LIST_PREFIX = Table(name="list_prefix")
 LIST_DIGEST = Table(name="list_digest")
@@ -30,52 +25,46 @@ PERSONAL_ENTRY = Table(
     name="personal_entry",
     label=("entry of people's own lists", "entries of people's own lists"),
     numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, key=("person",), shared=("verdict", "source"), at="at"),
+    row=PersonalEntry,
+    shared=Kind(scope=Scope.STANDBY, shared=("source",)),
 )
 CONTACT = Table(
     name="contact",
     label=("contact", "contacts"),
     numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, key=("person", "source"), shared=("name",)),
+    row=Contact,
+    shared=Kind(scope=Scope.STANDBY, key=("source",)),
 )
 IDENTITY = Table(
     name="identity",
     label=("identity", "identities"),
     numbers=("number",),
     kept=Kept(0, "expires_at <= ?", at_most=IDENTITY_DAYS),
-    shared=Kind(
-        scope=Scope.STATEMENT,
-        at="added_at",
-        shared=("name", "level", "expires_at"),
-        own={"note": ""},
-        is_folded=True,
-    ),
+    row=Identity,
+    shared=Kind(scope=Scope.STATEMENT, at="added_at"),
     is_folded=True,
 )
 PERSON = Table(
     name="person",
-    shared=Kind(
-        scope=Scope.STANDBY,
-        number="",
-        key=("extension",),
-        shared=("endpoint", "grp", "language", "name", "source"),
-        counts=NOT_OF_SETTINGS,
-    ),
+    row=Person,
+    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
 )
 DID = Table(
     name="did",
     label=("number that callers dial", "numbers that callers dial"),
     own_numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, shared=("grp", "callee", "screen", "source"), counts=NOT_OF_SETTINGS),
+    row=Did,
+    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
 )
 EXPECTED_CALL = Table(
     name="expected_call",
     label=("expected call", "expected calls"),
     kept=Kept(0, "until <= ?"),
-    shared=Kind(scope=Scope.STANDBY, number="", key=("person",), shared=("until",)),
+    row=ExpectedCall,
+    shared=Scope.STANDBY,
 )
-WISH = Table(name="wish", shared=Kind(scope=Scope.STANDBY, number="", key=("wish", "person"), at="at"))
-SAME_PERSON = Table(name="same_person", shared=Kind(scope=Scope.STANDBY, number="", key=("person",), shared=("human",)))
+WISH = Table(name="wish", shared=Kind(scope=Scope.STANDBY, key=("wish", "person"), at="at"))
+SAME_PERSON = Table(name="same_person", shared=Kind(scope=Scope.STANDBY, key=("person",), shared=("human",)))
 CONSOLE_USER = Table(name="console_user")
 CONSOLE_SESSION = Table(name="console_session")
 API_TOKEN = Table(name="api_token")

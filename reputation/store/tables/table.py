@@ -8,9 +8,11 @@ are about nobody who called.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
+
+from reputation.columns import LOCAL, NAMED, ORIGIN, Key, Own, fields_of
 
 DAY: Final = 86_400.0
 FOR_EVER: Final = 36_500.0
@@ -54,26 +56,32 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kind:
-    """How rows of a table travel through the hub. `name` and `days` are filled in from the table (hub/kinds.py).
+    """How rows of a table travel through the hub.
 
-    `number`: the column that says what the row is about, empty if there is none. `key`: the other columns of its key.
-    `at`: its date, a REAL; empty: none, and it is dated when it is sent. A date in a key travels in microseconds.
-    `named`: columns that have the site's name before them elsewhere; the first is in every row and tells whose it is.
-    `shared`: other columns. `own`: columns that stay with the site and its standby, and what stands there elsewhere;
-    `{site}` is the site. `allowed`: columns with a closed vocabulary. `counts`: SQL that holds for rows worth telling.
-    Rows of a standby's kinds that do not count are not replaced there, either.
-    `long_text`: a column of several lines; a row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
+    What a record type says of its fields comes first, then what is said here (`Table.kind`). `name`, `days`, `number`
+    and `is_folded` are those of the table.
+
+    Attributes:
+        number: The column that says what the row is about, empty if there is none.
+        key: The other columns of its key. A date in a key travels in microseconds.
+        at: Its date, a REAL; empty: none, and it is dated when it is sent.
+        named: Columns that have the site's name before them elsewhere. The first is in every row and tells whose it is.
+        shared: Other columns.
+        own: Columns that stay with the site and its standby, and what stands there elsewhere; `{site}` is the site.
+        allowed: Columns with a closed vocabulary.
+        counts: SQL that holds for rows worth telling. Others of a standby's kinds are not replaced there, either.
+        long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
     scope: Scope
     name: str = ""
     days: float = FOR_EVER
     at: str = ""
-    number: str = "number"
+    number: str | None = None
     key: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
-    own: Mapping[str, str | None] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     allowed: Mapping[str, frozenset[Any]] = field(default_factory=dict)
     counts: str = "1"
     is_folded: bool = False
@@ -120,7 +128,8 @@ class Table:
         order: How an export is sorted.
         erase: What an erasure does, where it does not delete the rows.
         kept: How long rows are kept; None: until somebody removes them.
-        shared: How the hub has the rows; None: they stay here.
+        row: The record type: its fields are the columns, and their marks say how they travel (reputation/columns.py).
+        shared: How the hub has the rows, or who is told of them; None: they stay here.
         is_folded: Whether the reputation of a number is a fold over these rows.
     """
 
@@ -134,8 +143,36 @@ class Table:
     order: str = ""
     erase: str = ""
     kept: Kept | None = None
-    shared: Kind | None = None
+    row: type | None = None
+    shared: Kind | Scope | None = None
     is_folded: bool = False
+
+    @property
+    def kind(self) -> Kind | None:
+        """How the hub has the rows, with what follows from the record type."""
+        if self.shared is None:
+            return None
+        told = Kind(scope=self.shared) if isinstance(self.shared, Scope) else self.shared
+        number = (*self.numbers, *self.own_numbers, "")[0] if told.number is None else told.number
+        fields = [one for one in fields_of(self.row) if LOCAL not in one.marks] if self.row else []
+        at = told.at or next((one.column for one in fields if one.column == "at"), "")
+        keys = sorted((one.mark(Key).place, one.column) for one in fields if one.mark(Key))
+        own = {one.column: one.mark(Own).elsewhere for one in fields if one.mark(Own)}
+        known = {number, at, *own, *(column for _, column in keys)}
+        return replace(
+            told,
+            name=self.name,
+            days=self.days,
+            number=number,
+            at=at,
+            key=(*(column for _, column in keys), *told.key),
+            named=told.named or tuple(one.column for mark in (ORIGIN, NAMED) for one in fields if mark in one.marks),
+            shared=(*(one.column for one in fields if one.column not in known), *told.shared),
+            own=own,
+            allowed=told.allowed
+            or {one.column: one.words for one in fields if one.words and told.scope is not Scope.STANDBY},
+            is_folded=self.is_folded,
+        )
 
     @property
     def is_erased(self) -> bool:
@@ -172,9 +209,3 @@ class Table:
         if self.kept is None or self.kept.table:
             return FOR_EVER
         return self.kept.days or self.kept.at_most
-
-
-def fields_of(row: Any, *, without: str) -> tuple[str, ...]:
-    """Return the fields of a record type as columns, without some of them."""
-    names = getattr(row, "_fields", None) or [one.name for one in fields(row)]
-    return tuple(name for name in names if name not in without.split())

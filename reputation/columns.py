@@ -1,0 +1,78 @@
+"""What a field of a record type is in its table, said in its annotation; the columns and their order follow.
+
+    reporter: Annotated[str, Key(3), ORIGIN]
+    group: Annotated[str | None, Column("grp"), Own("{site}")]
+
+A field without such a mark is a column of the same name, and travels through the hub where its table does.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
+
+ORIGIN: Final = "origin"  # has the site's name before it elsewhere, and tells whose the row is
+NAMED: Final = "named"  # has the site's name before it elsewhere
+LOCAL: Final = "local"  # stays in this store
+
+
+class Key(NamedTuple):
+    """Part of the key beside the number. `place`: where in it, which hubs rely on."""
+
+    place: int = 1
+
+
+class Own(NamedTuple):
+    """Stays with its site and the standby. `elsewhere`: what other sites have there; `{site}` is the site."""
+
+    elsewhere: str = ""
+
+
+class Column(NamedTuple):
+    """The column's name, where it is not that of the field."""
+
+    name: str
+
+
+class RowField(NamedTuple):
+    """One field of a record type. `kinds`: its type, with None where it may be none."""
+
+    name: str
+    column: str
+    kinds: tuple[Any, ...]
+    marks: tuple[Any, ...]
+
+    @property
+    def enum(self) -> type[Enum] | None:
+        """The enum that its values are of."""
+        return next((kind for kind in self.kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
+
+    @property
+    def words(self) -> frozenset[Any]:
+        """All that it may be, where it is of an enum."""
+        return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
+
+    def mark(self, kind: type) -> Any:
+        """Return the field's mark of that type, or None."""
+        return next((mark for mark in self.marks if isinstance(mark, kind)), None)
+
+
+def fields_of(row: type) -> list[RowField]:
+    """Return the fields of a record type, in their order."""
+    found = []
+    for name, hint in get_type_hints(row, include_extras=True).items():
+        kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        column = next((mark.name for mark in marks if isinstance(mark, Column)), name)
+        found.append(RowField(name, column, get_args(kind) or (kind,), tuple(marks)))
+    return found
+
+
+def column_list(row: type) -> str:
+    """Return the columns of a record type for SQL, in the order of its fields."""
+    return ", ".join(field.column for field in fields_of(row))
+
+
+def insert_sql(table: str, row: type, verb: str = "INSERT") -> str:
+    """Return the statement that puts a record into a table, given the values of its fields."""
+    columns = column_list(row)
+    return f"{verb} INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(', ')))})"

@@ -1,0 +1,22 @@
+"""10,000 events of a made-up office give the decisions, rows and reports that were recorded of them.
+
+A change that is meant: `python -m tests.equality --renew`, and the commit says which digests it changes and why. To see
+the lines that differ, run `python -m tests.equality --out DIR` before and after, and compare the two.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.equality import RECORDED, digests_of, played, rules_of
+
+
+@pytest.mark.slow
+def test_decisions_and_reports_are_as_recorded(tmp_path: Path) -> None:
+    recorded = json.loads(RECORDED.read_text())
+    lines = played(tmp_path, recorded["events"], recorded["seed"])
+    assert rules_of(lines) == recorded["rules"]
+    assert digests_of(lines) == recorded["digests"]
