@@ -84,9 +84,11 @@ DIDS = [f"+44207183875{n}" for n in range(8)]
 PEOPLE = [Person(str(201 + n), f"PJSIP/{201 + n}", ("sales", "support", "office")[n % 3]) for n in range(30)]
 FEEDS = ("fraud-list", "press")
 # Digests are made of these, without columns that are empty, so that a new column changes nothing.
-TABLES = """answered appeal challenge challenge_result contact decision epoch identity imported inbound_talk
-    list_entry mark one_ring outcome own_called own_day personal_entry reached review settled signal standing talk
-    tombstone""".split()
+TABLES = (
+    "answered", "appeal", "challenge", "challenge_result", "contact", "decision", "epoch", "identity",
+    "imported", "inbound_talk", "list_entry", "mark", "one_ring", "outcome", "own_called", "own_day",
+    "personal_entry", "reached", "review", "settled", "signal", "standing", "talk", "tombstone",
+)  # fmt: skip
 UNTOLD = frozenset({"elapsed_ms", "may_be_bad"})
 
 # By nature: share of calls, how many numbers (0: a new one each time), shares that are answered, marked, a machine.
