@@ -79,8 +79,7 @@ WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "te
 # may be anybody, so it is a question.
 AGAINST = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 BLOCKLIST_RULE = "blocklist"
-# Also by the label that a copy of an older preset has.
-_WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()} | {"Not a number": "not-a-number"}
+_WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 
 # The longest prefix that leaves room for a name, and how much of both desk phones show in a line (20 to 40).
 MAX_PREFIX = 15

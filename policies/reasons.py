@@ -124,10 +124,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 }
 KEPT: Mapping[str, str] = {reason: json.dumps({"code": code}) for reason, code in CODES.items()}
 CODED = '{"code"'  # how what has a code begins in the journal
-_OF_RULES: Mapping[str, PresetReason] = {
-    **{one.value: one for one in PresetReason},
-    "what the network shows is not a telephone number": PresetReason.NO_TELEPHONE_NUMBER,  # in copies of older presets
-}
+_OF_RULES: Mapping[str, PresetReason] = {one.value: one for one in PresetReason}
 _OF_FAILURES: Mapping[str, FailOpen] = {one.value: one for one in FailOpen}
 
 

@@ -71,9 +71,7 @@ def read_texts(value: Any) -> frozenset[str]:
 
 def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
     """One word of a closed set, or a list of them. Sets too large to be listed are codes of two letters."""
-    words = frozenset(
-        new if word not in allowed and (new := OLD_WORDS.get(word)) in allowed else word for word in read_texts(value)
-    )
+    words = read_texts(value)
     for word in sorted(words - allowed):
         raise PolicyError(f"does not know {shown(word)}{nearest(word, allowed) or ': write a code such as GB'}")
     return words
@@ -387,9 +385,6 @@ def enum_words(members: Any) -> frozenset[str]:
     """The words of a StrEnum."""
     return frozenset(str(member) for member in members)
 
-
-# What a word of a condition was called before: policies that have it go on.
-OLD_WORDS = {"short-code": CallerKind.SERVICE.value}
 
 PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no country, such as satellite telephones

@@ -38,11 +38,6 @@ class CallerKind(StrEnum):
     EMERGENCY = "emergency"
     SERVICE = "service"
 
-    @classmethod
-    def _missing_(cls, value: object) -> CallerKind | None:
-        """What a service number was called before, when it had no key."""
-        return cls.SERVICE if value == "short-code" else None
-
 
 class Attestation(StrEnum):
     """SHAKEN attestation level (RFC 8588): what the signing carrier vouches for; not whether it was checked."""

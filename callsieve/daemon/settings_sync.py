@@ -11,7 +11,7 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.exchange.register import register_peers
 from callsieve.lookups.register import register_sources
 from callsieve.settings import Settings
-from callsieve.wiring import dids_of, own_numbers_of, people_of, site_of
+from callsieve.wiring import dids_of, own_numbers_of, people_of
 from reputation.first_calls import FirstCalls
 from reputation.model import Did, Person
 from reputation.numbers import stored_number
@@ -22,7 +22,6 @@ from reputation.store.people import (
     replace_settings_own_numbers,
     replace_settings_people,
 )
-from reputation.store.short_codes import LATEST, Place, name_short_codes
 from reputation.velocity import WINDOW_SECONDS, Velocity
 
 logger = logging.getLogger("callsieve.daemon.settings_sync")
@@ -43,22 +42,8 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
         due.clear()
         ours = settings()
         written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours), ours)
-        if not await _done(written) or not await _name_short_codes(store, site_of(ours).region_of):
+        if not await _done(written):
             due.set()
-
-
-async def _name_short_codes(store: StoreSupervisor, region_of: Callable[[str | None], str]) -> bool:
-    """Whether all calls of service numbers from before an upgrade have their keys, as far as they can be read."""
-    places: list[Place | None] = [LATEST]
-
-    def name(db: sqlite3.Connection) -> None:
-        if (place := places[-1]) is not None:
-            places.append(name_short_codes(db, region_of, place))
-
-    while await _done(store.write(name)):
-        if places[-1] is None:
-            return True
-    return False
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:

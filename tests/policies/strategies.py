@@ -157,7 +157,7 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "attestation": some_of("A", "B", "C", "none"),
     "verification": some_of("passed", "failed", "none"),
     "auth_class": some_of("authenticated", "unauthenticated", "unknown"),
-    "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "service", "short-code"),
+    "caller_kind": some_of("number", "withheld", "invalid", "internal", "emergency", "service"),
     "country": some_of("US", "GB", "001"),
     "number_type": some_of("fixed-or-mobile", "mobile", "service", "premium", "unallocated"),
     "purpose": some_of("telemarketing", "bank", "unallocated"),

@@ -136,7 +136,6 @@ CONDITIONS = [
     ("kind", 'caller_kind = ["withheld", "invalid"]', WITHHELD, NOTHING, True),
     ("other-kind", 'caller_kind = "withheld"', make_call(None, kind=CallerKind.INVALID), NOTHING, False),
     ("service", 'caller_kind = "service"', make_call(SERVICE), NOTHING, True),
-    ("as-it-was-called-before", 'caller_kind = "short-code"', make_call(SERVICE), NOTHING, True),
     ("a-number", 'caller_kind = "number"', CALL, NOTHING, True),
     ("country", 'country = ["GB", "US"]', CALL, NOTHING, True),
     ("other-country", 'country = "CA"', CALL, NOTHING, False),

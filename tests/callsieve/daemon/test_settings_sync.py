@@ -20,7 +20,7 @@ from reputation.model import FirstCall
 from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.journal import decisions, record_decisions
+from reputation.store.journal import record_decisions
 from reputation.store.people import all_dids, all_people
 from reputation.velocity import Velocity
 from tests.builders import LONDON
@@ -142,14 +142,3 @@ async def test_calls_of_now_go_on_while_earlier_ones_are_counted(kept: StoreSupe
     assert len(velocity) == 899
     assert max(after - before for before, after in pairwise(counted)) <= 100
     assert reads >= 10
-
-
-async def test_calls_of_service_numbers_get_the_keys_that_they_had_not(kept: StoreSupervisor) -> None:
-    with open_store(kept.path) as db:
-        record_decisions(db, [make_record("C1", caller=None)._replace(caller_text="988")])
-        db.execute("UPDATE decision SET caller_kind = 'short-code'")
-    await kept.start()
-    await becomes_known(kept)
-    async with asyncio.timeout(20):
-        while [one.caller for one in await kept.read(decisions)] != ["+1988"]:  # noqa: ASYNC110 (as above)
-            await asyncio.sleep(0.01)
