@@ -42,7 +42,6 @@ from reputation.model import (
     Disposition,
     EndedBy,
     EntryKind,
-    Facts,
     Identity,
     ListEntry,
     ListName,
@@ -197,7 +196,7 @@ class MadeUpOffice:
             if ended.answered_by and chance.random() < marking:
                 self.mark_as(number, ended.answered_by, call.auth_class, Verdict.SPAM, call.linkedid)
 
-    def decide(self, call: IncomingCall) -> tuple[Facts, Decision]:
+    def decide(self, call: IncomingCall) -> tuple[Any, Decision]:
         number, now, hours = call.caller.e164, self.at, ScreeningHours()
         before = None if number is None else self.first_calls.before(number, call.did, now)
         facts = facts_of(self.db, query_of(call, now, hours.quiet, first_call=before))
@@ -210,7 +209,7 @@ class MadeUpOffice:
         situation = situation_of(call, facts, now, hours, lately)
         return situation.facts, decide(*situation.under(self.policy))
 
-    def tell_of(self, call: IncomingCall, facts: Facts, decision: Decision) -> None:
+    def tell_of(self, call: IncomingCall, facts: Any, decision: Decision) -> None:
         record = DecisionRecord(
             id=f"d{self.calls}",
             at=self.at,
@@ -237,7 +236,7 @@ class MadeUpOffice:
         self.decided.append(" | ".join((*about, record.vector)))
 
     def ended(
-        self, call: IncomingCall, decision: Decision, facts: Facts, is_answered: bool, is_machine: bool
+        self, call: IncomingCall, decision: Decision, facts: Any, is_answered: bool, is_machine: bool
     ) -> OutcomeRecord:
         """Return how the call ended: by what was done with it, and by what caller and callee are like."""
         chance, person = self.chance, self.chance.choice(PEOPLE)
