@@ -33,7 +33,6 @@ from reputation.first_calls import FirstCalls
 from reputation.model import (
     Attestation,
     AuthClass,
-    Caller,
     CallerKind,
     ChallengeResult,
     DecisionRecord,
@@ -51,6 +50,7 @@ from reputation.model import (
     Verdict,
     Verification,
 )
+from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import vector_of
 from reputation.store.appeals import AppealRuling, open_appeal, take_step
@@ -184,7 +184,7 @@ class MadeUpOffice:
         self.calls += 1
         raw = number or "anonymous"
         call = IncomingCall(
-            f"c{self.calls}", Caller(number, raw, kind), did, "carrier", False, attestation, verification
+            f"c{self.calls}", Number(number, raw, kind), did, "carrier", False, attestation, verification
         )
         facts, decision = self.decide(call)
         self.tell_of(call, facts, decision)
@@ -197,7 +197,7 @@ class MadeUpOffice:
                 self.mark_as(number, ended.answered_by, call.auth_class, Verdict.SPAM, call.linkedid)
 
     def decide(self, call: IncomingCall) -> tuple[Any, Decision]:
-        number, now, hours = call.caller.e164, self.at, ScreeningHours()
+        number, now, hours = call.caller.key, self.at, ScreeningHours()
         before = None if number is None else self.first_calls.before(number, call.did, now)
         facts = facts_of(self.db, query_of(call, now, hours.quiet, first_call=before))
         if facts.first_call is not None:
@@ -214,7 +214,7 @@ class MadeUpOffice:
             id=f"d{self.calls}",
             at=self.at,
             linkedid=call.linkedid,
-            caller=call.caller.e164,
+            caller=call.caller.key,
             caller_kind=call.caller.kind,
             auth_class=call.auth_class,
             did=call.did,
@@ -244,17 +244,17 @@ class MadeUpOffice:
         ends, voicemail = chance.choice(list(EndedBy)), chance.random() < 0.2
         result = chance.choice(list(ChallengeResult))
         about: dict[str, Any] = {"linkedid": call.linkedid, "at": self.at, "direction": Direction.INBOUND}
-        about |= {"caller": call.caller.e164, "caller_kind": call.caller.kind, "did": call.did, "trunk": call.trunk}
+        about |= {"caller": call.caller.key, "caller_kind": call.caller.kind, "did": call.did, "trunk": call.trunk}
         if decision.action is Action.REJECT:
             return OutcomeRecord(**about, disposition=Disposition.REJECTED, cause=21, ended_by=EndedBy.SYSTEM)
         if decision.action in (Action.CHALLENGE, Action.ROUTE):
             result = ChallengeResult.SILENT if is_machine else result
             if result is not ChallengeResult.PASSED:
                 if result not in (ChallengeResult.ABANDONED, ChallengeResult.MESSAGE):
-                    told = (call.linkedid, call.caller.e164, call.auth_class, result, self.at + 8)
+                    told = (call.linkedid, call.caller.key, call.auth_class, result, self.at + 8)
                     self.write(record_challenge, *told)
                 return OutcomeRecord(**about, disposition=Disposition.NO_ANSWER, ended_by=EndedBy.CALLER)
-            self.write(record_challenge, call.linkedid, call.caller.e164, call.auth_class, result, self.at + 8)
+            self.write(record_challenge, call.linkedid, call.caller.key, call.auth_class, result, self.at + 8)
         rung = (facts.callee.extension if facts.callee else person.extension,)
         about |= {"rung": rung, "ring_seconds": ring, "ended_by": ends, "forked": 1}
         if not is_answered:
