@@ -108,7 +108,12 @@ def instant_text(at: Any) -> Any:
 def _written_fields(kind: type) -> tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...] | None:
     if not is_record(kind):
         return None
-    return tuple((one.name, one.path, instant_text if _has_instant(one.kind) else plain) for one in fields_of(kind))
+    is_struct = issubclass(kind, msgspec.Struct)
+    written = {one.name: one.encode_name for one in msgspec.structs.fields(kind)} if is_struct else {}
+    return tuple(
+        (written.get(one.name, one.name), one.path, instant_text if _has_instant(one.kind) else plain)
+        for one in fields_of(kind)
+    )
 
 
 def _has_instant(kind: Any) -> bool:
