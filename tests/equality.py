@@ -198,13 +198,13 @@ class MadeUpOffice:
 
     def decide(self, call: IncomingCall) -> tuple[Any, Decision]:
         number, now, hours = call.caller.key, self.at, ScreeningHours()
-        before = None if number is None else self.first_calls.before(number, call.did, now)
+        before = None if number is None else self.first_calls.before(call.caller, call.did, now)
         facts = facts_of(self.db, query_of(call, now, hours.quiet, first_call=before))
         if facts.first_call is not None:
-            self.first_calls.add(number or "", call.did, now)
+            self.first_calls.add(call.caller, call.did, now)
         lately = Lately()
         if number is not None:
-            calls, dids, block_calls = self.velocity.count(number, now, call.did)
+            calls, dids, block_calls = self.velocity.count(call.caller, now, call.did)
             lately = Lately(calls, block_calls, dids=dids)
         situation = situation_of(call, facts, now, hours, lately)
         return situation.facts, decide(*situation.under(self.policy))
