@@ -31,7 +31,7 @@ def guide_text(language: str) -> str:
     """The page as it is written, in Markdown."""
     name = FILE_BY_LANGUAGE[language]
     installed = Path(str(files("callsieve"))) / "guide-for-users" / name
-    source = Path(__file__).resolve().parents[2] / "docs" / name
+    source = Path(str(files("callsieve"))).parent / "docs" / name
     return (installed if installed.is_file() else source).read_text("utf-8")
 
 
