@@ -113,7 +113,7 @@ def test_an_old_copy_is_named_by_doctor_list_and_guard(callsieve: Program) -> No
     os.utime(file, (month_ago, month_ago))
     callsieve("own", "registers", "import", file, "--register", "gb-tps")
     [copy] = callsieve("own", "registers", "list", "--json").json
-    assert (copy["age_days"], copy["max_days"], copy["too_old"]) == (29, 28, True)
+    assert (copy["age_days"], copy["max_days"], copy["is_too_old"]) == (29, 28, True)
     told = callsieve("own", "explain", LONDON, "--json").json
     assert (told["rule"], told["reason_code"]) == ("register", "on-old-register")
     checks = callsieve("doctor", "--json").json

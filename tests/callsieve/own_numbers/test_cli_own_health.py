@@ -49,7 +49,7 @@ def test_the_same_as_json(calling: Program) -> None:
     shown = calling("own", "show", SALES, "--json").json
     assert shown["register"] is None
     health = shown["health"]
-    assert (health["grade"], health["seen_as"]["level"], health["judged_days"]) == ("at risk", "warn", 7)
+    assert (health["grade"], health["seen_as"]["level"], health["judged_days"]) == ("at_risk", "warn", 7)
     assert {reason["measure"] for reason in health["reasons"]} >= {"seen", "short", "repeated", "outside"}
     assert [window["attempts"] for window in health["windows"]][1:] == [420, 840]
     assert sum(day["attempts"] for day in health["days"]) == 840
@@ -78,7 +78,7 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     assert f"{SALES}: the people it called" in out
     listed = calling("own", "list", "--json").json
     assert [(one["number"], one["grade"]) for one in listed["numbers"]] == [(OWN, "healthy")]
-    assert [(one["number"], one["grade"]) for one in listed["unregistered"]] == [(SALES, "at risk")]
+    assert [(one["number"], one["grade"]) for one in listed["unregistered"]] == [(SALES, "at_risk")]
     with open_store(calling.store) as db:  # what the daemon does every hour is not done again
         grade_all(db, time.time() - 60)
     [stored] = calling("own", "list", "--json").json["numbers"]
