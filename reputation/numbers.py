@@ -289,31 +289,29 @@ def block_of(e164: str) -> str | None:
     return stored_number(e164).block
 
 
+@lru_cache(maxsize=_CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
     """Return ISO alpha-2 of the number; `001` for one of no country (+800, +870); None for what is no number.
 
     An unallocated number counts to the main country of its calling code (US for +1).
     """
-    return _in_plan(e164)[0]
-
-
-def number_type_of(e164: str) -> NumberType:
-    """Return what the country's plan uses the number for."""
-    return _in_plan(e164)[1]
+    if (service := service_number_of(e164)) is not None:
+        return service.country
+    number = _parsed(e164)
+    if number is None:
+        return None
+    region = phonenumbers.region_code_for_number(number)
+    return region or phonenumbers.region_code_for_country_code(number.country_code or 0)
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
-def _in_plan(e164: str) -> tuple[str | None, NumberType]:
-    """Return the country and what its plan uses the number for: both at once, so phonenumbers is asked once."""
-    service, number = service_number_of(e164), _parsed(e164)
-    if number is None:
-        return (None, NumberType.UNALLOCATED) if service is None else (service.country, NumberType.SERVICE)
-    found = _NUMBER_TYPES.get(phonenumbers.number_type(number))
-    if service is not None:
-        return service.country, found or NumberType.SERVICE
-    region = phonenumbers.region_code_for_number(number)
-    main = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return main, found or NumberType.UNALLOCATED
+def number_type_of(e164: str) -> NumberType:
+    """Return what the country's plan uses the number for. Not together with the country: few ask for both."""
+    number = _parsed(e164)
+    found = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
+    if found is None:
+        return NumberType.UNALLOCATED if service_number_of(e164) is None else NumberType.SERVICE
+    return found
 
 
 @lru_cache(maxsize=_CACHED_CALLERS)
