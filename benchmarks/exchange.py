@@ -22,7 +22,7 @@ from benchmarks.workbench import Workbench
 from callsieve.changes.operation import Context
 from callsieve.exchange.last_published import last_published
 from callsieve.exchange.operations import fetch_peer, known_peers
-from callsieve.exchange.publish import PublishRequest, publish
+from callsieve.exchange.publish import PublishBundleRequest, publish
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import signing_key
 from reputation.fold import standing_of
@@ -129,7 +129,7 @@ def publishing(day: int) -> Callable[[Path, int], Said]:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')
         with open_store(loaded.store_path) as db:
             context = Context("benchmark", Role.ADMINISTRATOR, AT + day * DAY_SECONDS, loaded)
-            done = publish(db, context, PublishRequest(folder / "web"))
+            done = publish(db, context, PublishBundleRequest(folder / "web"))
         delta = done.delta.bytes if done.delta else 0
         return {"bytes": done.snapshot.bytes, "unpacked": done.snapshot.unpacked, "delta": delta}
 

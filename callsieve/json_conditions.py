@@ -38,7 +38,7 @@ class ConditionError(ValueError):
     """This is no path or no condition. The text says how one is written."""
 
 
-class Condition(NamedTuple):
+class JsonCondition(NamedTuple):
     """`how` compares what stands at the path with `value`: a text, a number, true, false or null."""
 
     path: Path
@@ -66,7 +66,7 @@ def parse_path(text: str) -> Path:
     return tuple(steps)
 
 
-def parse_condition(text: str) -> Condition:
+def parse_condition(text: str) -> JsonCondition:
     """`data.score >= 75` as a condition. ConditionError."""
     found = _CONDITION.fullmatch(text.strip())
     if found is None or len(text) > MAX_CHARACTERS:
@@ -79,7 +79,7 @@ def parse_condition(text: str) -> Condition:
         raise ConditionError(f"{found['value'][:40]!r} is not one value: compare with a text, a number, true or null")
     if found["how"] not in ("==", "!=") and not _is_number(value):
         raise ConditionError(f"{found['how']} compares with a number, which {found['value'][:40]!r} is not")
-    return Condition(parse_path(found["path"]), found["how"], value)
+    return JsonCondition(parse_path(found["path"]), found["how"], value)
 
 
 def value_at(document: object, path: Path) -> object:

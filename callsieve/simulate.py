@@ -17,7 +17,7 @@ from callsieve.settings import Loaded
 from callsieve.wiring import dids_of, own_numbers_of, people_of, screening_hours_of
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
-from policies.explanation import Look, explain
+from policies.explanation import ExplanationLine, explain
 from policies.hints import nearest
 from policies.policy import Case, Policy, PolicySet
 from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, label_of, query_of, situation_of
@@ -65,7 +65,7 @@ class Opinion:
     facts: Facts
     policy: Policy
     decision: Decision
-    looks: tuple[Look, ...]
+    looks: tuple[ExplanationLine, ...]
 
 
 def call_of(question: Question, site: Site) -> IncomingCall:

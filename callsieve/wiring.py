@@ -14,7 +14,7 @@ from callsieve.settings import Loaded, Settings
 from callsieve.text.times import day, when_there
 from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
-from policies.policy import PolicySet, Scope
+from policies.policy import PolicyScope, PolicySet
 from policies.situation import ScreeningHours
 from reputation.events import EventKind
 from reputation.law.loader import hours_by_law, shipped_laws
@@ -116,7 +116,7 @@ def policies_of(loaded: Loaded) -> PolicySet:
     settings, directories = loaded.settings, loaded.policy_directories
     region = settings.numbers.region
     scopes = tuple(
-        Scope(
+        PolicyScope(
             load_policy(scope.policy, directories),
             did_of(scope.did, region) if scope.did else None,
             scope.trunk,

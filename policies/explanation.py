@@ -15,7 +15,7 @@ PASSES = "passes"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ExplanationLine:
     """One line of an explanation: a step or a rule, and what it said; `failed`: the conditions that did not hold."""
 
     step: int
@@ -24,29 +24,31 @@ class Look:
     failed: tuple[str, ...] = ()
 
 
-def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[Look, ...]:
+def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[ExplanationLine, ...]:
     """Every step and rule that is looked at for this call, in order, up to the one that decides; last, the decision."""
     decision = decide(call, facts, policy, now)
-    return (*_looks(Case(call, facts, now), policy), Look(decision.step, "decision", _in_words(decision)))
+    return (*_looks(Case(call, facts, now), policy), ExplanationLine(decision.step, "decision", _in_words(decision)))
 
 
-def _looks(case: Case, policy: Policy) -> Iterator[Look]:
+def _looks(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
     for step in STEPS:
         ruling = step.rule_on(case)
-        yield Look(step.number, step.title, PASSES if ruling is None else f"{ruling.action.word}: {ruling.reason}")
+        yield ExplanationLine(
+            step.number, step.title, PASSES if ruling is None else f"{ruling.action.word}: {ruling.reason}"
+        )
         if ruling is not None:
             return
     for cap in CAPS:
         if cap.holds(case):
             bounded = " (evidence only)" if cap.only_evidence else ""
-            yield Look(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.why_in(case)}")
+            yield ExplanationLine(7, "cap", f"{cap.highest.word} at most{bounded}: {cap.why_in(case)}")
     for rule in policy.rules:
         held = rule.matches(case)
         failed = tuple(why_not(one, case) for one in rule.when if not one.holds(case))
-        yield Look(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES, failed)
+        yield ExplanationLine(8, f"rule {rule.name}", f"{rule.action.word}: {rule.reason}" if held else PASSES, failed)
         if held:
             return
-    yield Look(9, "default", policy.default.word)
+    yield ExplanationLine(9, "default", policy.default.word)
 
 
 def _in_words(decision: Decision) -> str:

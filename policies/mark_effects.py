@@ -81,7 +81,7 @@ class Effect(NamedTuple):
         return self.reputation.level
 
 
-class Kind(StrEnum):
+class MarkKind(StrEnum):
     """How our people say that they do not want a call."""
 
     MARKS = "marks"  # they mark it
@@ -124,11 +124,11 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
     )
 
 
-def least_people(kind: Kind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
+def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
     """How many people of those who answered it takes to reach the level, by this alone; None: not even all of them."""
 
     def level_by(count: int) -> Level:
-        marks = {Kind.MARKS: count, Kind.HANG_UPS: 0, Kind.BOTH: count // 2}[kind]
+        marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
         case = MarkedNumber(marks, count - marks, answered)
         return reputation_of(evidence_of(case, weights), Circumstances(CLASS, people=people), weights, NOW).level
 

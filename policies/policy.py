@@ -194,7 +194,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PolicyScope:
     """Which policy applies to part of the calls: those to a DID or a group, or from a trunk."""
 
     policy: Policy
@@ -216,7 +216,7 @@ class PolicySet:
     """The policy of the whole PBX and its scopes, in order: the first that covers a call wins."""
 
     default: Policy
-    scopes: tuple[Scope, ...] = ()
+    scopes: tuple[PolicyScope, ...] = ()
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
         """The policy that applies to a call."""

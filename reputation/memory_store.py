@@ -37,7 +37,7 @@ from reputation.signals import (
     signal_of_mark,
 )
 from reputation.site_names import site_of
-from reputation.standing import HOUR_SECONDS, LIMITED, Rows, Said, Standing, with_witness
+from reputation.standing import HOUR_SECONDS, LIMITED, Rows, Standing, WitnessAccount, with_witness
 from reputation.weights import DEFAULT, Weights
 
 # Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
@@ -187,7 +187,7 @@ class MemoryStore:
         self._neighbours.move(number)
         return self._known[number]
 
-    def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: Said | None) -> None:
+    def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
         """The standing in a class follows what one witness says now; it is dropped where it must be folded."""
         total, after = known.standings.pop(auth_class, None), _said(known, witness, auth_class)
         if total is None or before is None or after is None:
@@ -225,7 +225,7 @@ class MemoryStore:
         return known.busy.get(_hour_of(signal), 0) >= limits.unanswered_an_hour
 
 
-def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
+def _said(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
     """What the witness says in calls of this class; None where that cannot be told apart from what others say, because
     the witness has marked the number, or is of another site.
     """
@@ -237,7 +237,7 @@ def _said(known: _Known, witness: str, auth_class: AuthClass) -> Said | None:
         signals += tuple([signal for signal in owners if signal.category is CALLED_BACK])
     if known.talks or known.owned_one_rings:
         signals = tuple([signal for signal in signals if _counts(known, signal)])
-    return Said(signals, known.answered.get((auth_class, witness)))
+    return WitnessAccount(signals, known.answered.get((auth_class, witness)))
 
 
 def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:

@@ -216,7 +216,7 @@ def _witnessed(
 NEAR_ZERO = 1e-6
 
 
-class Said(NamedTuple):
+class WitnessAccount(NamedTuple):
     """What counts of all that one witness, who has marked nothing, says of a number in one class."""
 
     signals: tuple[Signal, ...] = ()
@@ -239,12 +239,12 @@ class Said(NamedTuple):
                 at = max(at, signal.at)
         return at
 
-    def without(self, other: Said) -> list[Signal]:
+    def without(self, other: WitnessAccount) -> list[Signal]:
         """The signals that are not the other's."""
         return [signal for signal in self.signals if signal not in other.signals]
 
 
-def with_witness(total: Standing, before: Said, after: Said, weights: Weights) -> Standing | None:
+def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
     """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
 
     A standing is a sum over rows, so it moves by those that come and go. Who marks moves more than sums (groups,

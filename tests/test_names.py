@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,15 @@ def test_modules_that_texts_name_are_there(package: str) -> None:
     texts = [path for path in (ROOT / package).rglob("*") if path.suffix in (".py", ".md")]
     named = {(path.name, name) for path in texts for name in re.findall(r"(?<![\w/])\w[\w/]*\.py\b", path.read_text())}
     assert [one for one in sorted(named) if not any(f"/{path}".endswith(f"/{one[1]}") for path in there)] == []
+
+
+def test_no_public_class_name_stands_twice() -> None:
+    """Somebody who searches for a class finds one."""
+    names = Counter(
+        node.name
+        for package in ("agi", "ami_listener", "callsieve", "policies", "reputation")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []

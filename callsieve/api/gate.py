@@ -67,7 +67,7 @@ NO_STORE = "the store cannot be used at the moment: try again; calls are not aff
 FAILED = "a part of the API failed, and its log says more; calls are not affected"
 
 
-class Api:
+class ApiGate:
     """The application. `path` of a request begins with ROOT, or it is no endpoint.
 
     `load_all` returns all endpoints, where importing those takes longer than calls may wait: `endpoints` are answered

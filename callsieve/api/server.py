@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from callsieve.api.gate import Api
+from callsieve.api.gate import ApiGate
 from callsieve.api.routing import ROOT
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import LOOPBACK, network_of
@@ -15,7 +15,7 @@ from callsieve.web.connections import LOOPBACK, network_of
 BEGINNING = "/api"
 
 
-def with_api(pages: ASGIApp, api: Api, state: AppState) -> ASGIApp:
+def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
     """Return the API where it is asked for, else the pages. The API can be enabled while the console runs."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

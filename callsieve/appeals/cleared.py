@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
-from callsieve.signing.statements import NUMBER_CLEARED, Statement, sign, verify
+from callsieve.signing.statements import NUMBER_CLEARED, SignedStatement, sign, verify
 from reputation.appeals import Appeal, AppealState
 from reputation.store.public_appeals import cleared_of, is_public, keep_cleared
 from reputation.weights import DAY_SECONDS
@@ -27,7 +27,7 @@ PROOF_BYTES = 16
 class Cleared:
     """A statement. `text`: the signed file; `key` checks it."""
 
-    statement: Statement
+    statement: SignedStatement
     text: str
     key: PublicKey
 

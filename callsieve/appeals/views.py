@@ -14,7 +14,7 @@ from callsieve.appeals.operations import appeal_about
 from callsieve.changes.describe import value_of_side
 from callsieve.changes.fields import NumberText, number_field
 from callsieve.changes.operation import Context
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import latest_changes
 from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
@@ -159,7 +159,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
     )
 
 
-def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> Page[Queued]:
+def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> ResultPage[Queued]:
     """Return the appeals that wait for somebody, or all."""
     number = None if request.number is None else number_field(context, request.number, "number")
     found = all_appeals(db) if request.all else appeals_to_decide(db)

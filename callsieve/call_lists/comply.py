@@ -16,7 +16,7 @@ import msgspec
 
 from callsieve.call_lists.registers import CopyAge, copy_ages
 from callsieve.changes.operation import Context
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.settings import Settings
 from callsieve.signing.keys import SigningKey
 from callsieve.signing.statements import sign
@@ -65,7 +65,7 @@ class CheckedCall(NamedTuple):
         return PASSAGE_BY_WORD[self.record.action] is not Passage.ALLOW
 
 
-class RuleCount(NamedTuple):
+class OutboundRuleCount(NamedTuple):
     """How many calls a rule held, refused, or would have while the guard observes; who says so, and where."""
 
     rule: str
@@ -101,7 +101,7 @@ class DayProof:
     went_out: int
     failed_open: int
     without_guard: int
-    rules: tuple[RuleCount, ...]
+    rules: tuple[OutboundRuleCount, ...]
     calls: tuple[CheckedCall, ...]
     unguarded: tuple[UnguardedCall, ...]
     registers: tuple[CopyAge, ...]
@@ -193,7 +193,7 @@ def masked_proof(proof: DayProof) -> DayProof:
     )
 
 
-def list_laws(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[LawVersion]:
+def list_laws(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[LawVersion]:
     """Return the law files that calls are checked by."""
     return page_from(law_versions(), request, lambda one: (one.country,), lambda one: one)
 
@@ -222,12 +222,12 @@ def _checked(record: OutboundRecord) -> CheckedCall:
     return CheckedCall(record, passed, why.words, str(why.about.get("law", "")))
 
 
-def _rules(counts: Counter[tuple[str, str, str, str]]) -> tuple[RuleCount, ...]:
+def _rules(counts: Counter[tuple[str, str, str, str]]) -> tuple[OutboundRuleCount, ...]:
     found = sorted({(rule, source) for rule, source, _, _ in counts})
     return tuple(_rule(rule, source, counts) for rule, source in found)
 
 
-def _rule(rule: str, source: str, counts: Counter[tuple[str, str, str, str]]) -> RuleCount:
+def _rule(rule: str, source: str, counts: Counter[tuple[str, str, str, str]]) -> OutboundRuleCount:
     def of(would_be: str, acted: bool) -> int:
         return sum(
             count
@@ -237,7 +237,7 @@ def _rule(rule: str, source: str, counts: Counter[tuple[str, str, str, str]]) ->
 
     page = source_cited(source)
     hold, refuse = Passage.HOLD.word, Passage.REFUSE.word
-    return RuleCount(
+    return OutboundRuleCount(
         rule,
         source,
         of(hold, True),

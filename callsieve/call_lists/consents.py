@@ -17,7 +17,7 @@ from msgspec import Meta
 from callsieve.call_lists.capability import CONSENTS
 from callsieve.changes.fields import ChangeId, LineText, NumberText, TimeText, number_field, since_field
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, nothing_usable, usable
 from callsieve.text.table_errors import TableError
@@ -119,7 +119,7 @@ def remove(db: sqlite3.Connection, context: Context, number: str) -> ConsentChan
     return ConsentChange(changed.id, consent)
 
 
-def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsRequest) -> Page[ConsentShown]:
+def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsRequest) -> ResultPage[ConsentShown]:
     """Return who agreed to be called, the latest first."""
     number = None if request.number is None else number_field(context, request.number, "number")
     found, _ = find_consents(db, number=number, limit=MOST_ROWS)

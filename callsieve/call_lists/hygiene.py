@@ -59,11 +59,11 @@ class ListChecked(NamedTuple):
     rows: int
     kept: int
     by_fault: dict[ListFault, int]
-    findings: list[Finding]
+    findings: list[RowFinding]
     clean: list[str]
 
 
-class Finding(NamedTuple):
+class RowFinding(NamedTuple):
     """A row that is to go. `line`: its place, counted from 1; `written`: the number as it was sent; `fault`: why it is
     to go; `evidence`: what says so.
     """
@@ -103,7 +103,7 @@ def hygiene(
     terms: HygieneTerms,
     report: ListReport,
     keep: Callable[[str], None],
-) -> Iterator[Finding]:
+) -> Iterator[RowFinding]:
     """Each reason of each row; a number without one is handed to `keep`. The report counts meanwhile."""
     with NumberSet() as seen:
         for written, *_ in rows:
@@ -123,7 +123,7 @@ def hygiene(
                 keep(number)
             for fault, evidence in found:
                 report.by_fault[fault] = report.by_fault.get(fault, 0) + 1
-                yield Finding(line_of(), written, number, fault, evidence)
+                yield RowFinding(line_of(), written, number, fault, evidence)
 
 
 def _faults_of(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Wording]]:

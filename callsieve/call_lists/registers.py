@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 from callsieve.call_lists.register_file import RegisterFile
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from reputation.encoding import FLAT, HIDDEN, told
 from reputation.law.loader import register_named, register_names
 from reputation.law.rows import RegisterRow
@@ -77,7 +77,7 @@ def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
     return [_age_of(copy, now) for copy in copies_there(db)]
 
 
-def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[CopyAge]:
+def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[CopyAge]:
     """Return our copies of national do-not-call registers, and how old they are."""
     return page_from(copy_ages(db, context.at), request, lambda one: (one.copy.name,), lambda one: one)
 

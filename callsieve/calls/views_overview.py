@@ -19,7 +19,7 @@ from reputation.control_sample import SampledCalls
 from reputation.model import DecisionRecord
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import (
-    Block,
+    CallerBlock,
     Rising,
     busy_blocks,
     counts_over,
@@ -90,7 +90,7 @@ class ActivityShown:
     sample: SampledCalls
     mistakes: tuple[FalsePositive, ...]
     rising: tuple[Rising, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[CallerBlock, ...]
     site: str = ""
 
     @property

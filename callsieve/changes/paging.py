@@ -30,7 +30,7 @@ CursorText = Annotated[
 ]
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True):
+class ResultPage(msgspec.Struct, Generic[T], frozen=True):
     """A page of a list.
 
     Attributes:
@@ -51,7 +51,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
-) -> Page[S]:
+) -> ResultPage[S]:
     """Return the page that was asked for, of all rows of a list, in the order of their places.
 
     Raises:
@@ -64,7 +64,7 @@ def page_from(
         raise Refused("bad-cursor", BAD_CURSOR, "cursor") from None
     shown = [one for _, _, one in left[: asked.limit]]
     following = cursor_of(place(shown[-1])) if len(left) > asked.limit else None
-    return Page([show(one) for one in shown], following)
+    return ResultPage([show(one) for one in shown], following)
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from callsieve.doctor import trunk_numbers
 from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, and_more, differs, fail, ok, unknown, warn
-from callsieve.doctor.trunk_numbers import FoundTrunk, numbers_to_try, trunks_of
+from callsieve.doctor.trunk_numbers import TrunkContext, numbers_to_try, trunks_of
 from callsieve.health import CheckStatus
 from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
@@ -204,7 +204,7 @@ def are_labelled(ground: CheckContext) -> Finding:
     return warn(Wording("their Dial carries no label and no whisper: {numbers}", {"numbers": numbers}), DIAL_LINE)
 
 
-def _unlabelled(ground: CheckContext, trunks: list[FoundTrunk]) -> Iterator[tuple[str, str]]:
+def _unlabelled(ground: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
     """The numbers of which a phone rings without our options, and the place of its Dial. ConsoleError."""
     variables = globals_in(ground.ask("dialplan show globals"))
     plan = DialplanReach(ground.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})

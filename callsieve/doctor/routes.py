@@ -10,7 +10,7 @@ from callsieve.doctor import trunk_numbers
 from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
 from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
-from callsieve.doctor.trunk_numbers import FoundTrunk, TriedNumber, freepbx_sends_us_calls, numbers_to_try, trunks_of
+from callsieve.doctor.trunk_numbers import TriedNumber, TrunkContext, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
 from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
@@ -138,7 +138,7 @@ def are_screened(ground: CheckContext) -> Finding:
     return ok(about)
 
 
-def _module_screens(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> bool:
+def _module_screens(ground: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
     """Our FreePBX module is there, and the calls of every trunk come to the routes that it writes into."""
     dialplan = ground.dialplan
     contexts = [trunk.context for trunk in trunks]
@@ -183,7 +183,7 @@ def are_known(ground: CheckContext) -> Finding:
     return ok(about)
 
 
-def survey_of(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> Survey:
+def survey_of(ground: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
     """Follow each number from each trunk's context. ConsoleError."""
     extensions, survey = Extensions(ground), Survey()
     variables = globals_in(ground.ask("dialplan show globals"))
@@ -225,7 +225,7 @@ def _verdict(
     return min(verdicts, key=lambda verdict: (order.index(verdict.screening), bool(verdict.nowhere)), default=None)
 
 
-def _note(survey: Survey, number: TriedNumber, trunk: FoundTrunk, verdict: RouteVerdict) -> None:
+def _note(survey: Survey, number: TriedNumber, trunk: TrunkContext, verdict: RouteVerdict) -> None:
     survey.followed += 1
     about: Places = {"number": number.name, "trunk": trunk.name, "step": verdict.where or verdict.nowhere}
     if verdict.why is not None:
@@ -239,7 +239,7 @@ def _note(survey: Survey, number: TriedNumber, trunk: FoundTrunk, verdict: Route
         survey.nowhere.append(Wording(WORDS[RouteReason.MISSING].template, about))
 
 
-def _way_out(ground: CheckContext, trunks: Sequence[FoundTrunk]) -> str | Wording:
+def _way_out(ground: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
     """The front context: one change of `context=` for a trunk."""
     if TRUNK_CONTEXT in ground.dialplan.contexts:
         return ON_FREEPBX

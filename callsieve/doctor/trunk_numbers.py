@@ -39,7 +39,7 @@ _IS_SCREENED = "Gosub(app-callsieve-screened,"
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTrunk:
+class TrunkContext:
     """A trunk and the context that its calls arrive in; None where that was not found."""
 
     name: str
@@ -59,13 +59,13 @@ class TriedNumber:
     is_named: bool = False
 
 
-def trunks_of(ground: CheckContext) -> list[FoundTrunk]:
+def trunks_of(ground: CheckContext) -> list[TrunkContext]:
     """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
     named = islice(ground.loaded.settings.trunk, TRUNKS_ASKED)
-    trunks = [FoundTrunk(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(
+    trunks = [TrunkContext(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(
         ground
     )
-    return trunks or ([FoundTrunk("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
+    return trunks or ([TrunkContext("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
@@ -83,7 +83,7 @@ def _context_of(ground: CheckContext, table: TrunkTable) -> str | None:
     return contexts.pop() if len(contexts) == 1 else None
 
 
-def _trunks_of_asterisk(ground: CheckContext) -> list[FoundTrunk]:
+def _trunks_of_asterisk(ground: CheckContext) -> list[TrunkContext]:
     """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
     people = ground.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
@@ -91,13 +91,13 @@ def _trunks_of_asterisk(ground: CheckContext) -> list[FoundTrunk]:
     identified = identified_in(ground.ask("pjsip show endpoints"))
     names = [name for name in identified if name not in phones and not is_phone_name(f"PJSIP/{name}")]
     trunks = [
-        FoundTrunk(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")))
+        TrunkContext(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")))
         for name in names[:TRUNKS_ASKED]
     ]
     if "chan_iax2" in ground.modules:
-        trunks += [FoundTrunk(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
+        trunks += [TrunkContext(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
     if "chan_dahdi" in ground.modules:
-        trunks += [FoundTrunk("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
+        trunks += [TrunkContext("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
     return trunks
 
 
@@ -142,7 +142,7 @@ def dahdi_contexts(etc: Path) -> list[str]:
 
 
 def numbers_to_try(
-    ground: CheckContext, trunk: FoundTrunk, context: str, variables: Mapping[str, str], dialled: Sequence[str]
+    ground: CheckContext, trunk: TrunkContext, context: str, variables: Mapping[str, str], dialled: Sequence[str]
 ) -> list[TriedNumber]:
     """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from callsieve.status.views import Screening
+from callsieve.status.views import ScreeningState
 from callsieve.version import program_version
 
 DISCOVERY_PREFIX: Final = "homeassistant"
@@ -67,7 +67,7 @@ ENTITIES: Final[dict[str, dict[str, Any]]] = {
         "platform": "sensor",
         "name": "Screening",
         "device_class": "enum",
-        "options": [one.value for one in Screening],
+        "options": [one.value for one in ScreeningState],
         "icon": "mdi:phone-check",
     },
     "screening_text": {"platform": "sensor", "name": "Screening in words", "icon": "mdi:phone-check"},

@@ -14,20 +14,20 @@ from typing import Any
 
 from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked, read_store
 from callsieve.settings import Loaded
-from callsieve.status.views import Screening, Status, status_of
+from callsieve.status.views import ScreeningState, Status, status_of
 from reputation.numbers import masked, spaced
 from reputation.store.activity import counts_over
 from reputation.store.event_names import name_of_number
 
 # Sentences for people who use the phone and know no term of this project.
 SCREENING_TEXTS = {
-    Screening.ON: "Calls are screened.",
-    Screening.OBSERVING: "CallSieve only watches: every call rings.",
-    Screening.OFF: "Screening is switched off: every call rings.",
-    Screening.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
-    Screening.FAILING: "Something is wrong with CallSieve: every call rings.",
-    Screening.DOWN: "CallSieve does not run: every call rings.",
-    Screening.UNKNOWN: "Nobody knows whether calls are screened.",
+    ScreeningState.ON: "Calls are screened.",
+    ScreeningState.OBSERVING: "CallSieve only watches: every call rings.",
+    ScreeningState.OFF: "Screening is switched off: every call rings.",
+    ScreeningState.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
+    ScreeningState.FAILING: "Something is wrong with CallSieve: every call rings.",
+    ScreeningState.DOWN: "CallSieve does not run: every call rings.",
+    ScreeningState.UNKNOWN: "Nobody knows whether calls are screened.",
 }
 ACTION_TEXTS = {
     "allow": "{caller} called, and the phone rang.",

@@ -70,7 +70,7 @@ def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
     set_state(db, STREAM_READ, day(now), now)
 
 
-class Place:
+class StreamPosition:
     """Where a stream goes on: after `seq`. `has_gap`: what was to come first is no longer kept."""
 
     __slots__ = ("has_gap", "seq")
@@ -80,20 +80,24 @@ class Place:
         self.has_gap = has_gap
 
 
-def place_after(db: sqlite3.Connection, event_id: str) -> Place:
+def place_after(db: sqlite3.Connection, event_id: str) -> StreamPosition:
     """After the event with this id; without one, after all that there are now."""
     first, last = places(db)
     if not event_id:
-        return Place(last, has_gap=False)
+        return StreamPosition(last, has_gap=False)
     event = event_of(db, event_id)
-    return Place(first - 1 if first else last, has_gap=True) if event is None else Place(event.seq, has_gap=False)
+    return (
+        StreamPosition(first - 1 if first else last, has_gap=True)
+        if event is None
+        else StreamPosition(event.seq, has_gap=False)
+    )
 
 
 async def stream(
     store: Reads,
     streams: EventStreams,
     who: str,
-    place: Place,
+    place: StreamPosition,
     kinds: Collection[EventKind],
     until: float,
     ending: asyncio.Event,

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
-from callsieve.exchange.health import ExchangeProblem, NotTaken
+from callsieve.exchange.health import ExchangeProblem, UnusableBundle
 from callsieve.exchange.index import (
     HANDOVER_FILE,
     INDEX_FILE,
@@ -43,9 +43,16 @@ from callsieve.exchange.rows import (
 )
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.outside.http_client import OutsideClient, RequestLimits
 from callsieve.signing.keys import KeyFileError, PublicKey
-from callsieve.signing.statements import MOST_BYTES, NUMBER_CLEARED, Statement, StatementError, read_handover, verify
+from callsieve.signing.statements import (
+    MOST_BYTES,
+    NUMBER_CLEARED,
+    SignedStatement,
+    StatementError,
+    read_handover,
+    verify,
+)
 from policies.files import open_regular
 from reputation.store.peers import (
     PeerNumber,
@@ -66,7 +73,7 @@ KEY_FILE_BYTES = 100
 MOST_CLEARED = 100_000
 
 
-class Source(Protocol):
+class BundleSource(Protocol):
     """Where the files are."""
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
@@ -83,12 +90,12 @@ class ServerSource:
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
         """Files are packed already: what a server packs once more would have another digest."""
         url = f"{self.table.url.rstrip('/')}/{name}"
-        limits = Limits(seconds, CONNECT_SECONDS, most)
+        limits = RequestLimits(seconds, CONNECT_SECONDS, most)
         headers = {"accept-encoding": "identity"}
         private = self.table.private
         answer = await self.client.request("GET", url, headers=headers, limits=limits, allow_private=private, into=into)
         if answer.status != 200:
-            raise NotTaken(ExchangeProblem.BAD_STATUS, file=name, status=answer.status)
+            raise UnusableBundle(ExchangeProblem.BAD_STATUS, file=name, status=answer.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class FolderSource:
         with open_regular(self.folder / name) as file:
             while piece := file.read(PIECE_BYTES):
                 if into.tell() + len(piece) > most:
-                    raise NotTaken(ExchangeProblem.TOO_LARGE, file=name, most=most)
+                    raise UnusableBundle(ExchangeProblem.TOO_LARGE, file=name, most=most)
                 into.write(piece)
 
 
@@ -122,7 +129,7 @@ class Taken:
 
 async def take(
     db: sqlite3.Connection,
-    source: Source,
+    source: BundleSource,
     table: ExchangeTable,
     state: PeerState,
     own_key: PublicKey | None,
@@ -169,13 +176,13 @@ async def take(
 
 
 async def _index(
-    source: Source, key: PublicKey | None, own_key: PublicKey | None, now: float
+    source: BundleSource, key: PublicKey | None, own_key: PublicKey | None, now: float
 ) -> tuple[SignedIndex, PublicKey]:
     """Return the index and the key that signed it: the one that is known, or one that it has handed over to."""
     if key is None:
-        raise NotTaken(ExchangeProblem.NO_KEY, **await offered(source))
+        raise UnusableBundle(ExchangeProblem.NO_KEY, **await offered(source))
     if own_key is not None and key.raw == own_key.raw:
-        raise NotTaken(ExchangeProblem.OUR_OWN)
+        raise UnusableBundle(ExchangeProblem.OUR_OWN)
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(INDEX_FILE, MOST_INDEX_BYTES, INDEX_SECONDS, file)
         file.seek(0)
@@ -185,26 +192,26 @@ async def _index(
     except StatementError as error:
         problem = _BY_CODE.get(error.code, ExchangeProblem.NO_INDEX)
         about = {"why": str(error)} if problem is ExchangeProblem.NO_INDEX else {"id": key.id}
-        raise NotTaken(problem, **about) from None
+        raise UnusableBundle(problem, **about) from None
     statement = index.statement
     if statement.issued_at > now + CLOCK_SECONDS:
-        raise NotTaken(ExchangeProblem.TOO_NEW)
+        raise UnusableBundle(ExchangeProblem.TOO_NEW)
     until = statement.valid_until
     if until is None or until > statement.issued_at + LONGEST_VALID_SECONDS:
-        raise NotTaken(ExchangeProblem.NO_INDEX, why="it counts for longer than a month")
+        raise UnusableBundle(ExchangeProblem.NO_INDEX, why="it counts for longer than a month")
     if until <= now:
-        raise NotTaken(ExchangeProblem.RAN_OUT, day=datetime.fromtimestamp(until, UTC).date().isoformat())
+        raise UnusableBundle(ExchangeProblem.RAN_OUT, day=datetime.fromtimestamp(until, UTC).date().isoformat())
     return index, key
 
 
-async def _checked(source: Source, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
+async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
     """Return the index by the key or by the one that it hands over to. StatementError: of the key that is known."""
     try:
         return read_index(raw, key), key
     except StatementError as error:
         if error.code != "other-key":
             raise
-        with suppress(StatementError, KeyFileError, NotTaken, OutsideError, OSError):
+        with suppress(StatementError, KeyFileError, UnusableBundle, OutsideError, OSError):
             with TemporaryFile(prefix="callsieve-exchange-") as file:
                 await source.read(HANDOVER_FILE, MOST_BYTES, INDEX_SECONDS, file)
                 file.seek(0)
@@ -216,7 +223,7 @@ async def _checked(source: Source, raw: bytes, key: PublicKey, now: float) -> tu
 _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangeProblem.BAD_SIGNATURE}
 
 
-async def offered(source: Source) -> dict[str, str]:
+async def offered(source: BundleSource) -> dict[str, str]:
     """The key that lies beside the index: to be shown, never to be believed."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
@@ -225,7 +232,7 @@ async def offered(source: Source) -> dict[str, str]:
     try:
         key = PublicKey.parse(raw)
     except KeyFileError:
-        raise NotTaken(ExchangeProblem.NO_INDEX, why=f"{KEY_FILE} has no key") from None
+        raise UnusableBundle(ExchangeProblem.NO_INDEX, why=f"{KEY_FILE} has no key") from None
     return {"id": key.id, "key": key.text}
 
 
@@ -237,19 +244,19 @@ def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_f
     if accept_fork or not state.sequence or index.digest == state.digest:
         return
     if contents.sequence < state.sequence:
-        raise NotTaken(ExchangeProblem.ROLLED_BACK, sequence=contents.sequence, before=state.sequence)
+        raise UnusableBundle(ExchangeProblem.ROLLED_BACK, sequence=contents.sequence, before=state.sequence)
     before = {one.sequence: one.digest for one in contents.previous}
     if now >= state.counts_until:
         before.setdefault(state.sequence, state.digest)
     if contents.sequence == state.sequence or before.get(state.sequence) != state.digest:
-        raise NotTaken(ExchangeProblem.FORKED)
+        raise UnusableBundle(ExchangeProblem.FORKED)
 
 
-async def _file(source: Source, one: PublishedFile, table: ExchangeTable, files: ExitStack) -> BinaryIO:
+async def _file(source: BundleSource, one: PublishedFile, table: ExchangeTable, files: ExitStack) -> BinaryIO:
     """The file with that digest, open until `files` are closed."""
     most = table.megabytes * 1_000_000
     if one.bytes > most or one.unpacked > UNPACKED_TIMES * most:
-        raise NotTaken(ExchangeProblem.TOO_LARGE, file=one.file, most=most)
+        raise UnusableBundle(ExchangeProblem.TOO_LARGE, file=one.file, most=most)
     file: BinaryIO = files.enter_context(TemporaryFile(prefix="callsieve-exchange-"))  # noqa: SIM115 it is one
     await source.read(one.file, one.bytes, FILE_SECONDS, file)
     digest = sha256()
@@ -257,7 +264,7 @@ async def _file(source: Source, one: PublishedFile, table: ExchangeTable, files:
     while piece := file.read(1 << 20):
         digest.update(piece)
     if digest.hexdigest() != one.digest:
-        raise NotTaken(ExchangeProblem.BAD_CHECKSUM, file=one.file)
+        raise UnusableBundle(ExchangeProblem.BAD_CHECKSUM, file=one.file)
     return file
 
 
@@ -271,11 +278,11 @@ def _check_rows(one: PublishedFile, file: BinaryIO, sequence: int) -> None:
         else:
             count = sum(1 for _ in rows_in(lines, snapshot_head(sequence)))
     except DamagedFile:
-        raise NotTaken(ExchangeProblem.DAMAGED, file=one.file) from None
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file) from None
     except BadRow as error:
-        raise NotTaken(ExchangeProblem.BAD_ROW, file=one.file, line=error.line) from None
+        raise UnusableBundle(ExchangeProblem.BAD_ROW, file=one.file, line=error.line) from None
     if count != one.rows:
-        raise NotTaken(ExchangeProblem.DAMAGED, file=one.file)
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file)
 
 
 def _cleared(one: PublishedFile | None, file: BinaryIO, key: PublicKey, now: float) -> Iterator[PeerNumber]:
@@ -289,15 +296,15 @@ def _cleared(one: PublishedFile | None, file: BinaryIO, key: PublicKey, now: flo
             number = None if statement is None else str(statement.about.get("number"))
             is_good = number is not None and number > before and NUMBER.fullmatch(number) and line <= MOST_CLEARED
             if statement is None or number is None or not is_good:
-                raise NotTaken(ExchangeProblem.BAD_STATEMENT, file=one.file, line=line)
+                raise UnusableBundle(ExchangeProblem.BAD_STATEMENT, file=one.file, line=line)
             before = number
             if not statement.is_over(now):
                 yield PeerNumber(number, "", last_week=week_of(statement.issued_at))
     except DamagedFile:
-        raise NotTaken(ExchangeProblem.DAMAGED, file=one.file) from None
+        raise UnusableBundle(ExchangeProblem.DAMAGED, file=one.file) from None
 
 
-def _statement(text: bytes, key: PublicKey) -> Statement | None:
+def _statement(text: bytes, key: PublicKey) -> SignedStatement | None:
     """What a line states, if the company signed it, that a number was cleared."""
     with suppress(StatementError, json.JSONDecodeError):
         statement = verify(text, key)

@@ -56,7 +56,7 @@ class ExchangeProblem(StrEnum):
 PROBLEMS: Mapping[str, str] = {one.code: one.value for table in (OutsideProblem, ExchangeProblem) for one in table}
 
 
-class NotTaken(Refused):
+class UnusableBundle(Refused):
     """A bundle that cannot be used."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:

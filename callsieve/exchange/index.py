@@ -13,7 +13,7 @@ import msgspec
 
 from callsieve.exchange.rows import FORMAT
 from callsieve.signing.keys import PublicKey, SigningKey
-from callsieve.signing.statements import GREATEST, Statement, StatementError, canonical, sign, verify
+from callsieve.signing.statements import GREATEST, SignedStatement, StatementError, canonical, sign, verify
 
 KIND = "exchange-index"
 INDEX_FILE, KEY_FILE, HANDOVER_FILE = "index.json", "key.txt", "handover.json"
@@ -80,7 +80,7 @@ class SignedIndex(msgspec.Struct, frozen=True):
     """An index whose signature was found good. `digest` is that of its statement."""
 
     contents: IndexContents
-    statement: Statement
+    statement: SignedStatement
     digest: str
 
 

@@ -75,14 +75,14 @@ COPY_FILE = "exchange-index.json"
 _OUR_FILE = re.compile(FILE_NAME)
 
 
-class PublishRequest(NamedTuple):
+class PublishBundleRequest(NamedTuple):
     """`purge`: no deltas, and every file of before goes at once: after a number was erased."""
 
     directory: Path
     purge: bool = False
 
 
-class Published(NamedTuple):
+class PublishedBundle(NamedTuple):
     """What was published. `is_full`: numbers may have been added; else they were only withdrawn, being too early.
 
     `kept` of rows: not changed, as the week is not over. `delta`: None for the first, and after a purge.
@@ -106,7 +106,7 @@ class _Before(NamedTuple):
     rows: Iterator[PeerNumber] | None = None
 
 
-def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> Published:
+def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
     """Operation: writes the files, and then their index. Refused, OSError. Reads the store in no transaction."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
@@ -128,8 +128,8 @@ def signer_of(context: Context) -> tuple[str, SigningKey]:
 
 
 def _publish(
-    db: sqlite3.Connection, context: Context, request: PublishRequest, issuer: str, key: SigningKey
-) -> Published:
+    db: sqlite3.Connection, context: Context, request: PublishBundleRequest, issuer: str, key: SigningKey
+) -> PublishedBundle:
     folder, now, copy = request.directory, context.at, _copy(context, request.directory)
     keys, handover = published_keys(context.loaded.state, key.public_key, now)
     with _published_before(folder, copy, keys) as before:
@@ -170,7 +170,7 @@ def _publish(
     if copy is not None:
         _write(copy, text)
     _clean(folder, contents, last, now, purge=request.purge)
-    done = Published(
+    done = PublishedBundle(
         *(sequence, merge.numbers, merge.added, merge.changed, merge.withdrawn),
         *(cleared_file.rows if cleared_file else 0, is_full, snapshot_file, delta_file),
     )

@@ -52,7 +52,7 @@ class BadRow(Exception):
         self.line = line
 
 
-class Written(NamedTuple):
+class WrittenRows(NamedTuple):
     """What was written: rows, and bytes before they were packed."""
 
     rows: int

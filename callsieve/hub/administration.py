@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from callsieve.hub.postgresql import Hub, HubError
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 
 OWNER: Final = "callsieve_hub"
 SITES: Final = "callsieve_site"
@@ -137,7 +137,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
             raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
         await _make_partitions(hub, partitions)
         for kind in KINDS.values():
-            await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is Scope.STANDBY, kind.is_evidence))
+            await hub.rows(ADD_KIND, (kind.name, kind.days, kind.scope is SharedWith.STANDBY, kind.is_evidence))
         for grant in GRANTS:
             await hub.rows(grant)
         roles = await hub.rows("SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role")

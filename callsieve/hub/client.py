@@ -53,7 +53,7 @@ SELECT name, is_central, extract(epoch FROM joined_at)::float8, extract(epoch FR
 Place = tuple[int, int]
 
 
-class Report(NamedTuple):
+class SiteReport(NamedTuple):
     """How we do. `run`: a word that this process has chosen; `history`: that of the hub, as it was said last;
     `has_pulled`: since the last report.
     """
@@ -91,7 +91,7 @@ class Greeting:
     has_twin: bool
 
 
-class Notice(NamedTuple):
+class HubNotice(NamedTuple):
     """`erase` a number, or `expel` a site. `at`: UTC seconds by the hub's clock; `by_central`: a central site asked."""
 
     what: str
@@ -106,13 +106,13 @@ class Notice(NamedTuple):
 class Pulled:
     """What came: rows with their places, and up to where there is nothing more; None: there is."""
 
-    notices: list[Notice]
+    notices: list[HubNotice]
     rows: list[SharedRow]
     places: list[Place]
     all_to: Place | None
 
 
-async def greet(hub: Hub, report: Report) -> Greeting:
+async def greet(hub: Hub, report: SiteReport) -> Greeting:
     """Says that we are there, and how we do."""
     (row,) = await hub.rows(HELLO, report)
     await hub.rows("SELECT callsieve.end_long_transactions()")
@@ -165,7 +165,7 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
     places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
     (_, *_, up_to, _), *found = await hub.rows(NEWS, (*places, limit, own, private))
     notices = [
-        Notice(what, subject, by, at_us / MICROSECONDS, by_central, (xid, id))
+        HubNotice(what, subject, by, at_us / MICROSECONDS, by_central, (xid, id))
         for what, by, subject, key, _, _, at_us, _, by_central, xid, id in found
         if key is None
     ]
@@ -189,10 +189,10 @@ async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
-async def notices_after(hub: Hub, place: Place) -> list[Notice]:
+async def notices_after(hub: Hub, place: Place) -> list[HubNotice]:
     """The next of them; there are more when they are MOST_NOTICES."""
     told = await hub.rows(NOTICES, (str(place[0]), place[1]))
-    return [Notice(what, subject, by, at, central, (xid, id)) for what, subject, by, at, central, xid, id in told]
+    return [HubNotice(what, subject, by, at, central, (xid, id)) for what, subject, by, at, central, xid, id in told]
 
 
 async def erase(hub: Hub, number: str) -> None:

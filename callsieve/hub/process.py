@@ -17,7 +17,7 @@ from typing import Final
 from agi import systemd
 from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
-from callsieve.hub.sync import NumbersErased, StoreChanged, Sync
+from callsieve.hub.sync import NumbersErased, StoreReplaced, Sync
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.system.service_process import follow_signals, only_process, reloaded, run_until
@@ -79,7 +79,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
         except NumbersErased as done:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
-        except StoreChanged:
+        except StoreReplaced:
             logger.warning("the store is another one: it is opened again")
         except (HubError, StoreError) as error:
             failures = 1 if time.monotonic() - began > WELL_AFTER_SECONDS else failures + 1

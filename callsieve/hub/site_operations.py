@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from policies.hints import nearest
@@ -45,7 +45,7 @@ class Declared(NamedTuple):
     names: tuple[str, ...]
 
 
-class Judged(NamedTuple):
+class SiteVerdict(NamedTuple):
     """A site that counts for nothing now, or counts again.
 
     Attributes:
@@ -71,7 +71,7 @@ class IgnoreRequest(msgspec.Struct, frozen=True):
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
 
 
-def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[SiteFigures]:
+def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[SiteFigures]:
     """Return the other sites that have told something, and what is known of each here."""
     return page_from(figures_of_sites(db), request, lambda one: (one.site,), lambda one: one)
 
@@ -107,7 +107,7 @@ def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declare
     return Declared(changed.id, (name,))
 
 
-def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> Judged:
+def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> SiteVerdict:
     """Let nothing count here that a site tells."""
     site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
     _site(db, site)
@@ -119,17 +119,17 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
             raise Refused("ignored-already", Wording("{site} counts for nothing already", {"site": site}))
         numbers = ignore_site(db, ignored)
         changed.after = ignored._asdict()
-    return Judged(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
+    return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
-def heed(db: sqlite3.Connection, context: Context, site: str) -> Judged:
+def heed(db: sqlite3.Connection, context: Context, site: str) -> SiteVerdict:
     """Let a site count again, as if it had never been ignored."""
     with change(db, context, "hub heed", name=site) as changed:
         ignored = heed_site(db, site)
         if ignored is None:
             raise Refused("not-ignored", Wording("{site} is not ignored", {"site": site[:32]}))
         changed.before = ignored._asdict()
-    return Judged(changed.id, site)
+    return SiteVerdict(changed.id, site)
 
 
 def _humans(*people: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Final
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.hub import client, erasures
-from callsieve.hub.client import Greeting, Notice
+from callsieve.hub.client import Greeting, HubNotice
 from callsieve.hub.erasures import Erasure
 from callsieve.hub.operations import policy_in_force
 from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
@@ -102,7 +102,7 @@ ACTOR: Final = "hub"
 POLICY: Final = "published_policy"
 
 
-class StoreChanged(Exception):
+class StoreReplaced(Exception):
     """The store's file is another one than the one that is open."""
 
 
@@ -114,7 +114,7 @@ class NumbersErased(Exception):
         self.numbers = numbers
 
 
-class Pace:
+class PullPace:
     """When to pull: every so often, and soon after a wake-up. One that was for nothing makes the next wait longer."""
 
     def __init__(self, poll_seconds: float) -> None:
@@ -145,7 +145,7 @@ class _Session:
     """
 
     link: Link
-    pace: Pace
+    pace: PullPace
     offset_us: int
     clock_us: int
     told_us: int
@@ -237,7 +237,7 @@ class Sync:
         logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
         return _Session(
             link,
-            Pace(self._settings.poll_seconds),
+            PullPace(self._settings.poll_seconds),
             offset_us,
             clock_us=max(greeting.version, link.clock_us),
             told_us=greeting.version,
@@ -296,7 +296,7 @@ class Sync:
         waiting, _ = await self._store.read(outbox_size)
         history = link.history if link is not None else None
         about_us = (program_version(), offset_us, has_pulled, self._run, self._settings.standby, history)
-        return await client.greet(self._hub, client.Report(waiting, *about_us))
+        return await client.greet(self._hub, client.SiteReport(waiting, *about_us))
 
     async def _note_policy(self) -> None:
         """Tell the standby by which policy this PBX decides."""
@@ -461,7 +461,7 @@ class Sync:
             logger.log(level, "%d rows of other sites cannot be used: is another CallSieve newer?", refused)
             session.has_refused = True
 
-    async def _obey(self, session: _Session, notice: Notice) -> None:
+    async def _obey(self, session: _Session, notice: HubNotice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
             await self._obey_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
@@ -472,7 +472,7 @@ class Sync:
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
-    async def _obey_erasure(self, session: _Session, notice: Notice) -> None:
+    async def _obey_erasure(self, session: _Session, notice: HubNotice) -> None:
         site, is_followed = notice.asked_by, notice.asked_by in self._follow
         erasure = Erasure(notice.subject, site, is_followed or notice.by_central or site == session.link.site)
         if await self._store.write(_erase, erasure, self._loaded):
@@ -508,7 +508,7 @@ class Sync:
                 await client.stop_listening(self._hub)
                 session.is_deaf = True
         if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
-            raise StoreChanged
+            raise StoreReplaced
 
     def _is_news(self, session: _Session, words: str) -> bool:
         """What somebody says who has pushed is a hint: `site`, or `site/private`."""

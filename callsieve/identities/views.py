@@ -8,7 +8,7 @@ from typing import Annotated
 
 from callsieve.changes.fields import NumberText, number_field
 from callsieve.changes.operation import Context
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.identities.capability import IDENTITIES
 from callsieve.lists.views import MOST_SHOWN, has_text
@@ -54,7 +54,7 @@ def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> Ide
     return IdentitiesShown(shown, len(found), len(everything), latest_changes(db, IDENTITIES), has_sites)
 
 
-def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> Page[IdentityShown]:
+def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
     """Return who numbers belong to."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (one for one in all_identities(db) if number in (None, one.number))

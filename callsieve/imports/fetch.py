@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from callsieve.changes.operation import Refused
 from callsieve.imports.feed_health import FeedFailure
 from callsieve.imports.fetch_schedule import Fetched, TryLater, kind_of
-from callsieve.imports.minisign import MOST_SIGNATURE_BYTES, PublicKey, SignatureError, signed_at
+from callsieve.imports.minisign import MOST_SIGNATURE_BYTES, MinisignKey, SignatureError, signed_at
 from callsieve.integration_settings import SHA256, FeedTable
-from callsieve.outside.http_client import Answer, Limits, OutsideClient
+from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from reputation.store.feed_fetches import FeedFetch
 from reputation.wording import Places, Wording
 
@@ -37,7 +37,7 @@ async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None
         headers["if-none-match"] = same.etag
     if same and same.modified:
         headers["if-modified-since"] = same.modified
-    limits = Limits(TOTAL_SECONDS, CONNECT_SECONDS, wanted.megabytes * 1_000_000)
+    limits = RequestLimits(TOTAL_SECONDS, CONNECT_SECONDS, wanted.megabytes * 1_000_000)
     answer = await client.request(
         "GET", wanted.url, headers=headers, limits=limits, allow_private=wanted.private, into=file
     )
@@ -92,7 +92,7 @@ async def _check_signature(
         _refuse(FeedFailure.NO_SIGNATURE, host=_host(url), file=_name(url), status=str(error.status))
     file.seek(0)
     try:
-        at = signed_at(file, raw, PublicKey.parse(wanted.minisign))
+        at = signed_at(file, raw, MinisignKey.parse(wanted.minisign))
     except SignatureError:
         _refuse(FeedFailure.BAD_SIGNATURE, host=_host(wanted.url))
     if last and last.signed_at and (at is None or at < last.signed_at):
@@ -102,7 +102,7 @@ async def _check_signature(
 
 async def _small(client: OutsideClient, wanted: FeedTable, url: str, most: int) -> bytes:
     answer = await client.request(
-        "GET", url, limits=Limits(CONNECT_SECONDS, CONNECT_SECONDS, most), allow_private=wanted.private
+        "GET", url, limits=RequestLimits(CONNECT_SECONDS, CONNECT_SECONDS, most), allow_private=wanted.private
     )
     if answer.status != 200:
         raise _try_later(url, answer)

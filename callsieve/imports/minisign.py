@@ -27,14 +27,14 @@ class SignatureError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
+class MinisignKey:
     """The key of whoever publishes, and the eight bytes that name it."""
 
     name: bytes
     key: Ed25519PublicKey
 
     @classmethod
-    def parse(cls, text: str) -> PublicKey:
+    def parse(cls, text: str) -> MinisignKey:
         """The line `RW...` of a minisign.pub. SignatureError."""
         raw = _decoded(text, 42)
         if raw[:2] != PLAIN:
@@ -42,7 +42,7 @@ class PublicKey:
         return cls(raw[2:10], Ed25519PublicKey.from_public_bytes(raw[10:]))
 
 
-def signed_at(file: BinaryIO, signature: bytes, key: PublicKey) -> int | None:
+def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
     """When the file was signed (UTC seconds), as its trusted comment says; None where that says nothing of it.
 
     SignatureError unless it is signed by this key, file and comment.

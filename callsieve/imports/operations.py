@@ -130,7 +130,7 @@ class CallsRequest(NamedTuple):
     items: Iterable[Item]
 
 
-class RemoveRequest(NamedTuple):
+class RemoveImportRequest(NamedTuple):
     """`kind` None: the only import of the name."""
 
     name: str
@@ -210,7 +210,7 @@ def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
 
 
-def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> Removed:
+def remove(db: sqlite3.Connection, context: Context, request: RemoveImportRequest) -> Removed:
     """Takes an import out with all that it brought. People and DIDs are kept in the audit, the others are not."""
     kind, count = _import_called(db, request)
 
@@ -293,7 +293,7 @@ def _rows(count: int | None) -> dict[str, int] | None:
     return None if count is None else {"rows": count}
 
 
-def _import_called(db: sqlite3.Connection, request: RemoveRequest) -> tuple[ImportKind, int]:
+def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tuple[ImportKind, int]:
     """The one import of this name, and perhaps kind, and its rows."""
     name, kind = request
     there = {

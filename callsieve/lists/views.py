@@ -8,7 +8,7 @@ from typing import Annotated
 
 from callsieve.changes.fields import ExtensionText, NumberText, number_field
 from callsieve.changes.operation import Context
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.capability import LISTS
 from callsieve.lists.operations import action_of
@@ -62,14 +62,16 @@ class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
     person: ExtensionText
 
 
-def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> Page[EntryShown]:
+def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> ResultPage[EntryShown]:
     """Return the entries of a list."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (one for one in list_entries(db, request.list_name) if number is None or covers(one, number))
     return page_from(rows, request, _place, lambda one: entry_shown(db, one, context.settings, context.at))
 
 
-def find_personal(db: sqlite3.Connection, _context: Context, request: PersonalEntriesRequest) -> Page[PersonalEntry]:
+def find_personal(
+    db: sqlite3.Connection, _context: Context, request: PersonalEntriesRequest
+) -> ResultPage[PersonalEntry]:
     """Return the own lists of one of our people."""
     return page_from(personal_entries(db, request.person), request, lambda one: (one.number,), lambda one: one)
 

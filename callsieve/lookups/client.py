@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agi.breaker import Breaker
-from callsieve.lookups.protocol import LINE_BYTES, Question, line_of, reply_in
+from callsieve.lookups.protocol import LINE_BYTES, LookupQuestion, line_of, reply_in
 from callsieve.telemetry import LookUpCounts
 
 logger = logging.getLogger("callsieve.lookups.client")
@@ -67,7 +67,7 @@ class LookUpClient:
         self.counts.asked += 1
         try:
             async with asyncio.timeout(seconds):
-                more = await self._exchange(Question(number, int(1000 * min(seconds, 1.0))))
+                more = await self._exchange(LookupQuestion(number, int(1000 * min(seconds, 1.0))))
         except TimeoutError:
             self.counts.late += 1
             self._failed("no answer in time")
@@ -85,7 +85,7 @@ class LookUpClient:
             self.counts.nothing += 1
         return more
 
-    async def _exchange(self, question: Question) -> bool:
+    async def _exchange(self, question: LookupQuestion) -> bool:
         reader, writer = await asyncio.open_unix_connection(str(self.path), limit=LINE_BYTES)
         try:
             if _user_of(writer) not in (0, os.geteuid()):

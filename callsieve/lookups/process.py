@@ -24,7 +24,7 @@ from callsieve.lookups.server import serving
 from callsieve.lookups.service import AskedSource, Fetch, LookUpService, Reached, Unreachable
 from callsieve.lookups.sources import OutsideRequest, sources_of
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.outside.http_client import OutsideClient, RequestLimits
 from callsieve.outside.secrets import secret_of
 from callsieve.settings import Loaded
 from callsieve.system.service_process import follow_signals, reloaded, wait_for_any
@@ -36,7 +36,7 @@ logger = logging.getLogger("callsieve.lookups.process")
 
 # A call waits for its budget; what comes later is there for the next one. No redirect is followed: it would tell
 # another server which number it is about.
-LIMITS: Final = Limits(total_seconds=8.0, connect_seconds=3.0, body_bytes=1 << 20, redirects=0)
+LIMITS: Final = RequestLimits(total_seconds=8.0, connect_seconds=3.0, body_bytes=1 << 20, redirects=0)
 MEASURE_SECONDS: Final = 3600.0
 FIRST_MEASURE_SECONDS: Final = 60.0
 ACTOR: Final = "look-ups"

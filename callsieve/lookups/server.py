@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
-from callsieve.lookups.protocol import LINE_BYTES, Reply, line_of, question_in
+from callsieve.lookups.protocol import LINE_BYTES, LookupReply, line_of, question_in
 
 logger = logging.getLogger("callsieve.lookups.server")
 
@@ -72,7 +72,7 @@ class _Door:
         async with asyncio.timeout(READING_SECONDS):
             question = question_in(await reader.readuntil(b"\n"))
         more = await self._look_up(question.number, question.wait_ms / 1000)
-        writer.write(line_of(Reply(more)))
+        writer.write(line_of(LookupReply(more)))
         with contextlib.suppress(OSError):
             await writer.drain()
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from callsieve.lookups.rest import Rest
-from callsieve.lookups.sources import BadAnswer, OutsideRequest, Said, Source, covers, limits_of
+from callsieve.lookups.sources import BadAnswer, LookupSource, OutsideRequest, SourceVerdict, covers, limits_of
 from reputation.numbers import masked
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
@@ -68,7 +68,7 @@ Fetch = Callable[[OutsideRequest, bool], Awaitable[Reached]]
 class AskedSource:
     """A source with what it takes to ask it: its secret, and how it has answered lately."""
 
-    source: Source
+    source: LookupSource
     token: str = field(default="", repr=False)
     rest: Rest = field(default_factory=Rest)
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -189,7 +189,7 @@ class LookUpService:
         logger.info("%s says of %s: %s", asked.name, masked(number), said.verdict)
         return said.verdict != NOTHING
 
-    async def _said_by(self, asked: AskedSource, number: str) -> Said:
+    async def _said_by(self, asked: AskedSource, number: str) -> SourceVerdict:
         source = asked.source
         answer = await self.fetch(source.request_about(number, asked.token), source.table.private)
         return source.said_of(number, answer.status, answer.body)

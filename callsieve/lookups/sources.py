@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from callsieve.json_conditions import Condition, Path, parse_condition, parse_path, value_at
+from callsieve.json_conditions import JsonCondition, Path, parse_condition, parse_path, value_at
 from callsieve.lookup_settings import LookupTable
 from callsieve.settings import Settings
 from reputation.numbers import country_of
@@ -45,7 +45,7 @@ class BadAnswer(ValueError):
     """What a source sent is not what it says it sends."""
 
 
-class Said(NamedTuple):
+class SourceVerdict(NamedTuple):
     """What a source says of a number: `spam`, `ok` or `nothing`."""
 
     verdict: str
@@ -60,7 +60,7 @@ class OutsideRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-class Source(Protocol):
+class LookupSource(Protocol):
     """One `[[lookup]]`."""
 
     @property
@@ -72,12 +72,12 @@ class Source(Protocol):
         """What is sent."""
         ...
 
-    def said_of(self, number: str, status: int, body: bytes) -> Said:
+    def said_of(self, number: str, status: int, body: bytes) -> SourceVerdict:
         """What the answer means. BadAnswer."""
         ...
 
 
-def sources_of(settings: Settings) -> list[Source]:
+def sources_of(settings: Settings) -> list[LookupSource]:
     """Those of the settings, in their order."""
     return [PhoneBlock(table) if table.kind == "phoneblock" else HttpSource(table) for table in settings.lookup]
 
@@ -132,7 +132,7 @@ class PhoneBlock:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
 
-    def said_of(self, number: str, status: int, body: bytes) -> Said:
+    def said_of(self, number: str, status: int, body: bytes) -> SourceVerdict:
         """What it says of our number, among those of its bucket."""
         if status != 200:
             raise BadAnswer(f"status {status}")
@@ -141,12 +141,12 @@ class PhoneBlock:
         except (msgspec.DecodeError, RecursionError):
             raise BadAnswer("not the JSON that is described") from None
         if listed is None:
-            return Said(NOTHING)
+            return SourceVerdict(NOTHING)
         if listed.whiteListed:
-            return Said(FINE)
+            return SourceVerdict(FINE)
         if listed.blackListed or listed.votes >= self.table.spam_votes:
-            return Said(SPAM, CATEGORY_BY_RATING.get(listed.rating or ""))
-        return Said(NOTHING)
+            return SourceVerdict(SPAM, CATEGORY_BY_RATING.get(listed.rating or ""))
+        return SourceVerdict(NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class HttpSource:
     """Any server that answers a GET with JSON."""
 
     table: LookupTable
-    _spam: tuple[Condition, ...] = field(init=False, repr=False)
-    _fine: tuple[Condition, ...] = field(init=False, repr=False)
+    _spam: tuple[JsonCondition, ...] = field(init=False, repr=False)
+    _fine: tuple[JsonCondition, ...] = field(init=False, repr=False)
     _category: Path | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -181,18 +181,18 @@ class HttpSource:
             case _:
                 return {"Authorization": f"Bearer {token}"}
 
-    def said_of(self, _number: str, status: int, body: bytes) -> Said:
+    def said_of(self, _number: str, status: int, body: bytes) -> SourceVerdict:
         """Spam where one of `spam_when` holds; else fine where one of `ok_when` does. It may know no such number."""
         if status == 404:
-            return Said(NOTHING)
+            return SourceVerdict(NOTHING)
         if status != 200:
             raise BadAnswer(f"status {status}")
         document = _document(body)
         if any(condition.holds(document) for condition in self._spam):
-            return Said(SPAM, self._category_in(document))
+            return SourceVerdict(SPAM, self._category_in(document))
         if any(condition.holds(document) for condition in self._fine):
-            return Said(FINE)
-        return Said(NOTHING)
+            return SourceVerdict(FINE)
+        return SourceVerdict(NOTHING)
 
     def _category_in(self, document: object) -> str | None:
         found = value_at(document, self._category) if self._category is not None else None

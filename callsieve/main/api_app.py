@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from agi import systemd
 from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
-from callsieve.api.gate import Api
+from callsieve.api.gate import ApiGate
 from callsieve.api.rate_limit import RateLimits
 from callsieve.api.server import is_of_this_machine
 from callsieve.decide.api.endpoints import ENDPOINTS
@@ -38,7 +38,7 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
         state.provide(on, EventStreams())
         return endpoints_of(on)
 
-    api = Api(ENDPOINTS, state, load_all)
+    api = ApiGate(ENDPOINTS, state, load_all)
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:

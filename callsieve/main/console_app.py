@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from callsieve.api.authentication import Authentication
-from callsieve.api.gate import Api
+from callsieve.api.gate import ApiGate
 from callsieve.api.rate_limit import RateLimits
 from callsieve.api.server import with_api
 from callsieve.calls.disputes import appeal_in_words
@@ -119,4 +119,6 @@ def make_app(state: AppState) -> ASGIApp:
         exception_handlers={HTTPException: not_found},
     )
     web = state.loaded.settings.web
-    return SecurityHeaders(with_api(app, Api(endpoints_of(on), state), state), web.hosts, https_only=web.behind_proxy)
+    return SecurityHeaders(
+        with_api(app, ApiGate(endpoints_of(on), state), state), web.hosts, https_only=web.behind_proxy
+    )

@@ -10,13 +10,15 @@ import typer
 from callsieve.main.commands import GROUPS
 
 
-class Part(StrEnum):
+class HelpPart(StrEnum):
     """What help there is beside `callsieve --help`."""
 
     ALL = "all"
 
 
-def help_all(context: typer.Context, part: Annotated[Part, typer.Argument(help="Every command.")] = Part.ALL) -> None:
+def help_all(
+    context: typer.Context, part: Annotated[HelpPart, typer.Argument(help="Every command.")] = HelpPart.ALL
+) -> None:
     """Show every command in its group. `callsieve COMMAND --help` shows the options of one."""
     root: Any = context.find_root()
     root.command.format_help(root, root.make_formatter(), GROUPS)

@@ -26,7 +26,7 @@ SECONDS: Final = 120.0
 AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a time
 
 
-class Asked(NamedTuple):
+class LabelAnswers(NamedTuple):
     """What was said, and which sources did not answer for all numbers, with why."""
 
     looks: tuple[Look, ...]
@@ -44,12 +44,12 @@ class _Round:
     failure: str = ""
 
 
-def ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float = SECONDS) -> Asked:
+def ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float = SECONDS) -> LabelAnswers:
     """Return what all sources say of these numbers within so many seconds, those not looked at for longest first."""
     return asyncio.run(_ask(loaded, numbers, now, seconds))
 
 
-async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float) -> Asked:
+async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float) -> LabelAnswers:
     seen = _last_seen(loaded)
     rounds = [_round(source, numbers, seen) for source in asked_sources(loaded)]
     async with OutsideClient() as client:
@@ -63,7 +63,7 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
                 if len(one.looks) < one.count and not one.failure:
                     one.failure = f"no time was left for {one.count - len(one.looks)} numbers"
     failures = tuple((one.source.name, one.failure) for one in rounds if one.failure)
-    return Asked(tuple(look for one in rounds for look in one.looks), failures)
+    return LabelAnswers(tuple(look for one in rounds for look in one.looks), failures)
 
 
 def _last_seen(loaded: Loaded) -> Mapping[tuple[str, str], float]:

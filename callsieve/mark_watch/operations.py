@@ -50,7 +50,7 @@ class LookRequest(msgspec.Struct, frozen=True):
     next_look: Annotated[str, Meta(max_length=40)] = NEXT
 
 
-class Recorded(NamedTuple):
+class RecordedLook(NamedTuple):
     """The look as it is kept. `changed`: what the platform showed before, where that was something else."""
 
     change_id: ChangeId | None
@@ -66,7 +66,7 @@ class Noted(NamedTuple):
     changed: tuple[LabelChange, ...]
 
 
-def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Recorded:
+def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> RecordedLook:
     """Record what a platform shows of an own number."""
     number = number_field(context, request.number)
     platform = one_line("platform", request.platform)
@@ -93,7 +93,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         label = add_look(db, look)
         if new is not None:
             put_screenshot(db, look, new)
-    return Recorded(changed.id, look, label)
+    return RecordedLook(changed.id, look, label)
 
 
 def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[Look]) -> Noted:

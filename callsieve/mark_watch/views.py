@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from callsieve.changes.fields import NumberText, number_field
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from reputation.store.own_labels import Look, latest_looks, looks_due, looks_of
 from reputation.store.own_screenshots import Screenshot, screenshot_content, screenshots_of
 from reputation.store.own_suspicions import Suspected, suspicions_about
@@ -46,20 +46,20 @@ class ScreenshotContent(NamedTuple):
     content: bytes
 
 
-def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> Page[Look]:
+def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[Look]:
     """Return what platforms show of our numbers: the latest look at each."""
     looks = latest_looks(db)
     found = looks_due(looks, context.at + DAY_SECONDS) if request.due else looks
     return page_from(found, request, lambda one: (one.number, one.platform), lambda one: one)
 
 
-def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Look]:
+def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Look]:
     """Return what platforms have shown of one number, the latest first."""
     found = looks_of(db, number_field(context, request.number), MOST_LOOKS)
     return page_from(found, request, lambda one: (-one.at, one.platform), lambda one: one)
 
 
-def find_screenshots(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Screenshot]:
+def find_screenshots(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Screenshot]:
     """Return the pictures of what platforms showed, without their content, the latest first."""
     found = screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
     return page_from(found, request, lambda one: (-one.at, one.platform, one.digest), lambda one: one)
@@ -73,7 +73,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
     return ScreenshotContent(*found)
 
 
-def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> Page[Suspected]:
+def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
     """Return where an own number may be marked, by how its calls fare, the surest first."""
     found = suspicions_about(db, number_field(context, request.number))
     place = lambda one: (-one.suspicion.confidence, *one.suspicion.network, one.suspicion.by)  # noqa: E731

@@ -20,7 +20,7 @@ from callsieve.web.rendering import document_of
 from callsieve.wiring import policies_of
 from policies.decision import Action
 from policies.loader import PRESETS, load_policy
-from policies.mark_effects import Effect, Kind, MarkedNumber, action_under, effect_of, least_people, strongest
+from policies.mark_effects import Effect, MarkedNumber, MarkKind, action_under, effect_of, least_people, strongest
 from policies.policy import Policy, PolicyError
 from reputation.model import Level, LevelChange
 from reputation.store.site import people_here
@@ -52,7 +52,7 @@ class Least(NamedTuple):
     """Of so many who answered, how many people it takes for a label and for a challenge; None: not even all of them."""
 
     answered: int
-    kind: Kind
+    kind: MarkKind
     label: int | None
     challenge: int | None
 
@@ -83,7 +83,7 @@ class MarkEffects:
     combined: tuple[Combination, ...]
 
 
-class Table(NamedTuple):
+class TextTable(NamedTuple):
     """A table for any door: a heading, what to know about it, the heads of the columns and the rows."""
 
     title: Wording
@@ -130,7 +130,7 @@ def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[
     least = tuple(
         Least(answered, kind, *(least_people(kind, answered, level, weights, people) for level in _ASKED))
         for answered in ANSWERED
-        for kind in Kind
+        for kind in MarkKind
     )
     cases = [
         MarkedNumber(marks, hung_up, answered)
@@ -149,9 +149,9 @@ _ASKED = (Level.WARN, Level.CHALLENGE)
 
 TITLE = Wording("How many marks until it takes effect?")
 KIND_WORDS = {
-    Kind.MARKS: Wording("marks"),
-    Kind.HANG_UPS: Wording("hang-ups"),
-    Kind.BOTH: Wording("half marks, half hang-ups"),
+    MarkKind.MARKS: Wording("marks"),
+    MarkKind.HANG_UPS: Wording("hang-ups"),
+    MarkKind.BOTH: Wording("half marks, half hang-ups"),
 }
 
 
@@ -171,22 +171,22 @@ def introduction(shown: MarkEffects) -> Iterator[Wording]:
         yield Wording("the policy in force is {policy}", {"policy": shown.policy})
 
 
-def tables_of(shown: MarkEffects) -> tuple[Table, ...]:
+def tables_of(shown: MarkEffects) -> tuple[TextTable, ...]:
     """The tables, for any door."""
     return _least_table(shown), _examples_table(shown), _combined_table(shown)
 
 
-def _least_table(shown: MarkEffects) -> Table:
+def _least_table(shown: MarkEffects) -> TextTable:
     rows = [
         (
-            f"{one.answered}" if i % len(Kind) == 0 else "",
+            f"{one.answered}" if i % len(MarkKind) == 0 else "",
             KIND_WORDS[one.kind],
             _count(one.label),
             _count(one.challenge),
         )
         for i, one in enumerate(shown.least)
     ]
-    return Table(
+    return TextTable(
         Wording("The least number of people"),
         Wording("of those who answered; a hang-up is one within 6 seconds, by somebody who did not mark the number"),
         (Wording("answered"), Wording("by"), Wording("for a label"), Wording("for a challenge")),
@@ -198,7 +198,7 @@ def _count(people: int | None) -> str | Wording:
     return NEVER if people is None else f"{people}"
 
 
-def _examples_table(shown: MarkEffects) -> Table:
+def _examples_table(shown: MarkEffects) -> TextTable:
     effects = {one.case: one.effect for one in shown.examples}
     rows = []
     for marks in MARKS:
@@ -206,7 +206,7 @@ def _examples_table(shown: MarkEffects) -> Table:
             cases = [MarkedNumber(marks, hung_up, answered) for answered in ANSWERED]
             rows.append((f"{marks}", f"{hung_up}", *(_cell(effects.get(case)) for case in cases)))
     of_people = (Wording("of {n} who answered", {"n": answered}) for answered in ANSWERED)
-    return Table(
+    return TextTable(
         Wording("What comes of it"),
         Wording("with the days until the level falls if nothing more happens; marks that came over more than an hour"),
         (Wording("marks"), Wording("hang-ups"), *of_people),
@@ -223,10 +223,10 @@ def _cell(effect: Effect | None) -> str | Wording:
     return Wording("{level}, {days} d", {"level": level, "days": effect.lower_in[0]})
 
 
-def _combined_table(shown: MarkEffects) -> Table:
+def _combined_table(shown: MarkEffects) -> TextTable:
     names = [name for name, _ in shown.combined[0].actions]
     rows = [(one.words, *(Wording(action.word) for _, action in one.actions)) for one in shown.combined]
-    return Table(
+    return TextTable(
         Wording("The most that can come of it, by policy"),
         Wording("however many people; an administrator's own list or rule goes beyond it. observe only writes it down"),
         (Wording("what speaks against a number"), *names),
@@ -315,7 +315,7 @@ def _page(
     title: Wording,
     lead: tuple[Wording, ...],
     parts: tuple[Part, ...],
-    tables: tuple[Table, ...],
+    tables: tuple[TextTable, ...],
     end: Wording | str,
     date: str = "",
 ) -> str:

@@ -108,7 +108,7 @@ class PersonMarkKey(msgspec.Struct, frozen=True):
     person: ExtensionText
 
 
-class Marked(NamedTuple):
+class SavedMark(NamedTuple):
     """What became of a mark."""
 
     change_id: ChangeId | None
@@ -150,18 +150,18 @@ class OwnerChange(NamedTuple):
 # Marks.
 
 
-def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> Marked:
+def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> SavedMark:
     """Mark a number as spam, or as not spam, in the name of one of our people. It counts as one of the console."""
     said = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
     return mark(db, context, MarkRequest(request.number, request.person, *said))
 
 
-def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey) -> Marked:
+def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey) -> SavedMark:
     """Take back a mark in the name of one of our people."""
     return mark(db, context, MarkRequest(request.number, request.person, Verdict.RETRACTED, MarkChannel.WEB))
 
 
-def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Marked:
+def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> SavedMark:
     """Mark a number in the name of one of our people, or take that back. Spam is blocked for that person."""
     is_retraction = request.verdict is Verdict.RETRACTED
     if request.category is not None and request.verdict is not Verdict.SPAM:
@@ -188,7 +188,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Mark
             )
         changed.number, changed.before, changed.after = result.number, result.before, result.mark
         changed.is_nothing = result.status is MarkStatus.UNCHANGED
-    return Marked(changed.id, result)
+    return SavedMark(changed.id, result)
 
 
 def _why_not_marked(db: sqlite3.Connection, refusal: MarkRefusal, number: str | None, person: str) -> Wording:

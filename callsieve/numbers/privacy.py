@@ -21,7 +21,7 @@ from reputation.store.privacy import ERASED, erase_number, export_number, find_m
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class NumberData:
     """All rows about a number by table, and the recordings of its callers' names."""
 
     number: str
@@ -53,15 +53,15 @@ class ErasedNumber:
     recordings: int
 
 
-def stored_about(db: sqlite3.Connection, context: Context, number: str) -> Stored:
+def stored_about(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
     """What there is. Changes nothing, and leaves no row in the audit."""
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
-    return Stored(e164, tables, tuple(spoken_names.of_decisions(context.loaded.state, ids)))
+    return NumberData(e164, tables, tuple(spoken_names.of_decisions(context.loaded.state, ids)))
 
 
-def export(db: sqlite3.Connection, context: Context, number: str) -> Stored:
+def export(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
     """The same, for its owner."""
     stored = stored_about(db, context, number)
     with change(db, context, "privacy export", stored.number):

@@ -90,7 +90,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """Of one request. The connection's seconds are for its name, its address and TLS, each; header fields have 100 kB.
 
     `body_bytes`: of the answer, as it arrives and unpacked. `redirects` are followed for GET and HEAD only.
@@ -125,12 +125,12 @@ class OutsideClient:
 
     def __init__(
         self,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         *,
         resolve: Resolve = addresses_of,
         network: httpcore2.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or RequestLimits()
         trust = ssl.create_default_context()
         network = network or httpcore2.AnyIOBackend()
         self._pools = {
@@ -160,7 +160,7 @@ class OutsideClient:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         allow_private: bool = False,
         into: BinaryIO | None = None,
     ) -> Answer:
@@ -194,7 +194,7 @@ async def _one(
     url: httpx2.URL,
     headers: Mapping[str, str],
     body: bytes | None,
-    limits: Limits,
+    limits: RequestLimits,
     into: BinaryIO | None,
 ) -> Answer:
     """One request, without its redirects."""

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
 from callsieve.changes.operation import Refused
-from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, Field, FieldKind, parsed
+from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, FieldKind, FormField, parsed
 from callsieve.own_numbers.operations import Given
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable
 from callsieve.text.table_errors import TableError
@@ -67,7 +67,7 @@ def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Giv
     return given
 
 
-def _value(field: Field, text: str, now: float) -> object:
+def _value(field: FormField, text: str, now: float) -> object:
     """As it is typed elsewhere, but a time may be overdue, or none."""
     if field.kind is FieldKind.TIME:
         if not text:

@@ -36,7 +36,7 @@ class FieldKind(Enum):
     TIME = auto()
 
 
-class Field(NamedTuple):
+class FormField(NamedTuple):
     """`name` is that of the form and the CSV; `heading` stands beside its value, `label` where it is filled in.
 
     `option` is that of the command line, without `--`, where it has another name there.
@@ -79,13 +79,15 @@ class Field(NamedTuple):
 
 
 FIELDS = (
-    Field("name", Wording("name"), Wording("Name that people called are to see")),
-    Field("purpose", Wording("purpose"), Wording("What its calls are about")),
-    Field("owner", Wording("owner"), Wording("Who of us answers for it")),
-    Field("trunks", Wording("trunks"), Wording("Trunks it goes out on"), FieldKind.LIST, "trunk"),
-    Field("documents", Wording("documents"), Wording("Documents that prove it is ours"), FieldKind.LIST, "document"),
-    Field("registered", Wording("registered at"), Wording("Where it is known under our name"), FieldKind.LIST),
-    Field(
+    FormField("name", Wording("name"), Wording("Name that people called are to see")),
+    FormField("purpose", Wording("purpose"), Wording("What its calls are about")),
+    FormField("owner", Wording("owner"), Wording("Who of us answers for it")),
+    FormField("trunks", Wording("trunks"), Wording("Trunks it goes out on"), FieldKind.LIST, "trunk"),
+    FormField(
+        "documents", Wording("documents"), Wording("Documents that prove it is ours"), FieldKind.LIST, "document"
+    ),
+    FormField("registered", Wording("registered at"), Wording("Where it is known under our name"), FieldKind.LIST),
+    FormField(
         "next_check",
         Wording("next check"),
         Wording("When to look again (180d, 2026-12-31, never)"),
@@ -106,7 +108,7 @@ def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
     return replace(own, **found)  # type: ignore[arg-type]
 
 
-def parsed(field: Field, typed: str | Sequence[str], now: float) -> object:
+def parsed(field: FormField, typed: str | Sequence[str], now: float) -> object:
     """The value that was typed. Refused."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)

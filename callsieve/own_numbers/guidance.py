@@ -49,7 +49,7 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at risk": "risk"}
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class GuidanceFigures:
     """What the guidance is filled with: the health of each number that called within 28 days, how many of them are
     registered and how many due for a check, how many people are on the do-not-call list, and the usual hours in which
     people may be called. `weekly`: of the people called within 28 days, those who were called three times or more
@@ -69,12 +69,12 @@ class Company:
         return int(sum(getattr(_month(one), name) for one in self.numbers))
 
 
-def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Company:
+def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> GuidanceFigures:
     """The company's own figures. Up to half a second for each number that calls a lot."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
-    return Company(
+    return GuidanceFigures(
         numbers=[own_health(db, number, now, settings.reputation) for number in numbers],
         registered=len(registered),
         due=sum(own.next_check_at is not None and own.next_check_at <= now for own in registered),
@@ -92,7 +92,7 @@ def texts_of(language: str) -> dict[str, str]:
     return tomllib.loads(text)
 
 
-def guidance_page(company: Company, language: str, made_at: float) -> str:
+def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> str:
     """The page for those who lead a call centre."""
     say = texts_of(language)
     calls = f"{company.total('attempts'):,}"
@@ -118,7 +118,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
     return document_of("own_numbers", "leaflet.html", language, {"say": say, "cards": cards})
 
 
-def figures_of(company: Company) -> dict[str, dict[str, object]]:
+def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
     """The figures of each rule, by the names that stand in its text."""
     calls, answered = company.total("attempts"), company.total("answered")
 
@@ -168,7 +168,7 @@ def _number(health: NumberHealth) -> dict[str, Any]:
     }
 
 
-def _rules(company: Company, say: Mapping[str, str]) -> list[dict[str, str]]:
+def _rules(company: GuidanceFigures, say: Mapping[str, str]) -> list[dict[str, str]]:
     figures = figures_of(company)
     return [
         {
@@ -181,7 +181,7 @@ def _rules(company: Company, say: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def _worst(company: Company, measures: Sequence[str]) -> str:
+def _worst(company: GuidanceFigures, measures: Sequence[str]) -> str:
     """The class of the worst grade that a number has for one of these; nothing was measured: no colour."""
     found = {reason.grade.value for one in company.numbers for reason in one.reasons if reason.measure in measures}
     is_measured = measures and any(one.grade for one in company.numbers)

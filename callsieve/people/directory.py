@@ -13,9 +13,9 @@ from msgspec import Meta
 
 from callsieve.changes.fields import NumberText
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.imports import operations
-from callsieve.imports.operations import ImportKind, PeopleImported, PeopleRequest, Removed, RemoveRequest
+from callsieve.imports.operations import ImportKind, PeopleImported, PeopleRequest, Removed, RemoveImportRequest
 from callsieve.imports.people_csv import problem_of_did
 from callsieve.imports.rows import person_of_row, problem_of_person
 from callsieve.text.csv_table import FIELD_CHARACTERS
@@ -80,7 +80,7 @@ class DidImport(msgspec.Struct, frozen=True):
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
-def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[PersonShown]:
+def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[PersonShown]:
     """Return our people."""
     sources, named = people_from(db), {one.extension for one in people_of(context.settings)}
     return page_from(
@@ -91,7 +91,7 @@ def find_people(db: sqlite3.Connection, context: Context, request: PageQuery) ->
     )
 
 
-def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[DidShown]:
+def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[DidShown]:
     """Return our DIDs."""
     sources, named = dids_from(db), {one.number for one in dids_of(context.settings)}
     return page_from(
@@ -117,12 +117,12 @@ def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) ->
 
 def remove_people(db: sqlite3.Connection, context: Context, source: str) -> Removed:
     """Take an import of people out, with all that it brought."""
-    return operations.remove(db, context, RemoveRequest(source, ImportKind.PEOPLE))
+    return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: str) -> Removed:
     """Take an import of DIDs out, with all that it brought."""
-    return operations.remove(db, context, RemoveRequest(source, ImportKind.DIDS))
+    return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 
 def _source(found: From | None) -> str | None:

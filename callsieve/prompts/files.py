@@ -58,7 +58,7 @@ _PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PromptSource:
     """What a prompt is made from: its text, or a recording of somebody who says it."""
 
     prompt: Prompt
@@ -73,7 +73,7 @@ class Source:
         return f"callsieve {RECIPE} spoken {sha256(said.encode()).hexdigest()[:32]}"
 
 
-def programs_missing(sources: list[Source]) -> list[str]:
+def programs_missing(sources: list[PromptSource]) -> list[str]:
     """The programs that these need and that are not there."""
     needed = [SOX] if sources else []
     if any(source.recording is None for source in sources):
@@ -81,7 +81,7 @@ def programs_missing(sources: list[Source]) -> list[str]:
     return [program for program in needed if shutil.which(program) is None]
 
 
-def voiced(source: Source, scratch: Path) -> bytes:
+def voiced(source: PromptSource, scratch: Path) -> bytes:
     """The samples: 8 kHz, 16 bits, little-endian, equally loud. `scratch` is a directory. PromptError."""
     spoken = source.recording or _spoken(source.prompt, scratch / f"{source.prompt.language}-{source.prompt.key}.wav")
     samples = _converted(source, spoken)
@@ -101,7 +101,7 @@ def _spoken(prompt: Prompt, path: Path) -> Path:
     return path
 
 
-def _converted(source: Source, sound: Path) -> bytes:
+def _converted(source: PromptSource, sound: Path) -> bytes:
     where = str(source.recording or f"{source.prompt.language}: {source.prompt.key}")
     pause = _PAUSE_BY_TABLE.get(source.prompt.key.partition("-")[0], _PAUSE)
     effects = ("gain", "-6", "highpass", "100", *_AT_THE_ENDS, "pad", "0.02", str(pause))
@@ -152,7 +152,7 @@ class PromptState(StrEnum):
 class PromptFile:
     """A prompt, what it is made from, its file, and how that is. `seconds` is None where there is no sound."""
 
-    source: Source
+    source: PromptSource
     path: Path
     state: PromptState
     seconds: float | None = None
@@ -201,10 +201,10 @@ def _sounds_in(directory: Path) -> list[Path]:
 
 def files_of(prompts: Mapping[str, Prompt], recordings: Mapping[str, Path], sounds: Path) -> list[PromptFile]:
     """The file of each prompt of a language, as it is."""
-    return [_file_of(Source(prompt, recordings.get(key)), sounds) for key, prompt in prompts.items()]
+    return [_file_of(PromptSource(prompt, recordings.get(key)), sounds) for key, prompt in prompts.items()]
 
 
-def _file_of(source: Source, sounds: Path) -> PromptFile:
+def _file_of(source: PromptSource, sounds: Path) -> PromptFile:
     path = sounds / source.prompt.language / FOLDER / f"{source.prompt.key}.wav"
     try:
         with open_regular(path) as file:
@@ -214,7 +214,7 @@ def _file_of(source: Source, sounds: Path) -> PromptFile:
     return PromptFile(source, path, _state_of(source, note_in(content[:HEAD_BYTES])), seconds_of(content))
 
 
-def _state_of(source: Source, note: str | None) -> PromptState:
+def _state_of(source: PromptSource, note: str | None) -> PromptState:
     if note is None or not note.startswith("callsieve "):
         return PromptState.BY_HAND
     if note != source.note:

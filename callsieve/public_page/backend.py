@@ -110,7 +110,7 @@ class Backend:
             raise Refused(TOO_OFTEN, Wording("There were too many tries. Wait a while, or call us."))
 
 
-class Asked(Protocol):
+class PageBackend(Protocol):
     """A backend, in this process or in another."""
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:

@@ -51,7 +51,7 @@ TYPES: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-class Outcome(NamedTuple):
+class BackendResult(NamedTuple):
     """`value`, or why there is none: `refused` with its words, or `failed`."""
 
     value: Any = None
@@ -95,16 +95,16 @@ def question_of(raw: bytes) -> tuple[int, str, tuple[Any, ...]]:
     return number, name, tuple(decoded)
 
 
-async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> Outcome:
+async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> BackendResult:
     try:
-        return Outcome(await METHODS[name](backend, *arguments))
+        return BackendResult(await METHODS[name](backend, *arguments))
     except Refused as refused:
-        return Outcome(refused=(refused.code, refused.words, refused.field))
+        return BackendResult(refused=(refused.code, refused.words, refused.field))
     except StoreError as error:
-        return Outcome(failed=str(error))
+        return BackendResult(failed=str(error))
     except Exception:
         logger.exception("the page's backend failed")
-        return Outcome(failed="the page's backend failed")
+        return BackendResult(failed="the page's backend failed")
 
 
 def connected(path: Path) -> socket.socket:
@@ -127,7 +127,7 @@ class BackendClient:
         self.on_gone: Callable[[], None] = lambda: None
         self._sock, self._is_gone = sock, False
         self._numbers = count()
-        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._waiting: dict[int, asyncio.Future[BackendResult]] = {}
 
     async def open(self) -> None:
         """Begins to read what is answered."""

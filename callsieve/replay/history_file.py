@@ -16,7 +16,16 @@ import msgspec
 
 from agi.parsing import did_of
 from agi.site import Site
-from callsieve.replay.history_format import ATTESTATION, ENDED_BY, MISSED, VERIFICATION, Inbound, Marked, Outbound, Told
+from callsieve.replay.history_format import (
+    ATTESTATION,
+    ENDED_BY,
+    MISSED,
+    VERIFICATION,
+    Inbound,
+    Marked,
+    OutboundEvent,
+    Told,
+)
 from callsieve.text.csv_table import EMPTY_LINES, KEPT_PROBLEMS, RowProblem
 from reputation.model import (
     Attestation,
@@ -201,7 +210,7 @@ def _inbound_from(told: Inbound, region: str, *, trusted: bool) -> PastCall:
     return PastCall(outcome, attestation, verification, trusted, told.sampled, told.name)
 
 
-def _outbound_from(told: Outbound, region: str) -> OutcomeRecord:
+def _outbound_from(told: OutboundEvent, region: str) -> OutcomeRecord:
     return OutcomeRecord(
         linkedid=told.call,
         at=told.at,

@@ -59,7 +59,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
     waited_seconds: Seconds = 0.0
 
 
-class Outbound(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
+class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
     at: At
     call: Id
     caller: Text | None = None
@@ -86,7 +86,7 @@ class Marked(msgspec.Struct, tag="mark", frozen=True, omit_defaults=True):
     epoch: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
 
 
-Told = Inbound | Outbound | Marked
+Told = Inbound | OutboundEvent | Marked
 
 # The words of a line -> what they stand for.
 ATTESTATION = {None: Attestation.NONE, "A": Attestation.A, "B": Attestation.B, "C": Attestation.C}

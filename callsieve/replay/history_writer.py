@@ -18,7 +18,7 @@ from callsieve.replay.history_format import (
     VERIFICATION,
     Inbound,
     Marked,
-    Outbound,
+    OutboundEvent,
     Shown,
     Told,
 )
@@ -76,8 +76,8 @@ def _told_of_inbound(event: PastCall) -> Inbound:
     )
 
 
-def _told_of_outbound(one: OutcomeRecord) -> Outbound:
-    return Outbound(
+def _told_of_outbound(one: OutcomeRecord) -> OutboundEvent:
+    return OutboundEvent(
         at=one.at,
         call=one.linkedid,
         caller=one.caller,

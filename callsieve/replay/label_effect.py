@@ -52,7 +52,7 @@ class Share(NamedTuple):
         return max(0.0, middle - width), min(1.0, middle + width)
 
 
-class Difference(NamedTuple):
+class ShareDifference(NamedTuple):
     """By how much a share is more than another, and the interval of that."""
 
     value: float
@@ -60,11 +60,11 @@ class Difference(NamedTuple):
     high: float
 
 
-def difference(one: Share, other: Share) -> Difference:
+def difference(one: Share, other: Share) -> ShareDifference:
     """Newcombe's interval (1998, method 10), which is made of Wilson's."""
     value = one.value - other.value
     (low, high), (other_low, other_high) = one.interval, other.interval
-    return Difference(
+    return ShareDifference(
         value,
         value - sqrt((one.value - low) ** 2 + (other_high - other.value) ** 2),
         value + sqrt((high - one.value) ** 2 + (other.value - other_low) ** 2),
@@ -72,7 +72,7 @@ def difference(one: Share, other: Share) -> Difference:
 
 
 @dataclass(slots=True)
-class Group:
+class CallGroup:
     """The calls that had a warning, or those that went without, and what people did."""
 
     calls: int = 0
@@ -87,9 +87,9 @@ class Group:
 class LabelEffect:
     """Adds up both groups."""
 
-    labelled: Group = field(default_factory=Group)
-    unlabelled: Group = field(default_factory=Group)
-    _group_of: dict[str, Group] = field(default_factory=dict)  # of calls that nobody has marked yet
+    labelled: CallGroup = field(default_factory=CallGroup)
+    unlabelled: CallGroup = field(default_factory=CallGroup)
+    _group_of: dict[str, CallGroup] = field(default_factory=dict)  # of calls that nobody has marked yet
     _latest: dict[str, str] = field(default_factory=dict)
 
     @property

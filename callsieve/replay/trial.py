@@ -44,7 +44,7 @@ MOST_CHANGES = 200
 TELL_SECONDS = 0.2
 
 
-class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is asked: the draft's text, over how many days before `now`. `config` None: no settings file."""
 
     config: str | None
@@ -58,7 +58,9 @@ class TrialError(Exception):
     """It cannot be done. One line that says why."""
 
 
-def trial_report(db: sqlite3.Connection, loaded: Loaded, asked: Asked, tell: Callable[[float], None]) -> dict[str, Any]:
+def trial_report(
+    db: sqlite3.Connection, loaded: Loaded, asked: TrialRequest, tell: Callable[[float], None]
+) -> dict[str, Any]:
     """The report as JSON has it, and the reasons of its first changes. `tell` gets the share that is done.
 
     PolicyError for a draft that cannot be used.
@@ -109,7 +111,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=Asked)
+    asked = msgspec.json.decode(sys.stdin.buffer.read(), type=TrialRequest)
     try:
         loaded = load_settings(
             Path(asked.config) if asked.config else None, {**os.environ, "CALLSIEVE_STATE": asked.state}

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from callsieve.replay.trial import MOST_SECONDS, Asked
+from callsieve.replay.trial import MOST_SECONDS, TrialRequest
 from callsieve.settings import Loaded
 from reputation.wording import Wording
 
@@ -62,7 +62,7 @@ class TrialJobs:
         if self.is_running:
             return False
         config = str(loaded.file) if loaded.file else None
-        asked = Asked(config, str(loaded.state), draft, job.days, job.began_at)
+        asked = TrialRequest(config, str(loaded.state), draft, job.days, job.began_at)
         self.latest = job
         self._task = asyncio.create_task(_run(job, asked), name="trial")
         return True
@@ -74,7 +74,7 @@ class TrialJobs:
             await asyncio.gather(self._task, return_exceptions=True)
 
 
-async def _run(job: TrialJob, asked: Asked) -> None:
+async def _run(job: TrialJob, asked: TrialRequest) -> None:
     pipe = asyncio.subprocess.PIPE
     words = (sys.executable, "-P", "-m", "callsieve.replay.trial")
     process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, limit=LINE_BYTES)

@@ -52,7 +52,7 @@ class StatementError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SignedStatement:
     """What was signed. Instants are whole UTC seconds; `valid_until` None: for good. `about`: what `kind` needs."""
 
     kind: str
@@ -87,7 +87,7 @@ def sign(
     return json.dumps(both, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
 
 
-def verify(text: str | bytes, key: PublicKey) -> Statement:
+def verify(text: str | bytes, key: PublicKey) -> SignedStatement:
     """What the file says, if this key signed it. StatementError. Whether it is over is for the caller to ask."""
     found = _parsed(text)
     statement, signature = found.get("statement"), found.get("signature")
@@ -153,10 +153,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _statement(fields: Mapping[str, Any]) -> Statement:
+def _statement(fields: Mapping[str, Any]) -> SignedStatement:
     try:
         until = fields["valid_until"]
-        return Statement(
+        return SignedStatement(
             kind=str(fields["type"]),
             issuer=str(fields["issuer"]),
             key_id=str(fields["key_id"]),
@@ -218,7 +218,7 @@ def rotate(state: Path, issuer: str, now: float) -> PublicKey:
     return new
 
 
-def handover_of(state: Path, key: PublicKey, now: float) -> Statement | None:
+def handover_of(state: Path, key: PublicKey, now: float) -> SignedStatement | None:
     """Return the handover to our key, as long as it counts."""
     text = handover_text(state)
     if text is None:

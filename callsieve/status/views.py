@@ -44,7 +44,7 @@ OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", "screened calls")
 NOT_ASKED_ABOUT = Wording("calls come in that nobody asks about: see trouble")
 
 
-class Screening(StrEnum):
+class ScreeningState(StrEnum):
     """What becomes of a call that comes in now. All but the first two: it goes on unscreened."""
 
     ON = "on"
@@ -56,11 +56,11 @@ class Screening(StrEnum):
     UNKNOWN = "unknown"
 
 
-IS_SCREENED = {Screening.ON: True, Screening.OBSERVING: True, Screening.UNKNOWN: None}
+IS_SCREENED = {ScreeningState.ON: True, ScreeningState.OBSERVING: True, ScreeningState.UNKNOWN: None}
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class JournalSummary:
     """What the store tells. `last_hour`: decisions by action, in observe mode by what would have been ordered."""
 
     last_call: DecisionRecord | None
@@ -79,7 +79,7 @@ class Status:
     """
 
     at: float
-    screening: Screening
+    screening: ScreeningState
     why: str | Wording
     since: float | None
     until: float | None
@@ -87,7 +87,7 @@ class Status:
     observing: bool | None
     listen: str | None
     told: Telemetry | None
-    journal: Journal | None
+    journal: JournalSummary | None
     trouble: tuple[Check, ...]
     not_known: tuple[Check, ...]
     loaded: Loaded
@@ -141,8 +141,8 @@ def status_of(ground: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck
         ground, daemon, last_told, journal, {check.name: check for check in found}
     )
     policy, observing = _policy(loaded, told, is_broken=isinstance(ground.read, SettingsError))
-    if screening is Screening.ON and observing:
-        screening = Screening.OBSERVING
+    if screening is ScreeningState.ON and observing:
+        screening = ScreeningState.OBSERVING
     return Status(
         at=ground.now,
         screening=screening,
@@ -189,13 +189,13 @@ def _is_obeyed(loaded: Loaded) -> bool:
     return os.getuid() == 0
 
 
-def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: float | None) -> Journal:
+def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: float | None) -> JournalSummary:
     since, until = now - HOUR_SECONDS, now + AHEAD_SECONDS
     counted: Counter[str] = Counter()
     for count in counts_over(db, since, until, until - since):
         counted[count.action] += count.calls
     switched = {what: row.row.at for what in ("off", "on") for row in latest_of(db, (what,), 1)}
-    return Journal(
+    return JournalSummary(
         last_call=next(iter(decisions(db, until=until, limit=1)), None),
         last_hour=counted,
         failed_open=decided_by(db, FAIL_OPEN_RULE, since, until),
@@ -232,11 +232,15 @@ def _deadline(calls: int, now: float) -> Check:
     return Check("fail-open", CheckStatus.WARN, about, "callsieve calls search --rule fail-open", now)
 
 
-State = tuple[Screening, str | Wording, float | None, float | None]
+State = tuple[ScreeningState, str | Wording, float | None, float | None]
 
 
 def _screening(
-    ground: CheckContext, daemon: Finding, told: Telemetry | None, journal: Journal | None, found: dict[str, Check]
+    ground: CheckContext,
+    daemon: Finding,
+    told: Telemetry | None,
+    journal: JournalSummary | None,
+    found: dict[str, Check],
 ) -> State:
     """What keeps calls from being screened: first what people did, then what broke. `told`: the daemon's last word."""
     switched = journal.switched_at if journal is not None else {}
@@ -245,21 +249,21 @@ def _screening(
         until = None
         with suppress(ConsoleError):
             until = ground.off_until
-        return Screening.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
+        return ScreeningState.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
     if ground.is_asterisk_down:
-        return Screening.DOWN, found["Asterisk"].detail, None, None
+        return ScreeningState.DOWN, found["Asterisk"].detail, None, None
     if daemon.status is CheckStatus.FAIL:
-        return Screening.DOWN, daemon.detail, told.at if told is not None else None, None
+        return ScreeningState.DOWN, daemon.detail, told.at if told is not None else None, None
     if journal is not None and journal.window.is_open:
-        return Screening.EMERGENCY, journal.window.said, journal.window.since, journal.window.until
+        return ScreeningState.EMERGENCY, journal.window.said, journal.window.since, journal.window.until
     if daemon.status is CheckStatus.UNKNOWN:
-        return Screening.UNKNOWN, daemon.detail, None, None
+        return ScreeningState.UNKNOWN, daemon.detail, None, None
     if told is not None and is_fresh(told, ground.now) and (told.is_blind or told.breaker_open):
-        return Screening.FAILING, told.trouble, None, None
+        return ScreeningState.FAILING, told.trouble, None, None
     instants = [told.started_at if told is not None else None, switched.get("on")]
     failed = any(found[name].status is CheckStatus.FAIL for name in OF_ROUTES if name in found)
     why = NOT_ASKED_ABOUT if failed else ""
-    return Screening.ON, why, max((at for at in instants if at is not None), default=None), None
+    return ScreeningState.ON, why, max((at for at in instants if at is not None), default=None), None
 
 
 def status_as_json(status: Status, version: str) -> dict[str, object]:

@@ -141,7 +141,7 @@ NUMBERS: dict[str, tuple[int, int | None]] = {
 SECCOMP = (317, 277)  # the call that installs the filter is none of those that it allows
 
 
-class Check(NamedTuple):
+class ArgumentCheck(NamedTuple):
     """The lower half of an argument (from 0), `mask`ed, is one of `values`; with `high` the upper half."""
 
     argument: int
@@ -151,24 +151,26 @@ class Check(NamedTuple):
 
 
 # Allowed only where all checks of one of its lines hold. A filter sees the arguments, and not what they point to.
-SOME: dict[str, tuple[tuple[Check, ...], ...]] = {
+SOME: dict[str, tuple[tuple[ArgumentCheck, ...], ...]] = {
     # A thread, no process: what is started by fork or vfork has none.
-    "clone": ((Check(0, (CLONE_THREAD,), CLONE_THREAD),),),
-    "ioctl": ((Check(1, (FIONBIO, FIOCLEX, TCGETS)),),),
-    "fcntl": ((Check(1, (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL)),),),
+    "clone": ((ArgumentCheck(0, (CLONE_THREAD,), CLONE_THREAD),),),
+    "ioctl": ((ArgumentCheck(1, (FIONBIO, FIOCLEX, TCGETS)),),),
+    "fcntl": (
+        (ArgumentCheck(1, (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL)),),
+    ),
     # No `rlimit` of another process.
-    "prlimit64": ((Check(0, (0,)),),),
-    "prctl": ((Check(0, (PR_SET_NAME,)),),),
+    "prlimit64": ((ArgumentCheck(0, (0,)),),),
+    "prctl": ((ArgumentCheck(0, (PR_SET_NAME,)),),),
     # To no address. MSG_FASTOPEN connects a socket that is not connected.
-    "sendto": ((Check(4, (0,)), Check(4, (0,), high=True), Check(3, (0,), MSG_FASTOPEN)),),
-    "sendmsg": ((Check(2, (0,), MSG_FASTOPEN),),),
-    "setpriority": ((Check(0, (os.PRIO_PROCESS,)), Check(1, (0,))),),
+    "sendto": ((ArgumentCheck(4, (0,)), ArgumentCheck(4, (0,), high=True), ArgumentCheck(3, (0,), MSG_FASTOPEN)),),
+    "sendmsg": ((ArgumentCheck(2, (0,), MSG_FASTOPEN),),),
+    "setpriority": ((ArgumentCheck(0, (os.PRIO_PROCESS,)), ArgumentCheck(1, (0,))),),
     "setsockopt": (
-        (Check(1, (socket.SOL_SOCKET,)),),
-        (Check(1, (socket.IPPROTO_TCP,)), Check(2, (TCP_NODELAY,))),
+        (ArgumentCheck(1, (socket.SOL_SOCKET,)),),
+        (ArgumentCheck(1, (socket.IPPROTO_TCP,)), ArgumentCheck(2, (TCP_NODELAY,))),
     ),
     # A pair for datagrams would take an address in `sendmsg` all the same, and reach every Unix socket by it.
-    "socketpair": ((Check(0, (socket.AF_UNIX,)), Check(1, (socket.SOCK_STREAM,), 0xF)),),
+    "socketpair": ((ArgumentCheck(0, (socket.AF_UNIX,)), ArgumentCheck(1, (socket.SOCK_STREAM,), 0xF)),),
 }
 # The C library goes on with `clone` where there is no `clone3`, whose flags stand behind a pointer.
 UNKNOWN = ("clone3",)
@@ -210,7 +212,7 @@ def _instructions(architecture: Architecture, process: int) -> Iterator[Instruct
     yield LOAD, 0, 0, NUMBER_AT
     yield AT_LEAST, 0, 1, X32
     yield RETURN, 0, 0, KILL
-    some = SOME | {"tgkill": ((Check(0, (process,)),),)}  # signals to ourselves, as `raise` sends them
+    some = SOME | {"tgkill": ((ArgumentCheck(0, (process,)),),)}  # signals to ourselves, as `raise` sends them
     for name, numbers in NUMBERS.items():
         number = numbers[architecture.column]
         if number is None:
@@ -236,7 +238,7 @@ def _returning(number: int, value: int) -> Iterator[Instruction]:
 FAILED = 255  # a jump that _resolved aims
 
 
-def _failing_unless(check: Check) -> Iterator[Instruction]:
+def _failing_unless(check: ArgumentCheck) -> Iterator[Instruction]:
     yield LOAD, 0, 0, ARGUMENTS_AT + 8 * check.argument + 4 * check.high
     if check.mask != ALL_BITS:
         yield AND, 0, 0, check.mask

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from callsieve.changes.fields import ChangeId, TimeText
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from policies.hints import nearest
@@ -117,7 +117,7 @@ def revoke(db: sqlite3.Connection, context: Context, name: str) -> TokenRevoked:
     return TokenRevoked(changed.id, token)
 
 
-def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[TokenShown]:
+def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[TokenShown]:
     """Return the programs that may use the API, by name."""
     return page_from(all_tokens(db), request, lambda one: (one.token.name,), lambda one: token_shown(one, context.at))
 

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from callsieve.changes.fields import ChangeId, ExtensionText
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.wiring import people_of
 from policies.hints import nearest
@@ -124,7 +124,7 @@ class UserChange(NamedTuple):
     name: str
 
 
-def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> Page[ConsoleUser]:
+def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[ConsoleUser]:
     """Return who may use the console, by name."""
     return page_from(all_users(db), request, lambda one: (one.name,), lambda one: one)
 

@@ -69,7 +69,7 @@ LEAST_CALLS = 3
 LEAST_NUMBERS = 3
 
 
-class Count(NamedTuple):
+class ActionCount(NamedTuple):
     """How many calls had this action ordered in one step of time, counted from the first."""
 
     step: int
@@ -87,7 +87,7 @@ class Rising(NamedTuple):
     log_odds: float
 
 
-class Block(NamedTuple):
+class CallerBlock(NamedTuple):
     """A block of 1000 numbers of which several called: `block` is what they begin with."""
 
     block: str
@@ -95,7 +95,7 @@ class Block(NamedTuple):
     numbers: int
 
 
-def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[Count]:
+def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
     """Calls by what was ordered first, or would have been, in steps of so many seconds. `site`: those of another site
     alone.
     """
@@ -106,7 +106,8 @@ def counts_over(db: sqlite3.Connection, since: float, until: float, step: float,
     )
     again = {(step, action): calls for step, action, calls in db.execute(again_of, about)}
     counted = (
-        Count(step, action, calls - again.get((step, action), 0)) for step, action, calls in db.execute(counts, about)
+        ActionCount(step, action, calls - again.get((step, action), 0))
+        for step, action, calls in db.execute(counts, about)
     )
     return [one for one in counted if one.calls]
 
@@ -130,11 +131,11 @@ def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: in
     return sorted(found, key=lambda one: (one.before - one.calls, one.number))[:limit]
 
 
-def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Block]:
+def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[CallerBlock]:
     """Blocks of which the most different numbers called."""
     about = {"since": since, "until": until, "least": LEAST_NUMBERS}
     # Service numbers are in no block.
-    found = (Block(*row) for *row, one in db.execute(BLOCKS, about) if block_of(one) is not None)
+    found = (CallerBlock(*row) for *row, one in db.execute(BLOCKS, about) if block_of(one) is not None)
     return list(islice(found, limit))
 
 

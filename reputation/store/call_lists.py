@@ -28,7 +28,7 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 """
 
 
-class PastCall(NamedTuple):
+class CallAttempt(NamedTuple):
     """A call of ours to a number: whether a person answered, whether the number was nobody's (Q.850 cause 1), and
     whether it came as far as the phone: a network that refuses us says nothing of who is called.
     """
@@ -49,9 +49,9 @@ class UnguardedCall(NamedTuple):
     trunk: str | None
 
 
-def past_calls(db: sqlite3.Connection, number: str) -> list[PastCall]:
+def past_calls(db: sqlite3.Connection, number: str) -> list[CallAttempt]:
     """Our calls to the number, the latest first: a hundred at most."""
-    return [PastCall(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
+    return [CallAttempt(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:

@@ -18,7 +18,7 @@ from agi.protocol import ProtocolError, Request
 from agi.screening import PROOFS_AN_HOUR, Screening, StoreUnavailable
 from policies.decision import Action
 from policies.loader import load_policy
-from policies.policy import PolicySet, Scope
+from policies.policy import PolicyScope, PolicySet
 from policies.reasons import FailOpen, PresetReason
 from policies.situation import ScreeningHours
 from reputation.facts import FactsQuery
@@ -127,7 +127,7 @@ async def test_what_single_people_want_comes_with_the_first_answer() -> None:
 
 
 async def test_a_scope_decides_which_policy_applies() -> None:
-    policies = PolicySet(policy_ordering("allow"), (Scope(policy_ordering("tag"), did=LONDON),))
+    policies = PolicySet(policy_ordering("allow"), (PolicyScope(policy_ordering("tag"), did=LONDON),))
     screening = make_screening(memory_of(), policies)
     assert await action_of(screening) == "tag"
     assert await action_of(screening, make_request("screen", "did=200")) == "allow"
@@ -388,7 +388,7 @@ async def test_the_number_dialled_matters_for_the_person_too() -> None:
 
 async def test_an_observing_policy_does_not_act_for_the_person() -> None:
     memory = memory_of(callee=make_person("201"), ties=[make_tie(Tie.BLOCK)])
-    observing = Scope(load_policy("observe"), trunk="carrier")
+    observing = PolicyScope(load_policy("observe"), trunk="carrier")
     screening = make_screening(memory, PolicySet(load_policy("strict"), (observing,)))
     assert await variables(screening, callee_request()) == {"CALLSIEVE_CALLEE": "same"}
     assert [record.would_be for record in memory.decisions] == ["reject"]

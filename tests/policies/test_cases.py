@@ -16,7 +16,7 @@ from policies.case_schema import CALL, EXPECT, FACTS
 from policies.cases import Difference, Trial, read_trials, run_trial
 from policies.decision import Action
 from policies.loader import load_policy, read_text
-from policies.policy import PolicyError, PolicySet, Scope
+from policies.policy import PolicyError, PolicyScope, PolicySet
 from reputation.model import Level
 from tests.builders import make_policy, trials_of
 
@@ -51,7 +51,7 @@ def test_a_case_that_is_decided_otherwise_says_what_differs() -> None:
 
 
 def test_a_case_without_a_policy_takes_the_one_of_its_scope() -> None:
-    running = PolicySet(load_policy("observe"), (Scope(BLOCKING, group="sales"),))
+    running = PolicySet(load_policy("observe"), (PolicyScope(BLOCKING, group="sales"),))
     groups = 'facts = { did_group = ["support", "sales"] }'
     for facts, action in (
         ("", Action.ALLOW),

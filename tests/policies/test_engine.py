@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action, Decision, IncomingCall, fail_open
 from policies.engine import CAPS, STEPS, decide, decide_by_each, decide_for_callee
-from policies.explanation import Look, explain
+from policies.explanation import ExplanationLine, explain
 from policies.loader import load_policy
-from policies.policy import Case, Policy, PolicyError, PolicySet, Scope
+from policies.policy import Case, Policy, PolicyError, PolicyScope, PolicySet
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.reasons import Reason, Why
 from reputation.facts import Facts
@@ -571,36 +571,36 @@ def test_what_other_calls_left_behind_changes_no_decision(cases: list[tuple[Inco
 def test_an_explanation_names_every_step_on_the_way() -> None:
     call, known = make_call(), make_facts(5.0, passed_until=NOW + DAY)
     assert explain(call, known, load_policy("balanced"), NOW) == (
-        Look(1, "never screened", "passes"),
-        Look(2, "emergency window", "passes"),
-        Look(3, "the callee's own lists", "passes"),
-        Look(4, "the administrator's lists", "passes"),
-        Look(6, "relationship", "passes"),
-        Look(7, "cap", "warn at most: the caller passed a challenge"),
-        Look(8, "rule level-route", "passes", ('level_at_least = "route": it is challenge',)),
-        Look(
+        ExplanationLine(1, "never screened", "passes"),
+        ExplanationLine(2, "emergency window", "passes"),
+        ExplanationLine(3, "the callee's own lists", "passes"),
+        ExplanationLine(4, "the administrator's lists", "passes"),
+        ExplanationLine(6, "relationship", "passes"),
+        ExplanationLine(7, "cap", "warn at most: the caller passed a challenge"),
+        ExplanationLine(8, "rule level-route", "passes", ('level_at_least = "route": it is challenge',)),
+        ExplanationLine(
             8,
             "rule level-challenge",
             "challenge: strong evidence against this number, some of it from how its calls went",
         ),
-        Look(8, "decision", "warn by level-challenge, no more: the caller passed a challenge"),
+        ExplanationLine(8, "decision", "warn by level-challenge, no more: the caller passed a challenge"),
     )
 
 
 def test_an_explanation_ends_with_the_step_that_decides() -> None:
     looks = explain(make_call(), make_facts(block=blocked()), policy_ordering("tag", observe=True), NOW)
     assert looks[-2:] == (
-        Look(4, "the administrator's lists", "reject: +12017421834 is on the blocklist"),
-        Look(4, "decision", "allow; without observe it would be reject by blocklist"),
+        ExplanationLine(4, "the administrator's lists", "reject: +12017421834 is on the blocklist"),
+        ExplanationLine(4, "decision", "allow; without observe it would be reject by blocklist"),
     )
 
 
 def test_an_explanation_of_the_default() -> None:
     looks = explain(make_call(), make_facts(), HOUSE, NOW)
     assert looks[-3:] == (
-        Look(8, "rule suspicious", "passes", ('level_at_least = "tag": it is none',)),
-        Look(9, "default", "route"),
-        Look(9, "decision", "route by default"),
+        ExplanationLine(8, "rule suspicious", "passes", ('level_at_least = "tag": it is none',)),
+        ExplanationLine(9, "default", "route"),
+        ExplanationLine(9, "decision", "route by default"),
     )
 
 
@@ -701,7 +701,8 @@ def test_for_a_callee_known_from_the_start_both_decisions_agree(call: IncomingCa
 
 SALES, CARRIER, MAIN, FIRST = (policy_ordering(word) for word in ("tag", "warn", "allow", "challenge"))
 SCOPES = PolicySet(
-    MAIN, (Scope(FIRST, did="+442071830000"), Scope(SALES, group="sales"), Scope(CARRIER, trunk="carrier"))
+    MAIN,
+    (PolicyScope(FIRST, did="+442071830000"), PolicyScope(SALES, group="sales"), PolicyScope(CARRIER, trunk="carrier")),
 )
 
 
@@ -745,4 +746,4 @@ def test_the_first_scope_that_covers_a_call_gives_its_policy(call: IncomingCall,
 @given(st.sampled_from([LONDON, "s", None]), st.sampled_from(["carrier", None]), facts())
 def test_a_scope_covers_what_fits_all_its_keys(did: str | None, trunk: str | None, facts: Facts) -> None:
     call = make_call(did=LONDON, trunk="carrier")
-    assert Scope(MAIN, did, trunk).covers(call, facts) is (did in (LONDON, None))
+    assert PolicyScope(MAIN, did, trunk).covers(call, facts) is (did in (LONDON, None))

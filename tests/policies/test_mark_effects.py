@@ -10,8 +10,8 @@ from policies.decision import Action
 from policies.loader import PRESETS, load_policy
 from policies.mark_effects import (
     NOW,
-    Kind,
     MarkedNumber,
+    MarkKind,
     action_under,
     effect_of,
     evidence_of,
@@ -28,16 +28,16 @@ ALL = MarkedNumber(1, 1, listed=True, failed=True)
 counts = st.integers(0, 60)
 
 
-def case_by(kind: Kind, count: int, answered: int) -> MarkedNumber:
-    marks = {Kind.MARKS: count, Kind.HANG_UPS: 0, Kind.BOTH: count // 2}[kind]
+def case_by(kind: MarkKind, count: int, answered: int) -> MarkedNumber:
+    marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
     return MarkedNumber(marks, count - marks, answered)
 
 
 @pytest.mark.parametrize("people", [0, 3, 20, 200])
 @pytest.mark.parametrize("answered", [1, 5, 10, 50])
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(MarkKind))
 @pytest.mark.parametrize("level", [Level.WARN, Level.CHALLENGE, Level.ROUTE])
-def test_the_least_is_the_least(level: Level, kind: Kind, answered: int, people: int) -> None:
+def test_the_least_is_the_least(level: Level, kind: MarkKind, answered: int, people: int) -> None:
     reached = [
         count
         for count in range(1, answered + 1)

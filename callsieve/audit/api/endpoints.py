@@ -15,7 +15,7 @@ from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
 from callsieve.changes.fields import ChangeId, about_field
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.paging import Page, PageQuery, page_of, place_of
+from callsieve.changes.paging import PageQuery, ResultPage, page_of, place_of
 from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
 from reputation.api_tokens import Scope
 from reputation.encoding import Instant
@@ -60,7 +60,7 @@ class ChangeUndone(ApiStruct, frozen=True):
     things: int
 
 
-def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, None]) -> Page[AuditedChange]:
+def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, None]) -> ResultPage[AuditedChange]:
     """Return the changes that are looked for."""
     query = asked.query
     before = place_of(query.cursor, tuple[int])
@@ -68,7 +68,7 @@ def show(db: sqlite3.Connection, context: Context, asked: Asked[ChangeQuery, Non
     limit = query.limit + 1
     wanted = AuditFilter(query.who or None, query.what or None, about, before[0] if before else None, limit)
     shown, following = page_of(search_audit(db, wanted), query.limit, lambda one: (one.id,))
-    return Page([_audited(db, context, one) for one in shown], following)
+    return ResultPage([_audited(db, context, one) for one in shown], following)
 
 
 def show_one(db: sqlite3.Connection, context: Context, asked: Asked[None, None]) -> AuditedChange:
@@ -117,7 +117,7 @@ ENDPOINTS = (
         show,
         Scope.READ,
         Role.ADMINISTRATOR,
-        Page[AuditedChange],
+        ResultPage[AuditedChange],
         "Who changed what, the latest first.",
         query=ChangeQuery,
     ),

@@ -15,10 +15,10 @@ import typer
 from callsieve.call_lists.hygiene import (
     MOST_ROWS,
     TRIES,
-    Finding,
     HygieneTerms,
     ListFault,
     ListReport,
+    RowFinding,
     hygiene,
 )
 from callsieve.changes.operation import note
@@ -63,7 +63,7 @@ def hygiene_of_list(
         needs_consent=needs_consent or loaded.settings.outbound.needs_consent,
         tries=tries,
     )
-    report, shown = ListReport(), list[Finding]()
+    report, shown = ListReport(), list[RowFinding]()
     with ExitStack() as stack:
         db = stack.enter_context(any_store(loaded))
         table, bytes_read = stack.enter_context(table_in(file, ("number",), bare=BARE))
@@ -97,7 +97,7 @@ def hygiene_of_list(
         warn(f"only the first {MOST_ROWS:,} rows were looked at: split the list")
 
 
-def _print(report: ListReport, shown: list[Finding], faults: dict[str, int], *, as_json: bool) -> None:
+def _print(report: ListReport, shown: list[RowFinding], faults: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         summary = {"rows": report.rows, "kept": report.kept, "by_fault": faults, "cut_off": report.cut_off}
         print_json(summary | {"findings": shown})
@@ -111,7 +111,7 @@ def _print(report: ListReport, shown: list[Finding], faults: dict[str, int], *, 
     say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {told}' if told else ''}.")
 
 
-def _row(one: Finding) -> tuple[str, ...]:
+def _row(one: RowFinding) -> tuple[str, ...]:
     return (str(one.line), as_text(one.written), one.number or "", one.fault.value, str(one.evidence))
 
 

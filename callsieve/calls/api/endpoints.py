@@ -101,7 +101,7 @@ class CallDecisions(ApiStruct, frozen=True):
     next: str | None
 
 
-class LevelChange(ApiStruct, frozen=True):
+class CallLevelChange(ApiStruct, frozen=True):
     """What would have made the level lower, and which it would have been then."""
 
     what: str
@@ -118,7 +118,7 @@ class Explanation(ApiStruct, frozen=True):
     reason: str
     because: str
     witnesses: list[str]
-    would_change: list[LevelChange]
+    would_change: list[CallLevelChange]
     appeal: str
     since_then: list[str]
     damaged: bool
@@ -153,7 +153,7 @@ def explain(db: sqlite3.Connection, _context: Context, asked: Asked[None, None])
         reason=str(why_of(record.reason)),
         because=str(sentence_of_families(evidence.families)) if evidence else "",
         witnesses=[str(one) for one in evidence.account] if evidence else [],
-        would_change=[LevelChange(what=what, level=level) for what, level in evidence.changes] if evidence else [],
+        would_change=[CallLevelChange(what=what, level=level) for what, level in evidence.changes] if evidence else [],
         appeal=evidence.appeal if evidence else "",
         since_then=list(decided_since(disputes, record.at)),
         damaged=evidence is None,

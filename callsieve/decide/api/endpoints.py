@@ -45,7 +45,7 @@ class EmergencyCall(ApiStruct, frozen=True):
     """An emergency call that goes out through another switch. There is nothing to say about it."""
 
 
-class EmergencyWindow(ApiStruct, frozen=True):
+class DecisionWindow(ApiStruct, frozen=True):
     """Whether nothing is screened now, and until when."""
 
     open: bool
@@ -71,10 +71,10 @@ async def decide_outbound(req: ApiRequest[None, OutgoingFacts]) -> OutboundAnswe
     return await req.state.service(DaemonClient).decide_outbound(req.asked.body)
 
 
-def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> EmergencyWindow:
+def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> DecisionWindow:
     """Nothing is screened for a while: an emergency call goes out, and whoever calls back must get through."""
     window = emergency_window.open_window(db, context)
-    return EmergencyWindow(open=window.is_open, until=window.until if window.is_open else None)
+    return DecisionWindow(open=window.is_open, until=window.until if window.is_open else None)
 
 
 def record_ending(db: sqlite3.Connection, context: Context, asked: Asked[None, CallEnding]) -> EndingRecorded:
@@ -142,7 +142,7 @@ ENDPOINTS = (
         open_window,
         Scope.DECIDE,
         Role.OPERATOR,
-        EmergencyWindow,
+        DecisionWindow,
         "An emergency call goes out through another switch: open the window, in which nothing is screened.",
         body=EmergencyCall,
         example=EmergencyCall(),

@@ -28,14 +28,14 @@ from callsieve.doctor.stored_findings import (
 )
 from callsieve.health import Check, CheckStatus
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import Answer, Limits, OutsideClient
+from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from callsieve.pbx.cli_client import console
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
 from callsieve.text.times import ago
 from reputation.wording import Wording
 
-LIMITS = Limits(total_seconds=5.0, body_bytes=1 << 16, redirects=0)
+LIMITS = RequestLimits(total_seconds=5.0, body_bytes=1 << 16, redirects=0)
 STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "magenta"}
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from callsieve.api.endpoint import endpoint
 from callsieve.changes.operation import Context
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.events import operations
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receiver_health import ReceiverShown, events_shown
@@ -42,7 +42,7 @@ class ReceiverRecord:
     failure: str
 
 
-def find_receivers(db: sqlite3.Connection, context: Context, request: PageQuery) -> Page[ReceiverRecord]:
+def find_receivers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ReceiverRecord]:
     """Return the receivers of the settings, by name."""
     shown = events_shown(db, context.settings, context.at).receivers
     return page_from(shown, request, lambda one: (one.name,), _record)

@@ -15,10 +15,10 @@ from callsieve.events.event import DeliveryError, Event
 from callsieve.events.payload import as_told, body_of
 from callsieve.integration_settings import WebhookTable
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.outside.http_client import OutsideClient, RequestLimits
 from callsieve.outside.secrets import secret_of
 
-LIMITS: Final = Limits(total_seconds=15.0, body_bytes=1 << 16, redirects=0)
+LIMITS: Final = RequestLimits(total_seconds=15.0, body_bytes=1 << 16, redirects=0)
 SECRET_PREFIX: Final = "whsec_"
 LEAST_SECRET_BYTES: Final = 24
 GONE: Final = 410
@@ -29,7 +29,7 @@ PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
 class Webhook:
     """One `[[webhook]]` of the settings. The secret is read for each event: another one counts at once."""
 
-    def __init__(self, table: WebhookTable, client: OutsideClient, limits: Limits = LIMITS) -> None:
+    def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
         self.name = f"webhook/{table.name}"
         self._table = table
         self._client = client

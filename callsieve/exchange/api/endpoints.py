@@ -26,7 +26,7 @@ from reputation.users import Role
 URL_CHARACTERS, NAME_CHARACTERS, KEY_CHARACTERS = 500, 64, 100
 
 
-class Company(ApiStruct, frozen=True):
+class PeerCompany(ApiStruct, frozen=True):
     """A company whose evidence is taken, as `callsieve exchange show --json` has it.
 
     `health`: ok, waiting, off, failed, stale or ran-out. `of_settings`: it is taken out there. `right` of `told`:
@@ -81,7 +81,7 @@ class ExchangeState(ApiStruct, frozen=True):
     """What is taken, and what we publish; null where the settings publish nothing."""
 
     published: PublishedState | None
-    companies: list[Company]
+    companies: list[PeerCompany]
 
 
 class NewCompany(ApiStruct, frozen=True):
@@ -97,7 +97,7 @@ class CompanyAdded(ApiStruct, frozen=True):
     """Its evidence is taken from the next fetch on. Compare `key_id` with theirs once more."""
 
     change_id: ChangeId
-    company: Company
+    company: PeerCompany
 
 
 class ClearedStatement(ApiStruct, frozen=True):
@@ -199,7 +199,7 @@ ENDPOINTS = (
         example=EXAMPLE,
         status=201,
     ),
-    Endpoint("GET", "/exchange/companies/{name}", show_one, Scope.READ, Role.VIEWER, Company, "One company."),
+    Endpoint("GET", "/exchange/companies/{name}", show_one, Scope.READ, Role.VIEWER, PeerCompany, "One company."),
     Endpoint(
         "DELETE",
         "/exchange/companies/{name}",

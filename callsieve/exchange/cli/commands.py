@@ -31,8 +31,8 @@ from callsieve.exchange.operations import (
 from callsieve.exchange.publish import (
     DAY_SECONDS,
     LEAST_GAP_SECONDS,
-    Published,
-    PublishRequest,
+    PublishBundleRequest,
+    PublishedBundle,
     publish,
 )
 from callsieve.exchange.register import companies_of
@@ -98,7 +98,7 @@ def publish_files(
     if folder is None:
         raise CommandError("exchange publish: where to? Name a directory, or write `directory` in [publish]")
     with existing_store(loaded) as db:
-        done = publish(db, context_of(loaded), PublishRequest(folder, purge))
+        done = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
     if as_json:
         print_json(_published_as_json(done))
         return
@@ -144,7 +144,7 @@ def run(config: ConfigOption = None) -> None:
 def _published(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> bool:
     """Publishes; False where it cannot: what others publish is fetched all the same."""
     try:
-        _say_published(publish(db, context_of(loaded), PublishRequest(folder)), folder)
+        _say_published(publish(db, context_of(loaded), PublishBundleRequest(folder)), folder)
     except (Refused, OSError) as error:
         warn(f"nothing was published: {error}")
         return False
@@ -278,7 +278,7 @@ def _fetch_alone(
     return results
 
 
-def _say_published(done: Published, folder: Path) -> None:
+def _say_published(done: PublishedBundle, folder: Path) -> None:
     changes = f"{done.added:,} added, {done.changed:,} changed, {done.withdrawn:,} withdrawn"
     cleared = f", and {plural(done.cleared, 'number')} as cleared" if done.cleared else ""
     say(f"{folder}: {plural(done.numbers, 'number')} published ({changes}){cleared}.")
@@ -353,7 +353,7 @@ def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
     return [*found, *(("", str(remark)) for remark in one.remarks)]
 
 
-def _published_as_json(done: Published) -> dict[str, object]:
+def _published_as_json(done: PublishedBundle) -> dict[str, object]:
     return {**done._asdict(), "snapshot": done.snapshot.file, "delta": done.delta and done.delta.file}
 
 

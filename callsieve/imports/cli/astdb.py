@@ -26,7 +26,7 @@ from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem
 from reputation.model import EntryKind, ListEntry, ListName
 
 
-class Origin(StrEnum):
+class ImportOrigin(StrEnum):
     """Where numbers come from when there is no file."""
 
     ASTDB = "astdb"
@@ -63,7 +63,7 @@ class PbxList(NamedTuple):
 
 
 LISTS = {
-    Origin.ASTDB: PbxList(
+    ImportOrigin.ASTDB: PbxList(
         BLACKLIST,
         "Asterisk's blacklist",
         ListName.BLOCK,
@@ -76,7 +76,7 @@ LISTS = {
             'when = { caller_kind = "withheld" }'
         },
     ),
-    Origin.ALLOWLIST: PbxList(
+    ImportOrigin.ALLOWLIST: PbxList(
         ALLOWLIST,
         "FreePBX's allowlist",
         ListName.ALLOW,
@@ -92,7 +92,7 @@ LISTS = {
 }
 
 
-def import_pbx_list(loaded: Loaded, summary: Summary, origin: Origin, verdict: ImportVerdict | None) -> None:
+def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
     """Its numbers as a source, read by the region of the settings."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
@@ -104,7 +104,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: Origin, verdict: I
         summary.remarks.append(known.evidence_only)
 
 
-def list_pbx_list(config: Path | None, origin: Origin, *, dry_run: bool, as_json: bool) -> None:
+def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
     """Its numbers on our own list; an entry that is there already stays as it is."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()

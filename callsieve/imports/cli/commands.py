@@ -18,14 +18,14 @@ from callsieve.imports.cli.astdb import (
     LISTS,
     AsAllowlistOption,
     AsBlocklistOption,
-    Origin,
+    ImportOrigin,
     import_pbx_list,
     list_pbx_list,
 )
 from callsieve.imports.cli.number_import import store_numbers
 from callsieve.imports.cli.source import SOURCE_HELP, ImportVerdict, source_given
 from callsieve.imports.cli.summary import Summary, print_summary
-from callsieve.imports.operations import ImportKind, RemoveRequest
+from callsieve.imports.operations import ImportKind, RemoveImportRequest
 from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in
 from callsieve.text.times import when
 from reputation.store.imports import ImportSource, sources
@@ -38,7 +38,7 @@ def import_numbers_file(
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
     origin: Annotated[
-        Origin | None,
+        ImportOrigin | None,
         typer.Option("--from", help="No file: Asterisk's own blacklist, or the list of FreePBX's module Allowlist."),
     ] = None,
     verdict: Annotated[
@@ -55,7 +55,7 @@ def import_numbers_file(
     if (file is None) == (origin is None):
         raise CommandError("import numbers: say either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist or as_allowlist:
-        wanted = Origin.ASTDB if as_blocklist else Origin.ALLOWLIST
+        wanted = ImportOrigin.ASTDB if as_blocklist else ImportOrigin.ALLOWLIST
         if origin is not wanted or source is not None or verdict is not None:
             known = LISTS[wanted]
             raise CommandError(
@@ -107,6 +107,6 @@ def remove_import(
     config: ConfigOption = None,
 ) -> None:
     """Remove an import with everything that it brought. The same file brings it back."""
-    done = perform(settings_of(config), operations.remove, RemoveRequest(name, kind), existing=True)
+    done = perform(settings_of(config), operations.remove, RemoveImportRequest(name, kind), existing=True)
     say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file brings it back.")
     say_undo(done.change_id, config)

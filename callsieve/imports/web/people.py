@@ -12,7 +12,14 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
-from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest, RemoveRequest, source_name
+from callsieve.imports.operations import (
+    MOST_ROWS,
+    TOO_MANY,
+    ImportKind,
+    PeopleRequest,
+    RemoveImportRequest,
+    source_name,
+)
 from callsieve.imports.people_csv import DID_COLUMNS, dids_as_csv, dids_in, people_as_csv
 from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
 from callsieve.settings import Settings
@@ -100,7 +107,7 @@ async def remove_dids(req: PageRequest) -> Response:
 
 
 async def _remove(req: PageRequest, kind: ImportKind) -> Response:
-    await req.perform(operations.remove, RemoveRequest(req.form.get("source", ""), kind))
+    await req.perform(operations.remove, RemoveImportRequest(req.form.get("source", ""), kind))
     return req.go("/people", "import-gone")
 
 

@@ -12,7 +12,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, print_json, settings_of
 from callsieve.cli.output import say, say_undo
 from callsieve.cli.store import perform
-from callsieve.numbers.operations import Marked, MarkRequest, mark
+from callsieve.numbers.operations import MarkRequest, SavedMark, mark
 from reputation.model import MarkChannel, Verdict
 
 # What a person can say here; taking back is `unmark`.
@@ -56,7 +56,7 @@ def unmark_number(
     _show(perform(settings_of(config), mark, request), config, as_json=as_json)
 
 
-def _show(marked: Marked, config: Path | None, *, as_json: bool) -> None:
+def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
     written = marked.result.mark
     assert written is not None
     done = DONE[written.verdict].format(number=written.number, person=written.reporter)

@@ -16,7 +16,7 @@ from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.own_numbers import do_not_call, operations
 from callsieve.own_numbers.do_not_call import WishRequest
-from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, TEXT_CHARACTERS, Field
+from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, TEXT_CHARACTERS, FormField
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
 from callsieve.own_numbers.records import grade_as_json, health_as_json, number_as_json
 from reputation.api_tokens import Scope
@@ -38,7 +38,7 @@ _GRADE: dict[str, Any] = {
 }
 
 
-def _typed(field: Field) -> Any:
+def _typed(field: FormField) -> Any:
     """What may be sent for a field of the register; null leaves it as it is."""
     text = Annotated[str, Meta(max_length=TEXT_CHARACTERS, description=f"{field.label}.")]
     return list[text] | None if field.is_list else text | None

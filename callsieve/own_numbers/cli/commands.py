@@ -24,7 +24,7 @@ from callsieve.cli.store import perform
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.cli.health_table import WIDTH, print_health
 from callsieve.own_numbers.cli.tables import details_of, print_list
-from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, Field, FieldKind
+from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, FieldKind, FormField
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
 from callsieve.own_numbers.records import grade_as_json, health_as_json, number_as_json
 from callsieve.text.number_entry import with_country
@@ -46,7 +46,7 @@ def with_fields(command: Any) -> Any:
     return command
 
 
-def _option_of(field: Field) -> Parameter:
+def _option_of(field: FormField) -> Parameter:
     more = "; more than once" if field.kind is FieldKind.LIST else ""
     metavar = "TIME" if field.kind is FieldKind.TIME else "TEXT"
     option = typer.Option(f"--{field.option_name}", metavar=metavar, help=f"{field.label}{more}.")

@@ -10,7 +10,7 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
 from callsieve.changes.fields import ChangeId
 from callsieve.changes.operation import Context, Refused
-from callsieve.changes.paging import Page, PageQuery, page_from
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json
 from callsieve.policy.operations import Activation, TextRequest
@@ -178,7 +178,7 @@ class PolicyAccepted(ApiStruct, frozen=True):
     in_force_for: list[str]
 
 
-async def show(req: ApiRequest[PageQuery, None]) -> Page[dict[str, Any]]:
+async def show(req: ApiRequest[PageQuery, None]) -> ResultPage[dict[str, Any]]:
     """Return all of them, by name."""
     there = await req.in_thread(policies_as_json, req.context.loaded)
     return page_from(there, req.asked.query, lambda one: (one["name"],), lambda one: one)
@@ -264,7 +264,7 @@ ENDPOINTS = (
         show,
         Scope.READ,
         Role.VIEWER,
-        Page[PolicyFile],
+        ResultPage[PolicyFile],
         "Which policies there are.",
         query=PageQuery,
     ),

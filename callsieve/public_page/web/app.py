@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from callsieve.public_page.web.pages import PAGES
-from callsieve.public_page.web.visit import POLICY, Page, PublicState, Visit, answering
+from callsieve.public_page.web.visit import POLICY, PublicPage, PublicState, Visit, answering
 from callsieve.web.security_headers import POLICY_HEADER, SecurityHeaders
 
 
@@ -27,7 +27,7 @@ async def not_found(visit: Visit) -> Response:
     return visit.error(404)
 
 
-MISSING = Page("GET", "", not_found)
+MISSING = PublicPage("GET", "", not_found)
 STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 

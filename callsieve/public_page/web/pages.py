@@ -19,7 +19,7 @@ from callsieve.public_page.backend import Backend
 from callsieve.public_page.cleared import cleared_page, contact_card
 from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
-from callsieve.public_page.web.visit import POLICY, Page, Visit
+from callsieve.public_page.web.visit import POLICY, PublicPage, Visit
 from callsieve.web.request import as_file
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
@@ -215,17 +215,17 @@ def _link(visit: Visit) -> str:
 
 UPLOAD_BYTES = ATTACHMENT_BYTES + 64 * 1024
 PAGES = (
-    Page("GET", "/", front),
-    Page("GET", "/r/{reference}", front_of_link),
-    Page("GET", "/card.json", card),
-    Page("GET", "/marks", marks),
-    Page("POST", "/reference", look_up),
-    Page("POST", "/appeal", file),
-    Page("GET", "/status/{token}", status),
-    Page("POST", "/status/{token}/code", make_code),
-    Page("POST", "/status/{token}/call", call_back),
-    Page("POST", "/status/{token}/documents", attach, UPLOAD_BYTES, one_upload),
-    Page("GET", "/status/{token}/cleared.json", cleared_file),
-    Page("GET", "/status/{token}/cleared.html", cleared_document),
-    Page("GET", "/cleared/{reference}/{proof}", check_cleared),
+    PublicPage("GET", "/", front),
+    PublicPage("GET", "/r/{reference}", front_of_link),
+    PublicPage("GET", "/card.json", card),
+    PublicPage("GET", "/marks", marks),
+    PublicPage("POST", "/reference", look_up),
+    PublicPage("POST", "/appeal", file),
+    PublicPage("GET", "/status/{token}", status),
+    PublicPage("POST", "/status/{token}/code", make_code),
+    PublicPage("POST", "/status/{token}/call", call_back),
+    PublicPage("POST", "/status/{token}/documents", attach, UPLOAD_BYTES, one_upload),
+    PublicPage("GET", "/status/{token}/cleared.json", cleared_file),
+    PublicPage("GET", "/status/{token}/cleared.html", cleared_document),
+    PublicPage("GET", "/cleared/{reference}/{proof}", check_cleared),
 )

@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Refused
-from callsieve.public_page.backend import TOO_OFTEN, Asked, Backend
+from callsieve.public_page.backend import TOO_OFTEN, Backend, PageBackend
 from callsieve.public_page.limits import Limits
 from callsieve.public_page.operations import STATEMENT_CHARACTERS
 from callsieve.settings import Public
@@ -59,7 +59,7 @@ ERRORS = {
 class PublicState:
     """What all pages share. `public`: of the settings; `clock` is in UTC seconds."""
 
-    def __init__(self, backend: Asked, public: Public, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, backend: PageBackend, public: Public, clock: Callable[[], float] = time.time) -> None:
         self.backend, self.public, self.clock = backend, public, clock
         self.templates = Templates(("public_page",), {})
         self.limits = Limits()
@@ -111,7 +111,7 @@ def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-class Page(NamedTuple):
+class PublicPage(NamedTuple):
     """A page. `most_bytes`: how much may be sent; `around`: what is around reading that, and says before whether to."""
 
     method: str
@@ -121,7 +121,7 @@ class Page(NamedTuple):
     around: Callable[[Visit], AbstractAsyncContextManager[None]] = nothing_before
 
 
-def answering(page: Page, state: PublicState) -> Callable[..., Awaitable[Response]]:
+def answering(page: PublicPage, state: PublicState) -> Callable[..., Awaitable[Response]]:
     """The function of a page behind limits and the checks of its form."""
 
     async def answer(request: Request) -> Response:
@@ -151,7 +151,7 @@ def answering(page: Page, state: PublicState) -> Callable[..., Awaitable[Respons
     return answer
 
 
-async def _sent(page: Page, visit: Visit) -> Response:
+async def _sent(page: PublicPage, visit: Visit) -> Response:
     """The answer to a form."""
     if is_from_elsewhere(visit.http):
         return visit.error(403)

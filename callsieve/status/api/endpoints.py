@@ -19,7 +19,7 @@ from reputation.encoding import Instant
 from reputation.users import Role
 
 
-class PolicyInForce(msgspec.Struct, frozen=True):
+class ActivePolicy(msgspec.Struct, frozen=True):
     """`observing`: it decides and never acts."""
 
     name: str | None
@@ -50,7 +50,7 @@ class ListenerSaid(msgspec.Struct, frozen=True):
     trouble: str
 
 
-class Trouble(msgspec.Struct, frozen=True):
+class StatusTrouble(msgspec.Struct, frozen=True):
     """A check of the doctor's."""
 
     name: str
@@ -82,13 +82,13 @@ class SystemStatus(msgspec.Struct, frozen=True):
     why: str
     since: Instant | None
     until: Instant | None
-    policy: PolicyInForce
+    policy: ActivePolicy
     last_call: dict[str, Any] | None
     last_hour: LastHour | None
     daemon: DaemonSaid
     listener: ListenerSaid
-    trouble: list[Trouble]
-    not_known: list[Trouble]
+    trouble: list[StatusTrouble]
+    not_known: list[StatusTrouble]
     settings: SettingsRead
 
 
@@ -103,7 +103,7 @@ async def show(req: ApiRequest[None, None]) -> SystemStatus:
     return msgspec.structs.replace(status, last_call=None, why=why, trouble=trouble, not_known=not_known)
 
 
-def _masked(one: Trouble) -> Trouble:
+def _masked(one: StatusTrouble) -> StatusTrouble:
     return msgspec.structs.replace(one, detail=mask_numbers(one.detail), way_out=mask_numbers(one.way_out))
 
 

@@ -16,7 +16,7 @@ from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
 from callsieve.health import Check, CheckStatus
 from callsieve.pbx.cli_client import console
-from callsieve.status.views import ACTIONS, Journal, Screening, Status, status_as_json, status_of
+from callsieve.status.views import ACTIONS, JournalSummary, ScreeningState, Status, status_as_json, status_of
 from callsieve.text.bars import cells_of
 from callsieve.text.times import ago, when
 from callsieve.version import program_version
@@ -26,13 +26,13 @@ ASTERISK_SECONDS = 2.0
 BAR = "█"
 BAR_CELLS = 40
 HEADLINES = {
-    Screening.ON: ("on", "bold green"),
-    Screening.OBSERVING: ("observing: decides and records, never acts", "bold yellow"),
-    Screening.OFF: ("OFF: every call goes on unscreened", "bold red"),
-    Screening.EMERGENCY: ("EMERGENCY WINDOW: every call goes on unscreened", "bold red"),
-    Screening.FAILING: ("FAILING: calls go on unscreened", "bold red"),
-    Screening.DOWN: ("DOWN: every call goes on unscreened", "bold red"),
-    Screening.UNKNOWN: ("not known", "bold magenta"),
+    ScreeningState.ON: ("on", "bold green"),
+    ScreeningState.OBSERVING: ("observing: decides and records, never acts", "bold yellow"),
+    ScreeningState.OFF: ("OFF: every call goes on unscreened", "bold red"),
+    ScreeningState.EMERGENCY: ("EMERGENCY WINDOW: every call goes on unscreened", "bold red"),
+    ScreeningState.FAILING: ("FAILING: calls go on unscreened", "bold red"),
+    ScreeningState.DOWN: ("DOWN: every call goes on unscreened", "bold red"),
+    ScreeningState.UNKNOWN: ("not known", "bold magenta"),
 }
 
 
@@ -67,7 +67,7 @@ def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
 
 def _headline(status: Status) -> Text:
     said, style = HEADLINES[status.screening]
-    headline = Text(said, "bold yellow" if status.screening is Screening.ON and status.why else style)
+    headline = Text(said, "bold yellow" if status.screening is ScreeningState.ON and status.why else style)
     if status.since is not None:
         headline.append(f", since {when(status.since)} ({ago(status.since, status.at)})", "")
     if status.until is not None:
@@ -83,7 +83,7 @@ def _policy(status: Status) -> str:
     return f"{status.policy} (observes only)" if status.observing else status.policy
 
 
-def _last_call(journal: Journal | None, now: float) -> Cell:
+def _last_call(journal: JournalSummary | None, now: float) -> Cell:
     if journal is None:
         return "not known"
     if journal.last_call is None:
@@ -97,7 +97,7 @@ def _call(call: DecisionRecord, now: float) -> Text:
     return Text.assemble(about, ordered(call.action, call.would_be), f" by {clean(call.rule)}")
 
 
-def _last_hour(journal: Journal | None) -> Cell:
+def _last_hour(journal: JournalSummary | None) -> Cell:
     if journal is None:
         return "not known"
     counted = journal.last_hour

@@ -25,24 +25,24 @@ class SwitchOff(ApiStruct, frozen=True):
     )
 
 
-class Screened(msgspec.Struct, frozen=True):
+class ScreenedState(msgspec.Struct, frozen=True):
     """Whether screening is off. `until`: when it is on again by itself; null: not by itself, or it is on."""
 
     off: bool
     until: Instant | None
 
 
-async def switch_off(req: ApiRequest[None, SwitchOff]) -> Screened:
+async def switch_off(req: ApiRequest[None, SwitchOff]) -> ScreenedState:
     """Every call goes on as if we were not there."""
     switched = await req.in_thread(operations.switch_off, req.context, req.asked.body.duration)
     await _noted(req, switched)
-    return Screened(off=True, until=None if switched.until == FOR_EVER else switched.until)
+    return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)
 
 
-async def switch_on(req: ApiRequest[None, None]) -> Screened:
+async def switch_on(req: ApiRequest[None, None]) -> ScreenedState:
     """Calls are screened again."""
     await _noted(req, await req.in_thread(operations.switch_on, req.context))
-    return Screened(off=False, until=None)
+    return ScreenedState(off=False, until=None)
 
 
 async def _noted(req: ApiRequest[Any, Any], switched: Switched) -> None:
@@ -57,12 +57,12 @@ ENDPOINTS = (
         switch_off,
         Scope.ADMIN,
         Role.ADMINISTRATOR,
-        Screened,
+        ScreenedState,
         "Switch screening off: every call goes on.",
         body=SwitchOff,
         example=SwitchOff(duration="30m"),
     ),
     Endpoint(
-        "POST", "/screening/on", switch_on, Scope.ADMIN, Role.ADMINISTRATOR, Screened, "Switch screening on again."
+        "POST", "/screening/on", switch_on, Scope.ADMIN, Role.ADMINISTRATOR, ScreenedState, "Switch screening on again."
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.rows import digest_of, rows_in_table
 
 NOTED = """
@@ -33,7 +33,7 @@ def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
     """The same of the evidence as it stands in the store: of the kinds that all sites share."""
     found = {}
     for kind in KINDS.values():
-        if kind.scope is not Scope.SHARED:
+        if kind.scope is not SharedWith.SHARED:
             continue
         rows = digest = 0
         for origin, number, key, stored in rows_in_table(db, kind, site):

@@ -10,7 +10,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from reputation.store.hub.incoming import take_out
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Link, writing_for_hub
 from reputation.store.hub.statements import settle
 from reputation.store.standing import refresh_all
@@ -43,7 +43,7 @@ def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, 
                 take_out(db, kind, link.site, site, number, key)
         db.execute("DELETE FROM hub_row WHERE number = ? AND origin = ?", (number, site))
         for name, key in told:
-            if name in KINDS and KINDS[name].scope is Scope.STATEMENT:
+            if name in KINDS and KINDS[name].scope is SharedWith.STATEMENT:
                 settle(db, KINDS[name], number, key, link.site, follow - {site})
         for kind in EVIDENCE:
             db.execute(f"DELETE FROM {kind.name} WHERE {kind.number} = ?", (number,))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reputation.site_names import all_of, of_site
-from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.kinds import KINDS, Kind, SharedWith
 from reputation.store.hub.link import Link, note_refused, writing_for_hub
 from reputation.store.hub.rows import (
     MICROSECONDS,
@@ -102,13 +102,13 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind")
-    if kind.scope is Scope.STANDBY and row.origin != site:
+    if kind.scope is SharedWith.STANDBY and row.origin != site:
         return False  # a central site has no use for it
     checked = check_row(kind, row)
     known = db.execute(VERSION, (row.number, row.kind, row.origin, row.key)).fetchone()
     if known is not None and (row.version, row.deleted) <= (known[0], bool(known[1])):
         return False
-    is_statement = kind.scope is Scope.STATEMENT and row.origin != site
+    is_statement = kind.scope is SharedWith.STATEMENT and row.origin != site
     if row.origin == site and db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         if not _is_later(db, kind, row):
             return False  # ours is
@@ -117,7 +117,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
         if not row.deleted:
             _try_to_write(db, kind, site, row, checked)
         replaces(db, kind, row, site)
-    elif kind.scope is Scope.PRIVATE and is_of_another(db, kind, row, site):
+    elif kind.scope is SharedWith.PRIVATE and is_of_another(db, kind, row, site):
         raise Unusable("key")
     else:
         _write(db, kind, site, row, checked, row.origin in follow)
@@ -144,7 +144,7 @@ def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozense
                 numbers |= {number} if kind.is_folded else set()
             where = (number, name, origin, key)
             db.execute("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", where)
-            if kind is not None and kind.scope is Scope.STATEMENT:
+            if kind is not None and kind.scope is SharedWith.STATEMENT:
                 settle(db, kind, number, key, link.site, follow - {origin})
         refresh_all(db, numbers)
     return bool(found)
@@ -202,7 +202,7 @@ def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
 def take_out(db: sqlite3.Connection, kind: Kind, site: str, origin: str, number: str, key: str) -> None:
     """Remove what a row of that site is here. Call it in a transaction, inside `writing_for_hub`."""
     columns = dict(zip(kind.key, json.loads(key), strict=True))
-    if kind.scope is Scope.STATEMENT and origin != site:
+    if kind.scope is SharedWith.STATEMENT and origin != site:
         said = SharedRow(kind.name, origin, number, key, "", "", 0, 0, True)
         replaces(db, kind, said, site)
         return

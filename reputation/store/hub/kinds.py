@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from reputation.store.tables.every import TABLES
-from reputation.store.tables.table import MOST_PAYLOAD, MOST_POLICY, Kind, Scope
+from reputation.store.tables.table import MOST_PAYLOAD, MOST_POLICY, Kind, SharedWith
 
-__all__ = ("KINDS", "MOST_PAYLOAD", "MOST_POLICY", "MOST_TEXT", "NO_NUMBER", "Kind", "Scope")
+__all__ = ("KINDS", "MOST_PAYLOAD", "MOST_POLICY", "MOST_TEXT", "NO_NUMBER", "Kind", "SharedWith")
 
 MOST_TEXT: Final = 200  # characters of one column
 NO_NUMBER: Final = "-"  # what a row about no number lies under

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Link, note_pushed, writing_for_hub
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable, check_row, digest_of, set_date, stored_row
 from reputation.store.hub.statements import is_in_force_from, note_ours
@@ -83,7 +83,7 @@ def acknowledge(
                 if is_dated and at_us != one.stored_at_us and not one.row.deleted and _is_waiting(db, one.seq):
                     set_date(db, KINDS[one.kind], one.number, one.key, at_us)
                     moved.add(one.number if KINDS[one.kind].is_folded else "")
-            if one.kind in KINDS and KINDS[one.kind].scope is Scope.STATEMENT:
+            if one.kind in KINDS and KINDS[one.kind].scope is SharedWith.STATEMENT:
                 note_ours(db, KINDS[one.kind], one.number, one.key, link.site, follow)
             db.execute(DONE, (one.seq,))
         refresh_all(db, moved - {""})
@@ -109,7 +109,7 @@ def _outgoing(
         return nothing
     stored = stored_row(db, kind, number, key)
     known = db.execute(KNOWN, (number, name, link.site, key)).fetchone()
-    if stored is not None and kind.scope is Scope.STATEMENT and is_in_force_from(db, kind, number, key, stored):
+    if stored is not None and kind.scope is SharedWith.STATEMENT and is_in_force_from(db, kind, number, key, stored):
         stored = None  # what another site said is not ours to tell
     if stored is None:
         is_too_old = known is not None and known[0] < version - int((kind.days - 1) * DAY_US)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.site_names import SITE, all_of, name_at_site, of_site, site_of
-from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, NO_NUMBER, Kind, Scope
+from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, NO_NUMBER, Kind, SharedWith
 from reputation.store.lists import add_entry, remove_entry
 
 MICROSECONDS = 1_000_000
@@ -96,7 +96,7 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
         add_entry(db, _entry(values))
         return
     sql, columns = _write_one(kind)
-    if kind.scope is Scope.STANDBY:
+    if kind.scope is SharedWith.STANDBY:
         # A table has more columns than travel, and rows that are not to be replaced.
         others = [column for column in kind.columns if column not in kind.key]
         number = values[kind.number] if kind.number else None
@@ -204,7 +204,7 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
     is_fine = value is None or (
         _are_lines(value)
         if isinstance(value, str) and column == kind.long_text
-        else _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is Scope.STANDBY
+        else _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is SharedWith.STANDBY
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
@@ -294,7 +294,7 @@ def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str)
 
 
 def _may_change(kind: Kind) -> str:
-    return kind.counts if kind.scope is Scope.STANDBY else "1"
+    return kind.counts if kind.scope is SharedWith.STANDBY else "1"
 
 
 def _in_key(kind: Kind, column: str, value: Any) -> Any:

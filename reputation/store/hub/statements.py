@@ -11,7 +11,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from reputation.site_names import all_of, is_ours, site_of
-from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.kinds import KINDS, Kind, SharedWith
 from reputation.store.hub.rows import SharedRow, Stored, check_row, delete_row, stored_row, values_of, write_row
 
 NOTHING, IN_FORCE, OVERRULED = 0, 1, 2
@@ -24,7 +24,7 @@ ALL = "SELECT DISTINCT number, kind, key FROM hub_row WHERE payload IS NOT NULL 
 STONES = f"SELECT number, reporter, case_id, until FROM tombstone WHERE NOT {is_ours('case_id')}"
 
 
-class Said(NamedTuple):
+class SiteStatement(NamedTuple):
     """The latest that a site has said of a row."""
 
     origin: str
@@ -45,7 +45,7 @@ def is_in_force_from(db: sqlite3.Connection, kind: Kind, number: str, key: str, 
     return any(said.state == IN_FORCE and is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
 
 
-def statements_about(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> list[Said]:
+def statements_about(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> list[SiteStatement]:
     """What other sites have said of a row, one each."""
     return _said(db, kind, number, key, "")
 
@@ -100,7 +100,7 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = KINDS.get(name)
-        if kind is not None and kind.scope is Scope.STATEMENT and settle(db, kind, number, key, site, follow):
+        if kind is not None and kind.scope is SharedWith.STATEMENT and settle(db, kind, number, key, site, follow):
             changed |= {number} if kind.is_folded else set()
     for number, reporter, case_id, until in db.execute(STONES).fetchall():
         origin = site_of(case_id)
@@ -115,11 +115,11 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
     return changed
 
 
-def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[Said]:
-    return [Said(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
+def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[SiteStatement]:
+    return [SiteStatement(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
 
 
-def is_as_said(said: Said, stored: Stored) -> bool:
+def is_as_said(said: SiteStatement, stored: Stored) -> bool:
     """Whether the row in the table is what the site said."""
     return said.at_us == stored.at_us and _object(said.payload) == _object(stored.payload)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reputation.appeals import Appeal
-from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
 
 PUBLIC_APPEAL_DAYS = 7  # of one that was only filed: it had no effect, and nobody has proven or accepted it
 CODE_DAYS = 1.0
@@ -33,7 +33,7 @@ APPEAL = Table(
     order="opened_at",
     kept=Kept(AUDIT_DAYS, "coalesce(closed_at, opened_at) < ? AND state <> 'in force'"),
     row=Appeal,
-    shared=Kind(scope=Scope.STANDBY, at="opened_at"),
+    shared=Kind(scope=SharedWith.STANDBY, at="opened_at"),
     is_folded=True,
 )
 CALL_BACK_CODE = Table(

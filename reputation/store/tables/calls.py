@@ -6,7 +6,7 @@ from typing import Final
 
 from reputation.model import Challenged, DecisionRecord
 from reputation.outcome import OutcomeRecord
-from reputation.store.tables.table import DECISION_DAYS, OUTCOME_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tables.table import DECISION_DAYS, OUTCOME_DAYS, Kept, Kind, SharedWith, Table
 
 # What the network showed where that is no number may still have its digits in it.
 OF_DECISION: Final = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
@@ -20,7 +20,7 @@ DECISION = Table(
     order="at",
     kept=Kept(DECISION_DAYS),
     row=DecisionRecord,
-    shared=Kind(scope=Scope.PRIVATE, counts="linkedid <> ''"),
+    shared=Kind(scope=SharedWith.PRIVATE, counts="linkedid <> ''"),
 )
 OUTCOME = Table(
     name="outcome",
@@ -29,7 +29,7 @@ OUTCOME = Table(
     order="at",
     kept=Kept(OUTCOME_DAYS),
     row=OutcomeRecord,
-    shared=Kind(scope=Scope.PRIVATE, counts="direction = 'inbound'"),
+    shared=Kind(scope=SharedWith.PRIVATE, counts="direction = 'inbound'"),
 )
 REACHED = Table(
     name="reached",
@@ -58,16 +58,16 @@ CHALLENGE = Table(
     order="at",
     kept=Kept(DECISION_DAYS),
     row=Challenged,
-    shared=Scope.PRIVATE,
+    shared=SharedWith.PRIVATE,
     is_folded=True,
 )
 EMERGENCY_CALL = Table(
     name="emergency_call",
     label=("emergency call", "emergency calls"),
     kept=Kept(DECISION_DAYS),
-    shared=Kind(scope=Scope.STANDBY, key=("at",), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, key=("at",), at="at"),
 )
-EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=Scope.STANDBY, key=("only_row",), at="at"))
+EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=SharedWith.STANDBY, key=("only_row",), at="at"))
 CALL_IMPORT = Table(name="call_import")
 CALLS = (
     CHALLENGE_RESULT,

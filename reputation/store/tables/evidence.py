@@ -7,7 +7,7 @@ from reputation.outcome import Signal
 from reputation.store.evidence_rows import SIGNAL_COUNTS
 from reputation.store.ownership import Epoch
 from reputation.store.reviews import Review
-from reputation.store.tables.table import AUDIT_DAYS, EVIDENCE_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tables.table import AUDIT_DAYS, EVIDENCE_DAYS, Kept, Kind, SharedWith, Table
 from reputation.store.tombstones import Tombstone
 
 # A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
@@ -18,7 +18,7 @@ SIGNAL = Table(
     order="at",
     kept=Kept(EVIDENCE_DAYS),
     row=Signal,
-    shared=Kind(scope=Scope.SHARED, counts=SIGNAL_COUNTS),
+    shared=Kind(scope=SharedWith.SHARED, counts=SIGNAL_COUNTS),
     is_folded=True,
 )
 ANSWERED = Table(
@@ -28,7 +28,7 @@ ANSWERED = Table(
     order="at",
     kept=Kept(EVIDENCE_DAYS),
     row=Answered,
-    shared=Scope.SHARED,
+    shared=SharedWith.SHARED,
     is_folded=True,
 )
 TALK = Table(
@@ -37,7 +37,7 @@ TALK = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(scope=Scope.PRIVATE, at="at", key=("person",), named=("person",)),
+    shared=Kind(scope=SharedWith.PRIVATE, at="at", key=("person",), named=("person",)),
 )
 INBOUND_TALK = Table(
     name="inbound_talk",
@@ -46,7 +46,7 @@ INBOUND_TALK = Table(
     order="at",
     kept=Kept(EVIDENCE_DAYS),
     shared=Kind(
-        scope=Scope.PRIVATE,
+        scope=SharedWith.PRIVATE,
         at="at",
         key=("auth_class", "epoch", "callee"),
         named=("callee", "linkedid"),
@@ -60,7 +60,7 @@ ONE_RING = Table(
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
-    shared=Kind(scope=Scope.STANDBY, key=("at", "auth_class"), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, key=("at", "auth_class"), at="at"),
     is_folded=True,
 )
 MARK = Table(
@@ -70,7 +70,7 @@ MARK = Table(
     order="at",
     kept=Kept(EVIDENCE_DAYS),
     row=Mark,
-    shared=Scope.SHARED,
+    shared=SharedWith.SHARED,
     is_folded=True,
 )
 STANDING = Table(name="standing", label=("sum of calls and marks", "sums of calls and marks"), numbers=("number",))
@@ -83,7 +83,7 @@ TOMBSTONE = Table(
     order="until",
     kept=Kept(AUDIT_DAYS, "until < ?"),
     row=Tombstone,
-    shared=Kind(scope=Scope.SHARED, at="until"),
+    shared=Kind(scope=SharedWith.SHARED, at="until"),
     is_folded=True,
 )
 EPOCH = Table(
@@ -93,7 +93,7 @@ EPOCH = Table(
     order="at",
     kept=Kept(AUDIT_DAYS),
     row=Epoch,
-    shared=Scope.STATEMENT,
+    shared=SharedWith.STATEMENT,
     is_folded=True,
 )
 REVIEW = Table(
@@ -102,12 +102,12 @@ REVIEW = Table(
     numbers=("number",),
     kept=Kept(EVIDENCE_DAYS),
     row=Review,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
     is_folded=True,
 )
 SETTLED = Table(
     name="settled",
-    shared=Kind(scope=Scope.STANDBY, key=("reporter", "case_id"), shared=("agrees",), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, key=("reporter", "case_id"), shared=("agrees",), at="at"),
 )
 FOLDING = Table(name="folding")
 EVIDENCE = (

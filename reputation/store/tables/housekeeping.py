@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reputation.store.published_policies import PublishedPolicy
-from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
 
 # Its deliveries go with an event. It is erased whole: what was told of another number has been told.
 EVENT = Table(
@@ -42,17 +42,17 @@ ERASURE_REQUEST = Table(
 # What the first PBX of a site decides by, for `hub status` at its standby.
 POLICY_IN_FORCE = Table(
     name="policy_in_force",
-    shared=Kind(scope=Scope.STANDBY, key=("only_row",), shared=("name", "digest"), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, key=("only_row",), shared=("name", "digest"), at="at"),
 )
 # Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
 PUBLISHED_POLICY = Table(
     name="published_policy",
     row=PublishedPolicy,
-    shared=Kind(scope=Scope.SHARED, at="published_at", long_text="text"),
+    shared=Kind(scope=SharedWith.SHARED, at="published_at", long_text="text"),
 )
 IGNORED_SITE = Table(
     name="ignored_site",
-    shared=Kind(scope=Scope.STANDBY, key=("site",), shared=("who", "reason"), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, key=("site",), shared=("who", "reason"), at="at"),
 )
 # A row about a complaint names our number, and who complains in what was written down.
 _OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint') AND :number IN (

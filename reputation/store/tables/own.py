@@ -9,19 +9,19 @@ from reputation.store.consents import Consent
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.own_days import PEOPLE_DAYS
 from reputation.store.tables.people import NOT_OF_SETTINGS
-from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, Scope, Table
+from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, SharedWith, Table
 
 OWN_NUMBER = Table(
     name="own_number",
     label=("own number", "own numbers"),
     own_numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
+    shared=Kind(scope=SharedWith.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
 )
 OWN_REGISTER = Table(
     name="own_register",
     label=("entry of the register of own numbers", "entries of the register of own numbers"),
     own_numbers=("number",),
-    shared=Kind(scope=Scope.STANDBY, at="added_at"),
+    shared=Kind(scope=SharedWith.STANDBY, at="added_at"),
     row=OwnNumber,
 )
 OWN_CALLED = Table(
@@ -30,21 +30,21 @@ OWN_CALLED = Table(
     numbers=("callee",),
     order="day",
     kept=Kept(PEOPLE_DAYS, OF_A_DAY),
-    shared=Kind(scope=Scope.STANDBY, number="number", key=("callee", "day"), shared=("calls",)),
+    shared=Kind(scope=SharedWith.STANDBY, number="number", key=("callee", "day"), shared=("calls",)),
 )
 DO_NOT_CALL = Table(
     name="do_not_call",
     label=("wish not to be called", "wishes not to be called"),
     numbers=("number",),
     row=DoNotCall,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
 )
 CONSENT = Table(
     name="consent",
     label=("consent to be called", "consents to be called"),
     numbers=("number",),
     row=Consent,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
 )
 REGISTER_NUMBER = Table(
     name="register_number",
@@ -69,7 +69,7 @@ OUTBOUND_DECISION = Table(
     order="at",
     kept=Kept(OUTCOME_DAYS),
     row=OutboundRecord,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
 )
 OWN_DAY = Table(
     name="own_day",
@@ -78,7 +78,7 @@ OWN_DAY = Table(
     order="day",
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
     row=OwnDay,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
 )
 OWN_BLOCKED = Table(
     name="own_blocked",
@@ -115,7 +115,7 @@ OWN_GRADE = Table(
     label=("grade of an own number", "grades of an own number"),
     own_numbers=("number",),
     kept=Kept(OUTCOME_DAYS),
-    shared=Kind(scope=Scope.STANDBY, shared=("grade", "reasons", "before", "changed_at"), at="at"),
+    shared=Kind(scope=SharedWith.STANDBY, shared=("grade", "reasons", "before", "changed_at"), at="at"),
 )
 OWN = (
     OWN_NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reputation.model import Did, Identity, ListEntry, Person
 from reputation.store.personal_lists import Contact, ExpectedCall, PersonalEntry
-from reputation.store.tables.table import Kept, Kind, Scope, Table
+from reputation.store.tables.table import Kept, Kind, SharedWith, Table
 
 NOT_OF_SETTINGS = "source <> 'settings'"  # what the settings say is in the settings file of both
 ANSWER_DAYS = 1.0
@@ -17,7 +17,7 @@ LIST_ENTRY = Table(
     about="first = :number AND last IN ('', :number)",  # a wider prefix or range is not about this one number
     kept=Kept(0, "expires_at <= ?"),
     row=ListEntry,
-    shared=Kind(scope=Scope.STATEMENT, at="added_at"),
+    shared=Kind(scope=SharedWith.STATEMENT, at="added_at"),
 )
 LIST_PREFIX = Table(name="list_prefix")
 LIST_DIGEST = Table(name="list_digest")
@@ -26,14 +26,14 @@ PERSONAL_ENTRY = Table(
     label=("entry of people's own lists", "entries of people's own lists"),
     numbers=("number",),
     row=PersonalEntry,
-    shared=Kind(scope=Scope.STANDBY, shared=("source",)),
+    shared=Kind(scope=SharedWith.STANDBY, shared=("source",)),
 )
 CONTACT = Table(
     name="contact",
     label=("contact", "contacts"),
     numbers=("number",),
     row=Contact,
-    shared=Kind(scope=Scope.STANDBY, key=("source",)),
+    shared=Kind(scope=SharedWith.STANDBY, key=("source",)),
 )
 IDENTITY = Table(
     name="identity",
@@ -41,30 +41,30 @@ IDENTITY = Table(
     numbers=("number",),
     kept=Kept(0, "expires_at <= ?", at_most=IDENTITY_DAYS),
     row=Identity,
-    shared=Kind(scope=Scope.STATEMENT, at="added_at"),
+    shared=Kind(scope=SharedWith.STATEMENT, at="added_at"),
     is_folded=True,
 )
 PERSON = Table(
     name="person",
     row=Person,
-    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
+    shared=Kind(scope=SharedWith.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
 )
 DID = Table(
     name="did",
     label=("number that callers dial", "numbers that callers dial"),
     own_numbers=("number",),
     row=Did,
-    shared=Kind(scope=Scope.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
+    shared=Kind(scope=SharedWith.STANDBY, shared=("source",), counts=NOT_OF_SETTINGS),
 )
 EXPECTED_CALL = Table(
     name="expected_call",
     label=("expected call", "expected calls"),
     kept=Kept(0, "until <= ?"),
     row=ExpectedCall,
-    shared=Scope.STANDBY,
+    shared=SharedWith.STANDBY,
 )
-WISH = Table(name="wish", shared=Kind(scope=Scope.STANDBY, key=("wish", "person"), at="at"))
-SAME_PERSON = Table(name="same_person", shared=Kind(scope=Scope.STANDBY, key=("person",), shared=("human",)))
+WISH = Table(name="wish", shared=Kind(scope=SharedWith.STANDBY, key=("wish", "person"), at="at"))
+SAME_PERSON = Table(name="same_person", shared=Kind(scope=SharedWith.STANDBY, key=("person",), shared=("human",)))
 CONSOLE_USER = Table(name="console_user")
 CONSOLE_SESSION = Table(name="console_session")
 API_TOKEN = Table(name="api_token")

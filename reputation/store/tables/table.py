@@ -32,7 +32,7 @@ OURS: Final = frozenset(_OURS.split())
 OF_A_DAY: Final = "day < CAST(? / 86400 AS INTEGER)"
 
 
-class Scope(Enum):
+class SharedWith(Enum):
     """Who is told of a row through the hub."""
 
     SHARED = "shared"  # every site of the organisation
@@ -73,7 +73,7 @@ class Kind:
         long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
-    scope: Scope
+    scope: SharedWith
     name: str = ""
     days: float = FOR_EVER
     at: str = ""
@@ -106,12 +106,12 @@ class Kind:
     @property
     def is_evidence(self) -> bool:
         """Whether all sites share it as evidence about a number, which each site may have erased everywhere."""
-        return self.scope is Scope.SHARED and bool(self.number)
+        return self.scope is SharedWith.SHARED and bool(self.number)
 
     @property
     def is_private(self) -> bool:
         """Whether it goes to no other site than a central one."""
-        return self.scope in (Scope.PRIVATE, Scope.STANDBY)
+        return self.scope in (SharedWith.PRIVATE, SharedWith.STANDBY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,7 +144,7 @@ class Table:
     erase: str = ""
     kept: Kept | None = None
     row: type | None = None
-    shared: Kind | Scope | None = None
+    shared: Kind | SharedWith | None = None
     is_folded: bool = False
 
     @property
@@ -152,7 +152,7 @@ class Table:
         """How the hub has the rows, with what follows from the record type."""
         if self.shared is None:
             return None
-        told = Kind(scope=self.shared) if isinstance(self.shared, Scope) else self.shared
+        told = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
         number = (*self.numbers, *self.own_numbers, "")[0] if told.number is None else told.number
         fields = [one for one in fields_of(self.row) if LOCAL not in one.marks] if self.row else []
         at = told.at or next((one.column for one in fields if one.column == "at"), "")
@@ -170,7 +170,7 @@ class Table:
             shared=(*(one.column for one in fields if one.column not in known), *told.shared),
             own=own,
             allowed=told.allowed
-            or {one.column: one.words for one in fields if one.words and told.scope is not Scope.STANDBY},
+            or {one.column: one.words for one in fields if one.words and told.scope is not SharedWith.STANDBY},
             is_folded=self.is_folded,
         )
 

@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Step, ...]] = {
     ),
     "import people": (step(imports.import_people, PEOPLE),),
     "import dids": (step(imports.import_people, DIDS),),
-    "import remove": (step(imports.import_people, DIDS), step(imports.remove, imports.RemoveRequest("hr"))),
+    "import remove": (step(imports.import_people, DIDS), step(imports.remove, imports.RemoveImportRequest("hr"))),
     "policy activate": (step(policies.activate, "cautious"), step(policies.activate, "strict")),
     "policy publish": (step(central.publish, central.PublishRequest("strict", "office")),),
     "policy withdraw": (

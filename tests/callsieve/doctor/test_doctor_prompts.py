@@ -10,7 +10,7 @@ from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.checks import WITHOUT, are_built
-from callsieve.prompts.files import Source
+from callsieve.prompts.files import PromptSource
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.sounds import record, tone
@@ -27,7 +27,7 @@ def put(folder: Path, language: str) -> None:
     place = folder / "sounds" / language / "callsieve"
     place.mkdir(parents=True)
     for key, prompt in prompts_of(language).items():
-        (place / f"{key}.wav").write_bytes(wav_of(tone(0.1), Source(prompt).note))
+        (place / f"{key}.wav").write_bytes(wav_of(tone(0.1), PromptSource(prompt).note))
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:

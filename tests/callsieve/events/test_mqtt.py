@@ -29,7 +29,7 @@ from callsieve.events.screening_state import ACTION_TEXTS, SCREENING_TEXTS, scre
 from callsieve.integration_settings import MqttTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import parse_settings
-from callsieve.status.views import Screening
+from callsieve.status.views import ScreeningState
 from lab.broker import USER, WATCHER, Broker
 from lab.certificates import Authority, make_key
 from lab.private_server import ADDRESS
@@ -246,7 +246,7 @@ async def test_the_rights_of_the_page_are_enough() -> None:
 def test_the_page_names_each_entity_and_each_value() -> None:
     for entity in ENTITIES.values():
         assert entity["name"] in PAGE
-    for state in Screening:
+    for state in ScreeningState:
         assert f"`{state.value}`" in PAGE
 
 
@@ -377,8 +377,8 @@ def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: 
     office.write(set_identity, Identity(LAST_CALLER, "Joe's Loans", 1, time.time() + 60), 0.0)
     state = screening_state(office.load(), checks_of(ALL), mask=mask)
     assert state["last_call_text"] == told
-    assert state["screening_text"] == SCREENING_TEXTS[Screening(state["screening"])]
+    assert state["screening_text"] == SCREENING_TEXTS[ScreeningState(state["screening"])]
 
 
 def test_there_is_a_sentence_for_each_state_and_action() -> None:
-    assert (set(SCREENING_TEXTS), set(ACTION_TEXTS)) == (set(Screening), set(ACTION_BY_WORD))
+    assert (set(SCREENING_TEXTS), set(ACTION_TEXTS)) == (set(ScreeningState), set(ACTION_BY_WORD))

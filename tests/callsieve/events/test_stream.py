@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from callsieve.events.event import Event, EventKind
-from callsieve.events.stream import GAP, MOST_OF_TOKEN, MOST_STREAMS, EventStreams, Place, place_after, stream
+from callsieve.events.stream import GAP, MOST_OF_TOKEN, MOST_STREAMS, EventStreams, StreamPosition, place_after, stream
 from reputation.api_tokens import Scope
 from reputation.events import AppealOpened, EmergencyOpened
 from reputation.store.database import open_store
@@ -187,7 +187,7 @@ async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
     for place in range(3):
         add(api, f"AP00000{place}")
     store, streams = Reading(api.office.store), EventStreams()
-    going = stream(store, streams, "x", Place(0, has_gap=True), set(EventKind), 1e9, asyncio.Event())
+    going = stream(store, streams, "x", StreamPosition(0, has_gap=True), set(EventKind), 1e9, asyncio.Event())
     assert (await anext(going)).endswith(GAP)
     await asyncio.sleep(0.05)
     assert store.reads == 0
@@ -200,13 +200,13 @@ async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
 async def test_a_store_that_cannot_be_read_ends_it(api: RunningApi) -> None:
     store = Reading(api.office.store)
     store.fails = True
-    going = stream(store, EventStreams(), "x", Place(0, has_gap=False), set(EventKind), 1e9, asyncio.Event())
+    going = stream(store, EventStreams(), "x", StreamPosition(0, has_gap=False), set(EventKind), 1e9, asyncio.Event())
     assert [chunk async for chunk in going] == [b"retry: 1000\n\n"]
 
 
 async def test_it_ends_with_the_process(api: RunningApi) -> None:
     ending = asyncio.Event()
-    place = Place(0, has_gap=False)
+    place = StreamPosition(0, has_gap=False)
     going = stream(Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, ending)
     assert await anext(going) == b"retry: 1000\n\n"
     ending.set()

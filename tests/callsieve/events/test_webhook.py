@@ -15,10 +15,10 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from callsieve.events.event import DeliveryError, Event, EventKind
 from callsieve.events.kinds import CALLER, DID, KINDS, sample_of
 from callsieve.events.receivers.webhook import Webhook
-from callsieve.outside.http_client import Limits, OutsideClient
+from callsieve.outside.http_client import OutsideClient, RequestLimits
 from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked, http, taken
 
-SOON = Limits(total_seconds=0.5, body_bytes=1 << 16, redirects=0)
+SOON = RequestLimits(total_seconds=0.5, body_bytes=1 << 16, redirects=0)
 OTHER_SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 from callsieve.changes.operation import Context
-from callsieve.exchange.publish import Published, PublishRequest, publish
+from callsieve.exchange.publish import PublishBundleRequest, PublishedBundle, publish
 from callsieve.signing.keys import signing_key
 from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Person, Verdict
@@ -85,10 +85,10 @@ class Company(Program):
     def context(self, at: float) -> Context:
         return Context("joe", Role.ADMINISTRATOR, at, self.load())
 
-    def publish(self, at: float | None = None, *, purge: bool = False) -> Published:
+    def publish(self, at: float | None = None, *, purge: bool = False) -> PublishedBundle:
         """At that time; now where none is named."""
         with open_store(self.store) as db:
-            return publish(db, self.context(time.time() if at is None else at), PublishRequest(self.web, purge))
+            return publish(db, self.context(time.time() if at is None else at), PublishBundleRequest(self.web, purge))
 
     def fetch(self, *options: str) -> dict[str, Any]:
         """What became of the only company."""

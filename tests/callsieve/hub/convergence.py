@@ -32,7 +32,7 @@ from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.hub.checksum import Checksum, noted_checksums
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import pull_again
 from reputation.store.marks import add_mark
 from reputation.store.standing import refresh_all
@@ -326,7 +326,7 @@ class Storm:
     def _noted(self, name: str) -> dict[str, Checksum]:
         """What a site has noted of the rows that all share, which is cheap to look at again and again."""
         noted = self._site(name).read(noted_checksums)
-        return {kind: sums for kind, sums in noted.items() if KINDS[kind].scope is Scope.SHARED}
+        return {kind: sums for kind, sums in noted.items() if KINDS[kind].scope is SharedWith.SHARED}
 
     def _kill(self, name: str) -> None:
         process = self._processes.pop(name)

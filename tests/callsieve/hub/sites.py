@@ -26,7 +26,7 @@ from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.hub.checksum import Checksum, noted_checksums, stored_checksums
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import link_of
 from reputation.store.marks import add_mark
 from reputation.store.transaction import transaction
@@ -109,7 +109,7 @@ class TestHub:
             "SELECT kind, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\\x1f', kind, origin, number,"
             " key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)::bigint FROM callsieve.evidence_row"
             " WHERE NOT deleted AND kind = ANY (%s) GROUP BY kind",
-            ([kind.name for kind in KINDS.values() if kind.scope is Scope.SHARED],),
+            ([kind.name for kind in KINDS.values() if kind.scope is SharedWith.SHARED],),
         )
         return {str(kind): Checksum(count, digest) for kind, count, digest in rows}  # type: ignore[arg-type]
 

@@ -21,7 +21,7 @@ from reputation.site_names import name_at_site, own_name, site_of
 from reputation.store.calls import CallFilter, find_calls, sites_seen
 from reputation.store.database import open_store
 from reputation.store.hub.capture import has_outgoing
-from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.kinds import KINDS, Kind, SharedWith
 from reputation.store.hub.rows import MICROSECONDS
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
@@ -109,7 +109,7 @@ def at_its_site(kind: Kind, row: dict[str, object]) -> dict[str, object]:
 
 def as_told(kind: Kind, row: dict[str, object]) -> dict[str, object]:
     """A row of berlin without what stays with a site."""
-    is_statement = kind.scope is Scope.STATEMENT
+    is_statement = kind.scope is SharedWith.STATEMENT
     stays = {column: text or "" for column, text in kind.own.items() if text or is_statement}
     return row | {column: text.replace("{site}", "berlin") for column, text in stays.items()}
 
@@ -144,7 +144,7 @@ def test_every_kind_of_row_comes_back_as_it_was_written(office: Office, names: l
         assert ours, kind.name
         assert (kind.name, rows(office.second, kind)) == (kind.name, ours)
         seen = [at_its_site(kind, row) for row in rows(office.center, kind)]
-        expected = [] if kind.scope is Scope.STANDBY else sorted((as_told(kind, row) for row in ours), key=repr)
+        expected = [] if kind.scope is SharedWith.STANDBY else sorted((as_told(kind, row) for row in ours), key=repr)
         assert (kind.name, sorted(seen, key=repr)) == (kind.name, expected)
     assert not office.berlin.read(has_outgoing)
     office.berlin.write(empty)

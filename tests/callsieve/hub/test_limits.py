@@ -15,9 +15,9 @@ from callsieve.hub import administration, client
 from callsieve.hub.address import address_of_site
 from callsieve.hub.checks import is_exchanged
 from callsieve.hub.postgresql import HubError, connection_to
-from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, Pace
+from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, PullPace
 from callsieve.hub.views import remarks_on
-from reputation.store.hub.kinds import KINDS, Scope
+from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Link, link_of
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
 from tests.callsieve.hub.test_hostile import login
@@ -173,7 +173,7 @@ class TestWakeUps:
 
     def test_a_wake_up_for_nothing_makes_the_next_wait_longer(self) -> None:
         now, waits = 1000.0, []
-        pace = Pace(5.0)
+        pace = PullPace(5.0)
         pace.note_pull(now, has_news=True)
         for _ in range(6):
             pace.is_woken = True
@@ -279,7 +279,7 @@ class TestTwins:
 
 async def hello(connection: Any, run: str, *, is_standby: bool = False) -> bool:
     """Whether there is another."""
-    report = client.Report(0, "1", 0, False, run, is_standby, None)
+    report = client.SiteReport(0, "1", 0, False, run, is_standby, None)
     return (await client.greet(connection, report)).has_twin
 
 
@@ -343,7 +343,7 @@ def test_a_central_site_is_not_sent_what_a_standby_alone_needs(hub: TestHub) -> 
             return {row.kind for row in pulled.rows}
 
     assert ("personal_entry",) in hub.run("SELECT kind FROM callsieve.evidence_row")
-    assert KINDS["personal_entry"].scope is Scope.STANDBY
+    assert KINDS["personal_entry"].scope is SharedWith.STANDBY
     assert asyncio.run(sent()) == {"mark", "talk"}
     with login(center) as connection:
         for relation in ("evidence_row", "own_part"):

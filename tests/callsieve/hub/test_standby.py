@@ -20,7 +20,7 @@ from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import has_outgoing
-from reputation.store.hub.kinds import KINDS, Kind, Scope
+from reputation.store.hub.kinds import KINDS, Kind, SharedWith
 from reputation.store.hub.policy import told_policy
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all
@@ -30,7 +30,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 NOW: Final = float(int(time.time()))  # what follows the point is chosen below
 DAY: Final = 86_400.0
-STANDBY: Final = [kind for kind in KINDS.values() if kind.scope is Scope.STANDBY]
+STANDBY: Final = [kind for kind in KINDS.values() if kind.scope is SharedWith.STANDBY]
 BAD, APPEALED, CONTACT, FRIEND, ENEMY, TALKED, OURS, RINGER, STRANGER = (f"+120155501{last:02}" for last in range(9))
 DID: Final = "+12015550199"
 CALLERS: Final = (BAD, APPEALED, CONTACT, FRIEND, ENEMY, TALKED, OURS, RINGER, STRANGER, None)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.imports.minisign import PublicKey, SignatureError, signed_at
+from callsieve.imports.minisign import MinisignKey, SignatureError, signed_at
 
 FOLDER = Path(__file__).parent / "minisign"
 LIST, SIGNATURE = (FOLDER / "list.csv").read_bytes(), (FOLDER / "list.csv.minisig").read_bytes()
 KEY_TEXT = (FOLDER / "key.pub").read_text().splitlines()[1]
-KEY = PublicKey.parse(KEY_TEXT)
+KEY = MinisignKey.parse(KEY_TEXT)
 
 
 def test_a_signed_file_says_when_it_was_signed() -> None:
@@ -44,7 +44,7 @@ def test_what_is_not_signed_by_the_key_is_refused(file: bytes, signature: bytes)
 @pytest.mark.parametrize("text", ["", "RW", KEY_TEXT[:-1], KEY_TEXT.replace("RW", "RU"), "-" * 56])
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(SignatureError):
-        PublicKey.parse(text)
+        MinisignKey.parse(text)
 
 
 @given(st.integers(SIGNATURE.index(b"\n") + 1, len(SIGNATURE) - 1), st.integers(0, 7))

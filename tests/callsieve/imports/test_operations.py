@@ -15,7 +15,7 @@ from callsieve.imports.operations import (
     ImportKind,
     NumbersRequest,
     PeopleRequest,
-    RemoveRequest,
+    RemoveImportRequest,
 )
 from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
@@ -87,15 +87,15 @@ def test_one_import_of_several_is_removed(office: Office, context: Context) -> N
     office.write(operations.import_people, context, PeopleRequest("hr", [Person("301")]))
     office.write(operations.import_people, context, PeopleRequest("hr", [Did(NUMBERS[0])], ImportKind.DIDS))
     for request, code in (
-        (RemoveRequest("hr"), "several-imports"),
-        (RemoveRequest("crm"), "no-such-import"),
-        (RemoveRequest("hr", ImportKind.NUMBERS), "no-such-import"),
-        (RemoveRequest("settings", ImportKind.PEOPLE), "no-such-import"),
+        (RemoveImportRequest("hr"), "several-imports"),
+        (RemoveImportRequest("crm"), "no-such-import"),
+        (RemoveImportRequest("hr", ImportKind.NUMBERS), "no-such-import"),
+        (RemoveImportRequest("settings", ImportKind.PEOPLE), "no-such-import"),
     ):
         with pytest.raises(Refused) as refused:
             office.write(operations.remove, context, request)
         assert refused.value.code == code
-    done = office.write(operations.remove, context, RemoveRequest("hr", ImportKind.DIDS))
+    done = office.write(operations.remove, context, RemoveImportRequest("hr", ImportKind.DIDS))
     assert (done.kind, done.rows) == (ImportKind.DIDS, 1)
     assert (office.read(all_dids), len(office.read(all_people))) == ([], 1)
 

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.lookups.sources import BadAnswer, HttpSource, PhoneBlock, Said, Source, covers, hash_prefix, sources_of
+from callsieve.lookups.sources import (
+    BadAnswer,
+    HttpSource,
+    LookupSource,
+    PhoneBlock,
+    SourceVerdict,
+    covers,
+    hash_prefix,
+    sources_of,
+)
 from callsieve.settings import SettingsError, parse_settings
 from tests.office import ROOT
 
@@ -35,12 +44,12 @@ def example(name: str) -> str:
 TELNYX, TWILIO = example("telnyx"), example("twilio")
 
 
-def source_of(text: str) -> Source:
+def source_of(text: str) -> LookupSource:
     [source] = sources_of(parse_settings(text, "callsieve.toml"))
     return source
 
 
-def said(source: Source, document: object, status: int = 200) -> Said:
+def said(source: LookupSource, document: object, status: int = 200) -> SourceVerdict:
     return source.said_of(CALLER, status, json.dumps(document).encode())
 
 
@@ -69,18 +78,24 @@ def test_nothing_of_the_number_is_in_what_is_sent(digits: int) -> None:
 @pytest.mark.parametrize(
     ("listed", "expected"),
     [
-        pytest.param([], Said("nothing"), id="an-empty-bucket"),
-        pytest.param([{"phone": "+4930123456", "votes": 99}], Said("nothing"), id="a-neighbour-in-the-bucket"),
-        pytest.param([{"phone": CALLER, "votes": 3, "rating": "G_FRAUD"}], Said("nothing"), id="too-few-votes"),
-        pytest.param([{"phone": CALLER, "votes": 4, "rating": "G_FRAUD"}], Said("spam", "scam"), id="enough"),
+        pytest.param([], SourceVerdict("nothing"), id="an-empty-bucket"),
+        pytest.param([{"phone": "+4930123456", "votes": 99}], SourceVerdict("nothing"), id="a-neighbour-in-the-bucket"),
         pytest.param(
-            [{"phone": CALLER, "votes": 40, "rating": "C_PING", "label": "x"}], Said("spam"), id="no-word-for-it"
+            [{"phone": CALLER, "votes": 3, "rating": "G_FRAUD"}], SourceVerdict("nothing"), id="too-few-votes"
         ),
-        pytest.param([{"phone": CALLER, "votes": 0, "blackListed": True}], Said("spam"), id="blocked-by-ourselves"),
-        pytest.param([{"phone": CALLER, "votes": 9, "whiteListed": True}], Said("ok"), id="fine"),
+        pytest.param([{"phone": CALLER, "votes": 4, "rating": "G_FRAUD"}], SourceVerdict("spam", "scam"), id="enough"),
+        pytest.param(
+            [{"phone": CALLER, "votes": 40, "rating": "C_PING", "label": "x"}],
+            SourceVerdict("spam"),
+            id="no-word-for-it",
+        ),
+        pytest.param(
+            [{"phone": CALLER, "votes": 0, "blackListed": True}], SourceVerdict("spam"), id="blocked-by-ourselves"
+        ),
+        pytest.param([{"phone": CALLER, "votes": 9, "whiteListed": True}], SourceVerdict("ok"), id="fine"),
     ],
 )
-def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: Said) -> None:
+def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: SourceVerdict) -> None:
     document = {"numbers": listed, "range10": [], "range100": []}
     assert said(source_of(PHONEBLOCK), document) == expected
 
@@ -149,27 +164,31 @@ def twilio_says(nomorobo: object) -> object:
 @pytest.mark.parametrize(
     ("text", "document", "expected"),
     [
-        (TELNYX, {"data": {"valid_number": True, "fraud": None, "carrier": {"type": "voip"}}}, Said("nothing")),
-        (TELNYX, {"data": {"valid_number": False}}, Said("spam")),
-        (TELNYX, {"data": None}, Said("nothing")),
-        (TELNYX, {}, Said("nothing")),
-        (TWILIO, twilio_says({"status": "successful", "result": {"score": 1}}), Said("spam")),
-        (TWILIO, twilio_says({"status": "successful", "result": {"score": 0}}), Said("nothing")),
-        (TWILIO, twilio_says({"status": "failed", "code": 61001, "result": {}}), Said("nothing")),
-        (TWILIO, {"phone_number": CALLER, "add_ons": None}, Said("nothing")),
-        (SCORES, {"score": 90, "kind": "phishing"}, Said("spam", "scam")),
-        (SCORES, {"score": 90, "kind": "Mo\u202ede\x00rate " * 20}, Said("spam", ("mo de rate " * 20)[:60])),
-        (SCORES, {"score": 90, "kind": 7}, Said("spam")),
-        (SCORES, {"score": 4}, Said("ok")),
-        (SCORES, {"score": True}, Said("nothing")),
+        (
+            TELNYX,
+            {"data": {"valid_number": True, "fraud": None, "carrier": {"type": "voip"}}},
+            SourceVerdict("nothing"),
+        ),
+        (TELNYX, {"data": {"valid_number": False}}, SourceVerdict("spam")),
+        (TELNYX, {"data": None}, SourceVerdict("nothing")),
+        (TELNYX, {}, SourceVerdict("nothing")),
+        (TWILIO, twilio_says({"status": "successful", "result": {"score": 1}}), SourceVerdict("spam")),
+        (TWILIO, twilio_says({"status": "successful", "result": {"score": 0}}), SourceVerdict("nothing")),
+        (TWILIO, twilio_says({"status": "failed", "code": 61001, "result": {}}), SourceVerdict("nothing")),
+        (TWILIO, {"phone_number": CALLER, "add_ons": None}, SourceVerdict("nothing")),
+        (SCORES, {"score": 90, "kind": "phishing"}, SourceVerdict("spam", "scam")),
+        (SCORES, {"score": 90, "kind": "Mo\u202ede\x00rate " * 20}, SourceVerdict("spam", ("mo de rate " * 20)[:60])),
+        (SCORES, {"score": 90, "kind": 7}, SourceVerdict("spam")),
+        (SCORES, {"score": 4}, SourceVerdict("ok")),
+        (SCORES, {"score": True}, SourceVerdict("nothing")),
     ],
 )
-def test_what_others_say(text: str, document: object, expected: Said) -> None:
+def test_what_others_say(text: str, document: object, expected: SourceVerdict) -> None:
     assert said(source_of(text), document) == expected
 
 
 def test_a_number_that_it_does_not_know_is_an_answer() -> None:
-    assert source_of(TWILIO).said_of(CALLER, 404, b'{"code": 20404}') == Said("nothing")
+    assert source_of(TWILIO).said_of(CALLER, 404, b'{"code": 20404}') == SourceVerdict("nothing")
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from callsieve.outside.errors import OutsideError
-from callsieve.outside.http_client import Answer, Limits, OutsideClient
+from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from lab.certificates import Authority
 from tests.callsieve.outside.servers import PUBLIC, Rerouted, answer, serving, tls_context
 
-PATIENT = Limits(total_seconds=20.0, connect_seconds=10.0, body_bytes=10_000)
+PATIENT = RequestLimits(total_seconds=20.0, connect_seconds=10.0, body_bytes=10_000)
 SHORT = replace(PATIENT, total_seconds=0.5, connect_seconds=0.3)
 NAME = "feeds.example.com"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.own_numbers.fields import FIELDS, Field, FieldKind
+from callsieve.own_numbers.fields import FIELDS, FieldKind, FormField
 from reputation.own.register import OwnNumber
 from reputation.store.own_register import own_of
 from tests.callsieve.browsing import Console, Office, undo_of
@@ -26,12 +26,12 @@ written = pytest.mark.parametrize(
 )
 
 
-def value_in(own: OwnNumber | None, field: Field) -> object:
+def value_in(own: OwnNumber | None, field: FormField) -> object:
     return getattr(own, field.attribute)
 
 
 @written
-def test_the_command_line_takes_and_shows_each_field(callsieve: Program, tmp_path: Path, field: Field) -> None:
+def test_the_command_line_takes_and_shows_each_field(callsieve: Program, tmp_path: Path, field: FormField) -> None:
     kept = [TEXT] if field.is_list else TEXT
     assert re.search(
         f"^{field.heading} +{TEXT}$", callsieve.ok("own", "add", OWN, f"--{field.option_name}", TEXT), re.M
@@ -47,7 +47,7 @@ def test_the_command_line_takes_and_shows_each_field(callsieve: Program, tmp_pat
 
 
 @written
-def test_the_console_takes_and_shows_each_field(console: Console, office: Office, field: Field) -> None:
+def test_the_console_takes_and_shows_each_field(console: Console, office: Office, field: FormField) -> None:
     otto = console.browser("operator")
     assert f'<label for="{field.name}">{field.label}' in otto.text("/own/new")
     page = otto.done("/own/add", **{"number": OWN, field.name: TEXT, "next_check": "never"}).text

@@ -14,7 +14,7 @@ import pytest
 from callsieve.own_numbers.guidance import (
     LANGUAGES,
     MEASURES_BY_RULE,
-    Company,
+    GuidanceFigures,
     figures_of,
     guidance_page,
     leaflet_page,
@@ -52,7 +52,7 @@ DAYS = OwnDay(
 FACTS = HealthFacts(
     number=OWN, today=100, days=(DAYS,), people={28: 800}, unwanted={28: 7}, view=Reputation(3.1, Level.WARN)
 )
-COMPANY = Company([health_of(FACTS)], registered=1, due=0, do_not_call=9)
+COMPANY = GuidanceFigures([health_of(FACTS)], registered=1, due=0, do_not_call=9)
 
 
 class Elements(HTMLParser):
@@ -116,7 +116,7 @@ def test_the_figures_are_the_companys_own() -> None:
 
 def test_of_too_few_calls_nothing_is_said() -> None:
     few = health_of(replace(FACTS, days=(DAYS._replace(attempts=19, answered=19),), view=None))
-    page = guidance_page(Company([few]), "en", NOW).partition("</style>")[2]
+    page = guidance_page(GuidanceFigures([few]), "en", NOW).partition("</style>")[2]
     assert "too few calls" in page
     assert "healthy" not in page
     assert "docs/" not in page, "who leads people who call has no documentation of ours"
@@ -125,14 +125,14 @@ def test_of_too_few_calls_nothing_is_said() -> None:
 def test_sums_go_over_all_numbers() -> None:
     two = replace(COMPANY, numbers=[*COMPANY.numbers, *COMPANY.numbers])
     assert figures_of(two)["short"] == {"short": "120", "share": "15%", "calls": "2,000", "answered": "800"}
-    assert figures_of(Company([]))["hours"]["share"] == "0%"
+    assert figures_of(GuidanceFigures([]))["hours"]["share"] == "0%"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_pages_need_nothing_else(language: str) -> None:
     for page in (
         guidance_page(COMPANY, language, NOW),
-        guidance_page(Company([]), language, NOW),
+        guidance_page(GuidanceFigures([]), language, NOW),
         leaflet_page(language, Settings(actions=Actions(appeal=True))),
     ):
         elements = Elements(page)

@@ -16,7 +16,7 @@ import pytest
 
 from callsieve.replay.history_file import PastCall
 from callsieve.replay.store_history import events_of_store
-from callsieve.replay.trial import Asked, trial_report
+from callsieve.replay.trial import TrialRequest, trial_report
 from callsieve.settings import load_settings
 from lab.programs import TRIAL
 from policies.loader import policy_text
@@ -65,18 +65,18 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def asked(callsieve: Program, draft: str = DRAFT, days: int = 30, now: float = NOW) -> Asked:
-    return Asked(str(callsieve.config), str(callsieve.state), draft, days, now)
+def asked(callsieve: Program, draft: str = DRAFT, days: int = 30, now: float = NOW) -> TrialRequest:
+    return TrialRequest(str(callsieve.config), str(callsieve.state), draft, days, now)
 
 
-def report_of(callsieve: Program, question: Asked) -> dict[str, Any]:
+def report_of(callsieve: Program, question: TrialRequest) -> dict[str, Any]:
     """As the console asks for it, but in this process."""
     loaded = load_settings(callsieve.config, {"CALLSIEVE_STATE": str(callsieve.state)})
     with open_store(callsieve.store) as db:
         return trial_report(db, loaded, question, lambda _: None)
 
 
-def by_process(callsieve: Program, question: Asked) -> list[dict[str, Any]]:
+def by_process(callsieve: Program, question: TrialRequest) -> list[dict[str, Any]]:
     """What the process of its own says."""
     done = subprocess.run(
         (sys.executable, "-m", TRIAL),
