@@ -16,7 +16,7 @@ from callsieve.settings import Settings
 from callsieve.text.times import when
 from reputation.facts import opens_after_closing
 from reputation.store import emergencies
-from reputation.store.audit_search import latest_of
+from reputation.store.audit import latest_of
 from reputation.wording import Wording
 
 

@@ -15,9 +15,8 @@ from reputation.appeals import LIVE, Appeal, AppealStep, KeyedCode, ProofAnswer,
 from reputation.model import AuthClass
 from reputation.store.appeals import appeals_of, set_appeal
 from reputation.store.audit import Change, add_audit
-from reputation.store.call_backs import name_for, try_code
 from reputation.store.identities import identity_of, note_control
-from reputation.store.public_appeals import called_code, note_called_in, shown_code
+from reputation.store.public_appeals import called_code, name_for, note_called_in, shown_code, try_code
 
 NOTE = "keyed the code in a call from the number"
 UNSIGNED_NOTE = "keyed the code in a call that showed the number, unsigned"

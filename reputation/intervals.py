@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import sqrt
 from typing import NamedTuple
 
@@ -30,3 +31,23 @@ def difference(one: Interval, other: Interval) -> Interval:
     low = gap - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
     high = gap + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
     return Interval(gap, max(-1.0, low), min(1.0, high))
+
+
+DAY_SECONDS = 86_400
+WEEK_SECONDS = 7 * DAY_SECONDS
+_MONDAY = 3 * DAY_SECONDS  # 1970-01-01 was a Thursday
+
+
+def week_of(at: float) -> int:
+    """The week of an instant."""
+    return int((at + _MONDAY) // WEEK_SECONDS)
+
+
+def monday_of(week: int) -> float:
+    """When it begins."""
+    return float(week * WEEK_SECONDS - _MONDAY)
+
+
+def monday_text(week: int) -> str:
+    """`2026-11-23`: the day that it begins on."""
+    return datetime.fromtimestamp(monday_of(week), UTC).date().isoformat()

@@ -28,6 +28,7 @@ from policies.decision import IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.situation import query_of
+from reputation.intervals import week_of
 from reputation.model import AuthClass, CallerKind, Level, Mark, MarkChannel, Person, Verdict
 from reputation.numbers import Number
 from reputation.store.database import open_store
@@ -40,7 +41,6 @@ from reputation.store.site import count_people
 from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from reputation.users import Role
-from reputation.weeks import week_of
 
 LIARS = (0, 1, 2, 8)
 OF_KIND = 200

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct
-from callsieve.changes.fields import ChangeId
+from callsieve.changes.describe import ChangeId
 
 Instant = Annotated[float, Meta(description="UTC seconds.")]
 

@@ -18,7 +18,7 @@ CAPABILITY = Capability(
         "appeal open": "cli.commands:open_one",
         "appeal list": "cli.tables:show_list",
         "appeal show": "cli.tables:show",
-        "appeal evidence": "cli.evidence:evidence",
+        "appeal evidence": "cli.commands:evidence",
         "appeal code": "cli.commands:code",
         "appeal prove": "cli.commands:prove",
         "appeal accept": "cli.commands:accept",

@@ -9,19 +9,21 @@ An appeal is named by its reference, or by the number for the latest of that.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
-from callsieve.appeals.stops import clear_stops, stop_kinds
-from callsieve.changes.fields import ChangeId, CodeText, NumberText, number_field
+from callsieve.appeals.cleared import state_cleared
+from callsieve.changes.describe import ChangeId, CodeText, NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.identities.operations import CodeMade, wrong_code
-from callsieve.numbers.calls_now import Stop
+from callsieve.lists.operations import EntryKey, EntryRequest, PersonalKey, add, remove, remove_personal
+from callsieve.numbers.calls_now import Stop, StopKind, calls_now, stops_of
+from policies.policy import PolicyError
 from reputation.appeals import (
     ATTACHMENTS,
     LINE_CHARACTERS,
@@ -35,14 +37,57 @@ from reputation.appeals import (
     stepped,
 )
 from reputation.ids import new_id, parse_id
+from reputation.model import ListName
 from reputation.store import appeals as store
 from reputation.store.appeals import AppealRuling, appeal_of, appeals_of
 from reputation.store.attachments import Attachment, NewAttachment, attachments_of, content_of
 from reputation.store.attachments import attach as attach_one
 from reputation.store.attachments import detach as detach_one
-from reputation.store.call_backs import keep_code
 from reputation.store.journal import decision_of
+from reputation.store.public_appeals import keep_code
 from reputation.wording import Wording
+
+
+def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
+    """Return the kinds of these names. Refused: there is no such kind."""
+    try:
+        return frozenset(map(StopKind, names))
+    except ValueError:
+        raise Refused("unknown-stop", Wording("takes list, policy or people"), "remove") from None
+
+
+def clear_stops(
+    db: sqlite3.Connection, context: Context, appeal: Appeal, kinds: Collection[StopKind]
+) -> tuple[Stop, ...]:
+    """Remove what is of these kinds, and sign that the number is cleared if a call rings now.
+
+    Returns what still stops calls. Refused: a list may not be changed so, or the statement cannot be signed.
+    """
+    try:
+        for stop in stops_of(db, context.loaded, appeal.number, context.at):
+            if stop.kind in kinds:
+                _remove(db, context, appeal, stop)
+        left = stops_of(db, context.loaded, appeal.number, context.at)
+        rings = calls_now(db, context.loaded, appeal.number, context.at).rings
+    except PolicyError as error:
+        if kinds:
+            raise Refused("no-policy", str(error)) from None
+        return ()  # nobody can tell what a call meets, so nothing is signed
+    if rings and all(stop.kind is StopKind.PEOPLE for stop in left):
+        state_cleared(db, context, appeal)
+    return left
+
+
+def _remove(db: sqlite3.Connection, context: Context, appeal: Appeal, stop: Stop) -> None:
+    number = appeal.number
+    for person in stop.people:
+        remove_personal(db, context, PersonalKey(number, person, ListName.BLOCK))
+    ours = [one for one in stop.entries if one.text == number and one.list_name is ListName.BLOCK]
+    for _ in ours:
+        remove(db, context, EntryKey(ListName.BLOCK, number))
+    if stop.kind is StopKind.POLICY or len(ours) < len(stop.entries):
+        add(db, context, EntryRequest(ListName.ALLOW, number, note=f"appeal {appeal.reference} upheld"))
+
 
 RULINGS = {"uphold": True, "deny": False}
 

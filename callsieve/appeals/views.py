@@ -11,8 +11,7 @@ import msgspec
 
 from callsieve.appeals.capability import CLEARED, STEPS
 from callsieve.appeals.operations import appeal_about
-from callsieve.changes.describe import value_of_side
-from callsieve.changes.fields import NumberText, number_field
+from callsieve.changes.describe import NumberText, number_field, value_of_side
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import latest_changes
@@ -29,11 +28,10 @@ from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdic
 from reputation.owner_sentence import owner_sentence
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.attachments import Attachment, attachments_of
-from reputation.store.call_backs import code_of
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epochs_of
-from reputation.store.public_appeals import called_in_at, public_appeals
+from reputation.store.public_appeals import called_in_at, code_of, public_appeals
 from reputation.store.site import people_here
 from reputation.wording import Wording
 

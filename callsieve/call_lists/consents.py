@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from callsieve.call_lists.capability import CONSENTS
-from callsieve.changes.fields import ChangeId, LineText, NumberText, TimeText, number_field, since_field
+from callsieve.changes.describe import ChangeId, LineText, NumberText, TimeText, number_field, since_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
@@ -25,7 +25,7 @@ from callsieve.text.times import TimeError, expiry_of, since_of
 from reputation.encoding import FLAT
 from reputation.numbers import number_of
 from reputation.store.audit import Change, add_audit
-from reputation.store.consents import Consent, consent_of, find_consents, put_consent, remove_consent
+from reputation.store.registers import Consent, consent_of, find_consents, put_consent, remove_consent
 from reputation.wording import Wording
 
 COLUMNS = ("number", "proof", "at", "until", "note")

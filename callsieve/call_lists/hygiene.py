@@ -19,10 +19,9 @@ from reputation.law.loader import binding, law_of_number
 from reputation.numbers import PAY_PER_CALL, NumberType, is_valid, number_of, number_type_of
 from reputation.plan.rows import NOBODYS, NumberPlan
 from reputation.store.call_lists import NumberSet, past_calls
-from reputation.store.consents import Consent, consent_of
 from reputation.store.do_not_call import do_not_call_of
 from reputation.store.ownership import epoch_of
-from reputation.store.registers import registers_with
+from reputation.store.registers import Consent, consent_of, registers_with
 from reputation.wording import Places, Wording
 
 MOST_ROWS = 50_000_000  # half an hour, and 1 GB of the disk

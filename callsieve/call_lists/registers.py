@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, NamedTuple
+from typing import Annotated, BinaryIO, NamedTuple
 
-from callsieve.call_lists.register_file import RegisterFile
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
+from callsieve.text.csv_table import RowProblem
 from reputation.encoding import FLAT, HIDDEN, told
 from reputation.law.loader import register_named, register_names
 from reputation.law.rows import RegisterRow
+from reputation.numbers import number_of
 from reputation.store.registers import (
     BATCH,
     StoredCopy,
@@ -26,6 +30,58 @@ from reputation.store.registers import (
 )
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
+
+LINE_BYTES = 1000
+MOST_PROBLEMS = 10
+_NORTH_AMERICA = frozenset({"US", "CA"})
+_TEN_DIGITS = re.compile(r'"?([2-9]\d\d)"?[,;\t -]?"?([2-9]\d{2})-?(\d{4})"?', re.ASCII)
+_SEPARATOR = re.compile(r"[,;\t]")
+
+
+class RegisterFile:
+    """Numbers of a file. `read` counts lines, `skipped` those without a number; `sha256` is of what was read."""
+
+    def __init__(self, stream: BinaryIO, country: str) -> None:
+        self.read = self.skipped = self.bytes_read = 0
+        self.problems: list[RowProblem] = []
+        self._stream = stream
+        self._country = country
+        self._hash = hashlib.sha256()
+        self.watch: Callable[[Iterator[str]], Iterator[str]] = iter  # what looks on while it is read
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that were read, unpacked; after the last line, of the file."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[str]:
+        return self.watch(self._numbers())
+
+    def _numbers(self) -> Iterator[str]:
+        while raw := self._stream.readline(LINE_BYTES):
+            self._hash.update(raw)
+            self.bytes_read += len(raw)
+            text = raw.decode("latin-1").strip().removeprefix("\u00ef\u00bb\u00bf")
+            if not text:
+                continue
+            self.read += 1
+            number = self._number_in(text)
+            if number is not None:
+                yield number
+            elif self.read > 1:  # the first line may be a header
+                self.skipped += 1
+                if len(self.problems) < MOST_PROBLEMS:
+                    self.problems.append(RowProblem(self.read, f"{text[:40]!r} has no telephone number"))
+
+    def _number_in(self, text: str) -> str | None:
+        if self._country in _NORTH_AMERICA and (match := _TEN_DIGITS.fullmatch(text)):
+            return f"+1{match[1]}{match[2]}{match[3]}"
+        for field in _SEPARATOR.split(text):
+            # A local number without its area is none; of a name's digits the plan of the country makes none either.
+            if (number := number_of(field.strip(' "'), self._country)) is not None:
+                return number
+        return None
+
 
 MOST_NUMBERS = 300_000_000  # the whole register of the US has 260 million
 LEAST_SHARE = 0.5  # of the copy before: half a download is no register

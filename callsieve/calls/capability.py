@@ -12,7 +12,7 @@ CAPABILITY = Capability(
         "calls show": "cli.commands:show",
         "calls search": "cli.live:search",
         "calls tail": "cli.live:tail",
-        "calls export": "cli.export:export",
+        "calls export": "cli.commands:export",
     },
     pages=(
         "web.overview",

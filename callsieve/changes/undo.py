@@ -17,8 +17,7 @@ from callsieve.capability import NOT_KEPT, Changes, Undo
 from callsieve.changes.describe import name_of
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import when
-from reputation.store.audit import AuditRow, value_of
-from reputation.store.audit_search import KeptChange, change_of_id, changed_at_once, latest_of, undone_at
+from reputation.store.audit import AuditRow, KeptChange, change_of_id, changed_at_once, latest_of, undone_at, value_of
 from reputation.store.rows import stored_row
 from reputation.users import Role
 from reputation.wording import Wording

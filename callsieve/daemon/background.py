@@ -7,8 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 
+from callsieve.daemon.store_supervisor import StoreSupervisor
+from callsieve.install.front_context import asked_in_files, is_answered_at
+from callsieve.settings import Loaded
 from reputation.backoff import wait_seconds
+from reputation.store.errors import StoreError
+from reputation.store.standing import fold_next, use_weights
 
 logger = logging.getLogger("callsieve.daemon.background")
 
@@ -54,3 +60,69 @@ class BackgroundParts:
 async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 10.0
+
+
+def trouble_with(loaded: Loaded) -> str:
+    """Why calls do not reach this daemon, and the way out; empty when they do, or when the files cannot tell."""
+    etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
+    try:
+        asked = asked_in_files(etc)
+    except OSError:
+        return ""  # the service need not be able to read Asterisk's files: `callsieve doctor` looks as root
+    if asked is None or is_answered_at(asked, listen):
+        return ""
+    return (
+        f"no call is screened: the dialplan in {etc} asks {asked}, and this daemon answers on {listen}: "
+        'run `callsieve asterisk install`, then asterisk -rx "dialplan reload"'
+    )
+
+
+async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]) -> None:
+    """Look every few seconds, and `tell` what is wrong, or that nothing is."""
+    known = ""
+    while True:
+        found = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
+        if found and found != known:
+            logger.critical("%s", found)
+        elif known and not found:
+            logger.info("the dialplan asks this daemon again")
+        known = found
+        tell(found)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+logger = logging.getLogger("callsieve.daemon.background")
+
+AT_ONCE = 50  # numbers in a transaction: some 5 ms
+PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
+RETRY_SECONDS = 10.0
+
+
+async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
+    """Until cancelled. `changed` is set when `store.weights` are others, or the store is another one."""
+    while True:
+        changed.clear()
+        try:
+            await fold(store)
+        except StoreError as error:
+            logger.debug("standings wait to be folded: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            await changed.wait()
+
+
+async def fold(store: StoreSupervisor) -> int:
+    """Folds what is still to be folded with the store's weights, and returns how many numbers that were."""
+    await store.write(use_weights, store.weights)
+    total = 0
+    while numbers := await store.write(fold_next, AT_ONCE):
+        total += numbers
+        await asyncio.sleep(PAUSE_SECONDS)
+    if total:
+        logger.info("the weights have changed: %d numbers were folded again", total)
+    return total

@@ -21,10 +21,10 @@ from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
 from reputation.appeals import Appeal, AppealState
 from reputation.model import ChallengeResult
-from reputation.own.due import Due, due_of
+from reputation.own.grades import Due, due_of
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.challenges import challenge_results
-from reputation.store.own_grades import GradeChange, changed_grades
+from reputation.store.own_health import GradeChange, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
 from reputation.store.own_register import register_of
 from reputation.store.own_suspicions import Suspected, begun_suspicions

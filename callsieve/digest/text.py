@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from callsieve.calls.disputes import appeal_in_words
+from callsieve.calls.records import appeal_in_words
 from callsieve.digest.operations import Digest
 from callsieve.replay.false_positives import FalsePositive, ways_out
 from callsieve.replay.report import counts_of, mistakes_as_json

@@ -17,7 +17,7 @@ from callsieve.install.plan import OUR_UNIT
 from callsieve.settings import Ami, address_of
 from callsieve.system.files import naming
 from callsieve.system.port_holder import holder_of
-from callsieve.system.unit_state import is_failing
+from callsieve.system.service_process import is_failing
 from callsieve.telemetry import is_outdated
 from policies.reasons import FailOpen
 from reputation.wording import Places, Wording

@@ -11,8 +11,8 @@ from callsieve.doctor import trunk_numbers
 from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, and_more, differs, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import TrunkContext, numbers_to_try, trunks_of
 from callsieve.health import CheckStatus
-from callsieve.install.agi_address import asked_in_files, is_answered_at
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT, PredialHook, calls_by_macro
+from callsieve.install.front_context import asked_in_files, is_answered_at
 from callsieve.install.install import TRUNK_LINES, dialplan_text
 from callsieve.install.plan import (
     DIALPLAN_FILES,

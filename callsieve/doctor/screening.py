@@ -12,7 +12,7 @@ from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from reputation.numbers import masked
-from reputation.store.audit_search import latest_of
+from reputation.store.audit import latest_of
 from reputation.store.screened import Screened, screened_by_number, unreadable_callers
 from reputation.wording import Places, Wording, listed
 

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
+from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.messages import Alert, with_alert
 from callsieve.integration_settings import (
     FIELD_BY_CONDITION,

@@ -5,13 +5,17 @@ reputation/events.py has the data. The examples are what `callsieve events test`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from callsieve.events.event import Event, EventData, EventKind
 from callsieve.text.times import day
+from callsieve.web.rendering import mask_numbers
+from policies.reasons import why_of
 from reputation.events import (
     AppealDecided,
     AppealDue,
@@ -22,6 +26,9 @@ from reputation.events import (
     DigestReady,
     EmergencyClosed,
     EmergencyOpened,
+    Event,
+    EventData,
+    EventKind,
     ExchangeStale,
     FeedStale,
     GradeChanged,
@@ -33,8 +40,45 @@ from reputation.events import (
     PolicyChanged,
     new_event_id,
 )
+from reputation.numbers import masked
 from reputation.own.suspicion import Network, confidence_text, place_of
 from reputation.wording import Places, Wording
+
+__all__ = ["DELIVER_SECONDS", "DeliveryError", "Event", "EventData", "EventKind", "Receiver"]
+
+# So long a delivery may take; a receiver that gathers events for longer says so by its `deliver_seconds`.
+DELIVER_SECONDS: Final = 30.0
+
+
+class DeliveryError(Exception):
+    """The event was not taken. `words` say why in one line, without a secret or a number.
+
+    `permanent`: to try again is useless, so that the event becomes a dead letter at once. `retry_after`: seconds that
+    the receiver asks for. `gone`: it wants no event any more, and is switched off.
+    """
+
+    def __init__(
+        self, words: str, permanent: bool = False, *, retry_after: float | None = None, gone: bool = False
+    ) -> None:
+        super().__init__(words)
+        self.words = words
+        self.permanent = permanent or gone
+        self.retry_after = retry_after
+        self.gone = gone
+
+
+class Receiver(Protocol):
+    """Somebody who is told events. `deliver` is called for several subjects at once, and may be cancelled."""
+
+    @property
+    def name(self) -> str:
+        """As the settings name it; it is kept with what is still to be delivered."""
+        ...
+
+    async def deliver(self, event: Event) -> bool | None:
+        """Return when the receiver has it; False: it need not be told, and nothing was sent. DeliveryError."""
+        ...
+
 
 CALLER, DID = "+12015550123", "+442071838750"
 AT = 1_795_780_800.0  # 2026-11-27 12:00 UTC
@@ -245,3 +289,39 @@ def sample_of(kind: EventKind, at: float = AT) -> Event:
     """Return an event of this kind with invented numbers, and an id of its own."""
     data = msgspec.to_builtins(KINDS[kind].sample)
     return Event(new_event_id(at), kind, str(data.get("number") or data.get("caller") or "sample"), at, data)
+
+
+IDS = frozenset({"id", "linkedid", "decision_id", "reference"})
+_NUMBER = re.compile(r"\+[0-9]{4,17}")
+
+
+def as_told(event: Event, *, mask: bool = False) -> Event:
+    """The event as a receiver gets it."""
+    data: Any = event.data
+    if event.kind is EventKind.DECISION_TAKEN:
+        why = why_of(str(data["reason"]))
+        data = {**data, "reason": str(why), "reason_code": why.code}
+    if not mask:
+        return replace(event, data=data)
+    return replace(event, subject=_masked_id(event.subject), data=_masked(data))
+
+
+def body_of(event: Event, *, with_id: bool = False) -> bytes:
+    """JSON in the form of Standard Webhooks: `type`, `timestamp`, `data`; `with_id`: where no header says that."""
+    at = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    head = {"id": event.id} if with_id else {}
+    return msgspec.json.encode({**head, "type": event.kind.value, "timestamp": at, "data": event.data})
+
+
+def _masked(value: Any) -> Any:
+    """Numbers in all texts, wherever they stand and however they are written."""
+    if isinstance(value, str):
+        return mask_numbers(value)
+    if isinstance(value, Mapping):
+        return {key: _masked_id(one) if key in IDS and one else _masked(one) for key, one in value.items()}
+    return [_masked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _masked_id(text: str) -> str:
+    """Receivers find a call by it, so its digits stay; a whole number in it is none of its own."""
+    return _NUMBER.sub(lambda found: masked(found[0]), text)

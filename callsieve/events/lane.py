@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callsieve.events.event import DeliveryError
+from callsieve.events.kinds import DeliveryError
 from reputation.backoff import wait_seconds
 from reputation.store.event_deliveries import Delivery, FailedDelivery
 

@@ -11,14 +11,13 @@ from functools import partial
 from hashlib import sha256
 from typing import Final
 
-from callsieve.events.event import Event
-from callsieve.events.kinds import event_words
+from callsieve.events.kinds import Event, event_words
 from callsieve.text.times import when
 from callsieve.web.i18n import translated, translations_of
 from callsieve.web.rendering import mask_numbers
 from reputation.events import ID_PREFIX
 from reputation.numbers import spaced
-from reputation.store.event_names import NUMBERS, PEOPLE
+from reputation.store.event_deliveries import NUMBERS, PEOPLE
 from reputation.wording import Places, Wording
 
 ALERT_PREFIX: Final = "alert_"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 
 from callsieve.capability import Capabilities
-from callsieve.events.looks import scheduled_checks
+from callsieve.events.checks import scheduled_checks
 from callsieve.events.receivers.build import StatesInStore, open_receivers
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.settings import Loaded

@@ -21,9 +21,9 @@ from dataclasses import replace
 from typing import Final
 
 from callsieve.doctor.finding import ScheduledCheck
-from callsieve.events.event import DELIVER_SECONDS, DeliveryError, Event, Receiver
+from callsieve.events.checks import look
+from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
-from callsieve.events.looks import look
 from callsieve.events.receiver_health import HEARTBEAT, LOOK_SECONDS
 from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
@@ -41,10 +41,10 @@ from reputation.store.event_deliveries import (
     bury_old,
     deliveries_after,
     deliveries_of_subject,
+    names_of_event,
     record_deliveries,
     switch_off,
 )
-from reputation.store.event_names import names_of_event
 from reputation.store.outbox import forget_state, note_state, state_of, use_receivers
 
 logger = logging.getLogger("callsieve.events.sender")

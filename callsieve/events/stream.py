@@ -15,8 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol, TypeVar, TypeVarTuple
 
-from callsieve.events.event import Event, EventKind
-from callsieve.events.payload import as_told, body_of
+from callsieve.events.kinds import Event, EventKind, as_told, body_of
 from callsieve.text.times import day
 from reputation.store.errors import StoreError
 from reputation.store.outbox import STREAM_READ, event_of, events_after, places, set_state, use_stream

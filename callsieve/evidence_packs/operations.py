@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from callsieve.changes.fields import number_field
+from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.evidence_packs.contents import platforms
 from callsieve.own_numbers.operations import registered

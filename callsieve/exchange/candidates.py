@@ -18,12 +18,12 @@ from callsieve.signing.statements import NUMBER_CLEARED, canonical, sign
 from callsieve.wiring import known_own_numbers
 from reputation.appeals import AppealState
 from reputation.evidence import Circumstances, Evidence
+from reputation.intervals import week_of
 from reputation.model import Level
 from reputation.scoring import reputation_of
 from reputation.store.appeals import all_appeals
 from reputation.store.peers import PeerNumber
 from reputation.store.published import Accused, accused_by, accused_numbers, people_here
-from reputation.weeks import week_of
 from reputation.weights import DAY_SECONDS, Weights
 
 LEAST_PEOPLE = 3

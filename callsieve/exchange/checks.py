@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
 from callsieve.exchange.health import PeerStatus, health_of
 from callsieve.exchange.views import ExchangeShown, exchange_shown
-from callsieve.monitoring.families import MetricFamily
+from callsieve.monitoring.metrics import MetricFamily
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import span_words
 from reputation.events import EventKind, ExchangeStale

@@ -54,6 +54,7 @@ from callsieve.signing.statements import (
     verify,
 )
 from policies.files import open_regular
+from reputation.intervals import week_of
 from reputation.store.peers import (
     PeerNumber,
     PeerState,
@@ -63,7 +64,6 @@ from reputation.store.peers import (
     key_now,
     replace_numbers,
 )
-from reputation.weeks import week_of
 
 FILE_SECONDS, INDEX_SECONDS, CONNECT_SECONDS = 300.0, 30.0, 10.0
 UNPACKED_TIMES = 10  # as large as it may come, a file may be when it is unpacked

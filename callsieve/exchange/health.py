@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import re
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from callsieve.changes.operation import Refused
+from callsieve.lookups.operations import Skill, skill_of
 from callsieve.outside.errors import OutsideError, OutsideProblem, keep_failure, read_kept_failure, shortened
 from callsieve.text.times import ago, span_words, when
 from reputation.store.errors import StoreError
-from reputation.store.peers import PeerState
+from reputation.store.peers import PeerState, compared_with_peer
 from reputation.wording import Places, Wording
 
 OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
@@ -147,3 +149,12 @@ def read_problem(kept: str) -> Wording:
 def problem_code(kept: str) -> str:
     """Return its code, for programs."""
     return read_kept_failure(kept, PROBLEMS).code
+
+
+MEASURED_DAYS = 90
+DAY_SECONDS = 86_400.0
+
+
+def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
+    """How good it is, over the last 90 days or since it was switched on again."""
+    return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_DAYS * DAY_SECONDS)))

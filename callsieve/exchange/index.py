@@ -6,14 +6,28 @@ The statement is one of callsieve.signing, of the type `exchange-index`; docs/ex
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from callsieve.exchange.rows import FORMAT
-from callsieve.signing.keys import PublicKey, SigningKey
-from callsieve.signing.statements import GREATEST, SignedStatement, StatementError, canonical, sign, verify
+from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
+from callsieve.signing.statements import (
+    GREATEST,
+    SignedStatement,
+    StatementError,
+    canonical,
+    handover_of,
+    handover_text,
+    key_before,
+    sign,
+    verify,
+)
+from policies.files import open_regular
 
 KIND = "exchange-index"
 INDEX_FILE, KEY_FILE, HANDOVER_FILE = "index.json", "key.txt", "handover.json"
@@ -122,3 +136,32 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
     if not chain or chain[-1].sequence != contents.sequence:
         return None
     return tuple(chain) if sum(one.bytes for one in chain) < contents.snapshot.bytes else None
+
+
+def last_published(folder: Path, state: Path) -> SignedIndex | None:
+    """Return the index in the directory, if it is ours and can be read."""
+    try:
+        keys, _ = published_keys(state, signing_key(state).public_key, time.time())
+        with open_regular(folder / INDEX_FILE) as file:
+            return read_own_index(file.read(MOST_INDEX_BYTES + 1), keys)
+    except (OSError, StatementError, KeyFileError):
+        return None
+
+
+def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
+    """Return our key, with the one before it while its handover counts, and the text of that handover."""
+    text = handover_text(state)
+    if text is None or handover_of(state, key, now) is None:
+        return (key,), None
+    return (key, key_before(text)), text
+
+
+def read_own_index(text: bytes, keys: Sequence[PublicKey]) -> SignedIndex:
+    """Return the index, if one of our keys signed it. StatementError."""
+    for key in keys[:-1]:
+        try:
+            return read_index(text, key)
+        except StatementError as error:
+            if error.code != "other-key":
+                raise
+    return read_index(text, keys[-1])

@@ -22,12 +22,10 @@ import msgspec
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
-from callsieve.exchange.health import problem_of
-from callsieve.exchange.peer_skill import skill_of_peer
+from callsieve.exchange.health import problem_of, skill_of_peer
 from callsieve.exchange.register import companies_of, every_seconds, register_peers
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
-from callsieve.lookups.measure import Judgement
-from callsieve.lookups.operations import OffReason, SwitchRequest
+from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest
 from callsieve.misfits import find_misfit
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient

@@ -37,10 +37,11 @@ from callsieve.exchange.index import (
     PublishedDelta,
     PublishedFile,
     SignedIndex,
+    published_keys,
     read_index,
+    read_own_index,
     sign_index,
 )
-from callsieve.exchange.last_published import published_keys, read_own_index
 from callsieve.exchange.rows import (
     BadRow,
     DamagedFile,
@@ -56,8 +57,8 @@ from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_
 from callsieve.signing.statements import StatementError
 from callsieve.system.files import complete_file
 from policies.files import open_regular
+from reputation.intervals import week_of
 from reputation.store.peers import PeerNumber
-from reputation.weeks import week_of
 from reputation.wording import Wording
 
 DAY_SECONDS = 86_400.0

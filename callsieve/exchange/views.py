@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callsieve.changes.operation import Refused
-from callsieve.exchange.health import PeerHealth, PeerStatus, health_of, nobody_fetches, problem_code, read_problem
-from callsieve.exchange.last_published import last_published
-from callsieve.exchange.peer_skill import skill_of_peer
+from callsieve.exchange.health import (
+    PeerHealth,
+    PeerStatus,
+    health_of,
+    nobody_fetches,
+    problem_code,
+    read_problem,
+    skill_of_peer,
+)
+from callsieve.exchange.index import last_published
 from callsieve.exchange.register import companies_of
-from callsieve.lookups.measure import Judgement, Skill
-from callsieve.lookups.operations import read_reason
+from callsieve.lookups.operations import Judgement, Skill, read_reason
 from callsieve.lookups.views import said_right, skill_as_json
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey

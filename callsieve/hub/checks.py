@@ -12,10 +12,9 @@ from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ScheduledCheck, fail, ok, unknown, warn
 from callsieve.health import CheckStatus
-from callsieve.hub.health import HubStatus
-from callsieve.hub.operations import HubFigures, hub_figures
+from callsieve.hub.operations import HubFigures, HubStatus, hub_figures
 from callsieve.hub.secret_file import secret_source
-from callsieve.monitoring.families import MetricFamily, single
+from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of
 from callsieve.policy.central import site_policies

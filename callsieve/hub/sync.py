@@ -62,9 +62,8 @@ from reputation.store.hub.link import (
     writing_for_hub,
 )
 from reputation.store.hub.outgoing import Outgoing, acknowledge, erasures_told, next_batch, numbers_to_erase
-from reputation.store.hub.policy import note_policy, told_policy
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
-from reputation.store.hub.sites import note_sites
+from reputation.store.hub.sites import note_policy, note_sites, told_policy
 from reputation.store.hub.statements import settle_all
 from reputation.store.published_policies import PublishedPolicy
 from reputation.store.standing import refresh_all

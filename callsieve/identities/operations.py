@@ -11,14 +11,14 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import ChangeId, CodeText, LineText, NumberText, TimeText, number_field
+from callsieve.changes.describe import ChangeId, CodeText, LineText, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from reputation.appeals import ProofAnswer, new_code
 from reputation.model import Identity
-from reputation.store.call_backs import keep_code, try_code
 from reputation.store.identities import LASTS_SECONDS, identity_of, note_control, remove_identity, set_identity
+from reputation.store.public_appeals import keep_code, try_code
 from reputation.wording import Wording
 
 DEFAULT = "365d"

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Annotated
 
-from callsieve.changes.fields import NumberText, number_field
+from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes

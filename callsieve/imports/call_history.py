@@ -20,9 +20,9 @@ from callsieve.replay.history_file import Event
 from reputation.model import AuthClass, Mark
 from reputation.outcome import OutcomeRecord
 from reputation.own.hours import AS_INSTALLED, CallingHours
-from reputation.store.call_imports import set_calls_done_to
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes
+from reputation.store.sources import set_calls_done_to
 
 BATCH = 1000
 REMEMBERED_CALLS = 100_000  # whose class a mark that follows is kept in; and whose marks wait for them

@@ -8,7 +8,7 @@ from typing import Final
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
 from callsieve.imports.feed_health import FeedStatus, feeds_found, health_of, nobody_fetches
-from callsieve.monitoring.families import MetricFamily
+from callsieve.monitoring.metrics import MetricFamily
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import span_words
 from reputation.events import EventKind, FeedStale

@@ -10,13 +10,15 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from callsieve.changes.operation import Refused
+from callsieve.lookups.operations import Skill, skill_of
 from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem, keep_failure, read_kept_failure
 from callsieve.settings import Settings
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.store.errors import StoreError
 from reputation.store.feed_fetches import FeedFetch, feed_fetches
-from reputation.store.feeds import FeedSource, feed_sources
+from reputation.store.feeds import FeedSource, compared_with_feeds, feed_sources
+from reputation.store.lookups import Compared
 from reputation.wording import Places, Wording
 
 DAY = 86_400.0
@@ -198,3 +200,13 @@ def _as_json(one: FoundFeed, now: float) -> dict[str, object]:
         "health": one.health.health,
         "detail": str(one.health.detail),
     }
+
+
+DAYS = 90
+DAY_SECONDS = 86_400.0
+
+
+def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
+    """Of each feed by name, over the last 90 days."""
+    found = compared_with_feeds(db, now - DAYS * DAY_SECONDS)
+    return {feed.name: skill_of(found.get(feed.name, Compared())) for feed in feeds}

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from callsieve.changes.fields import ChangeId
+from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.imports.call_history import Item, Written, write_calls

@@ -19,7 +19,7 @@ CAPABILITY = Capability(
         "list add": "cli.commands:add",
         "list remove": "cli.commands:remove",
         "list show": "cli.commands:show",
-        "list import": "cli.csv_import:import_file",
+        "list import": "cli.commands:import_file",
     },
     pages=("web.pages",),
     endpoints=("api.endpoints",),

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import ChangeId, ExtensionText, NumberText, TimeText, number_field
+from callsieve.changes.describe import ChangeId, ExtensionText, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.settings import Settings
 from callsieve.text.number_entry import (

@@ -7,8 +7,8 @@ import sqlite3
 from contextlib import suppress
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
+from callsieve.lookups.client import SOCKET_NAME
 from callsieve.lookups.operations import read_reason
-from callsieve.lookups.protocol import SOCKET_NAME
 from callsieve.settings import Settings
 from reputation.store.lookups import last_failure, source_states, usage_since
 from reputation.wording import Places, Wording

@@ -18,8 +18,8 @@ from typing import Final
 from agi import systemd
 from callsieve.changes.operation import Context
 from callsieve.logs import configure_logs, flush_logs
+from callsieve.lookups.client import SOCKET_NAME
 from callsieve.lookups.operations import disable_the_bad
-from callsieve.lookups.protocol import SOCKET_NAME
 from callsieve.lookups.server import serving
 from callsieve.lookups.service import AskedSource, Fetch, LookUpService, Reached, Unreachable
 from callsieve.lookups.sources import OutsideRequest, sources_of

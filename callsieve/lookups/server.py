@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
-from callsieve.lookups.protocol import LINE_BYTES, LookupReply, line_of, question_in
+from callsieve.lookups.client import LINE_BYTES, LookupReply, line_of, question_in
 
 logger = logging.getLogger("callsieve.lookups.server")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from callsieve.lookups.measure import Judgement, Skill, skill_of
-from callsieve.lookups.operations import compared_of, read_reason
+from callsieve.lookups.operations import Judgement, Skill, compared_of, read_reason, skill_of
 from callsieve.lookups.sources import MICROS
 from callsieve.settings import Settings
 from callsieve.text.times import when

@@ -24,9 +24,9 @@ from callsieve.api.authentication import Authentication
 from callsieve.api.gate import ApiGate
 from callsieve.api.rate_limit import RateLimits
 from callsieve.api.server import with_api
-from callsieve.calls.disputes import appeal_in_words
 from callsieve.calls.live import LiveCalls
-from callsieve.calls.views_overview import ActivityCache
+from callsieve.calls.records import appeal_in_words
+from callsieve.calls.views import ActivityCache
 from callsieve.capability import Capabilities
 from callsieve.decide.daemon_client import DaemonClient
 from callsieve.doctor.checks import checks_of
@@ -40,9 +40,8 @@ from callsieve.users.second_factor import HalfLogins
 from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
 from callsieve.web.app_state import AppState
-from callsieve.web.navigation import Menu
 from callsieve.web.rendering import Templates
-from callsieve.web.routes import Page
+from callsieve.web.routes import Menu, Page
 from callsieve.web.security_headers import SecurityHeaders
 
 WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)

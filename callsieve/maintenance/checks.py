@@ -24,7 +24,7 @@ from callsieve.doctor.finding import (
 )
 from callsieve.emergency_window import window_of
 from callsieve.health import CheckStatus
-from callsieve.monitoring.families import MetricFamily, single
+from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import ago

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import ChangeId, LineText, NumberText, number_field
+from callsieve.changes.describe import ChangeId, LineText, NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.own_numbers.fields import next_check_of, one_line
 from callsieve.text.file_kinds import image_kind_of

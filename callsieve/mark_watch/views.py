@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import NumberText, number_field
+from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from reputation.store.own_labels import Look, latest_looks, looks_due, looks_of

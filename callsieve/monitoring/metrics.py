@@ -5,8 +5,10 @@ No number, no person and no text of a caller is ever a label: actions and reason
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -15,10 +17,29 @@ from prometheus_client.registry import Collector
 from agi.screening import BUCKETS_MS
 from callsieve.doctor.stored_findings import Findings
 from callsieve.health import CheckStatus
-from callsieve.monitoring.families import MetricFamily, single
+from callsieve.settings import Loaded
 from callsieve.telemetry import Telemetry, is_fresh
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.reasons import FailOpen
+
+
+class MetricFamily(NamedTuple):
+    """One metric. `samples`: by the value of the label; of a metric without a label, by the empty text."""
+
+    name: str
+    text: str
+    samples: Mapping[str, float]
+    label: str = ""
+    is_counter: bool = False
+
+
+Metrics = Callable[[sqlite3.Connection, Loaded, float], Iterable[MetricFamily]]
+
+
+def single(name: str, text: str, value: float) -> MetricFamily:
+    """Return a gauge without a label."""
+    return MetricFamily(name, text, {"": float(value)})
+
 
 PREFIX = "callsieve_"
 

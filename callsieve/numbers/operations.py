@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import (
+from callsieve.changes.describe import (
     REASON_CHARACTERS,
     ChangeId,
     ExtensionText,

@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callsieve.calls import spoken_names
-from callsieve.changes.fields import number_field
+from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Loaded
-from reputation.store.erasure import clear_freed, erase_from_backups, files_naming
 from reputation.store.event_deliveries import read_again
-from reputation.store.privacy import ERASED, erase_number, export_number, find_mentions
+from reputation.store.privacy import (
+    ERASED,
+    clear_freed,
+    erase_from_backups,
+    erase_number,
+    export_number,
+    files_naming,
+    find_mentions,
+)
 
 
 @dataclass(frozen=True, slots=True)

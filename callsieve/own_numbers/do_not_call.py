@@ -6,25 +6,34 @@ list_number, unlist, complain, take_back_complaint: operations (callsieve/change
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from callsieve.changes.fields import number_field
+from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.undo import Latest, latest_changes
+from callsieve.own_numbers.capability import WISHES
 from callsieve.own_numbers.fields import one_line
 from callsieve.text.times import day
 from callsieve.wiring import known_own_numbers
 from reputation.law.loader import binding, law_of_number
+from reputation.own.figures import MONTH
+from reputation.own.register import NumberState
 from reputation.store.do_not_call import (
     Complaint,
     DoNotCall,
     add_complaint,
     add_do_not_call,
+    complaints_about,
+    count_do_not_call,
     do_not_call_of,
+    find_do_not_call,
     remove_complaint,
     remove_do_not_call,
     was_called,
+    wishes_after,
 )
-from reputation.store.own_register import own_of
+from reputation.store.own_register import own_of, register_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
@@ -156,3 +165,59 @@ def _kept(complaint: Complaint) -> dict[str, object]:
     """For the audit, whose row is about our number. Who complains is found there when that number is erased."""
     about = {"from": complaint.number, "note": complaint.note, "at": complaint.at}
     return about | {"is_of_called": complaint.is_of_called}
+
+
+MOST_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class WishesShown:
+    """The list. `found`: how many match what was looked for; `all`: how many there are.
+
+    `own_numbers`: those of the register, to choose from.
+    """
+
+    wishes: tuple[DoNotCall, ...]
+    found: int
+    all: int
+    own_numbers: tuple[str, ...]
+    latest: tuple[Latest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintsShown:
+    """Complaints about a number, the latest first, each with whether it counts; and how many want no more calls of it.
+
+    `found`: how many complaints there are, `counting`: how many of those wishes count. Both count for 28 days;
+    complaints are shown for as long as they are kept.
+    """
+
+    complaints: tuple[tuple[Complaint, str], ...]
+    found: int
+    wishes: int
+    counting: int
+
+
+def wishes_shown(db: sqlite3.Connection, text: str, number: str | None) -> WishesShown:
+    """Those with the text in one of their fields, or of this number."""
+    wishes, found = find_do_not_call(db, text, number, MOST_SHOWN)
+    ours = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
+    return WishesShown(tuple(wishes), found, count_do_not_call(db), ours, latest_changes(db, WISHES))
+
+
+def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
+    """What people said of the number."""
+    month_ago = now - MONTH * DAY_SECONDS
+    found, wishes = complaints_about(db, own_number, 0.0), wishes_after(db, own_number, month_ago)
+    return ComplaintsShown(
+        tuple((one, _weight(one, month_ago)) for one in reversed(found[-MOST_SHOWN:])),
+        len(found),
+        len(wishes),
+        sum(wish.is_of_called for wish in wishes),
+    )
+
+
+def _weight(complaint: Complaint, month_ago: float) -> str:
+    if complaint.at <= month_ago:
+        return "past"
+    return "counts" if complaint.is_of_called else "not called"

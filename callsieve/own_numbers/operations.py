@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from callsieve.changes.fields import number_field
+from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind, put_row_back, record_of
 from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of

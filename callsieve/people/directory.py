@@ -11,13 +11,12 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.fields import NumberText
+from callsieve.changes.describe import NumberText
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.imports import operations
 from callsieve.imports.operations import ImportKind, PeopleImported, PeopleRequest, Removed, RemoveImportRequest
-from callsieve.imports.people_csv import problem_of_did
-from callsieve.imports.rows import person_of_row, problem_of_person
+from callsieve.imports.rows import person_of_row, problem_of_did, problem_of_person
 from callsieve.text.csv_table import FIELD_CHARACTERS
 from callsieve.wiring import dids_of, people_of
 from reputation.encoding import FLAT

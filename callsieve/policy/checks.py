@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, fail, ok, warn
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
-from callsieve.policy.stopped_calls import STOPPING_WORDS, WAY_OUT, WAY_OUT_ON_FREEPBX, stops_calls
+from callsieve.policy.records import STOPPING_WORDS, WAY_OUT, WAY_OUT_ON_FREEPBX, stops_calls
 from callsieve.wiring import dids_of, policies_of
 from policies.policy import PolicyError
 from reputation.model import Did

@@ -29,7 +29,6 @@ from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at,
 from reputation.ids import parse_id
 from reputation.store.appeals import appeal_of
 from reputation.store.attachments import Attachment, attachments_of, size_of_all
-from reputation.store.call_backs import keep_code
 from reputation.store.journal import decision_of
 from reputation.store.ownership import epoch_of
 from reputation.store.public_appeals import (
@@ -38,6 +37,7 @@ from reputation.store.public_appeals import (
     called_in_at,
     count_filed_since,
     count_open_public,
+    keep_code,
     reference_of_link,
     shown_code,
 )

@@ -31,7 +31,7 @@ from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError
 from reputation.model import DecisionRecord
 from reputation.store.activity import counts_over, decided_by
-from reputation.store.audit_search import latest_of
+from reputation.store.audit import latest_of
 from reputation.store.journal import decisions
 from reputation.wording import Wording
 

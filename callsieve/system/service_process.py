@@ -10,7 +10,9 @@ import errno
 import fcntl
 import logging
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,3 +92,21 @@ async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> 
         await asyncio.gather(task, waiting, return_exceptions=True)
     if not task.cancelled() and (error := task.exception()) is not None:
         raise error
+
+
+SECONDS = 2.0
+
+
+def is_failing(unit: str) -> bool:
+    """Return whether systemd starts the unit again and again, or has given it up; False where it cannot be asked."""
+    if shutil.which("systemctl") is None:
+        return False
+    command = ["systemctl", "show", unit, "--property=ActiveState,SubState"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    said = done.stdout.split()
+    return "SubState=auto-restart" in said or "ActiveState=failed" in said

@@ -29,7 +29,7 @@ from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, TAGS
-from callsieve.web.navigation import Menu
+from callsieve.web.routes import Menu
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_

@@ -31,11 +31,11 @@ from reputation.appeals import (
 )
 from reputation.events import AppealDecided, AppealOpened, EventKind
 from reputation.model import AuthClass, Verdict
-from reputation.store.call_backs import try_code
 from reputation.store.evidence_rows import rows_of
 from reputation.store.identities import note_control
 from reputation.store.outbox import add_event
 from reputation.store.ownership import epoch_of
+from reputation.store.public_appeals import try_code
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.store.tombstones import Tombstone, add_tombstone, remove_tombstones
 from reputation.wording import Wording

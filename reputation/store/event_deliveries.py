@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 
 from reputation.events import Event, EventKind
 from reputation.ids import new_id
+from reputation.store.identities import identity_of
 from reputation.store.outbox import COLUMNS, STREAM, event_from, set_state
+from reputation.store.own_register import own_of
+from reputation.store.people import person_of
 
 _OF_EVENT = ", ".join(f"event.{name}" for name in COLUMNS.split(", "))
 _SELECT = f"""
@@ -231,3 +234,31 @@ def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind],
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     return Delivery(event_from(row[:6]), *row[6:])
+
+
+PEOPLE = ("reporter", "callee", "answered_by")
+NUMBERS = ("number", "caller", "dialled", "own_number", "did")
+
+
+def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
+    """Return the names that are known, by extension and by number."""
+    names: dict[str, str] = {}
+    for field in PEOPLE:
+        extension = event.data.get(field)
+        person = person_of(db, extension) if isinstance(extension, str) else None
+        if person is not None and person.name:
+            names[person.extension] = person.name
+    for field in NUMBERS:
+        number = event.data.get(field)
+        if isinstance(number, str) and (name := name_of_number(db, number, event.at)):
+            names[number] = name
+    return names
+
+
+def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
+    """Return who a number belongs to: its registered owner, or us; empty where nobody knows."""
+    own = own_of(db, number)
+    if own is not None:
+        return own.name
+    identity = identity_of(db, number)
+    return identity.name if identity is not None and identity.expires_at > at else ""

@@ -16,13 +16,12 @@ from dataclasses import replace
 from reputation.columns import column_list, insert_sql
 from reputation.own.grades import YOUNG_DAYS
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
-from reputation.store.consents import consent_of
 from reputation.store.do_not_call import do_not_call_of
 from reputation.store.own_days import first_days
-from reputation.store.own_grades import grade_of
+from reputation.store.own_health import grade_of
 from reputation.store.own_register import own_of
 from reputation.store.people import person_of_endpoint
-from reputation.store.registers import copies_in_force, registers_with
+from reputation.store.registers import consent_of, copies_in_force, registers_with
 
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0

@@ -2,30 +2,100 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from reputation.events import EventKind, GradeChanged
 from reputation.outcome import OutcomeRecord
+from reputation.own.daily_counts import days_without, machine_hang_ups
 from reputation.own.figures import MONTH, WEEK, WINDOWS, HealthFacts
-from reputation.own.grades import Graded
-from reputation.own.hang_ups import days_without, machine_hang_ups
+from reputation.own.grades import REASON_WORDS, Grade, Graded, GradeReason
 from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
-from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
+from reputation.own.labellers import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.self_assessment import view_of
 from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
+from reputation.store.outbox import add_event
 from reputation.store.outcomes import outcomes_of_own
 from reputation.store.own_days import blocked_of, calling_numbers, days_of, first_days, last_day_before, people_of
-from reputation.store.own_grades import grade_of, record_grade, unwell_numbers
 from reputation.store.own_labels import labels_of, latest_looks
 from reputation.store.own_suspicions import find_suspicions, record_suspicions
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
+
+# On the right of SET the columns are those of the grade before.
+SET_GRADE = """
+INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE
+SET before = iif(grade <> excluded.grade, grade, before),
+    changed_at = iif(grade <> excluded.grade, excluded.at, changed_at),
+    at = excluded.at, grade = excluded.grade, reasons = excluded.reasons
+"""
+UNWELL = "SELECT number FROM own_grade WHERE grade <> 'healthy' ORDER BY number"
+GRADE = "SELECT at, grade, reasons FROM own_grade WHERE number = ?"
+CHANGED = """
+SELECT number, changed_at, before, grade, reasons FROM own_grade
+ WHERE changed_at >= ? AND changed_at < ? ORDER BY changed_at, number
+"""
+FORGET = "DELETE FROM own_grade WHERE number = ?"
+
+
+class GradeChange(NamedTuple):
+    """A number whose grade is another one since `at`. `reasons`: those of now."""
+
+    number: str
+    at: float
+    before: Grade
+    grade: Grade
+    reasons: tuple[GradeReason, ...]
+
+
+def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
+    """Keeps the grade for the outbound guard; of a number that has none, nothing."""
+    row = db.execute(GRADE, (number,)).fetchone()
+    before, grade = row and row[1], graded.grade and graded.grade.value
+    if before != grade:
+        data = GradeChanged(
+            number=number, before=before, grade=grade, reasons=tuple(one.code for one in graded.reasons)
+        )
+        add_event(db, EventKind.GRADE_CHANGED, number, graded.at, data)
+    if graded.grade is None:
+        db.execute(FORGET, (number,))
+    else:
+        reasons = [{"code": one.code, **one.figures} for one in graded.reasons]
+        db.execute(SET_GRADE, (number, graded.at, graded.grade.value, json.dumps(reasons)))
+
+
+def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
+    """How the number was graded last. Reasons that another version kept are left out: they are found again hourly."""
+    row = db.execute(GRADE, (number,)).fetchone()
+    return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
+
+
+def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
+    """The numbers whose grade changed last from `since` until before `until`, in that order."""
+    return [
+        GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
+        for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
+    ]
+
+
+def unwell_numbers(db: sqlite3.Connection) -> list[str]:
+    """The numbers that were not healthy when they were graded last."""
+    return [number for (number,) in db.execute(UNWELL)]
+
+
+def _reasons(text: str) -> tuple[GradeReason, ...]:
+    kept = [one for one in json.loads(text) if isinstance(one, dict) and one.get("code") in REASON_WORDS]
+    return tuple(GradeReason(one.pop("code"), one) for one in kept)
+
 
 HISTORY_DAYS = 2 * MONTH + WEEK  # what the baseline of four weeks ago needs
 # So many of the latest calls say how the called people see a number: the model is bounded, more would change little.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reputation.encoding import Instant
 from reputation.events import EventKind, LabelChanged
-from reputation.own.due import Due
+from reputation.own.grades import Due
 from reputation.store.outbox import add_event
 from reputation.wording import Wording
 

@@ -8,8 +8,8 @@ from typing import Annotated, NamedTuple
 
 from reputation.encoding import FLAT, Instant
 from reputation.events import EventKind, NumberSuspected
-from reputation.own.due import Due
-from reputation.own.networks import NO_NETWORKS, Networks
+from reputation.own.grades import Due
+from reputation.own.labellers import NO_NETWORKS, Networks
 from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, place_of, suspicions_of
 from reputation.store.outbox import add_event
 from reputation.store.own_days import network_calls

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from reputation.appeals import Code, ProofAnswer, answer_of, digest_of
+
 ADD = "INSERT INTO public_appeal (reference, link, filed_at) VALUES (?, ?, ?)"
 OF_LINK = "SELECT reference FROM public_appeal WHERE link = ?"
 ALL = "SELECT reference FROM public_appeal"
@@ -17,7 +19,7 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """What the code that the status page shows is kept by (call_backs.py): not as one that an operator says."""
+    """What the code that the status page shows is kept by: not as one that an operator says."""
     return f"shown {reference}"
 
 
@@ -74,3 +76,38 @@ def count_open_public(db: sqlite3.Connection) -> int:
 def count_filed_since(db: sqlite3.Connection, at: float) -> int:
     """How many were filed after the instant."""
     return int(db.execute(SINCE, (at,)).fetchone()[0])
+
+
+MAKE = """
+INSERT INTO call_back_code (about, number, digest, made_at, tries, name) VALUES (?, ?, ?, ?, 0, ?)
+ON CONFLICT (about) DO UPDATE SET digest = excluded.digest, made_at = excluded.made_at, tries = 0, name = excluded.name
+"""
+NAME = "SELECT name FROM call_back_code WHERE about = ?"
+OF = "SELECT digest, made_at, tries FROM call_back_code WHERE about = ?"
+TRIED = "UPDATE call_back_code SET tries = tries + 1 WHERE about = ?"
+SPENT = "DELETE FROM call_back_code WHERE about = ?"
+
+
+def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
+    """The code counts from now on, for a day and five tries; one that was made before does not any more."""
+    db.execute(MAKE, (about, number, digest_of(code, about), at, name))
+
+
+def name_for(db: sqlite3.Connection, about: str) -> str:
+    """Whom a right code proves, as it was said when the code was made; empty where nobody said."""
+    return next((name for (name,) in db.execute(NAME, (about,))), "")
+
+
+def code_of(db: sqlite3.Connection, about: str) -> Code | None:
+    """The code as it is kept."""
+    return next((Code(*row) for row in db.execute(OF, (about,))), None)
+
+
+def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> ProofAnswer:
+    """Whether the text is the code. A right one is used up, a wrong one is counted: keep the transaction."""
+    answer = answer_of(code_of(db, about), text, about, at)
+    if answer is ProofAnswer.RIGHT:
+        db.execute(SPENT, (about,))
+    elif answer is ProofAnswer.WRONG:
+        db.execute(TRIED, (about,))
+    return answer

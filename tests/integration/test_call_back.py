@@ -15,10 +15,9 @@ from lab.screened import EXTENSIONS, ScreenedPbx
 from reputation.appeals import Appeal, AppealState
 from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.audit import audit_rows
-from reputation.store.call_backs import keep_code
 from reputation.store.connection import transaction
 from reputation.store.identities import identity_of
-from reputation.store.public_appeals import add_public_appeal, called_code
+from reputation.store.public_appeals import add_public_appeal, called_code, keep_code
 from tests.callsieve.call_back.helping import call_files, helper_process, settings_text
 from tests.integration.office import asking_office, install_prompts
 from tests.waiting import wait_until

@@ -18,10 +18,9 @@ from lab.shaken import Signer, signing_carrier
 from reputation.appeals import Appeal, AppealState
 from reputation.model import AuthClass, DecisionRecord
 from reputation.store.appeals import appeal_of, open_appeal
-from reputation.store.call_backs import code_of, keep_code
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import identity_of
-from reputation.store.public_appeals import add_public_appeal, shown_code
+from reputation.store.public_appeals import add_public_appeal, code_of, keep_code, shown_code
 from tests.integration.office import decision_on
 from tests.waiting import wait_until
 

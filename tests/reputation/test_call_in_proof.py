@@ -13,10 +13,9 @@ from reputation.call_in_proof import prove_by_call
 from reputation.model import AuthClass, Identity
 from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.audit import audit_rows
-from reputation.store.call_backs import keep_code
 from reputation.store.connection import open_store
 from reputation.store.identities import LASTS_SECONDS, all_identities, identity_of, set_identity
-from reputation.store.public_appeals import add_public_appeal, called_in_at, shown_code
+from reputation.store.public_appeals import add_public_appeal, called_in_at, keep_code, shown_code
 from tests.builders import CALLER, NOW
 from tests.reputation.store_builders import make_appeal
 

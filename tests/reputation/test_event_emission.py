@@ -24,7 +24,7 @@ from reputation.store.journal import decision_of, record_decisions
 from reputation.store.marks import add_mark, marks_between
 from reputation.store.outbox import events_after, places, telling, use_receivers
 from reputation.store.outcomes import outcome_of, record_outcome, settle_outcomes
-from reputation.store.own_grades import record_grade
+from reputation.store.own_health import record_grade
 from reputation.store.standing import fold_next, refresh, use_weights
 from reputation.store.transaction import rehearsal, transaction
 from reputation.weights import MarkWeights, Thresholds, Weights

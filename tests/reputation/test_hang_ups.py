@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from reputation.model import Direction, EndedBy
 from reputation.outcome import OutcomeRecord
-from reputation.own.daily_counts import is_machine
-from reputation.own.hang_ups import LEAST_CALLS, machine_hang_ups
+from reputation.own.daily_counts import LEAST_CALLS, is_machine, machine_hang_ups
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import own_health

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.own.networks import NetworkFileError, networks_in
+from reputation.own.labellers import NetworkFileError, networks_in
 from reputation.own.suspicion import Network
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes

@@ -36,8 +36,15 @@ from reputation.store.do_not_call import (
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
-from reputation.store.own_grades import GradeChange, changed_grades, grade_of, record_grade
-from reputation.store.own_health import grade_all, own_health, recent_grade
+from reputation.store.own_health import (
+    GradeChange,
+    changed_grades,
+    grade_all,
+    grade_of,
+    own_health,
+    recent_grade,
+    record_grade,
+)
 from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own, unregistered
 from reputation.store.retention import expire

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reputation.model import Direction
-from reputation.own.due import due_of
+from reputation.own.grades import due_of
 from reputation.own.register import (
     REST_SECONDS,
     NumberState,

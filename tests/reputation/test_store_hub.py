@@ -18,10 +18,9 @@ from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import fill_next, start_capture, stop_capture
-from reputation.store.hub.checksum import noted_checksums, stored_checksums
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
 from reputation.store.hub.kinds import KINDS, NO_NUMBER
-from reputation.store.hub.link import Link, link_of, set_link
+from reputation.store.hub.link import Link, link_of, noted_checksums, set_link, stored_checksums
 from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
 from reputation.store.hub.statements import settle_all
 from reputation.store.identities import remove_identity, set_identity

@@ -12,7 +12,6 @@ from reputation.model import Direction, Person
 from reputation.own.grades import Grade
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.own.register import NumberState, OwnNumber
-from reputation.store.consents import Consent, put_consent
 from reputation.store.database import open_store
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.journal import record_all
@@ -29,6 +28,7 @@ from reputation.store.outcomes import record_outcomes
 from reputation.store.own_health import grade_all
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
+from reputation.store.registers import Consent, put_consent
 from tests.reputation.own_campaigns import CARELESS, OWN, campaign, run
 from tests.reputation.store_builders import DAY, NOW, make_outcome, make_record
 

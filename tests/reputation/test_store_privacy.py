@@ -27,9 +27,7 @@ from reputation.store.api_tokens import add_token, token_of
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
 from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
-from reputation.store.call_backs import keep_code
 from reputation.store.challenges import record_challenge
-from reputation.store.consents import Consent, put_consent
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
 from reputation.store.emergencies import latest_emergency, record_emergency
@@ -46,7 +44,7 @@ from reputation.store.outbound import record_outbound
 from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
-from reputation.store.own_grades import record_grade
+from reputation.store.own_health import record_grade
 from reputation.store.own_labels import Look, put_look
 from reputation.store.own_screenshots import NewScreenshot, put_screenshot, screenshots_of
 from reputation.store.own_suspicions import record_suspicions
@@ -55,8 +53,8 @@ from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, repl
 from reputation.store.people import replace_settings_dids
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
 from reputation.store.privacy import ERASED, EXPORTED, erase_number, export_number, text_columns
-from reputation.store.public_appeals import add_public_appeal
-from reputation.store.registers import add_numbers, begin_copy
+from reputation.store.public_appeals import add_public_appeal, keep_code
+from reputation.store.registers import Consent, add_numbers, begin_copy, put_consent
 from reputation.store.reports import Report, begin_reporting, set_report
 from reputation.store.retention import EXPIRING, expire
 from reputation.store.reviews import review

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from reputation.appeals import ProofAnswer
 from reputation.model import AuthClass, Identity
 from reputation.store.appeals import prove
-from reputation.store.call_backs import keep_code
 from reputation.store.identities import (
     LASTS_SECONDS,
     all_identities,
@@ -25,6 +24,7 @@ from reputation.store.identities import (
 )
 from reputation.store.marks import add_mark
 from reputation.store.ownership import Epoch, all_epochs, epochs_of, lower_epoch, raise_epoch
+from reputation.store.public_appeals import keep_code
 from reputation.store.reviews import (
     Correction,
     correct,

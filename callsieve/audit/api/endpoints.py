@@ -12,14 +12,13 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.problem import ApiError
 from callsieve.changes import undo as operation
-from callsieve.changes.describe import change_of, value_of_side
-from callsieve.changes.fields import ChangeId, about_field
+from callsieve.changes.describe import ChangeId, about_field, change_of, value_of_side
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_of, place_of
 from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
 from reputation.api_tokens import Scope
 from reputation.encoding import Instant
-from reputation.store.audit_search import AuditFilter, KeptChange, change_of_id, search_audit
+from reputation.store.audit import AuditFilter, KeptChange, change_of_id, search_audit
 from reputation.users import Role
 
 LONGEST = 200

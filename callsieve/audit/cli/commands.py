@@ -14,7 +14,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, numb
 from callsieve.cli.output import plural, print_table, say
 from callsieve.cli.store import context_of
 from callsieve.text.times import when
-from reputation.store.audit_search import AuditFilter, search_audit
+from reputation.store.audit import AuditFilter, search_audit
 
 MOST_SHOWN = 10_000
 THINGS = {"list import": ("entry", "entries"), "own import": ("number", "numbers")}

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from callsieve.capability import Changes
-from callsieve.changes.describe import value_of_side
-from callsieve.changes.fields import about_field
+from callsieve.changes.describe import about_field, value_of_side
 from callsieve.changes.undo import can_undo
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
-from reputation.store.audit import AuditRow
-from reputation.store.audit_search import AuditFilter, search_audit, what_was_changed, who_changed
+from reputation.store.audit import AuditFilter, AuditRow, search_audit, what_was_changed, who_changed
 from reputation.users import Role
 
 PAGE_ROWS = 100

@@ -12,8 +12,15 @@ from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Instant
-from callsieve.calls.disputes import Disputes, decided_since, disputes_of
-from callsieve.calls.records import LONGEST, decision_as_json, evidence_of, wanted_of
+from callsieve.calls.records import (
+    LONGEST,
+    Disputes,
+    decided_since,
+    decision_as_json,
+    disputes_of,
+    evidence_of,
+    wanted_of,
+)
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.decide.call_facts import linkedid_of

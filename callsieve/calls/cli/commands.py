@@ -3,29 +3,106 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Annotated
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from callsieve.calls.cli.outbound import show_one
-from callsieve.calls.disputes import Disputes, decided_since, disputes_of
-from callsieve.calls.records import caller_words, decision_as_json, ended_words, evidence_of, points_of
+from callsieve.calls.records import (
+    Disputes,
+    caller_words,
+    decided_since,
+    decision_as_json,
+    disputes_of,
+    ended_words,
+    evidence_of,
+    points_of,
+)
 from callsieve.calls.spoken_names import has_sound, of_decisions
+from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
-from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, print_pairs, print_table, say, word
+from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, plural, print_pairs, print_table, say, word
+from callsieve.cli.store import context_of
+from callsieve.replay.history_file import at_of
+from callsieve.replay.history_writer import line_of_event
+from callsieve.replay.store_history import events_of_store
 from callsieve.settings import Loaded
+from callsieve.system.files import complete_file
+from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import when, when_exactly
-from policies.reasons import is_of_sample, why_of
+from policies.reasons import OutboundReason, is_of_sample, why_of
 from reputation.explaining import sentence_of_families
 from reputation.ids import parse_id
 from reputation.model import DecisionRecord
+from reputation.own.outbound_types import OutboundRecord
+from reputation.store.audit import Change
 from reputation.store.calls import Ending, ending_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outbound import outbound_decision_of
+from reputation.store.tables.table import OUTCOME_DAYS
+from reputation.weights import DAY_SECONDS
+
+COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
+# What is said of a call that went out by default.
+TOLD_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER)
+
+
+def outbound_as_json(record: OutboundRecord) -> dict[str, Any]:
+    """A decision of the outbound guard."""
+    why = why_of(record.reason)
+    return {**record._asdict(), "reason": str(why), "reason_code": why.code}
+
+
+def show_one(record: OutboundRecord, *, as_json: bool) -> None:
+    """One decision with all that is kept of it."""
+    if as_json:
+        print_json(outbound_as_json(record))
+        return
+    say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
+    say()
+    observed = record.would_be != record.action
+    print_pairs(
+        [
+            ("action", record.action),
+            ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
+            ("rule", record.rule),
+            ("reason", str(why_of(record.reason))),
+            ("better from", when(record.until) if record.until else ""),
+            ("to", callee_words(record)),
+            ("from", record.own_number or ""),
+            ("by", record.person or ""),
+            ("linkedid", record.linkedid),
+            ("took", f"{record.elapsed_ms:.1f} ms"),
+        ]
+    )
+
+
+def callee_words(record: OutboundRecord) -> str:
+    """Whom the call is to, as far as it is kept."""
+    return record.callee or ("emergency" if record.rule == "emergency" else "no number")
+
+
+def rule_words(record: OutboundRecord) -> str:
+    """The rule and its reason; nothing where nothing speaks against the call."""
+    if record.rule == "default" and why_of(record.reason).reason not in TOLD_THOUGH_ALLOWED:
+        return ""
+    return f"{record.rule}: {why_of(record.reason)}" + (
+        f"; better from {when(record.until)} on" if record.until else ""
+    )
+
+
+def passage_words(action: str, would_be: str) -> Text:
+    """What was done; in brackets what would have been done where the guard only observed."""
+    word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
+    return word if action == would_be else Text.assemble("(", word, ")")
+
 
 MOST_SHOWN = 100_000
 # What the caller did when challenged, by ChallengeResult.
@@ -161,3 +238,40 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
         ("would change", lines([f"{what}: {level}" for what, level in evidence.changes])),
         ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
     ]
+
+
+PRIVATE = 0o600  # numbers are personal data
+
+
+def export(
+    days: Annotated[
+        int | None, typer.Option(min=1, metavar="DAYS", help="Only the last days; else all that is kept.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; else standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the calls and marks of the store as a history, a line each, in time order; `replay` decides about it."""
+    loaded = settings_of(config)
+    now = time.time()
+    since = 0.0 if days is None else now - days * DAY_SECONDS
+    with existing_store(loaded) as db:
+        if out is not None:
+            with acting_for(out):
+                if out.exists():
+                    raise CommandError(f"{out}: there is a file of this name: choose another, or remove it")
+        note(db, context_of(loaded), Change("calls export"))  # without the row in the audit there is no file
+        if out is None:
+            _write(db, since, now, sys.stdout.write)
+            return
+        with complete_file(out, PRIVATE) as file:
+            count = _write(db, since, now, lambda text: file.write(text.encode()))
+    say(f"{out}: {plural(count, 'call and mark', 'calls and marks')}. Calls are kept for {OUTCOME_DAYS} days.")
+
+
+def _write(db: sqlite3.Connection, since: float, until: float, write: Callable[[str], object]) -> int:
+    count = 0
+    for event in events_of_store(db, until):
+        if at_of(event) >= since:
+            write(line_of_event(event).decode())
+            count += 1
+    return count

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from callsieve.calls.live import LiveCalls
-from callsieve.calls.views_overview import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
+from callsieve.calls.views import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
 from callsieve.emergency_window import close_window
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.request import PageRequest

@@ -11,7 +11,7 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint, Stream
 from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
-from callsieve.events.event import EventKind
+from callsieve.events.kinds import EventKind
 from callsieve.events.stream import MEDIA_TYPE, STREAM_SECONDS, EventStreams, keep_stream, place_after, stream
 from policies.hints import nearest
 from reputation.api_tokens import Scope

@@ -14,8 +14,7 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
 from callsieve.events.alerts import AlertState, NoStates, is_quiet_now, state_from
-from callsieve.events.event import DeliveryError
-from callsieve.events.kinds import sample_of
+from callsieve.events.kinds import DeliveryError, sample_of
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers.build import open_receivers
 from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of

@@ -18,8 +18,7 @@ from callsieve.cli.output import plural, print_table, say, say_command
 from callsieve.cli.store import context_of, perform
 from callsieve.events import operations, process
 from callsieve.events.alerts import NoStates
-from callsieve.events.event import DeliveryError, Event, EventKind
-from callsieve.events.kinds import sample_of
+from callsieve.events.kinds import DeliveryError, Event, EventKind, sample_of
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
 from callsieve.events.receivers.build import open_receivers

@@ -2,29 +2,195 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
+import hmac
+import sqlite3
 import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
+from typing import Any, Final
 
 from callsieve.capability import Capabilities
 from callsieve.changes.operation import Context
 from callsieve.digest.operations import DayRequest, day
 from callsieve.digest.text import DigestText, console_address, digest_text
 from callsieve.doctor.checks import checks_of
+from callsieve.doctor.finding import CheckContext, HealthCheck, not_asked, read_store
 from callsieve.events.alerts import AlertReceiver, StateStore
-from callsieve.events.event import Receiver
+from callsieve.events.kinds import DeliveryError, Event, Receiver, as_told, body_of
 from callsieve.events.receivers.mail import MailReceiver
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.receivers.notify import NotifyReceiver
-from callsieve.events.receivers.webhook import Webhook
-from callsieve.events.screening_state import screening_state
-from callsieve.outside.http_client import OutsideClient
+from callsieve.integration_settings import WebhookTable
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.http_client import OutsideClient, RequestLimits
+from callsieve.outside.secrets import secret_of
 from callsieve.settings import Loaded
+from callsieve.status.views import ScreeningState, Status, status_of
+from reputation.numbers import masked, spaced
+from reputation.store.activity import counts_over
 from reputation.store.connection import Store
 from reputation.store.database import open_store
+from reputation.store.event_deliveries import name_of_number
 from reputation.store.outbox import set_state, state_of
 from reputation.users import Role
+
+# Sentences for people who use the phone and know no term of this project.
+SCREENING_TEXTS = {
+    ScreeningState.ON: "Calls are screened.",
+    ScreeningState.OBSERVING: "CallSieve only watches: every call rings.",
+    ScreeningState.OFF: "Screening is switched off: every call rings.",
+    ScreeningState.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
+    ScreeningState.FAILING: "Something is wrong with CallSieve: every call rings.",
+    ScreeningState.DOWN: "CallSieve does not run: every call rings.",
+    ScreeningState.UNKNOWN: "Nobody knows whether calls are screened.",
+}
+ACTION_TEXTS = {
+    "allow": "{caller} called, and the phone rang.",
+    "tag": "{caller} called, and the phone showed that it may be spam.",
+    "warn": "{caller} called, and whoever picked up was warned.",
+    "challenge": "{caller} called, and had to show first that they are no machine.",
+    "route": "{caller} called, and was sent to voicemail.",
+    "reject": "{caller} called, and was turned away.",
+}
+STOPPED = ("challenge", "route", "reject")
+AHEAD_SECONDS = 60.0
+
+
+def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
+    """All that is told, by key; None: not known. It reads files and the store, and asks the daemon: 3 s at most."""
+    now = time.time()
+    status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
+    counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
+    last = status.journal.last_call if status.journal is not None else None
+    caller = last.caller if last is not None else None
+    name = read_store(loaded.store_path, lambda db: name_of_number(db, caller, now), "") if caller else ""
+    return {
+        "screening": status.screening.value,
+        "screening_text": SCREENING_TEXTS[status.screening],
+        "trouble": _trouble(status),
+        "calls_today": None if counted is None else counted.total(),
+        "warned_today": None if counted is None else counted["warn"],
+        "stopped_today": None if counted is None else sum(counted[action] for action in STOPPED),
+        **_last_call(status, name, mask=mask),
+    }
+
+
+def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
+    """By what was ordered, or in observe mode would have been."""
+    midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    counted: Counter[str] = Counter()
+    for one in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
+        counted[one.action] += one.calls
+    return counted
+
+
+def _trouble(status: Status) -> str:
+    """What has to be put right, the worst first; empty: nothing."""
+    return "; ".join(f"{check.name}: {check.detail}" for check in status.trouble)[:1000]
+
+
+def _last_call(status: Status, name: str, *, mask: bool) -> dict[str, Any]:
+    last = status.journal.last_call if status.journal is not None else None
+    if last is None:
+        return dict.fromkeys(("last_call", "last_caller", "last_action", "last_call_text"))
+    caller = last.caller or last.caller_kind.value
+    text = "Somebody" if last.caller is None else masked(caller) if mask else name or spaced(caller)
+    return {
+        "last_call": datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds"),
+        "last_caller": masked(caller) if mask else caller,
+        "last_action": last.action,
+        "last_call_text": ACTION_TEXTS[last.action].format(caller=text),
+    }
+
+
+LIMITS: Final = RequestLimits(total_seconds=15.0, body_bytes=1 << 16, redirects=0)
+SECRET_PREFIX: Final = "whsec_"
+LEAST_SECRET_BYTES: Final = 24
+GONE: Final = 410
+# What may well go better another time. Any other answer from 400 to 499 says that the event itself is not wanted.
+PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
+
+
+class Webhook:
+    """One `[[webhook]]` of the settings. The secret is read for each event: another one counts at once."""
+
+    def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
+        self.name = f"webhook/{table.name}"
+        self._table = table
+        self._client = client
+        self._limits = limits
+
+    async def deliver(self, event: Event) -> None:
+        """Posts it. Only an answer from 200 to 299 takes it."""
+        body = body_of(as_told(event, mask=self._table.mask))
+        signature = signed(event.id, body, keys_of(self._table.secret), time.time())
+        headers = {"content-type": "application/json", **signature}
+        try:
+            answer = await self._client.request(
+                "POST",
+                self._table.url,
+                headers=headers,
+                body=body,
+                limits=self._limits,
+                allow_private=self._table.private,
+            )
+        except OutsideError as error:
+            raise DeliveryError(str(error.words)) from None
+        if not 200 <= answer.status < 300:
+            raise _refused(answer.status, answer.headers, time.time())
+
+
+def keys_of(setting: str) -> list[bytes]:
+    """The keys to sign with: several, with a space between, while a secret is replaced by another. DeliveryError."""
+    try:
+        texts = secret_of(setting).split()
+    except OutsideError as error:
+        raise DeliveryError(str(error.words)) from None
+    try:
+        keys = [base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True) for text in texts]
+    except (binascii.Error, ValueError):
+        raise DeliveryError(f"the secret of {setting} is no Base64: write {SECRET_PREFIX} and Base64") from None
+    if any(len(key) < LEAST_SECRET_BYTES for key in keys):
+        raise DeliveryError(f"the secret of {setting} is too short: {LEAST_SECRET_BYTES} random bytes at least")
+    return keys
+
+
+def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
+    """The three headers. The time is that of the attempt: receivers refuse what is older than some minutes."""
+    at = str(int(now))
+    content = f"{event_id}.{at}.".encode() + body
+    digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
+    signatures = " ".join(f"v1,{digest}" for digest in digests)
+    return {"webhook-id": event_id, "webhook-timestamp": at, "webhook-signature": signatures}
+
+
+def _refused(status: int, headers: Mapping[str, str], now: float) -> DeliveryError:
+    """What an answer means that takes no event."""
+    if status == GONE:
+        return DeliveryError("it answers 410: it wants no events any more", gone=True)
+    permanent = 400 <= status < 500 and status not in PASSING
+    redirect = ": it redirects, write the address that it names" if 300 <= status < 400 else ""
+    retry_after = _asked(headers.get("retry-after"), now)
+    return DeliveryError(f"it answers {status}{redirect}", permanent, retry_after=retry_after)
+
+
+def _asked(text: str | None, now: float) -> float | None:
+    """The seconds of a Retry-After, which may be an instant. What is neither asks for nothing."""
+    if text is None:
+        return None
+    if text.strip().isascii() and text.strip().isdigit():
+        return float(text[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(text[:60]).timestamp() - now)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 class StatesInStore:

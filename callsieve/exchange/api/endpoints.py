@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Done, Instant, pages_of
-from callsieve.changes.fields import ChangeId
+from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.exchange import operations

@@ -19,7 +19,7 @@ from callsieve.cli.store import context_of, perform
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
 from callsieve.exchange.health import PeerStatus, problem_code, read_problem
-from callsieve.exchange.last_published import last_published
+from callsieve.exchange.index import last_published
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,

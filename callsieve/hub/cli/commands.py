@@ -47,8 +47,7 @@ from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from reputation.site_names import SITE
 from reputation.store.audit import Change
-from reputation.store.hub.policy import told_policy
-from reputation.store.hub.sites import SiteState
+from reputation.store.hub.sites import SiteState, told_policy
 from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")

@@ -14,10 +14,9 @@ from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import nothing_usable
 from callsieve.cli.options import settings_of
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import ImportVerdict
-from callsieve.imports.cli.summary import Summary
+from callsieve.imports.cli.summary import ImportVerdict, Summary
 from callsieve.imports.rows import numbers_of_family
-from callsieve.lists.cli.csv_import import Brought, print_brought, put_on_lists
+from callsieve.lists.cli.commands import Brought, print_brought, put_on_lists
 from callsieve.lists.operations import NOTE_CHARACTERS
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.pbx.number_families import ALLOWLIST, BLACKLIST, FamilyLine, NumberFamily, parse_family

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -21,14 +24,54 @@ from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
 from callsieve.imports.call_history import Written, items_of
 from callsieve.imports.cdr_database import opened_tables
-from callsieve.imports.cli.database import tables_from
 from callsieve.imports.operations import CallsRequest
-from callsieve.pbx.mysql import DatabaseError
+from callsieve.pbx.freepbx_database import CONF_VARIABLE, CallTables, call_tables, conf_path, home_address
+from callsieve.pbx.mysql import EXAMPLE, SCHEMES, Address, DatabaseError, parse_address
 from callsieve.replay.call_files import History, HistoryError, opened, sides_of
 from callsieve.replay.history_file import EmptyLines
 from callsieve.text.csv_table import DAMAGE
 from callsieve.text.table_errors import TableProblem, table_error
-from reputation.store.call_imports import calls_done_to
+from reputation.store.sources import calls_done_to
+
+T = TypeVar("T")
+
+FREEPBX = "freepbx"
+# As MariaDB's own client reads it.
+PASSWORD_VARIABLE = "MYSQL_PWD"
+NO_CONF = f"FreePBX's own file is not there; set {CONF_VARIABLE} to where it is"
+SHOWN = (
+    f"everybody here could read the password in the list of processes: leave it out, and type it when asked, or set "
+    f"{PASSWORD_VARIABLE}"
+)
+
+
+def tables_from(origin: str) -> CallTables:
+    """The tables of calls: FreePBX's own, or those at an address. CommandError, DatabaseError, OSError."""
+    if origin == FREEPBX:
+        return _of_freepbx(call_tables, f"{NO_CONF}, or write --from {EXAMPLE}")
+    if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
+        raise CommandError(f"--from: write {FREEPBX} or {EXAMPLE}; a file needs no --from")
+    address = parse_address(origin)
+    if address.password is not None:
+        warn(SHOWN)
+        return CallTables(address)
+    password = os.environ.get(PASSWORD_VARIABLE)
+    if password is None and sys.stdin.isatty():
+        password = typer.prompt(f"Password of {address}", hide_input=True, default="", show_default=False, err=True)
+    return CallTables(replace(address, password=password))
+
+
+def freepbx_home() -> Address:
+    """FreePBX's own database. CommandError, DatabaseError, OSError."""
+    return _of_freepbx(home_address, NO_CONF)
+
+
+def _of_freepbx(read: Callable[[Path], T], without: str) -> T:
+    path = conf_path()
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise CommandError(f"{path}: {without}") from None
 
 
 def import_calls(

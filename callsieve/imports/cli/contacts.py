@@ -16,9 +16,8 @@ from callsieve.cli.options import ConfigOption, JsonOption, settings_of
 from callsieve.cli.output import plural, print_table, say, some
 from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
-from callsieve.imports.cli.database import freepbx_home
-from callsieve.imports.cli.source import SOURCE_HELP, source_given
-from callsieve.imports.cli.summary import VCARDS, Summary, print_summary
+from callsieve.imports.cli.calls import freepbx_home
+from callsieve.imports.cli.summary import SOURCE_HELP, VCARDS, Summary, print_summary, source_given
 from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind
 from callsieve.imports.rows import CONTACT_COLUMNS, NAME, contacts_in, contacts_in_vcards, contacts_of_freepbx
 from callsieve.pbx.freepbx_database import KnownContact, contacts_in_freepbx, has_contacts

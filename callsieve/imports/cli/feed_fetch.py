@@ -23,7 +23,7 @@ from callsieve.imports.cli.feeds import SmallerOption, store_feed
 from callsieve.imports.cli.summary import Summary
 from callsieve.imports.feed_health import FeedFailure, read_failure
 from callsieve.imports.feeds import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
-from callsieve.imports.fetch_schedule import Fetched, came, due, failed
+from callsieve.imports.fetch import Fetched, came, due, failed
 from callsieve.imports.operations import ImportKind
 from callsieve.integration_settings import FeedTable
 from callsieve.outside.errors import OutsideError

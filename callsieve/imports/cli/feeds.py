@@ -21,8 +21,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_
 from callsieve.cli.output import print_table, say
 from callsieve.cli.progress import meter, watched
 from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.source import ImportVerdict, SourceOption, source_given
-from callsieve.imports.cli.summary import Summary, print_summary
+from callsieve.imports.cli.summary import ImportVerdict, SourceOption, Summary, print_summary, source_given
 from callsieve.imports.feed_health import (
     FeedFailure,
     FeedHealth,
@@ -31,8 +30,8 @@ from callsieve.imports.feed_health import (
     feeds_as_json,
     feeds_found,
     nobody_fetches,
+    skills_of,
 )
-from callsieve.imports.feed_skill import skills_of
 from callsieve.imports.feeds import (
     BARE_NUMBER,
     CSV_COLUMNS,
@@ -43,8 +42,8 @@ from callsieve.imports.feeds import (
     merged_complaints,
 )
 from callsieve.imports.operations import ImportKind
-from callsieve.lookups.cli.tables import print_lookups
-from callsieve.lookups.measure import Judgement, skill_of
+from callsieve.lookups.cli.commands import print_lookups
+from callsieve.lookups.operations import Judgement, skill_of
 from callsieve.lookups.views import lookup_as_json, lookups_shown, said_right, skill_as_json
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
 
-from callsieve.cli.errors import warn
+import typer
+
+from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import print_json
 from callsieve.cli.output import plural, say
-from callsieve.imports.operations import ImportKind
+from callsieve.imports.operations import ImportKind, source_name
 from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
 from callsieve.text.vcard import Vcards
 
@@ -82,3 +86,21 @@ def _print_counts(summary: Summary) -> None:
         say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:
         say("Nothing was changed.")
+
+
+SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
+SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
+
+
+class ImportVerdict(StrEnum):
+    """What being on the list means."""
+
+    SPAM = "spam"
+    OK = "ok"
+
+
+def source_given(source: str | None) -> str:
+    """The name of the source, which must be given and be one. CommandError, Refused."""
+    if source is None:
+        raise CommandError("import numbers: missing option --source NAME: what this list is called")
+    return source_name(source)

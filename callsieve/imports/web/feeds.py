@@ -14,8 +14,8 @@ from callsieve.imports.feed_health import (
     fresh_at,
     late_after_seconds,
     nobody_fetches,
+    skills_of,
 )
-from callsieve.imports.feed_skill import skills_of
 from callsieve.lookups.views import LookupShown, lookups_shown, said_right
 from callsieve.settings import Loaded
 from callsieve.web.request import PageRequest

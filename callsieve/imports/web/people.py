@@ -20,8 +20,7 @@ from callsieve.imports.operations import (
     RemoveImportRequest,
     source_name,
 )
-from callsieve.imports.people_csv import DID_COLUMNS, dids_as_csv, dids_in, people_as_csv
-from callsieve.imports.rows import PEOPLE_COLUMNS, people_in
+from callsieve.imports.rows import DID_COLUMNS, PEOPLE_COLUMNS, dids_as_csv, dids_in, people_as_csv, people_in
 from callsieve.settings import Settings
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError

@@ -11,13 +11,24 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import say, say_command, say_undo
+from callsieve.cli.output import print_table, say, say_command, say_undo
 from callsieve.cli.store import perform
 from callsieve.lookups import operations, process
-from callsieve.lookups.cli.tables import print_lookups
 from callsieve.lookups.operations import SwitchRequest
-from callsieve.lookups.views import lookup_as_json, lookups_shown
+from callsieve.lookups.views import LookupShown, lookup_as_json, lookups_shown
 from callsieve.system.privileges import served_settings
+
+
+def print_lookups(found: tuple[LookupShown, ...]) -> None:
+    """The table, and below it what is to be said of single ones."""
+    rows = [
+        (one.name, one.state_word, one.asked_text, one.cost_text, one.right_text, one.changed_text) for one in found
+    ]
+    print_table(("look-up", "state", "asked", "cost", "right", "calls"), rows, keep=(1, 2, 3, 4, 5))
+    for one in found:
+        for remark in one.remarks:
+            say(f"{one.name}: {remark}")
+
 
 NameArgument = Annotated[str, typer.Argument(help="The source, as [[lookup]] names it.", show_default=False)]
 

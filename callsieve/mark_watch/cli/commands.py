@@ -20,7 +20,7 @@ from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.encoding import plain
 from reputation.own.figures import percent
-from reputation.own.networks import NO_NETWORKS, NetworkFileError, Networks, networks_in
+from reputation.own.labellers import NO_NETWORKS, NetworkFileError, Networks, networks_in
 from reputation.own.register import NumberState
 from reputation.own.suspicion import Network, confidence_text, labellers_of, place_of
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of

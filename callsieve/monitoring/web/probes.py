@@ -13,8 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from callsieve.capability import Capabilities
 from callsieve.doctor.stored_findings import Findings, read_findings
-from callsieve.monitoring.families import MetricFamily, Metrics, single
-from callsieve.monitoring.metrics import doctor_metrics, exposition
+from callsieve.monitoring.metrics import MetricFamily, Metrics, doctor_metrics, exposition, single
 from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
 from callsieve.web.request import NotFound, PageRequest

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint, endpoint
-from callsieve.changes.fields import number_field
+from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context
 from callsieve.numbers import operations
 from callsieve.numbers.operations import PersonMark

@@ -10,8 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.text import Text
 
-from callsieve.calls.disputes import appeal_in_words
-from callsieve.calls.records import ended_words, points_of
+from callsieve.calls.records import appeal_in_words, ended_words, points_of
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.cli.sparkline import line_chart
@@ -19,11 +18,11 @@ from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
+from reputation.intervals import monday_text
 from reputation.model import Reputation
 from reputation.outcome import Signal
 from reputation.site_names import site_of
 from reputation.store.hub.origins import OURS
-from reputation.weeks import monday_text
 
 Line = tuple[str, str | Text]
 T = TypeVar("T")

@@ -9,11 +9,33 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, print_json, settings_of
-from callsieve.cli.output import say, say_undo
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NumberArgument,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
+from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
-from callsieve.numbers.operations import MarkRequest, SavedMark, mark
+from callsieve.numbers.operations import (
+    CorrectionRequest,
+    MarkRequest,
+    OwnerRequest,
+    SavedMark,
+    correct,
+    forget_review,
+    mark,
+    new_owner,
+    review,
+    same_owner,
+)
+from callsieve.text.times import when
 from reputation.model import MarkChannel, Verdict
+from reputation.store.ownership import all_epochs, epochs_of
+from reputation.store.reviews import numbers_to_review, reporters_of
 
 # What a person can say here; taking back is `unmark`.
 SAID = {"spam": Verdict.SPAM, "ok": Verdict.OK}
@@ -67,3 +89,88 @@ def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
         return
     say(f"{done}.")
     say_undo(marked.change_id, config)
+
+
+def add(
+    number: NumberArgument,
+    reason: Annotated[str, typer.Option(help="How that is known.", show_default=False)],
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01; now if not given.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Record that a number has another owner: what is older weighs a quarter, and an identity ends."""
+    changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
+    epoch, ended = changed.epoch, changed.ended
+    say(f"{epoch.number} has another owner since {when(epoch.at)}: what was known before weighs a quarter.")
+    if ended is not None:
+        say(f"That it belongs to {ended.name} counts no longer.")
+    say_undo(changed.change_id, config)
+
+
+def show(
+    number: Annotated[str | None, typer.Argument(help="Only this number.", show_default=False)] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show which numbers have another owner, since when, and who said so."""
+    loaded = settings_of(config)
+    e164 = None if number is None else number_argument(number, loaded)
+    with existing_store(loaded) as db:
+        epochs = all_epochs(db) if e164 is None else epochs_of(db, e164)
+    if as_json:
+        print_json([epoch._asdict() for epoch in epochs])
+    elif epochs:
+        rows = ((one.number, when(one.at), one.who, one.reason) for one in epochs)
+        print_table(("number", "since", "says", "because"), rows, keep=(0, 1))
+    else:
+        say("No number is known to have another owner." if e164 is None else f"{e164} is not known to have another.")
+
+
+def remove(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Take back that a number has another owner."""
+    changed = perform(settings_of(config), same_owner, number, existing=True)
+    say(f"{changed.epoch.number} has the owner that it had.")
+    say_undo(changed.change_id, config)
+
+
+def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show the numbers with many marks within an hour that nobody has looked at: those marks weigh nothing yet."""
+    with existing_store(settings_of(config)) as db:
+        found = [(burst, reporters_of(db, burst.number)) for burst in numbers_to_review(db)]
+    if as_json:
+        print_json([{**burst._asdict(), "reporters": reporters} for burst, reporters in found])
+    elif found:
+        rows = (
+            (burst.number, when(burst.at), str(burst.reporters), burst.auth_class.value, ", ".join(reporters))
+            for burst, reporters in found
+        )
+        print_table(("number", "burst until", "marks", "signed", "by"), rows, keep=(0, 1, 3), right=(2,))
+    else:
+        say("No marks wait for a review.")
+
+
+def done(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Say that you have looked at the marks of a number: they are what people think, and count."""
+    reviewed = perform(settings_of(config), review, number, existing=True)
+    say(f"The marks of {reviewed.number} count.")
+    say_undo(reviewed.change_id, config)
+
+
+def wrong(
+    number: NumberArgument,
+    reporters: Annotated[list[str], typer.Argument(metavar="EXT...", help="Whose marks are wrong.")],
+    reason: Annotated[str, typer.Option(help="Why.", show_default=False)],
+    config: ConfigOption = None,
+) -> None:
+    """Correct spam marks that are wrong: they never count, and who made them is trusted a little less."""
+    request = CorrectionRequest(number, tuple(reporters), reason)
+    corrected = perform(settings_of(config), correct, request, existing=True)
+    whose = ", ".join(corrected.reporters)
+    say(f"The marks of {whose} on {corrected.number} do not count. The own blocklist stays as it is.")
+    say_undo(corrected.change_id, config)
+
+
+def undo(number: NumberArgument, config: ConfigOption = None) -> None:
+    """Say that nobody has looked at the marks of a number."""
+    reviewed = perform(settings_of(config), forget_review, number, existing=True)
+    say(f"Nobody has looked at the marks of {reviewed.number}: bursts weigh nothing again.")
+    say_undo(reviewed.change_id, config)

@@ -11,14 +11,14 @@ from msgspec import Meta
 
 from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Done, pages_of, record_of
-from callsieve.changes.fields import ChangeId, NumberText, number_field
+from callsieve.changes.describe import ChangeId, NumberText, number_field
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.own_numbers import do_not_call, operations
+from callsieve.own_numbers.csv_file import grade_as_json, health_as_json, number_as_json
 from callsieve.own_numbers.do_not_call import WishRequest
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, TEXT_CHARACTERS, FormField
 from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
-from callsieve.own_numbers.records import grade_as_json, health_as_json, number_as_json
 from reputation.api_tokens import Scope
 from reputation.own.register import OwnNumber
 from reputation.owner_sentence import owner_sentence

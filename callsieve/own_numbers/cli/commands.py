@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from inspect import Parameter, signature
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from callsieve.cli.errors import CommandError
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_of_rows
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
@@ -19,17 +21,26 @@ from callsieve.cli.options import (
     print_json,
     settings_of,
 )
-from callsieve.cli.output import bold, print_pairs, print_table, say, say_undo
-from callsieve.cli.store import perform
+from callsieve.cli.output import bold, plural, print_pairs, print_table, say, say_undo, some
+from callsieve.cli.store import context_of, perform, stores
 from callsieve.own_numbers import operations
-from callsieve.own_numbers.cli.health_table import WIDTH, print_health
-from callsieve.own_numbers.cli.tables import details_of, print_list
+from callsieve.own_numbers.cli.tables import WIDTH, details_of, print_health, print_list
+from callsieve.own_numbers.csv_file import (
+    COLUMNS,
+    LONGEST_FIELD,
+    grade_as_json,
+    health_as_json,
+    number_as_json,
+    own_numbers_in,
+    register_as_csv,
+)
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, FieldKind, FormField
-from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest
-from callsieve.own_numbers.records import grade_as_json, health_as_json, number_as_json
+from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest, bring_in
+from callsieve.system.files import naming
+from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
-from reputation.own.due import due_of
+from reputation.own.grades import due_of
 from reputation.owner_sentence import owner_sentence
 from reputation.store.own_health import own_health, recent_grade
 from reputation.store.own_labels import looks_to_make
@@ -180,3 +191,48 @@ def _say(done: Changed, said: str, config: Path | None) -> None:
     """What became of the number, and what takes it back."""
     say(f"{done.own.number} {said}")
     say_undo(done.change_id, config)
+
+
+def import_register(
+    file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
+) -> None:
+    """Import own numbers, or bring them up to date: columns that are not there, and other numbers, stay as they are."""
+    loaded = settings_of(config)
+    with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
+        found = own_numbers_in(table, loaded.settings.numbers.region, time.time())
+    with stores(loaded, dry_run=dry_run, copied=True) as (_, written):
+        done = bring_in(written, context_of(loaded), found)
+    if as_json:
+        counts = {"read": table.read, "added": done.added, "changed": done.changed, "skipped": table.skipped}
+        about = {"cut": table.cut, "dry_run": dry_run, "unknown_trunks": done.unknown_trunks}
+        problems = [{"line": problem.line, "problem": problem.text} for problem in table.problems]
+        print_json(counts | about | {"problems": problems})
+        return
+    warn_of_rows(table, LONGEST_FIELD)
+    if done.unknown_trunks:
+        warn(f"no [[trunk]] of the settings is called {some(done.unknown_trunks)}")
+    say(
+        f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'own number')}, changed {done.changed:,}: "
+        f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
+    )
+    if not dry_run:
+        say_undo(done.change_id, config)
+
+
+def export_register(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there; else standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the register as CSV; `own import` reads it again."""
+    with existing_store(settings_of(config)) as db:
+        register = register_of(db)
+    text = register_as_csv(register)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        with acting_for(out), naming(out), out.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CommandError(f"{out}: there is a file of this name: choose another, or remove it") from None
+    say(f"{out}: {plural(len(register), 'own number')}.")

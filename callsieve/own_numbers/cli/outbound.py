@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.calls.cli.outbound import callee_words, outbound_as_json, passage_words, rule_words
+from callsieve.calls.cli.commands import callee_words, outbound_as_json, passage_words, rule_words
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,

@@ -10,9 +10,8 @@ from callsieve.changes.operation import Refused
 from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import do_not_call as operations
 from callsieve.own_numbers.capability import WISHES
-from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
+from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest, wishes_shown
 from callsieve.own_numbers.views import is_known
-from callsieve.own_numbers.views_do_not_call import wishes_shown
 from callsieve.own_numbers.web.pages import page_of_number, said_of
 from callsieve.web.request import NotFound, PageRequest, undoing
 from callsieve.web.routes import Page

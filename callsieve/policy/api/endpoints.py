@@ -8,14 +8,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, Endpoint
-from callsieve.changes.fields import ChangeId
+from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json
 from callsieve.policy.operations import Activation, TextRequest
-from callsieve.policy.records import policy_as_json, tried_as_json
-from callsieve.policy.refusals import usable
+from callsieve.policy.records import policy_as_json, tried_as_json, usable
 from callsieve.policy.versions import NOTE_CHARACTERS
 from callsieve.policy.views import Checked, checked
 from callsieve.settings import Loaded

@@ -18,8 +18,7 @@ from callsieve.cli.store import perform
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policies_as_json
 from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies
-from callsieve.policy.records import policy_as_json
-from callsieve.policy.stopped_calls import NO_ROUTE, stops_calls
+from callsieve.policy.records import NO_ROUTE, policy_as_json, stops_calls
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, QuestionError, call_of, opinion_of, situation_about

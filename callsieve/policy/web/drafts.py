@@ -12,7 +12,7 @@ from callsieve.policy import operations
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, first_draft, keep_draft
 from callsieve.policy.operations import DraftRequest
-from callsieve.policy.refusals import writing
+from callsieve.policy.records import writing
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import TrialJob, TrialJobs

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from reputation.store.hub.kinds import KINDS, SharedWith
+from reputation.store.hub.rows import digest_of, rows_in_table
+
 COLUMNS = """
 site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,
 failure, refused, history, full_at, has_twin, is_central
@@ -153,3 +156,35 @@ def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("UPDATE hub_link SET applying = 1")
     yield  # an exception rolls the transaction back, and this with it
     db.execute("UPDATE hub_link SET applying = 0")
+
+
+NOTED = """
+SELECT kind, count(*), sum(digest) FROM hub_row WHERE deleted = 0 AND (:origin = '' OR origin = :origin) GROUP BY kind
+"""
+
+
+class Checksum(NamedTuple):
+    """How many rows, and the sum of their digests."""
+
+    rows: int
+    digest: int
+
+
+def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
+    """Of every kind that there are rows of, of all sites or one."""
+    return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
+
+
+def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
+    """The same of the evidence as it stands in the store: of the kinds that all sites share."""
+    found = {}
+    for kind in KINDS.values():
+        if kind.scope is not SharedWith.SHARED:
+            continue
+        rows = digest = 0
+        for origin, number, key, stored in rows_in_table(db, kind, site):
+            rows += 1
+            digest += digest_of(kind.name, origin, number, key, stored.payload, stored.at_us or 0)
+        if rows:
+            found[kind.name] = Checksum(rows, digest)
+    return found

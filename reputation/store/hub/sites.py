@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,21 @@ def note_sites(db: sqlite3.Connection, sites: Iterable[SiteState]) -> None:
 def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
     """As they were noted last, by name; none where this is no central site."""
     return [SiteState(*row) for row in db.execute(NOTED)]
+
+
+class PolicyInForce(NamedTuple):
+    """The name of the policy of the whole PBX, and a digest of its rules and of the scopes."""
+
+    name: str
+    digest: str
+
+
+def note_policy(db: sqlite3.Connection, policy: PolicyInForce, at: float) -> None:
+    """Write what is in force here. Call it in a transaction."""
+    db.execute("INSERT OR REPLACE INTO policy_in_force (only_row, name, digest, at) VALUES (1, ?, ?, ?)", (*policy, at))
+
+
+def told_policy(db: sqlite3.Connection) -> PolicyInForce | None:
+    """Return what the first has told; None: nothing yet."""
+    row = db.execute("SELECT name, digest FROM policy_in_force").fetchone()
+    return row and PolicyInForce(*row)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.register import OwnNumber
-from reputation.store.consents import Consent
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.own_days import PEOPLE_DAYS
+from reputation.store.registers import Consent
 from reputation.store.tables.people import NOT_OF_SETTINGS
 from reputation.store.tables.table import EVIDENCE_DAYS, OF_A_DAY, OUTCOME_DAYS, Kept, Kind, SharedWith, Table
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, LiveCalls
-from callsieve.calls.views_overview import SPANS, activity_shown
+from callsieve.calls.views import SPANS, activity_shown
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
@@ -24,8 +24,8 @@ from callsieve.main.capabilities import ALL
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.text.times import ago
 from callsieve.web.app_state import AppState
-from callsieve.web.cache import STALE_SECONDS, Cache
 from callsieve.web.i18n import translations_of
+from callsieve.web.rendering import STALE_SECONDS, Cache
 from callsieve.web.store_client import StoreClient
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port

@@ -14,7 +14,7 @@ from callsieve.main.capabilities import CHANGES
 from callsieve.settings import Loaded, Settings
 from reputation.feature_codes import obey_code
 from reputation.model import Person
-from reputation.store.audit_search import latest_of
+from reputation.store.audit import latest_of
 from reputation.store.database import open_store
 from reputation.store.people import upsert_people
 from reputation.store.personal_lists import EXPECT_SECONDS, expected_call_of

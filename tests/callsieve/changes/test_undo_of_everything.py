@@ -33,10 +33,10 @@ from callsieve.tokens import operations as tokens
 from callsieve.users import operations as users
 from reputation.feature_codes import obey_code
 from reputation.model import Did, EntryKind, ListEntry, ListName, MarkChannel, Person, Verdict
-from reputation.store.audit_search import latest_of
-from reputation.store.consents import Consent
+from reputation.store.audit import latest_of
 from reputation.store.database import open_store
 from reputation.store.published_policies import PublishedPolicy, put_published
+from reputation.store.registers import Consent
 from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from reputation.users import Role

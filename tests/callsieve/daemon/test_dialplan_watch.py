@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.dialplan_watch import trouble_with
+from callsieve.daemon.background import trouble_with
 from callsieve.doctor.daemon import ask_status
 from callsieve.install.install import dialplan_text
 from callsieve.settings import Loaded, parse_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls.views_overview import SPANS, activity_shown
+from callsieve.calls.views import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
 from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text
@@ -29,7 +29,7 @@ from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.own_grades import record_grade
+from reputation.store.own_health import record_grade
 from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
 from reputation.store.own_suspicions import record_suspicions

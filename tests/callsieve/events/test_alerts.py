@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often, state_from
-from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.messages import Alert, alert_of, with_alert
 from callsieve.integration_settings import AlertTable, WhenTable
 from reputation.store.errors import StoreError

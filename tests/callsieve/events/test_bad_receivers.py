@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.events.event import EventKind
-from callsieve.events.kinds import KINDS
-from callsieve.events.receivers.webhook import Webhook
+from callsieve.events.kinds import KINDS, EventKind
+from callsieve.events.receivers.build import Webhook
 from callsieve.outside.http_client import OutsideClient
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, receiver_states

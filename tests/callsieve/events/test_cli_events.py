@@ -14,8 +14,7 @@ import pytest
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered
-from callsieve.events.event import EventKind
-from callsieve.events.kinds import CALLER, KINDS
+from callsieve.events.kinds import CALLER, KINDS, EventKind
 from callsieve.events.receiver_health import HEARTBEAT
 from callsieve.text.times import when
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.events.event import EventKind
+from callsieve.events.kinds import EventKind
 from lab.children import ends_with_us
 from reputation.events import NumberMarked
 from reputation.store.database import open_store

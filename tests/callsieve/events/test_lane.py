@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.lane import (
     FAILURES_UNTIL_PAUSE,
     FIRST_WAIT_SECONDS,

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.events.event import EventKind
-from callsieve.events.looks import NOT_RUNNING, look, scheduled_checks
+from callsieve.events.checks import NOT_RUNNING, look, scheduled_checks
+from callsieve.events.kinds import EventKind
 from callsieve.hub_settings import HubTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import Settings

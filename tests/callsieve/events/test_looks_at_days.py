@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.digest.checks import SCHEDULED
-from callsieve.events.event import EventKind
-from callsieve.events.looks import look
+from callsieve.events.checks import look
+from callsieve.events.kinds import EventKind
 from callsieve.settings import parse_settings
 from reputation.store.database import open_store
 from reputation.store.outbox import events_after, use_receivers

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callsieve.digest.text import DigestLine, DigestSection, DigestText
-from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers.mail import MailReceiver, events_mail
 from callsieve.integration_settings import MailTable

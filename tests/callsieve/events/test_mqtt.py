@@ -20,12 +20,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from callsieve.doctor.checks import checks_of
-from callsieve.events.event import DeliveryError, Event, EventKind
-from callsieve.events.home_assistant import ENTITIES, discovery_message
+from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers import mqtt
-from callsieve.events.receivers.mqtt import MqttReceiver
-from callsieve.events.screening_state import ACTION_TEXTS, SCREENING_TEXTS, screening_state
+from callsieve.events.receivers.build import ACTION_TEXTS, SCREENING_TEXTS, screening_state
+from callsieve.events.receivers.mqtt import ENTITIES, MqttReceiver, discovery_message
 from callsieve.integration_settings import MqttTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import parse_settings

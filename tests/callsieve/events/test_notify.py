@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.events.event import DeliveryError, Event, EventKind
+from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.messages import Alert, event_in_words, with_alert
 from callsieve.events.receivers.notify import MISSING, NotifyReceiver
 from callsieve.integration_settings import NotifyTable
 from reputation.model import Identity, Person
 from reputation.store.database import open_store
-from reputation.store.event_names import names_of_event
+from reputation.store.event_deliveries import names_of_event
 from reputation.store.identities import set_identity
 from reputation.store.people import replace_settings_people
 from reputation.store.transaction import transaction

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from callsieve.events.event import EventKind
-from callsieve.events.kinds import sample_of
-from callsieve.events.payload import as_told, body_of
+from callsieve.events.kinds import EventKind, as_told, body_of, sample_of
 
 
 @pytest.mark.parametrize(

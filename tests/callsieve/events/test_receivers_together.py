@@ -13,8 +13,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from callsieve.events.event import EventKind
-from callsieve.events.kinds import KINDS
+from callsieve.events.kinds import KINDS, EventKind
 from lab.broker import USER, Broker
 from lab.private_server import ADDRESS
 from reputation.store.event_deliveries import receiver_states

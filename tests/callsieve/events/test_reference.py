@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.events.event import EventKind
-from callsieve.events.kinds import sample_of
-from callsieve.events.payload import as_told, body_of
+from callsieve.events.kinds import EventKind, as_told, body_of, sample_of
 from reputation.events import DATA
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "events.md"

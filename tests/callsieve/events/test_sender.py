@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.changes.operation import Context
-from callsieve.events.event import DeliveryError, Event, EventKind, Receiver
-from callsieve.events.kinds import KINDS
+from callsieve.events.kinds import KINDS, DeliveryError, Event, EventKind, Receiver
 from callsieve.events.lane import IN_FLIGHT
 from callsieve.events.receiver_health import HEARTBEAT
 from callsieve.events.sender import Sender, StoreChanged

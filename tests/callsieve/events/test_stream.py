@@ -13,7 +13,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import httpx2
 import pytest
 
-from callsieve.events.event import Event, EventKind
+from callsieve.events.kinds import Event, EventKind
 from callsieve.events.stream import GAP, MOST_OF_TOKEN, MOST_STREAMS, EventStreams, StreamPosition, place_after, stream
 from reputation.api_tokens import Scope
 from reputation.events import AppealOpened, EmergencyOpened

@@ -12,9 +12,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from callsieve.events.event import DeliveryError, Event, EventKind
-from callsieve.events.kinds import CALLER, DID, KINDS, sample_of
-from callsieve.events.receivers.webhook import Webhook
+from callsieve.events.kinds import CALLER, DID, KINDS, DeliveryError, Event, EventKind, sample_of
+from callsieve.events.receivers.build import Webhook
 from callsieve.outside.http_client import OutsideClient, RequestLimits
 from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked, http, taken
 

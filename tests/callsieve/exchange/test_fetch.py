@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
-from callsieve.exchange.last_published import last_published
+from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, last_published, sign_index
 from callsieve.exchange.operations import within
 from callsieve.exchange.publish import COPY_FILE
 from callsieve.outside.errors import OutsideError

@@ -12,10 +12,10 @@ import pytest
 
 from callsieve.changes.operation import Refused
 from callsieve.exchange.candidates import LEAST_PEOPLE
-from callsieve.exchange.index import SignedIndex
-from callsieve.exchange.last_published import last_published
+from callsieve.exchange.index import SignedIndex, last_published
 from callsieve.exchange.publish import LEAST_GAP_SECONDS, LOCK_FILE
 from reputation.appeals import AppealStep
+from reputation.intervals import week_of
 from reputation.model import (
     EntryKind,
     Identity,
@@ -36,7 +36,6 @@ from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
 from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.privacy import erase_number
-from reputation.weeks import week_of
 from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, PEOPLE, SPAMMER, Company
 from tests.reputation.store_builders import make_appeal, make_mark
 

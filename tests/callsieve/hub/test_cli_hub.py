@@ -20,7 +20,7 @@ from lab.postgresql import ADMINISTRATOR, DATABASE, PostgreSql
 from lab.private_server import ADDRESS
 from lab.programs import COMMAND_LINE
 from reputation.store.database import open_store
-from reputation.store.hub.policy import PolicyInForce, note_policy
+from reputation.store.hub.sites import PolicyInForce, note_policy
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER, NOBODY, ROOT, SETTINGS

@@ -21,7 +21,7 @@ from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.hub.capture import has_outgoing
 from reputation.store.hub.kinds import KINDS, Kind, SharedWith
-from reputation.store.hub.policy import told_policy
+from reputation.store.hub.sites import told_policy
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all
 from tests.callsieve.hub.sites import STANDINGS, Site, TestHub, running, standby_of

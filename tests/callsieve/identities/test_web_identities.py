@@ -8,7 +8,7 @@ import pytest
 
 from reputation.appeals import ProofAnswer
 from reputation.store.audit import audit_rows
-from reputation.store.call_backs import code_of, name_for, try_code
+from reputation.store.public_appeals import code_of, name_for, try_code
 from tests.callsieve.browsing import NOW, Browser, Console, problem_of
 
 NUMBER = "+12015550123"

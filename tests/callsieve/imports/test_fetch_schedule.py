@@ -13,7 +13,7 @@ from callsieve.imports.feed_health import (
     nobody_fetches,
     read_failure,
 )
-from callsieve.imports.fetch_schedule import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, every_seconds, failed
+from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, every_seconds, failed
 from callsieve.integration_settings import FeedTable
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from reputation.store.feeds import FeedSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.lookups.rest import FAILURES, FIRST_SECONDS, LONGEST_SECONDS, Rest
+from callsieve.lookups.service import FAILURES, FIRST_SECONDS, LONGEST_SECONDS, Rest
 
 
 @pytest.mark.parametrize("at_once", [FAILURES, FAILURES + 1, 8, 200])

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.lookups.rest import FAILURES
-from callsieve.lookups.service import AT_ONCE
+from callsieve.lookups.service import AT_ONCE, FAILURES
 from reputation.store.database import open_store
 from reputation.store.lookups import last_failure, switch_off
 from reputation.store.transaction import transaction

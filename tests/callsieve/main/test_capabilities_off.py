@@ -13,7 +13,7 @@ from agi.protocol import AgiSession, Request
 from agi.screening import Screening
 from callsieve.capability import Capabilities, Capability
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from callsieve.events.looks import scheduled_checks
+from callsieve.events.checks import scheduled_checks
 from callsieve.install.plan import UNIT_SUFFIXES
 from callsieve.main.api_table import endpoints_of
 from callsieve.main.capabilities import ALL, CAPABILITIES

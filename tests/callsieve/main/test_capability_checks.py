@@ -11,7 +11,7 @@ import pytest
 from callsieve.capability import Capability
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HealthCheck, ScheduledCheck
-from callsieve.events.looks import scheduled_checks
+from callsieve.events.checks import scheduled_checks
 from callsieve.main.capabilities import ALL, CAPABILITIES
 from reputation.store.database import open_store
 from reputation.store.peers import WantedPeer, replace_peers

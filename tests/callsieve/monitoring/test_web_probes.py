@@ -19,12 +19,10 @@ from callsieve.events.receiver_health import EventsShown, ReceiverHealth, Receiv
 from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
-from callsieve.hub.health import health_of
-from callsieve.hub.operations import HubFigures
+from callsieve.hub.operations import HubFigures, health_of
 from callsieve.imports.checks import feed_metrics
 from callsieve.maintenance.checks import store_metrics
-from callsieve.monitoring.families import single
-from callsieve.monitoring.metrics import doctor_metrics, exposition
+from callsieve.monitoring.metrics import doctor_metrics, exposition, single
 from callsieve.monitoring.web.probes import STORE_UP
 from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD

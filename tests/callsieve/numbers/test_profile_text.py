@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.numbers.profile_text import sentence_of
+from callsieve.numbers.profile import sentence_of
 from reputation.evidence import NO_CIRCUMSTANCES, Evidence
 from reputation.facts import Facts
 from reputation.model import EntryKind, Family, Identity, Imported, ListEntry, ListName, PersonalTie, Reputation, Tie

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.call_lists.register_file import RegisterFile
+from callsieve.call_lists.registers import RegisterFile
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 

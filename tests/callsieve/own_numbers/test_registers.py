@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.call_lists import registers as operations
-from callsieve.call_lists.register_file import RegisterFile
-from callsieve.call_lists.registers import RegisterRequest, import_register
+from callsieve.call_lists.registers import RegisterFile, RegisterRequest, import_register
 from callsieve.changes.operation import Context, Refused
 from callsieve.settings import Loaded, Settings
 from reputation.store.database import open_store

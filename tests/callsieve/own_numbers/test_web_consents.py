@@ -8,9 +8,8 @@ import pytest
 
 from policies.reasons import OutboundReason, Why
 from reputation.own.outbound_types import OutboundRecord
-from reputation.store.consents import Consent, consent_of
 from reputation.store.outbound import record_outbound
-from reputation.store.registers import add_numbers, begin_copy, put_in_force
+from reputation.store.registers import Consent, add_numbers, begin_copy, consent_of, put_in_force
 from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of, undo_of
 from tests.reputation.store_builders import DAY
 

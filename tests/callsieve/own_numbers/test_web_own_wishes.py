@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from callsieve.own_numbers.views_do_not_call import MOST_SHOWN
+from callsieve.own_numbers.do_not_call import MOST_SHOWN
 from reputation.model import Direction
 from reputation.own.register import OwnNumber
 from reputation.store.audit import Change, add_audit, audit_rows

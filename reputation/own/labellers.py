@@ -3,8 +3,7 @@
     networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless", or None where the file has nothing
 
 For North America, of which libphonenumber has no networks: the assignments of central office codes and of blocks of
-1000 are public. The longest prefix counts.
-"""
+1000 are public. The longest prefix counts."""
 
 from __future__ import annotations
 
