@@ -456,6 +456,7 @@ ELSEWHERE = {
     "test_doctor.py": ("off", "on"),
     "test_status.py": ("status",),
     "test_completion.py": ("completion",),
+    "test_commands.py": ("help",),
     "test_manual_page.py": ("man",),
     "bare.py": ("doctor", "asterisk install", "asterisk uninstall"),
 }
