@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import logging
 import os
 import select
@@ -15,7 +16,16 @@ from dataclasses import dataclass, field
 from socket import SocketType
 from typing import Any
 
-from agi.loopback import is_loopback
+
+def is_loopback(address: str) -> bool:
+    """127.0.0.0/8 and ::1. Not IPv4 in IPv6 clothes, which Python 3.13 takes for loopback and 3.11 does not.
+
+    ValueError for what is no address.
+    """
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped is None and parsed.is_loopback
+
 
 SOCKET_MODE = 0o660  # Asterisk's user is in our group
 

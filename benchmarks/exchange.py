@@ -20,9 +20,9 @@ from benchmarks.callers import number_at
 from benchmarks.figures import Figure
 from benchmarks.workbench import Workbench
 from callsieve.changes.operation import Context
-from callsieve.exchange.index import last_published
 from callsieve.exchange.operations import fetch_peer, known_peers
 from callsieve.exchange.publish import PublishBundleRequest, publish
+from callsieve.exchange.rows import last_published
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import signing_key
 from reputation.fold import standing_of

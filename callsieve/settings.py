@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
-from agi.loopback import is_loopback
+from agi.sockets import is_loopback
 from callsieve.exchange_settings import ExchangeTable, Publish, exchange_problems, publish_problems
 from callsieve.hub_settings import HubTable, hub_problems
 from callsieve.integration_settings import (

@@ -19,9 +19,16 @@ from typing import NamedTuple
 
 from benchmarks.accuracy.tables import Sheet, markdown
 from callsieve.changes.operation import Context
-from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, sign_index
 from callsieve.exchange.operations import fetch_peer, known_peers
-from callsieve.exchange.rows import PackedLines, row_line, snapshot_head
+from callsieve.exchange.rows import (
+    INDEX_FILE,
+    IndexContents,
+    PackedLines,
+    PublishedFile,
+    row_line,
+    sign_index,
+    snapshot_head,
+)
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import SigningKey
 from policies.decision import IncomingCall

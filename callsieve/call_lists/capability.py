@@ -26,7 +26,7 @@ CAPABILITY = Capability(
         "own registers import": "cli.commands:import_register_file",
         "own registers list": "cli.commands:list_registers",
         "own registers remove": "cli.commands:remove_register_copy",
-        "own hygiene": "cli.hygiene:hygiene_of_list",
+        "own hygiene": "cli.comply:hygiene_of_list",
         "own comply": "cli.comply:comply",
     },
     pages=(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.exchange.register import register_peers
-from callsieve.lookups.register import register_sources
+from callsieve.lookups.operations import register_sources
 from callsieve.settings import Settings
 from callsieve.wiring import dids_of, own_numbers_of, people_of
 from reputation.first_calls import FirstCalls

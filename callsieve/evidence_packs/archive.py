@@ -30,7 +30,7 @@ from reputation.numbers import country_of, masked
 from reputation.outcome import OutcomeRecord
 from reputation.own.daily_counts import OwnDay, is_machine
 from reputation.store.outcomes import calls_out_with
-from reputation.store.own_screenshots import Screenshot, screenshot_content
+from reputation.store.own_labels import Screenshot, screenshot_content
 from reputation.weights import DAY_SECONDS
 
 KIND = "evidence-pack"

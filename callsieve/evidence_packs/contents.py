@@ -25,7 +25,7 @@ from reputation.store.do_not_call import Complaint, complaints_about, count_do_n
 from reputation.store.identities import identity_of
 from reputation.store.own_days import days_of
 from reputation.store.own_health import own_health
-from reputation.store.own_screenshots import Screenshot, screenshots_of
+from reputation.store.own_labels import Screenshot, screenshots_of
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 

@@ -18,25 +18,23 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
 from callsieve.exchange.health import ExchangeProblem, UnusableBundle
-from callsieve.exchange.index import (
+from callsieve.exchange.register import of_key
+from callsieve.exchange.rows import (
     HANDOVER_FILE,
     INDEX_FILE,
     KEY_FILE,
     MOST_INDEX_BYTES,
-    PublishedDelta,
-    PublishedFile,
-    SignedIndex,
-    deltas_from,
-    read_index,
-)
-from callsieve.exchange.register import of_key
-from callsieve.exchange.rows import (
     NUMBER,
     PIECE_BYTES,
     BadRow,
     DamagedFile,
+    PublishedDelta,
+    PublishedFile,
+    SignedIndex,
     changes_in,
     delta_head,
+    deltas_from,
+    read_index,
     rows_in,
     snapshot_head,
     unpacked_lines,

@@ -24,7 +24,7 @@ import msgspec
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.exchange.candidates import LEAST_PEOPLE, Candidate, cleared_lines, listed_numbers
-from callsieve.exchange.index import (
+from callsieve.exchange.rows import (
     FILE_NAME,
     HANDOVER_FILE,
     INDEX_FILE,
@@ -32,24 +32,22 @@ from callsieve.exchange.index import (
     MOST_DELTAS,
     MOST_INDEX_BYTES,
     MOST_PREVIOUS,
+    BadRow,
+    DamagedFile,
     IndexContents,
+    PackedLines,
     PreviousIndex,
     PublishedDelta,
     PublishedFile,
     SignedIndex,
+    delta_head,
+    gone_line,
     published_keys,
     read_index,
     read_own_index,
-    sign_index,
-)
-from callsieve.exchange.rows import (
-    BadRow,
-    DamagedFile,
-    PackedLines,
-    delta_head,
-    gone_line,
     row_line,
     rows_in,
+    sign_index,
     snapshot_head,
     unpacked_lines,
 )

@@ -16,8 +16,8 @@ from callsieve.exchange.health import (
     read_problem,
     skill_of_peer,
 )
-from callsieve.exchange.index import last_published
 from callsieve.exchange.register import companies_of
+from callsieve.exchange.rows import last_published
 from callsieve.lookups.operations import Judgement, Skill, read_reason
 from callsieve.lookups.views import said_right, skill_as_json
 from callsieve.settings import Loaded

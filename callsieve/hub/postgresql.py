@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from agi.loopback import is_loopback
+from agi.sockets import is_loopback
 
 try:
     import psycopg

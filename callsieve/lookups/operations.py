@@ -7,21 +7,28 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.lookup_settings import LookupTable
+from callsieve.lookups.sources import PHONEBLOCK
+from callsieve.reporting import operations as reporting
+from callsieve.settings import Settings
 from policies.hints import nearest
 from reputation.intervals import Interval, difference, wilson
 from reputation.store.lookups import (
     Compared,
     SourceState,
     compared,
+    replace_sources,
     source_state,
     source_states,
     switch_off,
     switch_on,
 )
+from reputation.store.reports import reports_to
 from reputation.wording import Wording
 
 SHOWN_Z: Final = 1.96  # 95 % of such intervals have the true share in them
@@ -190,3 +197,21 @@ def _state(db: sqlite3.Connection, name: str) -> SourceState:
 def _id(found: int | None) -> int:
     assert found is not None
     return found
+
+
+def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
+    """Makes the sources in the store those of the settings. Call it in a transaction."""
+    told = settings.reporting.phoneblock
+    are_told = told.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
+    replace_sources(db, {one.name: not (are_told and _has_it(one, told.url)) for one in settings.lookup})
+
+
+def _has_it(table: LookupTable, told: str) -> bool:
+    """Whether what we report there may come back from this source: then it is not outside in the model's rule 1."""
+    asked = urlsplit(table.url or PHONEBLOCK).hostname
+    return table.kind == "phoneblock" or asked == urlsplit(told).hostname
+
+
+def longest_budget_seconds(settings: Settings) -> float:
+    """How long a call may wait for all of them; 0 where nobody is asked."""
+    return max((table.budget_ms for table in settings.lookup), default=0) / 1000

@@ -18,8 +18,16 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.own_numbers.fields import next_check_of, one_line
 from callsieve.text.file_kinds import image_kind_of
 from callsieve.wiring import known_own_numbers
-from reputation.store.own_labels import LabelChange, Look, LookKind, add_look, lists_about_ours
-from reputation.store.own_screenshots import NewScreenshot, put_screenshot, size_of_screenshots
+from reputation.store.own_labels import (
+    LabelChange,
+    Look,
+    LookKind,
+    NewScreenshot,
+    add_look,
+    lists_about_ours,
+    put_screenshot,
+    size_of_screenshots,
+)
 from reputation.wording import Wording
 
 NEXT = "30d"

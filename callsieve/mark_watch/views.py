@@ -11,8 +11,15 @@ from msgspec import Meta
 from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
-from reputation.store.own_labels import Look, latest_looks, looks_due, looks_of
-from reputation.store.own_screenshots import Screenshot, screenshot_content, screenshots_of
+from reputation.store.own_labels import (
+    Look,
+    Screenshot,
+    latest_looks,
+    looks_due,
+    looks_of,
+    screenshot_content,
+    screenshots_of,
+)
 from reputation.store.own_suspicions import Suspected, suspicions_about
 from reputation.wording import Wording
 

@@ -19,9 +19,8 @@ from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_che
 from callsieve.settings import Settings
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
 from reputation.store.audit import Change, add_audit
-from reputation.store.own_labels import Look
+from reputation.store.own_labels import Look, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
-from reputation.store.own_screenshots import remove_screenshot
 from reputation.store.rows import StoredRow, stored_row
 from reputation.wording import Wording
 

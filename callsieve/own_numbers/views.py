@@ -27,9 +27,8 @@ from reputation.own.suspicion import Labeller, labeller_words, labellers_of, sus
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
-from reputation.store.own_labels import Look, looks_of, looks_to_make
+from reputation.store.own_labels import Look, Screenshot, looks_of, looks_to_make, screenshots_of
 from reputation.store.own_register import own_of, register_of, unregistered
-from reputation.store.own_screenshots import Screenshot, screenshots_of
 from reputation.store.own_suspicions import Suspected, looks_for_suspicions, suspicions_about
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings, used_for
+from callsieve.policy.drafts import NOTE_CHARACTERS, is_version, without_head
 from callsieve.policy.records import usable, writing
-from callsieve.policy.versions import NOTE_CHARACTERS, is_version, without_head
 from callsieve.settings import Loaded
 from callsieve.site_policies import (
     NEW,

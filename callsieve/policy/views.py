@@ -9,7 +9,7 @@ from difflib import unified_diff
 
 from callsieve.policy.catalogue import in_force, known_names, policies_there, running_or_settings
 from callsieve.policy.central import SitePolicy, own_published, site_policies
-from callsieve.policy.versions import PolicyVersion, versions_of, without_head
+from callsieve.policy.drafts import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded

@@ -15,8 +15,7 @@ import msgspec
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Answer, OutsideClient
 from callsieve.outside.secrets import secret_of
-from callsieve.reporting.operations import note_done, reporting_to
-from callsieve.reporting.rule import DueReport, ReportStep
+from callsieve.reporting.operations import DueReport, ReportStep, note_done, reporting_to
 from callsieve.settings import Loaded
 
 GONE = 404

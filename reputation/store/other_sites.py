@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from reputation.encoding import Instant
 from reputation.site_names import after_site, all_of, has_mark, is_of_site, is_ours, site_of
-from reputation.store.standing import refresh_many, settled_of
-from reputation.trust import Settled
+from reputation.store.standing import Settled, refresh_many, settled_of
 
 # Whom a row of another site is about, by table. The first condition is that of the tables' indices.
 PEOPLE_COLUMNS = {"mark": "reporter", "signal": "callee", "answered": "callee"}

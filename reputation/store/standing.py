@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,8 +28,22 @@ from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import evidence_of
 from reputation.store.outbox import add_event, event_weights, telling, wanted_of, weights_from
 from reputation.store.standing_rows import COLUMNS, standing, standing_columns
-from reputation.trust import Settled, trust_of
-from reputation.weights import Weights
+from reputation.weights import TrustWeights, Weights
+
+
+class Settled(NamedTuple):
+    """How many of a reporter's marks a decided case has confirmed (`agree`) and refuted (`disagree`)."""
+
+    agree: int = 0
+    disagree: int = 0
+
+
+def trust_of(settled: Settled, weights: TrustWeights) -> float:
+    """`E[Beta]` of the reporter against that of one about whom nothing is known, between `least` and 1."""
+    prior = weights.agree / (weights.agree + weights.disagree)
+    expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
+    return max(weights.least, min(1.0, expected / prior))
+
 
 DROP = "DELETE FROM standing WHERE number = ?"
 ADD = f"INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES ({', '.join('?' * 16)})"

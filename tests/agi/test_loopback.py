@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agi.loopback import is_loopback
+from agi.sockets import is_loopback
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "::1", "::1%lo"])

@@ -18,12 +18,11 @@ from callsieve.exchange.register import of_key, register_peers
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.health import Check
 from callsieve.install.install import TRUNK_LINES
-from callsieve.lookups.register import register_sources
+from callsieve.lookups.operations import register_sources
 from callsieve.numbering.operations import UpdateRequest
 from callsieve.numbering.operations import update as update_plan
 from callsieve.plan_files import plan_folder
-from callsieve.policy.drafts import keep_draft
-from callsieve.policy.versions import add_version
+from callsieve.policy.drafts import add_version, keep_draft
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from policies.reasons import PresetReason, Reason, Why
@@ -64,9 +63,8 @@ from reputation.store.lookups import record_failure as record_failure_at
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import Ignored, declare_same, ignore_site
 from reputation.store.outcomes import record_outcomes
-from reputation.store.own_labels import Look, add_look
+from reputation.store.own_labels import Look, NewScreenshot, add_look, put_screenshot
 from reputation.store.own_register import put_own
-from reputation.store.own_screenshots import NewScreenshot, put_screenshot
 from reputation.store.own_suspicions import record_suspicions
 from reputation.store.peers import TakenIndex, record_peer_failure, record_taken, switch_peer_off
 from reputation.store.people import upsert_dids, upsert_people

@@ -43,7 +43,7 @@ from reputation.plan.rows import PlanRow, Purpose
 from reputation.quiet_hours import is_quiet
 from reputation.scoring import families_of, level_at, reputation_of, vector_of
 from reputation.standing import Rows, Standing
-from reputation.trust import Settled, trust_of
+from reputation.store.standing import Settled, trust_of
 from reputation.weights import (
     DAY_SECONDS,
     DEFAULT,

@@ -55,10 +55,9 @@ from reputation.store.other_sites import (
 from reputation.store.outcomes import record_outcome
 from reputation.store.reports import numbers_in_question
 from reputation.store.site import count_people
-from reputation.store.standing import refresh_all, settle_case, settled_of, unsettle_case
+from reputation.store.standing import Settled, refresh_all, settle_case, settled_of, unsettle_case
 from reputation.store.standing_rows import standing
 from reputation.store.tombstones import Tombstone, add_tombstone
-from reputation.trust import Settled
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights, WitnessWeights
 from tests.reputation.histories import NUMBERS, apply, assert_fresh, empty_store, histories, known, standings
 from tests.reputation.store_builders import CALLER, DID, NOW, make_outcome, make_query

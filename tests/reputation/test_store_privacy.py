@@ -45,8 +45,7 @@ from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
 from reputation.store.own_health import record_grade
-from reputation.store.own_labels import Look, put_look
-from reputation.store.own_screenshots import NewScreenshot, put_screenshot, screenshots_of
+from reputation.store.own_labels import Look, NewScreenshot, put_look, put_screenshot, screenshots_of
 from reputation.store.own_suspicions import record_suspicions
 from reputation.store.ownership import raise_epoch
 from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers

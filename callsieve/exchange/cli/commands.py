@@ -19,7 +19,6 @@ from callsieve.cli.store import context_of, perform
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
 from callsieve.exchange.health import PeerStatus, problem_code, read_problem
-from callsieve.exchange.index import last_published
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,
@@ -36,7 +35,7 @@ from callsieve.exchange.publish import (
     publish,
 )
 from callsieve.exchange.register import companies_of
-from callsieve.exchange.rows import row_line
+from callsieve.exchange.rows import last_published, row_line
 from callsieve.exchange.views import (
     ExchangeShown,
     PeerShown,

@@ -13,8 +13,7 @@ import typer
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import nothing_usable
 from callsieve.cli.options import settings_of
-from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.summary import ImportVerdict, Summary
+from callsieve.imports.cli.number_import import ImportVerdict, Summary, store_numbers
 from callsieve.imports.rows import numbers_of_family
 from callsieve.lists.cli.commands import Brought, print_brought, put_on_lists
 from callsieve.lists.operations import NOTE_CHARACTERS

@@ -22,8 +22,14 @@ from callsieve.imports.cli.astdb import (
     import_pbx_list,
     list_pbx_list,
 )
-from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.summary import SOURCE_HELP, ImportVerdict, Summary, print_summary, source_given
+from callsieve.imports.cli.number_import import (
+    SOURCE_HELP,
+    ImportVerdict,
+    Summary,
+    print_summary,
+    source_given,
+    store_numbers,
+)
 from callsieve.imports.operations import ImportKind, RemoveImportRequest
 from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in
 from callsieve.text.times import when

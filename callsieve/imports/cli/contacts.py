@@ -17,7 +17,7 @@ from callsieve.cli.output import plural, print_table, say, some
 from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
 from callsieve.imports.cli.calls import freepbx_home
-from callsieve.imports.cli.summary import SOURCE_HELP, VCARDS, Summary, print_summary, source_given
+from callsieve.imports.cli.number_import import SOURCE_HELP, VCARDS, Summary, print_summary, source_given
 from callsieve.imports.operations import TOO_MANY, ContactsRequest, ImportKind
 from callsieve.imports.rows import CONTACT_COLUMNS, NAME, contacts_in, contacts_in_vcards, contacts_of_freepbx
 from callsieve.pbx.freepbx_database import KnownContact, contacts_in_freepbx, has_contacts

@@ -20,7 +20,7 @@ from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import ConfigOption, JsonOption, any_store, print_json, settings_of
 from callsieve.cli.output import plural, say
 from callsieve.imports.cli.feeds import SmallerOption, store_feed
-from callsieve.imports.cli.summary import Summary
+from callsieve.imports.cli.number_import import Summary
 from callsieve.imports.feed_health import FeedFailure, read_failure
 from callsieve.imports.feeds import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
 from callsieve.imports.fetch import Fetched, came, due, failed

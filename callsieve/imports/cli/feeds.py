@@ -20,8 +20,14 @@ from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
 from callsieve.cli.output import print_table, say
 from callsieve.cli.progress import meter, watched
-from callsieve.imports.cli.number_import import store_numbers
-from callsieve.imports.cli.summary import ImportVerdict, SourceOption, Summary, print_summary, source_given
+from callsieve.imports.cli.number_import import (
+    ImportVerdict,
+    SourceOption,
+    Summary,
+    print_summary,
+    source_given,
+    store_numbers,
+)
 from callsieve.imports.feed_health import (
     FeedFailure,
     FeedHealth,

@@ -4,15 +4,112 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
 
-from callsieve.cli.errors import warn
-from callsieve.cli.output import some
+import typer
+
+from callsieve.cli.errors import CommandError, warn
+from callsieve.cli.input_file import warn_of_rows
+from callsieve.cli.options import print_json
+from callsieve.cli.output import plural, say, some
 from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
-from callsieve.imports.cli.summary import Summary
-from callsieve.imports.operations import NumbersRequest
+from callsieve.imports.operations import ImportKind, NumbersRequest, source_name
 from callsieve.settings import Loaded
+from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
+from callsieve.text.vcard import Vcards
 from reputation.store.imports import Feed, ImportedRow, sources
+
+VCARDS = "vCards"  # a format
+
+
+@dataclass(slots=True)
+class Summary:
+    """`before`: how many rows the import of this name had until now, None for a new one.
+
+    `continued`: how many rows a run that was cut off had stored already. `format`: what a feed's file is.
+    """
+
+    kind: ImportKind
+    source: str
+    dry_run: bool
+    read: int = 0
+    imported: int = 0
+    skipped: int = 0
+    duplicates: int = 0
+    cut: int = 0
+    seconds: float = 0.0
+    before: int | None = None
+    continued: int = 0
+    format: str | None = None
+    problems: list[RowProblem] = field(default_factory=list)
+    ignored_columns: tuple[str, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """As a table calls them."""
+        return self.ignored_columns
+
+    def refuse(self, problem: str) -> None:
+        """A row that is in no file is passed over."""
+        self.skipped += 1
+        if len(self.problems) < KEPT_PROBLEMS:
+            self.problems.append(RowProblem(0, problem))
+
+    def take(self, table: CsvTable | Vcards) -> None:
+        """The counts of a table that was read to its end."""
+        self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
+        self.problems, self.ignored_columns = table.problems, table.ignored
+
+
+def print_summary(summary: Summary, *, as_json: bool) -> None:
+    """Counts go to standard output, what was not as expected to standard error; or all of it is JSON."""
+    if as_json:
+        fields = {name: getattr(summary, name) for name in Summary.__slots__}
+        fields["problems"] = [{"line": problem.line or None, "problem": problem.text} for problem in summary.problems]
+        print_json(fields)
+        return
+    warn_of_rows(summary)
+    for remark in summary.remarks:
+        warn(remark)
+    _print_counts(summary)
+
+
+def _print_counts(summary: Summary) -> None:
+    head = f"{'Would import' if summary.dry_run else 'Imported'} {summary.imported:,} {summary.kind.value}"
+    origin = f" from {summary.format}" if summary.format else ""
+    counts = [f"{plural(summary.read, 'card' if summary.format == VCARDS else 'row')} read"]
+    counts += [f"{summary.skipped:,} skipped"] if summary.skipped else []
+    counts += [plural(summary.duplicates, "duplicate")] if summary.duplicates else []
+    counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
+    say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
+    if summary.continued:
+        say(f"{summary.continued:,} of them were stored already by a run that was cut off.")
+    if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
+        say(f"The import of before ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
+    if summary.dry_run:
+        say("Nothing was changed.")
+
+
+SOURCE_HELP = "What this list is called. Policies name it; the next import of the name replaces it."
+SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)]
+
+
+class ImportVerdict(StrEnum):
+    """What being on the list means."""
+
+    SPAM = "spam"
+    OK = "ok"
+
+
+def source_given(source: str | None) -> str:
+    """The name of the source, which must be given and be one. CommandError, Refused."""
+    if source is None:
+        raise CommandError("import numbers: missing option --source NAME: what this list is called")
+    return source_name(source)
 
 
 def store_numbers(

@@ -14,7 +14,7 @@ from callsieve.own_numbers.web.pages import page_of_number, said_of
 from callsieve.text.file_kinds import IMAGES
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
-from reputation.store.own_screenshots import screenshot_content
+from reputation.store.own_labels import screenshot_content
 from reputation.users import Role
 
 UPLOAD_BYTES = MOST_SCREENSHOT_BYTES + (64 << 10)  # with the fields of the form

@@ -13,16 +13,32 @@ from rich.text import Text
 from callsieve.calls.records import appeal_in_words, ended_words, points_of
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
-from callsieve.cli.sparkline import line_chart
 from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
+from reputation.history import Point
 from reputation.intervals import monday_text
 from reputation.model import Reputation
 from reputation.outcome import Signal
 from reputation.site_names import site_of
 from reputation.store.hub.origins import OURS
+
+BARS = "▁▂▃▄▅▆▇█"
+TOP = 7.5  # log-odds: marks and behaviour at their bounds
+
+
+def line_chart(points: Sequence[Point]) -> Text:
+    """A bar for each point, in the colour of its level; what speaks for a number is a dot at the bottom."""
+    return Text("").join(_bar(point) for point in points)
+
+
+def _bar(point: Point) -> Text:
+    if point.log_odds <= 0:
+        return Text("·" if point.log_odds < 0 else " ", style="green")
+    height = min(len(BARS) - 1, int(point.log_odds / TOP * len(BARS)))
+    return Text(BARS[height], style=word(point.level.word).style)
+
 
 Line = tuple[str, str | Text]
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed
 from callsieve.cli.output import plural, print_table, say, say_command, say_undo, some
 from callsieve.cli.store import context_of, perform, stores
 from callsieve.doctor.finding import CheckContext
-from callsieve.imports.cli.summary import SOURCE_HELP, Summary, print_summary, source_given
+from callsieve.imports.cli.number_import import SOURCE_HELP, Summary, print_summary, source_given
 from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest
 from callsieve.imports.operations import import_people as import_rows
 from callsieve.imports.rows import NAME, PEOPLE_COLUMNS, people_in

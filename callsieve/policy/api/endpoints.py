@@ -13,9 +13,9 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json
+from callsieve.policy.drafts import NOTE_CHARACTERS
 from callsieve.policy.operations import Activation, TextRequest
 from callsieve.policy.records import policy_as_json, tried_as_json, usable
-from callsieve.policy.versions import NOTE_CHARACTERS
 from callsieve.policy.views import Checked, checked
 from callsieve.settings import Loaded
 from callsieve.wiring import policies_of

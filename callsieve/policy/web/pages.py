@@ -10,7 +10,7 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import running_or_settings
-from callsieve.policy.versions import versions_of
+from callsieve.policy.drafts import versions_of
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named, resolved_text
 from callsieve.settings import Loaded
 from callsieve.web.request import NotFound, PageRequest

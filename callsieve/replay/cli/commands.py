@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import msgspec
 import typer
@@ -25,20 +25,58 @@ from callsieve.replay.call_files import History, HistoryError, in_time_order, op
 from callsieve.replay.cli.terminal import show_report
 from callsieve.replay.engine import Replay, judgements, nothing_of
 from callsieve.replay.history_file import EmptyLines, Event, at_of
-from callsieve.replay.report import ActionCounts, ReplayReport, line_of, report_as_json
-from callsieve.replay.report_html import page_of
+from callsieve.replay.label_effect import SEEN
+from callsieve.replay.report import ACTIONS, ActionCounts, Period, ReplayReport, line_of, report_as_json
 from callsieve.replay.store_history import events_of_store, ground_of, known_in
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for
+from callsieve.text.bars import cells_of
 from callsieve.text.csv_table import DAMAGE
 from callsieve.text.table_errors import TableProblem, table_error
+from callsieve.web.rendering import document_of
 from callsieve.wiring import policies_of
 from policies.policy import Policy, PolicySet
 from reputation.store.as_of import Background, counts_of
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
+
+SHOWN_MISTAKES = 200
+BAR_CELLS = 300  # what there is gets one at least, and can be seen
+
+
+def page_of(report: ReplayReport, made_at: float) -> str:
+    """The whole page."""
+    most = max((period.actions.total() for period in report.periods), default=0) or 1
+    shown = {
+        "report": report,
+        "made_at": made_at,
+        "actions": ACTIONS,
+        "seen_actions": [action for action in ACTIONS if any(period.actions[action] for period in report.periods)],
+        "days": [_chart_day(period, most) for period in report.periods],
+        "bar_cells": BAR_CELLS,
+        "shown_mistakes": SHOWN_MISTAKES,
+        "words_of_seen": SEEN,
+    }
+    return document_of("replay", "report.html", "en", shown)
+
+
+def _chart_day(period: Period, most: int) -> dict[str, Any]:
+    """A row of the chart, where `most` calls fill the width. Its bar stretches: what it says stands beside it."""
+    said = ", ".join(f"{period.actions[action]:,} {action}" for action in ACTIONS if period.actions[action])
+    calls = period.actions.total()
+    return {"first": period.first, "calls": calls, "said": said or "no call", "parts": list(_parts(period, most))}
+
+
+def _parts(period: Period, most: int) -> Iterator[tuple[str, int, int]]:
+    """Of a stacked bar: which action, from where, how wide."""
+    x = 0
+    for action, width in zip(ACTIONS, cells_of([period.actions[a] for a in ACTIONS], most, BAR_CELLS), strict=True):
+        if width:
+            yield action, x, width
+        x += width
+
 
 Chosen = tuple[str, PolicySet | Policy]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.cli.sparkline import line_chart
+from callsieve.numbers.cli.lookup import line_chart
 from reputation.history import Point
 from reputation.model import Level
 

@@ -31,9 +31,8 @@ from reputation.own.register import NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.own_labels import Look
+from reputation.store.own_labels import Look, NewScreenshot, put_screenshot
 from reputation.store.own_register import put_own
-from reputation.store.own_screenshots import NewScreenshot, put_screenshot
 from reputation.users import Role
 from tests.callsieve.program import Program
 from tests.reputation import own_campaigns

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.exchange.index import INDEX_FILE, IndexContents, PublishedFile, last_published, sign_index
 from callsieve.exchange.operations import within
 from callsieve.exchange.publish import COPY_FILE
+from callsieve.exchange.rows import INDEX_FILE, IndexContents, PublishedFile, last_published, sign_index
 from callsieve.outside.errors import OutsideError
 from callsieve.signing.keys import SigningKey, signing_key
 from reputation.appeals import AppealStep

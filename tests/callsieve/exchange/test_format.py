@@ -18,27 +18,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.exchange.index import (
+from callsieve.exchange.rows import (
+    ANSWERED_STEPS,
+    CATEGORY,
     INDEX_FILE,
     KEY_FILE,
+    LEVELS,
+    PEOPLE_STEPS,
+    BadRow,
     IndexContents,
     PreviousIndex,
     PublishedDelta,
     PublishedFile,
-    read_index,
-    sign_index,
-)
-from callsieve.exchange.rows import (
-    ANSWERED_STEPS,
-    CATEGORY,
-    LEVELS,
-    PEOPLE_STEPS,
-    BadRow,
     changes_in,
     delta_head,
     gone_line,
+    read_index,
     row_line,
     rows_in,
+    sign_index,
     snapshot_head,
     step_of,
     unpacked_lines,

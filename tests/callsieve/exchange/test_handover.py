@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.exchange.index import HANDOVER_FILE, INDEX_FILE
+from callsieve.exchange.rows import HANDOVER_FILE, INDEX_FILE
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
 from callsieve.signing.statements import OVERLAP_DAYS, HandoverUnderWay, StatementError, read_handover, rotate, sign
 from reputation.store.peers import key_now, peer_states

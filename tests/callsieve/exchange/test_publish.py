@@ -12,8 +12,8 @@ import pytest
 
 from callsieve.changes.operation import Refused
 from callsieve.exchange.candidates import LEAST_PEOPLE
-from callsieve.exchange.index import SignedIndex, last_published
 from callsieve.exchange.publish import LEAST_GAP_SECONDS, LOCK_FILE
+from callsieve.exchange.rows import SignedIndex, last_published
 from reputation.appeals import AppealStep
 from reputation.intervals import week_of
 from reputation.model import (

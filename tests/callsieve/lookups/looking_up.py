@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from callsieve.lookups.operations import register_sources
 from callsieve.lookups.process import fetch_with
-from callsieve.lookups.register import register_sources
 from callsieve.lookups.service import AskedSource, LookUpService
 from callsieve.lookups.sources import sources_of
 from callsieve.outside.http_client import OutsideClient

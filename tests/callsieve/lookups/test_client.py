@@ -18,7 +18,7 @@ import pytest
 
 from agi.breaker import FAILURES_TO_OPEN
 from callsieve.lookups.client import MOST_AT_ONCE, LookUpClient
-from callsieve.lookups.server import serving
+from callsieve.lookups.process import serving
 from tests.waiting import until, wait_until
 
 CALLER = "+12015550123"
@@ -160,7 +160,7 @@ async def test_a_process_that_is_gone_leaves_a_socket(tmp_path: Path) -> None:
 FROZEN = """
 import asyncio, sys
 from pathlib import Path
-from callsieve.lookups.server import serving
+from callsieve.lookups.process import serving
 async def yes(number, seconds): return True
 async def main():
     async with serving(Path(sys.argv[1]), yes):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.lookups.register import longest_budget_seconds, register_sources
+from callsieve.lookups.operations import longest_budget_seconds, register_sources
 from callsieve.reporting.operations import PHONEBLOCK
 from callsieve.settings import Settings, parse_settings
 from reputation.store.lookups import source_states

@@ -31,9 +31,17 @@ from reputation.store.imports import import_numbers
 from reputation.store.lookups import DailyLimits, reserve, usage_since
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
-from reputation.store.own_labels import Look, add_look, changed_labels, latest_looks, looks_due, looks_of
+from reputation.store.own_labels import (
+    Look,
+    add_look,
+    changed_labels,
+    latest_looks,
+    looks_due,
+    looks_of,
+    screenshot_content,
+    screenshots_of,
+)
 from reputation.store.own_register import put_own
-from reputation.store.own_screenshots import screenshot_content, screenshots_of
 from reputation.store.transaction import transaction
 from tests.callsieve.browsing import NOW, Console, Office, changes_of, problem_of
 from tests.callsieve.program import Program, at_of

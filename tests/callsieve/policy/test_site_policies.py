@@ -84,7 +84,7 @@ def test_programs_accept_and_publish(tmp_path: Path) -> None:
         done = program.done("POST", f"/policies/{OFFICE}/accept")
         assert (done["policy"], done["in_force_for"]) == (OFFICE, [])
         assert program.done("POST", f"/policies/{OFFICE}/activate")["policy"] == OFFICE
-        found = {one["name"]: (one["site"], one["in_force_for"]) for one in program.get("/policies")["policies"]}
+        found = {one["name"]: (one["site"], one["in_force_for"]) for one in program.get("/policies")["items"]}
         assert found[OFFICE] == ("head-office", ["all calls"])
         assert program.refused("POST", f"/policies/{OFFICE}/accept") == (409, "accepted-already")
         assert program.refused("POST", "/policies/paris:office/accept") == (404, "no-such-policy")

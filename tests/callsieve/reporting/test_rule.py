@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.reporting.rule import DueReport, NumberCase, ReportStep, due_of, rating_of
+from callsieve.reporting.operations import DueReport, NumberCase, ReportStep, due_of, rating_of
 from reputation.appeals import AppealState
 from reputation.facts import Facts
 from reputation.model import AuthClass, ListName, Mark, MarkChannel, PersonalTie, Tie, Verdict
