@@ -78,7 +78,7 @@ class Api:
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
-        return str(json.loads(done.stdout)["token"])
+        return str(json.loads(done.stdout)["secret"])
 
     def ask(self, method: str, path: str, token: str, body: object = None) -> tuple[int, Any]:
         """Status and JSON."""

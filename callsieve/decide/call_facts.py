@@ -195,7 +195,7 @@ class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def outbound_fail_open(reason: str) -> OutboundAnswer:
     """Return the answer that lets the call go out."""
-    return OutboundAnswer(action=Passage.ALLOW.word, rule=FAIL_OPEN_RULE, reason=reason)
+    return OutboundAnswer(action=Passage.ALLOW.word, rule=FAIL_OPEN_RULE, reason=str(reason))
 
 
 def outbound_answer_of(raw: bytes) -> OutboundAnswer:
@@ -218,7 +218,7 @@ def outbound_answer_of(raw: bytes) -> OutboundAnswer:
 
 def fail_open(reason: str) -> CallAnswer:
     """The call goes on."""
-    return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=reason)
+    return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=str(reason))
 
 
 def answer_of(raw: bytes) -> CallAnswer:

@@ -20,6 +20,7 @@ from callsieve.text.times import day
 from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
+from reputation.encoding import plain
 from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
 from reputation.own.suspicion import suspicion_words
@@ -167,7 +168,7 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
             for one in digest.grades
         ],
         "labels": [one._asdict() for one in digest.labels],
-        "suspicions": digest.suspicions,
+        "suspicions": [plain(one) for one in digest.suspicions],
         "due": [{"number": one.number, "at": one.at, "what": str(one.what)} for one in digest.due],
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None

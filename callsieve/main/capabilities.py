@@ -48,7 +48,7 @@ _OF_MAIN = Capability(
         Help("web", Group.RUNNING, "Run the console without the daemon."),
         Help("public", Group.RUNNING, "Run the page where owners of numbers appeal, and its backend."),
         Help("man", Group.RUNNING, "Print the manual page."),
-        Help("help_command", Group.RUNNING, "Let a shell complete commands with the tab key."),
+        Help("completion", Group.RUNNING, "Let a shell complete commands with the tab key."),
     ),
     commands={
         "help": "help_command:help_all",
@@ -58,7 +58,7 @@ _OF_MAIN = Capability(
         "public page": "public_page:page",
         "public backend": "public_backend:backend",
         "man": "manual_page:man",
-        "help_command": "help_command:completion",
+        "completion": "help_command:completion",
     },
     units=(
         Unit("callsieve.service", "serve"),

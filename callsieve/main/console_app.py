@@ -41,7 +41,8 @@ from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
 from callsieve.web.app_state import AppState
 from callsieve.web.rendering import Templates
-from callsieve.web.routes import Menu, Page
+from callsieve.web.request import Menu
+from callsieve.web.routes import Page
 from callsieve.web.security_headers import SecurityHeaders
 
 WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)

@@ -34,5 +34,5 @@ ENDPOINTS = (
         keeps_answer=False,
     ),
     endpoint("GET", "/tokens/{name}", operations.find_token, Scope.ADMIN, Role.ADMINISTRATOR),
-    endpoint("DELETE", "/tokens/{name}", operations.revoke, Scope.ADMIN, Role.ADMINISTRATOR, keeps_answer=False),
+    endpoint("DELETE", "/tokens/{name}", operations.revoke, Scope.ADMIN, Role.ADMINISTRATOR),
 )

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import io
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -29,7 +29,6 @@ from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, TAGS
-from callsieve.web.routes import Menu
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
 from callsieve.web.words import N_
@@ -40,6 +39,20 @@ EMPTY = N_("Choose a file first.")
 
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+class Menu(NamedTuple):
+    """The entries in their order.
+
+    `messages`: what is said, by the word in `?said=`: nobody can make it say more. `on`: the capabilities that have
+    pages here: templates link to no other.
+    """
+
+    entries: tuple[Entry, ...]
+    messages: Mapping[str, str]
+    on: Set[str]
+
+
 Ts = TypeVarTuple("Ts")
 
 LONGEST_ADDRESS = 64

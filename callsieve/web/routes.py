@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from callsieve.capability import Entry
 from reputation.users import Role
 
 if TYPE_CHECKING:
@@ -31,15 +30,3 @@ class Page:
     handler: Handler
     role: Role | None
     most_bytes: int = FORM_BYTES
-
-
-class Menu(NamedTuple):
-    """The entries in their order.
-
-    `messages`: what is said, by the word in `?said=`: nobody can make it say more. `on`: the capabilities that have
-    pages here: templates link to no other.
-    """
-
-    entries: tuple[Entry, ...]
-    messages: Mapping[str, str]
-    on: Set[str]

@@ -139,7 +139,7 @@ def test_each_campaign_gets_the_grade_it_deserves(
     assert considerate["notes"][-1].startswith("10 complaints do not count")
 
     careless = shown(pbx, CARELESS_OWN)
-    assert careless["grade"] == "at risk"
+    assert careless["grade"] == "at_risk"
     assert {one["measure"] for one in careless["reasons"]} >= {"seen", "short", "repeated", "outside"}
     assert careless["seen_as"]["level"] == "warn"
 

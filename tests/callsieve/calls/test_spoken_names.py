@@ -13,8 +13,9 @@ import pytest
 
 from callsieve.calls import checks as challenge_recording
 from callsieve.calls import spoken_names
-from callsieve.calls.checks import can_record
+from callsieve.calls.checks import CHECKS, can_record
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.prompts.wav import wav_of
@@ -168,7 +169,8 @@ def test_the_doctor_looks_only_where_names_are_asked_for(ground: Callable[[str],
     finding = can_record(ground('[policy]\nname = "mine"\n'))
     assert (finding.status, "is not there" in str(finding.detail)) == (CheckStatus.WARN, True)
     (tmp_path / "policies" / "mine.toml").write_text("[[rule")
-    assert can_record(ground('[policy]\nname = "mine"\n')).status is CheckStatus.UNKNOWN
+    [check] = examine(CHECKS, ground('[policy]\nname = "mine"\n'))
+    assert check.status is CheckStatus.UNKNOWN
 
 
 def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], CheckContext], tmp_path: Path) -> None:

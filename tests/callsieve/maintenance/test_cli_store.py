@@ -92,10 +92,10 @@ def test_a_backup_is_put_back_and_the_store_as_it_was_is_kept(filled: Program) -
     filled.ok("db", "backup")
     filled.ok("list", "add", "block", "+1900*")
     out = filled.ok("db", "restore", "--yes")
-    assert [entry["entry"] for entry in filled("list", "show", "--json").json] == [CALLER]
+    assert [entry["text"] for entry in filled("list", "show", "--json").json] == [CALLER]
     kept = out.splitlines()[-1].partition("is kept as ")[2].removesuffix(".")
     filled.ok("db", "restore", kept, "--yes")
-    assert {entry["entry"] for entry in filled("list", "show", "--json").json} == {"+1900*", CALLER}
+    assert {entry["text"] for entry in filled("list", "show", "--json").json} == {"+1900*", CALLER}
 
 
 def test_a_backup_at_a_place_of_choice_is_put_back(filled: Program, tmp_path: Path) -> None:
