@@ -52,7 +52,7 @@ def speaks(uri: str, header: str) -> bool:
 
 
 def said_by(word: str) -> Said:
-    """What a word of the carrier's says."""
+    """Parse a `verstat` value."""
     found = _WORD.fullmatch(word.lower())
     if found is None:
         return NOTHING_SAID
@@ -215,7 +215,7 @@ INTERNATIONAL = ("+", "00", "011")
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
     """The call that `/outbound` is asked about. Numbers are read as the trunk writes them.
 
-    `trunk=` is its name, or a channel of it where the dialplan is generated and knows no names of ours.
+    `trunk=` is the trunk's name. A generated dialplan does not know our names and sends a channel of the trunk.
     """
     arguments = request.arguments
     trunk = arguments.get("trunk") or None

@@ -133,7 +133,7 @@ class Poller:
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
-        """Call back no more; before the descriptor is closed. Changes nothing for one that is not watched."""
+        """Stop watching a descriptor, before it is closed. Do nothing if it is not watched."""
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
@@ -156,8 +156,9 @@ RETRY_SECONDS = 0.1  # no descriptor is left: to try again at once would take th
 
 @dataclass(slots=True)
 class Acceptor:
-    """Gives each connection that `listener` accepts to `admit`, with the addresses of its other end and of ours. The
-    connections block. It owns `listener`, which does not, and is bound to one address.
+    """Pass each accepted connection to `admit`, with the peer's address and our own.
+
+    The connections block. The acceptor owns `listener`, which does not block and is bound to one address.
     """
 
     listener: socket.socket
@@ -175,7 +176,7 @@ class Acceptor:
         self._watch()
 
     def stop(self) -> None:
-        """Accept no more; the kernel resets what is in the queue."""
+        """Stop accepting connections. The kernel resets those that wait in the queue."""
         asyncio.get_running_loop().remove_reader(self.listener)
         self.listener.close()
 

@@ -141,7 +141,7 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
         dialled=_number(outcome.dialled, region, number_of if direction is not Direction.INTERNAL else _extension),
         own_number=_number(outcome.own_number, region, number_of),
         trunk=outcome.trunk,
-        # Who answered a call that we forwarded is not one of us, and no witness.
+        # The person who answers a forwarded call is not one of our users, so they are no witness.
         answered_by=outcome.answered_by if outcome.forwarded_to is None else None,
         queue=outcome.queue,
         rung=outcome.rang,

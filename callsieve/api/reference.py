@@ -77,6 +77,6 @@ def _kind(schema: Schema) -> str:
 
 
 def _link(schema: Schema) -> str:
-    """Return the name of the type that a schema refers to, empty where it is none of ours."""
+    """Return the name of the type that a schema refers to, or an empty text for a basic type."""
     parts = (schema, schema.get("items", {}), *schema.get("anyOf", ()))
     return next((part["$ref"].rpartition("/")[2] for part in parts if part and "$ref" in part), "")

@@ -18,7 +18,7 @@ APPEAL = "appeal/"
 
 @check_of_store
 def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
-    """Who appeals gets a decision within three working days."""
+    """Warn about appeals that wait longer than three working days."""
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:

@@ -1,4 +1,4 @@
-"""What the call-back helper is sent, and answers: a datagram each, of one line."""
+"""The requests to the call-back helper and its answers: one datagram of one line each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """CALLED: the call file is in the spool. Every other word is why there is none."""
+    """What the helper answers. CALLED: the call file is in the spool. The other words say why it is not."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`

@@ -41,7 +41,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StateError(Exception):
-    """What was placed is not known, so nobody is called. The text says what to do."""
+    """The record of placed calls cannot be read, so nobody is called. The text says what to do."""
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -193,7 +193,7 @@ class PlacedCall(NamedTuple):
 
 
 def parse_line(line: bytes) -> CallRequest | None:
-    """The request of exactly one line. None: it is none."""
+    """Parse a request of exactly one line. Return None for anything else."""
     found = _LINE.fullmatch(line.decode("ascii", "replace"))
     return None if found is None else CallRequest(found[1], found[2])
 

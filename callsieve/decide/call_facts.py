@@ -222,7 +222,7 @@ def fail_open(reason: str) -> CallAnswer:
 
 
 def answer_of(raw: bytes) -> CallAnswer:
-    """What the daemon said, in full. Whatever is not a whole decision is fail-open."""
+    """Parse the daemon's answer. Return fail-open for anything but a complete decision."""
     variables = {name.lstrip("_"): value for name, value in variables_in(raw).items()}
 
     def said(variable: str) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings, used_for
@@ -227,11 +227,6 @@ def problem_of(policy: PublishedPolicy) -> str:
     except PolicyError as error:
         return str(error)
     return ""
-
-
-def site_policy_as_json(policy: SitePolicy) -> dict[str, Any]:
-    """For scripts and programs."""
-    return policy._asdict() | {"in_force": list(policy.in_force)}
 
 
 def _shown(name: str, told: PublishedPolicy | None, loaded: Loaded) -> SitePolicy:

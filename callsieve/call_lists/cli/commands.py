@@ -55,7 +55,7 @@ def add_consent(
 
 
 def remove_consent(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Somebody agrees no more to be called."""
+    """Remove somebody's consent to be called."""
     done = perform(settings_of(config), operations.remove, number, existing=True)
     say(f"No consent of {done.consent.number} is noted any more.")
     say_undo(done.change_id, config)

@@ -53,7 +53,7 @@ async def add(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """Somebody agrees no more."""
+    """Remove a consent, and go back to the list."""
     await req.perform(operations.remove, req.form.get("number", "")[:LONGEST])
     return req.go(PATH, "consent-gone")
 

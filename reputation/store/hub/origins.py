@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from reputation.model import Identity, ListEntry
 from reputation.store.hub.kinds import KINDS
@@ -34,11 +34,6 @@ def origin_of_entry(db: sqlite3.Connection, entry: ListEntry, follow: Collection
 def origin_of_identity(db: sqlite3.Connection, identity: Identity, follow: Collection[str]) -> Origin:
     """Of an identity that is in the store."""
     return _origin(db, "identity", identity.number, {}, follow)
-
-
-def origin_as_json(origin: Origin) -> dict[str, Any]:
-    """For scripts and programs."""
-    return {"site": origin.site, "overrules": list(origin.overrules)}
 
 
 def _origin(db: sqlite3.Connection, name: str, number: str, columns: dict[str, str], follow: Collection[str]) -> Origin:
