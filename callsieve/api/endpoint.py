@@ -46,6 +46,7 @@ Ts = TypeVarTuple("Ts")
 BODY_BYTES = 64 * 1024
 JSON = "application/json"
 _PART = re.compile(r"\{(\w+)\}")
+_NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 
 
 class ApiStruct(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -178,7 +179,7 @@ def endpoint(
     hints = get_type_hints(operation, include_extras=True)
     is_coroutine = inspect.iscoroutinefunction(operation)
     names = list(inspect.signature(operation).parameters)[1 if is_coroutine else 2 :]
-    request = _Request(path, hints[names[0]] if names else None)
+    request = _Request(method, path, hints[names[0]] if names else None)
     answers = [one for one in get_args(hints["return"]) or (hints["return"],) if one is not Refused]
     may_refuse = Refused in get_args(hints["return"])
     summary = (operation.__doc__ or "").partition("\n")[0]
@@ -205,9 +206,12 @@ def endpoint(
 
 
 class _Request:
-    """What an operation is asked for, taken apart. `parts`, `rest`: Structs of what the path has, and of all else."""
+    """What an operation is asked for, taken apart. `parts`, `rest`: Structs of what the path has, and of all else.
 
-    def __init__(self, path: str, kind: Any) -> None:
+    An operation that takes a text, a number or a word gets the one part of its path.
+    """
+
+    def __init__(self, method: str, path: str, kind: Any) -> None:
         names = tuple(_PART.findall(path))
         self._kind = kind
         self._is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
@@ -215,6 +219,8 @@ class _Request:
         self.rest: Any = None
         if self._is_struct:
             self.parts, self.rest = _taken_apart(kind, names)
+        elif kind is not None:
+            self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, asked: Asked[Any, Any]) -> tuple[Any, ...]:
         """Return the request that the operation is called with, if it takes one.
@@ -224,12 +230,12 @@ class _Request:
         """
         if self._kind is None:
             return ()
+        parts = msgspec.structs.fields(self.parts) if self.parts else ()
+        values = {one.name: _part(one.name, one.type, asked.path[one.name]) for one in parts}
         if not self._is_struct:
-            return tuple(asked.path.values())
+            return tuple(values.values())
         rest = asked.query if asked.body is None else asked.body
-        values = {name: getattr(rest, name) for name in self.rest.__struct_fields__} if self.rest else {}
-        for one in msgspec.structs.fields(self.parts) if self.parts else ():
-            values[one.name] = _part(one.name, one.type, asked.path[one.name])
+        values |= {name: getattr(rest, name) for name in self.rest.__struct_fields__} if self.rest else {}
         return (msgspec.convert(values, self._kind, from_attributes=True),)
 
 

@@ -95,7 +95,13 @@ RULINGS = {"uphold": True, "deny": False}
 Line = Annotated[str, Meta(min_length=1, max_length=LINE_CHARACTERS, description="One line.")]
 Statement = Annotated[str, Meta(max_length=STATEMENT_CHARACTERS)]
 AppealText = Annotated[
-    str, Meta(min_length=1, max_length=200, description="The reference of an appeal, or its number for the latest.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="The reference of an appeal, or its number for the latest.",
+        examples=["2N5RM8PK"],
+    ),
 ]
 Stops = Annotated[
     tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
@@ -210,7 +216,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
     return AppealChange(changed.id, filed)
 
 
-def accept(db: sqlite3.Connection, context: Context, about: str) -> AppealChange:
+def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
     """Take an appeal as it is: it is in force, and no rule rejects calls of the number until it is decided."""
     return _step(db, context, AppealStep.ACCEPT, WithdrawRequest(about))
 
@@ -220,7 +226,7 @@ def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest)
     return _step(db, context, AppealStep.WITHDRAW, request)
 
 
-def make_code(db: sqlite3.Connection, context: Context, about: str) -> CodeMade:
+def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> CodeMade:
     """Make a code for a call-back. It counts for a day, and one that was made before does not any more."""
     appeal = appeal_about(db, context, about)
     made = CodeMade(appeal.reference, appeal.number, new_code())

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from callsieve.appeals.capability import CLEARED, STEPS
-from callsieve.appeals.operations import appeal_about
+from callsieve.appeals.operations import AppealText, appeal_about
 from callsieve.changes.describe import NumberText, number_field, value_of_side
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
@@ -170,7 +170,7 @@ def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsReque
     )
 
 
-def find_case(db: sqlite3.Connection, context: Context, about: str) -> AppealCase:
+def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealCase:
     """Return all of one appeal: what was shown for it, and the marks that it is about."""
     appeal = appeal_about(db, context, about)
     marks = tuple(mark for mark in marks_of(db, appeal.number) if mark.verdict is Verdict.SPAM)

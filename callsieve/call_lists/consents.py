@@ -108,7 +108,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
     return ConsentChange(changed.id, consent)
 
 
-def remove(db: sqlite3.Connection, context: Context, number: str) -> ConsentChange:
+def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> ConsentChange:
     """Remove a consent to be called."""
     number = number_field(context, number)
     with change(db, context, "own consent remove", number) as changed:

@@ -105,6 +105,7 @@ NumberText = Annotated[
 ExtensionText = Annotated[
     str, Meta(min_length=1, max_length=64, description="The extension of one of our people.", examples=["201"])
 ]
+NameText = Annotated[str, Meta(min_length=1, max_length=128, description="The name.", examples=["crm"])]
 TimeText = Annotated[str, Meta(max_length=40, description="`2h`, `30d`, `2026-12-31` or `2026-12-31T18:00`.")]
 LineText = Annotated[str, Meta(max_length=200, description="One line.")]
 CodeText = Annotated[str, Meta(max_length=20, description="The code as it was given back.")]

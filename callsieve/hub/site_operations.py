@@ -38,6 +38,9 @@ SAME = " = "  # between the names of one human, in the audit
 REASON_CHARACTERS = 200
 
 
+SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another site.", examples=["berlin"])]
+
+
 class Declared(NamedTuple):
     """`names`: all that the human is known by now; of a declaration that was taken back, the one."""
 
@@ -61,13 +64,9 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A site that is not believed, and why.
+    """A site that is not believed, and why."""
 
-    Attributes:
-        site: The site.
-    """
-
-    site: Annotated[str, Meta(min_length=1, max_length=64, examples=["berlin"])]
+    site: SiteText
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
 
 
@@ -122,7 +121,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
     return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
-def heed(db: sqlite3.Connection, context: Context, site: str) -> SiteVerdict:
+def heed(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
     """Let a site count again, as if it had never been ignored."""
     with change(db, context, "hub heed", name=site) as changed:
         ignored = heed_site(db, site)

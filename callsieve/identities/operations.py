@@ -103,7 +103,7 @@ def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> I
     return IdentityChange(changed.id, identity, before)
 
 
-def remove(db: sqlite3.Connection, context: Context, typed: str) -> IdentityChange:
+def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> IdentityChange:
     """Forget who a number belongs to."""
     number = number_field(context, typed)
     with change(db, context, "identity remove", number) as changed:

@@ -114,12 +114,12 @@ def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) ->
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
-def remove_people(db: sqlite3.Connection, context: Context, source: str) -> Removed:
+def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
     """Take an import of people out, with all that it brought."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
-def remove_dids(db: sqlite3.Connection, context: Context, source: str) -> Removed:
+def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
     """Take an import of DIDs out, with all that it brought."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.describe import ChangeId, TimeText
+from callsieve.changes.describe import ChangeId, NameText, TimeText
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
@@ -105,7 +105,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
     return TokenAdded(changed.id, secret, token)
 
 
-def revoke(db: sqlite3.Connection, context: Context, name: str) -> TokenRevoked:
+def revoke(db: sqlite3.Connection, context: Context, name: NameText) -> TokenRevoked:
     """Take the API away from a program, from its next request on."""
     _check_administrator(context)
     if context.actor.partition("/")[0] == f"token:{name}":
@@ -122,7 +122,7 @@ def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) ->
     return page_from(all_tokens(db), request, lambda one: (one.token.name,), lambda one: token_shown(one, context.at))
 
 
-def find_token(db: sqlite3.Connection, context: Context, name: str) -> TokenShown:
+def find_token(db: sqlite3.Connection, context: Context, name: NameText) -> TokenShown:
     """Return one token."""
     return token_shown(_token_named(db, name), context.at)
 

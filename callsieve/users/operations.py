@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from callsieve.changes.describe import ChangeId, ExtensionText
+from callsieve.changes.describe import ChangeId, ExtensionText, NameText
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
@@ -129,7 +129,7 @@ def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) ->
     return page_from(all_users(db), request, lambda one: (one.name,), lambda one: one)
 
 
-def find_user(db: sqlite3.Connection, _context: Context, name: str) -> ConsoleUser:
+def find_user(db: sqlite3.Connection, _context: Context, name: NameText) -> ConsoleUser:
     """Return one user of the console."""
     return _user_named(db, name)
 
@@ -176,7 +176,7 @@ def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRe
     return UserChange(changed.id, request.name)
 
 
-def reset_second_factor(db: sqlite3.Connection, context: Context, name: str) -> UserChange:
+def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
     """Take the second factor from somebody who has lost it; all their sessions are over."""
     with change(db, context, "user reset-totp", name=name) as changed:
         if not other_user(db, context, name).has_second_factor:
@@ -193,7 +193,7 @@ def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUse
     return user
 
 
-def remove(db: sqlite3.Connection, context: Context, name: str) -> UserChange:
+def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
     """Take the console away from somebody; all their sessions are over."""
     with change(db, context, "user remove", name=name) as changed:
         changed.before = _as_json(other_user(db, context, name))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
 
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.call_lists import consents
@@ -19,6 +22,9 @@ from reputation.users import Role
 from reputation.wording import Wording
 
 LIST_BYTES = 1 << 20
+DayText = Annotated[
+    str, Meta(min_length=1, max_length=40, description="A day by the clock of the PBX.", examples=["2026-11-26"])
+]
 AGREED = ConsentRequest("+12015550123", "form 17 of 2026-11-02")
 NUMBERS = ListToCheck(("+12015550123", "+12015550124"))
 
@@ -39,7 +45,7 @@ async def check_list(req: ApiRequest[None, None], sent: ListToCheck) -> ListChec
     return checked
 
 
-async def show_compliance(req: ApiRequest[None, None], day: str) -> DayProof:
+async def show_compliance(req: ApiRequest[None, None], day: DayText) -> DayProof:
     """Return what the outbound guard checked on a day, by which rules, sources and files."""
     bounds = day_bounds(day)
     if bounds is None:
