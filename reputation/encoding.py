@@ -220,8 +220,8 @@ def struct_of(
     made: list[Any] = []
     for one in fields:
         wired = wire(one.kind, is_sent=is_sent, places=places)
-        if one.words:
-            wired = Annotated[wired, Meta(description=one.words)]
+        if words := one.words or _words_in(one.kind):
+            wired = Annotated[wired, Meta(description=words)]
         if not is_sent or (one.default is msgspec.NODEFAULT and one.factory is msgspec.NODEFAULT):
             made.append((one.name, wired))
         elif one.factory is not msgspec.NODEFAULT:
@@ -230,6 +230,12 @@ def struct_of(
             made.append((one.name, wired, one.default))
     about = {"__doc__": summary_of(kind)}
     return msgspec.defstruct(name, made, namespace=about, kw_only=True, frozen=True, forbid_unknown_fields=True)
+
+
+def _words_in(kind: Any) -> str:
+    """Return the description of the type that an optional value has where it is there."""
+    found = [mark for one in get_args(kind) for mark in getattr(one, "__metadata__", ()) if isinstance(mark, Meta)]
+    return next((mark.description for mark in found if mark.description), "")
 
 
 def summary_of(kind: Any) -> str:
@@ -252,6 +258,9 @@ def words_of(kind: Any) -> dict[str, str]:
     for name, one in vars(kind).items():
         if isinstance(one, property) and one.__doc__:
             found.setdefault(name, _line(one.__doc__.partition("\n\n")[0]))
+    for base in kind.__bases__:
+        if is_record(base):
+            found = words_of(base) | found
     return found
 
 

@@ -34,7 +34,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.store_client import StoreClient
 from reputation.api_tokens import Scope
-from reputation.encoding import fields_of, struct_of
+from reputation.encoding import fields_of, struct_of, words_of
 from reputation.users import Role
 
 Q = TypeVar("Q")
@@ -252,7 +252,7 @@ def _part(name: str, kind: Any, text: str) -> Any:
 @cache
 def _taken_apart(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
     """Return the Struct of the fields in the path, and that of all others; None for no fields."""
-    if not names and kind.__struct_config__.forbid_unknown_fields:
+    if not names and kind.__struct_config__.forbid_unknown_fields and not words_of(kind):
         return None, kind
     fields = fields_of(kind)
     in_path = [one._replace(default=msgspec.NODEFAULT) for one in fields if one.name in names]

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any
 
 from callsieve.changes.operation import Refused
 from callsieve.own_numbers.fields import FIELDS, MOST_TEXTS, TEXT_CHARACTERS, FieldKind, FormField, parsed
-from callsieve.own_numbers.figures import date_of
 from callsieve.own_numbers.operations import Given
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.hints import nearest
-from reputation.model import Reputation
 from reputation.numbers import number_of
-from reputation.own.grades import Grade, Graded
-from reputation.own.health import NumberHealth
 from reputation.own.register import NumberState, OwnNumber
 
 COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")
@@ -113,43 +107,3 @@ def _cell(value: str | float | tuple[str, ...] | None) -> str:
 def _harmless(text: str) -> str:
     """A spreadsheet must not take a text for a formula; spaces before it are not read again."""
     return f" {text}" if text[:1] in ("=", "+", "-", "@") else text
-
-
-def number_as_json(own: OwnNumber) -> dict[str, Any]:
-    """The entry of the register."""
-    return {**asdict(own), "rests_until": own.rests_until}
-
-
-def grade_as_json(graded: Graded) -> dict[str, Any]:
-    """The grade of a list's row."""
-    return {
-        **_grade_fields(graded.grade),
-        "reasons": [str(one.words) for one in graded.reasons],
-        "graded_at": graded.at,
-    }
-
-
-def health_as_json(health: NumberHealth) -> dict[str, Any]:
-    """All of it: figures are counts; shares are left to the reader."""
-    facts = health.facts
-    return {
-        **_grade_fields(health.grade),
-        "reasons": [
-            {"measure": one.measure, "grade": one.grade.value, "words": str(one.words)} for one in health.reasons
-        ],
-        "notes": list(map(str, health.notes)),
-        "judged_days": health.judged.days,
-        "windows": [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in health.windows],
-        "seen_as": _seen_as_json(facts.view) if facts.view else None,
-        "days": [{**day._asdict(), "day": date_of(day.day)} for day in facts.days],
-    }
-
-
-def _seen_as_json(view: Reputation) -> dict[str, Any]:
-    families = {family.name: round(family.log_odds, 3) for family in view.families}
-    return {"level": view.level.word, "points": view.points, "families": families}
-
-
-def _grade_fields(grade: Grade | None) -> dict[str, Any]:
-    """Null where there were too few calls to say anything."""
-    return {"grade": grade, "too_few_calls": grade is None}

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.describe import number_field
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.describe import ChangeId, LineText, NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change, whole
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.own_numbers.capability import WISHES
 from callsieve.own_numbers.fields import one_line
@@ -24,6 +28,7 @@ from reputation.store.do_not_call import (
     DoNotCall,
     add_complaint,
     add_do_not_call,
+    all_do_not_call,
     complaints_about,
     count_do_not_call,
     do_not_call_of,
@@ -37,14 +42,31 @@ from reputation.store.own_register import own_of, register_of
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
+MOST_WISHES = 100_000
 
-class WishRequest(NamedTuple):
-    """Who is not to be called. `after`: the own number that had called; `person`: who of us heard it, else who asks."""
 
-    number: str
-    after: str | None = None
-    note: str = ""
-    person: str = ""
+class WishRequest(msgspec.Struct, frozen=True):
+    """Who is not to be called.
+
+    Attributes:
+        after: The own number that had called.
+        person: Who of us heard it; empty for who asks.
+    """
+
+    number: NumberText
+    after: NumberText | None = None
+    note: LineText = ""
+    person: Annotated[str, Meta(max_length=64)] = ""
+
+
+class WishesRequest(PageQuery, frozen=True, kw_only=True):
+    """Which rows of the do-not-call list.
+
+    Attributes:
+        number: Only this number.
+    """
+
+    number: NumberText | None = None
 
 
 class ComplaintRequest(NamedTuple):
@@ -64,9 +86,13 @@ class TakeBackRequest(NamedTuple):
 
 
 class WishChange(NamedTuple):
-    """`change_id` None: the number was on the list already, and what was noted then stays."""
+    """A change of the do-not-call list. What was noted of a number that was on it already stays.
 
-    change_id: int | None
+    Attributes:
+        wish: The row of the do-not-call list; the one that was removed.
+    """
+
+    change_id: ChangeId | None
     wish: DoNotCall
 
 
@@ -78,8 +104,18 @@ class ComplaintChange(NamedTuple):
     is_ours: bool
 
 
+def find_wishes(db: sqlite3.Connection, context: Context, request: WishesRequest) -> ResultPage[DoNotCall]:
+    """Return who does not want to be called, the latest first."""
+    if request.number is None:
+        rows = all_do_not_call(db, MOST_WISHES)
+    else:
+        known = do_not_call_of(db, number_field(context, request.number, "number"))
+        rows = [known] if known else []
+    return page_from(rows, request, lambda one: (-one.at, one.number), lambda one: one)
+
+
 def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) -> WishChange:
-    """Nobody here is to call the number again."""
+    """Put a number on the do-not-call list: nobody here is to call it again."""
     number = number_field(context, request.number)
     own = number_field(context, request.after, "after") if request.after is not None else ""
     note = one_line("note", request.note)
@@ -96,8 +132,8 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
     return WishChange(changed.id, wish)
 
 
-def unlist(db: sqlite3.Connection, context: Context, number: str) -> WishChange:
-    """The number may be called again."""
+def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> WishChange:
+    """Take a number off the do-not-call list: it may be called again."""
     number = number_field(context, number)
     with change(db, context, "own dnc remove", number) as changed:
         wish = remove_do_not_call(db, number)

@@ -1,17 +1,21 @@
 """The fields of an own number that people fill in.
 
-FIELDS is the one list of them: the form, the options of `own add`, the CSV, the tables and the page are made from it.
-CONTRIBUTING.md says how to add one.
+FIELDS is the one list of them: the form, the options of `own add`, the CSV, the tables and the page are made from it;
+the API takes those of OwnNumberEdit. CONTRIBUTING.md says how to add one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.describe import LineText, NumberText, TimeText
 from callsieve.changes.operation import Refused
 from callsieve.text.times import TimeError, day, expiry_of, instant_of
 from reputation.own.register import OwnNumber
@@ -22,8 +26,7 @@ MOST_TEXTS = 20
 CHECK_EVERY = "180d"
 NEVER = "never"
 
-# What is typed of a number, by the names of FIELDS. None: it stays as it is.
-Typed = Mapping[str, str | Sequence[str] | None]
+Lines = Annotated[tuple[LineText, ...], Meta(max_length=MOST_TEXTS)]
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -97,11 +100,48 @@ FIELDS = (
 )
 
 
-def filled_in(own: OwnNumber, typed: Typed, now: float) -> OwnNumber:
-    """The number with what was typed. Refused. A time that is typed as it is shown stays to the second."""
+class OwnNumberEdit(msgspec.Struct, frozen=True):
+    """What is to be registered of a number. What is null stays as it is.
+
+    Attributes:
+        name: The name that people called are to see.
+        purpose: What its calls are about.
+        owner: Who of us answers for it.
+        trunks: The trunks that it goes out on.
+        documents: References of documents that prove it is ours.
+        registered: Where the number is known under our name.
+        next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
+    """
+
+    number: NumberText
+    name: LineText | None = None
+    purpose: LineText | None = None
+    owner: LineText | None = None
+    trunks: Lines | None = None
+    documents: Lines | None = None
+    registered: Lines | None = None
+    next_check: TimeText | None = None
+
+
+class NewOwnNumber(OwnNumberEdit, frozen=True):
+    """A number to be registered.
+
+    Attributes:
+        update: Change the number if it is registered already.
+    """
+
+    update: bool = False
+
+
+def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
+    """Return the number with what was typed; a time that is typed as it is shown stays to the second.
+
+    Raises:
+        Refused: a value cannot be used.
+    """
     found: dict[str, object] = {}
     for field in FIELDS:
-        value = typed.get(field.name)
+        value = getattr(typed, field.name)
         if value is None or (field.kind is FieldKind.TIME and value == field.typed(own)):
             continue
         found[field.attribute] = parsed(field, value, now)

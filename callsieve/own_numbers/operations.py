@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from callsieve.changes.describe import number_field
+from callsieve.changes.describe import ChangeId, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind, put_row_back, record_of
-from callsieve.own_numbers.fields import CHECK_EVERY, Typed, filled_in, next_check_of
+from callsieve.own_numbers.fields import CHECK_EVERY, NewOwnNumber, OwnNumberEdit, filled_in, next_check_of
 from callsieve.settings import Settings
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
 from reputation.store.audit import Change, add_audit
@@ -31,39 +31,38 @@ SEEN_SECONDS = 30 * 86_400.0
 Given = Mapping[str, Any]
 
 
-class NumberRequest(NamedTuple):
-    """A number as somebody typed it, and what else was typed of it.
+class CheckRequest(msgspec.Struct, frozen=True):
+    """A number that somebody has checked.
 
-    `update`: one that is registered already is changed.
+    Attributes:
+        next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
     """
 
-    number: str
-    typed: Typed
-    update: bool = False
+    number: NumberText
+    next_check: TimeText = CHECK_EVERY
 
 
-class CheckRequest(NamedTuple):
-    """`next_check`: when to look again."""
+class UseRequest(msgspec.Struct, frozen=True):
+    """A number that is used again.
 
-    number: str
-    next_check: str = CHECK_EVERY
+    Attributes:
+        early: Also before the number has rested for long enough.
+    """
 
-
-class UseRequest(NamedTuple):
-    """`early`: also before the number has rested for long enough."""
-
-    number: str
+    number: NumberText
     early: bool = False
 
 
-class Changed(NamedTuple):
-    """The number, and how it was before; one that was removed is as it was.
+class OwnNumberChange(NamedTuple):
+    """A change of a number in the register.
 
-    `change_id` None: it was so already, and nothing was changed.
+    Attributes:
+        own_number: The number as it is now; as it was, if it was removed.
+        before: How it was before the change; null where there was nothing.
     """
 
-    change_id: int | None
-    own: OwnNumber
+    change_id: ChangeId | None
+    own_number: OwnNumber
     before: OwnNumber | None
 
 
@@ -82,50 +81,50 @@ class RegisterImport(NamedTuple):
 # Operations.
 
 
-def add(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
-    """Registers a number; nothing is changed of one that is registered, unless that is asked for."""
+def add(db: sqlite3.Connection, context: Context, request: NewOwnNumber) -> OwnNumberChange:
+    """Register a number that we call out from."""
     number = number_field(context, request.number)
     with whole(db):
         before = own_of(db, number)
         if before is not None and not request.update:
             raise Refused("registered-already", Wording("{number} is registered already", {"number": number}))
         own = before or new_number(number, context.at)
-        return _put(db, context, "own add", before, filled_in(own, request.typed, context.at))
+        return _put(db, context, "own add", before, filled_in(own, request, context.at))
 
 
-def edit(db: sqlite3.Connection, context: Context, request: NumberRequest) -> Changed:
-    """Changes what was typed of a registered number."""
-    return _step(db, context, "own add", request.number, lambda own: filled_in(own, request.typed, context.at))
+def edit(db: sqlite3.Connection, context: Context, request: OwnNumberEdit) -> OwnNumberChange:
+    """Change what is registered of a number."""
+    return _step(db, context, "own add", request.number, lambda own: filled_in(own, request, context.at))
 
 
-def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> Changed:
-    """Somebody looked at what is registered of the number, and it holds."""
+def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> OwnNumberChange:
+    """Record that somebody checked a number, and that what is registered of it holds."""
     at = next_check_of(request.next_check, context.at, "next")
     return _step(db, context, "own check", request.number, lambda own: checked(own, context.at, at))
 
 
-def rest(db: sqlite3.Connection, context: Context, number: str) -> Changed:
-    """Nobody is to call out from the number for 45 days."""
+def rest(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
+    """Let a number rest: nobody is to call out from it for 45 days."""
     return _step(db, context, "own rest", number, lambda own: rested(own, context.at))
 
 
-def use(db: sqlite3.Connection, context: Context, request: UseRequest) -> Changed:
-    """The number is in use again, after a rest or because it is ours once more."""
+def use(db: sqlite3.Connection, context: Context, request: UseRequest) -> OwnNumberChange:
+    """Use a number again, after a rest or because it is ours once more."""
     return _step(db, context, "own use", request.number, lambda own: used_again(own, context.at, early=request.early))
 
 
-def retire(db: sqlite3.Connection, context: Context, number: str) -> Changed:
-    """The number was given back."""
+def retire(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
+    """Record that a number was given back."""
     return _step(db, context, "own retire", number, lambda own: retired(own, context.at))
 
 
-def remove(db: sqlite3.Connection, context: Context, number: str) -> Changed:
-    """Takes a number out of the register."""
+def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
+    """Take a number out of the register."""
     number = number_field(context, number)
     with change(db, context, "own remove", number) as changed:
         changed.before = before = registered(db, number)
         remove_own(db, number)
-    return Changed(changed.id, before, before)
+    return OwnNumberChange(changed.id, before, before)
 
 
 def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Given]) -> RegisterImport:
@@ -171,7 +170,7 @@ def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
 
 def _step(
     db: sqlite3.Connection, context: Context, what: str, number: str, step: Callable[[OwnNumber], OwnNumber]
-) -> Changed:
+) -> OwnNumberChange:
     """A registered number as the step leaves it."""
     number = number_field(context, number)
     with whole(db):
@@ -183,13 +182,15 @@ def _step(
         return _put(db, context, what, before, after)
 
 
-def _put(db: sqlite3.Connection, context: Context, what: str, before: OwnNumber | None, own: OwnNumber) -> Changed:
+def _put(
+    db: sqlite3.Connection, context: Context, what: str, before: OwnNumber | None, own: OwnNumber
+) -> OwnNumberChange:
     if own == before:
-        return Changed(None, own, before)
+        return OwnNumberChange(None, own, before)
     with change(db, context, what, own.number) as changed:
         changed.before, changed.after = before, own
         put_own(db, own)
-    return Changed(changed.id, own, before)
+    return OwnNumberChange(changed.id, own, before)
 
 
 def _told(db: sqlite3.Connection, found: Mapping[str, Given], at: float) -> list[tuple[OwnNumber | None, OwnNumber]]:

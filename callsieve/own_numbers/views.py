@@ -1,159 +1,185 @@
-"""What the pages of our own numbers show."""
+"""What is shown of our own numbers, in the API and on pages."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from math import ceil
-from typing import NamedTuple
+from typing import Annotated
 from urllib.parse import quote
 
+from callsieve.changes.describe import NumberText, number_field
+from callsieve.changes.operation import Context
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.lists.views import MOST_SHOWN, has_text
 from callsieve.own_numbers.capability import REGISTER, TOLD
 from callsieve.own_numbers.do_not_call import ComplaintsShown, complaints_shown
 from callsieve.own_numbers.fields import FIELDS, FieldKind
-from callsieve.own_numbers.figures import MEASURES, date_of, grade_words, limits_in_words
-from callsieve.own_numbers.operations import SEEN_SECONDS, unknown_trunks
+from callsieve.own_numbers.figures import GRADE_STATES, DayBar, Row, date_of, days_of, grade_words, rows_of
+from callsieve.own_numbers.operations import SEEN_SECONDS, registered, unknown_trunks
 from callsieve.settings import Loaded
-from callsieve.web.words import N_
+from reputation.encoding import FLAT, HIDDEN, told
+from reputation.model import Level
 from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import MONTH, percent, window_of_day
+from reputation.own.figures import FiguresWindow
 from reputation.own.grades import Due, Grade, Graded, due_of
-from reputation.own.health import LIMIT_BY_MEASURE, NumberHealth, above_limits
-from reputation.own.register import OwnNumber
+from reputation.own.health import HealthReason, NumberHealth
+from reputation.own.register import NumberState, OwnNumber
 from reputation.own.suspicion import Labeller, labeller_words, labellers_of, suspicion_words
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
 from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
 from reputation.store.own_labels import Look, Screenshot, looks_of, looks_to_make, screenshots_of
-from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.own_register import Seen, own_of, register_of, unregistered
 from reputation.store.own_suspicions import Suspected, looks_for_suspicions, suspicions_about
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-GRADE_STATES: dict[Grade | None, str] = {
-    None: "unknown",
-    Grade.HEALTHY: "ok",
-    Grade.WATCH: "warn",
-    Grade.AT_RISK: "fail",
-}
 
+@dataclass(frozen=True, slots=True)
+class OwnNumberGraded:
+    """A number of the register, with its grade."""
 
-class Figure(NamedTuple):
-    """A figure. `grade`: the word for how far it is above its limit, `state` its colour; both empty below it."""
-
-    text: str | Wording
-    grade: str = ""
-    state: str = ""
-
-
-class Row(NamedTuple):
-    """A line of the figures: latest day, 7 and 28 days. `limits`: from where on it is watched, and is a risk."""
-
-    words: str
-    limits: str
-    figures: tuple[Figure, ...]
+    own: Annotated[OwnNumber, FLAT]
+    graded: Annotated[Graded, FLAT]
 
 
 @dataclass(frozen=True, slots=True)
-class ShareBar:
-    """A share of a day as a bar: `width` and the place of the limit, of a hundred."""
+class SeenGraded:
+    """A number that calls went out from and that is not registered, or was given back."""
 
-    words: str
-    figure: Figure
-    width: float
-    limit: float
+    seen: Annotated[Seen, FLAT]
+    graded: Annotated[Graded, FLAT]
 
 
 @dataclass(frozen=True, slots=True)
-class DayBar:
-    """A day as a bar: widths of a hundred, of which `answered` is the first part; and the shares that are judged."""
+class SeenAs:
+    """How the people whom a number called would see it, if they had CallSieve.
 
-    day: str
-    calls: int
-    answered: int
-    width: float
-    answered_width: float
-    shares: tuple[ShareBar, ...]
+    Attributes:
+        level: What the evidence alone would justify.
+        points: The log-odds as people see them: ten points more are ten times the odds.
+        families: Log-odds by family of evidence.
+    """
 
-
-class _Trend(NamedTuple):
-    """A share that is followed from day to day."""
-
-    words: str
-    measure: str
-    part: str
-    whole: str
+    level: Level
+    points: int
+    families: dict[str, float]
 
 
-TRENDS = (
-    _Trend(N_("over within 6 s"), "short", "short", "answered"),
-    _Trend(N_("not taken"), "unanswered", "unanswered", "attempts"),
-)
+@dataclass(frozen=True, slots=True)
+class DayShown:
+    """What a number did on one day."""
+
+    counts: Annotated[OwnDay, FLAT]
+
+    @property
+    @told
+    def day(self) -> date:
+        """The day, by the clocks of the called people."""
+        return date.fromisoformat(date_of(self.counts.day))
 
 
-def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """All figures, and which of them are above their limits."""
-    above = [above_limits(health.facts, window) for window in health.windows]
-    return tuple(
-        Row(
-            measure.words,
-            limits_in_words(measure.limit),
-            tuple(
-                _figure(measure.show(window), found.get(measure.limit))
-                for window, found in zip(health.windows, above, strict=True)
-            ),
-        )
-        for measure in MEASURES
+@dataclass(frozen=True, slots=True)
+class OwnHealth:
+    """How an own number is doing. Figures are counts: shares are left to the reader.
+
+    Attributes:
+        grade: How the number is doing; null where it made too few calls.
+        reasons: Why the number is not healthy, the worst first.
+        notes: What is to be known besides, in words.
+        judged_days: Over how many days the shares were judged.
+        windows: The figures of 1, 7 and 28 days.
+        seen_as: How the called people would see it; null where it made too few calls.
+        days: The days with calls, in order.
+    """
+
+    grade: Grade | None
+    reasons: tuple[HealthReason, ...]
+    notes: tuple[Wording, ...]
+    judged_days: int
+    windows: tuple[FiguresWindow, ...]
+    seen_as: SeenAs | None
+    days: tuple[DayShown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNumberShown:
+    """One of our numbers, and how it is doing.
+
+    Attributes:
+        number: The number, E.164.
+        register: The entry in the register; null where the number is not registered.
+        health: How the number is doing.
+        to_owner: What marks can do to the number, in a sentence for people.
+    """
+
+    number: str
+    register: OwnNumber | None
+    health: OwnHealth
+    to_owner: Wording | str
+    judged: Annotated[NumberHealth, HIDDEN]
+
+
+class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
+    """Which numbers of the register.
+
+    Attributes:
+        state: Only those in this state.
+        unwell: Only those that are to be watched or at risk.
+    """
+
+    state: NumberState | None = None
+    unwell: bool = False
+
+
+def find_own_numbers(
+    db: sqlite3.Connection, context: Context, request: OwnNumbersRequest
+) -> ResultPage[OwnNumberGraded]:
+    """Return the register, with each number's grade."""
+    graded = (OwnNumberGraded(one, _grade(db, context, one.number)) for one in register_of(db))
+    wanted = (
+        one
+        for one in graded
+        if request.state in (None, one.own.state) and not (request.unwell and one.graded.grade in (None, Grade.HEALTHY))
     )
+    return page_from(wanted, request, lambda one: (one.own.number,), lambda one: one)
 
 
-def days_of(health: NumberHealth) -> tuple[DayBar, ...]:
-    """The days with calls of the last four weeks."""
-    days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
-    most = max((day.attempts for day in days), default=1)
-    full = {trend.measure: _full(trend, days) for trend in TRENDS}
-    return tuple(
-        DayBar(
-            date_of(day.day),
-            day.attempts,
-            day.answered,
-            round(100 * day.attempts / most, 2),
-            round(100 * day.answered / most, 2),
-            _shares(health, day, full),
-        )
-        for day in days
+def find_unregistered(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[SeenGraded]:
+    """Return the numbers that calls went out from lately and that are not registered, the busiest first."""
+    seen = unregistered(db, context.at - SEEN_SECONDS)
+    place = lambda one: (-one.calls, one.number)  # noqa: E731
+    return page_from(seen, request, place, lambda one: SeenGraded(one, _grade(db, context, one.number)))
+
+
+def find_own_number(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberShown:
+    """Return one of our numbers, and how it is doing."""
+    e164, weights = number_field(context, number), context.settings.reputation
+    own, health = own_of(db, e164), own_health(db, e164, context.at, weights)
+    if own is None and not health.facts.days:
+        own = registered(db, e164)  # which says that it is not
+    return OwnNumberShown(e164, own, _health_shown(health), owner_sentence(weights, people_here(db)), health)
+
+
+def _grade(db: sqlite3.Connection, context: Context, number: str) -> Graded:
+    return recent_grade(db, number, context.at, context.settings.reputation)
+
+
+def _health_shown(health: NumberHealth) -> OwnHealth:
+    view = health.facts.view
+    return OwnHealth(
+        grade=health.grade,
+        reasons=health.reasons,
+        notes=health.notes,
+        judged_days=health.judged.days,
+        windows=health.windows,
+        seen_as=view and SeenAs(view.level, view.points, {one.name: round(one.log_odds, 3) for one in view.families}),
+        days=tuple(map(DayShown, health.facts.days)),
     )
-
-
-def _shares(health: NumberHealth, day: OwnDay, full: Mapping[str, float]) -> tuple[ShareBar, ...]:
-    above = above_limits(health.facts, window_of_day(day))
-    return tuple(
-        ShareBar(
-            trend.words,
-            _figure(percent(_share(trend, day)) if getattr(day, trend.whole) else "-", above.get(trend.measure)),
-            round(100 * _share(trend, day) / full[trend.measure], 2),
-            round(100 * LIMIT_BY_MEASURE[trend.measure].watch / full[trend.measure], 2),
-        )
-        for trend in TRENDS
-    )
-
-
-def _share(trend: _Trend, day: OwnDay) -> float:
-    return float(getattr(day, trend.part) / max(1, getattr(day, trend.whole)))
-
-
-def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """The share that fills a bar: that of the worst day, or what stands well above the limits."""
-    well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
-    return max([well_above, *(_share(trend, day) for day in days)])
-
-
-def _figure(text: str | Wording, grade: Grade | None) -> Figure:
-    return Figure(text, grade.value, GRADE_STATES[grade]) if grade else Figure(text)
 
 
 SHOWN_LOOKS = 30

@@ -50,10 +50,25 @@ class DailyCounts(NamedTuple):
 
 
 class OwnDay(NamedTuple):
-    """One number on one day: sums of tallies.
+    """What a number did on one day.
 
-    `people` were called, `repeated` of them three times or more, `most` how often one of them was; `called_back`: calls
-    to the number from people whom it had called within 28 days.
+    Attributes:
+        number: The number, E.164.
+        day: The day.
+        attempts: Number of calls.
+        answered: How many a person answered.
+        short: How many of those were over within 6 s.
+        unanswered: How many were not taken.
+        failed: How many failed, or went to a number that does not exist.
+        abandoned: How many we gave up too early.
+        outside: How many came outside of the hours people may be called.
+        people: How many people were called.
+        repeated: How many of them were called three times or more.
+        most: How often one of them was called, at most.
+        called_back: Calls to the number from people whom it had called within 28 days.
+        talk_seconds: For how long it was talked.
+        blocked: How many calls a network refused.
+        machine: How many calls a machine answered.
     """
 
     number: str

@@ -20,10 +20,26 @@ def percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresWindow:
-    """The last so many days in sum. `people` are distinct over all of them, `person_days` on each day by itself.
+    """What the last so many days of a number add up to.
 
-    `unwanted`: people it called who complained, or said that they do not want to be called again; None of a single day,
-    because they do not say which day's calls they mean.
+    Attributes:
+        days: How many days.
+        attempts: Number of calls.
+        answered: How many a person answered.
+        short: How many of those were over within 6 s.
+        unanswered: How many were not taken.
+        failed: How many failed, or went to a number that does not exist.
+        abandoned: How many we gave up too early.
+        outside: How many came outside of the hours people may be called.
+        person_days: How many people were called on each day, added up.
+        repeated: How many of those were called three times or more on their day.
+        most: How often one person was called on a day, at most.
+        called_back: Calls to the number from people whom it had called within 28 days.
+        people: How many people were called, each counted once.
+        unwanted: How many of them complained or want no more calls; null of one day, as they name no day.
+        talk_seconds: For how long it was talked.
+        blocked: How many calls a network refused.
+        machine: How many calls a machine answered.
     """
 
     days: int

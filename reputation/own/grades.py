@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.own.figures import percent
 from reputation.own.register import NumberState, OwnNumber
 from reputation.wording import Wording
@@ -39,14 +40,20 @@ class Grade(StrEnum):
 
 
 class GradeReason(NamedTuple):
-    """Why a number is not healthy: a code of REASON_WORDS, and the figures that go into the words."""
+    """Why a number is not healthy.
+
+    Attributes:
+        code: The reason as a code.
+        figures: The figures that go into the words.
+    """
 
     code: str
     figures: Mapping[str, str | int | float]
 
     @property
+    @told
     def words(self) -> Wording:
-        """In any language."""
+        """The reason in words."""
         places: dict[str, str | int | float | Wording] = {**self.figures}
         if "whole" in places:
             places["share"] = percent(float(self.figures["part"]) / float(self.figures["whole"]))
@@ -56,9 +63,15 @@ class GradeReason(NamedTuple):
 
 
 class Graded(NamedTuple):
-    """How a number was graded last, when, and why. `grade` is None where it made too few calls."""
+    """How a number was graded last.
 
-    at: float
+    Attributes:
+        graded_at: When it was graded.
+        grade: How the number is doing; null where it made too few calls.
+        reasons: Why the number is not healthy.
+    """
+
+    graded_at: Instant
     grade: Grade | None
     reasons: tuple[GradeReason, ...]
 
@@ -67,8 +80,14 @@ class Due(NamedTuple):
     """Something to be done about a number. `at` 0: since always."""
 
     number: str
-    at: float
+    at: Annotated[float, HIDDEN]
     what: Wording
+
+    @property
+    @told
+    def due_at(self) -> Instant | None:
+        """When it is due; null since always."""
+        return self.at or None
 
 
 class _Seen(Protocol):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import FLAT
 from reputation.model import Level
 from reputation.own.daily_counts import OwnDay
 from reputation.own.figures import WEEK, WINDOWS, FiguresWindow, HealthFacts, baseline_of, window_of
@@ -27,11 +28,16 @@ SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "
 
 
 class HealthReason(NamedTuple):
-    """Why a number is not healthy: which measure, how bad that is, and what is to be said of it."""
+    """Why a number is not healthy.
+
+    Attributes:
+        measure: The measure that is above its limit.
+        grade: How bad that is: watch or at risk.
+    """
 
     measure: str
     grade: Grade
-    reason: GradeReason
+    reason: Annotated[GradeReason, FLAT]
 
     @property
     def words(self) -> Wording:

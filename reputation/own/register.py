@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from reputation.encoding import Instant, told
 from reputation.wording import Places, Wording
 
 # How long a number rests before it is used again: lists of complaints and the displays of carriers forget a number that
@@ -33,9 +34,19 @@ class RegisterError(ValueError):
 class OwnNumber:
     """An own number as it is registered.
 
-    `documents` are references in words (a contract, a letter of authority), `registered` where the number is known
-    under our name (a carrier's form, a free caller registry). `since` is when the state began; `next_check_at` when
-    somebody is to look again whether all of this still holds, None: never; `checked_at` when that was done last.
+    Attributes:
+        number: The number, E.164.
+        name: The name that people called are to see.
+        purpose: What its calls are about.
+        owner: Who of us answers for it.
+        trunks: The trunks that the number goes out on.
+        documents: What proves the right to use the number, in words: a contract, a letter of authority.
+        registered: Where the number is known under our name: a carrier's form, a free caller registry.
+        next_check_at: When somebody is to check whether all of this still holds; null for never.
+        checked_at: When that was done last.
+        state: Whether the number is in use: active, resting or retired.
+        since: When the state began.
+        added_at: When the number was registered.
     """
 
     number: str
@@ -45,15 +56,16 @@ class OwnNumber:
     trunks: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     registered: tuple[str, ...] = ()
-    next_check_at: float | None = None
-    checked_at: float | None = None
+    next_check_at: Instant | None = None
+    checked_at: Instant | None = None
     state: NumberState = NumberState.ACTIVE
-    since: float = 0.0
-    added_at: float = 0.0
+    since: Instant = 0.0
+    added_at: Instant = 0.0
 
     @property
-    def rests_until(self) -> float | None:
-        """When a resting number may be used again; None where it does not rest."""
+    @told
+    def rests_until(self) -> Instant | None:
+        """When a resting number may be used again; null where it does not rest."""
         return self.since + REST_SECONDS if self.state is NumberState.RESTING else None
 
 

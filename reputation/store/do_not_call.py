@@ -6,19 +6,26 @@ import sqlite3
 from typing import Annotated, Any, NamedTuple
 
 from reputation.columns import Column, column_list, insert_sql
+from reputation.encoding import Instant
 from reputation.numbers import stored_number
 from reputation.own.hours import AS_INSTALLED, local_date_number
 from reputation.store.own_days import PEOPLE_DAYS
 
 
 class DoNotCall(NamedTuple):
-    """A number not to be called. `own_number`: after a call with which, `person`: who of us heard it; '' unknown.
+    """A number not to be called.
 
-    `is_of_called`: as of a complaint.
+    Attributes:
+        number: The number, E.164.
+        at: When it was put on the list.
+        own_number: The own number that had called; empty if unknown.
+        person: Who of us heard it; empty if unknown.
+        note: A note, one line.
+        is_of_called: Whether that own number had called within 28 days.
     """
 
     number: str
-    at: float
+    at: Instant
     own_number: str = ""
     person: str = ""
     note: str = ""

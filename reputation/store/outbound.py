@@ -109,7 +109,7 @@ def outbound_facts(
     if own is None:
         return of_person
     entry, graded = own_of(db, own), grade_of(db, own)
-    if graded is not None and graded.at <= now - GRADE_HOLDS_SECONDS:
+    if graded is not None and graded.graded_at <= now - GRADE_HOLDS_SECONDS:
         graded = None
     of_hour = _count(db, LET_OUT_WITHIN, about)
     is_full = 0 < query.hour_limit <= of_hour
@@ -118,7 +118,7 @@ def outbound_facts(
         state=entry.state if entry else None,
         rests_until=entry.rests_until if entry else None,
         grade=graded.grade if graded else None,
-        graded_at=graded.at if graded else None,
+        graded_at=graded.graded_at if graded else None,
         grade_reasons=graded.reasons if graded else (),
         is_young=_is_young(db, own, query.day),
         calls_of_day=max(_count(db, LET_OUT_ON_DAY, about), _count(db, CALLS_ON_DAY, about)),

@@ -65,12 +65,12 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
         data = GradeChanged(
             number=number, before=before, grade=grade, reasons=tuple(one.code for one in graded.reasons)
         )
-        add_event(db, EventKind.GRADE_CHANGED, number, graded.at, data)
+        add_event(db, EventKind.GRADE_CHANGED, number, graded.graded_at, data)
     if graded.grade is None:
         db.execute(FORGET, (number,))
     else:
         reasons = [{"code": one.code, **one.figures} for one in graded.reasons]
-        db.execute(SET_GRADE, (number, graded.at, graded.grade.value, json.dumps(reasons)))
+        db.execute(SET_GRADE, (number, graded.graded_at, graded.grade.value, json.dumps(reasons)))
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
@@ -160,7 +160,7 @@ def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT, ne
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
     for number in numbers:
         health, before = own_health(db, number, now, weights), grade_of(db, number)
-        is_first = before is None or before.at // DAY_SECONDS < now // DAY_SECONDS
+        is_first = before is None or before.graded_at // DAY_SECONDS < now // DAY_SECONDS
         found = find_suspicions(db, number, now, networks) if is_first else None
         with transaction(db):
             record_grade(db, number, _graded(health, now))
@@ -172,7 +172,7 @@ def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT, ne
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
     """How the number was graded within two hours; else how it is graded now."""
     graded = grade_of(db, number)
-    if graded is not None and graded.at > now - RECENT_SECONDS:
+    if graded is not None and graded.graded_at > now - RECENT_SECONDS:
         return graded
     return _graded(own_health(db, number, now, weights), now)
 

@@ -12,6 +12,7 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from reputation.columns import column_list, insert_sql
+from reputation.encoding import Instant
 from reputation.own.register import NumberState, OwnNumber
 
 REGISTER = "register"  # the source of an own number that only the register names
@@ -39,12 +40,19 @@ SELECT own_number, count(*), min(at), max(at) FROM outcome
 
 
 class Seen(NamedTuple):
-    """A number that calls went out from: how many, the first and the latest, of those that are still kept."""
+    """A number that calls went out from.
+
+    Attributes:
+        number: The number, E.164.
+        calls: Number of calls that are still kept.
+        first_at: When the first of them was made.
+        last_at: When the latest of them was made.
+    """
 
     number: str
     calls: int
-    first_at: float
-    last_at: float
+    first_at: Instant
+    last_at: Instant
 
 
 def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:

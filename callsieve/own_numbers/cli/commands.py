@@ -17,7 +17,6 @@ from callsieve.cli.options import (
     JsonOption,
     NumberArgument,
     existing_store,
-    number_argument,
     print_json,
     settings_of,
 )
@@ -25,28 +24,19 @@ from callsieve.cli.output import bold, plural, print_pairs, print_table, say, sa
 from callsieve.cli.store import context_of, perform, stores
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.cli.tables import WIDTH, details_of, print_health, print_list
-from callsieve.own_numbers.csv_file import (
-    COLUMNS,
-    LONGEST_FIELD,
-    grade_as_json,
-    health_as_json,
-    number_as_json,
-    own_numbers_in,
-    register_as_csv,
-)
-from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, FieldKind, FormField
-from callsieve.own_numbers.operations import SEEN_SECONDS, Changed, CheckRequest, NumberRequest, UseRequest, bring_in
+from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
+from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NEVER, FieldKind, FormField, NewOwnNumber
+from callsieve.own_numbers.operations import SEEN_SECONDS, CheckRequest, OwnNumberChange, UseRequest, bring_in
+from callsieve.own_numbers.views import OwnNumberGraded, SeenGraded, find_own_number
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.grades import due_of
-from reputation.owner_sentence import owner_sentence
-from reputation.store.own_health import own_health, recent_grade
+from reputation.store.own_health import recent_grade
 from reputation.store.own_labels import looks_to_make
-from reputation.store.own_register import own_of, register_of, unregistered
+from reputation.store.own_register import register_of, unregistered
 from reputation.store.own_suspicions import looks_for_suspicions
-from reputation.store.site import people_here
 
 
 def with_fields(command: Any) -> Any:
@@ -70,14 +60,14 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
     """Register an own number; of one that is registered already, change what is given."""
     loaded = settings_of(config)
     # An option that is not given leaves its field as it is.
-    request = NumberRequest(number, {name: value or None for name, value in typed.items()}, update=True)
+    request = NewOwnNumber(number, **{name: value or None for name, value in typed.items()}, update=True)
     done = perform(loaded, operations.add, request)
     if done.change_id is None:
-        say(f"{done.own.number} is registered already: nothing was changed.")
+        say(f"{done.own_number.number} is registered already: nothing was changed.")
         return
-    say(f"{with_country(done.own.number)} is registered{' already: it was changed' if done.before else ''}.")
-    details_of(done.own, time.time())
-    if unknown := operations.unknown_trunks([done.own], loaded.settings):
+    say(f"{with_country(done.own_number.number)} is registered{' already: it was changed' if done.before else ''}.")
+    details_of(done.own_number, time.time())
+    if unknown := operations.unknown_trunks([done.own_number], loaded.settings):
         say(f"No [[trunk]] of the settings is called {', '.join(unknown)}.")
     say_undo(done.change_id, config)
 
@@ -85,25 +75,18 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show one own number, and how it is doing: what its calls say, and how the people it called would see it."""
     loaded = settings_of(config)
-    now = time.time()
-    e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:
-        own = own_of(db, e164)
-        health = own_health(db, e164, now, loaded.settings.reputation)
-        to_owner = str(owner_sentence(loaded.settings.reputation, people_here(db)))
-        if own is None and not health.facts.days:
-            own = operations.registered(db, e164)  # which says that it is not
+        shown = find_own_number(db, context_of(loaded), number)
     if as_json:
-        register = number_as_json(own) if own else None
-        print_json({"number": e164, "register": register, "health": health_as_json(health), "to_owner": to_owner})
+        print_json(shown)
         return
-    if own is not None:
-        details_of(own, now)
+    if shown.register is not None:
+        details_of(shown.register, time.time())
     else:
-        say(bold(e164), " is not registered, and calls went out with it.")
-    print_health(health)
+        say(bold(shown.number), " is not registered, and calls went out with it.")
+    print_health(shown.judged)
     say()
-    print_pairs([("to owners", to_owner)], WIDTH)
+    print_pairs([("to owners", str(shown.to_owner))], WIDTH)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -116,9 +99,8 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         numbers = [*(one.number for one in register), *(one.number for one in strangers)]
         grades = {number: recent_grade(db, number, now, loaded.settings.reputation) for number in numbers}
     if as_json:
-        registered = [number_as_json(one) | grade_as_json(grades[one.number]) for one in register]
-        seen = [one._asdict() | grade_as_json(grades[one.number]) for one in strangers]
-        print_json({"numbers": registered, "unregistered": seen})
+        registered = [OwnNumberGraded(one, grades[one.number]) for one in register]
+        print_json({"numbers": registered, "unregistered": [SeenGraded(one, grades[one.number]) for one in strangers]})
     else:
         print_list(register, strangers, grades, now)
 
@@ -139,7 +121,7 @@ def due(
         todo += [*looks_for_suspicions(db), *looks_to_make(db, until)]
         todo.sort(key=lambda one: (one.at, one.number))
     if as_json:
-        print_json([one._asdict() | {"what": str(one.what)} for one in todo])
+        print_json(todo)
     elif todo:
         print_table(
             ("number", "when", "what"),
@@ -157,14 +139,14 @@ def check(
 ) -> None:
     """Record that what is registered of a number was looked at today and holds."""
     done = perform(settings_of(config), operations.check, CheckRequest(number, next_check), existing=True)
-    at = done.own.next_check_at
+    at = done.own_number.next_check_at
     _say(done, f"was checked. Next: {day(at) if at else NEVER}.", config)
 
 
 def rest(number: NumberArgument, config: ConfigOption = None) -> None:
     """Let a number rest: nobody calls from it for 45 days."""
     done = perform(settings_of(config), operations.rest, number, existing=True)
-    _say(done, f"rests until {day(done.own.rests_until or 0.0)}.", config)
+    _say(done, f"rests until {day(done.own_number.rests_until or 0.0)}.", config)
 
 
 def use(
@@ -187,9 +169,9 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     _say(perform(settings_of(config), operations.remove, number, existing=True), "is not registered any more.", config)
 
 
-def _say(done: Changed, said: str, config: Path | None) -> None:
+def _say(done: OwnNumberChange, said: str, config: Path | None) -> None:
     """What became of the number, and what takes it back."""
-    say(f"{done.own.number} {said}")
+    say(f"{done.own_number.number} {said}")
     say_undo(done.change_id, config)
 
 

@@ -12,12 +12,10 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, prin
 from callsieve.cli.output import print_table, say, say_undo
 from callsieve.cli.store import perform
 from callsieve.own_numbers import do_not_call as operations
-from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
+from callsieve.own_numbers.do_not_call import MOST_WISHES, ComplaintRequest, TakeBackRequest, WishRequest
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import when
 from reputation.store.do_not_call import Complaint, all_do_not_call
-
-MOST_SHOWN = 100_000
 
 NumberArgument = Annotated[str, typer.Argument(help="Who is not to be called.", show_default=False)]
 NoteOption = Annotated[str, typer.Option(metavar="TEXT", help="For those who come after you.")]
@@ -51,9 +49,9 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show who does not want to be called, the latest first."""
     with existing_store(settings_of(config)) as db:
-        wishes = all_do_not_call(db, MOST_SHOWN)
+        wishes = all_do_not_call(db, MOST_WISHES)
     if as_json:
-        print_json([wish._asdict() for wish in wishes])
+        print_json(wishes)
     elif wishes:
         rows = [(one.number, when(one.at), one.person, one.own_number, one.note) for one in wishes]
         print_table(("number", "since", "heard by", "after a call from", "note"), rows, keep=(0, 1, 2, 3))

@@ -16,8 +16,8 @@ from callsieve.numbers.web.pages import LONGEST, number_in
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.capability import REGISTER, TOLD
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
-from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, Typed
-from callsieve.own_numbers.operations import CheckRequest, NumberRequest, UseRequest
+from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NewOwnNumber, OwnNumberEdit
+from callsieve.own_numbers.operations import CheckRequest, UseRequest
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
@@ -69,12 +69,12 @@ async def new(req: PageRequest) -> Response:
 
 async def add(req: PageRequest) -> Response:
     """A number into the register. One that is there already is changed on its own page, and not here."""
-    request = NumberRequest(req.form.get("number", "")[:LONGEST], _typed(req.form))
+    request = NewOwnNumber(req.form.get("number", "")[:LONGEST], **_typed(req.form))
     try:
         done = await req.perform(operations.add, request)
     except Refused as refused:
         return await _form(req, req.form, said_of(refused))
-    return req.go(f"/own/{done.own.number}", "own-added")
+    return req.go(f"/own/{done.own_number.number}", "own-added")
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
@@ -118,7 +118,7 @@ async def bring_in_file(req: PageRequest) -> Response:
     return req.page("own_numbers/own_imported.html", done=done, table=table)
 
 
-def _typed(form: Mapping[str, str]) -> Typed:
+def _typed(form: Mapping[str, str]) -> dict[str, Any]:
     """What was typed; what the form does not have stays as it is."""
     return {
         field.name: form[field.name].splitlines() if field.is_list else form[field.name]
@@ -166,7 +166,7 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
 
 
 _STEPS: tuple[tuple[str, Handler], ...] = (
-    ("change", stepping(operations.edit, lambda number, form: NumberRequest(number, _typed(form)), "own-changed")),
+    ("change", stepping(operations.edit, lambda number, form: OwnNumberEdit(number, **_typed(form)), "own-changed")),
     (
         "check",
         stepping(

@@ -91,7 +91,7 @@ COMPANY = exchange.SubscribeRequest("acme", "https://acme.example/x", KEY)
 PLAN = plans.UpdateRequest(OWN_ROWS.encode(), "rows.toml")
 
 LISTED = step(lists.add, ENTRY)
-REGISTERED = step(own.add, own.NumberRequest(OURS, {"name": "support"}))
+REGISTERED = step(own.add, own.NewOwnNumber(OURS, "support"))
 SOURCE = sql("INSERT INTO lookup_source (name, is_outside, in_settings) VALUES ('phoneblock', 1, 1)")
 PEER = sql("INSERT INTO peer (name, of, in_settings, weight, every_seconds) VALUES ('acme', 'x', 1, 1.0, 60.0)")
 MARKED_ELSEWHERE: tuple[Step, ...] = (

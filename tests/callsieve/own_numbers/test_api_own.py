@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from callsieve.own_numbers.fields import FIELDS
+from reputation.model import Direction
+from reputation.store.outcomes import record_outcomes
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice
-from tests.callsieve.browsing import changes_of
+from tests.callsieve.browsing import NOW, changes_of
 from tests.office import CALLER
+from tests.reputation.store_builders import make_outcome
 
-OWN = "+12025550140"
+OWN, OTHER = "+12025550140", "+12025550141"
 
 
 def test_a_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> None:
@@ -31,8 +34,8 @@ def test_a_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> No
         assert program.refused("POST", f"/own-numbers/{OWN}/use", {}) == (409, "rests-still")
         assert program.done("POST", f"/own-numbers/{OWN}/use", {"early": True})["own_number"]["state"] == "active"
         assert program.done("POST", f"/own-numbers/{OWN}/retire")["own_number"]["state"] == "retired"
-        shown = program.get("/own-numbers")
-        assert [(one["number"], one["grade"], one["too_few_calls"]) for one in shown["numbers"]] == [(OWN, None, True)]
+        [shown] = program.get("/own-numbers")["items"]
+        assert (shown["number"], shown["grade"], shown["reasons"]) == (OWN, None, [])
         health = program.get(f"/own-numbers/{OWN}")
         assert health["register"]["state"] == "retired"
         assert health["health"]["windows"]
@@ -41,6 +44,30 @@ def test_a_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> No
     assert [what for what, _, _ in changes_of(office)] == [
         *("own remove", "own retire", "own use", "own rest", "own check", "own add", "own add")
     ]
+
+
+def test_the_register_is_filtered_and_paged(tmp_path: Path) -> None:
+    with ApiOffice(tmp_path).api() as api:
+        program = api.program(Role.OPERATOR)
+        for number in (OWN, OTHER):
+            program.done("POST", "/own-numbers", {"number": number})
+        program.done("POST", f"/own-numbers/{OTHER}/rest")
+        first = program.get("/own-numbers", limit=1)
+        assert [one["number"] for one in first["items"]] == [OWN]
+        rest = program.get("/own-numbers", limit=1, cursor=first["next"])
+        assert ([one["number"] for one in rest["items"]], rest["next"]) == ([OTHER], None)
+        assert [one["number"] for one in program.get("/own-numbers", state="resting")["items"]] == [OTHER]
+        assert program.get("/own-numbers", unwell=True)["items"] == []
+        assert program.refused("GET", "/own-numbers?state=sleeping") == (422, "bad-query")
+
+
+def test_a_number_that_goes_out_unregistered_is_listed(tmp_path: Path) -> None:
+    office = ApiOffice(tmp_path)
+    call = make_outcome("c1", NOW - 60, by="201", direction=Direction.OUTBOUND, own_number=OWN)
+    office.write(record_outcomes, [call], NOW)
+    with office.api() as api:
+        [seen] = api.program(Role.OPERATOR).get("/own-numbers/unregistered")["items"]
+        assert (seen["number"], seen["calls"], seen["grade"]) == (OWN, 1, None)
 
 
 def test_every_field_of_the_register_can_be_sent(tmp_path: Path) -> None:
@@ -81,6 +108,8 @@ def test_the_do_not_call_list(tmp_path: Path) -> None:
         assert (added["wish"]["number"], added["wish"]["note"]) == (CALLER, "by mail")
         assert program.done("POST", "/do-not-call", {"number": CALLER})["change_id"] is None
         assert [one["number"] for one in program.get("/do-not-call")["items"]] == [CALLER]
+        assert [one["number"] for one in program.get("/do-not-call", number=CALLER)["items"]] == [CALLER]
+        assert program.get("/do-not-call", number=OWN)["items"] == []
         program.done("DELETE", f"/do-not-call/{CALLER}")
         assert program.refused("DELETE", f"/do-not-call/{CALLER}") == (404, "not-listed")
     assert [what for what, _, _ in changes_of(office)] == ["own dnc remove", "own dnc add"]

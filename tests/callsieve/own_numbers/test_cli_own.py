@@ -17,7 +17,7 @@ from reputation.store.do_not_call import Complaint, complaints_about
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_register import own_of, put_own
 from reputation.store.transaction import transaction
-from tests.callsieve.program import Program
+from tests.callsieve.program import Program, at_of
 from tests.office import CALLER
 from tests.reputation.store_builders import make_outcome
 
@@ -33,7 +33,7 @@ def shown(callsieve: Program) -> dict[str, object]:
 
 def since(callsieve: Program) -> float:
     """When its state began."""
-    return float(callsieve("own", "show", OWN, "--json").json["register"]["since"])
+    return at_of(callsieve("own", "show", OWN, "--json").json["register"]["since"])
 
 
 def put(callsieve: Program, own: OwnNumber) -> None:
@@ -240,7 +240,7 @@ def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
     assert [one["number"] for one in callsieve("own", "due", "--json").json] == [OWN]
     assert "FCR" in callsieve.ok("own", "due")
     callsieve.ok("own", "check", OWN, "--next", "10d")
-    assert float(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
+    assert at_of(str(shown(callsieve)["checked_at"])) == pytest.approx(time.time(), abs=60)
     for days in ("9d", "9"):
         assert callsieve.ok("own", "due", "--within", days) == "Nothing is due.\n"
     assert len(callsieve("own", "due", "--json").json) == 1
@@ -314,7 +314,7 @@ def test_a_next_check_in_a_file_is_as_it_is_typed_elsewhere(callsieve: Program, 
         file.write_text(f"number,next_check\n{OWN},{text}\n")
         callsieve.ok("own", "import", file)
         at = shown(callsieve)["next_check_at"]
-        assert at is None if days is None else float(str(at)) <= time.time() + days * DAY
+        assert at is None if days is None else at_of(str(at)) <= time.time() + days * DAY
 
 
 def test_adding_what_is_registered_so_changes_nothing(callsieve: Program) -> None:

@@ -11,7 +11,8 @@ import pytest
 from callsieve.changes.operation import Context, Refused
 from callsieve.own_numbers import do_not_call, operations
 from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest
-from callsieve.own_numbers.operations import CheckRequest, NumberRequest, UseRequest
+from callsieve.own_numbers.fields import NewOwnNumber, OwnNumberEdit
+from callsieve.own_numbers.operations import CheckRequest, UseRequest
 from reputation.own.register import REST_SECONDS, NumberState, OwnNumber
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -31,13 +32,13 @@ REGISTER = [
 @pytest.mark.parametrize(
     ("operation", "request_", "code", "field"),
     [
-        (operations.add, NumberRequest("12", {}), "bad-number", ""),
-        (operations.add, NumberRequest(ACTIVE, {}), "registered-already", ""),
-        (operations.add, NumberRequest(STRANGER, {"name": "a\nb"}), "bad-text", "name"),
-        (operations.add, NumberRequest(STRANGER, {"trunks": ["a|b"]}), "bad-texts", "trunk"),
-        (operations.add, NumberRequest(STRANGER, {"next_check": "soon"}), "bad-time", "next-check"),
-        (operations.edit, NumberRequest(STRANGER, {"name": "Acme"}), "not-registered", ""),
-        (operations.edit, NumberRequest(ACTIVE, {"documents": ["x"] * 21}), "bad-texts", "document"),
+        (operations.add, NewOwnNumber("12"), "bad-number", ""),
+        (operations.add, NewOwnNumber(ACTIVE), "registered-already", ""),
+        (operations.add, NewOwnNumber(STRANGER, name="a\nb"), "bad-text", "name"),
+        (operations.add, NewOwnNumber(STRANGER, trunks=("a|b",)), "bad-texts", "trunk"),
+        (operations.add, NewOwnNumber(STRANGER, next_check="soon"), "bad-time", "next-check"),
+        (operations.edit, OwnNumberEdit(STRANGER, name="Acme"), "not-registered", ""),
+        (operations.edit, OwnNumberEdit(ACTIVE, documents=("x",) * 21), "bad-texts", "document"),
         (operations.check, CheckRequest(STRANGER), "not-registered", ""),
         (operations.check, CheckRequest(ACTIVE, "soon"), "bad-time", "next"),
         (operations.rest, STRANGER, "not-registered", ""),
