@@ -27,6 +27,7 @@ from callsieve.numbering import operations as plans
 from callsieve.numbers import operations as numbers
 from callsieve.own_numbers import do_not_call
 from callsieve.own_numbers import operations as own
+from callsieve.own_numbers.fields import NewOwnNumber
 from callsieve.policy import central
 from callsieve.policy import operations as policies
 from callsieve.tokens import operations as tokens
@@ -91,7 +92,7 @@ COMPANY = exchange.SubscribeRequest("acme", "https://acme.example/x", KEY)
 PLAN = plans.UpdateRequest(OWN_ROWS.encode(), "rows.toml")
 
 LISTED = step(lists.add, ENTRY)
-REGISTERED = step(own.add, own.NewOwnNumber(OURS, "support"))
+REGISTERED = step(own.add, NewOwnNumber(OURS, "support"))
 SOURCE = sql("INSERT INTO lookup_source (name, is_outside, in_settings) VALUES ('phoneblock', 1, 1)")
 PEER = sql("INSERT INTO peer (name, of, in_settings, weight, every_seconds) VALUES ('acme', 'x', 1, 1.0, 60.0)")
 MARKED_ELSEWHERE: tuple[Step, ...] = (
