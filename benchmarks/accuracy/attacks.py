@@ -23,6 +23,7 @@ RELENTLESS = "half mark, all hang up, again and again"
 OWN_LIST = "the same, let in by the own list"
 SLOW = "one act a day"
 SPOOFED = "spoofed owner"
+SPOOFED_ELSEWHERE = "spoofed owner, by another trunk"
 SPOOFED_BURSTS = "spoofed owner, one-ring bursts"
 
 
@@ -168,6 +169,12 @@ def _spoof(it: Attack) -> list[Dated]:
     return [*_borrowed(calls), *_again_and_again(it), *_probes(it)]
 
 
+def _spoof_elsewhere(it: Attack) -> list[Dated]:
+    """The same outsider's calls come by another trunk than the owner's."""
+    it.caller.line = it.caller.line._replace(trunk="trunk-2")
+    return _spoof(it)
+
+
 def _spoof_in_bursts(it: Attack) -> list[Dated]:
     """The same outsider rings forty of ours once within an hour, each day."""
     p = it.parameters
@@ -195,7 +202,9 @@ ATTACKS: dict[str, Callable[[Attack], list[Dated]]] = {
     OWN_LIST: _let_in_and_hang_up,
     SLOW: _one_act_a_day,
     SPOOFED: _spoof,
+    SPOOFED_ELSEWHERE: _spoof_elsewhere,
     SPOOFED_BURSTS: _spoof_in_bursts,
 }
-RELENTLESS_ONES = frozenset({RELENTLESS, OWN_LIST, SPOOFED, SPOOFED_BURSTS})
-READ_WHILE_THEY_LAST = frozenset({SLOW, SPOOFED, SPOOFED_BURSTS})
+SPOOFING = frozenset({SPOOFED, SPOOFED_ELSEWHERE, SPOOFED_BURSTS})
+RELENTLESS_ONES = SPOOFING | {RELENTLESS, OWN_LIST}
+READ_WHILE_THEY_LAST = SPOOFING | {SLOW}

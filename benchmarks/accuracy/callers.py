@@ -10,24 +10,31 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks.accuracy.parameters import Habits, Nature, Parameters
-from reputation.model import ChallengeResult
+from reputation.model import AuthClass, ChallengeResult
 
 
 class User(NamedTuple):
-    """One of ours. `did` is the own number that callers dial, `readiness` how readily the person marks (1: average)."""
+    """One of ours. `did` is the own number that callers dial, `readiness` how readily the person marks (1: average).
+
+    `heeds` lies between 0 and 1, each value as likely: who is below the office's `notice` answers notices.
+    """
 
     extension: str
     did: str
     group: str
     readiness: float
+    heeds: float = 1.0
 
 
 class Line(NamedTuple):
-    """Who calls from a number. `passes`: the chance that a challenge is passed."""
+    """Who calls from a number. `passes`: the chance that a challenge is passed; `signed`: that a call is."""
 
     habits: Habits
     nature: Nature
     passes: float
+    signed: float = 0.0
+    listed: bool = False
+    trunk: str = "trunk-1"
 
 
 class Conduct(Enum):
@@ -60,6 +67,8 @@ class Fate(NamedTuple):
     redials: float
     redial_delay: float
     redial_fate: float  # the seed of the second call's
+    signed: float
+    notice_delay: float
 
 
 class Attempt(NamedTuple):
@@ -78,6 +87,11 @@ class Attempt(NamedTuple):
     counted: bool = True
     again: bool = False
     gave_up: bool = False
+
+    @property
+    def auth_class(self) -> AuthClass:
+        """The class of the call."""
+        return AuthClass.AUTHENTICATED if self.fate.signed < self.line.signed else AuthClass.UNKNOWN
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
@@ -110,6 +124,8 @@ def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
         redials=chance.random(),
         redial_delay=chance.uniform(*p.redial_delay),
         redial_fate=chance.random(),
+        signed=chance.random(),
+        notice_delay=chance.uniform(*p.notice_delay),
     )
 
 

@@ -8,8 +8,8 @@ from html import escape
 from benchmarks.accuracy.attacks import MARKS
 from benchmarks.accuracy.estimates import Estimate, of, shown
 from benchmarks.accuracy.methods import BASELINES, MODEL
-from benchmarks.accuracy.parameters import Kind
-from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
+from benchmarks.accuracy.parameters import ESTABLISHED, Kind
+from benchmarks.accuracy.reading import NEW, Cell, Counts
 from benchmarks.accuracy.tables import STOPPED, attack_cells
 
 NAMES_WIDTH, PANEL_WIDTH, GAP, HEAD, ROW, BAR = 290, 132, 28, 62, 30, 14

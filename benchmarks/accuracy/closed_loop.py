@@ -38,6 +38,11 @@ class What(Enum):
     PROBES = auto()
     LABEL_DAYS = auto()  # probes that would have been labelled
     ASKED_DAYS = auto()  # and those that would have been asked
+    # Numbers, from the first day on whenever calls are counted: all, and those of which a call was ever ...
+    NUMBERS = auto()
+    EVER_LABELLED = auto()
+    EVER_ASKED = auto()
+    EVER_LOST = auto()
 
 
 Tally = Counter[What]
@@ -87,6 +92,8 @@ def tallies_of(
                 follows.append((again.at, again))
             for when, one in follows:
                 heappush(waiting, (when, next(order), place, one))
+            if event.counted:
+                _note(tallies[place], decision, handling, again is not None)
             if event.counted and at >= read_from:
                 watch(place, at, decision)
                 _count(tallies[place], decision, handling, again is not None)
@@ -99,6 +106,18 @@ def tallies_of(
         else:
             screening.learn(event)
     return tallies
+
+
+def _note(tally: Tally, decision: Decision, handling: Handling, calls_again: bool) -> None:
+    tally[What.NUMBERS] = 1
+    if decision.rule == OWN_BLOCK or decision.action is Action.ALLOW:
+        return
+    if decision.action is Action.CHALLENGE:
+        tally[What.EVER_ASKED] = 1
+    if not handling.rings:
+        tally[What.EVER_LOST] |= not calls_again
+    elif decision.action is not Action.CHALLENGE:
+        tally[What.EVER_LABELLED] = 1
 
 
 def _count(tally: Tally, decision: Decision, handling: Handling, calls_again: bool) -> None:

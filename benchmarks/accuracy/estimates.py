@@ -57,6 +57,12 @@ def share_of(seeds: Iterable[Mapping[Cell, Tally]], whats: Sequence[What], *cell
     return estimate(found)
 
 
+def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: What, *cells: Cell) -> Estimate:
+    """The share of numbers to which that ever happened."""
+    totals = [sum((tallies.get(cell, Tally()) for cell in cells), Tally()) for tallies in seeds]
+    return estimate([total[what] / total[What.NUMBERS] if total[What.NUMBERS] else 0.0 for total in totals])
+
+
 def calls(seeds: Iterable[Counts], cell: Cell, at_least: Level = Level.NONE) -> int:
     """How many calls that is."""
     return sum(sum(counts.get(cell, [])[at_least:]) for counts in seeds)

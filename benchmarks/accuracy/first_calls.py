@@ -16,6 +16,7 @@ from datetime import date
 from enum import StrEnum
 from itertools import repeat
 from random import Random
+from statistics import fmean
 from typing import NamedTuple
 
 from msgspec.structs import replace as with_values
@@ -63,10 +64,14 @@ class Style(StrEnum):
     UNALLOCATED = "storm: numbers that nobody has, in any order"
     SPREAD = "storm: any numbers, in any order"
     SLOW = "storm: 5 blocks, one call in 4 minutes"
+    SECOND_DIDS = "storm: any numbers, every second of our numbers in order"
+    SLOW_WALK = "storm: any numbers, our numbers in order, one in 200 s"
 
 
 HONEST = (Style.ONE_OFF, Style.COMPANY, Style.CLINIC, Style.CALL_CENTRE, Style.CONFERENCE, Style.FLEET)
 STORMS = tuple(style for style in Style if style.value.startswith("storm"))
+# The nine styles of which the mean is a target; the two below are targets by themselves.
+NINE = STORMS[:9]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,16 +230,15 @@ class Calls:
         """So many numbers within an hour, each once; a slow one through the day."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
-        calls = world.storm_calls if style is not Style.SLOW else min(world.storm_calls, 60)
-        seconds = 3600.0 if style is not Style.SLOW else calls * 240.0
+        calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls
+        seconds = calls * _GAPS[style] if style in _GAPS else 3600.0
         number = _NUMBERS_OF[style](chance) if style in _NUMBERS_OF else _from_blocks(chance, 5)
         first = chance.randrange(len(self.users))
         for n in range(calls):
-            at, walked = begin + seconds * n / calls + chance.uniform(0, 2), n
+            at, walked = begin + seconds * n / calls + chance.uniform(0, 2), n * _STEPS.get(style, 0)
             if style is Style.LINES_WALK:  # eight calls at the same time, in order but for their jitter
                 at = begin + seconds * (n - n % 8) / calls + chance.uniform(0, 8)
-            in_order = style in (Style.WALK, Style.SPREAD_WALK, Style.LINES_WALK)
-            user = self.users[(first + walked) % len(self.users)] if in_order else chance.choice(self.users)
+            user = self.users[(first + walked) % len(self.users)] if style in _STEPS else chance.choice(self.users)
             yield Ring(at, style, number(chance), user)
 
 
@@ -252,12 +256,25 @@ def _from_blocks(chance: Random, count: int) -> Numbers:
     return lambda draw: f"{draw.choice(blocks)}{draw.randrange(1000):03d}"
 
 
+_GAPS: Mapping[Style, float] = {
+    Style.SLOW: 240.0,
+    Style.SLOW_WALK: 200.0,
+}  # seconds from call to call; else within an hour
+_STEPS: Mapping[Style, int] = {  # from one of our numbers to the next, of storms that go through them in order
+    Style.WALK: 1,
+    Style.SPREAD_WALK: 1,
+    Style.LINES_WALK: 1,
+    Style.SECOND_DIDS: 2,
+    Style.SLOW_WALK: 1,
+}
 _NUMBERS_OF: Mapping[Style, Callable[[Random], Numbers]] = {
     Style.MANY_BLOCKS: lambda chance: _from_blocks(chance, 100),
     Style.NEIGHBOURS: lambda _chance: lambda draw: f"{OWN_EXCHANGE}{draw.randrange(10_000):04d}",
     Style.SPREAD_WALK: lambda _chance: any_number,
     Style.LINES_WALK: lambda _chance: any_number,
     Style.SPREAD: lambda _chance: any_number,
+    Style.SECOND_DIDS: lambda _chance: any_number,
+    Style.SLOW_WALK: lambda _chance: any_number,
     Style.UNALLOCATED: lambda _chance: lambda draw: f"+444{draw.randrange(10**9):09d}",
 }
 
@@ -311,6 +328,12 @@ def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     found = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
+
+
+def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
+    """The same, each style counting the same."""
+    shares = [[tally[one, what] / tally[one, "calls"] for one in styles if tally[one, "calls"]] for tally in tallies]
+    return estimate([fmean(of_seed) if of_seed else 0.0 for of_seed in shares])
 
 
 def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tally]]) -> Sheet:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from benchmarks.accuracy.callers import Attempt, Conduct, User
-from benchmarks.accuracy.parameters import HONEST, Parameters
+from benchmarks.accuracy.callers import Attempt, Conduct, Line, User
+from benchmarks.accuracy.parameters import HONEST, Nature, Parameters
 from policies.decision import Action
 from reputation.model import (
     AuthClass,
@@ -21,6 +21,7 @@ from reputation.model import (
 from reputation.outcome import OutcomeRecord
 
 NUMBER = "+12015550123"
+TRAPS = "+442071839"  # the first digits of the DIDs that belong to nobody
 LONG_RING_SECONDS = 30.0  # of a call that a colluder lets ring
 LABELLED = frozenset({Action.TAG, Action.WARN})
 
@@ -62,7 +63,7 @@ UNSCREENED = Handling()
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
     """How the call ended, dated when it was over; then perhaps a mark, and a call back."""
     if not handling.rings:
-        return [learnt(_not_rung(attempt, handling))]
+        return [learnt(_not_rung(attempt, handling)), *_of_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
     events: list[Dated] = [learnt(outcome)]
     if attempt.conduct is not None:
@@ -72,10 +73,18 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
     if handling.action in LABELLED:
         marked *= p.reaction.marked
     if fate.marked < marked * user.readiness:
-        events.append(marking(user, outcome.ended_at + fate.mark_delay, outcome.linkedid))
+        events.append(marking(user, outcome.ended_at + fate.mark_delay, attempt))
     if fate.called_back < habits.called_back:
         events.append(learnt(call_back(user, outcome.ended_at + fate.back_delay, fate.back_ring, fate.back_talk)))
     return events
+
+
+def _of_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
+    """The callee, told that a machine's call was stopped, perhaps says that it is no spam."""
+    is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
+    if not is_machine or attempt.user.heeds >= p.notice:
+        return []
+    return [marking(attempt.user, attempt.at + attempt.fate.notice_delay, attempt, Verdict.OK)]
 
 
 def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, OutcomeRecord]:
@@ -101,12 +110,14 @@ def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, Ou
 def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
     """Turned away, or sent to voicemail, as who fails a challenge is; who hung up before that leaves nothing."""
     offered = handling.action is not Action.REJECT and handling.challenge is not ChallengeResult.ABANDONED
+    habits = attempt.line.habits
+    voicemail = habits.voicemail if habits.voicemail_failed is None else habits.voicemail_failed
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.REJECTED if handling.action is Action.REJECT else Disposition.NO_ANSWER,
         answered_by_pbx=handling.action is not Action.REJECT,
         ended_by=EndedBy.CALLER,
-        voicemail_left=offered and attempt.fate.voicemail < attempt.line.habits.voicemail,
+        voicemail_left=offered and attempt.fate.voicemail < voicemail,
     )
 
 
@@ -118,6 +129,8 @@ def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
         "direction": Direction.INBOUND,
         "caller": NUMBER,
         "did": attempt.user.did,
+        "trunk": attempt.line.trunk,
+        "auth_class": attempt.auth_class,
         "group": attempt.user.group,
         "action": None if handling.action is None else handling.action.word,
         "challenge": handling.challenge,
@@ -169,17 +182,34 @@ def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -
     )
 
 
-def marking(user: User, at: float, linkedid: str | None = None) -> tuple[float, Mark]:
+def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) -> OutcomeRecord:
+    """The number called a DID that belongs to nobody, heard silence, and was hung up on."""
+    return OutcomeRecord(
+        linkedid=linkedid,
+        at=at,
+        direction=Direction.INBOUND,
+        disposition=Disposition.NO_ANSWER,
+        caller=NUMBER,
+        did=f"{TRAPS}{trap:03d}",
+        trunk=line.trunk,
+        auth_class=AuthClass.AUTHENTICATED if is_signed else AuthClass.UNKNOWN,
+        waited_seconds=5.0,
+        answered_by_pbx=True,
+        ended_by=EndedBy.SYSTEM,
+    )
+
+
+def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict = Verdict.SPAM) -> tuple[float, Mark]:
     """One of ours marks the number."""
     mark = Mark(
         number=NUMBER,
-        auth_class=AuthClass.UNKNOWN,
+        auth_class=AuthClass.UNKNOWN if call is None else call.auth_class,
         reporter=user.extension,
-        verdict=Verdict.SPAM,
+        verdict=verdict,
         at=at,
         channel=MarkChannel.EXTENSION,
         group=user.group,
-        linkedid=linkedid,
+        linkedid=None if call is None else call.linkedid,
     )
     return at, mark
 

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from benchmarks.accuracy.callers import Attempt, Line, User, fate_of, line_of
 from benchmarks.accuracy.chances import arrivals
-from benchmarks.accuracy.happening import UNSCREENED, Dated, Reading, call_back, consequences, learnt
-from benchmarks.accuracy.parameters import DAY_SECONDS, START, Kind, Nature, Parameters
+from benchmarks.accuracy.happening import UNSCREENED, Dated, Reading, call_back, consequences, learnt, trap_call
+from benchmarks.accuracy.parameters import BACK_TALK, DAY_SECONDS, SPAM_NATURES, START, Kind, Nature, Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def make_office(parameters: Parameters, seed: int) -> Office:
         )
         for n in range(parameters.users)
     )
-    return Office(parameters, seed, users)
+    heeds = Random(f"{seed}/notices")
+    return Office(parameters, seed, tuple(user._replace(heeds=heeds.random()) for user in users))
 
 
 def plans(office: Office) -> Iterator[Plan]:
@@ -97,7 +98,10 @@ class Caller:
         self.kind = kind
         self.chance = office.chance(kind, place)
         self._name = f"{office.seed}-{kind}-{place}"
-        self.line = line_of(office.parameters, self.chance, office.parameters.habits[kind], nature)
+        self.traps = office.chance(kind, place, "traps")
+        self.line = _with_sources(
+            office, line_of(self.parameters, self.chance, self.parameters.habits[kind], nature), place
+        )
         self._calls = 0
 
     def call(self, user: User, at: float, ring_seconds: float | None = None) -> Dated:
@@ -108,8 +112,24 @@ class Caller:
 
     def steady(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
         """`rate` calls a day to anybody, from one day to another."""
-        for day in arrivals(self.chance, rate, first_day, last_day):
-            yield self.call(self.chance.choice(self.users), instant(self.parameters, day))
+        p, chance = self.parameters, self.chance
+        in_a_row = p.in_a_row if self.line.nature in SPAM_NATURES else 1
+        for day in arrivals(chance, rate / in_a_row, first_day, last_day):
+            at, first = instant(p, day), chance.randrange(len(self.users))
+            for n in range(in_a_row):
+                yield self.call(self.users[(first + n) % len(self.users)], at)
+                at += chance.uniform(*p.row_gap)
+        yield from self.trapped(rate, first_day, last_day)
+
+    def trapped(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
+        """The calls to traps of a number that calls us at this rate."""
+        p = self.parameters
+        rate *= p.traps / 100 * (1.0 if self.line.nature in SPAM_NATURES else p.misdialled)
+        if rate <= 0:
+            return
+        for n, day in enumerate(arrivals(self.traps, rate, first_day, last_day)):
+            trap, is_signed = self.traps.randrange(p.traps * p.users // 100), self.traps.random() < self.line.signed
+            yield learnt(trap_call(self.line, f"{self._name}-trap-{n}", instant(p, day), trap, is_signed))
 
     def plan(self, events: Iterable[Dated]) -> Plan:
         """All of it."""
@@ -144,6 +164,11 @@ def established(office: Office, place: int) -> Plan:
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
+def established_machine(office: Office, place: int) -> Plan:
+    """A service line that is a machine."""
+    return service(office, place * round(1 / office.parameters.machines))
+
+
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
     """A line that is still new when it is attacked, and seldom calls: a person, or a wanted machine."""
     p = office.parameters
@@ -158,7 +183,15 @@ def spammer(office: Office, place: int) -> Plan:
     rate = min(p.spam_rate.draw(caller.chance), p.spam_rate_most)
     born = caller.chance.uniform(0, p.days)
     end = min(p.days, born + caller.chance.expovariate(1 / p.spam_life_days))
-    return caller.plan(caller.steady(rate, born, end))
+    return caller.plan([*caller.steady(rate, born, end), *_of_accomplices(caller, born)])
+
+
+def _of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
+    """People of ours call the number back and talk, for no other reason than to speak for it."""
+    p, chance = caller.parameters, caller.chance
+    for user in chance.sample(caller.users, p.accomplices):
+        at = instant(p, born + chance.uniform(0, 1))
+        yield learnt(call_back(user, at, p.ring_answered.draw(chance), 30.0 + BACK_TALK.draw(chance)))
 
 
 def one_off(office: Office, place: int) -> Plan:
@@ -201,6 +234,16 @@ def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
         caller.call(user, begin + chance.uniform(0, p.wangiri_seconds), chance.uniform(*p.wangiri_ring))
         for user in chance.sample(caller.users, min(p.users, callees))
     ]
+
+
+def _with_sources(office: Office, line: Line, place: object) -> Line:
+    """The line with what is known of it elsewhere: whether sources list it, and how many of its calls are signed."""
+    p, chance, is_spam = office.parameters, office.chance(line.nature, place, "sources"), line.nature in SPAM_NATURES
+    listed = p.listed if is_spam else p.listed_wrongly if line.nature is Nature.MACHINE else 0.0
+    signed = float(chance.random() < p.signed)
+    if is_spam and chance.random() < p.mixed:
+        signed = 0.5
+    return line._replace(listed=chance.random() < listed, signed=signed)
 
 
 def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:

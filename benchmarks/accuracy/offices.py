@@ -1,4 +1,4 @@
-"""The offices in which everything is measured: the standard one, and those that differ from it in one thing."""
+"""The offices in which everything is measured: the standard one, those that differ in one thing, and attacks there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from benchmarks.accuracy.attacks import (
+    MARKS,
+    NOTHING,
+    OWN_LIST,
+    RELENTLESS,
+    SLOW,
+    SPLIT,
+    SPOOFED,
+    SPOOFED_BURSTS,
+    SPOOFED_ELSEWHERE,
+)
 from benchmarks.accuracy.parameters import (
     ANSWERING,
+    ESTABLISHED,
+    ESTABLISHED_MACHINE,
     NEW_KINDS,
     SPAM_NATURES,
     STANDARD,
@@ -20,7 +33,19 @@ from benchmarks.accuracy.parameters import (
 )
 
 STANDARD_NAME = "the standard office"
-COLD = "service is answered by 30 %, leaves few messages, is hardly called back"
+COLD = "cold: service is answered by 30 %, leaves few messages, is hardly called back"
+COLD_NOTICED = "cold, and people answer notices"
+NOTICED = "people answer notices"
+LISTED, WRONGLY = "24 % of spam is listed by two sources", "one in 20 wanted machines is listed by two sources"
+TRAPS, TRAPS_UNSIGNED, TRAPS_5 = "listed, 2 traps, signed", "listed, 2 traps, unsigned", "listed, 5 traps, unsigned"
+MIXED = "every second call of spam is signed"
+REDIALS = "spam hangs up when it is asked, and calls again"
+MESSAGES, MESSAGES_90 = "spam leaves a message on every second machine", "spam leaves a message on 9 of 10 machines"
+MESSAGES_FAILED = "spam leaves a message after every second failed challenge"
+ACCOMPLICES = "three of us call each spam number back"
+IN_A_ROW = "spam calls ten of us back to back"
+FEW_MARKS, MANY_MARKS = "marks 5 times rarer", "wrong marks 4 times commoner"
+HARD = "spam talks, and is called back, as service is"
 SMALL = "20 users of 4 groups, a tenth of the calls"
 SMART = "robots that always pass"
 FARMING = "spam that always passes, and keeps its numbers"
@@ -34,7 +59,7 @@ def _polite_spam() -> Parameters:
     """Spam that is answered no more often, but talked with and called back as customer service is."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
-        STANDARD,
+        SPAM_ONLY,
         SPAM,
         talk=service.talk,
         called_back=service.called_back,
@@ -59,45 +84,86 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
     """Callers who answer challenges in another way."""
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
-    return replace(STANDARD, answering={**ANSWERING, **changed})
+    return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 
 
+def _voicemail(voicemail: float, failed: float) -> Parameters:
+    """Spam that leaves messages so often, when nobody answers and when it fails a challenge."""
+    return with_habits(SPAM_ONLY, SPAM, voicemail=voicemail, voicemail_failed=failed)
+
+
+# Only those are there whose figures are wanted: each takes time, and most honest callers meet nothing.
+NOBODY: Mapping[str, Any] = dict.fromkeys(
+    ("contacts", "services", "one_off_a_day", "spammers", "single_use_a_day", "storms", "wangiri_bursts"), 0
+)
+SPAM_ONLY = replace(STANDARD, **{**NOBODY, "spammers": STANDARD.spammers})
+LINES_ONLY = replace(STANDARD, **{**NOBODY, "services": STANDARD.services})
+_COLD = with_habits(LINES_ONLY, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.15, called_back=0.01)
+NOTICE = 0.15  # an assumption about people
+_LISTED = replace(SPAM_ONLY, listed=0.24)
+_SMALL: Mapping[str, Any] = {
+    "users": 20,
+    "groups": 4,
+    "service_rate": (0.2, 1.5),
+    "spam_rate": STANDARD.spam_rate._replace(median=0.6),
+    "spam_rate_most": 2.5,
+}
 OFFICES: Mapping[str, Parameters] = MappingProxyType(
     {
         STANDARD_NAME: STANDARD,
-        COLD: with_habits(STANDARD, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.15, called_back=0.01),
-        "the same, and leaves no message at all": with_habits(
-            STANDARD, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.0, called_back=0.01
-        ),
-        "spam talks, and is called back, as service is": _polite_spam(),
-        "spam leaves a message on every second machine": with_habits(STANDARD, SPAM, voicemail=0.5),
-        "marks 5 times rarer": _marks(STANDARD, tuple(Kind), 0.2),
-        "wrong marks 4 times commoner": _marks(STANDARD, HONEST, 4.0),
+        NOTICED: replace(LINES_ONLY, notice=NOTICE),
+        COLD: _COLD,
+        COLD_NOTICED: replace(_COLD, notice=NOTICE),
+        LISTED: _LISTED,
+        WRONGLY: replace(LINES_ONLY, machines=1.0, listed_wrongly=0.05),
+        TRAPS: replace(_LISTED, traps=2, signed=1.0),
+        TRAPS_UNSIGNED: replace(_LISTED, traps=2),
+        TRAPS_5: replace(_LISTED, traps=5),
+        MIXED: replace(SPAM_ONLY, mixed=1.0),
+        REDIALS: _answering(SPAM_NATURES, passes=0.0, silent=0.0, wrong=0.0, redials=1.0),
+        MESSAGES: _voicemail(0.5, 0.08),
+        MESSAGES_90: _voicemail(0.9, 0.08),
+        MESSAGES_FAILED: _voicemail(0.08, 0.5),
+        ACCOMPLICES: replace(SPAM_ONLY, accomplices=3),
+        IN_A_ROW: replace(SPAM_ONLY, in_a_row=10),
+        FEW_MARKS: _marks(SPAM_ONLY, tuple(Kind), 0.2),
+        MANY_MARKS: _marks(replace(LINES_ONLY, contacts=120, one_off_a_day=20), HONEST, 4.0),
+        HARD: _polite_spam(),
+        SMALL: replace(SPAM_ONLY, services=STANDARD.services, **_SMALL),
         "people react to labels": replace(
-            STANDARD, reaction=Reaction(answered=0.4, marked=3.0, hung_up_honest=0.15, hung_up_spam=0.5)
-        ),
-        SMALL: replace(
-            STANDARD,
-            users=20,
-            groups=4,
-            contacts=120,
-            service_rate=(0.2, 1.5),
-            one_off_a_day=6,
-            spam_rate=STANDARD.spam_rate._replace(median=0.6),
-            spam_rate_most=2.5,
-            single_use_a_day=10,
+            SPAM_ONLY, reaction=Reaction(answered=0.4, marked=3.0, hung_up_honest=0.15, hung_up_spam=0.5)
         ),
         "robots redial at once": _answering((Nature.ROBOT,), redials=1.0),
         "each robot passes one challenge in twenty": _answering((Nature.ROBOT,), never=0.0),
         SMART: _answering((Nature.ROBOT,), passes=1.0, never=0.0),
         FARMING: replace(_answering(SPAM_NATURES, passes=1.0, never=0.0), spam_life_days=1000.0),
-        BOUGHT: replace(STANDARD, spam_identity=1),
+        BOUGHT: replace(SPAM_ONLY, spam_identity=1),
     }
 )
-# Of honest callers fewer are enough where every seed is not measured: each takes time, and few of them meet anything.
-FEWER: Mapping[str, Any] = {"contacts": 120, "services": 20, "one_off_a_day": 20, "single_use_a_day": 5, "storms": 0}
-
-
-def reduced(parameters: Parameters) -> Parameters:
-    """The same office with fewer honest callers."""
-    return replace(parameters, **{name: min(value, getattr(parameters, name)) for name, value in FEWER.items()})
+# Attacks, by how many, on whom; in each office those whose figures are wanted.
+AttackPlan = Sequence[tuple[str, Sequence[int], Sequence[str]]]
+ON_ALL = (*NEW_KINDS, ESTABLISHED, ESTABLISHED_MACHINE)
+SOME = (2, 10, 40)
+SPOOFERS = (0, 2)  # the outsider alone, and with two insiders
+_SPLIT: AttackPlan = ((NOTHING, (0,), NEW_KINDS), (SPLIT, (5, 10, 40), NEW_KINDS))
+ATTACKS: Mapping[str, AttackPlan] = {
+    STANDARD_NAME: (
+        (NOTHING, (0,), NEW_KINDS),
+        (MARKS, STANDARD.colluders, NEW_KINDS),
+        (SPLIT, STANDARD.colluders, ON_ALL),
+        (RELENTLESS, SOME, ON_ALL),
+        (OWN_LIST, SOME, NEW_KINDS),
+        (SLOW, SOME, NEW_KINDS),
+        (SPOOFED, SPOOFERS, ON_ALL),
+        (SPOOFED_ELSEWHERE, SPOOFERS, (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)),
+        (SPOOFED_BURSTS, SPOOFERS, ON_ALL),
+    ),
+    NOTICED: (
+        *((*_SPLIT, (SPLIT, (40,), (ESTABLISHED_MACHINE,)))),
+        (SPOOFED, (0,), (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)),
+    ),
+    COLD: _SPLIT,
+    COLD_NOTICED: _SPLIT,
+    MANY_MARKS: ((NOTHING, (0,), NEW_KINDS),),
+    SMALL: _SPLIT,
+}

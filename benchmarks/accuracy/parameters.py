@@ -92,6 +92,7 @@ class Habits:
     answered: float
     talk: LogNormal
     voicemail: float  # of unanswered calls
+    voicemail_failed: float | None = None  # of failed challenges; None: as of unanswered calls
     marked_answered: float  # of answered calls, by the average person
     marked_unanswered: float = 0.0
     called_back: float = 0.0
@@ -124,6 +125,7 @@ HABITS: Mapping[Kind, Habits] = {
     Kind.WANGIRI: replace(_SPAM, answered=0.0, voicemail=0.0),
 }
 NEW_KINDS = (Kind.NEW_PERSON, Kind.NEW_MACHINE)
+ESTABLISHED, ESTABLISHED_MACHINE = "established", "established machine"  # lines that are attacked
 SPAM_NATURES = (Nature.ROBOT, Nature.SPAMMER)
 HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HABITS[Kind.SERVICE]}
 
@@ -172,6 +174,18 @@ class Parameters:
     robots: float = 0.70  # of spam numbers
     reaction: Reaction = Reaction()
     spam_identity: int = 0  # the level of identity that spammers have proven
+    listed: float = 0.0  # of spam numbers, those that sources list from their first call on
+    listed_wrongly: float = 0.0  # of wanted machines
+    sources: int = 2
+    traps: int = 0  # DIDs that belong to nobody, for each 100 of ours; spam dials them like any other
+    misdialled: float = 0.01  # ours: an honest line calls a trap so many times as often as one of our numbers
+    signed: float = 0.0  # of all numbers, those whose calls come with passed verification
+    mixed: float = 0.0  # of spam numbers, those of which every second call does
+    in_a_row: int = 1  # so many of our DIDs are called one after the other
+    row_gap: tuple[float, float] = (5.0, 20.0)  # seconds from one such call to the next
+    accomplices: int = 0  # people of ours who call each spam number back on its first day
+    notice: float = 0.0  # of us, those who say "not spam" once they are told of a machine's call that was stopped
+    notice_delay: tuple[float, float] = (600.0, 8 * 3600.0)
     redial_delay: tuple[float, float] = (20.0, 170.0)
 
     attack_day: float = 45.0
@@ -187,7 +201,7 @@ class Parameters:
     colluders: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 40, 100)
     new_rate: float = 1.0
     new_days: float = 1.0  # how old a new number is when it is attacked
-    attacked_established: int = 2  # numbers a seed (ours)
+    attacked_established: int = 2  # numbers a seed, of people and of machines (ours)
     established_read_every: int = 4  # calls: an old line changes slowly, and takes long to read (ours)
     attacked_new: int = 20
     attacked_again: int = 5  # where the attack goes on and on

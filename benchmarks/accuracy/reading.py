@@ -13,11 +13,11 @@ from benchmarks.accuracy.attacks import attacked
 from benchmarks.accuracy.happening import Reading
 from benchmarks.accuracy.methods import Method
 from benchmarks.accuracy.office import Office, Stream, established, new_number, plans, shadow_of
-from benchmarks.accuracy.parameters import DAY_SECONDS, START, Kind
+from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, START, Kind
 from reputation.model import Level, Mark
 from reputation.outcome import OutcomeRecord
 
-ESTABLISHED, NEW = "established", Kind.NEW_PERSON.value
+NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):

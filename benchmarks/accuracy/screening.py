@@ -18,34 +18,40 @@ from policies.engine import decide
 from policies.loader import load_policy
 from policies.policy import Policy
 from reputation.evidence import Circumstances
-from reputation.facts import Facts
-from reputation.families.caller import passed_until
+from reputation.facts import CallContext, facts_from
 from reputation.fold import with_other_sites
 from reputation.memory_store import MemoryStore
 from reputation.model import (
+    Attestation,
     AuthClass,
     CallerKind,
     ControlSample,
     Did,
     Identity,
+    Imported,
     Mark,
     Person,
     PersonalTie,
     Tie,
     Verdict,
+    Verification,
 )
 from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.signals import proofs_of_control
 from reputation.standing import Standing
-from reputation.velocity import WINDOW_SECONDS
+from reputation.velocity import WINDOW_SECONDS, Earlier
 from reputation.weights import DEFAULT, Weights
 
 BALANCED, STRICT = "balanced", "strict"
 CALLER = Number(NUMBER, NUMBER, CallerKind.NUMBER)
 SALT = b"the salt of the control sample"
 OWN_BLOCK = "callee-blocklist"
+_SIGNATURE = {
+    AuthClass.AUTHENTICATED: (Attestation.A, Verification.PASSED),
+    AuthClass.UNKNOWN: (Attestation.NONE, Verification.NONE),
+}
 # By which tie of the callee's the phone rang, by the rule that decided (policies/engine.py).
 TIES = {
     "callee-allowlist": Tie.ALLOW,
@@ -64,19 +70,28 @@ class OtherSite(Protocol):
 
 
 class Screening:
-    """What is known of one number, and what is done with its calls. `identity`: what is proven of its owner."""
+    """What is known of one number, and what is done with its calls. `identity`: what is proven of its owner; `listed`:
+    whether sources list it.
+    """
 
     def __init__(
-        self, preset: str, p: Parameters, weights: Weights = DEFAULT, identity: Identity | None = None
+        self,
+        preset: str,
+        p: Parameters,
+        weights: Weights = DEFAULT,
+        identity: Identity | None = None,
+        listed: bool = False,
     ) -> None:
         self._policy = _preset(preset)
         self._parameters = p
         self._weights = weights
         self._store = MemoryStore(weights)
         self._identity = identity
+        self._imported = tuple(Imported(f"source-{n}", "spam") for n in range(p.sources if listed else 0))
+        self._vouched: dict[str, float] = {}
         self._allowed: set[str] = set()
         self._blocked: set[str] = set()
-        self._calls: list[float] = []
+        self._calls: list[tuple[float, str]] = []
         self._people = p.users
         self.others: Sequence[OtherSite] = ()  # what this site hears of
         self._sample = ControlSample(SALT, weights.sample.every)
@@ -102,6 +117,10 @@ class Screening:
         if mark.verdict is Verdict.SPAM:
             self._blocked.add(mark.reporter)
             self._allowed.discard(mark.reporter)
+            self._vouched.pop(mark.reporter, None)
+        else:
+            self._blocked.discard(mark.reporter)
+            self._vouched[mark.reporter] = mark.at
 
     def allow(self, extension: str) -> None:
         """One of ours lets the number in."""
@@ -109,33 +128,41 @@ class Screening:
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
         """What is done with a call, and what the caller makes of it."""
-        decision = self.decide(attempt.linkedid, attempt.user, attempt.at)
-        self._calls = [at for at in self._calls if at > attempt.at - WINDOW_SECONDS]
-        self._calls.append(attempt.at)
+        self._calls = [call for call in self._calls if call[0] > attempt.at - WINDOW_SECONDS]
+        decision = self.decide(attempt.linkedid, attempt.user, attempt.at, attempt.auth_class, attempt.line.trunk)
+        self._calls.append((attempt.at, attempt.user.did))
         result = result_of(self._parameters, attempt) if decision.action is Action.CHALLENGE else None
         return decision, Handling(decision.action, result, TIES.get(decision.rule))
 
-    def decide(self, linkedid: str, user: User, now: float) -> Decision:
+    def decide(
+        self,
+        linkedid: str,
+        user: User,
+        now: float,
+        auth_class: AuthClass = AuthClass.UNKNOWN,
+        trunk: str = "trunk-1",
+    ) -> Decision:
         """What would be done with a call to one of ours."""
         did, callee = _callee(user)
-        evidence = self._store.evidence(NUMBER, AuthClass.UNKNOWN, now)._replace(identity=self._identity)
+        evidence = self._store.evidence(NUMBER, auth_class, now)
+        evidence = evidence._replace(identity=self._identity, imported=self._imported)
         if self.others:
             theirs = [(said, 1.0) for other in self.others if (said := other.said_at(now)) is not None]
             evidence = evidence._replace(standing=with_other_sites(evidence.standing, theirs, self._weights))
         ties = tuple(self._ties(user.extension, now))
-        facts = Facts(
-            did=did,
-            callee=callee,
-            ties=ties,
-            identity=self._identity,
-            passed_until=passed_until(evidence.challenges, self._weights.caller),
-            failures=evidence.challenges.failures,
-            one_ring_at=self._store.one_ring_at(NUMBER, now),
-            reputation=reputation_of(evidence, Circumstances(people=self._people), self._weights, now),
-            recent_calls=tuple(self._calls),
-            sample=self._sample,
+        attestation, verification = _SIGNATURE[auth_class]
+        circumstances = Circumstances(auth_class, attestation, verification, people=self._people)
+        facts = facts_from(
+            CallContext(
+                did=did, callee=callee, ties=ties, one_ring_at=self._store.one_ring_at(NUMBER, now), sample=self._sample
+            ),
+            evidence,
+            reputation_of(evidence, circumstances, self._weights, now),
+            self._weights,
+            Earlier(tuple([at for at, _ in self._calls]), tuple([did for _, did in self._calls])),
         )
-        return decide(IncomingCall(linkedid, CALLER, user.did), facts, self._policy, now)
+        call = IncomingCall(linkedid, CALLER, user.did, trunk, False, attestation, verification)
+        return decide(call, facts, self._policy, now)
 
     def _ties(self, extension: str, now: float) -> list[PersonalTie]:
         ties = [PersonalTie(Tie.TALKED, who, at=at) for who, at in self._store.talks(NUMBER, now) if who == extension]
@@ -143,6 +170,8 @@ class Screening:
             ties.append(PersonalTie(Tie.ALLOW, extension))
         if extension in self._blocked:
             ties.append(PersonalTie(Tie.BLOCK, extension))
+        if extension in self._vouched:
+            ties.append(PersonalTie(Tie.NOT_SPAM, extension, at=self._vouched[extension]))
         return ties
 
 

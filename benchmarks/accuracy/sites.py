@@ -23,17 +23,16 @@ from rich.progress import track
 
 from benchmarks.accuracy.attacks import NOTHING, SPLIT, attacked
 from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
-from benchmarks.accuracy.closed_tables import LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, SPAMMERS, STAFF
 from benchmarks.accuracy.estimates import estimate, share_of, shown
 from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.office import Caller, Office, Plan, established, instant, make_office, new_number, service
 from benchmarks.accuracy.offices import OFFICES, SMALL, STANDARD_NAME
-from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters
-from benchmarks.accuracy.reading import ESTABLISHED, Cell
-from benchmarks.accuracy.running import FIRST_SEED, Tallies
+from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, STANDARD, START, Kind, Nature, Parameters
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.running import FIRST_SEED, Tallies, weights_with
 from benchmarks.accuracy.screening import OWN_BLOCK, STRICT, OtherSite, Screening
 from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
-from benchmarks.accuracy.trying import weights_with
+from benchmarks.accuracy.targets import LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, SPAMMERS, STAFF
 from benchmarks.tables import write_page
 from policies.decision import Decision
 from reputation.model import AuthClass, Level, Mark, MarkChannel, SignalCategory, Verdict

@@ -11,8 +11,8 @@ from rich.table import Table
 from benchmarks.accuracy.attacks import HANG_UPS, MARKS, SPLIT
 from benchmarks.accuracy.estimates import calls, of, shown
 from benchmarks.accuracy.methods import BASELINES, MODEL
-from benchmarks.accuracy.parameters import NEW_KINDS, STANDARD, Kind
-from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, Counts
+from benchmarks.accuracy.parameters import ESTABLISHED, NEW_KINDS, STANDARD, Kind
+from benchmarks.accuracy.reading import NEW, Cell, Counts
 from reputation.model import Level
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,14 +24,12 @@ BLOCKS = (
     "closed loop",
     "first calls",
     "attacks",
-    "spoofed owners",
     "offices",
     "collusion across sites",
     "sharing between sites",
     "how soon spam is warned of",
     "methods",
     "levels",
-    "tried",
     "complaints of the last day",
     "complaints of the last fifth",
 )

@@ -25,8 +25,8 @@ from benchmarks.accuracy.callers import Attempt, Conduct
 from benchmarks.accuracy.happening import Listing, Reading
 from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Plan, Stream, instant, make_office, new_number, service, shadow_of
-from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, Kind, Nature
-from benchmarks.accuracy.reading import ESTABLISHED, NEW, Cell, levels_of, measure_attacks, thinned
+from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, STANDARD, Kind, Nature
+from benchmarks.accuracy.reading import NEW, Cell, levels_of, measure_attacks, thinned
 from reputation.model import Disposition, Level, Mark
 from reputation.outcome import OutcomeRecord
 from reputation.signals import was_hung_up_on

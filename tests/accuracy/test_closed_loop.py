@@ -14,7 +14,7 @@ from benchmarks.accuracy.office import Plan, make_office, spammer
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters, Reaction
 from benchmarks.accuracy.screening import STRICT, Screening
 from policies.decision import Action
-from reputation.model import ChallengeResult, Disposition, Mark, Tie
+from reputation.model import ChallengeResult, Disposition, Mark, Tie, Verdict
 from reputation.outcome import OutcomeRecord
 
 OFFICE = make_office(STANDARD, 5)
@@ -121,7 +121,7 @@ def calls(*attempts: Attempt) -> list[Dated]:
 
 
 def test_a_first_call_rings_as_any_other() -> None:
-    assert tally(calls(attempt(1))) == Tally({What.CALLS: 1, What.PLAIN: 1})
+    assert tally(calls(attempt(1))) == Tally({What.NUMBERS: 1, What.CALLS: 1, What.PLAIN: 1})
 
 
 def test_own_marks_block_for_oneself_and_are_counted_apart() -> None:
@@ -167,3 +167,28 @@ def test_a_probe_is_of_somebody_who_has_blocked_nobody() -> None:
     marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS)]
     found = tally([*marked, (START + 30 * DAY_SECONDS, Reading(""))])
     assert (found[What.PROBES], found[What.LABEL_DAYS], found[What.ASKED_DAYS]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("notice", "heeded"), [(0.0, 0), (1.0, 1)])
+def test_who_is_told_of_a_stopped_machine_says_it_is_no_spam(notice: float, heeded: int) -> None:
+    user = USERS[0]._replace(heeds=0.5)
+    one = attempt(1, user, Nature.MACHINE, passes=0.0)
+    events = consequences(replace(STANDARD, notice=notice), one, Handling(Action.CHALLENGE, ChallengeResult.SILENT))
+    said = [event for _, event in events if isinstance(event, Mark)]
+    assert [mark.verdict for mark in said] == [Verdict.OK] * heeded
+
+
+def test_messages_after_failed_challenges_are_a_habit_of_their_own() -> None:
+    one = with_fate(attempt(1), answered=1.0, voicemail=0.3)
+    line = one.line._replace(habits=replace(HABITS, voicemail=0.5, voicemail_failed=0.08))
+    one = one._replace(line=line)
+    handlings = (Handling(Action.ALLOW), Handling(Action.CHALLENGE, ChallengeResult.SILENT))
+    assert [outcome_of(consequences(STANDARD, one, each)).voicemail_left for each in handlings] == [True, False]
+
+
+def test_a_number_is_counted_from_the_first_day_on() -> None:
+    marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS[1:30])]
+    late = attempt(1, USERS[0])._replace(at=START + 30 * DAY_SECONDS)
+    plan = Plan(Kind.SPAM, late.line, [*marked, *calls(late)])
+    found = tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START + 60 * DAY_SECONDS)
+    assert (found[What.CALLS], found[What.NUMBERS], found[What.EVER_LABELLED], found[What.EVER_LOST]) == (0, 1, 1, 0)

@@ -11,14 +11,16 @@ import pytest
 
 from benchmarks.accuracy import office as offices
 from benchmarks.accuracy.callers import Attempt
-from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
+from benchmarks.accuracy.happening import TRAPS, UNSCREENED, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
-from reputation.model import Direction, Disposition, EndedBy, Mark
+from reputation.model import AuthClass, Direction, Disposition, EndedBy, Mark
 from reputation.outcome import OutcomeRecord
 from reputation.signals import says_something
 
 PARAMETERS = replace(STANDARD, days=60)
+OFFICE = make_office(STANDARD, 7)
+BUSY = next(n for n in range(150) if len(offices.spammer(OFFICE, n).events) > 60)
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +178,53 @@ def test_the_same_seed_makes_the_same_calls() -> None:
     assert offices.service(first, 5) == offices.service(second, 5)
     assert offices.service(first, 5) != offices.service(make_office(STANDARD, 4), 5)
     assert first.users == second.users
+
+
+def standard_but(**changes: object) -> Office:
+    return make_office(replace(STANDARD, **changes), 7)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "a_call"),
+    [
+        pytest.param(offices.spammer, 0.05, id="spam-as-often-as-any-of-our-numbers"),
+        pytest.param(offices.service, 0.0005, id="honest-lines-hardly-ever"),
+    ],
+)
+def test_traps_are_called_besides(make: Make, a_call: float) -> None:
+    office = standard_but(traps=5)
+    calls = outcomes(unscreened(office, make, 120))
+    trapped = [call for call in calls if call.did and call.did.startswith(TRAPS)]
+    assert len(trapped) / (len(calls) - len(trapped)) == pytest.approx(a_call, rel=0.3)
+    assert not {call.did for call in trapped} & {user.did for user in office.users}
+    assert all(call.answered_by is None and not call.rung for call in trapped)
+
+
+def test_so_many_numbers_are_listed_and_signed() -> None:
+    office = standard_but(listed=0.24, listed_wrongly=0.05, signed=0.3, machines=1.0)
+    spam, machines = ([make(office, n).line for n in range(1000)] for make in (offices.spammer, offices.service))
+    assert sum(line.listed for line in spam) / 1000 == pytest.approx(0.24, abs=0.04)
+    assert sum(line.listed for line in machines) / 1000 == pytest.approx(0.05, abs=0.02)
+    assert sum(line.signed for line in spam) / 1000 == pytest.approx(0.3, abs=0.04)
+
+
+def test_calls_of_one_number_come_in_two_classes() -> None:
+    calls = [e for n in range(20) for _, e in offices.spammer(standard_but(mixed=1.0), n).events]
+    signed = [e.auth_class is AuthClass.AUTHENTICATED for e in calls if isinstance(e, Attempt)]
+    assert signed.count(True) / len(signed) == pytest.approx(0.5, abs=0.06)
+
+
+def test_accomplices_call_back_on_the_first_day() -> None:
+    with_them, without = (offices.spammer(office, BUSY).events for office in (standard_but(accomplices=3), OFFICE))
+    backs = [e for _, e in with_them if isinstance(e, OutcomeRecord)]
+    assert len({call.caller for call in backs}) == len(backs) == 3
+    assert all(call.direction is Direction.OUTBOUND and call.talk_seconds >= 30 for call in backs)
+    assert [dated for dated in with_them if not isinstance(dated[1], OutcomeRecord)] == without
+
+
+def test_back_to_back_calls_go_to_one_did_after_the_other() -> None:
+    calls = [e for _, e in offices.spammer(standard_but(in_a_row=10), BUSY).events if isinstance(e, Attempt)]
+    gaps = [later.at - call.at for call, later in pairwise(calls)]
+    assert sum(5 <= gap <= 20 for gap in gaps) == pytest.approx(0.9 * len(gaps), abs=6)
+    dids = [int(call.user.did[1:]) for call in calls[:10]]
+    assert [(did - dids[0]) % 200 for did in dids] == list(range(10))

@@ -9,8 +9,15 @@ import pytest
 from benchmarks.accuracy.chart import svg
 from benchmarks.accuracy.closed_loop import Tally, What
 from benchmarks.accuracy.estimates import Estimate, calls, estimate, of, share_of, shares
+from benchmarks.accuracy.first_calls import Style
+from benchmarks.accuracy.first_calls import Tally as FirstCalls
+from benchmarks.accuracy.office import make_office, plans
+from benchmarks.accuracy.offices import ATTACKS, OFFICES
 from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.running import nature_of
+from benchmarks.accuracy.screening import STRICT
 from benchmarks.accuracy.tables import Sheet, markdown
+from benchmarks.accuracy.targets import TARGETS, Measured, Target
 from reputation.model import Level
 
 CELL, OTHER = Cell("m", "spam"), Cell("m", "service")
@@ -67,3 +74,26 @@ def test_the_chart_has_a_bar_for_each_figure() -> None:
     bars = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if str(e.get("class")).startswith("bar")]
     assert [float(str(bar.get("width"))) for bar in bars] == [pytest.approx(49.0), 1.0]
     assert "ours" in str(bars[1].get("class"))
+
+
+def test_every_target_is_read_where_its_callers_call() -> None:
+    """No row is met because nobody was measured."""
+    everything = Tally(set(What) - {What.OWN_BLOCK})
+    closed = {}
+    for name, parameters in OFFICES.items():
+        met = [plan for plan in plans(make_office(parameters, 1)) if plan.events]
+        cells = {Cell(STRICT, calls) for plan in met for calls in (plan.kind.value, nature_of(plan))}
+        for attack, counts, targets in ATTACKS.get(name, ()):
+            cells |= {Cell(STRICT, target, attack, count) for count in counts for target in targets}
+        closed[name] = [dict.fromkeys(cells, everything)]
+    first_calls = [FirstCalls({(style, what): 1 for style in Style for what in ("calls", "tagged")})]
+    figures = {one.what: one.measure(Measured(closed, first_calls)) for one in TARGETS}
+    assert {what for what, value in figures.items() if value is None or value.mean != 100.0} == set()
+
+
+@pytest.mark.parametrize(
+    ("limit", "least", "verdict"), [(30, True, "met"), (30, False, "MISSED"), (31, True, "MISSED"), (None, False, "")]
+)
+def test_a_target_is_met_by_the_mean(limit: float | None, least: bool, verdict: str) -> None:
+    target = Target("spam", lambda _measured: None, None, None, limit, least)
+    assert target.verdict(Estimate(30.5, 20.0, 40.0)) == verdict

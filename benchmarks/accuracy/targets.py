@@ -1,0 +1,297 @@
+"""The tables of the closed loop. TARGETS is the one table of what was wanted: a row is a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.accuracy import offices
+from benchmarks.accuracy.attacks import NOTHING, SPLIT, SPOOFED, SPOOFED_ELSEWHERE, SPOOFING
+from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.estimates import Estimate, share_of, share_of_numbers, shown
+from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
+from benchmarks.accuracy.first_calls import NINE, Style, mean_share, share
+from benchmarks.accuracy.first_calls import Tally as FirstCalls
+from benchmarks.accuracy.offices import STANDARD_NAME
+from benchmarks.accuracy.parameters import ESTABLISHED, ESTABLISHED_MACHINE, NEW_KINDS, Kind, Nature
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.running import Closed, Tallies
+from benchmarks.accuracy.screening import STRICT
+from benchmarks.accuracy.tables import Sheet
+
+LABELLED = (What.TAGGED, What.WARNED)
+EVER = (What.EVER_LABELLED, What.EVER_ASKED, What.EVER_LOST)
+SPAM, ROBOTS, SPAMMERS = Kind.SPAM.value, f"{Kind.SPAM}: {Nature.ROBOT}", f"{Kind.SPAM}: {Nature.SPAMMER}"
+LINES, STAFF, MACHINES = (
+    Kind.SERVICE.value,
+    f"{Kind.SERVICE}: {Nature.STAFF}",
+    f"{Kind.SERVICE}: {Nature.MACHINE}",
+)
+PERSON, MACHINE = (kind.value for kind in NEW_KINDS)
+HONEST = (Kind.CONTACT.value, LINES, Kind.ONE_OFF.value, PERSON, MACHINE)
+CALLERS = (
+    *(Kind.CONTACT.value, STAFF, MACHINES, Kind.ONE_OFF.value, PERSON, MACHINE, SPAM, ROBOTS, SPAMMERS),
+    *(Kind.SINGLE_USE.value, Kind.STORM.value, Kind.WANGIRI.value),
+)
+
+
+class Measured(NamedTuple):
+    """All that was measured: the closed loop by office, and first calls; empty where they were left out."""
+
+    closed: Closed
+    first_calls: Sequence[FirstCalls] = ()
+
+
+def cell(calls: str, attack: str = "", colluders: int = 0) -> Cell:
+    """What `strict` did to these calls."""
+    if calls in (PERSON, MACHINE) and not attack:
+        attack = NOTHING
+    return Cell(STRICT, calls, attack, colluders)
+
+
+Measure = Callable[[Measured], Estimate | None]  # None: not measured
+
+
+def of_calls(office: str, what: What | tuple[What, ...], *cells: Cell) -> Measure:
+    """The share of these calls of which that became; of several cells all calls together."""
+    whats = what if isinstance(what, tuple) else (what,)
+    return lambda measured: share_of(measured.closed[office], whats, *cells) if office in measured.closed else None
+
+
+def of_numbers(office: str, what: What, *cells: Cell) -> Measure:
+    """The share of these numbers to which that ever happened."""
+    return lambda found: share_of_numbers(found.closed[office], what, *cells) if office in found.closed else None
+
+
+def worst(*measures: Measure) -> Measure:
+    """The highest of some figures."""
+    return lambda found: max((value for one in measures if (value := one(found)) is not None), default=None)
+
+
+def worst_honest(office: str) -> Measure:
+    """Of all kinds of honest callers that are there, the one of which most calls are stopped."""
+    return worst(*[of_calls(office, What.STOPPED, cell(one)) for one in HONEST])
+
+
+def turned_away_unasked(found: Measured) -> Estimate | None:
+    """The worst case of all where nothing comes from outside, whoever is attacked."""
+    without = [tallies for name, tallies in found.closed.items() if not offices.OFFICES[name].listed]
+    figures = [
+        share_of(seeds, (What.REJECTED,), one) for seeds in without for one in sorted({c for s in seeds for c in s})
+    ]
+    return max(figures, default=None)
+
+
+def of_first_calls(*styles: Style) -> Measure:
+    """The share of first calls that are tagged."""
+    return lambda found: share(found.first_calls, "tagged", *styles) if found.first_calls else None
+
+
+def of_nine_storms(found: Measured) -> Estimate | None:
+    """The same, each of the nine styles counting the same."""
+    return mean_share(found.first_calls, "tagged", *NINE) if found.first_calls else None
+
+
+class Target(NamedTuple):
+    """What we set out to reach. `landed`: version 2 of the model, in this simulator; `reference`: that of the design.
+
+    `least`: whether more is better. Without a limit the figure is only shown.
+    """
+
+    what: str
+    measure: Measure
+    landed: float | None
+    reference: float | None
+    limit: float | None
+    least: bool = False
+
+    def verdict(self, value: Estimate) -> str:
+        """`met` or `MISSED`."""
+        if self.limit is None:
+            return ""
+        return "met" if (value.mean >= self.limit if self.least else value.mean <= self.limit) else "MISSED"
+
+
+def _stopped(office: str) -> Measure:
+    return of_calls(office, What.STOPPED, cell(SPAM))
+
+
+def _lost(target: str, attack: str, count: int, office: str = STANDARD_NAME) -> Measure:
+    return of_calls(office, What.STOPPED, cell(target, attack, count))
+
+
+BASE, COLD, NOTICED = STANDARD_NAME, offices.COLD, offices.COLD_NOTICED
+TARGETS = (
+    Target("spam stopped before it rings", _stopped(BASE), None, 32.2, 30, True),
+    Target("spam that rings without a label", of_calls(BASE, What.PLAIN, cell(SPAM)), None, 35.0, 36),
+    Target("24 % listed: stopped", _stopped(offices.LISTED), None, 41.1, 38, True),
+    Target("24 % listed: rings without a label", of_calls(offices.LISTED, What.PLAIN, cell(SPAM)), None, 28.4, 30),
+    Target(
+        "of 5 % of the machines, wrongly listed: lost",
+        of_calls(offices.WRONGLY, What.STOPPED, cell(MACHINES)),
+        None,
+        None,
+        5,
+    ),
+    Target("listed, 2 traps, signed: stopped", _stopped(offices.TRAPS), None, 50.2, 46, True),
+    Target("listed, 2 traps, unsigned: stopped", _stopped(offices.TRAPS_UNSIGNED), None, 44.0, 40, True),
+    Target("listed, 5 traps, unsigned: stopped", _stopped(offices.TRAPS_5), None, 49.6, 45, True),
+    Target("hangs up and calls again: stopped", _stopped(offices.REDIALS), None, 48.9, 42, True),
+    Target("half of missed calls get a message: stopped", _stopped(offices.MESSAGES), None, 22.2, 18, True),
+    Target("three accomplices: stopped", _stopped(offices.ACCOMPLICES), None, 22.9, 18, True),
+    Target("few people mark: stopped", _stopped(offices.FEW_MARKS), None, 26.5, 22, True),
+    Target("small office: stopped", _stopped(offices.SMALL), None, 12.9, 12, True),
+    Target("hard spam: stopped", _stopped(offices.HARD), None, 8.6, 8, True),
+    Target("honest calls stopped, worst kind", worst_honest(BASE), None, 0.0, 0.02),
+    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, What.STOPPED, cell(MACHINES)), None, 0.16, 0.5),
+    Target("cold: machines' calls lost, without", of_calls(COLD, What.STOPPED, cell(MACHINES)), None, None, 1),
+    Target("lines ever labelled", of_numbers(BASE, What.EVER_LABELLED, cell(LINES)), None, 3.4, 4),
+    Target("lines ever labelled, cold", of_numbers(COLD, What.EVER_LABELLED, cell(LINES)), None, 47, 45),
+    Target(
+        "machines that ever lose a call, cold, with notice",
+        of_numbers(NOTICED, What.EVER_LOST, cell(MACHINES)),
+        None,
+        10.4,
+        11,
+    ),
+    Target("the same without notice", of_numbers(COLD, What.EVER_LOST, cell(MACHINES)), None, None, None),
+    Target(
+        "established machine lost to 40, with notice",
+        _lost(ESTABLISHED_MACHINE, SPLIT, 40, offices.NOTICED),
+        None,
+        2.2,
+        3,
+    ),
+    Target("established machine lost to 40, without", _lost(ESTABLISHED_MACHINE, SPLIT, 40), None, None, 9),
+    Target("new person lost to 10", _lost(PERSON, SPLIT, 10), None, 0.0, 0.1),
+    Target("new person lost to 40", _lost(PERSON, SPLIT, 40), None, 0.2, 0.5),
+    Target("new machine lost to 10", _lost(MACHINE, SPLIT, 10, offices.NOTICED), None, 0.0, 1),
+    Target("the same without notice", _lost(MACHINE, SPLIT, 10), None, None, None),
+    Target("spoofed owner: new machine's calls lost", _lost(MACHINE, SPOOFED, 0), None, 29, 25),
+    Target("the same by another trunk", _lost(MACHINE, SPOOFED_ELSEWHERE, 0), None, None, None),
+    Target("the same, with notice", _lost(MACHINE, SPOOFED, 0, offices.NOTICED), None, None, None),
+    Target("spoofed owner: established machine's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), None, None, None),
+    Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), None, None, 0.02),
+    Target("turned away without being asked, worst case", turned_away_unasked, None, 0, 0),
+    Target("storm, every second DID: tagged", of_first_calls(Style.SECOND_DIDS), None, None, 50, True),
+    Target("storm, steps of 200 s: tagged", of_first_calls(Style.SLOW_WALK), None, None, 30, True),
+    Target("storm, 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), None, None, 25, True),
+    Target("storms, mean of the nine styles: tagged", of_nine_storms, None, None, 60, True),
+    Target("honest first calls: tagged", of_first_calls(*HONEST_STYLES), None, None, 0.5),
+    Target("back to back: stopped", _stopped(offices.IN_A_ROW), None, None, None),
+    Target("every second call signed: stopped", _stopped(offices.MIXED), None, None, None),
+    Target("9 of 10 missed calls get a message: stopped", _stopped(offices.MESSAGES_90), None, None, None),
+    Target("half of failed challenges get a message: stopped", _stopped(offices.MESSAGES_FAILED), None, None, None),
+)
+
+
+def sheets_of(measured: Measured) -> list[Sheet]:
+    """All of them, in order."""
+    seeds = measured.closed.get(STANDARD_NAME, [])
+    sheets = [targets_sheet(measured), offices_sheet(measured.closed)]
+    return [sheets[0], callers_sheet(seeds), attacks_sheet(seeds), sheets[1]] if seeds else sheets
+
+
+def targets_sheet(measured: Measured) -> Sheet:
+    """What was reached of what was wanted."""
+    rows = []
+    for one in TARGETS:
+        value = one.measure(measured)
+        if value is not None:
+            limit = "" if one.limit is None else f"{'>=' if one.least else '<='} {one.limit:g}"
+            before = ["-" if figure is None else f"{figure:g}" for figure in (one.landed, one.reference)]
+            rows.append([one.what, *before, limit, value.text, one.verdict(value)])
+    says = "With `strict`, in % of calls, or of numbers where it says `ever`. Met: the mean is within the target."
+    return Sheet("targets", says, ("what", "version 2", "reference", "to reach", "measured", ""), rows)
+
+
+def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
+    """Every kind of caller in the standard office, by calls and by numbers."""
+    whats = (What.STOPPED, What.WARNED, What.TAGGED, What.PLAIN, What.SAMPLED)
+    rows = [
+        [
+            calls,
+            calls_of(seeds, one),
+            *(share_of(seeds, (what,), one).text for what in whats),
+            shown(100 * _all(seeds, one, What.OWN_BLOCK) / max(1, _all(seeds, one, What.CALLS))),
+            *(_ever(seeds, one)),
+        ]
+        for calls in CALLERS
+        if (one := cell(calls))
+    ]
+    headings = (
+        *("caller", "calls", "stopped", "warned", "tagged", "rang without a label", "of these on purpose"),
+        *("own block", "numbers ever labelled", "asked", "lost"),
+    )
+    says = (
+        "With `strict`, in % of the calls that the callee's own blocklist left; own block: those that it did not,"
+        " in % of all; numbers: in % of all numbers, from the first day on."
+    )
+    return Sheet("closed loop", says, headings, rows)
+
+
+def _ever(seeds: Sequence[Tallies], one: Cell) -> list[str]:
+    return [share_of_numbers(seeds, what, one).text for what in EVER]
+
+
+def _all(seeds: Sequence[Tallies], one: Cell, what: What) -> int:
+    return sum(tallies.get(one, Tally())[what] for tallies in seeds)
+
+
+def calls_of(seeds: Sequence[Tallies], one: Cell) -> str:
+    """How many calls that is."""
+    return f"{_all(seeds, one, What.CALLS):,}"
+
+
+def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
+    """Every attack, by how many."""
+    rows = []
+    for target in (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE):
+        for attack, counts, targets in offices.ATTACKS[STANDARD_NAME]:
+            for count in counts if target in targets else ():
+                one = cell(target, attack, count)
+                shares = [share_of(seeds, whats, one).text for whats in ((What.STOPPED,), LABELLED, (What.ASKED,))]
+                days = [_days(seeds, one, what) for what in (What.LABEL_DAYS, What.ASKED_DAYS)]
+                insiders = f"outsider, {count} insiders" if attack in SPOOFING else str(count)
+                rows.append([f"{target}: {attack}", insiders, calls_of(seeds, one), *shares, *days])
+    headings = (
+        *("attacked number", "by", "calls", "lost", "labelled", "challenges"),
+        *("spoofed: days labelled afterwards", "of these challenged"),
+    )
+    says = (
+        "With `strict`: % of the number's calls to people who have not blocked it themselves, after the attack; a"
+        " spoofed owner's from its first day on. Days of the 35 after its end."
+    )
+    return Sheet("attacks", says, headings, rows)
+
+
+def _days(seeds: Sequence[Tallies], one: Cell, what: What) -> str:
+    probes = _all(seeds, one, What.PROBES)
+    return shown(35 * _all(seeds, one, what) / probes) if probes else "-"
+
+
+def offices_sheet(closed: Mapping[str, Sequence[Tallies]]) -> Sheet:
+    """Offices that differ in one thing."""
+    columns: Sequence[tuple[str, What, Cell]] = (
+        ("spam stopped", What.STOPPED, cell(SPAM)),
+        ("robots", What.STOPPED, cell(ROBOTS)),
+        ("spam without a label", What.PLAIN, cell(SPAM)),
+        ("staff stopped", What.STOPPED, cell(STAFF)),
+        ("machines stopped", What.STOPPED, cell(MACHINES)),
+        ("lines ever labelled", What.EVER_LABELLED, cell(LINES)),
+        ("asked", What.EVER_ASKED, cell(LINES)),
+        ("lost", What.EVER_LOST, cell(LINES)),
+        ("machines ever lost", What.EVER_LOST, cell(MACHINES)),
+        ("new person lost to 10", What.STOPPED, cell(PERSON, SPLIT, 10)),
+        ("to 40", What.STOPPED, cell(PERSON, SPLIT, 40)),
+        ("new machine to 10", What.STOPPED, cell(MACHINE, SPLIT, 10)),
+    )
+    rows = []
+    for name, seeds in closed.items():
+        row = [name]
+        for _, what, one in columns:
+            share = share_of_numbers(seeds, what, one) if what in EVER else share_of(seeds, (what,), one)
+            row.append(share.text if _all(seeds, one, What.CALLS) else "-")
+        rows.append(row)
+    says = "With `strict`, in % of calls, or of numbers; attackers share the work."
+    return Sheet("offices", says, ("office", *(heading for heading, _, _ in columns)), rows)
