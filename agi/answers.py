@@ -17,7 +17,7 @@ from policies.decision import ALLOW, CHALLENGE, REJECT, ROUTE, TAG, WARN, Decisi
 from policies.outbound import FAIL_OPEN_RULE, OutboundDecision
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.relations import NOTHING_DIFFERENT, PerPhone
-from reputation.last_call import LastCall
+from reputation.feature_codes import LastCall
 from reputation.model import Verification
 
 

@@ -3,7 +3,7 @@
     request -> IncomingCall -> Facts (the store's one read, and the velocity counters) -> decide -> variables
 
 The server around it enforces the deadline and turns every failure into `fail-open`. Here a read of the store also ends
-at the deadline, and a store that does not answer is not asked by every call (agi/breaker.py).
+at the deadline, and a store that does not answer is not asked by every call (reputation/backoff.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from agi import answers
-from agi.breaker import Breaker
 from agi.parsing import (
     MAX_ENDPOINT,
     asked_at,
@@ -40,14 +39,13 @@ from policies.policy import Case, PolicySet
 from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
-from policies.situation import Lately, query_of, situation_of
-from policies.strangers import may_ask_again, may_ask_others
+from policies.situation import Lately, may_ask_again, may_ask_others, query_of, situation_of
 from reputation.appeals import KeyedCode, is_code
+from reputation.backoff import Breaker
 from reputation.channels import endpoint_of
 from reputation.facts import Facts, FactsQuery
-from reputation.feature_codes import CODES
+from reputation.feature_codes import CODES, LastCall
 from reputation.first_calls import FirstCalls
-from reputation.last_call import LastCall
 from reputation.model import AuthClass, CallerKind, ChallengeResult, DecisionRecord, FirstCall
 from reputation.numbers import Number, masked
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord

@@ -9,7 +9,7 @@ replies is read until it closes too: closing with replies unread would send a re
 that it has not read yet. A decision whose caller hung up meanwhile is still finished: a mark keyed in at the
 last moment counts.
 
-Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.peers), and is asked before
+Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.sockets), and is asked before
 anything else is done. To anybody else each answer is fail-open, but for `/status`, which says only how we are. A few
 of them are heard at a time; all others are closed at once, so that calls do not wait behind them. A connection counts
 as a call once its request is complete; those before that are bounded by themselves, and the oldest gives way: Asterisk
@@ -35,9 +35,8 @@ from enum import Enum
 from typing import Any
 
 from agi import sockets
-from agi.peers import Peers
 from agi.protocol import AgiSession, ProtocolError, Reply, Request
-from agi.sockets import Acceptor, Poller
+from agi.sockets import Acceptor, Peers, Poller
 from policies.reasons import FailOpen
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from policies.decision import FAIL_OPEN_RULE, Action
 from policies.reasons import is_of_sample
 from reputation.families.kind import Speaker, count_key
 from reputation.families.table import KIND_BY_NAME
-from reputation.ids import ALPHABET
 from reputation.model import DecisionRecord, Family
 from reputation.scoring import families_of, witnesses_in
+from reputation.site_names import ALPHABET
 from reputation.speakers import speakers_of
 
 Keys = tuple[str, ...]

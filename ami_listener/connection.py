@@ -32,8 +32,7 @@ from panoramisk.manager import Manager
 
 from ami_listener import parsing
 from ami_listener.errors import AmiError, TroubleKind, error_of
-from ami_listener.event_queue import EventQueue
-from ami_listener.framing import Packet, PacketReader
+from ami_listener.framing import EventQueue, Packet, PacketReader
 
 # What is learnt from: calls, feature codes, queues. Nothing else is sent to us.
 EVENTS = "call,user,agent"

@@ -24,7 +24,7 @@ from enum import StrEnum
 
 from ami_listener.connection import Account, Connection, connect
 from ami_listener.errors import AmiError, Trouble, TroubleKind
-from ami_listener.event_queue import EventQueue, Gap, Notice
+from ami_listener.framing import EventQueue, Gap, Notice
 from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("ami_listener.supervisor")

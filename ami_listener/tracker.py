@@ -15,11 +15,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ami_listener import events
-from ami_listener.bridges import Bridges
-from ami_listener.calls import Call, CallKind, Channel, kind_of, outcome_of
-from ami_listener.carrier_retries import CarrierRetries, may_be_offered_again, merge
+from ami_listener.calls import Bridges, Call, CallKind, Channel, kind_of, outcome_of
 from ami_listener.events import ChannelRef, Event
-from ami_listener.outcome import Outcome, Presentation
+from ami_listener.outcome import CarrierRetries, Outcome, Presentation, may_be_offered_again, merge
 from reputation.channels import endpoint_of
 from reputation.model import Direction
 

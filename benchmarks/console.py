@@ -25,9 +25,9 @@ from benchmarks.workbench import Workbench
 from callsieve.web.tokens import hash_of, new_token
 from lab.ports import free_port
 from lab.programs import CONSOLE
-from reputation.ids import ALPHABET
 from reputation.model import AuthClass, CallerKind, DecisionRecord, Direction, Disposition
 from reputation.outcome import OutcomeRecord
+from reputation.site_names import ALPHABET
 from reputation.store.calls import CallFilter, find_calls
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions

@@ -29,8 +29,8 @@ from reputation.fold import standing_of
 from reputation.model import AuthClass, Mark, MarkChannel, Person, Verdict
 from reputation.standing import Rows
 from reputation.store.database import open_store
+from reputation.store.facts import COLUMNS, standing_columns
 from reputation.store.people import upsert_people
-from reputation.store.standing_rows import COLUMNS, standing_columns
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from reputation.weights import DAY_SECONDS, DEFAULT

@@ -38,8 +38,8 @@ from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.hub.capture import outbox_size, start_capture
 from reputation.store.hub.link import set_link
+from reputation.store.hub.outgoing import outbox_size, start_capture
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes, settle_outcomes

@@ -25,7 +25,7 @@ from callsieve.replay.engine import NOBODYS, Replay
 from callsieve.replay.history_file import Event, PastCall
 from callsieve.replay.report import line_of
 from policies.loader import load_policy
-from reputation.decay import decayed
+from reputation.formulas import decayed
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     AuthClass,
@@ -42,9 +42,9 @@ from reputation.outcome import OutcomeRecord
 from reputation.standing import Rows, Standing
 from reputation.store.database import open_store
 from reputation.store.evidence_rows import rows_of
+from reputation.store.facts import standing
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcomes
-from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT
 

@@ -13,8 +13,7 @@ from benchmarks.callers import imported_rows, number_at
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.database import open_store
 from reputation.store.imports import import_numbers
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
 from reputation.store.transaction import transaction
 
 # Beyond the numbers that any benchmark's callers come from.

@@ -15,7 +15,7 @@ from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
 from callsieve.text.times import when
 from reputation.facts import opens_after_closing
-from reputation.store import emergencies
+from reputation.store import site
 from reputation.store.audit import latest_of
 from reputation.wording import Wording
 
@@ -55,7 +55,7 @@ def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
     """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
-    since, closed_at = emergencies.opened_and_closed_at(db, now)
+    since, closed_at = site.opened_and_closed_at(db, now)
     if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
     by_hand = latest_of(db, ("emergency open",), 1) if since is not None else []
@@ -67,7 +67,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
     """Opens it now, as an emergency call from here does."""
     with change(db, context, "emergency open") as changed:
         changed.after = {"opened_at": context.at}
-        emergencies.record_emergency(db, context.at, who="")
+        site.record_emergency(db, context.at, who="")
     return window_of(db, context.settings, context.at)
 
 
@@ -79,5 +79,5 @@ def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | 
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = {"opened_at": window.since} if window.is_open else None
-        emergencies.close_window(db, context.at)
+        site.close_window(db, context.at)
     return window

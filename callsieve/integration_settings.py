@@ -23,7 +23,7 @@ from callsieve.setting_types import (
     TopicPrefix,
 )
 from policies.decision import ACTION_BY_WORD
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.events import DATA, EventKind
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from agi.display import MAX_CHARACTERS, MIN_CHARACTERS
-from reputation.quiet_hours import WRITTEN as QUIET_HOURS
+from reputation.own.hours import WRITTEN as QUIET_HOURS
 
 # The dialplan gives up after 0.6 s, so our own deadline must come before it.
 Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]

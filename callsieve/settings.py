@@ -60,10 +60,9 @@ from callsieve.setting_types import (
     SessionHours,
     SettingsTable,
 )
-from policies.hints import nearest, shown
+from policies.files import nearest, places_of, shown
 from policies.loader import line_of_toml_error
 from policies.policy import PolicyError
-from policies.positions import places_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of

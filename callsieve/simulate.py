@@ -18,7 +18,7 @@ from callsieve.wiring import dids_of, own_numbers_of, people_of, screening_hours
 from policies.decision import Decision, IncomingCall
 from policies.engine import decide
 from policies.explanation import ExplanationLine, explain
-from policies.hints import nearest
+from policies.files import nearest
 from policies.policy import Case, Policy, PolicySet
 from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, label_of, query_of, situation_of
 from reputation.evidence import NO_EVIDENCE, Circumstances

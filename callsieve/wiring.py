@@ -20,8 +20,7 @@ from reputation.events import EventKind
 from reputation.law.loader import hours_by_law, shipped_laws
 from reputation.model import Did, Person
 from reputation.numbers import number_of
-from reputation.own.hours import USUAL, CallingHours, Hours, daily, parse_spans
-from reputation.quiet_hours import QuietHours
+from reputation.own.hours import USUAL, CallingHours, Hours, QuietHours, daily, parse_spans
 from reputation.store.people import own_numbers
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from policies.conditions import KeyPath
 from policies.decision import ACTION_BY_WORD, Decision, IncomingCall
-from policies.hints import nearest, shown
+from policies.files import nearest, shown
 from policies.policy import PolicyError
 from policies.vocabulary import MAX_IN_A_ROW, MAX_NEIGHBOURS, enum_words, read_boolean
 from reputation.facts import Facts

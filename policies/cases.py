@@ -33,10 +33,9 @@ from policies.case_schema import (
 )
 from policies.decision import OWN_RULES, Decision
 from policies.engine import decide
-from policies.hints import nearest, shown
+from policies.files import nearest, places_of, shown
 from policies.loader import POLICY_KEYS, parse_policy, read_toml
 from policies.policy import Case, Policy, PolicyError, PolicyProblem, PolicySet, Problems
-from policies.positions import places_of
 from reputation.facts import EMERGENCY_WINDOW_SECONDS
 from reputation.weights import DEFAULT, Thresholds
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from policies.hints import nearest, shown
+from policies.files import nearest, shown
 from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
 

@@ -1,12 +1,27 @@
-"""Files that somebody names, or puts where we look: opened without a chance to hang."""
+"""Files that somebody names, opened without a chance to hang; the line of a TOML key; and hints for errors.
+
+tomllib gives values without lines, and an error must name its line.
+
+    places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
+
+One pass over the tokens, without recursion. It judges nothing: what is no TOML, tomllib says. Only a key of too many
+parts is refused here, before tomllib, which needs the square of their number.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
+from reprlib import Repr
 from typing import BinaryIO
+
+from policies.policy import PolicyError
 
 
 class NotRegular(OSError):
@@ -26,3 +41,161 @@ def open_regular(path: Path) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+MAX_SHOWN = 40
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: one line of bounded length, whatever the file holds."""
+    return _SHORT.repr(value)
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """` (did you mean x?)`, or the allowed words when there are few, or nothing."""
+    by_folded = {allowed_word.casefold(): allowed_word for allowed_word in sorted(allowed)}
+    close = get_close_matches(word.casefold(), by_folded, n=1)
+    if close:
+        return f" (did you mean {by_folded[close[0]]}?)"
+    return f" (allowed: {', '.join(by_folded.values())})" if len(by_folded) <= MAX_SHOWN else ""
+
+
+MAX_PARTS = 16  # of a dotted key: more is no policy
+Step = str | int
+
+TOKEN = re.compile(
+    # A string without an end goes to the end of the text or line: looked for at each quote it would take the square.
+    r'"""(?:\\.|(?!""").)*(?:"{3,5}|\Z)'  # strings of several lines may end in quotes of their own
+    r"|'''(?:(?!''').)*(?:'{3,5}|\Z)"
+    r'|"(?:\\.|[^"\\\n])*"?'
+    r"|'[^'\n]*'?"
+    r"|\#[^\n]*"
+    r"|[A-Za-z0-9_-]+"
+    r"|[^ \t\r]",
+    re.DOTALL,
+)
+
+
+@dataclass(slots=True)
+class Position:
+    """A value: its line, counted from 1, and what is in it, by key or by position in a list."""
+
+    line: int
+    parts: dict[Step, Position] = field(default_factory=dict)
+
+    def part(self, step: Step, line: int) -> Position:
+        """What is in it there; new if it is met for the first time."""
+        return self.parts.setdefault(step, Position(line))
+
+    def line_of(self, path: tuple[Step, ...]) -> int:
+        """The line of what is there, or of the last that is met on the way."""
+        place = self
+        for step in path:
+            if step not in place.parts:
+                break
+            place = place.parts[step]
+        return place.line
+
+
+def places_of(text: str) -> Position:
+    """The tree of all keys. PolicyError for one of more than MAX_PARTS parts."""
+    return _Scanner().scan(text)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or an inline table that is not closed yet. `count`: the values of a list before this one."""
+
+    place: Position
+    is_list: bool
+    count: int = 0
+
+
+class _Scanner:
+    """`keys`: those of the key that is being read, None while a value is; `open`: what surrounds it."""
+
+    def __init__(self) -> None:
+        self.root = self.table = Position(1)
+        self.value = self.root
+        self.open: list[_Open] = []
+        self.keys: list[str] | None = []
+        self.brackets = 0  # of a header
+
+    def scan(self, text: str) -> Position:
+        for token, line in _tokens(text):
+            if token == "\n":
+                if not self.open:
+                    self.keys, self.brackets = [], 0
+            elif self.keys is not None:
+                self._in_key(token, line)
+            else:
+                self._in_value(token, line)
+        return self.root
+
+    def _in_key(self, token: str, line: int) -> None:
+        assert self.keys is not None
+        if token == "[" and not self.open and not self.keys:
+            self.brackets += 1
+        elif token == "]" and self.brackets:
+            if self.keys:
+                self.table = self._table_of(self.keys, line)
+            self.keys = []
+        elif token == "=":
+            place = self.open[-1].place if self.open else self.table
+            for key in self.keys:
+                place = place.part(key, line)
+            self.value, self.keys = place, None
+        elif token == "}" and self.open:
+            self._close()
+        elif token not in (".", ","):
+            self.keys.append(_key(token))
+            if len(self.keys) > MAX_PARTS:
+                raise PolicyError(f"line {line}: a key of more than {MAX_PARTS} parts")
+
+    def _in_value(self, token: str, line: int) -> None:
+        inside = self.open[-1] if self.open else None
+        if token == "," and inside is not None:
+            inside.count += 1
+            if not inside.is_list:
+                self.keys = []
+        elif token in ("]", "}") and inside is not None:
+            self._close()
+        else:
+            place = inside.place.part(inside.count, line) if inside is not None and inside.is_list else self.value
+            if token in ("[", "{"):
+                self.open.append(_Open(place, token == "["))
+                self.keys = None if token == "[" else []
+
+    def _close(self) -> None:
+        self.open.pop()
+        self.keys = None
+
+    def _table_of(self, keys: list[str], line: int) -> Position:
+        """The table that a header begins: of `[[rule]]` the next one."""
+        place = self.root
+        for key in keys[:-1]:
+            place = _latest(place.part(key, line))
+        last = place.part(keys[-1], line)
+        return last.part(len(last.parts), line) if self.brackets > 1 else _latest(last)
+
+
+def _latest(place: Position) -> Position:
+    """Of a list of tables the last."""
+    return place.parts.get(len(place.parts) - 1, place)
+
+
+def _key(token: str) -> str:
+    return token[1:-1] if token[:1] in ("'", '"') else token
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int]]:
+    """Each token with the line it begins in; no blanks and no comments."""
+    line = 1
+    for found in TOKEN.finditer(text):
+        token = found[0]
+        if not token.startswith("#"):
+            yield token, line
+        line += token.count("\n")

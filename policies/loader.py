@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 from policies.conditions import ABOUT_EVIDENCE, KeyPath, implies, read_conditions, single_conditions
 from policies.decision import ACTION_BY_WORD, ASKS, OWN_RULES, Action
-from policies.files import open_regular
-from policies.hints import nearest, shown
+from policies.files import nearest, open_regular, places_of, shown
 from policies.policy import (
     Condition,
     Policy,
@@ -30,7 +29,6 @@ from policies.policy import (
     Rule,
     TooManyProblems,
 )
-from policies.positions import places_of
 from policies.reasons import Why, why_of_rule
 from reputation.site_names import SITE
 

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from policies.reasons import OutboundReason, Why
-from reputation.law.loader import binding
-from reputation.law.rows import LawFile, LimitRow, RefusalRow, RegisterRow
+from reputation.law.loader import LawFile, LimitRow, RefusalRow, RegisterRow, binding
 from reputation.numbers import Number
 from reputation.own.grades import Grade
 from reputation.own.hours import (

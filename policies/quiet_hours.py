@@ -12,7 +12,7 @@ from policies.reasons import Reason, Why
 from policies.relations import FRIENDLY, INVITED, is_redialled, lasts, may_relate
 from reputation.facts import Facts
 from reputation.model import Person, Tie
-from reputation.quiet_hours import QuietHours
+from reputation.own.hours import QuietHours
 
 RULE = "quiet-hours"
 STEP = 7  # with the caps: it bounds what 4's blocklist, 8 and 9 do, from below

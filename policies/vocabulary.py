@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from policies.hints import nearest, shown
+from policies.files import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_verified, own_number_spoofed
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches

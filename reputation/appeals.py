@@ -84,7 +84,7 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """One case. `reference` is a short id (reputation/ids.py).
+    """One case. `reference` is a short id (reputation/site_names.py).
 
     Attributes:
         name: Who filed it.

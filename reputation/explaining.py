@@ -16,9 +16,9 @@ from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 
-from reputation.decay import decayed
 from reputation.evidence import Circumstances, Evidence
 from reputation.families.table import KIND_BY_NAME
+from reputation.formulas import decayed
 from reputation.model import (
     AuthClass,
     ChallengeHistory,

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from reputation.decay import decayed
+from reputation.formulas import decayed
 from reputation.model import AuthClass, SignalCategory
 from reputation.site_names import OURS, site_of
 from reputation.standing import Rows, Standing, standing_of_people

@@ -19,6 +19,7 @@ from reputation.numbers import caller_of, number_of
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.store.evidence_rows import live_marks_of, marks_of
 from reputation.store.identities import identity_of
+from reputation.store.lists import is_contact, personal_entries
 from reputation.store.marks import (
     add_mark,
     auth_class_of_mark,
@@ -28,7 +29,6 @@ from reputation.store.marks import (
     unblock_for,
 )
 from reputation.store.people import own_numbers, person_of
-from reputation.store.personal_lists import is_contact, personal_entries
 
 MARKS_A_DAY = 20
 DAY_SECONDS = 86_400.0

@@ -12,12 +12,12 @@ from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
-from reputation.decay import decayed
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence, Subject
 from reputation.families import behaviour, block, caller, feeds
 from reputation.families.identity import effective_level
 from reputation.families.kind import FamilyKind
 from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE, TAG_ONLY
+from reputation.formulas import decayed
 from reputation.model import Family, Level, Reputation, Verification, Witnesses
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights

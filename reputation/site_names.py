@@ -6,11 +6,15 @@
 
 So every name of ours, whatever a caller or another switch put into it, has one key, and no two have the same. A name
 that comes from Asterisk, a file or another switch becomes a key in `own_name`, before anything is stored under it.
+
+Here are the short ids, too, that people read to each other: of decisions and of appeals.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from itertools import product
 
 OURS = ""
 MARK = ":"
@@ -74,3 +78,22 @@ def site_and_mark(column: str) -> str:
 def is_of_site(column: str) -> str:
     """The condition under which a column names somebody of the site in the parameter `:site`."""
     return f"{column} > :site || '{MARK}' AND {column} < :site || ';'"
+
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: nothing that is misread aloud
+
+_PAIRS = tuple(map("".join, product(ALPHABET, repeat=2)))  # an id is made for each call
+_ID = re.compile(f"[{ALPHABET}]{{8}}")
+_MISREAD = str.maketrans("OIL", "011")  # how the alphabet is read when people write it down
+
+
+def new_id() -> str:
+    """Eight characters, 40 random bits."""
+    bits = int.from_bytes(os.urandom(5))
+    return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
+
+
+def parse_id(text: str) -> str | None:
+    """The id as it was made, from how somebody typed it. None: it cannot be one."""
+    wanted = text.strip().upper().translate(_MISREAD)
+    return wanted if _ID.fullmatch(wanted) else None

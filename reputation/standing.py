@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
 
-from reputation.decay import decayed
+from reputation.formulas import decayed
 from reputation.model import (
     NEVER_CHALLENGED,
     Answered,

@@ -17,7 +17,7 @@ from policies.policy import Policy, PolicySet
 from reputation.appeals import KeyedCode
 from reputation.facts import Facts, FactsQuery
 from reputation.families.block import LISTED, block_of
-from reputation.last_call import LastCall
+from reputation.feature_codes import LastCall
 from reputation.model import (
     Attestation,
     AuthClass,

@@ -55,22 +55,19 @@ from reputation.outcome import OutcomeRecord
 from reputation.scoring import vector_of
 from reputation.store.appeals import AppealRuling, open_appeal, take_step
 from reputation.store.appeals import decide as rule_on
-from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
+from reputation.store.evidence import record_challenge
 from reputation.store.facts import facts_of
-from reputation.store.identities import set_identity
+from reputation.store.identities import raise_epoch, set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, expect_call, set_personal_entry
 from reputation.store.lookups import StoredAnswer, record_answer, replace_sources
-from reputation.store.marks import add_mark, block_for
+from reputation.store.marks import Correction, add_mark, block_for, correct, reporters_of, review
 from reputation.store.outcomes import record_outcome, settle_outcomes
-from reputation.store.ownership import raise_epoch
 from reputation.store.peers import PeerNumber, TakenIndex, WantedPeer, record_taken, replace_numbers, replace_peers
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
-from reputation.store.reviews import Correction, correct, reporters_of, review
+from reputation.store.site import record_emergency
 from reputation.store.transaction import transaction
 from reputation.velocity import Velocity
 

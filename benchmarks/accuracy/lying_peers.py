@@ -35,7 +35,7 @@ from policies.decision import IncomingCall
 from policies.engine import decide
 from policies.loader import load_policy
 from policies.situation import query_of
-from reputation.intervals import week_of
+from reputation.formulas import week_of
 from reputation.model import AuthClass, CallerKind, Level, Mark, MarkChannel, Person, Verdict
 from reputation.numbers import Number
 from reputation.store.database import open_store

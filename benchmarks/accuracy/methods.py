@@ -13,7 +13,7 @@ from typing import Protocol
 from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
 from reputation.evidence import NO_CIRCUMSTANCES
-from reputation.intervals import wilson as wilson_interval
+from reputation.formulas import wilson as wilson_interval
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, Disposition, Level, Mark, Verdict
 from reputation.outcome import OutcomeRecord

@@ -23,10 +23,9 @@ from callsieve.web.app_state import AppState
 from callsieve.web.connections import PEER_USER, network_of
 from callsieve.web.store_client import StoreClient
 from callsieve.web.throttle import Throttle
-from reputation.api_tokens import ApiToken, Scope, digest_of
-from reputation.store.api_tokens import KeptToken, all_tokens, token_by_digest, touch_token
 from reputation.store.errors import StoreError
-from reputation.users import Role
+from reputation.store.users import KeptToken, all_tokens, token_by_digest, touch_token
+from reputation.users import ApiToken, Role, Scope, digest_of
 
 LOCAL = 0  # the id of what stands for a token of a user of this machine
 

@@ -33,9 +33,8 @@ from callsieve.api.problem import UNPROCESSABLE, ApiError
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.store_client import StoreClient
-from reputation.api_tokens import Scope
 from reputation.encoding import fields_of, struct_of, words_of
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 Q = TypeVar("Q")
 B = TypeVar("B")

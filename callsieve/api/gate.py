@@ -36,8 +36,8 @@ from callsieve.web.request import body_of
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
 from reputation.encoding import encode
-from reputation.store.api_tokens import KeptAnswer, KeptToken
 from reputation.store.errors import StoreError
+from reputation.store.users import KeptAnswer, KeptToken
 
 logger = logging.getLogger("callsieve.api")
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from http import HTTPStatus
 
 from callsieve.api.problem import UNPROCESSABLE, ApiError
-from reputation.store.api_tokens import KeptAnswer, answer_of, has_room, keep_answer
+from reputation.store.users import KeptAnswer, answer_of, has_room, keep_answer
 
 _KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 BAD_KEY = "takes 1 to 200 visible ASCII characters: a UUID"

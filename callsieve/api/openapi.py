@@ -18,8 +18,8 @@ from callsieve.api.idempotency import HEADER
 from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
 from callsieve.api.routing import ROOT
 from callsieve.api.words import GROUPS, WORDS
-from reputation.api_tokens import Scope
 from reputation.encoding import plain, wire
+from reputation.users import Scope
 
 VERSION = "1"
 ABOUT = """\

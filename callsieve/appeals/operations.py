@@ -36,15 +36,14 @@ from reputation.appeals import (
     new_code,
     stepped,
 )
-from reputation.ids import new_id, parse_id
 from reputation.model import ListName
+from reputation.site_names import new_id, parse_id
 from reputation.store import appeals as store
 from reputation.store.appeals import AppealRuling, appeal_of, appeals_of
-from reputation.store.attachments import Attachment, NewAttachment, attachments_of, content_of
-from reputation.store.attachments import attach as attach_one
-from reputation.store.attachments import detach as detach_one
 from reputation.store.journal import decision_of
-from reputation.store.public_appeals import keep_code
+from reputation.store.public_appeals import Attachment, NewAttachment, attachments_of, content_of, keep_code
+from reputation.store.public_appeals import attach as attach_one
+from reputation.store.public_appeals import detach as detach_one
 from reputation.wording import Wording
 
 

@@ -27,11 +27,10 @@ from reputation.encoding import FLAT, Instant
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
-from reputation.store.attachments import Attachment, attachments_of
 from reputation.store.evidence_rows import marks_of, rows_of
+from reputation.store.identities import epochs_of
 from reputation.store.journal import decision_of
-from reputation.store.ownership import epochs_of
-from reputation.store.public_appeals import called_in_at, code_of, public_appeals
+from reputation.store.public_appeals import Attachment, attachments_of, called_in_at, code_of, public_appeals
 from reputation.store.site import people_here
 from reputation.wording import Wording
 

@@ -29,8 +29,8 @@ from reputation.encoding import FLAT, Instant, told
 from reputation.law.loader import shipped_laws, source_cited
 from reputation.numbers import masked
 from reputation.own.outbound_types import OutboundRecord
-from reputation.store.call_lists import UnguardedCall, outbound_of_day, unguarded_of_day
 from reputation.store.do_not_call import count_do_not_call
+from reputation.store.outbound import UnguardedCall, outbound_of_day, unguarded_of_day
 from reputation.store.registers import find_consents
 from reputation.wording import Wording
 

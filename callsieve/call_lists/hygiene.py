@@ -18,9 +18,9 @@ from callsieve.text.times import day
 from reputation.law.loader import binding, law_of_number
 from reputation.numbers import PAY_PER_CALL, NumberType, is_valid, number_of, number_type_of
 from reputation.plan.rows import NOBODYS, NumberPlan
-from reputation.store.call_lists import NumberSet, past_calls
 from reputation.store.do_not_call import do_not_call_of
-from reputation.store.ownership import epoch_of
+from reputation.store.identities import epoch_of
+from reputation.store.outbound import NumberSet, past_calls
 from reputation.store.registers import Consent, consent_of, registers_with
 from reputation.wording import Places, Wording
 

@@ -14,8 +14,7 @@ from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.text.csv_table import RowProblem
 from reputation.encoding import FLAT, HIDDEN, told
-from reputation.law.loader import register_named, register_names
-from reputation.law.rows import RegisterRow
+from reputation.law.loader import RegisterRow, register_named, register_names
 from reputation.numbers import number_of
 from reputation.store.registers import (
     BATCH,

@@ -13,7 +13,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.simulate import Opinion
 from callsieve.text.times import TimeError, day, moment_of
 from policies.decision import ACTION_BY_WORD
-from policies.hints import nearest
+from policies.files import nearest
 from policies.reasons import why_of
 from reputation.appeals import Appeal, AppealState, due_at
 from reputation.explaining import words_of_happening
@@ -26,9 +26,8 @@ from reputation.speakers import account_of, speakers_of
 from reputation.store.appeals import appeals_of
 from reputation.store.audit import value_of
 from reputation.store.calls import ENDINGS, CallFilter
-from reputation.store.ownership import Epoch, epochs_of
-from reputation.store.reviews import Burst, Review, numbers_to_review, review_of
-from reputation.store.tombstones import Tombstone, tombstones_of
+from reputation.store.identities import Epoch, epochs_of
+from reputation.store.marks import Burst, Review, Tombstone, numbers_to_review, review_of, tombstones_of
 from reputation.wording import Places, Wording
 
 

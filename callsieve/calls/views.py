@@ -20,10 +20,9 @@ from callsieve.web.rendering import Cache
 from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from reputation.control_sample import SampledCalls
-from reputation.ids import parse_id
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
 from reputation.outcome import OutcomeRecord
-from reputation.site_names import site_of
+from reputation.site_names import parse_id, site_of
 from reputation.store.activity import (
     CallerBlock,
     Rising,

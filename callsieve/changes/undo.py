@@ -17,8 +17,16 @@ from callsieve.capability import NOT_KEPT, Changes, Undo
 from callsieve.changes.describe import name_of
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import when
-from reputation.store.audit import AuditRow, KeptChange, change_of_id, changed_at_once, latest_of, undone_at, value_of
-from reputation.store.rows import stored_row
+from reputation.store.audit import (
+    AuditRow,
+    KeptChange,
+    change_of_id,
+    changed_at_once,
+    latest_of,
+    stored_row,
+    undone_at,
+    value_of,
+)
 from reputation.users import Role
 from reputation.wording import Wording
 

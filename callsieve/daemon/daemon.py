@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agi import systemd
 from agi.screening import Screening
 from agi.server import AgiServer
 from agi.site import Site
@@ -37,6 +36,7 @@ from callsieve.lookups.operations import longest_budget_seconds
 from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
+from callsieve.system import service_process
 from callsieve.system.port_holder import address_taken
 from callsieve.system.service_users import obeyed_users
 from callsieve.telemetry import EVERY_SECONDS
@@ -44,9 +44,9 @@ from callsieve.version import program_stamp
 from callsieve.wiring import policies_of, regions_of, site_of
 from policies.loader import load_policy
 from policies.policy import PolicyError, PolicySet
-from reputation.ids import new_id
 from reputation.law.loader import read_holidays
 from reputation.numbers import read_plans, supported_regions
+from reputation.site_names import new_id
 from reputation.store.backup import has_backup_of_today
 from reputation.store.errors import StoreError
 from reputation.weights import Weights
@@ -126,16 +126,16 @@ class Daemon:
                 self._keep_recordings,
                 self._watch_dialplan,
             )
-            for background in (*ours, *house, systemd.run_watchdog):
+            for background in (*ours, *house, service_process.run_watchdog):
                 self._background.start(background, stack)
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
             _collect_seldom()
-            systemd.ready()
+            service_process.ready()
             logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
             await stop.wait()
-            systemd.stopping()
+            service_process.stopping()
         logger.info("stopped")
 
     async def _listen(self, host: str, port: int) -> None:
@@ -194,7 +194,7 @@ class Daemon:
 
     async def _reload(self) -> None:
         """Settings or policies that are broken are ignored: the previous ones stay active."""
-        systemd.reloading()
+        service_process.reloading()
         try:
             loaded = await asyncio.to_thread(self._load)
         except SettingsError as error:
@@ -213,7 +213,7 @@ class Daemon:
             await self._reload_policies()
             guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
             logger.info("the outbound guard %s", guard)
-        systemd.ready()
+        service_process.ready()
 
     def _use_look_ups(self) -> None:
         """Others are asked where the settings name some."""

@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from agi.site import Site
 from ami_listener.calls import CallKind, kind_of
 from ami_listener.connection import Account
-from ami_listener.event_queue import Gap, Notice
 from ami_listener.events import KeyPressed
+from ami_listener.framing import Gap, Notice
 from ami_listener.outcome import Outcome, is_emergency_call, record_of
 from ami_listener.parsing import at_of, parse_event, parse_key
 from ami_listener.supervisor import AmiListener

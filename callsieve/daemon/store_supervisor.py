@@ -21,20 +21,19 @@ from typing import TypeVar, TypeVarTuple
 
 from reputation.appeals import KeyedCode, ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
-from reputation.call_in_proof import prove_keyed
 from reputation.facts import Facts, FactsQuery
-from reputation.feature_codes import obey_code
-from reputation.last_call import LastCall, last_call_of
+from reputation.feature_codes import LastCall, last_call_of, obey_code
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
-from reputation.store.challenges import record_challenge
+from reputation.store.appeals import prove_keyed
+from reputation.store.backup import recover
 from reputation.store.connection import Store
 from reputation.store.database import READ_ONLY, companions_of, files_of, is_read_only
-from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
+from reputation.store.evidence import record_challenge
 from reputation.store.journal import Journal
 from reputation.store.outbound import outbound_facts
-from reputation.store.recovery import recover
+from reputation.store.site import record_emergency
 from reputation.weights import DEFAULT, Weights
 
 logger = logging.getLogger("callsieve.daemon.store_supervisor")

@@ -29,7 +29,7 @@ from callsieve.decide.call_facts import (
     request_of,
 )
 from callsieve.settings import Loaded
-from reputation.ids import new_id
+from reputation.site_names import new_id
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.decide.call_facts import id_of, trunk_text_of
 from callsieve.wiring import calling_hours_of, site_of
 from reputation.model import Direction, Disposition, EndedBy
-from reputation.store.emergencies import record_emergency
 from reputation.store.outcomes import Recorded, record_outcome
+from reputation.store.site import record_emergency
 
 LATEST_SECONDS = 60.0  # a switch whose clock is ahead
 OLDEST_SECONDS = 86_400.0

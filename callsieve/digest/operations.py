@@ -23,11 +23,10 @@ from reputation.appeals import Appeal, AppealState
 from reputation.model import ChallengeResult
 from reputation.own.grades import Due, due_of
 from reputation.store.appeals import appeals_to_decide
-from reputation.store.challenges import challenge_results
-from reputation.store.own_health import GradeChange, changed_grades
+from reputation.store.evidence import challenge_results
+from reputation.store.own_health import GradeChange, Suspected, begun_suspicions, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
 from reputation.store.own_register import register_of
-from reputation.store.own_suspicions import Suspected, begun_suspicions
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 

@@ -14,7 +14,7 @@ from callsieve.doctor.trunk_numbers import TriedNumber, TrunkContext, freepbx_se
 from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
 from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
-from reputation.store.screened import dialled_numbers
+from reputation.store.calls import dialled_numbers
 from reputation.wording import Places, Wording, listed
 
 # A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.

@@ -13,7 +13,7 @@ from callsieve.settings import Loaded
 from callsieve.text.times import when
 from reputation.numbers import masked
 from reputation.store.audit import latest_of
-from reputation.store.screened import Screened, screened_by_number, unreadable_callers
+from reputation.store.calls import Screened, screened_by_number, unreadable_callers
 from reputation.wording import Places, Wording, listed
 
 DAY = 86_400.0

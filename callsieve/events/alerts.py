@@ -25,7 +25,7 @@ from callsieve.integration_settings import (
     values_of,
 )
 from reputation.model import Level
-from reputation.quiet_hours import QuietHours
+from reputation.own.hours import QuietHours
 from reputation.store.errors import StoreError
 from reputation.weights import QuietWeights
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.wiring import wanted_events_of
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store import event_deliveries as store
 from reputation.store.outbox import event_of
 from reputation.wording import Wording

@@ -15,17 +15,16 @@ import msgspec
 from callsieve.own_numbers.operations import registered
 from callsieve.settings import Company, Outbound, Settings, TrunkTable
 from reputation.model import Identity
-from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import FiguresWindow, sums_of
+from reputation.own.daily_counts import FiguresWindow, OwnDay, sums_of
 from reputation.own.health import NumberHealth
 from reputation.own.register import OwnNumber
 from reputation.store.appeals import appeals_of
-from reputation.store.attachments import attachments_of
 from reputation.store.do_not_call import Complaint, complaints_about, count_do_not_call, do_not_call_of, wishes_after
 from reputation.store.identities import identity_of
 from reputation.store.own_days import days_of
 from reputation.store.own_health import own_health
 from reputation.store.own_labels import Screenshot, screenshots_of
+from reputation.store.public_appeals import attachments_of
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.weights import DAY_SECONDS
 

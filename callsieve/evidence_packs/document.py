@@ -19,7 +19,7 @@ from callsieve.text.times import day, when_exactly
 from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of
 from reputation.numbers import masked
-from reputation.own.figures import percent
+from reputation.own.daily_counts import percent
 from reputation.wording import Wording, one_line
 
 TEXT_CHARACTERS = 4000  # of one text; what is longer is cut with an ellipsis

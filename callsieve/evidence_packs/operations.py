@@ -16,7 +16,7 @@ from callsieve.own_numbers.operations import registered
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
 from callsieve.text.file_kinds import document_kind_of
 from callsieve.text.times import day
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.own.register import NumberState
 from reputation.wording import Wording
 

@@ -18,7 +18,7 @@ from callsieve.signing.statements import NUMBER_CLEARED, canonical, sign
 from callsieve.wiring import known_own_numbers
 from reputation.appeals import AppealState
 from reputation.evidence import Circumstances, Evidence
-from reputation.intervals import week_of
+from reputation.formulas import week_of
 from reputation.model import Level
 from reputation.scoring import reputation_of
 from reputation.store.appeals import all_appeals

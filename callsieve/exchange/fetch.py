@@ -52,7 +52,7 @@ from callsieve.signing.statements import (
     verify,
 )
 from policies.files import open_regular
-from reputation.intervals import week_of
+from reputation.formulas import week_of
 from reputation.store.peers import (
     PeerNumber,
     PeerState,

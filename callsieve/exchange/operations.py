@@ -31,27 +31,25 @@ from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.backoff import wait_seconds
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,
+    Subscription,
     drop_unnamed,
     follow_key,
     key_now,
     peer_state,
     peer_states,
+    put_subscription,
     record_peer_failure,
     record_skill,
     record_taken,
-    switch_peer_off,
-    switch_peer_on,
-)
-from reputation.store.subscriptions import (
-    Subscription,
-    put_subscription,
     remove_subscription,
     subscription_of,
+    switch_peer_off,
+    switch_peer_on,
 )
 from reputation.wording import Wording
 

@@ -55,7 +55,7 @@ from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_
 from callsieve.signing.statements import StatementError
 from callsieve.system.files import complete_file
 from policies.files import open_regular
-from reputation.intervals import week_of
+from reputation.formulas import week_of
 from reputation.store.peers import PeerNumber
 from reputation.wording import Wording
 

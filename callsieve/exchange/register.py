@@ -7,8 +7,7 @@ import sqlite3
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.settings import Settings
 from callsieve.text.times import SECONDS_BY_UNIT
-from reputation.store.peers import WantedPeer, key_digest, replace_peers
-from reputation.store.subscriptions import subscriptions
+from reputation.store.peers import WantedPeer, key_digest, replace_peers, subscriptions
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:

@@ -23,7 +23,7 @@ from callsieve.lookups.views import said_right, skill_as_json
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey
 from callsieve.text.times import ago, when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Wording
 

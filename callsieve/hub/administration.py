@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from callsieve.hub.postgresql import Hub, HubError
-from reputation.store.hub.kinds import KINDS, SharedWith
+from reputation.store.hub.rows import KINDS, SharedWith
 
 OWNER: Final = "callsieve_hub"
 SITES: Final = "callsieve_site"

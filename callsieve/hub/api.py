@@ -5,8 +5,7 @@ from __future__ import annotations
 from callsieve.api.endpoint import endpoint
 from callsieve.hub import site_operations
 from callsieve.hub.site_operations import IgnoreRequest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 ENDPOINTS = (
     endpoint("GET", "/sites", site_operations.find_sites, Scope.READ, Role.OPERATOR),

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from callsieve.hub.postgresql import EXCEEDED, UNDEFINED, Hub, HubError
-from reputation.store.hub.kinds import MOST_POLICY
 from reputation.store.hub.outgoing import Outgoing
-from reputation.store.hub.rows import MICROSECONDS, SharedRow
+from reputation.store.hub.rows import MICROSECONDS, MOST_POLICY, SharedRow
 from reputation.store.hub.sites import SiteState
 
 CHANNEL: Final = re.compile(r"callsieve_[0-9a-f]{32}", re.ASCII)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from callsieve.changes.describe import number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.numbers import privacy
-from reputation.store.hub.erasures import (
+from reputation.store.hub.incoming import (
     EVIDENCE,
     ErasureRequest,
     forget_evidence,

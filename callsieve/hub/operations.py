@@ -16,10 +16,9 @@ from callsieve.settings import Loaded
 from callsieve.text.times import span_words
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
-from reputation.store.hub.capture import outbox_size, stop_capture
-from reputation.store.hub.erasures import waiting_erasures
-from reputation.store.hub.incoming import expel_some, other_sites
+from reputation.store.hub.incoming import expel_some, other_sites, waiting_erasures
 from reputation.store.hub.link import FirstTry, Link, first_try, link_of, remove_link
+from reputation.store.hub.outgoing import outbox_size, stop_capture
 from reputation.store.hub.sites import PolicyInForce, note_sites
 from reputation.wording import Wording
 

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from agi import systemd
 from callsieve.hub.address import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
 from callsieve.hub.sync import NumbersErased, StoreReplaced, Sync
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded
+from callsieve.system import service_process
 from callsieve.system.service_process import follow_signals, only_process, reloaded, run_until
 from reputation.backoff import wait_seconds
 from reputation.store.connection import Store
@@ -66,8 +66,8 @@ async def _once(loaded: Loaded, run: str) -> frozenset[str]:
 
 async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     stop, reload = follow_signals()
-    watchdog = asyncio.create_task(systemd.run_watchdog())
-    systemd.ready()
+    watchdog = asyncio.create_task(service_process.run_watchdog())
+    service_process.ready()
     failures, run = 0, _word()
     while not stop.is_set():
         if reload.is_set():
@@ -90,7 +90,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, longest) * random.uniform(0.5, 1.0)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)
-    systemd.stopping()
+    service_process.stopping()
     watchdog.cancel()
     await asyncio.gather(watchdog, return_exceptions=True)
     logger.info("stopped")

@@ -17,7 +17,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.site_names import site_of
 from reputation.store.other_sites import (
     Ignored,

@@ -26,17 +26,6 @@ from callsieve.version import program_version
 from reputation.site_names import SITE, site_of
 from reputation.store.connection import Store
 from reputation.store.database import files_of
-from reputation.store.hub.capture import (
-    Key,
-    fill_next,
-    has_outgoing,
-    is_filling,
-    outbox_size,
-    send_all_again,
-    start_capture,
-    tell_again,
-    untold_after,
-)
 from reputation.store.hub.incoming import (
     DAY,
     MARKER_DAYS,
@@ -61,11 +50,26 @@ from reputation.store.hub.link import (
     set_link,
     writing_for_hub,
 )
-from reputation.store.hub.outgoing import Outgoing, acknowledge, erasures_told, next_batch, numbers_to_erase
+from reputation.store.hub.outgoing import (
+    Key,
+    Outgoing,
+    acknowledge,
+    erasures_told,
+    fill_next,
+    has_outgoing,
+    is_filling,
+    next_batch,
+    numbers_to_erase,
+    outbox_size,
+    send_all_again,
+    start_capture,
+    tell_again,
+    untold_after,
+)
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import note_policy, note_sites, told_policy
 from reputation.store.hub.statements import settle_all
-from reputation.store.published_policies import PublishedPolicy
+from reputation.store.site import PublishedPolicy
 from reputation.store.standing import refresh_all
 from reputation.users import Role
 

@@ -15,7 +15,7 @@ from callsieve.lists.views import MOST_SHOWN, has_text
 from callsieve.settings import Settings
 from reputation.encoding import FLAT
 from reputation.model import Identity
-from reputation.store.hub.origins import OURS, Origin, origin_of_identity
+from reputation.store.hub.sites import OURS, Origin, origin_of_identity
 from reputation.store.identities import all_identities
 
 

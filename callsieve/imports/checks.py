@@ -12,9 +12,8 @@ from callsieve.monitoring.metrics import MetricFamily
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import span_words
 from reputation.events import EventKind, FeedStale
-from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import FeedSource, feed_sources
 from reputation.store.outbox import tell_bad
+from reputation.store.sources import FeedSource, feed_fetches, feed_sources
 from reputation.wording import Wording
 
 FEEDS = "callsieve feeds"

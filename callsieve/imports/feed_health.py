@@ -16,9 +16,8 @@ from callsieve.settings import Settings
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
 from reputation.store.errors import StoreError
-from reputation.store.feed_fetches import FeedFetch, feed_fetches
-from reputation.store.feeds import FeedSource, compared_with_feeds, feed_sources
 from reputation.store.lookups import Compared
+from reputation.store.sources import FeedFetch, FeedSource, compared_with_feeds, feed_fetches, feed_sources
 from reputation.wording import Places, Wording
 
 DAY = 86_400.0

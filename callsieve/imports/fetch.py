@@ -17,7 +17,7 @@ from callsieve.integration_settings import SHA256, FeedTable
 from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
 from callsieve.text.times import SECONDS_BY_UNIT
 from reputation.backoff import wait_seconds
-from reputation.store.feed_fetches import FeedFetch
+from reputation.store.sources import FeedFetch
 from reputation.wording import Places, Wording
 
 # After a failure it is asked again soon, then less and less often, up to its usual time.

@@ -27,13 +27,13 @@ from callsieve.imports.rows import NAME
 from callsieve.settings import Settings
 from callsieve.text.csv_table import NOTHING_USABLE, RowProblem, nothing_usable
 from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.model import Did, Person
 from reputation.store import imports as number_store
 from reputation.store.audit import Change, add_audit
 from reputation.store.imports import LIST, Feed, ImportedRow, ImportSource, TooFewNumbers, remove_source, sources
+from reputation.store.lists import Contact, replace_contacts
 from reputation.store.people import SETTINGS, all_people, remove_did, remove_person, upsert_dids, upsert_people
-from reputation.store.personal_lists import Contact, replace_contacts
 from reputation.store.sources import (
     From,
     contact_sources,

@@ -14,7 +14,7 @@ from callsieve.text.vcard import Vcards
 from reputation.model import Did, Person
 from reputation.numbers import did_number_of, number_of
 from reputation.store.imports import ImportedRow
-from reputation.store.personal_lists import Contact
+from reputation.store.lists import Contact
 
 NUMBER_COLUMNS = ("number", "category", "name", "note")
 CONTACT_COLUMNS = ("number", "name", "person")

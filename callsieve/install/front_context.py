@@ -22,7 +22,7 @@ from callsieve.install.plan import (
 )
 from callsieve.pbx.config_files import lines_of, read_text, walk
 from callsieve.settings import FREEPBX_PORT, address_of
-from policies.hints import nearest
+from policies.files import nearest
 
 PREFIX = "callsieve-"
 TEMPLATE = "from-trunk"

@@ -29,20 +29,23 @@ from callsieve.text.number_entry import (
 from callsieve.text.times import TimeError, expiry_of
 from callsieve.wiring import known_own_numbers, people_of
 from policies.decision import ACTION_BY_WORD
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.encoding import told
 from reputation.model import ActionWord, EntryKind, ListEntry, ListName
 from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
-from reputation.store.lists import add_entry, entry_there, known_numbers, remove_entry
-from reputation.store.people import all_people
-from reputation.store.personal_lists import (
+from reputation.store.lists import (
     PersonalEntry,
+    add_entry,
+    entry_there,
     is_by_hand,
+    known_numbers,
     personal_entries,
+    remove_entry,
     remove_personal_entry,
     set_personal_entry,
 )
+from reputation.store.people import all_people
 from reputation.users import Role
 from reputation.whole_areas import AreaKind
 from reputation.wording import Wording

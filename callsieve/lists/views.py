@@ -16,9 +16,8 @@ from callsieve.settings import Settings
 from callsieve.text.number_entry import covers
 from reputation.encoding import FLAT
 from reputation.model import ActionWord, ListEntry, ListName
-from reputation.store.hub.origins import OURS, Origin, origin_of_entry
-from reputation.store.lists import list_entries
-from reputation.store.personal_lists import PersonalEntry, personal_entries
+from reputation.store.hub.sites import OURS, Origin, origin_of_entry
+from reputation.store.lists import PersonalEntry, list_entries, personal_entries
 
 MOST_SHOWN = 500
 

@@ -1,7 +1,7 @@
 """The daemon's side: asks the look-up process, within the budget, and never waits for one that does not answer.
 
 Whatever is wrong with the process or its socket is no answer: it is counted, and the call is decided without. After
-five in a row nobody is asked for two seconds (agi.breaker).
+five in a row nobody is asked for two seconds (reputation.backoff).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from agi.breaker import Breaker
 from callsieve.telemetry import LookUpCounts
+from reputation.backoff import Breaker
 
 SOCKET_NAME: Final = "lookups.sock"
 LINE_BYTES: Final = 512

@@ -16,8 +16,8 @@ from callsieve.lookup_settings import LookupTable
 from callsieve.lookups.sources import PHONEBLOCK
 from callsieve.reporting import operations as reporting
 from callsieve.settings import Settings
-from policies.hints import nearest
-from reputation.intervals import Interval, difference, wilson
+from policies.files import nearest
+from reputation.formulas import Interval, difference, wilson
 from reputation.store.lookups import (
     Compared,
     SourceState,

@@ -17,7 +17,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from agi import systemd
 from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
 from callsieve.changes.operation import Context
 from callsieve.logs import configure_logs, flush_logs
@@ -29,6 +28,7 @@ from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import OutsideClient, RequestLimits
 from callsieve.outside.secrets import secret_of
 from callsieve.settings import Loaded
+from callsieve.system import service_process
 from callsieve.system.service_process import follow_signals, reloaded, wait_for_any
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
@@ -156,17 +156,17 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
         asking = _Asking(loaded, fetch_with(client))
         stack.push_async_callback(asking.close)
         await stack.enter_async_context(serving(socket_of(loaded), asking.look_up))
-        for background in (_keep_measuring(asking), systemd.run_watchdog()):
+        for background in (_keep_measuring(asking), service_process.run_watchdog()):
             stack.push_async_callback(_ended, asyncio.create_task(background))
-        systemd.ready()
+        service_process.ready()
         while not stop.is_set():
             await wait_for_any(stop, reload)
             if reload.is_set():
                 reload.clear()
-                systemd.reloading()
+                service_process.reloading()
                 await asking.use(reloaded(load, asking.loaded, logger))
-                systemd.ready()
-        systemd.stopping()
+                service_process.ready()
+        service_process.stopping()
     logger.info("stopped")
 
 

@@ -45,7 +45,7 @@ def _standalone(config: Path | None) -> None:
     from callsieve.plan_files import plan_of
     from callsieve.system.privileges import served_settings
     from callsieve.wiring import policies_of, site_of
-    from reputation.ids import new_id
+    from reputation.site_names import new_id
 
     logging.basicConfig(level=logging.WARNING, format="callsieve-agi: %(message)s")
     loaded = served_settings(config)

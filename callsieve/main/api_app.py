@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
-from agi import systemd
 from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.gate import ApiGate
@@ -19,6 +18,7 @@ from callsieve.api.server import is_of_this_machine
 from callsieve.decide.api.endpoints import ENDPOINTS
 from callsieve.decide.daemon_client import DaemonClient
 from callsieve.settings import Loaded
+from callsieve.system import service_process
 from callsieve.web.app_state import AppState
 from callsieve.web.security_headers import SecurityHeaders
 
@@ -43,10 +43,10 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
         await state.service(Authentication).open()
-        systemd.ready()
-        background = [asyncio.ensure_future(api.load()), asyncio.ensure_future(systemd.run_watchdog())]
+        service_process.ready()
+        background = [asyncio.ensure_future(api.load()), asyncio.ensure_future(service_process.run_watchdog())]
         yield
-        systemd.stopping()
+        service_process.stopping()
         for one in background:
             one.cancel()
         await asyncio.gather(*background, return_exceptions=True)

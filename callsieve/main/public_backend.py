@@ -18,15 +18,14 @@ from typing import Annotated
 
 import typer
 
-from agi import systemd
-from agi.peers import Peers
-from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
+from agi.sockets import Peers, make_unix_socket, unborn_path_of, unlink_own
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption
 from callsieve.logs import configure_logs
 from callsieve.main.public_page import SocketOption
 from callsieve.public_page.backend import Backend
 from callsieve.public_page.wire import SOCKET, serve_backend
+from callsieve.system import service_process
 from callsieve.system.privileges import served_settings
 from callsieve.system.service_process import follow_signals
 from callsieve.system.service_users import PUBLIC_USER, ids_of, is_ours_or
@@ -77,7 +76,7 @@ async def _serve(answering: Backend, listener: socket.socket) -> None:
         task.add_done_callback(pages.discard)
 
     server = await asyncio.start_unix_server(answer, sock=listener)
-    systemd.ready()
+    service_process.ready()
     logger.info("public page: %s is answered", answering.loaded.settings.public.address)
     await signals.stop.wait()
     server.close()

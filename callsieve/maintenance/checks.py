@@ -29,14 +29,12 @@ from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import ago
 from reputation.events import EventKind
-from reputation.store.backup import backups_of
-from reputation.store.clock import is_held
+from reputation.store.backup import backups_of, quarantined_of
 from reputation.store.database import is_lost
-from reputation.store.emergencies import BY_TIME, tell_closed
 from reputation.store.errors import StoreError
-from reputation.store.housekeeping import JOBS, reports
+from reputation.store.housekeeping import JOBS, is_held, reports
 from reputation.store.migrations import known_migrations, pending
-from reputation.store.recovery import quarantined_of
+from reputation.store.site import BY_TIME, tell_closed
 from reputation.wording import Places, Wording
 
 BACKUP_DAYS = 2.0

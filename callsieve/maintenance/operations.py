@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
-from reputation.store import digests
+from reputation.store import database
 from reputation.store.backup import has_backup_of_today, make_backup
-from reputation.store.clock import believe, leap_of
-from reputation.store.emergencies import close_window, opened_and_closed_at, reopen_window
-from reputation.store.housekeeping import JOBS, HousekeepingReport, run_jobs
+from reputation.store.housekeeping import JOBS, HousekeepingReport, believe, leap_of, run_jobs
+from reputation.store.site import close_window, opened_and_closed_at, reopen_window
 
 
 class HousekeepingRequest(NamedTuple):
@@ -50,7 +49,7 @@ def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str
     """Takes the lists as they are now. `changed`: those that were changed, but not by us."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
-        digests.accept_lists(db)
+        database.accept_lists(db)
 
 
 # How changes are undone.

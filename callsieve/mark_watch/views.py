@@ -11,6 +11,7 @@ from msgspec import Meta
 from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
+from reputation.store.own_health import Suspected, suspicions_about
 from reputation.store.own_labels import (
     Look,
     Screenshot,
@@ -20,7 +21,6 @@ from reputation.store.own_labels import (
     screenshot_content,
     screenshots_of,
 )
-from reputation.store.own_suspicions import Suspected, suspicions_about
 from reputation.wording import Wording
 
 DAY_SECONDS = 86_400.0

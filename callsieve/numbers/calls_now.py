@@ -30,7 +30,7 @@ from reputation.scoring import reputation_of
 from reputation.store.as_of import background_of
 from reputation.store.evidence_rows import rows_of
 from reputation.store.facts import evidence_of, most_specific
-from reputation.store.ownership import epochs_of
+from reputation.store.identities import epochs_of
 from reputation.store.people import all_dids
 from reputation.weights import Weights
 from reputation.wording import Places, Wording

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from callsieve.doctor.finding import Finding, HealthCheck, check_of_store, ok, warn
-from reputation.store.reviews import numbers_to_review
+from reputation.store.marks import numbers_to_review
 from reputation.wording import Wording
 
 

@@ -28,17 +28,16 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
 from callsieve.text.times import when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation import marking
 from reputation.encoding import FLAT
-from reputation.ids import new_id
 from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, say_again, undo_mark
 from reputation.model import Identity, Mark, MarkChannel, Verdict
-from reputation.store import reviews
+from reputation.site_names import new_id
+from reputation.store import marks
 from reputation.store.evidence_rows import marks_of
-from reputation.store.identities import identity_of
-from reputation.store.ownership import Epoch, epoch_of, epochs_of, lower_epoch, raise_epoch
-from reputation.store.reviews import (
+from reputation.store.identities import Epoch, epoch_of, epochs_of, identity_of, lower_epoch, raise_epoch
+from reputation.store.marks import (
     Correction,
     Review,
     correction_of,
@@ -47,7 +46,7 @@ from reputation.store.reviews import (
     review_of,
     undo_correction,
 )
-from reputation.store.reviews import (
+from reputation.store.marks import (
     correct as correct_marks,
 )
 from reputation.wording import Places, Wording
@@ -223,7 +222,7 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
         if not numbers_to_review(db, e164):
             raise Refused("nothing-to-review", Wording("no marks of {number} wait for a review", {"number": e164}))
         changed.before = _fields(review_of(db, e164))
-        reviews.review(db, e164, context.at, context.actor)
+        marks.review(db, e164, context.at, context.actor)
         changed.after = _fields(review_of(db, e164))
     return Reviewed(changed.id, e164)
 
@@ -232,7 +231,7 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
     """Nobody has looked: bursts of the number wait again."""
     e164 = number_field(context, number)
     with change(db, context, "review undo", e164) as changed:
-        changed.before = _fields(reviews.forget_review(db, e164))
+        changed.before = _fields(marks.forget_review(db, e164))
         if changed.before is None:
             raise Refused("not-reviewed", Wording("nobody has reviewed {number}", {"number": e164}))
     return Reviewed(changed.id, e164)
@@ -248,7 +247,7 @@ def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest
             if reporter not in there:
                 hint = nearest(reporter, there) if there else ""
                 raise Refused("no-such-mark", f"{reporter[:40]} has no spam mark on {e164} that counts{hint}")
-        reviews.correct(db, correction, context.at)
+        marks.correct(db, correction, context.at)
         changed.after = correction._asdict() | {"reason": reason}
     return Reviewed(changed.id, e164, correction.reporters)
 

@@ -49,16 +49,15 @@ from reputation.outcome import OutcomeRecord, Signal
 from reputation.owner_sentence import owner_sentence
 from reputation.plan.rows import NOBODYS
 from reputation.speakers import account_of
-from reputation.store.challenges import latest_challenge_pass
+from reputation.store.evidence import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
-from reputation.store.facts import evidence_of
+from reputation.store.facts import evidence_of, standing
 from reputation.store.journal import decisions
 from reputation.store.lists import list_entries
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
 from reputation.store.site import people_here
-from reputation.store.standing_rows import standing
 from reputation.wording import Places, Wording, listed
 
 NOTHING = Wording("nothing is known about this number")

@@ -10,16 +10,15 @@ from typing import NamedTuple
 from callsieve.calls.live import Bar, bars_of
 from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
-from reputation.intervals import monday_of
+from reputation.formulas import monday_of
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark
 from reputation.numbers import block_of
 from reputation.standing import Standing
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
-from reputation.store.evidence_rows import answered_of, challenges_of
-from reputation.store.neighbours import Neighbour, bad_numbers_near, callers_near
-from reputation.store.standing_rows import standing
+from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
+from reputation.store.facts import standing
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 

@@ -14,7 +14,7 @@ from callsieve.own_numbers.operations import Given
 from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.numbers import number_of
 from reputation.own.register import NumberState, OwnNumber
 

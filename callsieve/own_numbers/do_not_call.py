@@ -21,7 +21,7 @@ from callsieve.own_numbers.fields import one_line
 from callsieve.text.times import day
 from callsieve.wiring import known_own_numbers
 from reputation.law.loader import binding, law_of_number
-from reputation.own.figures import MONTH
+from reputation.own.daily_counts import MONTH
 from reputation.own.register import NumberState
 from reputation.store.do_not_call import (
     Complaint,

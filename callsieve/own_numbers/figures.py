@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import MONTH, FiguresWindow, percent, window_of_day
+from reputation.own.daily_counts import MONTH, FiguresWindow, OwnDay, percent, window_of_day
 from reputation.own.grades import Grade
 from reputation.own.health import LIMIT_BY_MEASURE, NumberHealth, above_limits
 from reputation.wording import N_, Wording

@@ -20,7 +20,7 @@ from callsieve.own_numbers.figures import share_words
 from callsieve.settings import Settings
 from callsieve.text.times import day
 from callsieve.web.rendering import document_of
-from reputation.own.figures import MONTH, FiguresWindow, percent
+from reputation.own.daily_counts import MONTH, FiguresWindow, percent
 from reputation.own.health import NumberHealth
 from reputation.own.register import NumberState
 from reputation.store.do_not_call import count_do_not_call

@@ -18,10 +18,9 @@ from callsieve.changes.undo import UndoKind, put_row_back, record_of
 from callsieve.own_numbers.fields import CHECK_EVERY, NewOwnNumber, OwnNumberEdit, filled_in, next_check_of
 from callsieve.settings import Settings
 from reputation.own.register import OwnNumber, RegisterError, checked, rested, retired, used_again
-from reputation.store.audit import Change, add_audit
+from reputation.store.audit import Change, StoredRow, add_audit, stored_row
 from reputation.store.own_labels import Look, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
-from reputation.store.rows import StoredRow, stored_row
 from reputation.wording import Wording
 
 # Raw outcomes are kept for 30 days: so far back is looked for numbers that go out.

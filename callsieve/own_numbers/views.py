@@ -22,18 +22,23 @@ from callsieve.own_numbers.operations import SEEN_SECONDS, registered, unknown_t
 from callsieve.settings import Loaded
 from reputation.encoding import FLAT, HIDDEN, told
 from reputation.model import Level
-from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import FiguresWindow
+from reputation.own.daily_counts import FiguresWindow, OwnDay
 from reputation.own.grades import Due, Grade, Graded, due_of
 from reputation.own.health import HealthReason, NumberHealth
 from reputation.own.register import NumberState, OwnNumber
 from reputation.own.suspicion import Labeller, labeller_words, labellers_of, suspicion_words
 from reputation.owner_sentence import owner_sentence
 from reputation.store import own_days
-from reputation.store.own_health import HISTORY_DAYS, own_health, recent_grade
+from reputation.store.own_health import (
+    HISTORY_DAYS,
+    Suspected,
+    looks_for_suspicions,
+    own_health,
+    recent_grade,
+    suspicions_about,
+)
 from reputation.store.own_labels import Look, Screenshot, looks_of, looks_to_make, screenshots_of
 from reputation.store.own_register import Seen, own_of, register_of, unregistered
-from reputation.store.own_suspicions import Suspected, looks_for_suspicions, suspicions_about
 from reputation.store.site import people_here
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording

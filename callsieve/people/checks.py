@@ -10,10 +10,10 @@ from callsieve.doctor.trunk_numbers import undescribed_trunks
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.pbx.config_files import read_text
 from callsieve.wiring import dids_of, people_of
-from policies.positions import places_of
+from policies.files import places_of
 from reputation.model import Did
+from reputation.store.calls import rang_by_number
 from reputation.store.people import all_dids, all_people
-from reputation.store.screened import rang_by_number
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording, listed
 

@@ -35,7 +35,7 @@ from policies.policy import Policy, PolicyError
 from reputation.events import EventKind, PolicyChanged
 from reputation.site_names import site_of
 from reputation.store.outbox import add_event, tell_change
-from reputation.store.published_policies import (
+from reputation.store.site import (
     PublishedPolicy,
     all_published,
     published,

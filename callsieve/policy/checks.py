@@ -11,9 +11,9 @@ from callsieve.policy.records import STOPPING_WORDS, WAY_OUT, WAY_OUT_ON_FREEPBX
 from callsieve.wiring import dids_of, policies_of
 from policies.policy import PolicyError
 from reputation.model import Did
+from reputation.store.calls import first_decision
 from reputation.store.lists import has_entry_with
 from reputation.store.people import all_dids
-from reputation.store.screened import first_decision
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 

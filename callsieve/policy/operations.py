@@ -22,7 +22,7 @@ from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError
-from reputation.store.rows import StoredRow
+from reputation.store.audit import StoredRow
 from reputation.wording import Wording
 
 

@@ -19,7 +19,7 @@ from policies.lint import trusting_rules, unknown_names
 from policies.loader import load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
-from reputation.store.published_policies import PublishedPolicy
+from reputation.store.site import PublishedPolicy
 
 DIFF_LINES = 3
 

@@ -17,8 +17,7 @@ from typing import Any
 from agi.speech import LANGUAGES
 from callsieve.install.plan import asterisk_conf
 from callsieve.settings import Loaded
-from policies.files import open_regular
-from policies.hints import nearest, shown
+from policies.files import nearest, open_regular, shown
 
 MAX_CHARACTERS = 200
 MAX_BYTES = 1 << 18

@@ -35,8 +35,7 @@ from callsieve.prompts.wav import (
 )
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for, acting_ids
-from policies.files import open_regular
-from policies.hints import nearest, shown
+from policies.files import nearest, open_regular, shown
 
 ESPEAK, SOX = "espeak-ng", "sox"
 PACKAGES = {ESPEAK: "espeak-ng", SOX: "sox"}  # as Debian, Fedora and Arch call them

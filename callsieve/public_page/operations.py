@@ -26,13 +26,14 @@ from callsieve.text.file_kinds import document_kind_of
 from policies.decision import ACTION_BY_WORD
 from policies.policy import PolicyError
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code, new_ticket
-from reputation.ids import parse_id
+from reputation.site_names import parse_id
 from reputation.store.appeals import appeal_of
-from reputation.store.attachments import Attachment, attachments_of, size_of_all
+from reputation.store.identities import epoch_of
 from reputation.store.journal import decision_of
-from reputation.store.ownership import epoch_of
 from reputation.store.public_appeals import (
+    Attachment,
     add_public_appeal,
+    attachments_of,
     called_code,
     called_in_at,
     count_filed_since,
@@ -40,8 +41,9 @@ from reputation.store.public_appeals import (
     keep_code,
     reference_of_link,
     shown_code,
+    size_of_all,
 )
-from reputation.store.tables.appeals import PUBLIC_APPEAL_DAYS
+from reputation.store.tables.people import PUBLIC_APPEAL_DAYS
 from reputation.users import Role
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording

@@ -24,7 +24,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, get_type_hi
 
 import msgspec
 
-from agi.peers import Peers
+from agi.sockets import Peers
 from callsieve.changes.operation import Refused
 from callsieve.public_page.backend import METHODS, Backend
 from callsieve.settings import Public

@@ -44,8 +44,8 @@ from reputation.model import (
 )
 from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
+from reputation.own.hours import hour_at
 from reputation.plan.rows import PlanRow
-from reputation.quiet_hours import hour_at
 from reputation.scoring import reputation_of
 from reputation.signals import LABELS, proofs_of_control
 from reputation.site_names import site_of

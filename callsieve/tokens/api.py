@@ -8,8 +8,7 @@ from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import Refused
 from callsieve.tokens import operations
 from callsieve.tokens.operations import NewToken, TokenAdded
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 BEYOND = "a token can only give scopes that it has itself"
 

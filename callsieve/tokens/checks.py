@@ -8,7 +8,7 @@ import sqlite3
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, ok, warn
 from callsieve.settings import address_of
 from callsieve.text.times import day
-from reputation.store.api_tokens import all_tokens
+from reputation.store.users import all_tokens
 from reputation.wording import Wording
 
 CONNECT_SECONDS = 2.0

@@ -18,11 +18,21 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
-from policies.hints import nearest
-from reputation.api_tokens import LEAST_ROLE, ApiToken, Scope, digest_of, new_secret
+from policies.files import nearest
 from reputation.encoding import Instant
-from reputation.store.api_tokens import KeptToken, add_token, all_tokens, remove_token, token_of
-from reputation.users import NAME, ROLE_BY_WORD, Role, RoleWord, UserName
+from reputation.store.users import KeptToken, add_token, all_tokens, remove_token, token_of
+from reputation.users import (
+    LEAST_ROLE,
+    NAME,
+    ROLE_BY_WORD,
+    ApiToken,
+    Role,
+    RoleWord,
+    Scope,
+    UserName,
+    digest_of,
+    new_secret,
+)
 
 MOST_TOKENS = 500
 MOST_PER_MINUTE = 100_000

@@ -10,8 +10,7 @@ from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.users import operations
 from callsieve.users.operations import NewUser, PasswordRequest, RoleChange, RoleRequest, UserChange
 from callsieve.users.passwords import hashed
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 PASSWORD = "correct horse battery staple"
 

@@ -16,7 +16,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind
 from callsieve.wiring import people_of
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store.people import all_people
 from reputation.store.users import (
     Lifetime,

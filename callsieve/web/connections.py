@@ -19,8 +19,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from agi.peers import Peers
-from agi.sockets import is_loopback
+from agi.sockets import Peers, is_loopback
 from callsieve.system.service_users import PUBLIC_USER, user_id_of
 from reputation.users import LONGEST_NAME
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reputation.decay import bounded, decayed
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, counted_keys
+from reputation.formulas import bounded, decayed
 from reputation.model import Family, Level
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BehaviourWeights

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from reputation.decay import bounded
 from reputation.evidence import Subject
 from reputation.families.behaviour import lasting_behaviour_of
 from reputation.families.kind import Counts, FamilyKind, Speaker, always
 from reputation.families.marks import marks_of
+from reputation.formulas import bounded
 from reputation.model import Family, Level
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BlockWeights, Weights

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reputation.decay import decayed
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker
+from reputation.formulas import decayed
 from reputation.model import NEVER_CHALLENGED, ChallengeHistory, Family, Level
 from reputation.weights import DAY_SECONDS, CallerWeights
 from reputation.wording import Counted, Wording

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reputation.decay import bounded, decayed
 from reputation.evidence import Subject
 from reputation.families.identity import marks_contamination
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, count_key, counted_keys
+from reputation.formulas import bounded, decayed
 from reputation.model import Family, Level
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, MarkWeights

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Speaker, always
 from reputation.model import Family, Level
-from reputation.quiet_hours import is_quiet
+from reputation.own.hours import is_quiet
 from reputation.weights import QuietWeights
 from reputation.wording import Wording
 

@@ -13,8 +13,7 @@ from typing import Annotated, NamedTuple
 
 from reputation.encoding import FLAT
 from reputation.model import Level
-from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import WEEK, WINDOWS, FiguresWindow, HealthFacts, baseline_of, window_of
+from reputation.own.daily_counts import WEEK, WINDOWS, FiguresWindow, HealthFacts, OwnDay, baseline_of, window_of
 from reputation.own.grades import YOUNG_DAYS, Grade, GradeReason
 from reputation.wording import Wording
 

@@ -4,20 +4,94 @@
     next_good_time(place, now) -> the earliest instant at which it is a good time everywhere the number may be
 
 By the wall clock: what daylight saving does to it is zoneinfo's business. What the law says is data (reputation/law).
+
+Quiet hours: when strangers do not ring the phones of those who want that, and when an unknown caller is a little
+suspect. Pure. What they do to a call: policies/quiet_hours.py; what they say of a caller: reputation/families/quiet.py.
+
+Public holidays of a country or one of its states, by the package `holidays`, which is imported here only.
+
+    holidays_of("FR", 2026) -> the dates, as date.toordinal()
+
+Importing takes 90 ms and 11 MB, so it is done when somebody asks, and for the daemon in another process that ends
+(`read_apart`). Then a country takes 2 ms, and a year of it 0.2 ms, once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from importlib.util import find_spec, module_from_spec
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from reputation.law.holiday_calendar import holidays_of
+import msgspec
+
 from reputation.numbers import Number
+from reputation.weights import DEFAULT, QuietWeights, zone_of
+
+_COUNTRIES = "holidays.countries"
+_APART = "import sys; from reputation.own.hours import print_holidays; print_holidays(sys.argv[1:])"
+_APART_SECONDS = 60.0
+
+# By area and year, what another process read.
+_READ: dict[tuple[str, int], frozenset[int]] = {}
+
+
+def holidays_of(area: str, year: int) -> frozenset[int]:
+    """The holidays of FR or US-LA; none where the package knows no such place."""
+    found = _READ.get((area, year))
+    return _read(area, year) if found is None else found
+
+
+def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
+    """Reads all of them in another process. Where that fails, whoever asks for one imports the package."""
+    keys = [f"{area}:{year}" for year in years for area in sorted(areas)]
+    command = (sys.executable, "-P", "-c", _APART, *keys)
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_APART_SECONDS, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return
+    for line in said.splitlines():
+        key, *days = line.split()
+        area, _, year = key.rpartition(":")
+        _READ[area, int(year)] = frozenset(map(int, days))
+
+
+def print_holidays(keys: Iterable[str]) -> None:
+    """What the other process does: each area and year with its holidays, a line each."""
+    for key in keys:
+        area, _, year = key.rpartition(":")
+        print(key, *sorted(holidays_of(area, int(year))))
+
+
+@lru_cache(maxsize=512)
+def _read(area: str, year: int) -> frozenset[int]:
+    import holidays
+
+    _import_no_country()
+    country, _, state = area.partition("-")
+    try:
+        found = holidays.country_holidays(country, subdiv=state or None, years=year)
+    except NotImplementedError:
+        return frozenset()
+    return frozenset(day.toordinal() for day in found)
+
+
+def _import_no_country() -> None:
+    """Keeps the first country from importing all 250, which takes 90 ms and 8 MB: the package that they are in does
+    that, so it stands there without having been run.
+    """
+    spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
+    if spec is not None:
+        sys.modules[_COUNTRIES] = module_from_spec(spec)
+
 
 DAY_SECONDS = 86_400.0
 DAYS_AHEAD = 9  # nobody may be closed for longer
@@ -214,3 +288,47 @@ def _zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+QUARTER_SECONDS = 900
+WRITTEN = r"^([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])\Z"  # as in `22-7`
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Those of everybody, and of people who have others, by extension."""
+
+    usual: QuietWeights = DEFAULT.quiet
+    own: Mapping[str, QuietWeights] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
+        """`written`: the hours of single people, by extension, as WRITTEN has them."""
+        return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
+
+    def is_resting(self, extension: str, now: float) -> bool:
+        """Whether it is one of the person's quiet hours."""
+        hours = self.own.get(extension, self.usual)
+        return is_quiet(hour_at(now, hours), hours)
+
+
+def is_quiet(hour: int, weights: QuietWeights) -> bool:
+    """Whether the hour lies in the quiet ones, which may go over midnight. First and last the same: there are none."""
+    first, last = weights.first_hour, weights.last_hour
+    return first <= hour < last if first <= last else hour >= first or hour < last
+
+
+def hour_at(at: float, weights: QuietWeights) -> int:
+    """The hour of the callee's day at that instant."""
+    return _hour_of_quarter(int(at // QUARTER_SECONDS), weights.time_zone)
+
+
+@lru_cache(maxsize=1024)
+def _hour_of_quarter(quarter: int, time_zone: str) -> int:
+    """That of a quarter of an hour since 1970: no zone's offset is finer."""
+    return datetime.fromtimestamp(quarter * QUARTER_SECONDS, zone_of(time_zone)).hour
+
+
+def _parse(text: str, usual: QuietWeights) -> QuietWeights:
+    first, last = text.split("-")
+    return msgspec.structs.replace(usual, first_hour=int(first), last_hour=int(last) % 24)

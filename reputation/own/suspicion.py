@@ -27,8 +27,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from reputation.encoding import told
-from reputation.intervals import wilson
-from reputation.own.figures import percent
+from reputation.formulas import wilson
+from reputation.own.daily_counts import percent
 from reputation.wording import Places, Wording
 
 LATELY_DAYS, BEFORE_DAYS = 7, 21

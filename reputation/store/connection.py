@@ -32,10 +32,10 @@ from reputation.store.database import (
     files_of,
     is_emptied,
     is_read_only,
+    keep_digests,
     log_of,
     open_store,
 )
-from reputation.store.digests import keep_digests
 from reputation.store.errors import StoreError, primary_code, store_error, store_errors
 from reputation.store.facts import facts_of
 from reputation.store.transaction import begin_immediate, transaction

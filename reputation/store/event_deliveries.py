@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from reputation.events import Event, EventKind
-from reputation.ids import new_id
+from reputation.site_names import new_id
 from reputation.store.identities import identity_of
 from reputation.store.outbox import COLUMNS, STREAM, event_from, set_state
 from reputation.store.own_register import own_of

@@ -1,4 +1,7 @@
-"""The evidence rows of one number, as they count: what people said, what calls showed, who answered."""
+"""The evidence rows of one number, as they count: what people said, what calls showed, who answered.
+
+The block of 1000 that a number is in: which of its numbers are bad ones, and which have called lately.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from reputation.columns import column_list
 from reputation.model import (
@@ -19,6 +22,7 @@ from reputation.model import (
     SignalCategory,
     Verdict,
 )
+from reputation.numbers import block_of
 from reputation.outcome import Signal
 from reputation.signals import (
     ONE_RING_GUARD_SECONDS,
@@ -211,3 +215,38 @@ def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
 def humans_of(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, str]:
     """Of these people those who are known by several names, each with the human that it is."""
     return dict(db.execute(HUMANS, (json.dumps(sorted(names)),)).fetchall())
+
+
+# A standing of the index may be a bad one; whether it is now is asked of the fold (families/block.py).
+STANDINGS = """
+SELECT DISTINCT number FROM standing
+ WHERE substr(number, 1, length(number) - 3) = :block AND may_be_bad = 1 AND number <> :number
+   AND length(number) = length(:number) ORDER BY number LIMIT :limit
+"""
+CALLERS = """
+SELECT caller, count(*), max(at), max(log_odds) FROM decision
+ WHERE caller BETWEEN :block || '000' AND :block || '999' AND length(caller) = length(:number) AND caller <> :number
+   AND caller IS NOT NULL AND at >= :since
+ GROUP BY caller ORDER BY max(at) DESC LIMIT :limit
+"""
+
+
+class Neighbour(NamedTuple):
+    """Another number of the block that called: how often since then, when last, and its log-odds at most."""
+
+    number: str
+    calls: int
+    last_at: float
+    log_odds: float
+
+
+def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
+    """Numbers of the block whose evidence may count them as bad."""
+    about = {"number": number, "block": block_of(number), "limit": limit}
+    return [found for (found,) in db.execute(STANDINGS, about)]
+
+
+def callers_near(db: sqlite3.Connection, number: str, since: float, limit: int = 20) -> list[Neighbour]:
+    """Numbers of the block that called since then, the latest first."""
+    about = {"number": number, "block": block_of(number), "since": since, "limit": limit}
+    return [Neighbour(*row) for row in db.execute(CALLERS, about)]

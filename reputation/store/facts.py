@@ -4,12 +4,19 @@ Each branch of the UNION ALL is a look-up in an index, so the cost does not depe
 1000 numbers at most so many rows are looked at, which in doubt counts fewer bad ones. A caller without a number (NULL)
 simply matches nothing in most of them. Ties and moments are those in force at `now`: a talk of
 ours to the number is one for 180 days, unless a one-ring call had asked for it.
+
+Standings are read and written as rows here, too.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import astuple
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import with_changes
@@ -17,7 +24,10 @@ from reputation.facts import CallContext, Facts, FactsQuery, facts_from
 from reputation.families.block import is_bad
 from reputation.families.plan import evident_purpose
 from reputation.model import (
+    NEVER_CHALLENGED,
     NOTHING_BEFORE,
+    AuthClass,
+    ChallengeHistory,
     ControlSample,
     EntryKind,
     Identity,
@@ -28,18 +38,75 @@ from reputation.model import (
     PeerWord,
     Person,
     PersonalTie,
+    SignalCategory,
     Tie,
     Wish,
 )
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.site_names import site_of
-from reputation.store.emergencies import CLOSED_AT, OPENED_AT
+from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 from reputation.store.peers import OF_PEERS, SAID
 from reputation.store.people import did_from_row
-from reputation.store.standing_rows import COLUMNS, standing_from
+from reputation.store.site import CLOSED_AT, OPENED_AT
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
+
+# As `standing_from` takes them.
+COLUMNS = """grps, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at, witnessed,
+    challenges"""
+OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
+
+
+def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
+    """The number's standing in a class, as it was folded last."""
+    row = db.execute(OF, (number, auth_class.value)).fetchone()
+    return standing_from(row) if row else None
+
+
+def standing_from(row: tuple[Any, ...]) -> Standing:
+    """A standing from its COLUMNS."""
+    (groups, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at) = row[:11]
+    witnessed, challenges = row[11:]
+    return Standing(
+        at=at,
+        marks=marks,
+        answers=answers,
+        behaviour=behaviour,
+        one_ring=one_ring,
+        reporters=reporters,
+        groups=groups,
+        answered=answered,
+        silent=silent,
+        signals=_signals(signals),
+        burst_at=burst_at,
+        witnessed=() if witnessed == "[]" else _times(witnessed),
+        challenges=_challenges(challenges) if challenges else NEVER_CHALLENGED,
+    )
+
+
+def standing_columns(standing: Standing) -> tuple[object, ...]:
+    """Its COLUMNS."""
+    signals = json.dumps({category.value: count for category, count in standing.signals})
+    sums = (standing.marks, standing.answers, standing.behaviour, standing.one_ring)
+    counts = (standing.reporters, standing.answered, standing.silent)
+    challenges = "" if standing.challenges == NEVER_CHALLENGED else json.dumps(astuple(standing.challenges))
+    witnessed = json.dumps(standing.witnessed)
+    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at, witnessed, challenges)
+
+
+@lru_cache(maxsize=4096)
+def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
+    return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
+
+
+_times = msgspec.json.Decoder(tuple[float, ...]).decode
+
+
+def _challenges(text: str) -> ChallengeHistory:
+    passes, *others = msgspec.json.decode(text)
+    return ChallengeHistory(tuple(passes), *others)
+
 
 # What those say who were asked about the number, as a row of `imported`.
 LOOKED_UP = "source, verdict, category, NULL, NULL, at, is_outside, 1"

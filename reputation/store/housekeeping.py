@@ -4,7 +4,15 @@
     python -m reputation.store.housekeeping FILE    the same in a process of its own, as the daemon does it every hour
 
 Jobs write in short transactions, so that nobody waits, and may be cut off at any time: the next run goes on. They keep
-counts and no numbers. Nothing runs while the clock is not to be believed (clock.py).
+counts and no numbers. Nothing runs while the clock is not to be believed (`look_at_clock`).
+
+Removing what is past its time, as each table says (docs/operations.md, "Personal data").
+
+Whether the clock can be believed: a clock that is two years ahead makes all evidence look too old to keep.
+
+What is compared is the last run of the housekeeping, not the newest row: a daemon with a wrong clock writes new rows at
+once. A clock that is a week or more off is believed when it has said so for another week, run after run: the PBX was
+off for that long.
 """
 
 from __future__ import annotations
@@ -22,20 +30,99 @@ from reputation.appeals import AppealState, is_overdue
 from reputation.numbers import is_valid
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.backup import problem_of
-from reputation.store.clock import clamp, leap_of, look_at_clock
-from reputation.store.database import open_store, truncate_wal
-from reputation.store.digests import changed_lists
+from reputation.store.database import changed_lists, open_store, truncate_wal
 from reputation.store.errors import StoreError
 from reputation.store.identities import identities_due
+from reputation.store.lists import EXPECT_SECONDS
+from reputation.store.marks import numbers_to_review
 from reputation.store.outbox import expire_events
-from reputation.store.retention import EXPIRING, expire_table
-from reputation.store.reviews import numbers_to_review
 from reputation.store.site import count_people
-from reputation.store.standing import refresh
+from reputation.store.standing import refresh, refresh_all
+from reputation.store.tables.every import TABLES
+from reputation.store.tables.table import DAY, Table
 from reputation.store.transaction import rehearsal, transaction
 
+LEAP_SECONDS = 7 * DAY
+HOLD_SECONDS = 7 * DAY
+# A row from later than this was written with a clock that was ahead.
+AHEAD_SECONDS = DAY
+
+# The newest run of a job; where none ever ran, when the store was made.
+LAST_RUN = """
+SELECT coalesce((SELECT max(at) FROM housekeeping WHERE job <> 'clock'), (SELECT min(at) FROM migration))
+"""
+LOOKED = "SELECT at, did FROM housekeeping WHERE job = 'clock'"
+LOOK = "INSERT OR REPLACE INTO housekeeping (job, at, seconds, did) VALUES ('clock', ?, 0, ?)"
+BELIEVE = "DELETE FROM housekeeping WHERE job = 'clock' OR at > ?"
+
+# What was written with a clock that was ahead would be in force for years.
+CLAMP = (
+    "UPDATE expected_call SET until = :now + :expect WHERE until > :now + :expect",
+    "UPDATE identity SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
+    "UPDATE list_entry SET expires_at = expires_at - added_at + :now, added_at = :now WHERE added_at > :now + :ahead",
+    "UPDATE challenge SET at = :now WHERE at > :now + :ahead",
+    "UPDATE lookup_result SET expires_at = expires_at - at + :now, at = :now WHERE at > :now + :ahead",
+)
+
+
+def leap_of(db: sqlite3.Connection, now: float) -> float:
+    """How many seconds the clock is past the last run of the housekeeping, if that is implausible; negative when it is
+    before it. Else 0.
+    """
+    leap = now - float(db.execute(LAST_RUN).fetchone()[0])
+    return leap if abs(leap) > LEAP_SECONDS else 0.0
+
+
+def is_held(db: sqlite3.Connection) -> bool:
+    """Whether nothing is removed at the moment, because of the clock."""
+    return db.execute(LOOKED).fetchone() is not None
+
+
+def look_at_clock(db: sqlite3.Connection, now: float) -> bool:
+    """Whether the clock is believed. Notes since when it says what it says. Call it in a transaction."""
+    since = _since(db, now)
+    if leap_of(db, now) and now - since < HOLD_SECONDS:
+        db.execute(LOOK, (now, json.dumps({"since": since})))
+        return False
+    believe(db, now)
+    return True
+
+
+def believe(db: sqlite3.Connection, now: float) -> None:
+    """The clock is right: a job that ran later than that did not. One statement."""
+    db.execute(BELIEVE, (now + AHEAD_SECONDS,))
+
+
+def clamp(db: sqlite3.Connection, now: float) -> int:
+    """Shortens what a clock that was ahead has left in force for too long: how many rows. Call it in a transaction."""
+    about = {"now": now, "expect": EXPECT_SECONDS, "ahead": AHEAD_SECONDS}
+    return sum(db.execute(sql, about).rowcount for sql in CLAMP)
+
+
+def _since(db: sqlite3.Connection, now: float) -> float:
+    found = db.execute(LOOKED).fetchone()
+    if found is None or not 0 <= now - found[0] < LEAP_SECONDS:  # never, or the clock has leapt once more
+        return now
+    return float(json.loads(found[1])["since"])
+
+
+EXPIRING = tuple(table for table in TABLES if table.kept is not None)
+
+
+def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
+    """Delete what is past its time and return how many rows went, by table. Call it in a transaction."""
+    return {table.name: expire_table(db, table, now) for table in EXPIRING}
+
+
+def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
+    """Delete what is past its time in one table and return how many rows went. Call it in a transaction."""
+    assert table.kept is not None
+    cursor = db.execute(table.expire_sql, (now - table.kept.days * DAY,))
+    refresh_all(db, {number for (number,) in cursor})
+    return cursor.rowcount
+
+
 HOUR = 3600.0
-DAY = 86_400.0
 WAY_OUT = "Set the clock; if it is right, `callsieve housekeeping run` removes now, or the daemon in a week"
 IDENTITY_DUE_DAYS = 30
 # Jobs are started once an hour: a little early is not another hour late.

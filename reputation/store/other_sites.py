@@ -53,7 +53,7 @@ SELECT (SELECT count(*) FROM mark WHERE {OF_SITE["mark"]} AND verdict <> 'retrac
               AND mark.at <= until AND {is_ours("case_id")})),
        (SELECT max(at) FROM mark WHERE {OF_SITE["mark"]})
 """
-# Of the numbers that the site marks, what our own people and calls say: as of feeds (reputation/store/feeds.py).
+# Of the numbers that the site marks, what our own people and calls say: as of feeds (reputation/store/sources.py).
 AGAINST = f"""
 EXISTS (SELECT 1 FROM mark AS m WHERE m.number = n.number AND m.verdict = 'spam' AND {is_ours("m.reporter")})
 OR EXISTS (SELECT 1 FROM signal AS s WHERE s.number = n.number AND category = 'hung-up-on' AND {is_ours("s.callee")})

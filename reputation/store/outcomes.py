@@ -21,8 +21,7 @@ from reputation.events import CallEnded, EventKind, subject_of_call
 from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, EndedBy, Level, Tie
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.own.hours import AS_INSTALLED, CallingHours
-from reputation.store.challenges import challenge_result_of
-from reputation.store.evidence import learn
+from reputation.store.evidence import challenge_result_of, learn
 from reputation.store.outbox import add_event, wanted_of
 from reputation.store.own_days import count_call
 from reputation.store.standing import refresh_all

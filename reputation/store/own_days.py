@@ -13,9 +13,8 @@ from reputation.columns import column_list
 from reputation.model import Direction
 from reputation.numbers import country_of, network_name_of, stored_number
 from reputation.outcome import OutcomeRecord
-from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, OwnDay, tally_of
+from reputation.own.daily_counts import MACHINE_SECONDS, MANY_CALLS, NO_NETWORKS, Networks, OwnDay, tally_of
 from reputation.own.hours import AS_INSTALLED, CallingHours, local_date_number
-from reputation.own.labellers import NO_NETWORKS, Networks
 from reputation.own.suspicion import Network, NetworkCalls
 
 PEOPLE_DAYS = 28  # distinct people are counted exactly over so many days, and their numbers kept no longer

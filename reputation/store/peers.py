@@ -2,6 +2,9 @@
 
 What one says counts while the settings name it, nobody has switched it off, and its index has not run out. Functions
 that say so make their own transactions: a bundle of millions of numbers is written in small ones, beside the daemon.
+
+Companies whose evidence is taken though the settings do not name them. A company of the settings comes before one of
+the same name or key here (callsieve/exchange/register.py).
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from reputation.store.feeds import KNOWN, with_unlisted
 from reputation.store.lookups import SPAM, Compared, counted
+from reputation.store.sources import KNOWN, with_unlisted
 from reputation.store.transaction import transaction
 
 BATCH = 5_000
@@ -332,3 +335,47 @@ def _differences(before: Iterator[PeerNumber], after: Iterator[PeerNumber]) -> I
             if old != new:
                 yield new.key, new
             old, new = next(before, None), next(after, None)
+
+
+EVERY_SECONDS = 6 * 3600.0
+ALL = "SELECT name, url, key, weight, added_at, private FROM subscription ORDER BY name"
+PUT_SUBSCRIPTION = (
+    "INSERT OR REPLACE INTO subscription (name, url, key, weight, added_at, private) VALUES (?, ?, ?, ?, ?, ?)"
+)
+REMOVE = "DELETE FROM subscription WHERE name = ?"
+
+
+class Subscription(NamedTuple):
+    """A company by its name. `key`: the public key that it signs with, as base64; `weight`: up to 1, of a tag.
+
+    `private`: 1 where its server may be in our own network.
+    """
+
+    name: str
+    url: str
+    key: str
+    weight: float
+    added_at: float
+    private: int = 0
+
+
+def subscriptions(db: sqlite3.Connection) -> list[Subscription]:
+    """All of them, by name."""
+    return [Subscription(*row) for row in db.execute(ALL)]
+
+
+def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
+    """The one of this name."""
+    return next((one for one in subscriptions(db) if one.name == name), None)
+
+
+def put_subscription(db: sqlite3.Connection, one: Subscription) -> None:
+    """Takes the company's evidence from now on, fetched when somebody looks next. Call it in a transaction."""
+    db.execute(PUT_SUBSCRIPTION, one)
+    want_peer(db, one.name, WantedPeer(key_digest(one.key), one.weight, EVERY_SECONDS))
+
+
+def remove_subscription(db: sqlite3.Connection, name: str) -> None:
+    """What the company said counts no longer, and is dropped with the next fetch. Call it in a transaction."""
+    db.execute(REMOVE, (name,))
+    forget_peer(db, name)

@@ -16,7 +16,7 @@ from reputation.signals import SPAMWARD
 from reputation.site_names import is_ours
 from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
-from reputation.store.standing_rows import COLUMNS, standing_from
+from reputation.store.facts import COLUMNS, standing_from
 
 BATCH = 2_000
 

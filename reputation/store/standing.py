@@ -25,9 +25,8 @@ from reputation.scoring import reputation_of
 from reputation.site_names import is_of_site, site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import rows_of
-from reputation.store.facts import evidence_of
+from reputation.store.facts import COLUMNS, evidence_of, standing, standing_columns
 from reputation.store.outbox import add_event, event_weights, telling, wanted_of, weights_from
-from reputation.store.standing_rows import COLUMNS, standing, standing_columns
 from reputation.weights import TrustWeights, Weights
 
 

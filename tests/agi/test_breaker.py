@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.breaker import FAILURES_TO_OPEN, REST_SECONDS, Breaker
+from reputation.backoff import FAILURES_TO_OPEN, REST_SECONDS, Breaker
 
 T = 1000.0
 

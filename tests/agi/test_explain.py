@@ -6,7 +6,7 @@ import pytest
 
 from agi.protocol import ProtocolError
 from callsieve.prompts.catalogue import prompts_of
-from reputation.last_call import LastCall
+from reputation.feature_codes import LastCall
 from tests.agi.test_quoting import commands_in
 from tests.builders import NOW, Clock, Memory, make_request, make_screening
 from tests.callsieve.program import make_record

@@ -11,7 +11,7 @@ import pytest
 from agi.screening import ANSWERING_SECONDS
 from policies.engine import decide
 from policies.loader import load_policy
-from policies.strangers import may_ask_again, may_ask_others
+from policies.situation import may_ask_again, may_ask_others
 from reputation.facts import Facts
 from reputation.model import Imported, Level, Tie
 from tests.builders import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agi.peers import Peers
+from agi.sockets import Peers
 
 NOBODY = 65534
 FAMILIES = [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX]

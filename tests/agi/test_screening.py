@@ -33,7 +33,7 @@ from reputation.model import (
     Verification,
 )
 from reputation.numbers import Number, caller_of, stored_number
-from reputation.quiet_hours import QuietHours, hour_at
+from reputation.own.hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.agi.test_quoting import commands_in
 from tests.builders import (

@@ -33,10 +33,10 @@ from policies.loader import load_policy
 from policies.reasons import Reason, Why
 from reputation.families.kind import count_key, counted_keys
 from reputation.families.table import FAMILIES
-from reputation.ids import ALPHABET
 from reputation.model import DecisionRecord, Family, Reputation, SignalCategory, Witnesses
 from reputation.numbers import country_of
 from reputation.scoring import vector_of
+from reputation.site_names import ALPHABET
 from tests.callsieve.program import make_record
 
 TEXTS = {language: {key: prompt.text for key, prompt in prompts_of(language).items()} for language in LANGUAGES}

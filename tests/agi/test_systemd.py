@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agi import systemd as notify
+from callsieve.system import service_process as notify
 
 
 @pytest.fixture(params=["file", "abstract"])

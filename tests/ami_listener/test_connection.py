@@ -23,8 +23,7 @@ from ami_listener.connection import (
     connect,
 )
 from ami_listener.errors import AmiError, TroubleKind
-from ami_listener.event_queue import EventQueue, Received
-from ami_listener.framing import Packet
+from ami_listener.framing import EventQueue, Packet, Received
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
 

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from ami_listener.event_queue import EventQueue, Gap, Notice, Received
-from ami_listener.framing import Packet
+from ami_listener.framing import EventQueue, Gap, Notice, Packet, Received
 from tests.waiting import until
 
 HUNDRED = Packet("x" * 100, "")

@@ -12,8 +12,7 @@ from typing import Any, cast
 import pytest
 
 from ami_listener.errors import TroubleKind
-from ami_listener.event_queue import EventQueue, Gap, Notice, Received
-from ami_listener.framing import Packet
+from ami_listener.framing import EventQueue, Gap, Notice, Packet, Received
 from ami_listener.supervisor import STABLE_SECONDS, AmiListener, ListenerState, Pace
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until

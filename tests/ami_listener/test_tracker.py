@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ami_listener import carrier_retries
+from ami_listener import outcome as outcomes
 from ami_listener import tracker as tracking
 from ami_listener.calls import Call, Channel
-from ami_listener.carrier_retries import MOST_OFFERS
 from ami_listener.events import (
     BridgeCreated,
     BridgeDestroyed,
@@ -33,7 +32,7 @@ from ami_listener.events import (
     QueueJoined,
 )
 from ami_listener.framing import packet_of
-from ami_listener.outcome import Outcome, Presentation
+from ami_listener.outcome import MOST_OFFERS, Outcome, Presentation
 from ami_listener.parsing import EVENTS
 from ami_listener.tracker import CallTracker
 from reputation.model import Direction, Disposition, EndedBy
@@ -488,7 +487,7 @@ def test_no_more_phones_are_remembered_than_a_bound() -> None:
 
 
 def test_more_offers_held_than_a_bound_lets_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier_retries, "HELD_LIMIT", 1)
+    monkeypatch.setattr(outcomes, "HELD_LIMIT", 1)
     tracker = make_tracker()
     play(tracker, *offer(CALLER, "1"))
     assert only(play(tracker, *offer("+12015550199", "2"))).linkedid == "1.0"

@@ -48,28 +48,33 @@ from reputation.outcome import OutcomeRecord
 from reputation.own.register import NumberState, OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
-from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.feeds import record_failure
-from reputation.store.hub.erasures import ErasureRequest, request_erasure
+from reputation.store.hub.incoming import ErasureRequest, request_erasure
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, add_contacts, add_entry
 from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve, switch_off
 from reputation.store.lookups import record_failure as record_failure_at
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import Ignored, declare_same, ignore_site
 from reputation.store.outcomes import record_outcomes
+from reputation.store.own_health import record_suspicions
 from reputation.store.own_labels import Look, NewScreenshot, add_look, put_screenshot
 from reputation.store.own_register import put_own
-from reputation.store.own_suspicions import record_suspicions
-from reputation.store.peers import TakenIndex, record_peer_failure, record_taken, switch_peer_off
+from reputation.store.peers import (
+    Subscription,
+    TakenIndex,
+    put_subscription,
+    record_peer_failure,
+    record_taken,
+    switch_peer_off,
+)
 from reputation.store.people import upsert_dids, upsert_people
-from reputation.store.personal_lists import Contact, add_contacts
-from reputation.store.subscriptions import Subscription, put_subscription
+from reputation.store.public_appeals import NewAttachment, attach
+from reputation.store.sources import record_failure
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from reputation.wording import Wording

@@ -18,10 +18,9 @@ from callsieve.main.api_app import make_api_app
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.web.app_state import AppState
-from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.encoding import decode
-from reputation.store.api_tokens import add_token
-from reputation.users import Role
+from reputation.store.users import add_token
+from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.browsing import NOW, SETTINGS, Office
 
 ENABLED = "[api]\nenabled = true\n"

@@ -31,8 +31,7 @@ from policies.situation import ScreeningHours
 from reputation.events import EventKind
 from reputation.law.loader import hours_by_law, shipped_laws
 from reputation.model import Did, Person
-from reputation.own.hours import CallingHours, Hours, daily, parse_spans
-from reputation.quiet_hours import QuietHours
+from reputation.own.hours import CallingHours, Hours, QuietHours, daily, parse_spans
 from reputation.weights import Weights
 from tests.builders import make_call, make_did, make_facts
 

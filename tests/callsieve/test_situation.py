@@ -28,24 +28,24 @@ from policies.situation import ScreeningHours
 from reputation.facts import Facts, FactsQuery
 from reputation.model import Attestation, DecisionRecord, Did, Identity, ListName, Verification, Wish
 from reputation.numbers import stored_number
-from reputation.quiet_hours import QuietHours
+from reputation.own.hours import QuietHours
 from reputation.store.as_of import background_of
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
 from reputation.store.facts import facts_of
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry
-from reputation.store.people import replace_settings_dids
-from reputation.store.personal_lists import (
+from reputation.store.lists import (
     Contact,
     PersonalEntry,
     add_contacts,
+    add_entry,
     expect_call,
     set_personal_entry,
     set_wish,
 )
+from reputation.store.people import replace_settings_dids
+from reputation.store.site import record_emergency
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT, QuietWeights, SampleWeights
 from tests.builders import (

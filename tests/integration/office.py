@@ -22,8 +22,7 @@ from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
 from tests.waiting import wait_until
 
 STRANGER = "+12015550100"

@@ -10,8 +10,8 @@ import pytest
 from lab import CallSpec, Phone
 from lab.screened import ALICE, FAX, SALES, Asking, ScreenedPbx
 from reputation.model import AuthClass
-from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import open_store
+from reputation.store.evidence import latest_challenge_pass
 from tests.integration.office import (
     ALICES_CONTACT,
     ALICES_FOE,

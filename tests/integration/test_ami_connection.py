@@ -18,8 +18,7 @@ import pytest
 
 from ami_listener.connection import Account
 from ami_listener.errors import TroubleKind
-from ami_listener.event_queue import Gap, Notice, Received
-from ami_listener.framing import unescape
+from ami_listener.framing import Gap, Notice, Received, unescape
 from ami_listener.supervisor import AmiListener, ListenerState
 from lab import Asterisk
 from lab.proxy import Proxy

@@ -14,8 +14,8 @@ from reputation.appeals import CODE_TRIES, Appeal, AppealState
 from reputation.model import AuthClass
 from reputation.store.appeals import appeal_of, open_appeal
 from reputation.store.audit import audit_rows
-from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import transaction
+from reputation.store.evidence import latest_challenge_pass
 from reputation.store.identities import identity_of
 from reputation.store.public_appeals import add_public_appeal, called_in_at, code_of, keep_code, shown_code
 from tests.integration.office import ASKS_FOR_DIGIT, ASKS_FOR_NAME, asking_office, heard_digits, played

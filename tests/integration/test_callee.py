@@ -10,7 +10,7 @@ from lab import Answering, CallSpec, Phone
 from lab.screened import EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.store.connection import open_store, transaction
 from reputation.store.imports import import_numbers
-from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.lists import Contact, add_contacts
 from tests.integration.office import ALICES_FOE, fill
 from tests.waiting import wait_until
 

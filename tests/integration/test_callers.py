@@ -18,8 +18,7 @@ from lab import Answering, CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SALES, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.office import decision_on, install_prompts, journal, played, start_listening
 from tests.waiting import wait_until
 

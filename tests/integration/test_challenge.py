@@ -15,8 +15,8 @@ from lab import Answering, CallResult, CallSpec, Phone
 from lab.call import CallInProgress
 from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName
-from reputation.store.challenges import latest_challenge_pass
 from reputation.store.connection import open_store, transaction
+from reputation.store.evidence import latest_challenge_pass
 from reputation.store.lists import add_entry
 from tests.integration.office import connected, heard_digits, install_prompts, played
 from tests.waiting import wait_until

@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 
 from agi.answers import answer_to_screen
-from agi.breaker import FAILURES_TO_OPEN
 from agi.server import TCP_BACKLOG
 from agi.site import Site
 from callsieve.install.plan import packaged
@@ -30,6 +29,7 @@ from lab.screened import ALICE, EXTENSIONS, ROOT, SALES, SETTINGS, ScreenedPbx
 from policies.decision import Action, Decision
 from policies.reasons import Why, why_of
 from policies.relations import PerPhone
+from reputation.backoff import FAILURES_TO_OPEN
 from reputation.store.backup import make_backup
 from reputation.store.people import all_dids, all_people
 from tests.builders import make_call, make_reputation

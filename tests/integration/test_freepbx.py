@@ -22,8 +22,7 @@ from lab.screened import PATIENT_DEADLINE_MS, without_bounds
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.bare import Office
 from tests.integration.freepbx import (
     ALICE,

@@ -18,8 +18,7 @@ from lab.screened import ROOT, SETTINGS, ScreenedPbx
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.identities import set_identity
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.office import decision_on, install_prompts, journal, played
 
 GROUP, ALICE, QUEUE, FAX, LOOKED_UP, ROUTE_RING, REJECTING, BOXED, LATE = (f"+44207183875{n}" for n in range(9))

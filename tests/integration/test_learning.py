@@ -16,10 +16,10 @@ from lab.screened import ALICE, EXTENSIONS, SETTINGS, ScreenedPbx
 from reputation.model import AuthClass, SignalCategory, Verdict
 from reputation.scoring import families_of
 from reputation.store.connection import open_store
-from reputation.store.emergencies import latest_emergency
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
+from reputation.store.lists import expected_call_of
 from reputation.store.outcomes import outcomes
-from reputation.store.personal_lists import expected_call_of
+from reputation.store.site import latest_emergency
 from tests.integration.office import STRANGER, decision_on, start_listening
 from tests.waiting import wait_until
 

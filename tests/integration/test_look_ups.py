@@ -21,8 +21,8 @@ from lab.children import ends_with_us
 from lab.programs import COMMAND_LINE
 from lab.screened import ALICE, ROOT, SETTINGS, ScreenedPbx
 from reputation.store.database import open_store
+from reputation.store.lists import Contact, add_contacts
 from reputation.store.lookups import answers_about, source_states
-from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
 from tests.integration.office import decision_on, journal
 from tests.waiting import wait_until

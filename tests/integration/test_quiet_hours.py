@@ -11,7 +11,7 @@ import pytest
 from lab import Answering, CallResult, CallSpec, Phone
 from lab.screened import ALICE, EXTENSIONS, SALES, SETTINGS, ScreenedPbx
 from reputation.store.connection import open_store, transaction
-from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.lists import Contact, add_contacts
 from tests.integration.office import decision_on
 
 OFFICE = EXTENSIONS.replace("[from-internal]\n", "[from-internal]\ninclude => callsieve-codes\n").replace(

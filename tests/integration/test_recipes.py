@@ -16,8 +16,7 @@ from lab.screened import ROOT, ScreenedPbx
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.store.connection import open_store, transaction
 from reputation.store.evidence_rows import marks_of
-from reputation.store.lists import add_entry
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from tests.integration.office import has_met, install_prompts, start_listening
 from tests.waiting import wait_until
 

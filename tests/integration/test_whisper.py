@@ -17,9 +17,8 @@ from reputation.model import Disposition, EndedBy, EntryKind, ListEntry, ListNam
 from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store, transaction
 from reputation.store.evidence_rows import marks_of
-from reputation.store.lists import add_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from reputation.store.outcomes import outcomes
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
 from tests.integration.office import install_prompts, start_listening
 from tests.waiting import wait_until
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from policies.files import TOKEN
 from policies.loader import MAX_CHAIN, MAX_RULES, load_policy, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
-from policies.positions import TOKEN
 from policies.vocabulary import covers_prefixes
 
 

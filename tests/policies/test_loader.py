@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.decision import OWN_RULES, Action
-from policies.hints import MAX_SHOWN, nearest, shown
+from policies.files import MAX_SHOWN, nearest, shown
 from policies.loader import MAX_BYTES, PRESETS, load_policy
 from policies.policy import PolicyError
 from policies.reasons import Why

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.files import MAX_PARTS, Position, places_of
 from policies.policy import PolicyError
-from policies.positions import MAX_PARTS, Position, places_of
 from tests.policies.strategies import policy_texts
 
 TEXT = "\n".join(

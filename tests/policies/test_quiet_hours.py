@@ -14,7 +14,7 @@ from policies.reasons import Why
 from policies.relations import per_phone_of
 from reputation.facts import Facts
 from reputation.model import CallerKind, ListName, Person, Tie, Verification
-from reputation.quiet_hours import QuietHours, hour_at
+from reputation.own.hours import QuietHours, hour_at
 from reputation.weights import DEFAULT, QuietWeights
 from tests.builders import (
     CALLER,

@@ -25,12 +25,11 @@ from reputation.model import (
 )
 from reputation.outcome import OutcomeRecord
 from reputation.standing import Standing
-from reputation.store.facts import facts_of
+from reputation.store.facts import facts_of, standing
 from reputation.store.marks import add_mark
 from reputation.store.migrations import migrate
 from reputation.store.outcomes import record_outcome
 from reputation.store.standing import fold_next, use_weights, weights_of
-from reputation.store.standing_rows import standing
 from reputation.weights import BlockWeights, Weights
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome, make_query
 

@@ -28,8 +28,8 @@ from reputation.model import (
 )
 from reputation.numbers import stored_number
 from reputation.outcome import OutcomeRecord
-from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
+from reputation.store.evidence import record_challenge
 from reputation.store.facts import facts_of
 from reputation.store.transaction import transaction
 

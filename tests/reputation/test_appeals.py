@@ -32,7 +32,7 @@ from reputation.appeals import (
     refusal,
     stepped,
 )
-from reputation.ids import ALPHABET, new_id, parse_id
+from reputation.site_names import ALPHABET, new_id, parse_id
 from reputation.wording import Places, Wording
 from tests.reputation.store_builders import DAY, NOW, make_appeal
 

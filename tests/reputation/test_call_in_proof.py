@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from reputation.appeals import CODE_SECONDS, CODE_TRIES, AppealState, ProofAnswer
-from reputation.call_in_proof import prove_by_call
 from reputation.model import AuthClass, Identity
-from reputation.store.appeals import appeal_of, open_appeal
+from reputation.store.appeals import appeal_of, open_appeal, prove_by_call
 from reputation.store.audit import audit_rows
 from reputation.store.connection import open_store
 from reputation.store.identities import LASTS_SECONDS, all_identities, identity_of, set_identity

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reputation.decay import bounded
+from reputation.formulas import bounded
 from reputation.weights import DEFAULT, Weights
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reputation.md").read_text(encoding="utf-8")

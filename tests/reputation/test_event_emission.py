@@ -18,13 +18,13 @@ from reputation.model import CallerKind, Direction, Verdict
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.store.appeals import AppealRuling, decide, open_appeal, put_back, take_step
 from reputation.store.database import open_store
-from reputation.store.emergencies import close_window, latest_emergency, record_emergency, tell_closed
 from reputation.store.housekeeping import JOBS, run_jobs
 from reputation.store.journal import decision_of, record_decisions
 from reputation.store.marks import add_mark, marks_between
 from reputation.store.outbox import events_after, places, telling, use_receivers
 from reputation.store.outcomes import outcome_of, record_outcome, settle_outcomes
 from reputation.store.own_health import record_grade
+from reputation.store.site import close_window, latest_emergency, record_emergency, tell_closed
 from reputation.store.standing import fold_next, refresh, use_weights
 from reputation.store.transaction import rehearsal, transaction
 from reputation.weights import MarkWeights, Thresholds, Weights

@@ -18,9 +18,9 @@ from reputation.store.do_not_call import LAST_TALK, DoNotCall, add_do_not_call, 
 from reputation.store.evidence_rows import marks_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
+from reputation.store.lists import EXPECT_SECONDS, expected_call_of, personal_entries
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import EXPECT_SECONDS, expected_call_of, personal_entries
 from tests.reputation.store_builders import CALLER, NOW, make_outcome, make_query, make_record
 
 OWN = "+442071838750"

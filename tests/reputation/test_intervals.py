@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.intervals import difference, wilson
+from reputation.formulas import difference, wilson
 
 Z = 1.96
 

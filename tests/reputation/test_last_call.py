@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from reputation.last_call import LATELY_SECONDS, last_call_of
+from reputation.feature_codes import LAST_CALL_SECONDS, last_call_of
 from reputation.model import CallerKind, DecisionRecord, Direction, Disposition, ListName, Person
 from reputation.outcome import OutcomeRecord
 from reputation.store.connection import open_store
 from reputation.store.journal import record_decisions
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from tests.reputation.store_builders import CALLER, NOW, make_record
 
 PHONE, OTHER = "PJSIP/201", "+12015550177"
@@ -89,8 +89,8 @@ def test_a_call_for_me_that_was_turned_away_and_so_rang_nowhere(db: sqlite3.Conn
 
 def test_what_was_turned_away_days_ago_is_not_the_last_call(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("AWAY")._replace(at=NOW, linkedid="c-away", callee="201")])
-    assert last_call_of(db, PHONE, NOW + LATELY_SECONDS - 1) is not None
-    assert last_call_of(db, PHONE, NOW + LATELY_SECONDS + 1) is None
+    assert last_call_of(db, PHONE, NOW + LAST_CALL_SECONDS - 1) is not None
+    assert last_call_of(db, PHONE, NOW + LAST_CALL_SECONDS + 1) is None
 
 
 @pytest.mark.parametrize(

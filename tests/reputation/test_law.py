@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reputation.law.holiday_calendar import holidays_of
 from reputation.law.loader import (
     LawError,
     binding,
@@ -21,20 +20,20 @@ from reputation.law.loader import (
     source_cited,
 )
 from reputation.numbers import stored_number
-from reputation.own.hours import CallingHours, is_good_time, is_holiday, next_good_time
+from reputation.own.hours import CallingHours, holidays_of, is_good_time, is_holiday, next_good_time
 from tests.policies.world_clock import utc
 from tests.reputation.store_builders import run_python
 
 ONE_COUNTRY = """
 import sys
-from reputation.law.holiday_calendar import holidays_of
+from reputation.own.hours import holidays_of
 print(len(holidays_of("DE-BE", 2026)))
 print(*(name for name in sys.modules if name.startswith("holidays.countries.")))
 """
 READ_APART = """
 import sys
 from reputation.law.loader import read_holidays
-from reputation.law.holiday_calendar import holidays_of
+from reputation.own.hours import holidays_of
 read_holidays(float(sys.argv[1]))
 thanksgiving = 739946
 print(thanksgiving in holidays_of("US-LA", 2026), bool(holidays_of("US-LA", 2027)), "holidays" in sys.modules)

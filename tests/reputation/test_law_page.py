@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from reputation.law.loader import shipped_laws
-from reputation.law.rows import ConsentRow, HoursRow, LawFile, LawRow, LimitRow, RefusalRow, RegisterRow
+from reputation.law.loader import ConsentRow, HoursRow, LawFile, LawRow, LimitRow, RefusalRow, RegisterRow, shipped_laws
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "law.md"
 MARK = "<!-- from here on by python -m tests.reputation.test_law_page -->\n"

@@ -24,10 +24,10 @@ from reputation.model import AuthClass, Did, Identity, ListName, Mark, MarkChann
 from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.identities import set_identity
 from reputation.store.journal import record_decisions
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, personal_entries, set_personal_entry
 from reputation.store.marks import marks_between
 from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, personal_entries, set_personal_entry
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, facts, make_outcome, make_record, read, write
 
 OTHER, OURS = "+12015550999", "+442071838751"

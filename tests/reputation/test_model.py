@@ -12,13 +12,13 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from reputation.caller_names import SPAM_LABELS
-from reputation.decay import bounded, decayed
 from reputation.evidence import NO_CIRCUMSTANCES, NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import sentence_of_families
 from reputation.families.block import LISTED as LISTED_BLOCK
 from reputation.families.block import block_of
 from reputation.families.plan import evident_purpose
 from reputation.fold import standing_of
+from reputation.formulas import bounded, decayed
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
@@ -39,8 +39,8 @@ from reputation.model import (
     Verification,
 )
 from reputation.outcome import Signal
+from reputation.own.hours import is_quiet
 from reputation.plan.rows import PlanRow, Purpose
-from reputation.quiet_hours import is_quiet
 from reputation.scoring import families_of, level_at, reputation_of, vector_of
 from reputation.standing import Rows, Standing
 from reputation.store.standing import Settled, trust_of

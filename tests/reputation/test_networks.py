@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reputation.own.labellers import NetworkFileError, networks_in
+from reputation.own.daily_counts import NetworkFileError, networks_in
 from reputation.own.suspicion import Network
 from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
-from reputation.store.own_health import main
-from reputation.store.own_suspicions import find_suspicions
+from reputation.store.own_health import find_suspicions, main
 from reputation.store.transaction import transaction
 from tests.reputation.own_campaigns import OWN
 from tests.reputation.test_own_suspicions import NOW, calls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from reputation.store.call_lists import NumberSet
+from reputation.store.outbound import NumberSet
 
 
 def test_each_number_is_new_once() -> None:

@@ -33,12 +33,10 @@ from reputation.outcome import Signal
 from reputation.scoring import reputation_of
 from reputation.site_names import is_ours, name_at_site, of_site, own_name, site_of
 from reputation.standing import Rows
-from reputation.store.challenges import settle_challenge
-from reputation.store.evidence import ADD_ANSWERED, ADD_SIGNAL
-from reputation.store.facts import facts_of
-from reputation.store.feeds import compared_with_feeds
+from reputation.store.evidence import ADD_ANSWERED, ADD_SIGNAL, settle_challenge
+from reputation.store.facts import facts_of, standing
 from reputation.store.imports import Feed, import_numbers
-from reputation.store.marks import add_mark
+from reputation.store.marks import Tombstone, add_mark, add_tombstone
 from reputation.store.other_sites import (
     Ignored,
     all_same,
@@ -55,9 +53,8 @@ from reputation.store.other_sites import (
 from reputation.store.outcomes import record_outcome
 from reputation.store.reports import numbers_in_question
 from reputation.store.site import count_people
+from reputation.store.sources import compared_with_feeds
 from reputation.store.standing import Settled, refresh_all, settle_case, settled_of, unsettle_case
-from reputation.store.standing_rows import standing
-from reputation.store.tombstones import Tombstone, add_tombstone
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights, WitnessWeights
 from tests.reputation.histories import NUMBERS, apply, assert_fresh, empty_store, histories, known, standings
 from tests.reputation.store_builders import CALLER, DID, NOW, make_outcome, make_query

@@ -17,13 +17,11 @@ from reputation.law.loader import hours_by_law
 from reputation.memory_store import MemoryStore
 from reputation.model import Direction, Disposition, EndedBy, Level, Reputation, SignalCategory
 from reputation.outcome import OutcomeRecord, Signal
-from reputation.own.daily_counts import OwnDay, tally_of
-from reputation.own.figures import HealthFacts, baseline_of, window_of, window_of_day
-from reputation.own.grades import Grade, Graded, GradeReason
+from reputation.own.daily_counts import HealthFacts, OwnDay, baseline_of, tally_of, window_of, window_of_day
+from reputation.own.grades import Grade, Graded, GradeReason, turned_round, view_of
 from reputation.own.health import LIMITS, SHARES, NumberHealth, above_limits, health_of
 from reputation.own.hours import CallingHours
 from reputation.own.register import OwnNumber
-from reputation.own.self_assessment import turned_round, view_of
 from reputation.store.database import open_store
 from reputation.store.do_not_call import (
     Complaint,
@@ -33,6 +31,7 @@ from reputation.store.do_not_call import (
     complaints_about,
     was_called,
 )
+from reputation.store.housekeeping import expire
 from reputation.store.imports import import_numbers
 from reputation.store.outcomes import record_outcomes
 from reputation.store.own_days import days_of, people_of
@@ -47,7 +46,6 @@ from reputation.store.own_health import (
 )
 from reputation.store.own_labels import Look, add_look
 from reputation.store.own_register import put_own, unregistered
-from reputation.store.retention import expire
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
 from tests.reputation.own_campaigns import CARELESS, CONSIDERATE, MIDNIGHT, OWN, campaign, person, run

@@ -16,10 +16,10 @@ from reputation.own.suspicion import Network, Suspicion, labellers, labellers_of
 from reputation.store.database import open_store
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.outcomes import record_outcomes
-from reputation.store.own_health import grade_all
-from reputation.store.own_suspicions import (
+from reputation.store.own_health import (
     begun_suspicions,
     find_suspicions,
+    grade_all,
     looks_for_suspicions,
     record_suspicions,
     suspicions_about,

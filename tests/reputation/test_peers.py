@@ -28,7 +28,6 @@ from reputation.scoring import reputation_of
 from reputation.standing import Rows
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.feeds import compared_with_feeds
 from reputation.store.housekeeping import JOBS, run_jobs
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.lookups import Compared
@@ -50,6 +49,7 @@ from reputation.store.peers import (
     switch_peer_on,
 )
 from reputation.store.privacy import erase_number, export_number
+from reputation.store.sources import compared_with_feeds
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_query, read, write
 from tests.reputation.test_coalitions import OFFICE, UNKNOWN, everything, rows_of, who

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.numbers import national_digits
-from reputation.store.spellings import digits_in_file, digits_in_text, masker
+from reputation.store.privacy import digits_in_file, digits_in_text, masker
 
 US, GB = "+12015550143", "+442071838750"
 SEPARATORS = st.text(" .-()_*\u00a0\u2009\u2011\u202f\u3000\uff08\uff09\n", max_size=4)

@@ -40,16 +40,14 @@ from reputation.store.appeals import (
     put_back,
     take_step,
 )
-from reputation.store.attachments import NewAttachment, attach, attachments_of, content_of, detach
-from reputation.store.challenges import record_challenge
+from reputation.store.evidence import record_challenge
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
+from reputation.store.identities import raise_epoch
 from reputation.store.imports import import_numbers
-from reputation.store.marks import add_mark
+from reputation.store.marks import add_mark, tombstones_of
 from reputation.store.outcomes import record_outcome
-from reputation.store.ownership import raise_epoch
-from reputation.store.public_appeals import keep_code
-from reputation.store.tombstones import tombstones_of
+from reputation.store.public_appeals import NewAttachment, attach, attachments_of, content_of, detach, keep_code
 from tests.builders import make_call, policy_ordering
 from tests.reputation.histories import (
     HOUR,

@@ -17,7 +17,7 @@ import pytest
 from reputation.facts import Facts
 from reputation.store.connection import Store, StoreError, open_store, transaction
 from reputation.store.database import BUSY_SECONDS
-from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.site import latest_emergency, record_emergency
 from tests.reputation.store_builders import NOW, make_query, read, run_python
 
 pytestmark = pytest.mark.usefixtures("migrating_stores")
@@ -223,7 +223,7 @@ class TestWriting:
 import sys, pathlib
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
-from reputation.store.emergencies import record_emergency
+from reputation.store.site import record_emergency
 with open_store(pathlib.Path(sys.argv[1])) as db:
     for at in range(1, 401, 2):
         with transaction(db):

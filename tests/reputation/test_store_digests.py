@@ -13,16 +13,12 @@ from pathlib import Path
 import pytest
 
 from reputation.model import EntryKind, ListEntry, ListName
-from reputation.store.backup import KEPT, backups_of, make_backup, problem_of
+from reputation.store.backup import KEPT, backups_of, make_backup, problem_of, restore
 from reputation.store.connection import Store
-from reputation.store.database import open_store
-from reputation.store.digests import NAMES, UNMADE, accept_lists, changed_lists
-from reputation.store.housekeeping import JOBS, run_jobs
-from reputation.store.lists import add_entry, remove_entry
-from reputation.store.personal_lists import PersonalEntry, remove_personal_entry, set_personal_entry
+from reputation.store.database import NAMES, UNMADE, accept_lists, changed_lists, open_store
+from reputation.store.housekeeping import JOBS, expire, run_jobs
+from reputation.store.lists import PersonalEntry, add_entry, remove_entry, remove_personal_entry, set_personal_entry
 from reputation.store.privacy import erase_number
-from reputation.store.recovery import restore
-from reputation.store.retention import expire
 from reputation.store.transaction import transaction
 from tests.reputation.store_builders import CALLER, NOW, read, write
 

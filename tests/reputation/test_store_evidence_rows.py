@@ -10,10 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.model import AuthClass, Did, Identity, ListEntry, ListName, Person
-from reputation.store.challenges import latest_challenge_pass
-from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.evidence import latest_challenge_pass
 from reputation.store.identities import all_identities, identity_of, remove_identity, set_identity
-from reputation.store.lists import add_entry, covering_prefixes, list_entries, remove_entry
+from reputation.store.lists import (
+    Contact,
+    PersonalEntry,
+    add_contacts,
+    add_entry,
+    contacts_of,
+    covering_prefixes,
+    expect_call,
+    list_entries,
+    personal_entries,
+    remove_entry,
+    remove_personal_entry,
+    replace_contacts,
+    set_personal_entry,
+    stop_expecting,
+)
 from reputation.store.people import (
     all_dids,
     all_people,
@@ -25,18 +39,7 @@ from reputation.store.people import (
     replace_settings_people,
     upsert_people,
 )
-from reputation.store.personal_lists import (
-    Contact,
-    PersonalEntry,
-    add_contacts,
-    contacts_of,
-    expect_call,
-    personal_entries,
-    remove_personal_entry,
-    replace_contacts,
-    set_personal_entry,
-    stop_expecting,
-)
+from reputation.store.site import latest_emergency, record_emergency
 from tests.reputation.store_builders import CALLER, DID, NOW, facts, make_entry, pass_challenge, read, write
 
 ANN = Person("201", "PJSIP/201", "sales", "en", "Ann")

@@ -26,15 +26,13 @@ from reputation.model import (
     Verdict,
 )
 from reputation.store.database import open_store
-from reputation.store.emergencies import close_window, record_emergency
 from reputation.store.facts import FACTS, facts_of
-from reputation.store.identities import set_identity
+from reputation.store.identities import raise_epoch, set_identity
 from reputation.store.imports import import_numbers
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, expect_call, set_personal_entry
 from reputation.store.marks import add_mark
-from reputation.store.ownership import raise_epoch
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
+from reputation.store.site import close_window, record_emergency
 from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import (
     CALLER,

@@ -16,18 +16,17 @@ from reputation.appeals import AppealStep
 from reputation.model import AuthClass, Direction, EntryKind, Identity, ListEntry, ListName
 from reputation.numbers import is_valid
 from reputation.store.appeals import take_step
-from reputation.store.clock import is_held
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.evidence_rows import marks_of, signals_of
-from reputation.store.housekeeping import DAY, HOUR, JOBS, Counts, in_words, jobs_due, main, reports, run_jobs
+from reputation.store.facts import standing
+from reputation.store.housekeeping import HOUR, JOBS, Counts, in_words, is_held, jobs_due, main, reports, run_jobs
 from reputation.store.identities import identities_due, set_identity
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry, list_entries
+from reputation.store.lists import add_entry, expect_call, expected_call_of, list_entries
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal_lists import expect_call, expected_call_of
-from reputation.store.standing_rows import standing
+from reputation.store.tables.table import DAY
 from reputation.store.transaction import transaction
 from tests.reputation.histories import assert_fresh, empty_store
 from tests.reputation.store_builders import (

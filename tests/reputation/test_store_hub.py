@@ -17,16 +17,14 @@ from reputation.model import AuthClass, Identity, ListName
 from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.hub.capture import fill_next, start_capture, stop_capture
 from reputation.store.hub.incoming import apply_row, apply_rows, expel_some
-from reputation.store.hub.kinds import KINDS, NO_NUMBER
 from reputation.store.hub.link import Link, link_of, noted_checksums, set_link, stored_checksums
-from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable
+from reputation.store.hub.outgoing import fill_next, start_capture, stop_capture
+from reputation.store.hub.rows import KINDS, MICROSECONDS, NO_NUMBER, SharedRow, Unusable
 from reputation.store.hub.statements import settle_all
 from reputation.store.identities import remove_identity, set_identity
 from reputation.store.lists import add_entry, list_entries, remove_entry
-from reputation.store.marks import add_mark
-from reputation.store.tombstones import Tombstone, add_tombstone
+from reputation.store.marks import Tombstone, add_mark, add_tombstone
 from reputation.store.transaction import rehearsal, transaction
 from tests.reputation.store_builders import CALLER, NOW, make_entry, make_mark
 

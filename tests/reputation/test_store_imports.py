@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.imports import Feed, ImportedRow, ImportSource, import_numbers, last_of, remove_source, sources
+from reputation.store.site import record_emergency
 from reputation.store.transaction import transaction
 from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, run_python

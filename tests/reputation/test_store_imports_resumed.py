@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from reputation.store import imports
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.feeds import FAILURE_CHARACTERS, FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.imports import (
     Feed,
     ImportedRow,
@@ -29,6 +28,7 @@ from reputation.store.imports import (
     sources,
     usual_gap,
 )
+from reputation.store.sources import FAILURE_CHARACTERS, FeedSource, feed_sources, record_failure, rows_of
 from reputation.store.transaction import transaction
 from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import NOW, run_python

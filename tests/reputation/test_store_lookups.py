@@ -10,11 +10,12 @@ from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Imported, Level, Verdict
 from reputation.numbers import stored_number
 from reputation.store.as_of import background_of
+from reputation.store.audit import stored_row
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.feeds import compared_with_feeds
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
+from reputation.store.lists import Contact, add_contacts
 from reputation.store.lookups import (
     Compared,
     DailyLimits,
@@ -32,8 +33,7 @@ from reputation.store.lookups import (
     usage_since,
 )
 from reputation.store.marks import add_mark
-from reputation.store.personal_lists import Contact, add_contacts
-from reputation.store.rows import stored_row
+from reputation.store.sources import compared_with_feeds
 from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_record, pass_challenge, read, write
 

@@ -30,10 +30,11 @@ from reputation.model import (
 )
 from reputation.outcome import OutcomeRecord
 from reputation.signals import latest_by_key, lessons_of
-from reputation.store.challenges import record_challenge
+from reputation.store.evidence import record_challenge
 from reputation.store.evidence_rows import answered_of, marks_of, signals_of
 from reputation.store.facts import facts_of
 from reputation.store.journal import record_decisions
+from reputation.store.lists import PersonalEntry, personal_entries, set_personal_entry
 from reputation.store.marks import add_mark, last_caller_of
 from reputation.store.outcomes import (
     SETTLE_SECONDS,
@@ -45,7 +46,6 @@ from reputation.store.outcomes import (
     settle_outcomes,
 )
 from reputation.store.people import replace_settings_people
-from reputation.store.personal_lists import PersonalEntry, personal_entries, set_personal_entry
 from tests.reputation.histories import empty_store
 from tests.reputation.store_builders import (
     CALLER,

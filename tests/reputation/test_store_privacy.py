@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from reputation.api_tokens import ApiToken, Scope
 from reputation.appeals import AppealStep
 from reputation.columns import LOCAL, fields_of
 from reputation.events import AppealDue, EmergencyOpened, EventKind
@@ -23,44 +22,46 @@ from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
 from reputation.own.suspicion import Network, Suspicion
-from reputation.store.api_tokens import add_token, token_of
 from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appeal, take_step
-from reputation.store.attachments import NewAttachment, attach
 from reputation.store.audit import Change, add_audit
-from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.emergencies import latest_emergency, record_emergency
+from reputation.store.evidence import record_challenge
 from reputation.store.evidence_rows import marks_of, signals_of
-from reputation.store.feed_fetches import FeedFetch, set_feed_fetch
-from reputation.store.identities import all_identities, set_identity
+from reputation.store.housekeeping import EXPIRING, expire
+from reputation.store.identities import all_identities, raise_epoch, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import decisions, record_decisions
-from reputation.store.lists import add_entry, list_entries
+from reputation.store.lists import (
+    Contact,
+    PersonalEntry,
+    add_contacts,
+    add_entry,
+    expect_call,
+    list_entries,
+    set_personal_entry,
+)
 from reputation.store.lookups import DailyLimits, StoredAnswer, record_answer, reserve
-from reputation.store.marks import add_mark
+from reputation.store.marks import add_mark, review
 from reputation.store.migrations import migrate
 from reputation.store.outbound import record_outbound
 from reputation.store.outbox import add_event, use_receivers
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_days import count_call
-from reputation.store.own_health import record_grade
+from reputation.store.own_health import record_grade, record_suspicions
 from reputation.store.own_labels import Look, NewScreenshot, put_look, put_screenshot, screenshots_of
-from reputation.store.own_suspicions import record_suspicions
-from reputation.store.ownership import raise_epoch
 from reputation.store.peers import PeerNumber, WantedPeer, replace_numbers, replace_peers
 from reputation.store.people import replace_settings_dids
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, expect_call, set_personal_entry
-from reputation.store.privacy import ERASED, EXPORTED, erase_number, export_number, text_columns
-from reputation.store.public_appeals import add_public_appeal, keep_code
+from reputation.store.privacy import ERASED, EXPORTED, digits_in_text, erase_number, export_number, text_columns
+from reputation.store.public_appeals import NewAttachment, add_public_appeal, attach, keep_code
 from reputation.store.registers import Consent, add_numbers, begin_copy, put_consent
 from reputation.store.reports import Report, begin_reporting, set_report
-from reputation.store.retention import EXPIRING, expire
-from reputation.store.reviews import review
-from reputation.store.spellings import digits_in_text
+from reputation.store.site import latest_emergency, record_emergency
+from reputation.store.sources import FeedFetch, set_feed_fetch
 from reputation.store.tables.every import TABLES
 from reputation.store.tables.table import Table
-from reputation.users import Role
+from reputation.store.users import add_token, token_of
+from reputation.users import ApiToken, Role, Scope
 from tests.reputation.store_builders import (
     CALLER,
     DAY,

@@ -16,13 +16,22 @@ from pathlib import Path
 import pytest
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from reputation.store.backup import KEPT, backups_of, last_good_backup, make_backup, problem_of
+from reputation.store.backup import (
+    KEPT,
+    backups_of,
+    last_good_backup,
+    make_backup,
+    problem_of,
+    quarantine,
+    quarantined_of,
+    recover,
+    restore,
+)
 from reputation.store.connection import Store
 from reputation.store.database import open_store
-from reputation.store.emergencies import latest_emergency, record_emergency
 from reputation.store.errors import StoreError
 from reputation.store.imports import import_numbers
-from reputation.store.recovery import quarantine, quarantined_of, recover, restore
+from reputation.store.site import latest_emergency, record_emergency
 from tests.reputation.store_builders import CALLER, NOW, facts, make_query, read, write
 from tests.waiting import wait_until
 
@@ -33,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLED_RECOVERY = """
 import os, signal, sys
 from pathlib import Path
-from reputation.store.recovery import recover
+from reputation.store.backup import recover
 path, step, seen = Path(sys.argv[1]), int(sys.argv[2]), 0
 def watch(event, arguments):
     global seen
@@ -49,10 +58,10 @@ recover(path, 1767000000.0)
 FULL_DISK = """
 import shutil, subprocess, sys
 from pathlib import Path
-from reputation.store.emergencies import latest_emergency
+from reputation.store.site import latest_emergency
 from reputation.store.errors import StoreError
 from reputation.store.database import open_store
-from reputation.store.recovery import recover
+from reputation.store.backup import recover
 made, disk = Path(sys.argv[1]), Path(sys.argv[1]) / "disk"
 disk.mkdir()
 size = (made / "callsieve.db").stat().st_size

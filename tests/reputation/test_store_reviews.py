@@ -14,19 +14,23 @@ from hypothesis import strategies as st
 from reputation.appeals import ProofAnswer
 from reputation.model import AuthClass, Identity
 from reputation.store.appeals import prove
+from reputation.store.facts import standing
 from reputation.store.identities import (
     LASTS_SECONDS,
+    Epoch,
+    all_epochs,
     all_identities,
+    epochs_of,
     identities_due,
     identity_of,
+    lower_epoch,
     note_control,
+    raise_epoch,
     set_identity,
 )
-from reputation.store.marks import add_mark
-from reputation.store.ownership import Epoch, all_epochs, epochs_of, lower_epoch, raise_epoch
-from reputation.store.public_appeals import keep_code
-from reputation.store.reviews import (
+from reputation.store.marks import (
     Correction,
+    add_mark,
     correct,
     correction_of,
     forget_review,
@@ -36,7 +40,7 @@ from reputation.store.reviews import (
     review_of,
     undo_correction,
 )
-from reputation.store.standing_rows import standing
+from reputation.store.public_appeals import keep_code
 from tests.reputation.histories import (
     HOUR,
     KEEN,

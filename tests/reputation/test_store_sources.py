@@ -6,8 +6,8 @@ from pathlib import Path
 
 from reputation.model import Person
 from reputation.store.database import open_store
+from reputation.store.lists import Contact, add_contacts, contacts_of
 from reputation.store.people import SETTINGS, all_people, upsert_people
-from reputation.store.personal_lists import Contact, add_contacts, contacts_of
 from reputation.store.sources import NamedSource, contact_sources, people_sources, remove_contacts, remove_people
 
 

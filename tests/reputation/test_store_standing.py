@@ -20,20 +20,16 @@ from reputation.memory_store import MemoryStore
 from reputation.model import Answered, AuthClass, Direction, EndedBy, Identity, MarkChannel, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
-from reputation.store.evidence_rows import rows_of, signals_of
-from reputation.store.facts import facts_of
-from reputation.store.identities import identity_of, set_identity
+from reputation.store.evidence_rows import bad_numbers_near, rows_of, signals_of
+from reputation.store.facts import facts_of, standing
+from reputation.store.housekeeping import expire
+from reputation.store.identities import identity_of, raise_epoch, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.marks import add_mark
-from reputation.store.neighbours import bad_numbers_near
+from reputation.store.marks import add_mark, numbers_to_review, review
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
-from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
-from reputation.store.retention import expire
-from reputation.store.reviews import numbers_to_review, review
 from reputation.store.standing import fold_next, refresh, settle_case, use_weights, weights_of
-from reputation.store.standing_rows import standing
 from reputation.weights import BehaviourWeights, FeedWeights, MarkWeights, Weights
 from tests.reputation.histories import (
     HOUR,

@@ -16,9 +16,8 @@ from callsieve.appeals.operations import (
     RulingRequest,
     WithdrawRequest,
 )
-from reputation.api_tokens import Scope
 from reputation.appeals import ATTACHMENT_BYTES
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 ID = "2N5RM8PK"
 FILED = AppealRequest("+12015550123", "J. Doe", "j.doe@hospital.example")

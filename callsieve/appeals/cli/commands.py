@@ -39,7 +39,7 @@ from callsieve.settings import Loaded
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for, open_named
 from reputation.appeals import ATTACHMENT_BYTES
-from reputation.store.attachments import attachments_of
+from reputation.store.public_appeals import attachments_of
 
 RemoveOption = Annotated[
     list[str] | None,

@@ -20,9 +20,8 @@ from callsieve.text.times import day, when
 from reputation.appeals import Appeal, due_at, is_overdue
 from reputation.model import Mark
 from reputation.store.appeals import all_appeals, appeals_to_decide
-from reputation.store.attachments import Attachment
-from reputation.store.public_appeals import public_appeals
-from reputation.store.tombstones import Tombstone, tombstones_of
+from reputation.store.marks import Tombstone, tombstones_of
+from reputation.store.public_appeals import Attachment, public_appeals
 
 AppealArgument = Annotated[
     str, typer.Argument(metavar="APPEAL", help="Its reference, or the number for its latest.", show_default=False)

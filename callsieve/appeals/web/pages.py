@@ -28,7 +28,7 @@ from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotFound, PageRequest, as_file, local_path, take_back_named
 from callsieve.web.routes import Page
 from reputation.appeals import ATTACHMENT_BYTES
-from reputation.ids import parse_id
+from reputation.site_names import parse_id
 from reputation.users import Role
 
 if TYPE_CHECKING:

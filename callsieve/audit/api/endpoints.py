@@ -16,10 +16,9 @@ from callsieve.changes.describe import ChangeId, about_field, change_of, value_o
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_of, place_of
 from callsieve.changes.undo import GONE, UndoRequest, can_undo, is_administrators
-from reputation.api_tokens import Scope
 from reputation.encoding import Instant
 from reputation.store.audit import AuditFilter, KeptChange, change_of_id, search_audit
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 LONGEST = 200
 ID_DIGITS = 15

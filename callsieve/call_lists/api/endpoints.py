@@ -16,9 +16,8 @@ from callsieve.call_lists.hygiene import HygieneTerms, ListChecked, ListFault, L
 from callsieve.call_lists.registers import list_registers
 from callsieve.changes.operation import Refused, note
 from callsieve.plan_files import plan_of
-from reputation.api_tokens import Scope
 from reputation.store.audit import Change
-from reputation.users import Role
+from reputation.users import Role, Scope
 from reputation.wording import Wording
 
 LIST_BYTES = 1 << 20

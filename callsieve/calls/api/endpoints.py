@@ -26,14 +26,13 @@ from callsieve.changes.paging import PageQuery, page_of, place_of
 from callsieve.decide.call_facts import linkedid_of
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
-from reputation.api_tokens import Scope
 from reputation.explaining import sentence_of_families
-from reputation.ids import parse_id
 from reputation.model import DecisionRecord
 from reputation.outcome import OutcomeRecord
+from reputation.site_names import parse_id
 from reputation.store.calls import ENDINGS, CallCursor, ending_of, find_calls
 from reputation.store.journal import decision_of
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 NO_DECISION = "there is no decision of this id"
 

@@ -39,9 +39,9 @@ from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import when, when_exactly
 from policies.reasons import OutboundReason, is_of_sample, why_of
 from reputation.explaining import sentence_of_families
-from reputation.ids import parse_id
 from reputation.model import DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
+from reputation.site_names import parse_id
 from reputation.store.audit import Change
 from reputation.store.calls import Ending, ending_of
 from reputation.store.journal import decision_of, decisions

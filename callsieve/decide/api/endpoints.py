@@ -30,9 +30,8 @@ from callsieve.decide.call_facts import (
 )
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from callsieve.decide.operations import CallEnding
-from reputation.api_tokens import Scope
 from reputation.model import Disposition
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 # A SIP message has 64 kB, and each byte of it at most six characters in JSON. One that is too long would be refused,
 # and the call would go on.

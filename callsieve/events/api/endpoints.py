@@ -13,9 +13,8 @@ from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
 from callsieve.events.kinds import EventKind
 from callsieve.events.stream import MEDIA_TYPE, STREAM_SECONDS, EventStreams, keep_stream, place_after, stream
-from policies.hints import nearest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from policies.files import nearest
+from reputation.users import Role, Scope
 
 FULL = "too many programs read along already, or this token does so too often: close one"
 

@@ -12,9 +12,8 @@ from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.events import operations
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receiver_health import ReceiverShown, events_shown
-from reputation.api_tokens import Scope
 from reputation.encoding import Instant
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from callsieve.events.receivers.build import open_receivers
 from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of
 from callsieve.settings import Loaded
 from callsieve.text.times import when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store.outbox import state_of
 from reputation.weights import QuietWeights
 

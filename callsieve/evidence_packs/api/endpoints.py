@@ -23,8 +23,7 @@ from callsieve.evidence_packs.operations import (
     AttachedFile,
     PackRequest,
 )
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 FILE_BYTES = 8 << 20  # of all files of a request, in Base64
 

@@ -20,8 +20,7 @@ from callsieve.exchange.operations import SubscribeRequest
 from callsieve.exchange.publish import signer_of
 from callsieve.exchange.views import company_shown, exchange_shown, peer_as_json, published_as_json
 from callsieve.lookups.operations import SwitchRequest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 URL_CHARACTERS, NAME_CHARACTERS, KEY_CHARACTERS = 500, 64, 100
 

@@ -49,7 +49,7 @@ from callsieve.outside.errors import OutsideError
 from callsieve.settings import Loaded
 from callsieve.system.service_process import AlreadyRunning, only_process
 from callsieve.text.times import ago, when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.model import Level
 from reputation.wording import Wording
 

@@ -15,7 +15,7 @@ from callsieve.hub import erasures, site_operations
 from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.hub.site_views import figures_as_json, remarks_on
 from callsieve.text.times import when
-from reputation.store.hub.erasures import KEPT_DAYS, waiting_erasures
+from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 
 SiteArgument = Annotated[str, typer.Argument(help="A site that has told something.", show_default=False)]

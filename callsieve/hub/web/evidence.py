@@ -14,7 +14,7 @@ from callsieve.hub.capability import OTHER_SITES
 from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.web.request import PageRequest, undoing
 from callsieve.web.routes import Page
-from reputation.store.hub.erasures import ErasureRequest, waiting_erasures
+from reputation.store.hub.incoming import ErasureRequest, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 from reputation.users import Role
 from reputation.wording import Wording

@@ -5,8 +5,7 @@ from __future__ import annotations
 from callsieve.api.endpoint import endpoint
 from callsieve.identities import operations, views
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 NUMBER, NAME = "+12015550123", "City Hospital"
 IDENTITY = IdentityRequest(NUMBER, NAME, 2, "documents seen")

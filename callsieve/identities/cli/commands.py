@@ -26,7 +26,7 @@ from callsieve.identities.views import identity_shown
 from callsieve.lists.views import origin_words
 from callsieve.text.times import ago, day, when
 from reputation.model import Identity
-from reputation.store.hub.origins import OURS
+from reputation.store.hub.sites import OURS
 from reputation.store.identities import all_identities, identities_due
 
 DUE_DAYS = 30

@@ -9,8 +9,7 @@ from callsieve.api.endpoint import ApiStruct, Asked, Endpoint
 from callsieve.api.fields import Instant
 from callsieve.changes.operation import Context
 from callsieve.imports.feed_health import feeds_as_json, feeds_found
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 
 class FeedRecord(ApiStruct, frozen=True):

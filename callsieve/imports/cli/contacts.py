@@ -25,7 +25,7 @@ from callsieve.pbx.mysql import DatabaseError, connected
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.vcard import Vcards, is_vcard
-from reputation.store.personal_lists import Contact
+from reputation.store.lists import Contact
 
 SHOWN_CONTACTS = 20
 

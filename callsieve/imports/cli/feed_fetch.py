@@ -31,11 +31,17 @@ from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE, CsvTable, unpacked
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from callsieve.text.times import ago, when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store.errors import StoreError
-from reputation.store.feed_fetches import FeedFetch, feed_fetches, forget_feed_fetches, set_feed_fetch
-from reputation.store.feeds import feed_sources, record_failure
 from reputation.store.imports import ImportedRow
+from reputation.store.sources import (
+    FeedFetch,
+    feed_fetches,
+    feed_sources,
+    forget_feed_fetches,
+    record_failure,
+    set_feed_fetch,
+)
 from reputation.wording import Wording
 
 UNPACKED_TIMES = 10  # as large as it may come, a packed file may be when it is unpacked

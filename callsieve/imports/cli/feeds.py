@@ -55,12 +55,11 @@ from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import ago, span_words, when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.store.errors import StoreError
-from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import FeedSource, record_failure, rows_of
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
 from reputation.store.lookups import Compared
+from reputation.store.sources import FeedSource, feed_fetches, record_failure, rows_of
 from reputation.wording import Wording
 
 # More is no list of telephone numbers; a small packed file can be any size unpacked.

@@ -20,10 +20,8 @@ from callsieve.lookups.views import LookupShown, lookups_shown, said_right
 from callsieve.settings import Loaded
 from callsieve.web.request import PageRequest
 from callsieve.web.routes import Page
-from reputation.store.feed_fetches import feed_fetches
-from reputation.store.feeds import FeedSource
 from reputation.store.imports import ImportSource, sources
-from reputation.store.sources import NamedSource, contact_sources
+from reputation.store.sources import FeedSource, NamedSource, contact_sources, feed_fetches
 from reputation.users import Role
 from reputation.wording import Wording
 

@@ -38,7 +38,7 @@ from callsieve.pbx.config_files import read_text, walk
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
 from callsieve.telemetry import is_outdated
-from policies.hints import shown
+from policies.files import shown
 from reputation.numbers import is_possible_region
 
 _COUNTRY = re.compile(r"country\s*=>?\s*([A-Za-z]{2})\b")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from callsieve.api.endpoint import endpoint
 from callsieve.lists import operations, views
 from callsieve.lists.operations import EntryRequest, PersonalRequest
-from reputation.api_tokens import Scope
 from reputation.model import ListName
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 ENTRIES = "/lists/{list_name}/entries"
 PERSONAL = "/people/{person}/entries"

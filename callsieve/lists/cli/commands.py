@@ -42,9 +42,8 @@ from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem, usable
 from callsieve.text.number_entry import coverage, covers
 from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
-from reputation.store.hub.origins import OURS
-from reputation.store.lists import list_entries
-from reputation.store.personal_lists import personal_entries
+from reputation.store.hub.sites import OURS
+from reputation.store.lists import list_entries, personal_entries
 
 SOON_SECONDS = 2 * 86400
 

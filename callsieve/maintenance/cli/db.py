@@ -43,12 +43,12 @@ from reputation.store.backup import (
     open_backup,
     problem_of,
     problem_of_backup,
+    quarantined_of,
+    restore,
 )
-from reputation.store.database import backup_directory, connect, open_store
-from reputation.store.digests import changed_lists
+from reputation.store.database import backup_directory, changed_lists, connect, open_store
 from reputation.store.errors import StoreError, store_errors
 from reputation.store.migrations import known_migrations, migrate, pending
-from reputation.store.recovery import quarantined_of, restore
 
 CONNECT_SECONDS = 1.0
 

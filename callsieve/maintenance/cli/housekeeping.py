@@ -21,9 +21,9 @@ from callsieve.cli.progress import counted
 from callsieve.cli.store import context_of
 from callsieve.maintenance import operations
 from callsieve.text.times import when
-from reputation.store.clock import DAY, leap_of
-from reputation.store.housekeeping import JOBS, HousekeepingReport, reports
+from reputation.store.housekeeping import JOBS, HousekeepingReport, leap_of, reports
 from reputation.store.tables.every import TABLES
+from reputation.store.tables.table import DAY
 
 # What is counted and is no table.
 WORDS = {

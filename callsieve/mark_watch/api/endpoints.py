@@ -5,8 +5,7 @@ from __future__ import annotations
 from callsieve.api.endpoint import endpoint
 from callsieve.mark_watch import operations, views
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, LookRequest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 OWN = "/own-numbers/{number}"
 SEEN = LookRequest("+442071838750", "Hiya", "Scam Likely", 12)

@@ -19,13 +19,12 @@ from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookReq
 from callsieve.system.privileges import open_named
 from callsieve.text.times import day, when
 from reputation.encoding import plain
-from reputation.own.figures import percent
-from reputation.own.labellers import NO_NETWORKS, NetworkFileError, Networks, networks_in
+from reputation.own.daily_counts import NO_NETWORKS, NetworkFileError, Networks, networks_in, percent
 from reputation.own.register import NumberState
 from reputation.own.suspicion import Network, confidence_text, labellers_of, place_of
+from reputation.store.own_health import find_suspicions
 from reputation.store.own_labels import LabelChange, Look, latest_looks, looks_due, looks_of
 from reputation.store.own_register import register_of
-from reputation.store.own_suspicions import find_suspicions
 
 DAY_SECONDS = 86_400.0
 NO_LABEL = "no label"

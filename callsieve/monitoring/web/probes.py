@@ -19,7 +19,7 @@ from callsieve.telemetry import read_telemetry
 from callsieve.web.request import NotFound, PageRequest
 from callsieve.web.routes import Page
 from reputation.store.errors import StoreError
-from reputation.store.feeds import feed_sources
+from reputation.store.sources import feed_sources
 
 STORE_UP = "1 while the console can read the store."
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"

@@ -11,8 +11,7 @@ from callsieve.changes.operation import Context
 from callsieve.numbers import operations
 from callsieve.numbers.operations import PersonMark
 from callsieve.numbers.profile import profile_as_json, profile_of
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 REASON_CHARACTERS = 200
 Kept = dict[str, Any]

@@ -32,7 +32,7 @@ from callsieve.numbers.mark_effects import (
 from callsieve.numbers.owner_view import OwnerView, owner_view_of, view_as_json
 from callsieve.system.files import complete_file
 from callsieve.text.times import when
-from policies.hints import nearest
+from policies.files import nearest
 from reputation.wording import Wording
 
 FILE_MODE = 0o644

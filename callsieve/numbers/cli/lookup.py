@@ -17,12 +17,12 @@ from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
 from callsieve.numbers.profile import Profile, profile_as_json, profile_of
 from callsieve.text.times import ago, day, when
+from reputation.formulas import monday_text
 from reputation.history import Point
-from reputation.intervals import monday_text
 from reputation.model import Reputation
 from reputation.outcome import Signal
 from reputation.site_names import site_of
-from reputation.store.hub.origins import OURS
+from reputation.store.hub.sites import OURS
 
 BARS = "▁▂▃▄▅▆▇█"
 TOP = 7.5  # log-odds: marks and behaviour at their bounds

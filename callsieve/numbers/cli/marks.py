@@ -34,8 +34,8 @@ from callsieve.numbers.operations import (
 )
 from callsieve.text.times import when
 from reputation.model import MarkChannel, Verdict
-from reputation.store.ownership import all_epochs, epochs_of
-from reputation.store.reviews import numbers_to_review, reporters_of
+from reputation.store.identities import all_epochs, epochs_of
+from reputation.store.marks import numbers_to_review, reporters_of
 
 # What a person can say here; taking back is `unmark`.
 SAID = {"spam": Verdict.SPAM, "ok": Verdict.OK}

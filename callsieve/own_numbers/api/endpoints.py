@@ -10,8 +10,7 @@ from callsieve.own_numbers import do_not_call, operations, views
 from callsieve.own_numbers.do_not_call import WishRequest
 from callsieve.own_numbers.fields import NewOwnNumber, OwnNumberEdit
 from callsieve.own_numbers.operations import CheckRequest, UseRequest
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 NUMBER = "+442071838750"
 NEW = NewOwnNumber(NUMBER, "Example Ltd", "appointments", trunks=("carrier",))

@@ -33,10 +33,9 @@ from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import with_country
 from callsieve.text.times import TimeError, day, expiry_of
 from reputation.own.grades import due_of
-from reputation.store.own_health import recent_grade
+from reputation.store.own_health import looks_for_suspicions, recent_grade
 from reputation.store.own_labels import looks_to_make
 from reputation.store.own_register import register_of, unregistered
-from reputation.store.own_suspicions import looks_for_suspicions
 
 
 def with_fields(command: Any) -> Any:

@@ -13,7 +13,7 @@ from callsieve.cli.options import ConfigOption, check_new, existing_store, setti
 from callsieve.cli.output import say
 from callsieve.own_numbers.guidance import LANGUAGES, company_of, guidance_page, leaflet_page
 from callsieve.system.files import complete_file
-from policies.hints import nearest
+from policies.files import nearest
 
 FILE_MODE = 0o644
 

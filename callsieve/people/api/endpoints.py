@@ -5,8 +5,7 @@ from __future__ import annotations
 from callsieve.api.endpoint import endpoint
 from callsieve.people import directory
 from callsieve.people.directory import DidImport, DidRow, PeopleImport, PersonRow
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 MOST_BYTES = 4 << 20
 ALICE = PeopleImport("directory", (PersonRow("201", name="Alice", group="sales"),))

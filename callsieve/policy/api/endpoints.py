@@ -22,8 +22,7 @@ from callsieve.wiring import policies_of
 from policies.cases import Tried, read_trials, run_trial
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError, PolicySet
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 TEXT_CHARACTERS = 60_000
 MOST_BYTES = 12 * TEXT_CHARACTERS + 4096  # each as two escapes of JSON, at worst

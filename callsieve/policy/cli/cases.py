@@ -18,7 +18,7 @@ from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
 from callsieve.wiring import policies_of
 from policies.cases import MAX_BYTES, Trial, Tried, read_trials, run_trial
-from policies.hints import nearest
+from policies.files import nearest
 from policies.policy import Policy, PolicyError, PolicySet
 
 

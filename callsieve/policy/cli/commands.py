@@ -32,7 +32,7 @@ from policies.policy import Case, Policy, PolicyError, PolicySet, Rule
 from policies.situation import situation_of
 from reputation.model import Attestation, LevelChange, Reputation, Verification
 from reputation.speakers import account_of
-from reputation.store.published_policies import PublishedPolicy
+from reputation.store.site import PublishedPolicy
 
 NameArgument = Annotated[
     str | None,

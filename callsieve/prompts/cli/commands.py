@@ -24,7 +24,7 @@ from callsieve.prompts.catalogue import PromptError, known_language, own_directo
 from callsieve.prompts.files import PromptFile, build, files_of, recordings_of, remove, sounds_of_asterisk, to_make
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for, acting_ids
-from policies.hints import nearest, shown
+from policies.files import nearest, shown
 
 ToOption = Annotated[
     Path | None,

@@ -25,7 +25,7 @@ from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import hash_of, new_token, parse_token
 from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
-from reputation.ids import parse_id
+from reputation.site_names import parse_id
 
 
 class ClearedStatus(NamedTuple):

@@ -14,9 +14,8 @@ from callsieve.settings import Loaded
 from callsieve.status.views import status_as_json, status_of
 from callsieve.version import program_version
 from callsieve.web.rendering import mask_numbers
-from reputation.api_tokens import Scope
 from reputation.encoding import Instant
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 
 class ActivePolicy(msgspec.Struct, frozen=True):

@@ -12,9 +12,8 @@ from callsieve.changes.operation import note
 from callsieve.pbx.cli_client import FOR_EVER
 from callsieve.switch import operations
 from callsieve.switch.operations import Switched
-from reputation.api_tokens import Scope
 from reputation.encoding import Instant
-from reputation.users import Role
+from reputation.users import Role, Scope
 
 
 class SwitchOff(ApiStruct, frozen=True):

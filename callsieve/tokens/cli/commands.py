@@ -13,8 +13,8 @@ from callsieve.cli.store import perform
 from callsieve.text.times import ago, day
 from callsieve.tokens import operations
 from callsieve.tokens.operations import NewToken, is_over, token_shown
-from reputation.api_tokens import Scope
-from reputation.store.api_tokens import KeptToken, all_tokens
+from reputation.store.users import KeptToken, all_tokens
+from reputation.users import Scope
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.", show_default=False)]
 ROLES = "viewer, operator or administrator"

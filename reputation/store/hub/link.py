@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reputation.store.hub.kinds import KINDS, SharedWith
-from reputation.store.hub.rows import digest_of, rows_in_table
+from reputation.store.hub.rows import KINDS, SharedWith, digest_of, rows_in_table
 
 COLUMNS = """
 site, organisation, hub, row_xid, row_id, notice_xid, notice_id, clock_us, program, pushed_at, pulled_at, failed_at,

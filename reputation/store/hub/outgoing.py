@@ -2,18 +2,38 @@
 
 next_batch(db, link, clock_us, ...)    reads; nothing is locked while it is sent
 acknowledge(db, link, batch, ...)      writes, in one short transaction, once the hub has it
+
+Which rows of ours the hub has not got: triggers note their keys in the transaction that writes them.
+
+    start_capture(db)          in a transaction; then `fill_next` until it is False: what was there before
+    outbox_size(db)            how many rows wait; each once, however often it changes
+
+Triggers are in the file, so they see what every program writes. They are silent about rows of others.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reputation.store.hub.kinds import KINDS, SharedWith
+from reputation import site_names
 from reputation.store.hub.link import Link, note_pushed, writing_for_hub
-from reputation.store.hub.rows import MICROSECONDS, SharedRow, Unusable, check_row, digest_of, set_date, stored_row
+from reputation.store.hub.rows import (
+    KINDS,
+    MICROSECONDS,
+    Kind,
+    SharedRow,
+    SharedWith,
+    Unusable,
+    check_row,
+    digest_of,
+    key_columns,
+    number_column,
+    set_date,
+    stored_row,
+)
 from reputation.store.hub.statements import is_in_force_from, note_ours
 from reputation.store.standing import refresh_all
 
@@ -143,3 +163,174 @@ def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:
 def _is_waiting(db: sqlite3.Connection, seq: int) -> bool:
     """Whether nobody has written the row since it was read: then the outbox would name it anew."""
     return db.execute("SELECT 1 FROM hub_outbox WHERE seq = ?", (seq,)).fetchone() is not None
+
+
+Key = tuple[str, str, str]  # number, kind and key of a row
+PREFIX = "hub_"
+TRIGGERS = f"SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '{PREFIX}%'"
+IS_ON = "(SELECT applying FROM hub_link) = 0"
+NOTE = """
+DELETE FROM hub_outbox WHERE number = {number} AND kind = '{kind}' AND key = {key};
+INSERT INTO hub_outbox (kind, number, key) VALUES ('{kind}', {number}, {key});
+"""
+# Which signals count depends on these as well. What waits of one that is gone goes on waiting.
+OF_SIGNALS = ("one_ring", "talk")
+NOTE_SIGNALS = """
+DELETE FROM hub_outbox WHERE number = {row}.number AND kind = 'signal'
+   AND key IN (SELECT {key} FROM signal WHERE number = {row}.number AND {is_ours});
+INSERT INTO hub_outbox (kind, number, key)
+SELECT 'signal', number, {key} FROM signal WHERE number = {row}.number AND {is_ours};
+"""
+SIZE = "SELECT count(*), (SELECT count(*) FROM hub_fill) FROM hub_outbox"
+HAS = """
+SELECT EXISTS (SELECT 1 FROM hub_outbox) OR EXISTS (SELECT 1 FROM hub_fill) OR EXISTS (SELECT 1 FROM hub_erasure)
+"""
+# In the order of the key of hub_row, of which this site is one part: a row is read once.
+TOLD = """
+SELECT number, kind, key FROM hub_row
+ WHERE origin = ? AND version > ? AND (number, kind, key) > (?, ?, ?) ORDER BY number, kind, key LIMIT ?
+"""
+# As if something else had been told: also of a row that is gone, which has to be told again.
+TELL_AGAIN = """
+UPDATE hub_row SET digest = -1, deleted = 0 WHERE number = ? AND kind = ? AND origin = ? AND key = ?
+"""
+FILL = "INSERT INTO hub_fill (kind, after) VALUES (?, '') ON CONFLICT (kind) DO UPDATE SET after = ''"
+NEXT_FILL = "SELECT kind, after FROM hub_fill ORDER BY kind LIMIT 1"
+UP_TO = "SELECT {number} FROM {table} WHERE {number} > ? ORDER BY {number} LIMIT 1 OFFSET ?"
+FILL_ROWS = """
+INSERT INTO hub_outbox (kind, number, key)
+SELECT '{kind}', {number}, {key} FROM {table} WHERE {number} > ? AND ({number} <= ? OR ? IS NULL) AND {is_ours}
+ON CONFLICT DO NOTHING
+"""
+
+
+def captured_kinds(*, private: bool) -> list[Kind]:
+    """What is told: what only a standby and a central site need as well, if so told."""
+    return [kind for kind in KINDS.values() if private or not kind.is_private]
+
+
+def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
+    """Makes the triggers, and has all rows sent whose triggers were not there. False: all is as it was.
+
+    A newer CallSieve may share more than the one that was here before. Call it in a transaction.
+    """
+    wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
+    found: dict[str, str] = dict(db.execute(TRIGGERS))
+    changed = {name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)}
+    for name in changed & found.keys():
+        db.execute(f"DROP TRIGGER {name}")
+    for name in sorted(changed & wanted.keys()):
+        db.execute(wanted[name])
+    for kind in captured_kinds(private=private):
+        if any(name in changed for name, _ in _triggers(kind)):
+            db.execute(FILL, (kind.name,))
+    if not private:  # what waits from a time when it was to be told
+        untold = [(kind.name,) for kind in KINDS.values() if kind.is_private]
+        for table in ("hub_outbox", "hub_fill"):
+            db.executemany(f"DELETE FROM {table} WHERE kind = ?", untold)
+    return bool(changed)
+
+
+def stop_capture(db: sqlite3.Connection) -> None:
+    """Removes the triggers and all that waits to be sent. Call it in a transaction."""
+    for name, _ in db.execute(TRIGGERS).fetchall():
+        db.execute(f"DROP TRIGGER {name}")
+    for table in ("hub_outbox", "hub_fill", "hub_erasure"):
+        db.execute(f"DELETE FROM {table}")
+
+
+def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
+    """The hub is another one: all that there is is sent. Call it in a transaction."""
+    for kind in captured_kinds(private=private):
+        db.execute(FILL, (kind.name,))
+
+
+def untold_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
+    """The next rows of ours that were told later than that version, in the order of their keys."""
+    return db.execute(TOLD, (site, version, *after, limit)).fetchall()
+
+
+def tell_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
+    """The hub may have lost these rows of ours, or that they are gone. Call it in a transaction."""
+    kinds = {kind.name for kind in captured_kinds(private=private)}
+    wanted = [(number, kind, site, key) for number, kind, key in keys if kind in kinds]
+    db.executemany(TELL_AGAIN, wanted)
+    db.executemany(
+        "INSERT INTO hub_outbox (number, kind, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(number, kind, key) for number, kind, _, key in wanted],
+    )
+
+
+def fill_next(db: sqlite3.Connection, limit: int) -> bool:
+    """Puts the rows of some more numbers there. False: there are none. Call it in a transaction."""
+    found = db.execute(NEXT_FILL).fetchone()
+    if found is None:
+        return False
+    name, after = found
+    kind = KINDS[name]
+    words = {
+        "kind": name,
+        "table": name,
+        "number": number_to_fill(kind),
+        "key": key_of(kind, ""),
+        "is_ours": is_ours(kind, ""),
+    }
+    row = db.execute(UP_TO.format_map(words), (after, limit - 1)).fetchone()
+    up_to = row and row[0]
+    db.execute(FILL_ROWS.format_map(words), (after, up_to, up_to))
+    if up_to is None:
+        db.execute("DELETE FROM hub_fill WHERE kind = ?", (name,))
+    else:
+        db.execute("UPDATE hub_fill SET after = ? WHERE kind = ?", (up_to, name))
+    return True
+
+
+def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
+    """How many rows wait to be sent, and whether there are more that were not counted yet."""
+    waiting, kinds = db.execute(SIZE).fetchone()
+    return int(waiting), bool(kinds)
+
+
+def is_filling(db: sqlite3.Connection) -> bool:
+    """Whether there are rows that were there before anything was shared, and are not in the outbox yet."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM hub_fill)").fetchone()[0])
+
+
+def has_outgoing(db: sqlite3.Connection) -> bool:
+    """Whether anything is to be told."""
+    return bool(db.execute(HAS).fetchone()[0])
+
+
+def key_of(kind: Kind, row: str) -> str:
+    """SQL: the key of a row beside its number, as JSON. `row`: `NEW.` or `OLD.` in triggers, else empty."""
+    return f"json_array({', '.join(key_columns(kind, row))})"
+
+
+def number_to_fill(kind: Kind) -> str:
+    """SQL: as `number_column`, for which there is an index. Rows without a number are told from now on only."""
+    return kind.number or number_column(kind, "")
+
+
+def is_ours(kind: Kind, row: str) -> str:
+    """SQL: whether the row is of this site, as far as it says."""
+    return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
+
+
+def _triggers(kind: Kind) -> Iterator[tuple[str, str]]:
+    for event, rows in {"INSERT": ("NEW",), "UPDATE": ("OLD", "NEW"), "DELETE": ("OLD",)}.items():
+        body = "".join(_note(kind, row) for row in rows)
+        yield _trigger(f"{PREFIX}{kind.name}_{event.lower()}", event, kind.name, is_ours(kind, f"{rows[-1]}."), body)
+    if kind.name == "signal":
+        words = {"key": key_of(kind, ""), "is_ours": is_ours(kind, "")}
+        for table in OF_SIGNALS:
+            for event, row in {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}.items():
+                body = NOTE_SIGNALS.format(row=row, **words)
+                yield _trigger(f"{PREFIX}signal_by_{table}_{event.lower()}", event, table, "1", body)
+
+
+def _trigger(name: str, event: str, table: str, when: str, body: str) -> tuple[str, str]:
+    return name, f"CREATE TRIGGER {name} AFTER {event} ON {table} WHEN {IS_ON} AND {when} BEGIN {body} END"
+
+
+def _note(kind: Kind, row: str) -> str:
+    return NOTE.format(kind=kind.name, number=number_column(kind, f"{row}."), key=key_of(kind, f"{row}."))

@@ -1,4 +1,12 @@
-"""A row as it travels, and how it is read from and written to its table."""
+"""A row as it travels, and how it is read from and written to its table.
+
+What sites share through the hub, by kind of row: derived from the tables (reputation/store/tables/).
+
+Capture, push, apply, checksum and erasure are made from this. A table that shares nothing stays where it is.
+
+A row of another site stands in the same SQLite table as ours. What names a person, a call or a case there is written
+`site:name` by reputation/site_names.py, so keys of two sites never meet.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +15,21 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from reputation.model import EntryKind, ListEntry, ListName
 from reputation.site_names import SITE, all_of, name_at_site, of_site, site_of
-from reputation.store.hub.kinds import MOST_PAYLOAD, MOST_TEXT, NO_NUMBER, Kind, SharedWith
 from reputation.store.lists import add_entry, remove_entry
+from reputation.store.tables.every import TABLES
+from reputation.store.tables.table import MOST_PAYLOAD, MOST_POLICY, Kind, SharedWith
+
+__all__ = ("KINDS", "MOST_PAYLOAD", "MOST_POLICY", "MOST_TEXT", "NO_NUMBER", "Kind", "SharedWith")
+
+MOST_TEXT: Final = 200  # characters of one column
+NO_NUMBER: Final = "-"  # what a row about no number lies under
+
+KINDS: Final = {kind.name: kind for table in TABLES if (kind := table.kind) is not None}
+
 
 MICROSECONDS = 1_000_000
 MOST_NUMBER = 32

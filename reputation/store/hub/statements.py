@@ -11,8 +11,18 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from reputation.site_names import all_of, is_ours, site_of
-from reputation.store.hub.kinds import KINDS, Kind, SharedWith
-from reputation.store.hub.rows import SharedRow, Stored, check_row, delete_row, stored_row, values_of, write_row
+from reputation.store.hub.rows import (
+    KINDS,
+    Kind,
+    SharedRow,
+    SharedWith,
+    Stored,
+    check_row,
+    delete_row,
+    stored_row,
+    values_of,
+    write_row,
+)
 
 NOTHING, IN_FORCE, OVERRULED = 0, 1, 2
 COLUMNS = "origin, version, at_us, deleted, state, payload"

@@ -1,14 +1,94 @@
-"""The tuple of all tables, in the order in which an erasure goes through them."""
+"""The tuple of all tables, in the order in which an erasure goes through them.
+
+The hub, events, the audit, and what the store keeps about itself: erased last, as what went is noted there.
+"""
 
 from __future__ import annotations
 
-from reputation.store.tables.appeals import APPEALS
-from reputation.store.tables.calls import CALLS
-from reputation.store.tables.evidence import EVIDENCE
-from reputation.store.tables.housekeeping import HOUSEKEEPING
-from reputation.store.tables.outside import OUTSIDE
+from reputation.store.site import PublishedPolicy
+from reputation.store.tables.evidence import CALLS, EVIDENCE, OUTSIDE
 from reputation.store.tables.own import OWN
-from reputation.store.tables.people import PEOPLE
+from reputation.store.tables.people import APPEALS, PEOPLE
+from reputation.store.tables.table import AUDIT_DAYS, Kept, Kind, SharedWith, Table
+
+# Its deliveries go with an event. It is erased whole: what was told of another number has been told.
+EVENT = Table(
+    name="event",
+    label=("event for receivers", "events for receivers"),
+    numbers=("subject",),
+    about="(subject = :number OR has_digits(data))",
+    order="seq",
+)
+# Their keys are those of rows as the hub knows them: without them it could not be told that such a row has changed.
+HUB_OUTBOX = Table(
+    name="hub_outbox",
+    label=("row on its way to the hub", "rows on their way to the hub"),
+    numbers=("number",),
+    verbatim=("key",),
+)
+HUB_ROW = Table(
+    name="hub_row",
+    label=("row shared through the hub", "rows shared through the hub"),
+    numbers=("number",),
+    verbatim=("key",),
+)
+# What is deleted is noted for the hub: it is told of the number alone, and has it deleted everywhere.
+HUB_ERASURE = Table(
+    name="hub_erasure",
+    label=("erasure that the hub is told of", "erasures that the hub is told of"),
+    numbers=("number",),
+    erase="""INSERT INTO hub_erasure (number, at) SELECT :number, unixepoch() WHERE EXISTS (SELECT 1 FROM hub_link)
+      ON CONFLICT DO NOTHING""",
+)
+ERASURE_REQUEST = Table(
+    name="erasure_request",
+    label=("erasure by another site that waits", "erasures by other sites that wait"),
+    numbers=("number",),
+)
+# What the first PBX of a site decides by, for `hub status` at its standby.
+POLICY_IN_FORCE = Table(
+    name="policy_in_force",
+    shared=Kind(scope=SharedWith.STANDBY, key=("only_row",), shared=("name", "digest"), at="at"),
+)
+# Every site is told, and it is in force nowhere by itself: callsieve/policy/central.py.
+PUBLISHED_POLICY = Table(
+    name="published_policy",
+    row=PublishedPolicy,
+    shared=Kind(scope=SharedWith.SHARED, at="published_at", long_text="text"),
+)
+IGNORED_SITE = Table(
+    name="ignored_site",
+    shared=Kind(scope=SharedWith.STANDBY, key=("site",), shared=("who", "reason"), at="at"),
+)
+# A row about a complaint names our number, and who complains in what was written down.
+_OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint') AND :number IN (
+    CASE WHEN json_valid(before) THEN json_extract(before, '$.from') END,
+    CASE WHEN json_valid(after) THEN json_extract(after, '$.from') END)"""
+AUDIT = Table(
+    name="audit",
+    label=("change by one of us", "changes by us"),
+    numbers=("number",),
+    about=_OF_AUDIT,
+    order="at",
+    erase=f"UPDATE audit SET number = NULL, name = '', before = NULL, after = NULL WHERE {_OF_AUDIT}",
+    kept=Kept(AUDIT_DAYS),
+)
+# Nothing of these is about a number, travels, or is past its time.
+_PLAIN = """event_delivery event_receiver event_state event_wanted event_weights hub_fill hub_first_try hub_link
+    hub_site housekeeping migration site"""
+HOUSEKEEPING = (
+    EVENT,
+    HUB_OUTBOX,
+    HUB_ROW,
+    HUB_ERASURE,
+    ERASURE_REQUEST,
+    POLICY_IN_FORCE,
+    PUBLISHED_POLICY,
+    IGNORED_SITE,
+    AUDIT,
+    *(Table(name=name) for name in _PLAIN.split()),
+)
+
 
 TABLES = (*PEOPLE, *OUTSIDE, *CALLS, *EVIDENCE, *APPEALS, *OWN, *HOUSEKEEPING)
 TABLE_BY_NAME = {table.name: table for table in TABLES}

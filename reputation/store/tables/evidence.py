@@ -1,14 +1,30 @@
-"""Evidence: what people said, what calls showed, and the sums over both."""
+"""Evidence: what people said, what calls showed, and the sums over both.
+
+Calls: what was decided about them, how they ended, and challenges.
+
+What others say of numbers: imported lists, look-ups, other companies; and what we report to others.
+"""
 
 from __future__ import annotations
 
-from reputation.model import Answered, AuthClass, Mark
-from reputation.outcome import Signal
+from typing import Final
+
+from reputation.model import Answered, AuthClass, Challenged, DecisionRecord, Mark
+from reputation.outcome import OutcomeRecord, Signal
 from reputation.store.evidence_rows import SIGNAL_COUNTS
-from reputation.store.ownership import Epoch
-from reputation.store.reviews import Review
-from reputation.store.tables.table import AUDIT_DAYS, EVIDENCE_DAYS, Kept, Kind, SharedWith, Table
-from reputation.store.tombstones import Tombstone
+from reputation.store.identities import Epoch
+from reputation.store.marks import Review, Tombstone
+from reputation.store.tables.table import (
+    AUDIT_DAYS,
+    DECISION_DAYS,
+    EVIDENCE_DAYS,
+    OF_A_DAY,
+    OUTCOME_DAYS,
+    Kept,
+    Kind,
+    SharedWith,
+    Table,
+)
 
 # A call-back that a one-ring call asked for, and what was done to provoke a caller, are known only where that was.
 SIGNAL = Table(
@@ -123,4 +139,139 @@ EVIDENCE = (
     REVIEW,
     SETTLED,
     FOLDING,
+)
+
+
+# What the network showed where that is no number may still have its digits in it.
+OF_DECISION: Final = "(caller = :number OR caller_text <> '' AND has_digits(caller_text))"
+
+# Calls of other sites, as far as a console shows them. One without a linkedid would not tell whose it is.
+DECISION = Table(
+    name="decision",
+    label=("decision", "decisions"),
+    numbers=("caller",),
+    about=OF_DECISION,
+    order="at",
+    kept=Kept(DECISION_DAYS),
+    row=DecisionRecord,
+    shared=Kind(scope=SharedWith.PRIVATE, counts="linkedid <> ''"),
+)
+OUTCOME = Table(
+    name="outcome",
+    label=("call", "calls"),
+    numbers=("caller", "dialled"),
+    order="at",
+    kept=Kept(OUTCOME_DAYS),
+    row=OutcomeRecord,
+    shared=Kind(scope=SharedWith.PRIVATE, counts="direction = 'inbound'"),
+)
+REACHED = Table(
+    name="reached",
+    label=("call that reached somebody", "calls that reached somebody"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(OUTCOME_DAYS),
+)
+# It names the call, and the CDRs of the PBX would give the caller back.
+CHALLENGE_RESULT = Table(
+    name="challenge_result",
+    label=("result of a challenge", "results of challenges"),
+    about=f"""linkedid <> '' AND linkedid IN (
+        SELECT linkedid FROM challenge WHERE number = :number
+         UNION ALL SELECT linkedid FROM outcome WHERE caller = :number
+         UNION ALL SELECT linkedid FROM decision WHERE {OF_DECISION})""",
+    order="at",
+    kept=Kept(OUTCOME_DAYS),
+)
+# Passes are counted so far back (reputation/families/caller.py). No other site is told: a lying one could open and
+# close convictions by challenges, without a bound.
+CHALLENGE = Table(
+    name="challenge",
+    label=("challenge", "challenges"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(DECISION_DAYS),
+    row=Challenged,
+    shared=SharedWith.PRIVATE,
+    is_folded=True,
+)
+EMERGENCY_CALL = Table(
+    name="emergency_call",
+    label=("emergency call", "emergency calls"),
+    kept=Kept(DECISION_DAYS),
+    shared=Kind(scope=SharedWith.STANDBY, key=("at",), at="at"),
+)
+EMERGENCY_CLOSE = Table(name="emergency_close", shared=Kind(scope=SharedWith.STANDBY, key=("only_row",), at="at"))
+CALL_IMPORT = Table(name="call_import")
+CALLS = (
+    CHALLENGE_RESULT,
+    CHALLENGE,
+    DECISION,
+    OUTCOME,
+    REACHED,
+    EMERGENCY_CALL,
+    EMERGENCY_CLOSE,
+    CALL_IMPORT,
+)
+
+
+PEER_DAYS = 30  # after the index of another company has run out
+
+IMPORTED = Table(
+    name="imported",
+    label=("row of imports", "rows of imports"),
+    numbers=("number",),
+    shown="""SELECT import_source.name AS source, verdict, category, imported.name, note, imported_at
+      FROM imported JOIN import_source ON id = source""",
+)
+IMPORT_SOURCE = Table(name="import_source")
+FEED_FETCH = Table(name="feed_fetch")
+# What a source said is compared with what the calls since then showed.
+LOOKUP_RESULT = Table(
+    name="lookup_result",
+    label=("answer of a look-up", "answers of look-ups"),
+    numbers=("number",),
+    kept=Kept(DECISION_DAYS),
+)
+LOOKUP_SOURCE = Table(name="lookup_source")
+LOOKUP_DAY = Table(name="lookup_day", label=("day of look-ups", "days of look-ups"), kept=Kept(EVIDENCE_DAYS, OF_A_DAY))
+# What has long run out, or is named by no settings; some at a time, as there may be millions.
+PEER_NUMBER = Table(
+    name="peer_number",
+    label=("row of other companies", "rows of other companies"),
+    numbers=("number",),
+    shown="""SELECT name AS peer, auth_class, level, witnesses, answered, first_week, last_week, category
+      FROM peer_number JOIN peer ON peer.id = peer_number.peer""",
+    kept=Kept(
+        PEER_DAYS,
+        "(number, auth_class, peer) IN ("
+        " SELECT number, auth_class, peer FROM peer_number JOIN peer ON peer.id = peer_number.peer"
+        " WHERE counts_until < ?1 AND EXISTS (SELECT 1 FROM peer WHERE counts_until < ?1 AND numbers + cleared > 0)"
+        " LIMIT 20000)",
+    ),
+)
+PEER = Table(name="peer")
+PEER_KEY = Table(name="peer_key", verbatim=("of", "key"))
+SUBSCRIPTION = Table(name="subscription")
+REPORT = Table(
+    name="report",
+    label=("report to others", "reports to others"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(EVIDENCE_DAYS),
+)
+REPORT_SERVICE = Table(name="report_service")
+OUTSIDE = (
+    IMPORTED,
+    IMPORT_SOURCE,
+    FEED_FETCH,
+    LOOKUP_RESULT,
+    LOOKUP_SOURCE,
+    LOOKUP_DAY,
+    PEER_NUMBER,
+    PEER,
+    PEER_KEY,
+    SUBSCRIPTION,
+    REPORT,
+    REPORT_SERVICE,
 )

@@ -17,10 +17,9 @@ from callsieve.lists.operations import EntryRequest
 from callsieve.numbers.operations import MarkRequest, mark
 from lab.ports import free_port
 from lab.programs import COMMAND_LINE
-from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
 from reputation.model import ListName, MarkChannel, Verdict
-from reputation.store.api_tokens import add_token
-from reputation.users import Role
+from reputation.store.users import add_token
+from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.browsing import SETTINGS, Office
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.waiting import wait_until

@@ -18,7 +18,7 @@ import pytest
 from callsieve.main.api_table import ENDPOINTS
 from lab.programs import COMMAND_LINE
 from lab.tools import use_fetched_tools
-from reputation.api_tokens import Scope
+from reputation.users import Scope
 from tests.callsieve.api.serving import ServedApi, serving_api
 from tests.callsieve.test_docs import examples_of
 

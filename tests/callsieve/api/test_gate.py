@@ -19,9 +19,8 @@ from callsieve.api.routing import ROOT
 from callsieve.main.api_table import ENDPOINTS
 from callsieve.main.console_app import PAGES, make_app, make_app_state
 from callsieve.web import request as body
-from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
-from reputation.store.api_tokens import add_token, remove_token, token_of, touch_token
-from reputation.users import Role
+from reputation.store.users import add_token, remove_token, token_of, touch_token
+from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS
 

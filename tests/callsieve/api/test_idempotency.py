@@ -13,9 +13,9 @@ import pytest
 
 from callsieve.api.idempotency import HEADER
 from callsieve.main.api_table import ENDPOINTS
-from reputation.store.api_tokens import ANSWER_SECONDS, MOST_ANSWERS
 from reputation.store.audit import audit_rows
 from reputation.store.privacy import erase_number
+from reputation.store.users import ANSWER_SECONDS, MOST_ANSWERS
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import changes_of
 from tests.office import CALLER

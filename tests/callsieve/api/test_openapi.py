@@ -16,7 +16,7 @@ from openapi_spec_validator import validate
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.openapi import PARTS, document_of
 from callsieve.main.api_table import ENDPOINTS
-from reputation.api_tokens import LEAST_ROLE
+from reputation.users import LEAST_ROLE
 from tests.callsieve.asking import ApiOffice
 
 FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.json"

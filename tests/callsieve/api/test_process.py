@@ -19,9 +19,8 @@ import pytest
 
 from lab.daemon import Daemon
 from lab.ports import free_port
-from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
-from reputation.store.api_tokens import add_token
-from reputation.users import Role
+from reputation.store.users import add_token
+from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.api.serving import ServedApi, serving_api
 from tests.office import Office
 from tests.waiting import wait_until

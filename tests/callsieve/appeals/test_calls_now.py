@@ -29,12 +29,11 @@ from policies.decision import Action
 from reputation.appeals import Appeal, AppealState, AppealStep
 from reputation.model import AuthClass, EntryKind, ListEntry, ListName, Mark, MarkChannel, Verdict
 from reputation.store.appeals import appeal_of, open_appeal, take_step
-from reputation.store.emergencies import record_emergency
-from reputation.store.lists import add_entry, list_entries
+from reputation.store.lists import PersonalEntry, add_entry, list_entries, personal_entries, set_personal_entry
 from reputation.store.marks import add_mark
 from reputation.store.people import upsert_dids
-from reputation.store.personal_lists import PersonalEntry, personal_entries, set_personal_entry
 from reputation.store.public_appeals import add_public_appeal, cleared_of
+from reputation.store.site import record_emergency
 from reputation.users import Role
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.public_page.pages import SETTINGS, page_of

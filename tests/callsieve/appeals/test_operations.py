@@ -37,7 +37,7 @@ from reputation.appeals import Appeal, AppealState
 from reputation.store.appeals import all_appeals
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
-from reputation.store.tombstones import tombstones_of
+from reputation.store.marks import tombstones_of
 from reputation.users import Role
 from tests.office import CALLER
 

@@ -14,11 +14,11 @@ from callsieve.web.tokens import form_token
 from reputation.appeals import ATTACHMENT_BYTES, ATTACHMENTS, Appeal, AppealState, AppealStep
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.appeals import AppealRuling, appeal_of, decide, open_appeal, take_step
-from reputation.store.attachments import NewAttachment, attach, attachments_of
 from reputation.store.audit import audit_rows
+from reputation.store.facts import standing
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.standing_rows import standing
+from reputation.store.public_appeals import NewAttachment, attach, attachments_of
 from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of, undo_of
 from tests.integration.test_hostile import PAYLOADS
 from tests.reputation.store_builders import make_outcome

@@ -10,8 +10,7 @@ import pytest
 from callsieve.changes.operation import Context
 from callsieve.numbers.operations import OwnerRequest, new_owner
 from callsieve.tokens import operations as tokens
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW
 from tests.office import CALLER

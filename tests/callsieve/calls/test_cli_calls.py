@@ -13,8 +13,8 @@ import pytest
 from policies.reasons import Reason, Why
 from reputation.model import AuthClass, CallerKind, ChallengeResult, Direction, Disposition
 from reputation.outcome import OutcomeRecord
-from reputation.store.challenges import record_challenge
 from reputation.store.connection import open_store, transaction
+from reputation.store.evidence import record_challenge
 from reputation.store.outcomes import record_outcome
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER

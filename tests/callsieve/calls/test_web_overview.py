@@ -35,10 +35,10 @@ from reputation.model import Direction, Disposition, EndedBy
 from reputation.outcome import OutcomeRecord
 from reputation.store.activity import busy_blocks, rising_numbers, sampled_calls
 from reputation.store.calls import CallRow
-from reputation.store.emergencies import record_emergency
+from reputation.store.lists import Contact, add_contacts
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.site import record_emergency
 from reputation.store.users import (
     Lifetime,
     end_session,

@@ -16,8 +16,8 @@ from reputation.feature_codes import obey_code
 from reputation.model import Person
 from reputation.store.audit import latest_of
 from reputation.store.database import open_store
+from reputation.store.lists import EXPECT_SECONDS, expected_call_of
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import EXPECT_SECONDS, expected_call_of
 from reputation.store.transaction import transaction
 from reputation.users import Role
 

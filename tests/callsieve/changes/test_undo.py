@@ -15,8 +15,8 @@ from callsieve.main.capabilities import CHANGES
 from callsieve.web.i18n import translations_of
 from reputation.model import Did
 from reputation.store.audit import Change, add_audit
-from reputation.store.emergencies import close_window, opened_and_closed_at, record_emergency
 from reputation.store.people import all_dids, upsert_dids
+from reputation.store.site import close_window, opened_and_closed_at, record_emergency
 from reputation.store.users import add_user, remove_user, set_role, user_of
 from reputation.users import ConsoleUser, Role
 from tests.office import Office

@@ -36,8 +36,8 @@ from reputation.feature_codes import obey_code
 from reputation.model import Did, EntryKind, ListEntry, ListName, MarkChannel, Person, Verdict
 from reputation.store.audit import latest_of
 from reputation.store.database import open_store
-from reputation.store.published_policies import PublishedPolicy, put_published
 from reputation.store.registers import Consent
+from reputation.store.site import PublishedPolicy, put_published
 from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from reputation.users import Role

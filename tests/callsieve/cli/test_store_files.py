@@ -16,9 +16,8 @@ import pytest
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from lab.daemon import Daemon
-from reputation.store.backup import backups_of, make_backup
+from reputation.store.backup import backups_of, make_backup, quarantined_of
 from reputation.store.database import log_of, open_store
-from reputation.store.recovery import quarantined_of
 from tests.callsieve.phones import dial, expecting, status
 from tests.office import NOBODY
 from tests.waiting import until, wait_until

@@ -20,10 +20,10 @@ from lab.recorder import load_recording
 from reputation.feature_codes import obey_code
 from reputation.model import SignalCategory
 from reputation.own.daily_counts import OwnDay
-from reputation.store.emergencies import latest_emergency
 from reputation.store.evidence_rows import signals_of
 from reputation.store.outcomes import SETTLE_SECONDS, outcomes, settle_outcomes
 from reputation.store.own_days import days_of
+from reputation.store.site import latest_emergency
 from tests.ami_listener.fake_manager import FakeManager, managing
 from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
 from tests.waiting import until

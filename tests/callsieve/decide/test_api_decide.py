@@ -14,9 +14,8 @@ import pytest
 
 from callsieve.decide.api.endpoints import MOST_BYTES
 from callsieve.decide.call_facts import NoDecision
-from reputation.api_tokens import ApiToken, Scope, digest_of, new_secret
-from reputation.store.api_tokens import add_token
-from reputation.users import Role
+from reputation.store.users import add_token
+from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS, changes_of
 from tests.office import CALLER

@@ -12,9 +12,9 @@ from callsieve.decide.call_facts import linkedid_of
 from callsieve.wiring import people_of
 from reputation.model import CallerKind, SignalCategory
 from reputation.outcome import OutcomeRecord
-from reputation.store.emergencies import latest_emergency
 from reputation.store.outcomes import outcome_of, settle_outcomes
 from reputation.store.people import replace_settings_people
+from reputation.store.site import latest_emergency
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW

@@ -24,15 +24,14 @@ from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
-from reputation.store.challenges import record_challenge
+from reputation.store.evidence import record_challenge
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.own_health import record_grade
+from reputation.store.own_health import record_grade, record_suspicions
 from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
-from reputation.store.own_suspicions import record_suspicions
 from reputation.users import Role
 from tests.callsieve.browsing import Office
 from tests.callsieve.console_calls import make_decision

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from reputation.own.suspicion import Network, Suspicion
-from reputation.store.lists import list_entries
+from reputation.store.lists import Contact, add_contacts, list_entries
+from reputation.store.own_health import record_suspicions
 from reputation.store.own_labels import Look, put_look
-from reputation.store.own_suspicions import record_suspicions
-from reputation.store.personal_lists import Contact, add_contacts
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 

@@ -13,11 +13,10 @@ from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, parse_settings
 from callsieve.tokens.checks import DUE_SECONDS, has_tokens, is_served
-from reputation.api_tokens import ApiToken, Scope
-from reputation.store.api_tokens import add_token
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
-from reputation.users import Role
+from reputation.store.users import add_token
+from reputation.users import ApiToken, Role, Scope
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 
 NOW = 1_790_000_000.0

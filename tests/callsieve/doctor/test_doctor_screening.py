@@ -17,8 +17,8 @@ from callsieve.health import CheckStatus
 from callsieve.policy.checks import FEW_DECISIONS, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
+from reputation.store.calls import Screened, screened_by_number
 from reputation.store.database import open_store
-from reputation.store.screened import Screened, screened_by_number
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 
 NOW = 1_790_000_000.0

@@ -19,12 +19,12 @@ from callsieve.telemetry import Telemetry
 from reputation.appeals import AppealStep, due_at
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
-from reputation.store.feeds import record_failure
 from reputation.store.hub.link import note_failure, note_pulled, set_link
 from reputation.store.imports import import_numbers, remove_source
 from reputation.store.outbox import events_after, use_receivers
 from reputation.store.peers import TakenIndex, WantedPeer, record_taken, replace_peers, switch_peer_off
+from reputation.store.site import record_emergency
+from reputation.store.sources import record_failure
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_appeal
 

@@ -22,12 +22,11 @@ from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
 from callsieve.numbers.privacy import erase
 from callsieve.settings import Loaded, Settings
-from reputation.store.backup import make_backup
+from reputation.store.backup import make_backup, restore
 from reputation.store.connection import Store
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, dead_letters, receiver_states, replay, switch_on
 from reputation.store.outbox import add_event, noted_at, use_receivers
-from reputation.store.recovery import restore
 from reputation.store.transaction import transaction
 from reputation.users import Role
 from tests.callsieve.events.hooks import tell_no_digest

@@ -15,12 +15,11 @@ import pytest
 
 from callsieve.events.kinds import Event, EventKind
 from callsieve.events.stream import GAP, MOST_OF_TOKEN, MOST_STREAMS, EventStreams, StreamPosition, place_after, stream
-from reputation.api_tokens import Scope
 from reputation.events import AppealOpened, EmergencyOpened
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
 from reputation.store.outbox import KEPT_SECONDS, add_event, expire_events, is_wanted, use_stream
-from reputation.users import Role
+from reputation.users import Role, Scope
 from tests.callsieve.api.serving import serving_api
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
 

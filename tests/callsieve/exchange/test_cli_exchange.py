@@ -13,8 +13,7 @@ from callsieve.exchange.register import companies_of, register_peers
 from callsieve.system.service_process import only_process
 from reputation.model import Level, Verdict
 from reputation.store.marks import add_mark
-from reputation.store.peers import peer_states
-from reputation.store.subscriptions import Subscription, put_subscription, subscriptions
+from reputation.store.peers import Subscription, peer_states, put_subscription, subscriptions
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 from tests.reputation.store_builders import make_mark
 

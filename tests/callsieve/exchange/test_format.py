@@ -43,7 +43,7 @@ from callsieve.exchange.rows import (
 )
 from callsieve.signing.keys import SigningKey
 from callsieve.signing.statements import NUMBER_CLEARED, StatementError, canonical, sign
-from reputation.intervals import monday_of, monday_text, week_of
+from reputation.formulas import monday_of, monday_text, week_of
 from reputation.model import AuthClass
 from reputation.store.peers import PeerNumber
 from tests.office import ROOT

@@ -15,7 +15,7 @@ from callsieve.exchange.candidates import LEAST_PEOPLE
 from callsieve.exchange.publish import LEAST_GAP_SECONDS, LOCK_FILE
 from callsieve.exchange.rows import SignedIndex, last_published
 from reputation.appeals import AppealStep
-from reputation.intervals import week_of
+from reputation.formulas import week_of
 from reputation.model import (
     EntryKind,
     Identity,
@@ -29,12 +29,11 @@ from reputation.store.appeals import AppealRuling, decide, open_appeal, take_ste
 from reputation.store.do_not_call import DoNotCall, add_do_not_call
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import declare_same
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.privacy import erase_number
 from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, PEOPLE, SPAMMER, Company
 from tests.reputation.store_builders import make_appeal, make_mark

@@ -13,8 +13,7 @@ from callsieve.changes.operation import Context
 from callsieve.exchange.operations import fetch_peer, known_peers
 from callsieve.signing.keys import PublicKey
 from reputation.store.database import open_store
-from reputation.store.peers import peer_states
-from reputation.store.subscriptions import subscriptions
+from reputation.store.peers import peer_states, subscriptions
 from reputation.users import Role
 from tests.callsieve.browsing import Console, Office, changes_of
 from tests.callsieve.exchange.companies import SPAMMER, Company

@@ -31,11 +31,10 @@ from lab.children import ends_with_us
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
-from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Checksum, noted_checksums, pull_again
-from reputation.store.marks import add_mark
+from reputation.store.hub.rows import KINDS, SharedWith
+from reputation.store.marks import Tombstone, add_mark, add_tombstone
 from reputation.store.standing import refresh_all
-from reputation.store.tombstones import Tombstone, add_tombstone
 from reputation.store.transaction import transaction
 from tests.callsieve.hub.cables import Accident, has_namespaces, lay_cables
 from tests.callsieve.hub.clocks import MovedClock

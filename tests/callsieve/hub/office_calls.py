@@ -33,9 +33,8 @@ from policies.decision import FAIL_OPEN_RULE
 from reputation.model import AuthClass, EntryKind, Identity, ListEntry, ListName, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
 from reputation.store.identities import set_identity
-from reputation.store.lists import add_entry
+from reputation.store.lists import PersonalEntry, add_entry, set_personal_entry
 from reputation.store.marks import add_mark
-from reputation.store.personal_lists import PersonalEntry, set_personal_entry
 from reputation.store.transaction import transaction
 from tests.callsieve.hub.sites import Site
 from tests.callsieve.phones import dial

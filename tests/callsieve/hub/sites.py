@@ -25,8 +25,8 @@ from lab.postgresql import PostgreSql
 from lab.programs import COMMAND_LINE
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
-from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Checksum, link_of, noted_checksums, stored_checksums
+from reputation.store.hub.rows import KINDS, SharedWith
 from reputation.store.marks import add_mark
 from reputation.store.transaction import transaction
 from tests.office import ROOT

@@ -9,9 +9,9 @@ import pytest
 
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
-from reputation.store.hub.erasures import ErasureRequest, request_erasure
+from reputation.store.facts import standing
+from reputation.store.hub.incoming import ErasureRequest, request_erasure
 from reputation.store.marks import add_mark
-from reputation.store.standing_rows import standing
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER, SETTINGS

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from lab.postgresql import PostgreSql
-from reputation.store.hub.capture import has_outgoing
+from reputation.store.hub.outgoing import has_outgoing
 from tests.callsieve.hub.clocks import MovedClock
 from tests.callsieve.hub.office_calls import ALONE, PEOPLE, Caller, OfficeCalls, decided_alone, shared_number
 from tests.callsieve.hub.sites import Site, TestHub, running, standby_of

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from callsieve.cli.store import context_of
 from callsieve.numbers import privacy
 from reputation.store.database import open_store
-from reputation.store.hub.erasures import EVIDENCE, waiting_erasures
-from reputation.store.hub.kinds import Kind
-from reputation.store.privacy import text_columns
-from reputation.store.spellings import digits_in_text
+from reputation.store.hub.incoming import EVIDENCE, waiting_erasures
+from reputation.store.hub.rows import Kind
+from reputation.store.privacy import digits_in_text, text_columns
 from reputation.store.tables.every import TABLE_BY_NAME, TABLES
 from reputation.store.tables.table import OURS, Table
 from reputation.store.transaction import transaction

@@ -14,7 +14,7 @@ from callsieve.health import CheckStatus
 from callsieve.hub import erasures
 from callsieve.numbers import privacy
 from reputation.model import EntryKind, Identity, ListEntry, ListName
-from reputation.store.hub.erasures import KEPT_DAYS, waiting_erasures
+from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
 from reputation.store.identities import set_identity
 from reputation.store.lists import add_entry
 from reputation.weights import DAY_SECONDS

@@ -20,9 +20,8 @@ from reputation.model import Disposition
 from reputation.site_names import name_at_site, own_name, site_of
 from reputation.store.calls import CallFilter, find_calls, sites_seen
 from reputation.store.database import open_store
-from reputation.store.hub.capture import has_outgoing
-from reputation.store.hub.kinds import KINDS, Kind, SharedWith
-from reputation.store.hub.rows import MICROSECONDS
+from reputation.store.hub.outgoing import has_outgoing
+from reputation.store.hub.rows import KINDS, MICROSECONDS, Kind, SharedWith
 from reputation.store.journal import record_decisions
 from reputation.store.transaction import transaction
 from reputation.users import Role

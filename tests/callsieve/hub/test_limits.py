@@ -17,8 +17,8 @@ from callsieve.hub.checks import is_exchanged
 from callsieve.hub.postgresql import HubError, connection_to
 from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, PullPace
 from callsieve.hub.views import remarks_on
-from reputation.store.hub.kinds import KINDS, SharedWith
 from reputation.store.hub.link import Link, link_of
+from reputation.store.hub.rows import KINDS, SharedWith
 from tests.callsieve.hub.sites import CALLER, Site, TestHub, running
 from tests.callsieve.hub.test_hostile import login
 from tests.waiting import wait_until

@@ -12,7 +12,7 @@ from callsieve.changes.operation import Context
 from callsieve.identities.views import identities_shown
 from callsieve.lists.views import lists_shown
 from reputation.model import Identity, ListName
-from reputation.store.hub.origins import OURS, Origin, origin_of_entry
+from reputation.store.hub.sites import OURS, Origin, origin_of_entry
 from reputation.store.identities import set_identity
 from reputation.store.lists import add_entry, list_entries
 from reputation.users import Role

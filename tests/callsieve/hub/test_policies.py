@@ -33,7 +33,7 @@ from lab.screened import ALICE, SETTINGS, ScreenedPbx
 from reputation.events import EventKind
 from reputation.store.audit import audit_rows
 from reputation.store.outbox import use_receivers
-from reputation.store.published_policies import PublishedPolicy, put_published
+from reputation.store.site import PublishedPolicy, put_published
 from reputation.users import Role
 from tests.callsieve.hub.sites import Site, TestHub, running
 from tests.integration.office import decision_on

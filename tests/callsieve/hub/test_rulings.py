@@ -10,7 +10,7 @@ from callsieve.appeals.operations import AppealRequest, RulingRequest, accept, d
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.main.capabilities import CHANGES
-from reputation.store.tombstones import Tombstone, tombstones_of
+from reputation.store.marks import Tombstone, tombstones_of
 from reputation.users import Role
 from tests.callsieve.hub.sites import CALLER, Site, TestHub
 

@@ -19,8 +19,8 @@ from reputation.model import AuthClass
 from reputation.numbers import stored_number
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
-from reputation.store.hub.capture import has_outgoing
-from reputation.store.hub.kinds import KINDS, Kind, SharedWith
+from reputation.store.hub.outgoing import has_outgoing
+from reputation.store.hub.rows import KINDS, Kind, SharedWith
 from reputation.store.hub.sites import told_policy
 from reputation.store.site import count_people
 from reputation.store.standing import refresh_all

@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.hub.administration import ADD_SITE, MIGRATION, REVOKES
 from lab.postgresql import PostgreSql
-from reputation.store.hub.kinds import KINDS
+from reputation.store.hub.rows import KINDS
 from tests.callsieve.hub.sites import CALLER, Site, TestHub
 from tests.callsieve.hub.test_callers import may_log_in
 from tests.callsieve.hub.test_hostile import login, push_by_hand

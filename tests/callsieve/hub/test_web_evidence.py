@@ -11,7 +11,7 @@ import pytest
 
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.database import open_store
-from reputation.store.hub.erasures import ErasureRequest, request_erasure, waiting_erasures
+from reputation.store.hub.incoming import ErasureRequest, request_erasure, waiting_erasures
 from reputation.store.hub.link import note_standing, set_link
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import all_same, ignored_of

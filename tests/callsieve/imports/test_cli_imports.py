@@ -15,9 +15,8 @@ from callsieve.cli import progress
 from callsieve.imports import operations
 from reputation.model import Did
 from reputation.store.database import open_store
-from reputation.store.lists import list_entries
+from reputation.store.lists import Contact, contacts_of, list_entries
 from reputation.store.people import all_people, upsert_dids
-from reputation.store.personal_lists import Contact, contacts_of
 from reputation.store.sources import dids_from, people_from
 from tests.callsieve.program import Program, ended, one_line
 from tests.office import CALLER

@@ -12,7 +12,7 @@ from callsieve.changes.operation import Refused
 from callsieve.imports.feed_health import DAY, failure_of, health_of, read_failure
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from reputation.store.errors import StoreError
-from reputation.store.feeds import FAILURE_CHARACTERS, FeedSource
+from reputation.store.sources import FAILURE_CHARACTERS, FeedSource
 
 NOW = 1_790_000_000.0
 

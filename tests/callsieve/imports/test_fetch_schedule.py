@@ -16,7 +16,7 @@ from callsieve.imports.feed_health import (
 from callsieve.imports.fetch import FIRST_RETRY_SECONDS, Fetched, TryLater, came, due, every_seconds, failed
 from callsieve.integration_settings import FeedTable
 from callsieve.outside.errors import OutsideError, OutsideProblem
-from reputation.store.feeds import FeedSource
+from reputation.store.sources import FeedSource
 
 NOW = 1_800_000_000.0
 FEED = FeedTable(name="ftc", url="https://example.com/list.csv", every="1d")

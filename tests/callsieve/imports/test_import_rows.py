@@ -21,7 +21,7 @@ from callsieve.pbx.number_families import FamilyLine, parse_family
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.vcard import Vcards
 from reputation.model import Person
-from reputation.store.personal_lists import Contact
+from reputation.store.lists import Contact
 
 
 def table_of(columns: tuple[str, ...], content: str) -> CsvTable:

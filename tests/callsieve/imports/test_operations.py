@@ -20,8 +20,8 @@ from callsieve.imports.operations import (
 from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
 from reputation.store.imports import Feed, sources
+from reputation.store.lists import Contact
 from reputation.store.people import all_dids, all_people
-from reputation.store.personal_lists import Contact
 from reputation.users import Role
 from tests.office import Office
 

@@ -14,9 +14,8 @@ from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.web.tokens import form_token
 from reputation.model import Did, Person
 from reputation.store.audit import audit_rows
-from reputation.store.feed_fetches import FeedFetch, set_feed_fetch
-from reputation.store.feeds import record_failure
 from reputation.store.imports import Feed, import_numbers
+from reputation.store.lists import Contact, add_contacts
 from reputation.store.lookups import replace_sources, switch_off
 from reputation.store.people import (
     all_dids,
@@ -26,7 +25,7 @@ from reputation.store.people import (
     upsert_dids,
     upsert_people,
 )
-from reputation.store.personal_lists import Contact, add_contacts
+from reputation.store.sources import FeedFetch, record_failure, set_feed_fetch
 from tests.callsieve.browsing import NOW, Browser, Console, Office, problem_of
 from tests.integration.test_hostile import PAYLOADS
 

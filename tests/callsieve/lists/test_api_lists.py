@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 from tests.callsieve.asking import ApiOffice
 from tests.callsieve.browsing import changes_of
 from tests.office import CALLER

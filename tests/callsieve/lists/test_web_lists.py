@@ -19,10 +19,9 @@ from callsieve.text.csv_table import FORMULAS, CsvTable, as_text
 from callsieve.web.tokens import form_token
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.audit import Change, add_audit, audit_rows
-from reputation.store.identities import all_identities, set_identity
+from reputation.store.identities import all_identities, raise_epoch, set_identity
 from reputation.store.journal import record_decisions
 from reputation.store.lists import add_entry, list_entries
-from reputation.store.ownership import raise_epoch
 from reputation.store.privacy import erase_number
 from tests.callsieve.browsing import NOW, Browser, Console, Office, Ticking, field_of, problem_of, undo_of
 from tests.callsieve.console_calls import make_decision

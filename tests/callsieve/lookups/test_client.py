@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from agi.breaker import FAILURES_TO_OPEN
 from callsieve.lookups.client import MOST_AT_ONCE, LookUpClient
 from callsieve.lookups.process import serving
+from reputation.backoff import FAILURES_TO_OPEN
 from tests.waiting import until, wait_until
 
 CALLER = "+12015550123"

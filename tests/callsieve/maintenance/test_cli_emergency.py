@@ -14,7 +14,7 @@ from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.health import CheckStatus
 from callsieve.settings import load_settings
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
+from reputation.store.site import record_emergency
 from tests.callsieve.doctor.test_doctor import ASTDB
 from tests.callsieve.program import Program
 from tests.office import CALLER, SETTINGS

@@ -17,9 +17,8 @@ from callsieve.maintenance.checks import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
 from reputation.store.backup import backups_of, open_backup
-from reputation.store.clock import is_held
 from reputation.store.database import backup_directory, open_store
-from reputation.store.housekeeping import JOBS, reports
+from reputation.store.housekeeping import JOBS, is_held, reports
 from tests.callsieve.program import Program, make_record
 from tests.waiting import wait_until
 

@@ -11,7 +11,7 @@ import pytest
 
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES
 from reputation.own.suspicion import Network, Suspicion
-from reputation.store.own_suspicions import record_suspicions
+from reputation.store.own_health import record_suspicions
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice
 from tests.callsieve.browsing import NOW, changes_of

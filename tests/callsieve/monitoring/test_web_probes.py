@@ -28,9 +28,9 @@ from callsieve.telemetry import NAME, LookUpCounts
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import FailOpen
 from reputation.store.event_deliveries import ReceiverState
-from reputation.store.feeds import FeedSource
 from reputation.store.hub.link import Link
 from reputation.store.peers import PeerState
+from reputation.store.sources import FeedSource
 from tests.builders import DAY, HOUR
 from tests.callsieve.browsing import NOW, ROLES, Console, Office
 from tests.callsieve.daemon.test_telemetry import make_telemetry

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 from tests.callsieve.asking import ApiOffice, RunningApi
 from tests.callsieve.browsing import Ticking, changes_of
 from tests.callsieve.console_calls import add_calls, make_decision

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from reputation.model import AuthClass, ChallengeResult, EndedBy
-from reputation.store.challenges import record_challenge
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
+from reputation.store.evidence import record_challenge
 from reputation.store.imports import import_numbers
+from reputation.store.lists import Contact, add_contacts, expect_call
 from reputation.store.marks import add_mark
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal_lists import Contact, add_contacts, expect_call
+from reputation.store.site import record_emergency
 from reputation.store.standing import refresh
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program, make_record

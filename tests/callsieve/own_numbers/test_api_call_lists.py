@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reputation.model import Direction
-from reputation.store.call_lists import past_calls
+from reputation.store.outbound import past_calls
 from reputation.store.outcomes import record_outcomes
 from reputation.store.registers import add_numbers, begin_copy, put_in_force
 from reputation.users import Role

@@ -22,8 +22,7 @@ from callsieve.own_numbers.guidance import (
 )
 from callsieve.settings import Actions, Settings
 from reputation.model import Level, Reputation
-from reputation.own.daily_counts import OwnDay
-from reputation.own.figures import HealthFacts
+from reputation.own.daily_counts import HealthFacts, OwnDay
 from reputation.own.grades import Grade
 from reputation.own.health import health_of
 from reputation.store.database import open_store

@@ -18,9 +18,8 @@ from callsieve.web.security_headers import HEADERS, POLICY, POLICY_HEADER
 from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.database import open_store
-from reputation.store.own_health import grade_all
+from reputation.store.own_health import grade_all, record_suspicions
 from reputation.store.own_register import put_own
-from reputation.store.own_suspicions import record_suspicions
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.web.test_hostile import MARKUP, elements_of
 from tests.reputation import own_campaigns

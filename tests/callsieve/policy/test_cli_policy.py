@@ -10,7 +10,7 @@ import pytest
 from policies.loader import MAX_BYTES, PRESETS
 from reputation.model import Wish
 from reputation.store.database import open_store
-from reputation.store.personal_lists import set_wish
+from reputation.store.lists import set_wish
 from reputation.store.transaction import transaction
 from tests.callsieve.program import Program
 from tests.office import CALLER

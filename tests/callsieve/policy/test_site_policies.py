@@ -16,7 +16,7 @@ from callsieve.hub.secret_file import secret_path
 from callsieve.policy.central import note_arrived
 from callsieve.site_policies import digest_of, files_there
 from reputation.store.hub.link import note_pulled, set_link
-from reputation.store.published_policies import PublishedPolicy, all_published, put_published
+from reputation.store.site import PublishedPolicy, all_published, put_published
 from tests.callsieve.asking import ENABLED, ApiOffice
 from tests.callsieve.browsing import NOW, SETTINGS, Console, Office
 

@@ -7,11 +7,10 @@ import re
 import pytest
 
 from reputation.appeals import AppealState, AppealStep, ProofAnswer
-from reputation.call_in_proof import prove_by_call
 from reputation.model import AuthClass
-from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
+from reputation.store.appeals import AppealRuling, all_appeals, decide, prove_by_call, take_step
 from reputation.store.audit import audit_rows
-from reputation.store.retention import expire
+from reputation.store.housekeeping import expire
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 from tests.callsieve.public_page.pages import ADDRESS, Stranger, text_of

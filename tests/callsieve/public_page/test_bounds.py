@@ -14,7 +14,7 @@ from callsieve.public_page.limits import CODES_A_DAY
 from callsieve.public_page.web.app import make_public_app
 from callsieve.public_page.web.visit import PublicState
 from callsieve.web.throttle import FREE_TRIES
-from reputation.ids import new_id
+from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals
 from reputation.store.audit import audit_rows
 from tests.callsieve.browsing import Office

@@ -11,9 +11,8 @@ import pytest
 
 from callsieve.public_page.limits import CALLS_A_DAY
 from reputation.appeals import AppealState, KeyedCode, ProofAnswer
-from reputation.call_in_proof import prove_by_call, prove_keyed
-from reputation.ids import new_id
-from reputation.store.appeals import all_appeals
+from reputation.site_names import new_id
+from reputation.store.appeals import all_appeals, prove_by_call, prove_keyed
 from reputation.store.identities import identity_of
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.call_back.helping import call_files, helper_process, make_parts, settings_text

@@ -9,7 +9,7 @@ from callsieve.public_page.operations import MOST_DOCUMENTS
 from callsieve.text.file_kinds import document_kind_of
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.store.appeals import all_appeals
-from reputation.store.attachments import attachments_of
+from reputation.store.public_appeals import attachments_of
 from tests.callsieve.browsing import Office
 from tests.callsieve.public_page.pages import Stranger, text_of
 

@@ -8,8 +8,8 @@ from callsieve.public_page.operations import VIEW_DAYS
 from reputation.appeals import AppealStep
 from reputation.model import AuthClass, Mark, MarkChannel, Verdict
 from reputation.store.appeals import AppealRuling, all_appeals, decide, take_step
+from reputation.store.identities import raise_epoch
 from reputation.store.marks import add_mark
-from reputation.store.ownership import raise_epoch
 from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 from tests.callsieve.public_page.pages import Stranger, text_of

@@ -17,7 +17,7 @@ from callsieve.public_page.limits import CODES_A_DAY
 from callsieve.public_page.wire import LENGTH_BYTES, MOST_BYTES, TYPES, BackendClient, question_of, serve_backend
 from callsieve.web.tokens import hash_of, new_token
 from reputation.appeals import AppealStep
-from reputation.ids import new_id
+from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals, take_step
 from reputation.store.errors import StoreError
 from tests.callsieve.browsing import NOW, Office

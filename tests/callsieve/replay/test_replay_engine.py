@@ -53,7 +53,7 @@ from reputation.store.facts import facts_of
 from reputation.store.identities import set_identity
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
 from reputation.store.outcomes import record_outcome
 from reputation.store.peers import (
     PeerNumber,
@@ -64,7 +64,6 @@ from reputation.store.peers import (
     replace_peers,
 )
 from reputation.store.people import replace_settings_people
-from reputation.store.personal_lists import Contact, PersonalEntry, add_contacts, set_personal_entry
 from reputation.store.transaction import transaction
 from reputation.weights import DEFAULT
 from tests.builders import CALLER, DAY, HOUR, LONDON, MINUTE, NOW, make_policy, policy_ordering

@@ -18,8 +18,8 @@ from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
 from reputation.store.database import open_store
-from reputation.store.emergencies import record_emergency
 from reputation.store.journal import record_decisions
+from reputation.store.site import record_emergency
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.callsieve.doctor.test_doctor_screening import add_call
 from tests.callsieve.program import Program, Result, make_record

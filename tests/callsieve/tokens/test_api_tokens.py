@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.api_tokens import Scope
-from reputation.users import Role
+from reputation.users import Role, Scope
 from tests.callsieve.asking import EVERYTHING, ApiOffice
 
 NEW = {"name": "wallboard", "role": "viewer", "scopes": ["read"], "expires": "90d"}

@@ -11,9 +11,8 @@ import pytest
 from callsieve.changes.operation import Context, Refused
 from callsieve.tokens import operations
 from callsieve.tokens.operations import MOST_TOKENS, NewToken
-from reputation.api_tokens import ApiToken, Scope, digest_of
-from reputation.store.api_tokens import add_token, all_tokens, token_by_digest, touch_token
-from reputation.users import Role
+from reputation.store.users import add_token, all_tokens, token_by_digest, touch_token
+from reputation.users import ApiToken, Role, Scope, digest_of
 from tests.callsieve.program import Program
 
 

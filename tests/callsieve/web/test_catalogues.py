@@ -51,9 +51,9 @@ from reputation.model import (
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
 from reputation.store.do_not_call import Complaint, DoNotCall
-from reputation.store.ownership import Epoch
-from reputation.store.personal_lists import PersonalEntry
-from reputation.store.reviews import Review
+from reputation.store.identities import Epoch
+from reputation.store.lists import PersonalEntry
+from reputation.store.marks import Review
 
 ROOT = Path(__file__).resolve().parents[3]
 CHINESE = Path(str(CATALOGUES)) / "zh" / "LC_MESSAGES"

@@ -34,13 +34,12 @@ from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, ad
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.lists import add_entry
+from reputation.store.lists import Contact, add_contacts, add_entry
 from reputation.store.marks import add_mark
 from reputation.store.other_sites import Ignored, ignore_site
 from reputation.store.outcomes import record_outcome
 from reputation.store.own_register import put_own
 from reputation.store.people import upsert_people
-from reputation.store.personal_lists import Contact, add_contacts
 from reputation.store.transaction import transaction
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, make_decision, make_ending
