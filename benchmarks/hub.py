@@ -25,9 +25,9 @@ from benchmarks.figures import Budget, Figure, alternate
 from benchmarks.processes import ROOT, process_cpu_seconds
 from benchmarks.workbench import Workbench
 from callsieve.hub import administration, process
-from callsieve.hub.address import write_secret
+from callsieve.hub.administration import write_secret
+from callsieve.hub.operations import secret_path
 from callsieve.hub.postgresql import connection_to
-from callsieve.hub.secret_file import secret_path
 from callsieve.hub.sync import COLLECT_SECONDS
 from callsieve.settings import Loaded, load_settings
 from lab.postgresql import PostgreSql

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from benchmarks.figures import Budget, Figure
 from benchmarks.hub import join, make_hub, wake_ups
 from benchmarks.workbench import Workbench
-from callsieve.hub.address import address_of_site
+from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import connection_to
 from callsieve.hub.sync import COLLECT_SECONDS, Sync
 from lab.postgresql import PostgreSql

@@ -21,12 +21,12 @@ import msgspec
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.sockets import is_loopback
 from callsieve.exchange_settings import ExchangeTable, Publish, exchange_problems, publish_problems
-from callsieve.hub_settings import HubTable, hub_problems
 from callsieve.integration_settings import (
     AlertTable,
     Api,
     DigestTable,
     FeedTable,
+    HubTable,
     MailTable,
     MqttTable,
     NotifyTable,
@@ -34,13 +34,13 @@ from callsieve.integration_settings import (
     WebhookTable,
     alert_problems,
     feed_problems,
+    hub_problems,
     receiver_problems,
     receivers_in,
     reporting_problems,
     webhook_problems,
 )
 from callsieve.lookup_settings import LookupTable, lookup_problems
-from callsieve.misfits import SEQUENCES, Fault, Misfit, alternatives, find_misfit, keys_of
 from callsieve.setting_types import (
     WRITTEN_AS,
     CallLimit,
@@ -63,6 +63,7 @@ from callsieve.setting_types import (
 from policies.files import nearest, places_of, shown
 from policies.loader import line_of_toml_error
 from policies.policy import PolicyError
+from reputation.encoding import SEQUENCES, Fault, Misfit, alternatives, find_misfit, keys_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
 from reputation.weights import DEFAULT, Weights, problems_of

@@ -2,7 +2,7 @@
 
 The console's /metrics and its health lines are made from it, in a process of their own: so the daemon listens on
 nothing more, and figures are there when the store is not. Counts are since the daemon's start. No number and no name
-is in it. `daemon/telemetry.py` writes it.
+is in it. `daemon/background.py` writes it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 
 from callsieve.api.problem import ApiError
-from callsieve.system.service_users import obeyed_users
+from callsieve.system.privileges import obeyed_users
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import PEER_USER, network_of
 from callsieve.web.store_client import StoreClient

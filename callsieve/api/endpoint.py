@@ -11,6 +11,10 @@ braces come from the path, the others from the query of a GET or DELETE, or from
 line of its docstring. It runs in the store: of a GET among the reads, of all else in one transaction, in which the
 answer of an Idempotency-Key is kept, too. What needs more than the store is a coroutine `(req, request) -> result`,
 which reads and writes with `req`. All raise Refused; what they return is written as JSON by reputation/encoding.py.
+
+What was sent, as its endpoint declares it. Strict: an unknown field, a wrong type or a second value is refused.
+
+Which endpoint a path is. Pure.
 """
 
 from __future__ import annotations
@@ -19,22 +23,73 @@ import asyncio
 import inspect
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache, reduce
+from http import HTTPStatus
 from operator import or_
-from typing import Any, Generic, TypeVar, TypeVarTuple, get_args, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple, get_args, get_type_hints
 
 import msgspec
 
-from callsieve.api.decoding import body_from
 from callsieve.api.problem import UNPROCESSABLE, ApiError
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
 from callsieve.web.store_client import StoreClient
-from reputation.encoding import fields_of, struct_of, words_of
+from reputation.encoding import Fault, Misfit, fields_of, find_misfit, struct_of, words_of
 from reputation.users import Role, Scope
+
+SHOWN = 200
+FIELD_CHARACTERS = 80
+WORDS = {Fault.UNKNOWN_KEY: "no such field", Fault.MISSING_KEY: "required"}
+
+
+def body_from(raw: bytes, kind: Any) -> Any:
+    """The value of a JSON body. ApiError."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid("bad-body", _misfit_in(raw, kind), error) from None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: of invalid UTF-8
+        words = f"the body is no JSON: {str(error)[:SHOWN]}"
+        raise ApiError(HTTPStatus.BAD_REQUEST, "bad-json", words) from None
+
+
+def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
+    """Return what does not fit; None where what comes after it is no JSON."""
+    try:
+        return find_misfit(msgspec.json.decode(raw), kind)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | None) -> Any:
+    """The value of what stands behind the question mark. ApiError."""
+    found: dict[str, str] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ApiError(UNPROCESSABLE, "bad-query", "it is there twice", key[:FIELD_CHARACTERS])
+        found[key] = value
+    if kind is None:
+        if found:
+            raise ApiError(
+                UNPROCESSABLE, "bad-query", "nothing is asked for here", next(iter(found))[:FIELD_CHARACTERS]
+            )
+        return None
+    try:
+        return msgspec.convert(found, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid("bad-query", find_misfit(found, kind, strict=False), error) from None
+
+
+def _invalid(code: str, misfit: Misfit | None, error: msgspec.ValidationError) -> ApiError:
+    if misfit is None:
+        return ApiError(UNPROCESSABLE, code, str(error)[:SHOWN])
+    return ApiError(
+        UNPROCESSABLE, code, (WORDS.get(misfit.fault) or misfit.words)[:SHOWN], misfit.place[:FIELD_CHARACTERS]
+    )
+
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -262,3 +317,34 @@ def _taken_apart(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[An
         struct_of(f"{kind.__name__}Path", kind, in_path, is_sent=True) if in_path else None,
         struct_of(kind.__name__, kind, others, is_sent=True) if others else None,
     )
+
+
+ROOT = "/api/v1"
+
+
+class Route(NamedTuple):
+    """All that can be asked of a path, by method."""
+
+    pattern: re.Pattern[str]
+    by_method: dict[str, Endpoint]
+
+
+class Routes:
+    """The table, by path. Where a path fits two, the one without a part in braces is meant."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        by_path: dict[str, Route] = {}
+        for one in endpoints:
+            pattern = _PART.sub(r"(?P<\1>[^/]+)", re.sub(r"[.]", r"\\.", one.path))
+            route = by_path.setdefault(one.path, Route(re.compile(pattern), {}))
+            assert one.method not in route.by_method, f"{one.method} {one.path} is there twice"
+            route.by_method[one.method] = one
+        self._routes = [by_path[path] for path in sorted(by_path, key=lambda path: (path.count("{"), path))]
+
+    def find(self, path: str) -> tuple[Route, Mapping[str, str]] | None:
+        """The route, and the parts of the path. `path`: below ROOT."""
+        for route in self._routes:
+            match = route.pattern.fullmatch(path)
+            if match:
+                return route, match.groupdict()
+        return None

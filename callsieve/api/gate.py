@@ -1,6 +1,10 @@
 """Between a request and the function of an endpoint: the API as one ASGI application, around a table of endpoints.
 
 who asks (token) -> how often -> which endpoint -> may they -> what was sent -> its function, once -> JSON, or a problem
+
+Where the API is served: beside the pages of the console, and by itself in the API process.
+
+In the API process there is nothing else: no page, no login, no cookie.
 """
 
 from __future__ import annotations
@@ -19,22 +23,21 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callsieve.api import idempotency
 from callsieve.api.authentication import LOCAL, Authentication
-from callsieve.api.decoding import query_from
-from callsieve.api.endpoint import JSON, ApiRequest, Asked, Endpoint, Stream
+from callsieve.api.endpoint import JSON, ROOT, ApiRequest, Asked, Endpoint, Route, Routes, Stream, query_from
 from callsieve.api.idempotency import KeysInFlight, parse_key, request_digest
 from callsieve.api.openapi import PARTS, document_of
 from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
-from callsieve.api.rate_limit import RateLimits
-from callsieve.api.routing import ROOT, Route, Routes
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
+from callsieve.web.connections import LOOPBACK, network_of
 from callsieve.web.request import body_of
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.store_client import StoreClient
+from callsieve.web.throttle import RateLimits
 from reputation.encoding import encode
 from reputation.store.errors import StoreError
 from reputation.store.users import KeptAnswer, KeptToken
@@ -343,3 +346,24 @@ def _response(endpoint: Endpoint, value: object) -> Response:
     if isinstance(value, Stream):
         return StreamingResponse(value.chunks, media_type=value.media_type)
     return Response(encode(value), endpoint.status, media_type=JSON)
+
+
+BEGINNING = "/api"
+
+
+def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
+    """Return the API where it is asked for, else the pages. The API can be enabled while the console runs."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        is_api = path in (BEGINNING, ROOT) or path.startswith(f"{BEGINNING}/")
+        asked = api if is_api and state.loaded.settings.api.enabled else pages
+        await asked(scope, receive, send)
+
+    return answer
+
+
+def is_of_this_machine(scope: Scope) -> bool:
+    """Return whether a request came from this machine, so that its token went over no network."""
+    client = scope.get("client")
+    return client is None or network_of(client[0]) == LOOPBACK

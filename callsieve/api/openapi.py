@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from callsieve.api.endpoint import JSON, Endpoint
+from callsieve.api.endpoint import JSON, ROOT, Endpoint
 from callsieve.api.idempotency import HEADER
 from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
-from callsieve.api.routing import ROOT
 from callsieve.api.words import GROUPS, WORDS
 from reputation.encoding import plain, wire
 from reputation.users import Scope

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from callsieve.api.routing import ROOT
+from callsieve.api.endpoint import ROOT
 from callsieve.web.rendering import document_of
 
 Schema = Mapping[str, Any]

@@ -16,8 +16,8 @@ CAPABILITY = Capability(
     help=(Help("appeal", Group.EVERY_DAY, "Number owners who appeal against a marking."),),
     commands={
         "appeal open": "cli.commands:open_one",
-        "appeal list": "cli.tables:show_list",
-        "appeal show": "cli.tables:show",
+        "appeal list": "cli.commands:show_list",
+        "appeal show": "cli.commands:show",
         "appeal evidence": "cli.commands:evidence",
         "appeal code": "cli.commands:code",
         "appeal prove": "cli.commands:prove",
@@ -56,6 +56,6 @@ CAPABILITY = Capability(
         "evidence-gone": N_("The evidence is removed."),
     },
     has_templates=True,
-    checks="checks:CHECKS",
-    scheduled="checks:SCHEDULED",
+    checks="views:CHECKS",
+    scheduled="views:SCHEDULED",
 )

@@ -1,4 +1,7 @@
-"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do."""
+"""What the pages of appeals show: the queue by deadline, and of one case both sides and what a decision would do.
+
+The health check of appeals: each is decided in time.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,28 @@ from callsieve.changes.describe import NumberText, number_field, value_of_side
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import latest_changes
+from callsieve.doctor.finding import NONE, Finding, HealthCheck, ScheduledCheck, and_more, check_of_store, ok, warn
 from callsieve.numbers.calls_now import CallsNow, Stop, calls_now, reputation_if_upheld, stops_of
 from callsieve.numbers.views import NumberShown, number_shown
-from callsieve.settings import Loaded
+from callsieve.settings import Loaded, Settings
 from callsieve.simulate import Ours, Question, call_of
 from callsieve.wiring import site_of
 from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
 from reputation.encoding import FLAT, Instant
+from reputation.events import AppealDue, EventKind
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
 from reputation.store.appeals import all_appeals, appeal_of, appeals_to_decide
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.identities import epochs_of
 from reputation.store.journal import decision_of
+from reputation.store.outbox import forget_state, states_of, tell_change
 from reputation.store.public_appeals import Attachment, attachments_of, called_in_at, code_of, public_appeals
 from reputation.store.site import people_here
-from reputation.wording import Wording
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Places, Wording
 
 MOST_SHOWN = 300
 
@@ -216,3 +223,43 @@ def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
     latest = latest_changes(db, STEPS, appeal.number)
     as_it_is = msgspec.to_builtins(appeal)
     return next((one.id for one in latest if one.can_undo and value_of_side(one.row.after) == as_it_is), None)
+
+
+APPEAL = "appeal/"
+
+
+@check_of_store
+def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
+    """Warn about appeals that wait longer than three working days."""
+    appeals = appeals_to_decide(db)
+    overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
+    if overdue:
+        first = Wording("{reference} should be decided by now", {"reference": overdue[0].reference})
+        return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
+    due = [appeal for appeal in appeals if is_overdue(appeal, now + DAY_SECONDS)]
+    if due:
+        first = Wording("{reference} is to be decided within a day", {"reference": due[0].reference})
+        return warn(and_more(first, len(due) - 1), "callsieve appeal list")
+    in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
+    counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
+    return ok(Wording("{open} to be decided, {filed} only filed", counts) if appeals else NONE)
+
+
+def _tell_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:
+    """Tell of each twice: a day before its decision is due, and when it was not made in time."""
+    due = {}
+    for appeal in appeals_to_decide(db):
+        at = due_at(appeal)
+        if at is not None and now >= at - DAY_SECONDS:
+            data = AppealDue(reference=appeal.reference, number=appeal.number, due_at=at, overdue=now >= at)
+            due[f"{APPEAL}{appeal.reference}"] = data
+    for key, data in due.items():
+        state = f"{data.due_at}{' overdue' * data.overdue}"
+        tell_change(db, key, state, EventKind.APPEAL_DUE, data.number, now, data)
+    for key in states_of(db, APPEAL):
+        if key not in due:
+            forget_state(db, key)
+
+
+CHECKS = (HealthCheck(place=420, name="appeals", find=has_no_appeal_overdue, is_quick=True),)
+SCHEDULED = (ScheduledCheck((EventKind.APPEAL_DUE,), _tell_due),)

@@ -29,10 +29,7 @@ CAPABILITY = Capability(
         "own hygiene": "cli.comply:hygiene_of_list",
         "own comply": "cli.comply:comply",
     },
-    pages=(
-        "web.pages",
-        "web.outbound",
-    ),
+    pages=("web.pages",),
     endpoints=("api.endpoints",),
     changes={
         **CONSENTS,
@@ -45,5 +42,5 @@ CAPABILITY = Capability(
         "consent-gone": N_("Removed the consent."),
     },
     has_templates=True,
-    checks="checks:CHECKS",
+    checks="registers:CHECKS",
 )

@@ -16,8 +16,8 @@ from callsieve.calls.live import Bar, bars_of
 from callsieve.calls.records import FIELDS, evidence_of, typed_fields
 from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
+from callsieve.web.i18n import N_
 from callsieve.web.rendering import Cache
-from callsieve.web.words import N_
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from reputation.control_sample import SampledCalls
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person

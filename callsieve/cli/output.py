@@ -1,6 +1,10 @@
 """How commands show things in a terminal: plain columns, few colours, and never a character that a terminal obeys.
 
 Names and notes come from callers and from files of strangers: they pass through `clean` and are never markup.
+
+Stacked bars: how long each part is drawn. Pure.
+
+How far a long command is, on a terminal; elsewhere nothing is shown.
 """
 
 from __future__ import annotations
@@ -8,15 +12,20 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
 from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from callsieve.system.privileges import acting_for
 
 # Of levels and actions, which have the same words.
 COLOURS = {
@@ -188,3 +197,85 @@ def say_undo(change_id: int | None, config: Path | None) -> None:
     words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
     say("To take it back:")
     say_command(shlex.join(words))
+
+
+def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
+    """The cells of each part of a bar, of which one of `most` fills `width`. What there is gets one cell at least.
+
+    The rounding goes to the largest part, so that the bar is as long as its sum.
+    """
+    wanted = [count * width / most for count in counts]
+    cells = [max(1, round(share)) if count else 0 for count, share in zip(counts, wanted, strict=True)]
+    if any(counts):
+        largest = max(range(len(counts)), key=counts.__getitem__)
+        cells[largest] = max(1, cells[largest] + round(sum(wanted)) - sum(cells))
+    return cells
+
+
+T = TypeVar("T")
+
+ROWS_BETWEEN_LOOKS = 2000
+
+# How many bytes of the file and how many rows are read.
+Tell = Callable[[int, int], None]
+
+
+def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
+    """A bar while the file is read, then a sign of life while its rows are stored, or whatever comes afterwards."""
+    with acting_for(file):  # root's own directories are closed to whom it acts as
+        size = file.stat().st_size if file.is_file() else None
+    return meter_of(size, afterwards)
+
+
+@contextmanager
+def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
+    """The same for what is no file: of bytes, or of whatever it is told; None where nobody knows how many."""
+    if not sys.stderr.isatty():
+        yield _nobody
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=size, rows=0)
+
+        def tell(bytes_read: int, rows: int) -> None:
+            if bytes_read < 0:
+                progress.reset(task, total=None, description=afterwards, rows=rows)
+            else:
+                progress.update(task, completed=bytes_read, rows=rows)
+
+        yield tell
+
+
+@contextmanager
+def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar of so many things; it is told of each that is done."""
+    if not sys.stderr.isatty():
+        yield _no_one
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
+    """The rows; every few of them, and at the end, it is told how far that is."""
+    count = 0
+    for count, row in enumerate(rows, 1):
+        if count % ROWS_BETWEEN_LOOKS == 0:
+            tell(bytes_read(), count)
+        yield row
+    tell(-1, count)
+
+
+def _nobody(_bytes_read: int, _rows: int) -> None:
+    """Nobody is looking."""
+
+
+def _no_one() -> None:
+    """Nobody is looking."""

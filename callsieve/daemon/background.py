@@ -1,21 +1,47 @@
-"""The parts of the daemon that run beside its calls: one that fails is named, and started again less and less often."""
+"""The parts of the daemon that run beside its calls: one that fails is named, and started again less and less often.
+
+What the daemon puts into a store that it opens, and what it takes out of it. A store that cannot is asked again.
+
+How the daemon writes what it says of itself (`callsieve/telemetry.py`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sqlite3
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
+from callsieve.exchange.register import register_peers
 from callsieve.install.front_context import asked_in_files, is_answered_at
-from callsieve.settings import Loaded
+from callsieve.logs import lost_lines
+from callsieve.lookups.operations import register_sources
+from callsieve.settings import Loaded, Settings
+from callsieve.telemetry import NAME, Listening, Telemetry
+from callsieve.wiring import dids_of, own_numbers_of, people_of
 from reputation.backoff import wait_seconds
+from reputation.first_calls import FirstCalls
+from reputation.model import Did, Person
+from reputation.numbers import stored_number
 from reputation.store.errors import StoreError
+from reputation.store.journal import CallTime, call_times
+from reputation.store.people import (
+    replace_settings_dids,
+    replace_settings_own_numbers,
+    replace_settings_people,
+)
 from reputation.store.standing import fold_next, use_weights
+from reputation.velocity import WINDOW_SECONDS, Velocity
 
 logger = logging.getLogger("callsieve.daemon.background")
 
@@ -63,8 +89,6 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-logger = logging.getLogger(__name__)
-
 EVERY_SECONDS = 10.0
 
 
@@ -97,8 +121,6 @@ async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]
         await asyncio.sleep(EVERY_SECONDS)
 
 
-logger = logging.getLogger("callsieve.daemon.background")
-
 AT_ONCE = 50  # numbers in a transaction: some 5 ms
 PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
 RETRY_SECONDS = 10.0
@@ -129,8 +151,6 @@ async def fold(store: StoreSupervisor) -> int:
     return total
 
 
-logger = logging.getLogger("callsieve.daemon.background")
-
 CONSOLE_FIRST_RETRY_SECONDS = 2.0
 CONSOLE_LONGEST_RETRY_SECONDS = 300.0
 CONSOLE_WELL_AFTER_SECONDS = 60.0
@@ -157,7 +177,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 async def _run(loaded: Loaded) -> int:
     """One life of it. It ends by itself when its standard input does: when we do, even by SIGKILL."""
-    words = [sys.executable, "-P", "-m", "callsieve.main.console_main", *([str(loaded.file)] if loaded.file else [])]
+    words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
         return await process.wait()
@@ -169,3 +189,152 @@ async def _run(loaded: Loaded) -> int:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+
+SETTINGS_RETRY_SECONDS = 5.0
+# Calls from before the start are read and counted in parts, between which calls of now have their turn.
+RECALLED_SECONDS = 60.0
+RECALLED_CALLS = 100
+
+
+async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
+    """Until cancelled: the people and numbers of the settings, whenever `due` is set.
+
+    Without them nobody is known, and a line that is not to be screened is.
+    """
+    while True:
+        await due.wait()
+        due.clear()
+        ours = settings()
+        written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours), ours)
+        if not await _done(written):
+            due.set()
+
+
+async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
+    """Who called in the hour before the start; later calls are counted as they come."""
+    while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
+        pass
+    for place, (caller, at, did, is_first) in enumerate(times):
+        if place % RECALLED_CALLS == 0:
+            await asyncio.sleep(0)
+        number = stored_number(caller)
+        velocity.add(number, at, did)
+        if is_first:
+            first_calls.add(number, did, at)
+
+
+async def _times(store: StoreSupervisor, since: float, before: float) -> list[CallTime] | None:
+    """All calls of that time; None: the store could not say, and a while has passed."""
+    times, seen = list[CallTime](), set[tuple[str, str]]()
+
+    def read(db: sqlite3.Connection, first: float) -> None:
+        times.extend(call_times(db, first, min(first + RECALLED_SECONDS, before), seen))
+
+    while since < before:
+        if not await _done(store.read(read, since)):
+            return None
+        since += RECALLED_SECONDS
+    return times
+
+
+async def _done(asked: Awaitable[None]) -> bool:
+    """Whether the store did it. If not, a while has passed: it may be asked again."""
+    try:
+        await asked
+    except StoreError as error:
+        logger.info("%s", error)
+        await asyncio.sleep(SETTINGS_RETRY_SECONDS)
+        return False
+    return True
+
+
+def _replace_settings(
+    db: sqlite3.Connection, people: list[Person], dids: list[Did], own_numbers: list[str], ours: Settings
+) -> None:
+    replace_settings_people(db, people)
+    replace_settings_dids(db, dids)
+    replace_settings_own_numbers(db, own_numbers)
+    register_sources(db, ours)
+    register_peers(db, ours)
+
+
+if TYPE_CHECKING:
+    from agi.screening import Screening
+    from agi.server import AgiServer
+    from callsieve.daemon.outcome_recorder import OutcomeRecorder
+    from callsieve.daemon.store_supervisor import StoreSupervisor
+    from callsieve.lookups.client import LookUpClient
+
+
+class Observed(Protocol):
+    """The parts of a running daemon that telemetry is read from."""
+
+    @property
+    def program(self) -> str: ...
+    @property
+    def server(self) -> AgiServer: ...
+    @property
+    def screening(self) -> Screening: ...
+    @property
+    def store(self) -> StoreSupervisor: ...
+    @property
+    def look_ups(self) -> LookUpClient: ...
+    @property
+    def learning(self) -> OutcomeRecorder | None: ...
+    def trouble(self) -> str: ...
+
+
+def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
+    """The daemon as it is now."""
+    screening, journal = daemon.screening, daemon.store.journal
+    return Telemetry(
+        at=now,
+        started_at=started_at,
+        policy=screening.policies.default.name,
+        observing=screening.policies.default.observe,
+        trouble=daemon.trouble(),
+        server=daemon.server.stats,
+        is_blind=daemon.server.is_blind and not daemon.server.key,
+        by_action=dict(screening.counts.by_action),
+        took=list(screening.counts.took),
+        took_seconds=screening.counts.took_ms / 1000,
+        store_refused=screening.counts.store_refused,
+        breaker_open=screening.breaker.is_open,
+        journal_waiting=len(journal),
+        journal_dropped=journal.dropped,
+        journal_degraded=journal.degraded,
+        log_lost=lost_lines(),
+        listening=_listening_of(daemon),
+        by_carrier=dict(screening.counts.by_carrier),
+        look_ups=replace(daemon.look_ups.counts) if daemon.look_ups.budget_seconds else None,
+        unrecorded=screening.counts.unrecorded,
+        program=daemon.program,
+    )
+
+
+def _listening_of(daemon: Observed) -> Listening | None:
+    learning = daemon.learning
+    if learning is None:
+        return None
+    status = learning.listener.status
+    return Listening(
+        connected=status.connected_since is not None,
+        trouble=learning.trouble,
+        events=status.events,
+        events_dropped=status.dropped,
+        gaps=status.gaps,
+        connects=status.connects,
+        behind_seconds=status.behind_seconds,
+        outcomes=learning.recorded,
+        outcomes_dropped=learning.dropped,
+        outcomes_waiting=learning.waiting,
+    )
+
+
+def write_telemetry(state: Path, telemetry: Telemetry) -> None:
+    """Takes the place of what was there, in one step: no reader ever sees half of it. OSError when the disk is full."""
+    path = state / NAME
+    new = path.with_suffix(".new")
+    new.write_bytes(msgspec.json.encode(telemetry))
+    os.replace(new, path)

@@ -27,18 +27,25 @@ from agi.screening import Screening
 from agi.server import AgiServer
 from agi.site import Site
 from callsieve.calls.spoken_names import keep_recordings
-from callsieve.daemon.background import BackgroundParts, keep_console, keep_folded, watch_dialplan
-from callsieve.daemon.settings_sync import keep_settings, recall
+from callsieve.daemon.background import (
+    BackgroundParts,
+    keep_console,
+    keep_folded,
+    keep_settings,
+    recall,
+    telemetry_of,
+    watch_dialplan,
+    write_telemetry,
+)
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from callsieve.daemon.telemetry import telemetry_of, write_telemetry
 from callsieve.lookups.client import SOCKET_NAME, LookUpClient
 from callsieve.lookups.operations import longest_budget_seconds
 from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system import service_process
-from callsieve.system.port_holder import address_taken
-from callsieve.system.service_users import obeyed_users
+from callsieve.system.privileges import obeyed_users
+from callsieve.system.service_process import address_taken
 from callsieve.telemetry import EVERY_SECONDS
 from callsieve.version import program_stamp
 from callsieve.wiring import policies_of, regions_of, site_of

@@ -15,5 +15,5 @@ CAPABILITY = Capability(
     pages=("web.pages",),
     navigation=(Entry(2, "/digest", N_("Digest")),),
     has_templates=True,
-    scheduled="checks:SCHEDULED",
+    scheduled="operations:SCHEDULED",
 )

@@ -3,6 +3,8 @@
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
 Days are those of the machine's zone. What is to be done (appeals, feeds, the doctor's findings) is as it is now.
+
+When a day is over: the digest of yesterday is ready once a day.
 """
 
 from __future__ import annotations
@@ -14,16 +16,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from callsieve.changes.operation import Context, Refused
+from callsieve.doctor.finding import ScheduledCheck
 from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.health import Check, troubles
 from callsieve.imports.feed_health import FeedHealth, FeedStatus, feeds_found
 from callsieve.replay.false_positives import FalsePositive, count_of
 from callsieve.replay.summary import PeriodSummary, summary_of
+from callsieve.settings import Settings
 from reputation.appeals import Appeal, AppealState
+from reputation.events import DigestReady, EventKind
 from reputation.model import ChallengeResult
 from reputation.own.grades import Due, due_of
 from reputation.store.appeals import appeals_to_decide
 from reputation.store.evidence import challenge_results
+from reputation.store.outbox import state_of, tell_change
 from reputation.store.own_health import GradeChange, Suspected, begun_suspicions, changed_grades
 from reputation.store.own_labels import LabelChange, changed_labels, looks_to_make
 from reputation.store.own_register import register_of
@@ -162,3 +168,17 @@ def _findings(context: Context) -> tuple[Check, ...] | Wording:
     if not isinstance(stored, Findings):
         return stored
     return troubles(one for one in stored.checks if one.name not in SAID_ELSEWHERE)
+
+
+DIGEST = "digest"
+
+
+def _tell_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """From the time of the settings on; not for a day that a clock which was set back comes to again."""
+    yesterday = day_before(now).isoformat()
+    clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
+    if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):
+        tell_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))
+
+
+SCHEDULED = (ScheduledCheck((EventKind.DIGEST_READY,), _tell_ready),)

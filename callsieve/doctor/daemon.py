@@ -16,8 +16,7 @@ from callsieve.doctor.finding import RESTART, CheckContext, Finding, fail, ok, u
 from callsieve.install.plan import OUR_UNIT
 from callsieve.settings import Ami, address_of
 from callsieve.system.files import naming
-from callsieve.system.port_holder import holder_of
-from callsieve.system.service_process import is_failing
+from callsieve.system.service_process import holder_of, is_failing
 from callsieve.telemetry import is_outdated
 from policies.reasons import FailOpen
 from reputation.wording import Places, Wording

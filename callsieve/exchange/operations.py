@@ -26,13 +26,13 @@ from callsieve.exchange.health import problem_of, skill_of_peer
 from callsieve.exchange.register import companies_of, every_seconds, register_peers
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
 from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest
-from callsieve.misfits import find_misfit
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
 from policies.files import nearest
 from reputation.backoff import wait_seconds
+from reputation.encoding import find_misfit
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,

@@ -1,17 +1,25 @@
 """What the administrator of the hub's database does: its schema and its sites. HubError where the database says no.
 
 async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
+
+Where the hub is, and the secret that this site logs in with: what `callsieve hub join` has written, for us alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from callsieve.hub.postgresql import Hub, HubError
+from callsieve.hub.operations import secret_source
+from callsieve.hub.postgresql import Hub, HubError, with_login
+from callsieve.outside.errors import OutsideError
+from callsieve.outside.secrets import secret_of
+from callsieve.settings import Loaded
 from reputation.store.hub.rows import KINDS, SharedWith
 
 OWNER: Final = "callsieve_hub"
@@ -247,3 +255,28 @@ def _migrations() -> Iterator[tuple[int, str, str]]:
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     for name in sorted(texts):
         yield int(name[:4]), name.removesuffix(".sql"), texts[name]
+
+
+def address_of_site(loaded: Loaded) -> str:
+    """The address with our login. HubError where there is none."""
+    settings = loaded.settings.hub
+    if not settings.address:
+        raise HubError(f"{loaded.settings_file}: [hub] has no address: nothing is shared")
+    where = secret_source(loaded)
+    try:
+        role, separator, password = secret_of(where).partition(" ")
+    except OutsideError as error:
+        raise HubError(f"{error.words}; callsieve hub join writes it") from None
+    if not separator:
+        raise HubError(f"{where}: is not what callsieve hub join writes")
+    return with_login(settings.address, role, password)
+
+
+def write_secret(path: Path, login: SiteLogin) -> None:
+    """The login in a file that its owner alone may read, in the place of one that is there. OSError."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{login.role} {login.password}\n")
+    partial.rename(path)

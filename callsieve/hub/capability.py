@@ -41,10 +41,7 @@ CAPABILITY = Capability(
         "hub leave": "cli.commands:leave",
     },
     endpoints=("api",),
-    pages=(
-        "web.pages",
-        "web.evidence",
-    ),
+    pages=("web.pages",),
     navigation=(Entry(3, "/sites", N_("Sites"), is_central=True),),
     changes={
         **OTHER_SITES,

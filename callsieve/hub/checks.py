@@ -12,8 +12,7 @@ from pathlib import Path
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ScheduledCheck, fail, ok, unknown, warn
 from callsieve.health import CheckStatus
-from callsieve.hub.operations import HubFigures, HubStatus, hub_figures
-from callsieve.hub.secret_file import secret_source
+from callsieve.hub.operations import HubFigures, HubStatus, hub_figures, secret_source
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.outside.errors import OutsideError, OutsideProblem
 from callsieve.outside.secrets import secret_of

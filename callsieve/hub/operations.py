@@ -1,4 +1,7 @@
-"""What a site does about its part in the hub, in its own store. The hub's side is in `administration` and `client`."""
+"""What a site does about its part in the hub, in its own store. The hub's side is in `administration` and `client`.
+
+Where the secret of this site is, for who looks at it without PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from callsieve.changes.operation import Context, change, whole
-from callsieve.hub_settings import HubTable
+from callsieve.integration_settings import HubTable
 from callsieve.policy.records import policy_as_json
+from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
 from callsieve.text.times import span_words
 from callsieve.wiring import policies_of
@@ -130,3 +136,16 @@ def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
         note_sites(db, ())
         if not keep:
             db.execute("DELETE FROM hub_row")
+
+
+SECRET: Final = "hub.secret"
+
+
+def secret_path(loaded: Loaded) -> Path:
+    """Where `hub join` writes it."""
+    return loaded.state_path(SECRET)
+
+
+def secret_source(loaded: Loaded) -> str:
+    """`file:/path` or `env:NAME`, as the settings say."""
+    return loaded.settings.hub.secret or f"{SECRET_IN_FILE}{secret_path(loaded)}"

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from callsieve.hub.address import address_of_site
+from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
 from callsieve.hub.sync import NumbersErased, StoreReplaced, Sync
 from callsieve.numbers import privacy

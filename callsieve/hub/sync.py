@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from callsieve.changes.operation import Context, Refused
-from callsieve.hub import client, erasures
+from callsieve.hub import client, site_operations
 from callsieve.hub.client import Greeting, HubNotice
-from callsieve.hub.erasures import Erasure
 from callsieve.hub.operations import policy_in_force
 from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
+from callsieve.hub.site_operations import Erasure
 from callsieve.policy import central
 from callsieve.settings import Loaded
 from callsieve.version import program_version
@@ -604,7 +604,7 @@ def _all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> N
 def _erase(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
     """Return whether everything about the number is gone."""
     actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
-    return erasures.obey(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
+    return site_operations.obey(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
 
 
 def _tell_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:

@@ -30,5 +30,5 @@ CAPABILITY = Capability(
         "unidentified": N_("It is forgotten whose number it was."),
     },
     has_templates=True,
-    checks="checks:CHECKS",
+    checks="views:CHECKS",
 )

@@ -1,4 +1,4 @@
-"""What is shown of identities."""
+"""What is shown of identities, and their health check: they are proven again before they end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import Latest, latest_changes
+from callsieve.doctor.finding import Finding, HealthCheck, check_of_store, ok, warn
 from callsieve.identities.capability import IDENTITIES
 from callsieve.lists.views import MOST_SHOWN, has_text
 from callsieve.settings import Settings
 from reputation.encoding import FLAT
 from reputation.model import Identity
 from reputation.store.hub.sites import OURS, Origin, origin_of_identity
-from reputation.store.identities import all_identities
+from reputation.store.identities import all_identities, identities_due
+from reputation.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +71,21 @@ def find_identities(db: sqlite3.Connection, context: Context, request: Identitie
 def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
     """Return an identity that is in the store, with where it comes from."""
     return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))
+
+
+# An identity that ends within so long is to be proven again.
+DUE_SECONDS = 14 * 86_400.0
+
+
+@check_of_store
+def has_no_identity_due(db: sqlite3.Connection, now: float) -> Finding:
+    """Identities are proven again before they end."""
+    due = identities_due(db, now + DUE_SECONDS)
+    if due:
+        return warn(
+            Wording("to be proven again within 14 days: {count}", {"count": len(due)}), "callsieve identity due"
+        )
+    return ok(Wording("none is to be proven again"))
+
+
+CHECKS = (HealthCheck(place=470, name="identities", find=has_no_identity_due, is_quick=True),)

@@ -41,7 +41,7 @@ from callsieve.install.plan import (
 )
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded, Settings
-from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
 from reputation.numbers import did_number_of
 
 NEW_FILE = """\

@@ -14,7 +14,7 @@ CAPABILITY = Capability(
         "lookups enable": "cli.commands:enable",
         "lookups disable": "cli.commands:disable",
     },
-    checks="checks:CHECKS",
+    checks="views:CHECKS",
     units=(Unit("callsieve-lookups.service", "lookups serve"),),
     changes={
         "lookups enable": Undo(table="lookup_source", role=Role.ADMINISTRATOR),

@@ -17,8 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from callsieve.json_conditions import JsonCondition, Path, parse_condition, parse_path, value_at
-from callsieve.lookup_settings import LookupTable
+from callsieve.lookup_settings import JsonCondition, LookupTable, Path, parse_condition, parse_path, value_at
 from callsieve.settings import Settings
 from reputation.numbers import country_of
 from reputation.store.lookups import FINE, NOTHING, SPAM, DailyLimits

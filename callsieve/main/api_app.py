@@ -12,15 +12,14 @@ from starlette.types import ASGIApp
 
 from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
-from callsieve.api.gate import ApiGate
-from callsieve.api.rate_limit import RateLimits
-from callsieve.api.server import is_of_this_machine
+from callsieve.api.gate import ApiGate, is_of_this_machine
 from callsieve.decide.api.endpoints import ENDPOINTS
 from callsieve.decide.daemon_client import DaemonClient
 from callsieve.settings import Loaded
 from callsieve.system import service_process
 from callsieve.web.app_state import AppState
 from callsieve.web.security_headers import SecurityHeaders
+from callsieve.web.throttle import RateLimits
 
 
 def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> tuple[ASGIApp, AppState]:
@@ -30,8 +29,7 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
 
     def load_all() -> tuple[Endpoint, ...]:
         from callsieve.events.stream import EventStreams
-        from callsieve.main.api_table import endpoints_of
-        from callsieve.main.capabilities import ALL
+        from callsieve.main.capabilities import ALL, endpoints_of
 
         on = ALL.without(state.loaded.settings.capabilities.off)
         state.changes = on.changes

@@ -1,43 +1,18 @@
-"""The tuple of all capabilities. What the program can do is derived from it: commands, pages, endpoints, navigation."""
+"""The tuple of all capabilities. What the program can do is derived from it: commands, pages, endpoints, navigation.
+
+Each is found by its name; pages and endpoints are imported when they are first asked for.
+"""
 
 from __future__ import annotations
 
-from callsieve.appeals import capability as appeals
-from callsieve.audit import capability as audit
-from callsieve.call_back import capability as call_back
-from callsieve.call_lists import capability as call_lists
-from callsieve.calls import capability as calls
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from callsieve.capability import Capabilities, Capability, Group, Help, Unit
-from callsieve.decide import capability as decide
-from callsieve.digest import capability as digest
-from callsieve.doctor import capability as doctor
-from callsieve.events import capability as events
-from callsieve.evidence_packs import capability as evidence_packs
-from callsieve.exchange import capability as exchange
-from callsieve.guide import capability as guide
-from callsieve.hub import capability as hub
-from callsieve.identities import capability as identities
-from callsieve.imports import capability as imports
-from callsieve.install import capability as install
-from callsieve.lists import capability as lists
-from callsieve.lookups import capability as lookups
-from callsieve.maintenance import capability as maintenance
-from callsieve.mark_watch import capability as mark_watch
-from callsieve.monitoring import capability as monitoring
-from callsieve.numbering import capability as numbering
-from callsieve.numbers import capability as numbers
-from callsieve.own_numbers import capability as own_numbers
-from callsieve.people import capability as people
-from callsieve.policy import capability as policy
-from callsieve.prompts import capability as prompts
-from callsieve.public_page import capability as public_page
-from callsieve.replay import capability as replay
-from callsieve.reporting import capability as reporting
-from callsieve.signing import capability as signing
-from callsieve.status import capability as status
-from callsieve.switch import capability as switch
-from callsieve.tokens import capability as tokens
-from callsieve.users import capability as users
+
+if TYPE_CHECKING:
+    from callsieve.api.endpoint import Endpoint
+
 
 _OF_MAIN = Capability(
     name="main",
@@ -51,14 +26,14 @@ _OF_MAIN = Capability(
         Help("completion", Group.RUNNING, "Let a shell complete commands with the tab key."),
     ),
     commands={
-        "help": "help_command:help_all",
-        "serve": "serve_command:serve",
-        "api": "api_command:api",
-        "web": "web_command:web",
+        "help": "manual_page:help_all",
+        "serve": "server_commands:serve",
+        "api": "server_commands:api",
+        "web": "server_commands:web",
         "public page": "public_page:page",
         "public backend": "public_backend:backend",
         "man": "manual_page:man",
-        "completion": "help_command:completion",
+        "completion": "manual_page:completion",
     },
     units=(
         Unit("callsieve.service", "serve"),
@@ -68,43 +43,82 @@ _OF_MAIN = Capability(
     ),
 )
 # In this order the help and the API's document have them.
-CAPABILITIES = (
-    status.CAPABILITY,
-    policy.CAPABILITY,
-    replay.CAPABILITY,
-    digest.CAPABILITY,
-    calls.CAPABILITY,
-    numbers.CAPABILITY,
-    lists.CAPABILITY,
-    switch.CAPABILITY,
-    audit.CAPABILITY,
-    identities.CAPABILITY,
-    appeals.CAPABILITY,
-    reporting.CAPABILITY,
-    own_numbers.CAPABILITY,
-    mark_watch.CAPABILITY,
-    evidence_packs.CAPABILITY,
-    call_lists.CAPABILITY,
-    imports.CAPABILITY,
-    people.CAPABILITY,
-    lookups.CAPABILITY,
-    exchange.CAPABILITY,
-    numbering.CAPABILITY,
-    guide.CAPABILITY,
-    doctor.CAPABILITY,
-    install.CAPABILITY,
-    decide.CAPABILITY,
-    events.CAPABILITY,
-    hub.CAPABILITY,
-    call_back.CAPABILITY,
-    prompts.CAPABILITY,
-    public_page.CAPABILITY,
-    maintenance.CAPABILITY,
-    users.CAPABILITY,
-    tokens.CAPABILITY,
-    signing.CAPABILITY,
-    monitoring.CAPABILITY,
+_NAMES = [
+    "status",
+    "policy",
+    "replay",
+    "digest",
+    "calls",
+    "numbers",
+    "lists",
+    "switch",
+    "audit",
+    "identities",
+    "appeals",
+    "reporting",
+    "own_numbers",
+    "mark_watch",
+    "evidence_packs",
+    "call_lists",
+    "imports",
+    "people",
+    "lookups",
+    "exchange",
+    "numbering",
+    "guide",
+    "doctor",
+    "install",
+    "decide",
+    "events",
+    "hub",
+    "call_back",
+    "prompts",
+    "public_page",
+    "maintenance",
+    "users",
+    "tokens",
+    "signing",
+    "monitoring",
+]
+CAPABILITIES: tuple[Capability, ...] = (
+    *(import_module(f"callsieve.{name}.capability").CAPABILITY for name in _NAMES),
     _OF_MAIN,
 )
 CHANGES = {what: undo for one in CAPABILITIES for what, undo in one.changes.items()}
 ALL = Capabilities(CAPABILITIES, CHANGES)
+
+
+# Set by a shell that wants to know how a command line may go on.
+COMPLETION = "_CALLSIEVE_COMPLETE"
+
+GROUPS: dict[str, dict[str, str]] = {
+    group.value: {help.command: help.text for one in CAPABILITIES for help in one.help if help.group is group}
+    for group in Group
+}
+HELP = {name: text for group in GROUPS.values() for name, text in group.items()}
+HELP_WITHIN = {words: text for one in CAPABILITIES for words, text in one.help_within.items()}
+# Which `callsieve --help` shows; `callsieve help all` shows all.
+SHORT_HELP = (Group.EVERY_DAY.value, Group.SETTING_UP.value)
+RUN_BY_UNITS = {unit.command for one in CAPABILITIES for unit in one.units if unit.command}
+# The module of each is named from `callsieve` on.
+COMMANDS = {command: f"{one.name}.{place}" for one in CAPABILITIES for command, place in one.commands.items()}
+
+
+def capability_of(command: str) -> str:
+    """Return the name of the capability that a command belongs to."""
+    return COMMANDS[command].partition(".")[0]
+
+
+def capabilities_below(words: str) -> set[str]:
+    """Return the names of the capabilities with a command that begins with these words."""
+    return {capability_of(command) for command in COMMANDS if f"{command} ".startswith(f"{words} ")}
+
+
+def endpoints_of(capabilities: Capabilities) -> tuple[Endpoint, ...]:
+    """Return the endpoints of these capabilities."""
+    return tuple(
+        endpoint
+        for one in capabilities.all
+        for module in one.endpoints
+        for endpoint in import_module(f"callsieve.{one.name}.{module}").ENDPOINTS
+    )

@@ -19,8 +19,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError, SwitchedOffError
-from callsieve.main.capabilities import ALL
-from callsieve.main.commands import (
+from callsieve.main.capabilities import (
+    ALL,
     COMMANDS,
     COMPLETION,
     GROUPS,

@@ -21,29 +21,25 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
 from callsieve.api.authentication import Authentication
-from callsieve.api.gate import ApiGate
-from callsieve.api.rate_limit import RateLimits
-from callsieve.api.server import with_api
+from callsieve.api.gate import ApiGate, with_api
 from callsieve.calls.live import LiveCalls
 from callsieve.calls.records import appeal_in_words
 from callsieve.calls.views import ActivityCache
 from callsieve.capability import Capabilities
 from callsieve.decide.daemon_client import DaemonClient
-from callsieve.doctor.checks import checks_of
-from callsieve.doctor.watch import HealthWatch
+from callsieve.doctor.checks import HealthWatch, checks_of
 from callsieve.events.stream import EventStreams
-from callsieve.main.api_table import endpoints_of
-from callsieve.main.capabilities import ALL, CAPABILITIES
+from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
-from callsieve.users.second_factor import HalfLogins
+from callsieve.users.passwords import HalfLogins
 from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
 from callsieve.web.app_state import AppState
 from callsieve.web.rendering import Templates
-from callsieve.web.request import Menu
-from callsieve.web.routes import Page
+from callsieve.web.request import Menu, Page
 from callsieve.web.security_headers import SecurityHeaders
+from callsieve.web.throttle import RateLimits
 
 WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)
 STATIC_SECONDS = 3600

@@ -1,13 +1,22 @@
-"""The console's process, which serves the API, too, at the console's address."""
+"""The console's process, which serves the API, too, at the console's address.
+
+`python -m callsieve.main.console_server`: the console as the daemon starts it. It ends when the daemon does.
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
+from callsieve.cli.errors import errors_in_one_line
+from callsieve.logs import configure_logs
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.main.http_server import listening, make_server, run_server
 from callsieve.settings import Loaded
+from callsieve.system.privileges import served_settings
 
 logger = logging.getLogger("callsieve.web")
 
@@ -24,3 +33,15 @@ def serve_console(load: Callable[[], Loaded], *, until_stdin_ends: bool = False)
     logger.info("console: http://%s", web.listen)
     run_server(server, [listener], until_stdin_ends=until_stdin_ends)
     logger.info("console: stopped")
+
+
+def main() -> None:
+    """The one argument, if there is one, is the settings file."""
+    config = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    with errors_in_one_line():
+        configure_logs()
+        serve_console(partial(served_settings, config), until_stdin_ends=True)
+
+
+if __name__ == "__main__":
+    main()

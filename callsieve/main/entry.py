@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from callsieve.cli.errors import errors_in_one_line
@@ -24,28 +25,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str]) -> int:
     match arguments:
         case ["serve", *flags] if set(flags) <= {"--log-json"}:
-            return _serve(None, log_json=bool(flags))
+            serve_calls(None, log_json=bool(flags))
         case ["serve", "--config", file, *flags] if set(flags) <= {"--log-json"}:
-            return _serve(Path(file), log_json=bool(flags))
+            serve_calls(Path(file), log_json=bool(flags))
         case ["api", *flags] if set(flags) <= {"--log-json"}:
             from callsieve.main.api_process import serve_api
 
             serve_api(None, log_json=bool(flags))
-            return 0
         case _:
             gc.disable()  # what is imported lasts
             from callsieve.main.cli import run
 
             gc.enable()
             return run(arguments)
-
-
-def _serve(config: Path | None, *, log_json: bool) -> int:
-    gc.disable()  # what is made while starting lasts: see Daemon.run
-    from callsieve.main.serve import serve_calls
-
-    serve_calls(config, log_json=log_json)
     return 0
+
+
+def serve_calls(config: Path | None, *, log_json: bool) -> None:
+    """Answer Asterisk until it is stopped."""
+    gc.disable()  # what is made while starting lasts: see Daemon.run
+    from callsieve.daemon.daemon import run
+    from callsieve.logs import configure_logs, flush_logs
+    from callsieve.system.privileges import served_settings
+
+    configure_logs(as_json=log_json)
+    try:
+        run(partial(served_settings, config))
+    finally:
+        flush_logs()
 
 
 if __name__ == "__main__":

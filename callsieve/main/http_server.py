@@ -19,7 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from agi.sockets import make_unix_socket, unborn_path_of
 from callsieve.settings import SettingsError, address_of
-from callsieve.system.port_holder import address_taken
+from callsieve.system.service_process import address_taken
 from callsieve.web.connections import Connections, protocol_of
 
 NICE = 10

@@ -1,4 +1,7 @@
-"""`callsieve man`: the manual page, callsieve(1), made from the commands. In man(7), which groff and mandoc read."""
+"""`callsieve man`: the manual page, callsieve(1), made from the commands. In man(7), which groff and mandoc read.
+
+`callsieve help all`: every command in its group; `callsieve --help` shows those that people need most.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ import textwrap
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
+from typer.completion import get_completion_script  # type: ignore[attr-defined]  # typer re-exports it without saying so
 
+from callsieve.main.capabilities import COMPLETION, GROUPS
 from callsieve.main.cli import whole_command_line
-from callsieve.main.commands import GROUPS
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE
 from callsieve.version import program_version
 
@@ -130,3 +135,34 @@ def _day() -> str:
     """Of the build, as reproducible builds say it; else today."""
     at = float(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+
+
+class HelpPart(StrEnum):
+    """What help there is beside `callsieve --help`."""
+
+    ALL = "all"
+
+
+def help_all(
+    context: typer.Context, part: Annotated[HelpPart, typer.Argument(help="Every command.")] = HelpPart.ALL
+) -> None:
+    """Show every command in its group. `callsieve COMMAND --help` shows the options of one."""
+    root: Any = context.find_root()
+    root.command.format_help(root, root.make_formatter(), GROUPS)
+
+
+class Shell(StrEnum):
+    """The shells that are asked for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def completion(shell: Annotated[Shell, typer.Argument(help="Which shell is to read it.", show_default=False)]) -> None:
+    """Print what a shell has to read to complete commands and options with the tab key.
+
+    bash: source <(callsieve completion bash), in ~/.bashrc; zsh: the same with zsh, in ~/.zshrc, after compinit;
+    fish: callsieve completion fish > ~/.config/fish/completions/callsieve.fish
+    """
+    print(get_completion_script(prog_name="callsieve", complete_var=COMPLETION, shell=shell.value))

@@ -26,9 +26,8 @@ from callsieve.main.public_page import SocketOption
 from callsieve.public_page.backend import Backend
 from callsieve.public_page.wire import SOCKET, serve_backend
 from callsieve.system import service_process
-from callsieve.system.privileges import served_settings
+from callsieve.system.privileges import PUBLIC_USER, ids_of, is_ours_or, served_settings
 from callsieve.system.service_process import follow_signals
-from callsieve.system.service_users import PUBLIC_USER, ids_of, is_ours_or
 
 logger = logging.getLogger("callsieve.public")
 

@@ -1,7 +1,7 @@
 """`callsieve public page`: the process that strangers reach.
 
 It connects to its backend (public_backend.py), listens, and then gives up everything else for good: all files but those
-of the programs (system/landlock.py), and all system calls but those that serve what is open (system/seccomp.py).
+of the programs, and all system calls but those that serve what is open (system/seccomp.py does both).
 """
 
 from __future__ import annotations
@@ -19,13 +19,11 @@ import typer
 from callsieve.cli.errors import CommandError
 from callsieve.logs import configure_logs
 from callsieve.main.http_server import listening, make_server, run_server
-from callsieve.public_page.web.app import make_public_app
+from callsieve.public_page.web.pages import make_public_app
 from callsieve.public_page.web.visit import PublicState
 from callsieve.public_page.wire import SOCKET, BackendClient, connected
-from callsieve.system.landlock import confine
-from callsieve.system.privileges import become
-from callsieve.system.seccomp import serve_only
-from callsieve.system.service_users import PUBLIC_USER, ids_of
+from callsieve.system.privileges import PUBLIC_USER, become, ids_of
+from callsieve.system.seccomp import confine, serve_only
 
 logger = logging.getLogger("callsieve.public")
 

@@ -26,7 +26,7 @@ CAPABILITY = Capability(
     messages={
         "own-watched": N_("It is recorded what the platform shows."),
     },
-    checks="checks:CHECKS",
+    checks="views:CHECKS",
     units=(
         Unit("callsieve-watch.service", "own watch ask"),
         Unit("callsieve-watch.timer"),

@@ -13,7 +13,7 @@ from callsieve.changes.undo import Latest, latest_changes
 from callsieve.numbering.capability import PLANS
 from callsieve.plan_files import plans_of
 from callsieve.settings import Loaded
-from callsieve.web.words import N_
+from callsieve.web.i18n import N_
 from reputation.families.plan import evident_purpose, plan_of
 from reputation.numbers import calling_code_of
 from reputation.plan.loader import shipped_plans

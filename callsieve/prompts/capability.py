@@ -13,5 +13,5 @@ CAPABILITY = Capability(
         "prompts list": "cli.commands:list_prompts",
         "prompts play": "cli.commands:play_prompt",
     },
-    checks="checks:CHECKS",
+    checks="files:CHECKS",
 )

@@ -22,10 +22,10 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.mark_effects import MarkEffects, mark_effects_here
 from callsieve.numbers.owner_view import OwnerView
 from callsieve.public_page import operations
-from callsieve.public_page.limits import CODES_A_DAY, DAY, Count
 from callsieve.public_page.operations import ACTOR, ROLE, AppealStatus, DocumentRequest, HeldCall, PublicAppealRequest
 from callsieve.settings import Loaded
 from callsieve.web.store_client import StoreClient
+from callsieve.web.throttle import CODES_A_DAY, DAY, Count
 from reputation.wording import Wording
 
 P = ParamSpec("P")

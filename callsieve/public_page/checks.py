@@ -16,8 +16,8 @@ from callsieve.doctor.daemon import answer_on
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, fail, ok, unknown, warn
 from callsieve.settings import Loaded, address_of
 from callsieve.signing.keys import KEY_FILE, KeyFileError, signing_key
-from callsieve.system.port_holder import users_of
-from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, ids_of, user_id_of
+from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, ids_of, user_id_of
+from callsieve.system.service_process import users_of
 from reputation.events import EventKind
 from reputation.store.outbox import is_wanted
 from reputation.wording import Places, Wording

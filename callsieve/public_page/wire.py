@@ -28,7 +28,7 @@ from agi.sockets import Peers
 from callsieve.changes.operation import Refused
 from callsieve.public_page.backend import METHODS, Backend
 from callsieve.settings import Public
-from callsieve.system.service_users import SERVICE_USER, is_ours_or
+from callsieve.system.privileges import SERVICE_USER, is_ours_or
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.store.errors import StoreError
 from reputation.wording import Wording

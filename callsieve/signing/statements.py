@@ -35,7 +35,7 @@ from policies.files import open_regular
 from reputation.weights import DAY_SECONDS
 
 ALGORITHM = "Ed25519"
-NUMBER_CLEARED = "number-cleared"  # the type of callsieve.public_page.cleared
+NUMBER_CLEARED = "number-cleared"  # the type of callsieve.public_page.web.pages
 MOST_BYTES = 4 << 20
 GREATEST = 2**53 - 1  # what every JSON library reads as a whole number
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)

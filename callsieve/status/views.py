@@ -23,8 +23,7 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.health import Check, CheckStatus, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
-from callsieve.system.privileges import as_root
-from callsieve.system.service_users import obeyed_users
+from callsieve.system.privileges import as_root, obeyed_users
 from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, is_outdated, read_telemetry
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE

@@ -4,19 +4,22 @@ Whoever owns a directory can put a link in the place of anything below it, at an
 having no more rights than the owner does. So a command of root begins by acting as the owner of the state directory,
 and takes root's rights back only for what lies elsewhere: files that root has named, and Asterisk.
 docs/decisions/root-and-the-state-directory.md says why.
+
+The system users that the units run as, one for each level of trust: docs/threat-model.md#users-of-the-system.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import pwd
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypedDict
 
-from callsieve.settings import Loaded, load_settings
+from callsieve.settings import Loaded, Settings, load_settings
 from policies.files import open_regular
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -253,3 +256,41 @@ def _said() -> Iterator[None]:
             "root may not act as the owner of the state directory here (CAP_SETUID and CAP_SETGID are missing): "
             "for systemd run callsieve asterisk install --systemd again, or run this as the service's user"
         ) from None
+
+
+SERVICE_USER = "callsieve"  # the daemon, the console, the API, timers: it has the store
+PUBLIC_USER = "callsieve-public"  # what strangers reach: it is believed and obeyed by nobody
+
+
+def ids_of(name: str) -> tuple[int, int] | None:
+    """Return the IDs of a user and its group; None where this machine has no such user."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def user_id_of(name: str) -> int | None:
+    """Return the ID of a user; None where this machine has no such user."""
+    ids = ids_of(name)
+    return None if ids is None else ids[0]
+
+
+def is_ours_or(name: str, user: int | None) -> bool:
+    """Whether a user ID is that of a named user or our own."""
+    return user is not None and user in (os.geteuid(), user_id_of(name))
+
+
+def obeyed_users(settings: Settings, service: int | None = None) -> frozenset[int]:
+    """Their user IDs. Who owns Asterisk's configuration decides what the dialplan does, and so belongs to them.
+
+    A user of the settings who is not there is left out. `service`: the daemon's user, if that is not who we are.
+    """
+    users = {0, os.geteuid() if service is None else service}
+    with suppress(OSError):
+        users.add(os.stat(settings.asterisk.etc).st_uid)
+    for name in settings.agi.users:
+        with suppress(KeyError):
+            users.add(int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid)
+    return frozenset(users)

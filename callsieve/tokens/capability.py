@@ -15,7 +15,7 @@ CAPABILITY = Capability(
         "token list": "cli.commands:show",
         "token revoke": "cli.commands:revoke",
     },
-    checks="checks:CHECKS",
+    checks="operations:CHECKS",
     changes={
         "token add": Undo(by="callsieve.tokens.operations:TOKEN", role=Role.ADMINISTRATOR),
         "token revoke": Wording("A token is given once: make another one, callsieve token add NAME."),

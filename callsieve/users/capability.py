@@ -22,7 +22,6 @@ CAPABILITY = Capability(
     pages=(
         "web.login",
         "web.account",
-        "web.second_factor",
         "web.pages",
     ),
     navigation=(Entry(13, "/users", N_("Users"), Role.ADMINISTRATOR),),

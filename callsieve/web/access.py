@@ -19,12 +19,10 @@ from starlette.responses import RedirectResponse, Response
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import window_of
 from callsieve.web.app_state import AppState
-from callsieve.web.i18n import wanted_language
-from callsieve.web.request import THEMES, NotFound, PageRequest, body_of, local_path
-from callsieve.web.routes import Page
+from callsieve.web.i18n import N_, wanted_language
+from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
-from callsieve.web.words import N_
 from reputation.store.errors import StoreError
 from reputation.store.users import session_of, touch_session
 from reputation.wording import Wording

@@ -20,7 +20,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agi.sockets import Peers, is_loopback
-from callsieve.system.service_users import PUBLIC_USER, user_id_of
+from callsieve.system.privileges import PUBLIC_USER, user_id_of
 from reputation.users import LONGEST_NAME
 
 HOST_BITS = 64  # of an IPv6 address: who has one has all of its /64

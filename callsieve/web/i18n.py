@@ -2,6 +2,8 @@
 
 A language is all `.mo` files of its directory together, so that each part of the console may have one of its own.
 `python -m tests.callsieve.web.test_catalogues` compiles them. A text with figures is a `Wording`.
+
+Texts that are translated where they are shown, not where they are written: `N_` marks them for the catalogue.
 """
 
 from __future__ import annotations
@@ -56,3 +58,8 @@ def _accepted(header: str) -> Iterable[str]:
 def translated(text: str, catalogue: gettext.NullTranslations) -> str:
     """A text of ours."""
     return catalogue.gettext(text) if text else ""
+
+
+def N_(text: str) -> str:
+    """The text itself."""
+    return text

@@ -4,6 +4,8 @@ req.user, req.form, req.path("id")     who asks, and for what
 await req.read(fn, *args)                  what fn(db, *args) returns
 await req.perform(lists.add, request)      what an operation returns
 req.page("calls/calls.html", calls=calls)        the answer
+
+What a line of the table of pages is: what can be asked for, who may, and which function answers.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import io
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, TypeVarTuple
 from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
@@ -28,10 +30,9 @@ from callsieve.health import SystemHealth
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState
-from callsieve.web.i18n import LANGUAGES, TAGS
+from callsieve.web.i18n import LANGUAGES, N_, TAGS
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
-from callsieve.web.words import N_
 from reputation.users import ConsoleUser, Role, Session
 from reputation.wording import Wording
 
@@ -280,3 +281,27 @@ async def body_of(request: Request, most_bytes: int) -> bytes:
     except TimeoutError:
         raise HTTPException(408) from None
     return bytes(raw)
+
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from callsieve.web.request import PageRequest
+
+    Handler = Callable[[PageRequest], Awaitable[Response]]
+
+FORM_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One line. `role`: the least that may, None for everybody, also who is not logged in.
+
+    A POST carries the token of its form, or is refused before `handler` sees it; `most_bytes` bounds what it sends.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    role: Role | None
+    most_bytes: int = FORM_BYTES

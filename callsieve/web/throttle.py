@@ -1,12 +1,21 @@
-"""How often somebody may try to log in: per name and per address, with a wait that doubles.
+"""How often somebody may ask: logins per name and address, requests per token, strangers on the public page.
 
 In memory and bounded: an attacker must not be able to write to the store, which calls need.
+
+A login that failed waits, and the wait doubles. A token has so many requests in a window of time, which may also come
+at once. Of each token one instant is kept: when its requests would be spread out if they came evenly (GCRA). Tokens are
+few, so the memory is bounded.
+
+What strangers must not exceed in the store is counted there (public_page/operations.py).
+
+docs/how-to/public-page.md computes what guessing a reference would take under these figures.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import ceil
 
 from reputation.backoff import wait_seconds
 
@@ -66,3 +75,121 @@ class Throttle:
             del self._by_key[key]
             return None
         return failures
+
+
+WINDOW_SECONDS = 60.0
+MOST_TOKENS_KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left of it. `wait_seconds`: until the next request may come, 0 where this one may."""
+
+    per_minute: int
+    remaining: int
+    reset_seconds: int
+    wait_seconds: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers), and when to ask again."""
+        told = {
+            "RateLimit-Policy": f'"token";q={self.per_minute};w={WINDOW_SECONDS:.0f}',
+            "RateLimit": f'"token";r={self.remaining};t={self.reset_seconds}',
+        }
+        return told | {"Retry-After": str(self.wait_seconds)} if self.wait_seconds else told
+
+
+class RateLimits:
+    """By the id of a token. `now` is in seconds of a clock that only goes forward."""
+
+    def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
+        self._window = window_seconds
+        self._even_until: dict[int | str, float] = {}
+
+    def __len__(self) -> int:
+        """How many tokens are kept."""
+        return len(self._even_until)
+
+    def ask(self, token_id: int | str, allowed: int, now: float) -> Quota:
+        """Counts a request, if it may come: `allowed` may within the window."""
+        step = self._window / allowed
+        even_until = max(self._even_until.get(token_id, now), now)
+        ahead = even_until + step - now
+        if ahead > self._window + step / 2:  # half a step: so many requests are whole, whatever is rounded
+            wait = ceil(ahead - self._window)
+            return Quota(allowed, 0, ceil(even_until - now), max(1, wait))
+        if token_id not in self._even_until and len(self._even_until) >= MOST_TOKENS_KEPT:
+            self._forget(now)
+        self._even_until[token_id] = even_until + step
+        return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
+
+    def _forget(self, now: float) -> None:
+        """Those that are even with the clock have nothing to remember; else the one that is nearest to it goes."""
+        self._even_until = {key: at for key, at in self._even_until.items() if at > now}
+        if len(self._even_until) >= MOST_TOKENS_KEPT:
+            del self._even_until[min(self._even_until, key=lambda key: self._even_until[key])]
+
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+REQUESTS_A_MINUTE = 120  # of one network
+FILED_A_DAY = 3  # of one network
+CODES_A_DAY = 5  # of one appeal: each is a row of the audit
+UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
+CALLS_A_DAY = 5  # calls back that one network asks for; the helper has limits of its own
+CALLS_AN_HOUR = 20  # of all together
+
+
+class Count:
+    """At most so many in each stretch of so many seconds, by key."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._by_key: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def take(self, key: str, now: float) -> bool:
+        """Counts one more; False, and not counted, where the key has had all."""
+        began, count = self._of(key, now)
+        if count >= self._most:
+            return False
+        self._by_key[key] = (began, count + 1)
+        self._by_key.move_to_end(key)
+        while len(self._by_key) > MOST_KEPT:
+            self._by_key.popitem(last=False)
+        return True
+
+    def give_back(self, key: str) -> None:
+        """The last one was none after all."""
+        began, count = self._by_key.get(key, (0.0, 0))
+        if count:
+            self._by_key[key] = (began, count - 1)
+
+    def _of(self, key: str, now: float) -> tuple[float, int]:
+        began, count = self._by_key.get(key, (now, 0))
+        return (now, 0) if not 0 <= now - began < self._seconds else (began, count)
+
+
+class Limits:
+    """`network`: whose address it is, callsieve/web/connections.py."""
+
+    def __init__(self) -> None:
+        self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
+        self.filings = Count(FILED_A_DAY, DAY)
+        self.uploads: set[str] = set()  # links whose documents are under way
+        self._calls = Count(CALLS_A_DAY, DAY)
+        self._calls_of_all = Count(CALLS_AN_HOUR, HOUR)
+        self._wrong = Throttle()
+
+    def take_call(self, network: str, now: float) -> bool:
+        """Counts a call back that is asked for; False where there were too many."""
+        return self._calls.take(network, now) and self._calls_of_all.take("", now)
+
+    def take_wrong(self, network: str, now: float) -> bool:
+        """Count a wrong reference; False where the network has to wait, after five and for a time that doubles.
+
+        Right ones are never counted and never wait: nobody can close the page for others by trying wrong ones.
+        """
+        if self._wrong.wait_seconds(network, now) > 0:
+            return False
+        self._wrong.failed(network, now)
+        return True

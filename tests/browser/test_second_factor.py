@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pyotp import TOTP
 
-from callsieve.users.second_factor import STEP_SECONDS
+from callsieve.users.passwords import STEP_SECONDS
 from callsieve.web.access import LANGUAGE_COOKIE
 from tests.browser.chromium import patient, running_chromium
 from tests.browser.serving import serving, web_settings

@@ -11,11 +11,10 @@ import msgspec
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from callsieve.api.endpoint import Endpoint
+from callsieve.api.endpoint import ROOT, Endpoint, Routes
 from callsieve.api.problem import PROBLEM_JSON, Problem
-from callsieve.api.routing import ROOT, Routes
 from callsieve.main.api_app import make_api_app
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.capabilities import ALL, endpoints_of
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.web.app_state import AppState
 from reputation.encoding import decode
@@ -25,7 +24,7 @@ from tests.callsieve.browsing import NOW, SETTINGS, Office
 
 ENABLED = "[api]\nenabled = true\n"
 EVERYTHING = tuple(Scope)
-ROUTES = Routes(ENDPOINTS)
+ROUTES = Routes(endpoints_of(ALL))
 
 
 class Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 
-from callsieve.main.console_main import main
+from callsieve.main.console_server import main
 from callsieve.users import passwords
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

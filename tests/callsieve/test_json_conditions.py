@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.json_conditions import MISSING, ConditionError, parse_condition, parse_path, value_at
+from callsieve.lookup_settings import MISSING, ConditionError, parse_condition, parse_path, value_at
 
 DOCUMENT: dict[str, Any] = {
     "data": {"score": 75, "spam": True, "type": "voip", "none": None, "results": [{"votes": 3}, {"votes": 9.5}]},

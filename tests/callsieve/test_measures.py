@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.main.commands import COMMANDS
+from callsieve.main.capabilities import COMMANDS
 from callsieve.settings import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "measures.md"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 
-from callsieve.misfits import Fault, find_misfit
+from reputation.encoding import Fault, find_misfit
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):

@@ -25,14 +25,13 @@ from callsieve.appeals.views import CaseShown, case_shown, queue_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.calls_now import StopKind
 from callsieve.numbers.web.pages import number_in
-from callsieve.web.request import NotFound, PageRequest, as_file, local_path, take_back_named
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest, as_file, local_path, take_back_named
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.site_names import parse_id
 from reputation.users import Role
 
 if TYPE_CHECKING:
-    from callsieve.web.routes import Handler
+    from callsieve.web.request import Handler
 
 R = TypeVar("R")
 T = TypeVar("T")

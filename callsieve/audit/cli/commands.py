@@ -10,9 +10,16 @@ import typer
 
 from callsieve.changes import undo as operation
 from callsieve.changes.describe import change_of, value_of_side
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    context_of,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import plural, print_table, say
-from callsieve.cli.store import context_of
 from callsieve.text.times import when
 from reputation.store.audit import AuditFilter, search_audit
 

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from callsieve.capability import Changes
 from callsieve.changes.describe import about_field, value_of_side
 from callsieve.changes.undo import can_undo
-from callsieve.web.request import PageRequest, undoing
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest, undoing
 from reputation.store.audit import AuditFilter, AuditRow, search_audit, what_was_changed, who_changed
 from reputation.users import Role
 

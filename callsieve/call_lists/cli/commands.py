@@ -20,10 +20,19 @@ from callsieve.call_lists.registers import (
 )
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, FileArgument, input_as, table_in, warn_of_rows, warn_of_skipped
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of, since_option
-from callsieve.cli.output import plural, print_table, say, say_undo
-from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import context_of, perform, stores, who
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    context_of,
+    existing_store,
+    perform,
+    print_json,
+    settings_of,
+    since_option,
+    stores,
+    who,
+)
+from callsieve.cli.output import meter, plural, print_table, say, say_undo, watched
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import with_country

@@ -31,14 +31,13 @@ from callsieve.cli.options import (
     JsonOption,
     any_store,
     check_new,
+    context_of,
     existing_store,
     json_text,
     print_json,
     settings_of,
 )
-from callsieve.cli.output import plural, print_pairs, print_table, say
-from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import context_of
+from callsieve.cli.output import meter, plural, print_pairs, print_table, say, watched
 from callsieve.plan_files import plan_of
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, signing_key

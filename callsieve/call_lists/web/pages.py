@@ -1,18 +1,23 @@
-"""Who agreed to be called by us, as `callsieve own consent`."""
+"""Who agreed to be called by us, as `callsieve own consent`.
+
+What the outbound guard did on a day, as `callsieve own comply`: rules with their sources, and what it missed.
+"""
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from callsieve.call_lists import consents as operations
 from callsieve.call_lists.capability import CONSENTS
+from callsieve.call_lists.comply import DayProof, day_bounds, proof_of_day, proof_page
 from callsieve.call_lists.consents import COLUMNS, ConsentRequest, consents_in, consents_shown
 from callsieve.call_lists.registers import copy_ages
 from callsieve.changes.operation import Refused
 from callsieve.numbers.web.pages import LONGEST
 from callsieve.text.table_errors import TableError
-from callsieve.web.request import PageRequest, undoing, uploaded_table
-from callsieve.web.routes import Page
+from callsieve.text.times import day
+from callsieve.web.request import Page, PageRequest, as_file, undoing, uploaded_table
+from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from reputation.numbers import number_of
 from reputation.users import Role
 from reputation.wording import Places, Wording
@@ -72,10 +77,44 @@ async def bring_in_file(req: PageRequest) -> Response:
     return req.go(PATH, "consent-noted")
 
 
+MOST_SHOWN = 200
+OUTBOUND = "/own/outbound"
+
+
+async def show_day(req: PageRequest) -> Response:
+    """The day that is asked for, or today."""
+    typed = req.query.get("day", "").strip()[:40]
+    proof, problem = await _proof(req, typed)
+    held = [one for one in proof.calls if one.record.would_be != "allow"]
+    about = {"proof": proof, "held": held[:MOST_SHOWN], "unguarded": proof.unguarded[:MOST_SHOWN]}
+    about |= {"day": typed or day(req.now), "problem": problem, "most": MOST_SHOWN, "of_day": day(proof.first)}
+    return req.page("call_lists/outbound.html", 422 if problem else 200, **about)
+
+
+async def print_day(req: PageRequest) -> Response:
+    """The same as a page of its own, to print or keep; called numbers are masked."""
+    proof, _ = await _proof(req, req.query.get("day", "").strip()[:40])
+    page = proof_page(proof, whole_numbers=False)
+    if req.query.get("download"):
+        return as_file(page, f"callsieve-outbound-{day(proof.first)}.html", "text/html; charset=utf-8")
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    return HTMLResponse(page, headers={POLICY_HEADER: policy_with(style)})
+
+
+async def _proof(req: PageRequest, typed: str) -> tuple[DayProof, str | Wording]:
+    bounds = day_bounds(typed) if typed else None
+    problem = Wording("{day} is no day: write it as 2026-12-31", {"day": typed}) if typed and bounds is None else ""
+    first, last = bounds or day_bounds(day(req.now)) or (req.now, req.now)
+    settings = req.state.loaded.settings
+    return await req.state.slow_store.read(proof_of_day, settings, first, last, req.now), problem
+
+
 PAGES = (
     Page("GET", PATH, show, Role.OPERATOR),
     Page("POST", f"{PATH}/add", add, Role.OPERATOR),
     Page("POST", f"{PATH}/remove", remove, Role.OPERATOR),
     Page("POST", f"{PATH}/undo", undoing(PATH, CONSENTS), Role.OPERATOR),
     Page("POST", f"{PATH}/import", bring_in_file, Role.ADMINISTRATOR, UPLOAD_BYTES),
+    Page("GET", OUTBOUND, show_day, Role.OPERATOR),
+    Page("GET", f"{OUTBOUND}/page", print_day, Role.OPERATOR),
 )

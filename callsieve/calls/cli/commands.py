@@ -26,9 +26,16 @@ from callsieve.calls.records import (
 from callsieve.calls.spoken_names import has_sound, of_decisions
 from callsieve.changes.operation import note
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, number_argument, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    context_of,
+    existing_store,
+    number_argument,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import Cell, bold, dim, is_wide, lines, ordered, plural, print_pairs, print_table, say, word
-from callsieve.cli.store import context_of
 from callsieve.replay.history_file import at_of
 from callsieve.replay.history_writer import line_of_event
 from callsieve.replay.store_history import events_of_store

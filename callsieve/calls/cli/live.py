@@ -17,6 +17,7 @@ from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    context_of,
     escaped,
     existing_store,
     number_option,
@@ -24,7 +25,6 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import dim, ordered, say
-from callsieve.cli.store import context_of
 from callsieve.text.times import when, when_exactly
 from policies.reasons import why_of
 from reputation.model import DecisionRecord

@@ -12,8 +12,7 @@ from callsieve.calls.live import LiveCalls
 from callsieve.calls.views import DRAWN, SPANS, ActivityCache, ActivityShown, activity_shown
 from callsieve.emergency_window import close_window
 from callsieve.web.access import anonymous, with_session
-from callsieve.web.request import PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest
 from reputation.store.calls import CallFilter, CallRow, find_calls, sites_seen
 from reputation.store.errors import StoreError
 from reputation.users import Role

@@ -8,9 +8,8 @@ from starlette.responses import Response
 from callsieve.calls.records import wanted_of
 from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
-from callsieve.web.words import N_
+from callsieve.web.i18n import N_
+from callsieve.web.request import NotFound, Page, PageRequest
 from policies.decision import ACTION_BY_WORD
 from reputation.store.calls import ENDINGS
 from reputation.users import Role

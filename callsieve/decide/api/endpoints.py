@@ -12,11 +12,9 @@ from http import HTTPStatus
 from typing import Any
 
 from callsieve import emergency_window
-from callsieve.api.decoding import body_from
-from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endpoint
+from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endpoint, body_from
 from callsieve.api.fields import Instant
 from callsieve.api.problem import UNPROCESSABLE, ApiError
-from callsieve.api.rate_limit import RateLimits
 from callsieve.changes.operation import Context
 from callsieve.decide import operations
 from callsieve.decide.call_facts import (
@@ -30,6 +28,7 @@ from callsieve.decide.call_facts import (
 )
 from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
 from callsieve.decide.operations import CallEnding
+from callsieve.web.throttle import RateLimits
 from reputation.model import Disposition
 from reputation.users import Role, Scope
 

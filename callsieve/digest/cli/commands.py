@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, context_of, existing_store, print_json, settings_of
 from callsieve.cli.output import bold, say, say_command
-from callsieve.cli.store import context_of
 from callsieve.digest.operations import DayRequest, day, day_before, day_of
 from callsieve.digest.text import DigestText, console_address, digest_as_json, digest_text, html_page
 

@@ -9,8 +9,7 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.digest.operations import DayRequest, Digest, day, day_of
 from callsieve.digest.text import CHALLENGED, appeal_words, lead_of, title_of
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.own.suspicion import suspicion_words
 from reputation.users import Role
 

@@ -13,9 +13,17 @@ from rich.text import Text
 
 from callsieve.capability import Capabilities
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    context_of,
+    existing_store,
+    has_store,
+    perform,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import plural, print_table, say, say_command
-from callsieve.cli.store import context_of, perform
 from callsieve.events import operations, process
 from callsieve.events.alerts import NoStates
 from callsieve.events.kinds import DeliveryError, Event, EventKind, sample_of

@@ -12,8 +12,7 @@ from callsieve.events import operations
 from callsieve.events.operations import ReplayRequest
 from callsieve.events.receiver_health import EventsShown, events_shown
 from callsieve.settings import Settings
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters
 from reputation.users import Role
 

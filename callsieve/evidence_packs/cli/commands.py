@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption, NumberArgument, check_new, existing_store, settings_of
+from callsieve.cli.options import ConfigOption, NumberArgument, check_new, context_of, existing_store, settings_of
 from callsieve.cli.output import say
-from callsieve.cli.store import context_of
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
 from callsieve.evidence_packs.contents import platforms

@@ -14,8 +14,7 @@ from callsieve.evidence_packs.archive import write_pack
 from callsieve.evidence_packs.contents import platforms
 from callsieve.evidence_packs.operations import DEFAULT_DAYS, IN_MEMORY_BYTES, MOST_DAYS, PackRequest
 from callsieve.numbers.web.pages import number_in
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.own_register import own_of
 from reputation.users import Role
 from reputation.wording import Wording

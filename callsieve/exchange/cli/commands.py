@@ -13,9 +13,17 @@ from rich.text import Text
 
 from callsieve.changes.operation import Context, Refused
 from callsieve.cli.errors import EXIT_TROUBLE, CommandError, warn
-from callsieve.cli.options import ConfigOption, JsonOption, any_store, existing_store, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    any_store,
+    context_of,
+    existing_store,
+    perform,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
-from callsieve.cli.store import context_of, perform
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
 from callsieve.exchange.health import PeerStatus, problem_code, read_problem

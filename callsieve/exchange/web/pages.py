@@ -16,9 +16,8 @@ from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.settings import Loaded
 from callsieve.signing.keys import PublicKey
-from callsieve.web.request import PageRequest, undoing
-from callsieve.web.routes import Page
-from callsieve.web.words import N_
+from callsieve.web.i18n import N_
+from callsieve.web.request import Page, PageRequest, undoing
 from reputation.users import Role
 from reputation.wording import Wording
 

@@ -21,15 +21,17 @@ from callsieve.cli.options import (
     confirmed,
     existing_store,
     has_store,
+    note_done,
+    perform,
     print_json,
     salvaged_settings_of,
     settings_of,
 )
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_command
-from callsieve.cli.store import note_done, perform
 from callsieve.hub import administration, client, operations, process
-from callsieve.hub.address import address_of_site, write_secret
+from callsieve.hub.administration import address_of_site, write_secret
 from callsieve.hub.cli.evidence import print_figures
+from callsieve.hub.operations import SECRET, secret_path
 from callsieve.hub.postgresql import (
     ADMINISTRATION_SECONDS,
     FORBIDDEN,
@@ -38,7 +40,6 @@ from callsieve.hub.postgresql import (
     connection_to,
     place_of,
 )
-from callsieve.hub.secret_file import SECRET, secret_path
 from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import SERVICE_STATE, Loaded, SettingsUnreadable

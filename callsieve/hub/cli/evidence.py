@@ -8,12 +8,19 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, JsonOption, NumberArgument, existing_store, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    NumberArgument,
+    existing_store,
+    perform,
+    print_json,
+    settings_of,
+)
 from callsieve.cli.output import plural, print_table, say, say_undo
-from callsieve.cli.store import perform
-from callsieve.hub import erasures, site_operations
+from callsieve.hub import site_operations
 from callsieve.hub.site_operations import IgnoreRequest
-from callsieve.hub.site_views import figures_as_json, remarks_on
+from callsieve.hub.views import figures_as_json, remarks_on_evidence
 from callsieve.text.times import when
 from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
@@ -74,7 +81,7 @@ def show_erasures(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 def keep(number: NumberArgument, config: ConfigOption = None) -> None:
     """Keep what is known here of a number that another site had erased."""
-    e164 = perform(settings_of(config), erasures.keep, number, existing=True)
+    e164 = perform(settings_of(config), site_operations.keep, number, existing=True)
     say(f"{e164} is kept, whoever has it erased within the next {KEPT_DAYS:.0f} days.")
 
 
@@ -121,5 +128,5 @@ def print_figures(found: Sequence[SiteFigures]) -> None:
         for one in found
     ]
     headings = ("site", "numbers", "people", "marked", "agreed", "against", "taken back", "wrong")
-    print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on(one) for one in found])
+    print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on_evidence(one) for one in found])
     say("agreed, against: of the numbers that it marks as spam, what our own people and challenges say.")

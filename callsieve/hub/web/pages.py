@@ -1,15 +1,28 @@
-"""The sites of the organisation, at a central one: who is up, how far behind, and what they have told."""
+"""The sites of the organisation, at a central one: who is up, how far behind, and what they have told.
+
+What other sites told and whether our own people agree; which nobody believes, and who works at two of them.
+"""
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import dataclass
+
 from starlette.responses import Response
 
+from callsieve.changes.operation import Refused
+from callsieve.changes.undo import Latest, latest_changes
+from callsieve.hub import site_operations
+from callsieve.hub.capability import OTHER_SITES
+from callsieve.hub.site_operations import IgnoreRequest
 from callsieve.hub.views import lag_of, state_of
-from callsieve.web.request import PageRequest
-from callsieve.web.routes import Page
-from callsieve.web.words import N_
+from callsieve.web.i18n import N_
+from callsieve.web.request import Page, PageRequest, undoing
+from reputation.store.hub.incoming import ErasureRequest, waiting_erasures
 from reputation.store.hub.sites import noted_sites
+from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 from reputation.users import Role
+from reputation.wording import Wording
 
 # What `state_of` says, for the catalogues.
 STATES = (N_("up"), N_("down"), N_("never seen"), N_("expelled"))
@@ -21,4 +34,88 @@ async def show(req: PageRequest) -> Response:
     return req.page("hub/sites.html", sites=sites)
 
 
-PAGES = (Page("GET", "/sites", show, Role.VIEWER),)
+PLACE = "/sites/evidence"
+FIELDS = ("site", "reason", "person", "other")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePage:
+    """The page. `erasures`: those that wait for a yes; `people`: the names of each human who is known by several."""
+
+    sites: tuple[SiteFigures, ...]
+    erasures: tuple[ErasureRequest, ...]
+    people: tuple[tuple[str, ...], ...]
+    latest: tuple[Latest, ...]
+
+
+async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The page, with what was wrong of what was asked."""
+    evidence = await req.read(evidence_page)
+    typed = {field: req.form.get(field, "") for field in FIELDS}
+    about = {"evidence": evidence, "problem": problem, "typed": typed}
+    return req.page("hub/evidence.html", 422 if problem else 200, **about)
+
+
+async def ignore(req: PageRequest) -> Response:
+    """Nothing counts here that the site tells."""
+    try:
+        request = IgnoreRequest(req.form.get("site", ""), req.form.get("reason", ""))
+        await req.perform(site_operations.ignore, request)
+    except Refused as refused:
+        return await show_evidence(req, refused.words)
+    return req.go(PLACE, "site-ignored")
+
+
+async def heed(req: PageRequest) -> Response:
+    """The site counts again."""
+    try:
+        await req.perform(site_operations.heed, req.form.get("site", ""))
+    except Refused as refused:
+        return await show_evidence(req, refused.words)
+    return req.go(PLACE, "site-heeded")
+
+
+async def keep(req: PageRequest) -> Response:
+    """Keep what is known here of a number that another site had erased."""
+    try:
+        await req.perform(site_operations.keep, req.form.get("number", ""))
+    except Refused as refused:
+        return await show_evidence(req, refused.words)
+    return req.go(PLACE, "number-kept")
+
+
+async def same(req: PageRequest) -> Response:
+    """Two people of two sites are one human."""
+    names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
+    try:
+        await req.perform(site_operations.same_person, names)
+    except Refused as refused:
+        return await show_evidence(req, refused.words)
+    return req.go(PLACE, "people-same")
+
+
+async def apart(req: PageRequest) -> Response:
+    """One of the names is somebody else's."""
+    try:
+        await req.perform(site_operations.other_person, req.form.get("person", ""))
+    except Refused as refused:
+        return await show_evidence(req, refused.words)
+    return req.go(PLACE, "people-apart")
+
+
+def evidence_page(db: sqlite3.Connection) -> EvidencePage:
+    """What the page shows."""
+    sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
+    return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, OTHER_SITES))
+
+
+PAGES = (
+    Page("GET", "/sites", show, Role.VIEWER),
+    Page("GET", PLACE, show_evidence, Role.OPERATOR),
+    Page("POST", f"{PLACE}/ignore", ignore, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/keep", keep, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/same", same, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/apart", apart, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/undo", undoing(PLACE, OTHER_SITES), Role.ADMINISTRATOR),
+)

@@ -15,11 +15,11 @@ from callsieve.cli.options import (
     NumberArgument,
     existing_store,
     number_argument,
+    perform,
     print_json,
     settings_of,
 )
 from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command, say_undo
-from callsieve.cli.store import perform
 from callsieve.identities import operations
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest
 from callsieve.identities.views import identity_shown

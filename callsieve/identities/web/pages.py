@@ -9,8 +9,7 @@ from callsieve.identities import operations
 from callsieve.identities.capability import IDENTITIES
 from callsieve.identities.operations import CodeMade, CodeRequest, IdentityRequest
 from callsieve.identities.views import identities_shown
-from callsieve.web.request import PageRequest, undoing
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest, undoing
 from reputation.users import Role
 from reputation.wording import Wording
 

@@ -18,7 +18,7 @@ from callsieve.imports.rows import numbers_of_family
 from callsieve.lists.cli.commands import Brought, print_brought, put_on_lists
 from callsieve.lists.operations import NOTE_CHARACTERS
 from callsieve.pbx.cli_client import ConsoleError, console
-from callsieve.pbx.number_families import ALLOWLIST, BLACKLIST, FamilyLine, NumberFamily, parse_family
+from callsieve.pbx.cli_output import ALLOWLIST, BLACKLIST, FamilyLine, NumberFamily, parse_family
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem
 from reputation.model import EntryKind, ListEntry, ListName

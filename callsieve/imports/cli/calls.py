@@ -17,10 +17,8 @@ import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, warn_of_skipped
-from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.output import plural, say
-from callsieve.cli.progress import meter, meter_of, watched
-from callsieve.cli.store import context_of, stores
+from callsieve.cli.options import ConfigOption, JsonOption, context_of, print_json, settings_of, stores
+from callsieve.cli.output import meter, meter_of, plural, say, watched
 from callsieve.imports import operations
 from callsieve.imports.call_history import Written, items_of
 from callsieve.imports.cdr_database import opened_tables

@@ -9,10 +9,8 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, table_in
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
-from callsieve.cli.output import plural, print_table, say, say_undo
-from callsieve.cli.progress import meter, watched
-from callsieve.cli.store import perform
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perform, print_json, settings_of
+from callsieve.cli.output import meter, plural, print_table, say, say_undo, watched
 from callsieve.imports import operations
 from callsieve.imports.cli.astdb import (
     LISTS,

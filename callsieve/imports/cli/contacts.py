@@ -12,9 +12,8 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, input_as
-from callsieve.cli.options import ConfigOption, JsonOption, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, context_of, settings_of, stores
 from callsieve.cli.output import plural, print_table, say, some
-from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
 from callsieve.imports.cli.calls import freepbx_home
 from callsieve.imports.cli.number_import import SOURCE_HELP, VCARDS, Summary, print_summary, source_given

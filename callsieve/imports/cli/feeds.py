@@ -18,8 +18,7 @@ from callsieve.changes.operation import Refused
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, table_in
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
-from callsieve.cli.output import print_table, say
-from callsieve.cli.progress import meter, watched
+from callsieve.cli.output import meter, print_table, say, watched
 from callsieve.imports.cli.number_import import (
     ImportVerdict,
     SourceOption,

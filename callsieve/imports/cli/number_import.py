@@ -12,9 +12,8 @@ import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import warn_of_rows
-from callsieve.cli.options import print_json
+from callsieve.cli.options import context_of, print_json, stores
 from callsieve.cli.output import plural, say, some
-from callsieve.cli.store import context_of, stores
 from callsieve.imports import operations
 from callsieve.imports.operations import ImportKind, NumbersRequest, source_name
 from callsieve.settings import Loaded

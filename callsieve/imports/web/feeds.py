@@ -18,8 +18,7 @@ from callsieve.imports.feed_health import (
 )
 from callsieve.lookups.views import LookupShown, lookups_shown, said_right
 from callsieve.settings import Loaded
-from callsieve.web.request import PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest
 from reputation.store.imports import ImportSource, sources
 from reputation.store.sources import FeedSource, NamedSource, contact_sources, feed_fetches
 from reputation.users import Role

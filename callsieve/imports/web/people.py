@@ -25,8 +25,7 @@ from callsieve.settings import Settings
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import PageRequest, as_file, uploaded_table
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest, as_file, uploaded_table
 from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
 from reputation.store.audit import Change

@@ -36,7 +36,7 @@ from callsieve.pbx.cli_client import console as ask
 from callsieve.pbx.cli_output import dialplan_in, setting_in
 from callsieve.pbx.config_files import read_text, walk
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
-from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER, user_id_of
+from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
 from callsieve.telemetry import is_outdated
 from policies.files import shown
 from reputation.numbers import is_possible_region

@@ -15,15 +15,16 @@ from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
+    context_of,
     existing_store,
     number_argument,
+    perform,
     print_json,
     settings_of,
+    stores,
 )
 from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, say_undo, word
-from callsieve.cli.store import context_of, perform, stores
 from callsieve.lists import operations as lists
-from callsieve.lists.csv_file import COLUMNS, entries_in
 from callsieve.lists.operations import (
     LOOK_BACK_DAYS,
     MOST_ENTRIES,
@@ -35,7 +36,7 @@ from callsieve.lists.operations import (
     names_of_people,
     person_text,
 )
-from callsieve.lists.views import EntryShown, entry_shown, is_over, origin_words
+from callsieve.lists.views import COLUMNS, EntryShown, entries_in, entry_shown, is_over, origin_words
 from callsieve.policy.records import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem, usable

@@ -7,14 +7,12 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused, note
 from callsieve.lists import operations
 from callsieve.lists.capability import LISTS
-from callsieve.lists.csv_file import COLUMNS, entries_in, list_as_csv
 from callsieve.lists.operations import EntryKey, EntryRequest
-from callsieve.lists.views import ListsShown, lists_shown
+from callsieve.lists.views import COLUMNS, ListsShown, entries_in, list_as_csv, lists_shown
 from callsieve.text.csv_table import KEPT_PROBLEMS, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, PageRequest, as_file, undoing, uploaded_table
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest, as_file, undoing, uploaded_table
 from reputation.model import EntryKind, ListName
 from reputation.store.audit import Change
 from reputation.store.lists import list_entries

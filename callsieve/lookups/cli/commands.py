@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perform, print_json, settings_of
 from callsieve.cli.output import print_table, say, say_command, say_undo
-from callsieve.cli.store import perform
 from callsieve.lookups import operations, process
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.lookups.views import LookupShown, lookup_as_json, lookups_shown

@@ -8,11 +8,10 @@ from contextlib import suppress
 from agi.parsing import instant_of
 from callsieve import emergency_window
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_even_broken
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perform, print_json, settings_even_broken
 from callsieve.cli.output import say
-from callsieve.cli.store import perform
 from callsieve.doctor.cli.commands import renew_stored
-from callsieve.maintenance.checks import EMERGENCY_WINDOW
+from callsieve.maintenance.operations import EMERGENCY_WINDOW
 from callsieve.pbx.cli_client import EMERGENCY_KEY, ConsoleError, database_del, database_get
 from callsieve.settings import Settings
 from callsieve.text.times import when

@@ -12,8 +12,7 @@ from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookReq
 from callsieve.numbers.web.pages import number_in
 from callsieve.own_numbers.web.pages import page_of_number, said_of
 from callsieve.text.file_kinds import IMAGES
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.own_labels import screenshot_content
 from reputation.users import Role
 

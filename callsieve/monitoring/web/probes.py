@@ -16,8 +16,7 @@ from callsieve.doctor.stored_findings import Findings, read_findings
 from callsieve.monitoring.metrics import MetricFamily, Metrics, doctor_metrics, exposition, single
 from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.errors import StoreError
 from reputation.store.sources import feed_sources
 

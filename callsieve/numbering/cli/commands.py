@@ -10,9 +10,8 @@ import typer
 from rich.text import Text
 
 from callsieve.cli.errors import CommandError, fail_with, warn
-from callsieve.cli.options import ConfigOption, JsonOption, number_argument, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, number_argument, perform, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, say_undo
-from callsieve.cli.store import perform
 from callsieve.numbering import operations
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest
 from callsieve.numbering.views import (

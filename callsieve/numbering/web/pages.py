@@ -6,8 +6,7 @@ from starlette.responses import Response
 
 from callsieve.numbering.capability import PLANS
 from callsieve.numbering.views import PURPOSE_WORDS, plans_shown
-from callsieve.web.request import PageRequest, undoing
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest, undoing
 from reputation.users import Role
 
 

@@ -15,11 +15,11 @@ from callsieve.cli.options import (
     NumberArgument,
     existing_store,
     number_argument,
+    perform,
     print_json,
     settings_of,
 )
 from callsieve.cli.output import print_table, say, say_undo
-from callsieve.cli.store import perform
 from callsieve.numbers.operations import (
     CorrectionRequest,
     MarkRequest,

@@ -13,9 +13,8 @@ import msgspec
 import typer
 
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import ConfigOption, NumberArgument, YesOption, confirmed, print_json, settings_of
+from callsieve.cli.options import ConfigOption, NumberArgument, YesOption, confirmed, perform, print_json, settings_of
 from callsieve.cli.output import plural, say, say_command
-from callsieve.cli.store import perform
 from callsieve.numbers import privacy
 from callsieve.settings import Loaded
 from callsieve.system.files import naming

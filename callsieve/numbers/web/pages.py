@@ -14,13 +14,12 @@ from callsieve.numbers.operations import MarkRequest, OwnerRequest
 from callsieve.numbers.owner_view import owner_view_of
 from callsieve.numbers.views import number_shown
 from callsieve.text.number_entry import EntryError, number_from
-from callsieve.web.request import NotFound, PageRequest, document_response, local_path
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest, document_response, local_path
 from reputation.model import ListName, MarkChannel, Verdict
 from reputation.users import Role
 
 if TYPE_CHECKING:
-    from callsieve.web.routes import Handler
+    from callsieve.web.request import Handler
 
 LONGEST = 80
 

@@ -16,12 +16,14 @@ from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
     NumberArgument,
+    context_of,
     existing_store,
+    perform,
     print_json,
     settings_of,
+    stores,
 )
 from callsieve.cli.output import bold, plural, print_pairs, print_table, say, say_undo, some
-from callsieve.cli.store import context_of, perform, stores
 from callsieve.own_numbers import operations
 from callsieve.own_numbers.cli.tables import WIDTH, details_of, print_health, print_list
 from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv

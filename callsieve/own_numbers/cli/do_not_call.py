@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import warn
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perform, print_json, settings_of
 from callsieve.cli.output import print_table, say, say_undo
-from callsieve.cli.store import perform
 from callsieve.own_numbers import do_not_call as operations
 from callsieve.own_numbers.do_not_call import MOST_WISHES, ComplaintRequest, TakeBackRequest, WishRequest
 from callsieve.text.number_entry import with_country

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from callsieve.cli.output import bold, console, dim, plural, print_pairs, print_table, say
+from callsieve.cli.output import bold, cells_of, console, dim, plural, print_pairs, print_table, say
 from callsieve.own_numbers.fields import FIELDS
 from callsieve.own_numbers.figures import MEASURES, date_of, grade_words
-from callsieve.text.bars import cells_of
 from callsieve.text.times import ago, day
 from reputation.explaining import sentence_of_families
 from reputation.own.grades import Grade, Graded

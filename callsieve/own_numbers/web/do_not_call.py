@@ -13,8 +13,7 @@ from callsieve.own_numbers.capability import WISHES
 from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest, wishes_shown
 from callsieve.own_numbers.views import is_known
 from callsieve.own_numbers.web.pages import page_of_number, said_of
-from callsieve.web.request import NotFound, PageRequest, undoing
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest, undoing
 from reputation.numbers import number_of
 from reputation.users import Role
 from reputation.wording import Wording

@@ -5,8 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
-from callsieve.web.request import PageRequest, document_response
-from callsieve.web.routes import Page
+from callsieve.web.request import Page, PageRequest, document_response
 from reputation.users import Role
 
 

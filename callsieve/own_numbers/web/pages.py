@@ -21,15 +21,14 @@ from callsieve.own_numbers.operations import CheckRequest, UseRequest
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, PageRequest, as_file, take_back_named, undoing, uploaded_table
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest, as_file, take_back_named, undoing, uploaded_table
 from reputation.store.audit import Change
 from reputation.store.own_register import register_of
 from reputation.users import Role
 from reputation.wording import Wording
 
 if TYPE_CHECKING:
-    from callsieve.web.routes import Handler
+    from callsieve.web.request import Handler
 
 UPLOAD_BYTES = 1 << 20
 

@@ -14,9 +14,18 @@ import typer
 
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, table_in
-from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, print_json, settings_of
+from callsieve.cli.options import (
+    ConfigOption,
+    JsonOption,
+    YesOption,
+    confirmed,
+    context_of,
+    perform,
+    print_json,
+    settings_of,
+    stores,
+)
 from callsieve.cli.output import plural, print_table, say, say_command, say_undo, some
-from callsieve.cli.store import context_of, perform, stores
 from callsieve.doctor.finding import CheckContext
 from callsieve.imports.cli.number_import import SOURCE_HELP, Summary, print_summary, source_given
 from callsieve.imports.operations import MOST_ROWS, TOO_MANY, ImportKind, PeopleRequest

@@ -12,9 +12,8 @@ from rich.text import Text
 
 from callsieve.calls.records import opinion_as_json
 from callsieve.cli.errors import CommandError, fail_with, warn
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, perform, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, print_table, say, say_undo, word
-from callsieve.cli.store import perform
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policies_as_json
 from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies

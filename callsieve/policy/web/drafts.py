@@ -16,9 +16,8 @@ from callsieve.policy.records import writing
 from callsieve.policy.views import Checked, DiffLine, checked, diff_of
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import TrialJob, TrialJobs
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
-from callsieve.web.words import N_
+from callsieve.web.i18n import N_
+from callsieve.web.request import NotFound, Page, PageRequest
 from policies.loader import policy_text
 from policies.policy import PolicyError
 from reputation.store.tables.table import OUTCOME_DAYS

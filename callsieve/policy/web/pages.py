@@ -13,8 +13,7 @@ from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import versions_of
 from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named, resolved_text
 from callsieve.settings import Loaded
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from policies.loader import is_policy_name, load_policy, policy_text
 from policies.policy import PolicyError
 from reputation.users import Role

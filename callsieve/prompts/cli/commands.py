@@ -16,8 +16,7 @@ from rich.text import Text
 from agi.speech import LANGUAGES
 from callsieve.cli.errors import CommandError, fail_with
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.output import plural, print_table, say
-from callsieve.cli.progress import counted
+from callsieve.cli.output import counted, plural, print_table, say
 from callsieve.install.plan import InstallError
 from callsieve.pbx.cli_client import ConsoleError, console
 from callsieve.prompts.catalogue import PromptError, known_language, own_directories, prompts_of

@@ -1,31 +1,107 @@
-"""The pages: the front with the form for a reference, the appeal, and its status by a secret link."""
+"""The pages: the front with the form for a reference, the appeal, and its status by a secret link.
+
+A page to print says that a number was cleared; callsieve/appeals/cleared.py makes the signed file.
+
+    make_public_app(PublicState(load)) -> an ASGI application, for uvicorn and for tests
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import NamedTuple
+from importlib.resources import files
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
+import segno
+from markupsafe import Markup
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from callsieve.appeals.cleared import Cleared
 from callsieve.call_back.client import LATER, NEVER, HelperAnswer
 from callsieve.changes.operation import Refused
 from callsieve.numbers.mark_effects import effects_page, parts_of_view
 from callsieve.public_page.backend import Backend
-from callsieve.public_page.cleared import cleared_page, contact_card
-from callsieve.public_page.limits import UPLOADS_AT_ONCE
 from callsieve.public_page.operations import NO_DOCUMENTS, UNKNOWN, AppealStatus
-from callsieve.public_page.web.visit import POLICY, PublicPage, Visit
+from callsieve.public_page.web.visit import POLICY, PublicPage, PublicState, Visit, answering
+from callsieve.settings import Public
+from callsieve.text.times import day
+from callsieve.web.i18n import N_
+from callsieve.web.rendering import document_of
 from callsieve.web.request import as_file
-from callsieve.web.security_headers import POLICY_HEADER, policy_with
+from callsieve.web.security_headers import POLICY_HEADER, SecurityHeaders, policy_with
+from callsieve.web.throttle import UPLOADS_AT_ONCE
 from callsieve.web.tokens import hash_of, new_token, parse_token
-from callsieve.web.words import N_
 from reputation.appeals import ATTACHMENT_BYTES, Appeal
 from reputation.site_names import parse_id
+from reputation.wording import Wording
+
+TITLE = N_("Statement: a number was cleared")
+SAYS = N_("{issuer} has decided an appeal of the owner of {number} and found that the owner is right.")
+MEANS = N_(
+    "Spam marks that were made here until {day} count as never made. It is about our own screening of calls alone."
+)
+REASON = N_("The reason: {reason}")
+PROVEN = N_("Control of the number was proven by a signed call or a call-back.")
+ACCEPTED = N_("Control of the number was not proven by a call: our people accepted the appeal.")
+CHECK = N_("Whether it still stands, and the key that the file is signed with: {link}")
+UNTIL = N_("It counts until {day}. Appeal {reference}.")
+
+
+def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
+    """Return the statement as a page of HTML by itself, with a QR code of its link.
+
+    Args:
+        reason: What the ruling says.
+        say: Translates a text of ours.
+    """
+    statement = cleared.statement
+    about = {
+        "issuer": statement.issuer,
+        "number": statement.about["number"],
+        "day": day(statement.issued_at),
+        "reason": reason,
+        "link": cleared.link,
+        "reference": statement.about["appeal"],
+    }
+    texts = [SAYS, MEANS, REASON, PROVEN if statement.about["proven"] else ACCEPTED]
+    lines = [Wording(text, about).said(say) for text in texts]
+    if statement.valid_until is not None:
+        lines.append(Wording(UNTIL, about | {"day": day(statement.valid_until)}).said(say))
+    code = segno.make(cleared.link, micro=False).svg_inline(border=0, omitsize=True)
+    shown = {
+        "title": say(TITLE),
+        "lines": lines,
+        "code": Markup(code),
+        "check": Wording(CHECK, about).said(say),
+        "issuer": statement.issuer,
+    }
+    return document_of("public_page", "cleared.html", language, shown)
+
+
+_MAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,253}[A-Za-z0-9]")
+_NUMBER = re.compile(r"\+[0-9][0-9 .-]{5,20}[0-9]")
+
+
+def contact_card(public: Public) -> list[Any]:
+    """Its name, the page's address, and what of `contact` is a mail address or a number in international form."""
+    fields: list[list[Any]] = [
+        ["version", {}, "text", "4.0"],
+        ["fn", {}, "text", public.name],
+        ["kind", {}, "text", "org"],
+        ["url", {}, "uri", public.address],
+        *(["email", {}, "text", mail] for mail in _MAIL.findall(public.contact)),
+        *(["tel", {}, "uri", f"tel:{re.sub('[ .-]', '', number)}"] for number in _NUMBER.findall(public.contact)),
+    ]
+    return ["vcard", fields]
 
 
 class ClearedStatus(NamedTuple):
@@ -229,3 +305,43 @@ PAGES = (
     PublicPage("GET", "/status/{token}/cleared.html", cleared_document),
     PublicPage("GET", "/cleared/{reference}/{proof}", check_cleared),
 )
+
+
+async def not_found(visit: Visit) -> Response:
+    """Whatever was asked for."""
+    return visit.error(404)
+
+
+MISSING = PublicPage("GET", "", not_found)
+STYLE = files("callsieve.public_page.web") / "static" / "public.css"
+
+
+def make_public_app(state: PublicState) -> ASGIApp:
+    """The public page with this state, which it closes at its end."""
+    from_settings = state.public
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await state.backend.open()
+        yield
+        await state.backend.close()
+
+    async def style(_request: Request) -> Response:
+        headers = {"cache-control": "public, max-age=3600", POLICY_HEADER: POLICY}
+        return Response(STYLE.read_bytes(), media_type="text/css", headers=headers)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return await answering(MISSING, state)(request) if status == 404 else Response(status_code=status)
+
+    routes = [
+        *(Route(page.path, answering(page, state), methods=[page.method]) for page in PAGES),
+        Route("/public.css", style, methods=["GET"]),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: failed})
+    return SecurityHeaders(
+        app,
+        [urlsplit(from_settings.address).hostname or ""],
+        https_only=from_settings.behind_proxy,
+        other_name="This page has another address.\n",
+    )

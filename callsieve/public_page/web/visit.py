@@ -23,15 +23,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callsieve.changes.operation import Refused
 from callsieve.public_page.backend import TOO_OFTEN, Backend, PageBackend
-from callsieve.public_page.limits import Limits
 from callsieve.public_page.operations import STATEMENT_CHARACTERS
 from callsieve.settings import Public
 from callsieve.web.access import form_of, is_from_elsewhere
 from callsieve.web.connections import network_of
-from callsieve.web.i18n import LANGUAGES, TAGS, wanted_language
+from callsieve.web.i18n import LANGUAGES, N_, TAGS, wanted_language
 from callsieve.web.rendering import Templates
 from callsieve.web.security_headers import POLICY_HEADER
-from callsieve.web.words import N_
+from callsieve.web.throttle import Limits
 from reputation.store.errors import StoreError
 from reputation.wording import Wording
 

@@ -18,8 +18,7 @@ import typer
 
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, print_json, settings_of
-from callsieve.cli.output import plural
-from callsieve.cli.progress import Tell, meter, meter_of, watched
+from callsieve.cli.output import Tell, cells_of, meter, meter_of, plural, watched
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.replay.call_files import History, HistoryError, in_time_order, opened, sides_of
 from callsieve.replay.cli.terminal import show_report
@@ -32,7 +31,6 @@ from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from callsieve.system.files import complete_file, naming
 from callsieve.system.privileges import acting_for
-from callsieve.text.bars import cells_of
 from callsieve.text.csv_table import DAMAGE
 from callsieve.text.table_errors import TableProblem, table_error
 from callsieve.web.rendering import document_of

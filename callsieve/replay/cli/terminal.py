@@ -9,11 +9,10 @@ from typing import Any
 from rich.text import Text
 
 from callsieve.cli.input_file import warn_of_skipped
-from callsieve.cli.output import COLOURS, Cell, bold, console, dim, plural, print_table, say, word
+from callsieve.cli.output import COLOURS, Cell, bold, cells_of, console, dim, plural, print_table, say, word
 from callsieve.replay.false_positives import WAYS_OUT, FalsePositive, count_of, ways_out
 from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, Period, ReplayReport
-from callsieve.text.bars import cells_of
 from callsieve.text.times import when
 
 SHOWN_MISTAKES = 20

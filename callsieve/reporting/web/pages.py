@@ -9,8 +9,7 @@ from starlette.responses import Response
 from callsieve.reporting.authorities import AUTHORITIES, complaint_of, complaint_text
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.web.i18n import LANGUAGES, translated, translations_of
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.users import Role
 from reputation.wording import Wording
 

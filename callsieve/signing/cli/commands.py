@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, YesOption, confirmed, note_done, print_json, settings_of
 from callsieve.cli.output import say, say_command
-from callsieve.cli.store import note_done
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey, SigningKey, signing_key
 from callsieve.signing.statements import MOST_BYTES, OVERLAP_DAYS, HandoverUnderWay, StatementError, rotate, verify

@@ -11,13 +11,12 @@ from rich.text import Text
 
 from callsieve.calls.records import caller_words
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
-from callsieve.cli.output import Cell, clean, lines, ordered, plural, print_pairs, word
+from callsieve.cli.output import Cell, cells_of, clean, lines, ordered, plural, print_pairs, word
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
 from callsieve.health import Check, CheckStatus
 from callsieve.pbx.cli_client import console
 from callsieve.status.views import ACTIONS, JournalSummary, ScreeningState, Status, status_as_json, status_of
-from callsieve.text.bars import cells_of
 from callsieve.text.times import ago, when
 from callsieve.version import program_version
 from reputation.model import DecisionRecord

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, settings_even_broken
-from callsieve.cli.store import context_of, note_done
+from callsieve.cli.options import ConfigOption, context_of, note_done, settings_even_broken
 from callsieve.doctor.checks import OFF_SWITCH
 from callsieve.doctor.cli.commands import renew_stored
 from callsieve.pbx.cli_client import until_words

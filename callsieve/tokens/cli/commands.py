@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import ConfigOption, JsonOption, existing_store, print_json, settings_of
+from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perform, print_json, settings_of
 from callsieve.cli.output import print_table, say, say_undo
-from callsieve.cli.store import perform
 from callsieve.text.times import ago, day
 from callsieve.tokens import operations
 from callsieve.tokens.operations import NewToken, is_over, token_shown

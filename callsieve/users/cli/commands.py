@@ -16,12 +16,13 @@ from callsieve.cli.options import (
     YesOption,
     any_store,
     confirmed,
+    context_of,
     existing_store,
+    perform,
     print_json,
     settings_of,
 )
 from callsieve.cli.output import print_table, say, say_undo
-from callsieve.cli.store import context_of, perform
 from callsieve.text.times import day
 from callsieve.users import operations
 from callsieve.users.operations import NewUser, PasswordRequest, RoleRequest

@@ -1,4 +1,7 @@
-"""My account: the password, and where I am logged in."""
+"""My account: the password, where I am logged in, and the second factor.
+
+The second factor is turned on by the password and a first code, and off by the password and a code.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,15 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.users import operations
-from callsieve.users.operations import OwnPassword
-from callsieve.users.passwords import hashed, is_password
-from callsieve.users.second_factor import step_of
+from callsieve.users.operations import OwnPassword, OwnSecondFactor
+from callsieve.users.passwords import address_of, hashed, is_password, is_secret, new_secret, step_of
 from callsieve.web.access import BROWSER_COOKIE, YEAR_SECONDS, cookie_name, set_cookie
 from callsieve.web.connections import network_of
-from callsieve.web.request import PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.i18n import N_
+from callsieve.web.request import Page, PageRequest
 from callsieve.web.throttle import Throttle
 from callsieve.web.tokens import browser_of, browser_token
-from callsieve.web.words import N_
-from reputation.store.users import password_of, second_factor_of, sessions_of
+from reputation.store.users import SecondFactor, password_of, second_factor_of, sessions_of
 from reputation.users import LONGEST_NAME, NAME, ConsoleUser, Role, Session
 from reputation.wording import Wording
 
@@ -139,8 +140,61 @@ async def end_others(req: PageRequest) -> Response:
     return req.go("/account", "others-out")
 
 
+WRONG_CODE = N_("The password or the code is wrong. Nothing was changed.")
+
+
+async def show_second_factor(req: PageRequest) -> Response:
+    """The page. Who has no second factor yet sees the secret of one that is not in force."""
+    return _second_factor_page(req, "" if req.me.has_second_factor else new_secret())
+
+
+async def turn_on(req: PageRequest) -> Response:
+    """In force from now on, for who knows the password and has put the secret into an app."""
+    name, secret = req.me.name, req.form.get("secret", "")
+    if req.me.has_second_factor:
+        raise Refused("on-already", operations.ON_ALREADY)
+    if not is_secret(secret):
+        return _second_factor_page(req, new_secret(), WRONG_CODE)
+    try:
+        password = await look_at_password(req, name, req.form.get("present", ""))
+    except TooManyTriesError as error:
+        return _second_factor_page(req, secret, error.words, 429)
+    step = step_of(secret, req.form.get("code", ""), req.now)
+    if password is None or step is None:
+        return _second_factor_page(req, secret, WRONG_CODE)
+    request = OwnSecondFactor(req.here.token, SecondFactor(secret, step))
+    await req.perform(operations.turn_on_second_factor, request)
+    return req.go("/account", "second-factor-on")
+
+
+async def turn_off(req: PageRequest) -> Response:
+    """The password alone is asked for from now on."""
+    name = req.me.name
+    try:
+        password = await look_at_password(req, name, req.form.get("present", ""))
+        step = await look_at_code(req, name, req.form.get("code", "")) if password is not None else None
+    except TooManyTriesError as error:
+        return _second_factor_page(req, "", error.words, 429)
+    if password is None or step is None:
+        return _second_factor_page(req, "", WRONG_CODE)
+
+    request = OwnSecondFactor(req.here.token, password=password, step=step)
+    await req.perform(operations.turn_off_second_factor, request)
+    return req.go("/account", "second-factor-off")
+
+
+def _second_factor_page(req: PageRequest, secret: str, problem: str | Wording = "", status: int = 422) -> Response:
+    address = address_of(secret, req.me.name) if secret else ""
+    return req.page(
+        "users/second_factor.html", status if problem else 200, secret=secret, address=address, problem=problem
+    )
+
+
 PAGES = (
     Page("GET", "/account", show, Role.VIEWER),
     Page("POST", "/account/password", change_password, Role.VIEWER),
     Page("POST", "/account/sessions", end_others, Role.VIEWER),
+    Page("GET", "/account/second-factor", show_second_factor, Role.VIEWER),
+    Page("POST", "/account/second-factor", turn_on, Role.VIEWER),
+    Page("POST", "/account/second-factor/off", turn_off, Role.VIEWER),
 )

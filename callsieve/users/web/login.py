@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.users import operations
-from callsieve.users.passwords import hashed, is_outdated
-from callsieve.users.second_factor import LASTS_SECONDS, HalfLogin, HalfLogins
+from callsieve.users.passwords import LASTS_SECONDS, HalfLogin, HalfLogins, hashed, is_outdated
 from callsieve.users.web.account import TooManyTriesError, look_at_code, look_at_password, remember_browser
 from callsieve.web.access import (
     COOKIE,
@@ -21,11 +20,9 @@ from callsieve.web.access import (
     drop_cookie,
     set_cookie,
 )
-from callsieve.web.i18n import LANGUAGES
-from callsieve.web.request import THEMES, PageRequest, local_path
-from callsieve.web.routes import Page
+from callsieve.web.i18n import LANGUAGES, N_
+from callsieve.web.request import THEMES, Page, PageRequest, local_path
 from callsieve.web.tokens import hash_of, new_token
-from callsieve.web.words import N_
 from reputation.store.users import all_users, end_session, second_factor_of
 from reputation.users import Role, Session
 from reputation.wording import Wording

@@ -14,8 +14,7 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.users import operations
 from callsieve.users.operations import NewUser, PasswordRequest, RoleRequest
 from callsieve.users.passwords import hashed
-from callsieve.web.request import NotFound, PageRequest
-from callsieve.web.routes import Page
+from callsieve.web.request import NotFound, Page, PageRequest
 from callsieve.wiring import people_of
 from reputation.store.people import all_people
 from reputation.store.users import all_users, sessions_of

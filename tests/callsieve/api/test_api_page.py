@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.capabilities import ALL, endpoints_of
 from lab.programs import COMMAND_LINE
 from lab.tools import use_fetched_tools
 from reputation.users import Scope
@@ -82,7 +82,7 @@ def table(before: str) -> str:
     kept = {match[1]: match[2] for match in re.finditer(r"^\| `([^`]+)`([^|]*)", before, re.MULTILINE)}
     lines = [
         f"| `{one.method} {one.path}`{kept.get(f'{one.method} {one.path}', ' ')}| {one.scope} | {one.role.word} |"
-        for one in sorted(ENDPOINTS, key=lambda one: (one.path, one.method))
+        for one in sorted(endpoints_of(ALL), key=lambda one: (one.path, one.method))
     ]
     return "\n".join(lines)
 

@@ -13,10 +13,9 @@ import msgspec
 import pytest
 
 from callsieve.api.authentication import TRIES_OF_AN_ADDRESS
-from callsieve.api.endpoint import Endpoint
+from callsieve.api.endpoint import ROOT, Endpoint
 from callsieve.api.openapi import PARTS
-from callsieve.api.routing import ROOT
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.capabilities import ALL, endpoints_of
 from callsieve.main.console_app import PAGES, make_app, make_app_state
 from callsieve.web import request as body
 from reputation.store.users import add_token, remove_token, token_of, touch_token
@@ -24,7 +23,7 @@ from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, RunningApi
 from tests.callsieve.browsing import NOW, SETTINGS
 
-WITH_BODY = [one for one in ENDPOINTS if one.body is not None]
+WITH_BODY = [one for one in endpoints_of(ALL) if one.body is not None]
 # Something for each part of a path; none of it is there, so that nothing is changed.
 NOTHING: dict[str, Any] = {**{part: "nothing" for part in PARTS}, "change_id": 999_999, "number": "+12015550123"}
 
@@ -63,7 +62,7 @@ def sent(one: Endpoint) -> Any:
     return {"content": b"{", "headers": {"content-type": "application/json"}} if one.body is not None else {}
 
 
-@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
 def test_every_endpoint_lets_in_its_scope_and_roles_alone(
     programs: dict[tuple[Role, Scope], Program], one: Endpoint
 ) -> None:
@@ -83,10 +82,10 @@ def with_headers(program: Program, more: dict[str, Any]) -> dict[str, Any]:
     return {**more, "headers": {**program.headers, **more.get("headers", {})}}
 
 
-@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
 def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one: Endpoint) -> None:
     # Each from an address of its own: wrong tokens count for it.
-    away = api.with_secret(None, f"2001:db8:{ENDPOINTS.index(one):x}::1")
+    away = api.with_secret(None, f"2001:db8:{endpoints_of(ALL).index(one):x}::1")
     nowhere = away.client.request(one.method, f"{ROOT}/nowhere")
     for headers in (
         {},
@@ -103,9 +102,9 @@ def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, one
             assert set(answer.headers) == set(nowhere.headers)
 
 
-@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
 def test_what_is_asked_in_another_way_is_refused(administrator: Program, one: Endpoint) -> None:
-    there = {other.method for other in ENDPOINTS if other.path == one.path}
+    there = {other.method for other in endpoints_of(ALL) if other.path == one.path}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - there:
         answer = administrator.ask(method, path_of(one))
         assert (answer.status, answer.code) == (405, "wrong-method")
@@ -127,7 +126,7 @@ def test_the_page_has_every_endpoint_and_runs_no_script(api: RunningApi) -> None
     answer = api.with_secret(None).client.get(ROOT)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "<script" not in answer.text
-    for one in ENDPOINTS:
+    for one in endpoints_of(ALL):
         assert f"<code>{one.method} {one.path}</code>" in answer.text
 
 
@@ -224,7 +223,7 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, one: 
             assert answer.status < 500 or answer.status == 503, (place, value, answer.response.text)
 
 
-@pytest.mark.parametrize("one", [one for one in ENDPOINTS if "{" in one.path], ids=name_of)
+@pytest.mark.parametrize("one", [one for one in endpoints_of(ALL) if "{" in one.path], ids=name_of)
 @pytest.mark.parametrize(
     "text", ["%00", "%ff%fe", "%F0%9F%98%80", "x" * 3000, "%2e%2e", "%2F", "9" * 400, "-1", "1e3", "+", "%20", "'--"]
 )
@@ -245,7 +244,7 @@ def test_only_json_of_a_sensible_size_is_taken(administrator: Program, one: Endp
     assert administrator.refused(one.method, path, content=large, headers=headers) == (413, "too-large")
 
 
-@pytest.mark.parametrize("one", ENDPOINTS, ids=name_of)
+@pytest.mark.parametrize("one", endpoints_of(ALL), ids=name_of)
 def test_an_unknown_question_is_refused(administrator: Program, one: Endpoint) -> None:
     body = None if one.body is None else msgspec.to_builtins(one.example)
     assert administrator.refused(one.method, f"{path_of(one)}?nobody_knows=1", body) == (422, "bad-query")

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from callsieve.api.idempotency import HEADER
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.capabilities import ALL, endpoints_of
 from reputation.store.audit import audit_rows
 from reputation.store.privacy import erase_number
 from reputation.store.users import ANSWER_SECONDS, MOST_ANSWERS
@@ -130,5 +130,5 @@ def test_an_erased_number_is_in_no_kept_answer(api: RunningApi) -> None:
 
 
 def test_only_writes_take_a_key() -> None:
-    assert not any(one.takes_key for one in ENDPOINTS if one.method == "GET")
-    assert all(one.takes_key for one in ENDPOINTS if one.method == "DELETE")
+    assert not any(one.takes_key for one in endpoints_of(ALL) if one.method == "GET")
+    assert all(one.takes_key for one in endpoints_of(ALL) if one.method == "DELETE")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.api.rate_limit import MOST_KEPT, RateLimits
 from callsieve.changes.operation import Refused
 from callsieve.changes.paging import cursor_of, place_of
+from callsieve.web.throttle import MOST_TOKENS_KEPT, RateLimits
 from tests.callsieve.asking import ENABLED, ApiOffice
 from tests.callsieve.browsing import SETTINGS
 
@@ -45,9 +45,9 @@ def test_so_many_may_come_at_once_and_then_one_at_a_time(per_minute: int) -> Non
 
 def test_what_is_kept_is_bounded() -> None:
     limits = RateLimits()
-    for token_id in range(MOST_KEPT * 3):
+    for token_id in range(MOST_TOKENS_KEPT * 3):
         limits.ask(token_id, 1, 5.0)
-    assert len(limits) == MOST_KEPT
+    assert len(limits) == MOST_TOKENS_KEPT
 
 
 def test_a_token_that_asks_too_often_is_told_when_to_ask_again(tmp_path: Path) -> None:

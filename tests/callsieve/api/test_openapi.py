@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.openapi import PARTS, document_of
-from callsieve.main.api_table import ENDPOINTS
+from callsieve.main.capabilities import ALL, endpoints_of
 from reputation.users import LEAST_ROLE
 from tests.callsieve.asking import ApiOffice
 
@@ -23,7 +23,7 @@ FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.jso
 
 
 def written() -> str:
-    return json.dumps(document_of(ENDPOINTS), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document_of(endpoints_of(ALL)), indent=2, ensure_ascii=False) + "\n"
 
 
 def test_the_committed_document_is_that_of_the_table() -> None:
@@ -47,7 +47,7 @@ def test_patterns_are_those_of_ecmascript() -> None:
 
 
 def test_every_field_has_a_description() -> None:
-    document = document_of(ENDPOINTS)
+    document = document_of(endpoints_of(ALL))
     fields = {
         f"{name}.{field}": schema
         for name, component in document["components"]["schemas"].items()
@@ -64,23 +64,23 @@ def test_every_field_has_a_description() -> None:
 
 def test_no_two_kinds_have_one_name() -> None:
     names: dict[str, Any] = {}
-    for one in ENDPOINTS:
+    for one in endpoints_of(ALL):
         for kind in (one.answer, one.body, one.query):
             if isinstance(kind, type):
                 assert names.setdefault(kind.__name__, kind) is kind, kind
-    assert all("." not in name for name in document_of(ENDPOINTS)["components"]["schemas"])
+    assert all("." not in name for name in document_of(endpoints_of(ALL))["components"]["schemas"])
 
 
 def test_bodies_are_closed_and_answers_may_grow() -> None:
-    schemas = document_of(ENDPOINTS)["components"]["schemas"]
-    for one in ENDPOINTS:
+    schemas = document_of(endpoints_of(ALL))["components"]["schemas"]
+    for one in endpoints_of(ALL):
         if isinstance(one.body, type):
             assert schemas[one.body.__name__]["additionalProperties"] is False
         if isinstance(one.answer, type) and one.answer.__name__ in schemas:
             assert "additionalProperties" not in schemas[one.answer.__name__]
 
 
-@pytest.mark.parametrize("one", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+@pytest.mark.parametrize("one", endpoints_of(ALL), ids=lambda one: f"{one.method} {one.path}")
 def test_an_endpoint_is_declared_as_a_whole(one: Endpoint) -> None:
     assert one.summary.endswith(".")
     assert one.role >= LEAST_ROLE[one.scope]

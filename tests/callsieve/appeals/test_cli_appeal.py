@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.appeals.checks import has_no_appeal_overdue
+from callsieve.appeals.views import has_no_appeal_overdue
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, Settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from callsieve.changes.describe import change_in_words
-from callsieve.cli.store import who
+from callsieve.cli.options import who
 from reputation.feature_codes import obey_code
 from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.database import open_store

@@ -58,10 +58,10 @@ def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypa
 def test_the_short_way_reads_options_as_typer_does(
     arguments: list[str], config: Path | None, log_json: bool, by_typer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from callsieve.main import cli, serve
+    from callsieve.main import cli
 
     served: list[tuple[Path | None, bool]] = []
-    monkeypatch.setattr(serve, "serve_calls", lambda config, *, log_json: served.append((config, log_json)))
+    monkeypatch.setattr(entry, "serve_calls", lambda config, *, log_json: served.append((config, log_json)))
     if by_typer:
         assert cli.run(arguments) == 0
     else:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon import settings_sync
-from callsieve.daemon.settings_sync import keep_settings, recall
+from callsieve.daemon import background
+from callsieve.daemon.background import keep_settings, recall
 from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import load_settings
 from reputation.first_calls import FirstCalls
@@ -42,7 +42,7 @@ endpoint = "PJSIP/201"
 @pytest.fixture
 async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreSupervisor]:
     """A store that is not open yet, and whoever puts the settings into it."""
-    monkeypatch.setattr(settings_sync, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(background, "SETTINGS_RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
     settings = load_settings(config, {"CALLSIEVE_STATE": str(tmp_path)}).settings
@@ -99,7 +99,7 @@ async def test_a_store_that_takes_the_place_of_another(kept: StoreSupervisor) ->
 async def test_callers_before_the_start_are_counted_once(
     kept: StoreSupervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", logger=settings_sync.logger.name)
+    caplog.set_level("INFO", logger=background.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
     with open_store(kept.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])

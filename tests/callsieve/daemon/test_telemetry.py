@@ -9,7 +9,7 @@ import pytest
 
 from agi.screening import BUCKETS_MS, Counts
 from agi.server import Stats
-from callsieve.daemon.telemetry import write_telemetry
+from callsieve.daemon.background import write_telemetry
 from callsieve.telemetry import (
     FRESH_SECONDS,
     MOST_BYTES,

@@ -33,7 +33,7 @@ from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT
 from callsieve.install.install import wrapper_text
 from callsieve.install.plan import DIALPLAN_FILES, asked_for, packaged, packaged_dialplan
 from callsieve.main.capabilities import ALL
-from callsieve.maintenance import checks as store
+from callsieve.maintenance import operations as store
 from callsieve.pbx import cli_client
 from callsieve.pbx.cli_client import (
     ConsoleError,

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import write_telemetry
+from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, parse_settings
-from callsieve.tokens.checks import DUE_SECONDS, has_tokens, is_served
+from callsieve.tokens.operations import DUE_SECONDS, has_tokens, is_served
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from reputation.store.users import add_token

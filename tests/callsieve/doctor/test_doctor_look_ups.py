@@ -13,9 +13,9 @@ import pytest
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
-from callsieve.lookups.checks import FAILURES, are_made
 from callsieve.lookups.operations import register_sources
 from callsieve.lookups.process import serving
+from callsieve.lookups.views import FAILURES, are_made
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.database import open_store
 from reputation.store.lookups import DailyLimits, record_failure, reserve, switch_off

@@ -9,8 +9,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.prompts.catalogue import prompts_of
-from callsieve.prompts.checks import WITHOUT, are_built
-from callsieve.prompts.files import PromptSource
+from callsieve.prompts.files import WITHOUT, PromptSource, are_built
 from callsieve.prompts.wav import wav_of
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.sounds import record, tone

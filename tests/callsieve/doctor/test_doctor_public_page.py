@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.appeals.checks import has_no_appeal_overdue
+from callsieve.appeals.views import has_no_appeal_overdue
 from callsieve.doctor.cli.commands import fetched
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
@@ -20,7 +20,7 @@ from callsieve.public_page import checks as public_page
 from callsieve.public_page.checks import is_reached, is_served
 from callsieve.settings import Loaded, parse_settings
 from callsieve.signing.keys import KEY_FILE
-from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER
+from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER
 from reputation.appeals import AppealStep, due_at
 from reputation.events import EventKind
 from reputation.store.appeals import open_appeal, take_step

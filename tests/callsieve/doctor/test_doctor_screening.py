@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import write_telemetry
+from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.screening import DAY, are_decided, can_read_callers, hears_carriers
 from callsieve.health import CheckStatus

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from callsieve.digest.checks import DIGEST
+from callsieve.digest.operations import DIGEST
 from callsieve.integration_settings import WebhookTable
 from reputation.store.outbox import set_state
 

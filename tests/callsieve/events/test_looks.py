@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.events.checks import NOT_RUNNING, look, scheduled_checks
 from callsieve.events.kinds import EventKind
-from callsieve.hub_settings import HubTable
+from callsieve.integration_settings import HubTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import Settings
 from callsieve.telemetry import Telemetry

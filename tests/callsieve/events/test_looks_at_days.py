@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.digest.checks import SCHEDULED
+from callsieve.digest.operations import SCHEDULED
 from callsieve.events.checks import look
 from callsieve.events.kinds import EventKind
 from callsieve.settings import parse_settings

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from callsieve.hub import administration, process
-from callsieve.hub.address import write_secret
+from callsieve.hub.administration import write_secret
+from callsieve.hub.operations import secret_path
 from callsieve.hub.postgresql import connection_to
-from callsieve.hub.secret_file import secret_path
 from callsieve.settings import Loaded, load_settings
 from lab.children import ends_with_us
 from lab.postgresql import PostgreSql

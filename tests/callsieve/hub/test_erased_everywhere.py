@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from callsieve.cli.store import context_of
+from callsieve.cli.options import context_of
 from callsieve.numbers import privacy
 from reputation.store.database import open_store
 from reputation.store.hub.incoming import EVIDENCE, waiting_erasures

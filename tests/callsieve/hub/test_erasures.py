@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from callsieve.cli.store import context_of
+from callsieve.cli.options import context_of
 from callsieve.health import CheckStatus
-from callsieve.hub import erasures
+from callsieve.hub import site_operations
 from callsieve.numbers import privacy
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
@@ -120,7 +120,7 @@ class TestForeign:
     def test_a_no_keeps_it_and_is_not_asked_again(self, hub: TestHub, berlin: Site, london: Site) -> None:
         erase(berlin)
         hub.settle()
-        london.write(erasures.keep, context_of(london.loaded), CALLER)
+        london.write(site_operations.keep, context_of(london.loaded), CALLER)
         erase(berlin)
         hub.settle()
         assert london.read(waiting_erasures) == []

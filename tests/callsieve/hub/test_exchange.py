@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from callsieve.cli.store import context_of
+from callsieve.cli.options import context_of
 from callsieve.hub import administration, client, process, sync
-from callsieve.hub.address import address_of_site
+from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
 from callsieve.numbers import privacy
 from callsieve.system.service_process import AlreadyRunning, only_process

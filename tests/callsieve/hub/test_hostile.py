@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from callsieve.hub.address import address_of_site
+from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import connection_text
 from reputation.store.hub.rows import MICROSECONDS
 from tests.callsieve.hub.sites import CALLER, Site, TestHub

@@ -10,8 +10,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus
 from callsieve.hub.checks import is_exchanged
-from callsieve.hub.operations import LEAST_LATE_SECONDS, HubStatus, health_of, hub_figures
-from callsieve.hub.secret_file import secret_path
+from callsieve.hub.operations import LEAST_LATE_SECONDS, HubStatus, health_of, hub_figures, secret_path
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.database import open_store
 from reputation.store.hub.link import FirstTry, Link, link_of, pull_again, set_link

@@ -12,7 +12,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
 from callsieve.hub import administration, client
-from callsieve.hub.address import address_of_site
+from callsieve.hub.administration import address_of_site
 from callsieve.hub.checks import is_exchanged
 from callsieve.hub.postgresql import HubError, connection_to
 from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, PullPace

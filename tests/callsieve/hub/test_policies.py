@@ -17,8 +17,8 @@ import pytest
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.hub import process
-from callsieve.hub.address import write_secret
-from callsieve.hub.secret_file import secret_path
+from callsieve.hub.administration import write_secret
+from callsieve.hub.operations import secret_path
 from callsieve.main.capabilities import CHANGES
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import policies_as_json

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.cli import progress
+from callsieve.cli import output
 from callsieve.imports import operations
 from reputation.model import Did
 from reputation.store.database import open_store
@@ -155,7 +155,7 @@ def test_standard_input_is_a_file(callsieve: Program) -> None:
 
 def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress, "ROWS_BETWEEN_LOOKS", 100)
+    monkeypatch.setattr(output, "ROWS_BETWEEN_LOOKS", 100)
     result = callsieve("import", "numbers", numbers_file(callsieve, 1000), "--source", "ftc", typed="")
     assert result.code == 0
     assert "reading" in result.err

@@ -16,8 +16,8 @@ from callsieve.imports.rows import (
     numbers_of_family,
     people_in,
 )
-from callsieve.pbx import number_families
-from callsieve.pbx.number_families import FamilyLine, parse_family
+from callsieve.pbx import cli_output
+from callsieve.pbx.cli_output import FamilyLine, parse_family
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.vcard import Vcards
 from reputation.model import Person
@@ -107,7 +107,7 @@ BLACKLIST = """\
 
 
 def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
-    assert list(parse_family(BLACKLIST, number_families.BLACKLIST)) == [
+    assert list(parse_family(BLACKLIST, cli_output.BLACKLIST)) == [
         FamilyLine("12017421834", ""),
         FamilyLine("2017421835", "Sells windows : daily"),
         FamilyLine("blocked", ""),
@@ -120,12 +120,12 @@ def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
     "text", ["", "0 results found.\n", "No such command 'database show'\n", "/other/1 : 1\n", "/blacklist/\n"]
 )
 def test_what_is_no_blacklist_has_no_lines(text: str) -> None:
-    assert list(parse_family(text, number_families.BLACKLIST)) == []
+    assert list(parse_family(text, cli_output.BLACKLIST)) == []
 
 
 def test_the_blacklists_numbers_are_read_as_callers_were_shown() -> None:
     refused: list[str] = []
-    rows = numbers_of_family(parse_family(BLACKLIST, number_families.BLACKLIST), "US", refused.append)
+    rows = numbers_of_family(parse_family(BLACKLIST, cli_output.BLACKLIST), "US", refused.append)
     assert list(rows) == [
         ("+12017421834", None, None, None),
         ("+12017421835", None, None, "Sells windows : daily"),
@@ -147,7 +147,7 @@ ALLOWLIST = """\
 
 
 def test_freepbxs_allowlist_is_read_without_its_settings() -> None:
-    family = number_families.ALLOWLIST
+    family = cli_output.ALLOWLIST
     lines = list(parse_family(ALLOWLIST, family))
     assert [line for line in lines if not family.is_setting(line.key)] == [
         FamilyLine("12017421836", "Joe & Sons"),

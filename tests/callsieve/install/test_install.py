@@ -47,7 +47,7 @@ from callsieve.install.steps import write
 from callsieve.install.uninstall import check_trunks, is_classic_installed, plan_uninstall, uses_of
 from callsieve.pbx.config_files import MARK, covers, included_by, lines_of, walk, with_lines, without_our_lines
 from callsieve.settings import SERVICE_STATE, Loaded, Settings, load_settings, parse_settings
-from callsieve.system.service_users import PUBLIC_USER, SERVICE_USER
+from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER
 from tests.office import ROOT
 
 PLAIN = {

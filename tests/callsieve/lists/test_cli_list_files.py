@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callsieve.lists.csv_file import list_as_csv
+from callsieve.lists.views import list_as_csv
 from reputation.store.database import open_store
 from reputation.store.lists import list_entries
 from tests.callsieve.program import Program

@@ -13,7 +13,7 @@ import pytest
 from httpx2 import Response
 
 from callsieve.capability import NOT_KEPT
-from callsieve.lists.csv_file import COLUMNS, entries_in, from_text, list_as_csv
+from callsieve.lists.views import COLUMNS, entries_in, from_text, list_as_csv
 from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, CsvTable, as_text
 from callsieve.web.tokens import form_token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -59,10 +60,11 @@ def test_every_metric_that_a_capability_declares_is_shown(capability: Capability
 def test_a_table_of_checks_is_declared() -> None:
     """A folder cannot have checks that nobody runs."""
     found: set[int] = set()
-    for file in (ROOT / "callsieve").glob("*/checks.py"):
-        module = import_module(f"callsieve.{file.parent.name}.checks")
-        found |= {id(check) for name in ("CHECKS", "SCHEDULED") for check in getattr(module, name, ())}
-        assert not hasattr(module, "metrics") or file.parent.name in {one.name for one in declaring("metrics")}
+    for file in (ROOT / "callsieve").glob("*/*.py"):
+        if re.search(r"^(CHECKS|SCHEDULED|def metrics)\b", file.read_text(), re.MULTILINE):
+            module = import_module(f"callsieve.{file.parent.name}.{file.stem}")
+            found |= {id(check) for name in ("CHECKS", "SCHEDULED") for check in getattr(module, name, ())}
+            assert not hasattr(module, "metrics") or file.parent.name in {one.name for one in declaring("metrics")}
     run = [*checks_of(ALL), *scheduled_checks(ALL)]
     assert all(isinstance(check, HealthCheck | ScheduledCheck) for check in run)
     assert {id(check) for check in run} == found

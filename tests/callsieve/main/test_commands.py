@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from callsieve.main.commands import COMMANDS, GROUPS, HELP, SHORT_HELP
+from callsieve.main.capabilities import COMMANDS, GROUPS, HELP, SHORT_HELP
 from tests.callsieve.program import Program, all_commands
 from tests.office import ROOT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.main.commands import HELP
+from callsieve.main.capabilities import HELP
 from lab.programs import COMMAND_LINE
 from lab.shells import shell_command
 from tests.callsieve.program import Program

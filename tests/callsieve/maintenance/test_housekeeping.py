@@ -13,7 +13,7 @@ import pytest
 from callsieve.daemon import daemon
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
-from callsieve.maintenance.checks import keeps_house
+from callsieve.maintenance.operations import keeps_house
 from callsieve.settings import Loaded, Settings, parse_settings
 from lab.ports import free_port
 from reputation.store.backup import backups_of, open_backup

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import pytest
 
-from callsieve.mark_watch.asking import ask
+from callsieve.mark_watch.cli.commands import ask_all_sources
 from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES
 from callsieve.settings import Loaded, parse_settings
 from callsieve.text.file_kinds import IMAGES
@@ -275,7 +275,7 @@ def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) 
         settings = parse_settings(SOURCE.format(name="a", port=port, limit=1), "test")
         loaded = Loaded(settings=settings, file=None, state=callsieve.store.parent)
         for day in (0, 1):
-            asked = ask(loaded, [OWN, OTHER], now + day * 86_400)
+            asked = ask_all_sources(loaded, [OWN, OTHER], now + day * 86_400)
             with open_store(callsieve.store) as db, transaction(db):
                 for one in asked.looks:
                     add_look(db, one)
@@ -287,7 +287,7 @@ def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> N
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = parse_settings(SOURCE.format(name="a", port=silent.getsockname()[1], limit=1), "test")
         loaded = Loaded(settings=settings, file=None, state=callsieve.store.parent)
-        asked = ask(loaded, [OWN], time.time(), seconds=0.2)
+        asked = ask_all_sources(loaded, [OWN], time.time(), seconds=0.2)
     assert (asked.looks, [name for name, _ in asked.failures]) == ((), ["a"])
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace as replace_struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from agi.server import Stats
-from callsieve.daemon.telemetry import write_telemetry
+from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.events.checks import event_metrics
 from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
@@ -21,7 +21,7 @@ from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
 from callsieve.hub.operations import HubFigures, health_of
 from callsieve.imports.checks import feed_metrics
-from callsieve.maintenance.checks import store_metrics
+from callsieve.maintenance.operations import store_metrics
 from callsieve.monitoring.metrics import doctor_metrics, exposition, single
 from callsieve.monitoring.web.probes import STORE_UP
 from callsieve.telemetry import NAME, LookUpCounts

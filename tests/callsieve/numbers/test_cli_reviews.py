@@ -11,7 +11,7 @@ import pytest
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
-from callsieve.identities.checks import has_no_identity_due
+from callsieve.identities.views import has_no_identity_due
 from callsieve.numbers.checks import has_no_marks_to_review
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.program import Program, make_record

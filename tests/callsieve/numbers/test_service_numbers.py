@@ -22,8 +22,8 @@ from agi.parsing import known_call_of
 from agi.protocol import Request
 from agi.site import Site
 from callsieve.imports.rows import CONTACT_COLUMNS, NUMBER_COLUMNS, contacts_in, numbers_in
-from callsieve.lists import csv_file
-from callsieve.lists.csv_file import entries_in, list_as_csv
+from callsieve.lists import views
+from callsieve.lists.views import entries_in, list_as_csv
 from callsieve.own_numbers import csv_file as own_csv
 from callsieve.own_numbers.csv_file import own_numbers_in, register_as_csv
 from callsieve.replay.history_file import HistoryReader, PastCall, events_of
@@ -171,7 +171,7 @@ def csv_table(text: str, columns: Sequence[str]) -> CsvTable:
 def through_list_csv(key: str) -> str:
     text = list_as_csv([ListEntry(ListName.BLOCK, EntryKind.EXACT, key)])
     settings = Settings(numbers=Numbers(region="GB"))
-    return next(entries_in(csv_table(text, csv_file.COLUMNS), None, settings, 0.0)).first
+    return next(entries_in(csv_table(text, views.COLUMNS), None, settings, 0.0)).first
 
 
 def through_csv_of_own_numbers(key: str) -> str:

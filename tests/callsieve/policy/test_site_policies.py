@@ -9,10 +9,9 @@ import pytest
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
-from callsieve.hub.address import write_secret
-from callsieve.hub.administration import SiteLogin
+from callsieve.hub.administration import SiteLogin, write_secret
 from callsieve.hub.checks import is_exchanged
-from callsieve.hub.secret_file import secret_path
+from callsieve.hub.operations import secret_path
 from callsieve.policy.central import note_arrived
 from callsieve.site_policies import digest_of, files_there
 from reputation.store.hub.link import note_pulled, set_link

@@ -11,7 +11,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from callsieve.public_page.backend import Backend
-from callsieve.public_page.web.app import make_public_app
+from callsieve.public_page.web.pages import make_public_app
 from callsieve.public_page.web.visit import PublicState
 from tests.callsieve.browsing import SETTINGS as CONSOLE
 from tests.callsieve.browsing import Office

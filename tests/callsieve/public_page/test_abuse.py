@@ -8,8 +8,8 @@ import pytest
 
 from agi.answers import CALLEES_BLOCKLIST_RULE
 from callsieve.changes.operation import Context, Refused
-from callsieve.public_page.limits import FILED_A_DAY, Count
 from callsieve.public_page.operations import MOST_A_DAY, MOST_OPEN, PublicAppealRequest, file
+from callsieve.web.throttle import FILED_A_DAY, Count
 from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals
 from reputation.users import Role

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from callsieve.public_page.limits import CODES_A_DAY
-from callsieve.public_page.web.app import make_public_app
+from callsieve.public_page.web.pages import make_public_app
 from callsieve.public_page.web.visit import PublicState
-from callsieve.web.throttle import FREE_TRIES
+from callsieve.web.throttle import CODES_A_DAY, FREE_TRIES
 from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals
 from reputation.store.audit import audit_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.public_page.limits import CALLS_A_DAY
+from callsieve.web.throttle import CALLS_A_DAY
 from reputation.appeals import AppealState, KeyedCode, ProofAnswer
 from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals, prove_by_call, prove_keyed

@@ -13,8 +13,8 @@ import pytest
 
 from callsieve.changes.operation import Refused
 from callsieve.public_page.backend import Backend
-from callsieve.public_page.limits import CODES_A_DAY
 from callsieve.public_page.wire import LENGTH_BYTES, MOST_BYTES, TYPES, BackendClient, question_of, serve_backend
+from callsieve.web.throttle import CODES_A_DAY
 from callsieve.web.tokens import hash_of, new_token
 from reputation.appeals import AppealStep
 from reputation.site_names import new_id

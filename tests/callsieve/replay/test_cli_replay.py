@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.text.bars import cells_of
+from callsieve.cli.output import cells_of
 from tests.builders import CALLER, HOUR, NOW
 from tests.callsieve.program import Program
 from tests.callsieve.replay.test_replay_engine import PUSHY, answered, inbound, lines, outbound, said

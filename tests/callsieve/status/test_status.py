@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from callsieve.daemon.telemetry import write_telemetry
+from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry

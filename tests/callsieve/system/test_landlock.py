@@ -14,7 +14,7 @@ import pytest
 SCRIPT = """
 import ctypes, json, os, signal, socket, sys
 from pathlib import Path
-from callsieve.system.landlock import CREATE_RULESET, VERSION_FLAG, confine
+from callsieve.system.seccomp import CREATE_RULESET, VERSION_FLAG, confine
 
 folder, port = Path(sys.argv[1]), int(sys.argv[2])
 version = ctypes.CDLL(None).syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)

@@ -7,7 +7,7 @@ import pwd
 import socket
 from pathlib import Path
 
-from callsieve.system.port_holder import address_taken, holder_of
+from callsieve.system.service_process import address_taken, holder_of
 
 TCP = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.settings import parse_settings
-from callsieve.system.service_users import obeyed_users
+from callsieve.system.privileges import obeyed_users
 
 
 @pytest.mark.root

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from callsieve.changes.operation import Refused
-from callsieve.cli import store
+from callsieve.cli import options
 from callsieve.users.cli import commands as users
 from callsieve.users.operations import LAST_ADMINISTRATOR, NO_NAME, NO_PERSON, NO_SECOND_FACTOR, TAKEN
 from callsieve.users.passwords import LONGEST, hashed, is_outdated, is_password
@@ -143,7 +143,7 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
     """Another connection commits its change last thing before the command's own transaction begins."""
     for name in ("ada", "bob"):
         assert piped(callsieve, "user", "add", name, "--role", "administrator").code == 0
-    perform = store.perform
+    perform = options.perform
 
     def others_first(*arguments: Any, **more: Any) -> Any:
         with open_store(callsieve.store) as db, transaction(db):

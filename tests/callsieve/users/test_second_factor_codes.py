@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyotp import TOTP, parse_uri
 
-from callsieve.users.second_factor import STEP_SECONDS, address_of, is_secret, new_secret, step_of
+from callsieve.users.passwords import STEP_SECONDS, address_of, is_secret, new_secret, step_of
 
 # The key of RFC 6238's appendix B, and the last six digits of its codes.
 RFC_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"

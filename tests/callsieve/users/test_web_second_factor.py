@@ -8,7 +8,7 @@ import pytest
 from httpx2 import Response
 from pyotp import TOTP
 
-from callsieve.users.second_factor import LASTS_SECONDS, MOST_KEPT, STEP_SECONDS, HalfLogin, HalfLogins
+from callsieve.users.passwords import LASTS_SECONDS, MOST_KEPT, STEP_SECONDS, HalfLogin, HalfLogins
 from callsieve.web.throttle import FREE_TRIES, LONGEST_WAIT_SECONDS
 from reputation.store.audit import audit_rows
 from reputation.store.users import (

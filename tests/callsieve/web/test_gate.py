@@ -15,7 +15,7 @@ from jinja2 import Environment
 from callsieve.main.console_app import MENU, PAGES, WITH_TEMPLATES, make_app, make_app_state
 from callsieve.web import request as body
 from callsieve.web.rendering import loader_of
-from callsieve.web.routes import Page
+from callsieve.web.request import Page
 from callsieve.web.security_headers import HEADERS, host_of
 from callsieve.web.tokens import form_token
 from reputation.users import ROLE_BY_WORD

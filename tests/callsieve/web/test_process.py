@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 
-from callsieve.system.service_users import PUBLIC_USER
+from callsieve.system.privileges import PUBLIC_USER
 from callsieve.web import connections
 from callsieve.web.connections import HEADER_SECONDS, Connections, protocol_of
 from callsieve.web.request import BODY_SECONDS

@@ -1,0 +1,38 @@
+"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports what it serves alone.
+
+entry.py reads `serve` and `api` as systemd and people write them, without typer; here their options come in any order.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from callsieve.cli.options import ConfigOption
+from callsieve.logs import configure_logs
+from callsieve.main import entry
+from callsieve.system.privileges import served_settings
+
+LogJsonOption = Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")]
+
+
+def api(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
+    """Serve the API and other switches, without the console. Runs until it is stopped."""
+    from callsieve.main.api_process import serve_api
+
+    serve_api(config, log_json=log_json)
+
+
+def serve(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
+    """Answer Asterisk: the FastAGI server. Runs until it is stopped; SIGHUP reloads settings and policies."""
+    entry.serve_calls(config, log_json=log_json)
+
+
+def web(config: ConfigOption = None, log_json: LogJsonOption = False) -> None:
+    """Serve the console, without the daemon. Runs until it is stopped."""
+    from callsieve.main.console_server import serve_console
+
+    configure_logs(as_json=log_json)
+    serve_console(partial(served_settings, config))
