@@ -63,7 +63,8 @@ def test_a_table_of_checks_is_declared() -> None:
     for file in (ROOT / "callsieve").glob("*/*.py"):
         if re.search(r"^(CHECKS|SCHEDULED|def metrics)\b", file.read_text(), re.MULTILINE):
             module = import_module(f"callsieve.{file.parent.name}.{file.stem}")
-            found |= {id(check) for name in ("CHECKS", "SCHEDULED") for check in getattr(module, name, ())}
+            checks = (check for name in ("CHECKS", "SCHEDULED") for check in getattr(module, name, ()))
+            found |= {id(check) for check in checks if isinstance(check, HealthCheck | ScheduledCheck)}
             assert not hasattr(module, "metrics") or file.parent.name in {one.name for one in declaring("metrics")}
     run = [*checks_of(ALL), *scheduled_checks(ALL)]
     assert all(isinstance(check, HealthCheck | ScheduledCheck) for check in run)
