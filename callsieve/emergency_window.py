@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Annotated
 
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
 from callsieve.text.times import when
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.facts import opens_after_closing
 from reputation.store import site
 from reputation.store.audit import latest_of
@@ -22,12 +24,18 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class EmergencyWindow:
-    """`since`: what opened it last, None if nothing did since it was closed; `opened_by`: who did it by hand."""
+    """The window after an emergency call, in which no call is screened.
 
-    since: float | None
-    seconds: float
-    closed_at: float | None
-    now: float
+    Attributes:
+        since: When it was opened last; null: not since it was closed.
+        closed_at: When somebody closed it last, null for never.
+        opened_by: Who opened it by hand; empty for an emergency call.
+    """
+
+    since: Instant | None
+    seconds: Annotated[float, HIDDEN]
+    closed_at: Instant | None
+    now: Annotated[float, HIDDEN]
     opened_by: str = ""
 
     @property
@@ -36,14 +44,21 @@ class EmergencyWindow:
         return self.since is not None and abs(self.now - self.since) < self.seconds
 
     @property
-    def until(self) -> float | None:
-        """When it ends, or ended."""
-        return None if self.since is None else self.since + self.seconds
+    @told
+    def open(self) -> bool:
+        """Whether no call is screened now."""
+        return self.is_open
+
+    @property
+    @told
+    def until(self) -> Instant | None:
+        """When it ends; null where it is not open."""
+        return self.since + self.seconds if self.since is not None and self.is_open else None
 
     @property
     def said(self) -> Wording:
         """Since when it is open, until when, and how it was opened."""
-        if self.since is None or self.until is None or not self.is_open:
+        if self.since is None or self.until is None:
             return Wording("not open")
         about = {"since": when(self.since), "until": when(self.until), "who": self.opened_by}
         if self.opened_by:
@@ -64,7 +79,7 @@ def window_of(
 
 
 def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> EmergencyWindow:
-    """Opens it now, as an emergency call from here does."""
+    """Open the window in which no call is screened, as an emergency call from here does."""
     with change(db, context, "emergency open") as changed:
         changed.after = {"opened_at": context.at}
         site.record_emergency(db, context.at, who="")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reputation.encoding import Instant
 from reputation.wording import Wording
 
 OFF_SWITCH = "off switch"
@@ -23,16 +24,22 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A finding under its name, and when it was made, in epoch seconds.
+    """What a check of the doctor's found.
 
-    `stored`: it was made by another, who may look at more than we may.
+    Attributes:
+        name: The name of the check.
+        status: How it is.
+        detail: What was found.
+        way_out: What to do about it; empty for nothing.
+        at: When it was looked at.
+        stored: Root found it, who may look at more than we may.
     """
 
     name: str
     status: CheckStatus
     detail: str | Wording
     way_out: str | Wording = ""
-    at: float = 0.0
+    at: Instant = 0.0
     stored: bool = False
 
 

@@ -64,7 +64,13 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """Something that is not as expected."""
+    """Something that is not as expected.
+
+    Attributes:
+        key: What differs.
+        expected: What was expected.
+        found: What came.
+    """
 
     key: str
     expected: Any

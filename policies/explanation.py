@@ -16,7 +16,14 @@ PASSES = "passes"
 
 @dataclass(frozen=True, slots=True)
 class ExplanationLine:
-    """One line of an explanation: a step or a rule, and what it said; `failed`: the conditions that did not hold."""
+    """One line of an explanation: a step or a rule.
+
+    Attributes:
+        step: The number of the step.
+        title: The step, or the rule.
+        outcome: What it said.
+        failed: The conditions of the rule that did not hold.
+    """
 
     step: int
     title: str

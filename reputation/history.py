@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from reputation.encoding import Instant
 from reputation.evidence import Circumstances, Evidence
 from reputation.fold import standing_of
 from reputation.model import Level
@@ -20,9 +21,15 @@ DAYS = 60
 
 
 class Point(NamedTuple):
-    """The reputation as of one instant."""
+    """The reputation as of one instant.
 
-    at: float
+    Attributes:
+        at: The instant.
+        log_odds: The evidence.
+        level: What it alone would justify.
+    """
+
+    at: Instant
     log_odds: float
     level: Level
 

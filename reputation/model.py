@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from reputation.columns import NAMED, ORIGIN, Column, Key, Own
-from reputation.encoding import Instant, told
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.wording import Wording
 
 # The word of a policies.Action.
@@ -130,10 +130,12 @@ class Happening(StrEnum):
 
 
 class Witnesses(NamedTuple):
-    """How many of our people and of other sites have something against a number, and how many a label and a challenge
-    take. Another site is one, whoever has told it there.
+    """How many witnesses have something against a number. Another site is one, whoever has told it there.
 
-    `seen` is not counted beyond the most that any office needs.
+    Attributes:
+        seen: How many there are, not counted beyond the most that any office needs.
+        label: How many a label takes.
+        challenge: How many a challenge takes.
     """
 
     seen: int
@@ -142,19 +144,42 @@ class Witnesses(NamedTuple):
 
 
 class LevelChange(NamedTuple):
-    """Something that would make a level lower or higher, and what the reputation would be then. `people`: how many it
-    takes, where it takes people.
+    """Something that would make a level lower or higher, and what the reputation would be then.
+
+    Attributes:
+        level: The level then.
+        log_odds: The evidence then.
+        people: How many people it takes, 0 where it takes none.
     """
 
-    what: Happening
+    what: Annotated[Happening, HIDDEN]
     level: Level
     log_odds: float
     people: int = 0
 
     @property
+    @told
+    def code(self) -> str:
+        """What would have to happen, as a code."""
+        return self.what.code
+
+    @property
+    @told
     def words(self) -> Wording:
-        """`marks or hang-ups by 5 more of our people`."""
+        """What would have to happen, in words."""
         return Wording(self.what.value, {"n": self.people} if self.people else {})
+
+
+class LowerIn(NamedTuple):
+    """When a level falls by itself.
+
+    Attributes:
+        days: In how many days.
+        level: The level then.
+    """
+
+    days: int
+    level: Level
 
 
 class Reputation(NamedTuple):
@@ -280,9 +305,17 @@ class PersonalTie(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """A number as one imported source lists it. `verdict` is spam or ok. `is_feed`: somebody outside keeps it up to
-    date; what an administrator imported by hand is not, nor is what we report our own marks to. `looked_up`: the source
-    was asked about this one number.
+    """A number as one imported source lists it.
+
+    Attributes:
+        source: The name of the source.
+        verdict: What the source says the number is: `spam` or `ok`.
+        category: The kind of call, where the source says it.
+        name: Who the number belongs to, as the source says.
+        note: What else the source says.
+        imported_at: When it was imported.
+        is_feed: Somebody outside keeps it up to date; false for an import by hand, and for what we report to.
+        looked_up: The source was asked about this one number.
     """
 
     source: str
@@ -290,16 +323,24 @@ class Imported(NamedTuple):
     category: str | None = None
     name: str | None = None
     note: str | None = None
-    imported_at: float = 0.0
+    imported_at: Instant = 0.0
     is_feed: bool = True
     looked_up: bool = False
 
 
 class PeerWord(NamedTuple):
-    """What another company publishes of a number. `weight`: what its word weighs, up to 1.
+    """What another company publishes of a number. A week begins on Monday; 0 is the first of 1970.
 
-    `is_cleared`: an appeal was upheld there; then there is nothing but `last_week`. Else `level` is by its own people's
-    evidence, and `witnesses` and `answered` are at least so many people. Weeks begin on Mondays; 0 is that of 1970.
+    Attributes:
+        peer: The name of the company.
+        weight: What its word weighs, up to 1.
+        is_cleared: An appeal was upheld there; then there is nothing but `last_week`.
+        level: The level there, by the evidence of its own people.
+        witnesses: At least so many of its people have something against the number.
+        answered: At least so many of its people answered the number.
+        first_week: The week of the first evidence there.
+        last_week: The week of the latest evidence there.
+        category: The kind of call, where it says it.
     """
 
     peer: str
@@ -333,15 +374,18 @@ class Identity:
 class ChallengeHistory:
     """What a number did when it was challenged, in one class of calls.
 
-    `passes`: when it passed within 90 days of the latest, the latest first, eight at most; a proof of control is one.
-    Since the latest pass: `failures`, each DID and day once; `failed_at`, the latest of them; `abandoned_at`, when the
-    caller last hung up without an answer; `marked`, how many people answered its calls and marked it.
+    Attributes:
+        passes: When it passed within 90 days of the latest, the latest first, eight at most. A proof of control is one.
+        failures: How often it failed since the latest pass, each DID and day once.
+        failed_at: When it last failed since the latest pass.
+        abandoned_at: When the caller last hung up without an answer, since the latest pass.
+        marked: How many people answered its calls and marked it, since the latest pass.
     """
 
-    passes: tuple[float, ...] = ()
+    passes: tuple[Instant, ...] = ()
     failures: int = 0
-    failed_at: float | None = None
-    abandoned_at: float | None = None
+    failed_at: Instant | None = None
+    abandoned_at: Instant | None = None
     marked: int = 0
 
     @property
@@ -380,15 +424,33 @@ NO_REPUTATION = Reputation()
 
 
 class DecisionRecord(NamedTuple):
-    """One decision as the journal keeps it. `would_be` differs from `action` in observe mode only.
+    """One decision as the journal keeps it.
 
-    `vector` is the evidence by family, as JSON text; `elapsed_ms` from the request's last byte to the answer.
-    `caller_text`: what the network showed where that is no number; at most 64 printable characters, untrusted.
-    `first_call`: nothing was known of the number.
+    Attributes:
+        id: The short id of the decision.
+        at: When it was made.
+        linkedid: Asterisk's id of the whole call.
+        caller: The number of the caller, null where there is none.
+        caller_kind: What the caller's text turned out to be.
+        auth_class: Whether somebody vouches for the caller's number.
+        did: Our number that was dialled.
+        trunk: The trunk that the call came in on.
+        callee: Who the call is for.
+        action: What was done with the call.
+        would_be: The same without observe mode.
+        rule: The rule that decided; `fail-open` where nothing did.
+        reason: Why, as the journal keeps it.
+        level: What the evidence alone would justify.
+        log_odds: The evidence against the caller.
+        vector: The evidence by family, as JSON text.
+        policy: The policy that decided.
+        elapsed_ms: From the request's last byte to the answer.
+        caller_text: What the network showed where that is no number. At most 64 printable characters, untrusted.
+        first_call: Nothing was known of the number.
     """
 
     id: Annotated[str, Key()]
-    at: float
+    at: Instant
     linkedid: Annotated[str, ORIGIN]
     caller: str | None
     caller_kind: CallerKind
@@ -509,7 +571,18 @@ class MarkChannel(StrEnum):
 class Mark:
     """A person's statement about a number, in the class of the call it is about. The reporter's latest is kept.
 
-    `reporter` is an extension, `group` the reporter's at that time; `linkedid` the call it is about, if one is known.
+    Attributes:
+        number: The number that it is about.
+        auth_class: The class of the call.
+        reporter: The extension of the person.
+        verdict: What the person says.
+        at: When it was said.
+        channel: How the mark reached us.
+        group: The group of the person at that time.
+        category: The kind of spam.
+        reason: What the person wrote.
+        linkedid: The call that it is about, where one is known.
+        epoch: How many owners the number had before.
     """
 
     number: str

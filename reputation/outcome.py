@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reputation.columns import LOCAL, NAMED, ORIGIN, Column, Key, Own
+from reputation.encoding import Instant
 from reputation.model import (
     AuthClass,
     CallerKind,
@@ -35,24 +36,52 @@ class Record(Struct, frozen=True):
 
 
 class OutcomeRecord(Record, frozen=True, kw_only=True):
-    """How one call ended, normalised, as it is stored. The key is `linkedid`: one call, one outcome.
+    """How one call ended, normalised, as it is stored: one call, one outcome.
 
-    `at` is the start. Inbound, `caller` is E.164 or None (withheld, invalid: see `caller_kind`) and `did` our number
-    that was dialled. Outbound, `caller` is our person and `dialled` the number, E.164 where it is one. People are
-    extensions; a phone that is nobody's keeps its endpoint (`PJSIP/201`), and the store puts the person in its place
-    where it knows one. `answered_by` is the person who answered, `rung` all whose phones rang, `forked` how many.
+    People are extensions. A phone that is nobody's keeps its endpoint (`PJSIP/201`), and the store puts the person in
+    its place where it knows one. Only AMI tells `answered_by_pbx` and `waited_seconds`.
 
-    `answered_by_pbx`: nobody took the call, but a menu, a queue or voicemail had answered; only AMI tells.
-    `ended_by` is None where the source does not know (CDRs). `complete` is False for a call that was not seen whole:
-    nothing is learnt from it. `auth_class`, `decision_id` and `action` (what was shown or done) come from the journal.
-    `rang_by`: the tie of the witness to the number, by which the phone rang whatever was known of the caller. Outbound,
-    `blocked` is a call that a network refused and no person, `machine` one that the dialplan knows a machine answered.
-    `waited_seconds`: what the call spent neither ringing nor talking: in menus, queues, voicemail. Only AMI tells.
-    `call_id`: the SIP Call-ID of the trunk's leg, where the dialplan of a call that went out tells it.
+    Attributes:
+        linkedid: Asterisk's id of the whole call.
+        at: When it began.
+        direction: Where it came from and went to, seen from this PBX.
+        disposition: What became of it.
+        caller: Of an inbound call the number, null for none (see `caller_kind`); of an outbound one our person.
+        caller_kind: What the caller's text turned out to be.
+        did: Of an inbound call our number that was dialled.
+        dialled: Of an outbound call what was dialled, E.164 where that is a number.
+        own_number: Of an outbound call our number that it showed.
+        trunk: The trunk that it came in on or went out on.
+        answered_by: The person who answered.
+        group: The ring group that was dialled.
+        queue: The queue that it waited in.
+        rung: The people whose phones rang.
+        forked: How many phones rang.
+        ring_seconds: For how long it rang.
+        talk_seconds: For how long it was talked.
+        cause: The Q.850 cause.
+        sip_code: The SIP status code.
+        ended_by: Who ended it, null where the source does not know.
+        voicemail_left: The caller left a message.
+        transferred: It was transferred.
+        parked: It was parked.
+        conference: It was in a conference.
+        challenge: What the caller did when challenged.
+        complete: It was seen whole. Nothing is learnt from one that was not.
+        source: Where it is known from: `ami`, or the name of an import.
+        auth_class: Whether somebody vouches for the caller's number.
+        decision_id: The decision about it.
+        action: What was shown or done.
+        rang_by: The tie to the number by which the phone rang whatever was known of the caller.
+        answered_by_pbx: Nobody took it, but a menu, a queue or voicemail had answered.
+        blocked: A network refused the outbound call, and no person did.
+        machine: A machine answered the outbound call.
+        waited_seconds: For how long it neither rang nor was talked: in menus, queues, voicemail.
+        call_id: The SIP Call-ID on the trunk, where the dialplan of an outbound call tells it.
     """
 
     linkedid: Annotated[str, Key(), ORIGIN]
-    at: float
+    at: Instant
     direction: Direction
     disposition: Disposition
     caller: str | None = None
@@ -126,12 +155,22 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
 
 class Signal(Record, frozen=True):
-    """A weak, dated observation about a number. Of one callee and category only the latest is kept."""
+    """A weak, dated observation about a number. Of one callee and category only the latest is kept.
+
+    Attributes:
+        number: The number that it is about.
+        auth_class: The class of the call.
+        callee: Our person, DID, queue or group that it comes from.
+        category: What the call showed.
+        at: When the call was over.
+        linkedid: The call.
+        epoch: How many owners the number had before.
+    """
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
     callee: Annotated[str, Key(3), ORIGIN]
     category: Annotated[SignalCategory, Key(4)]
-    at: float
+    at: Instant
     linkedid: Annotated[str, NAMED]
     epoch: Annotated[int, Key(2)] = 0

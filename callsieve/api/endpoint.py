@@ -25,11 +25,13 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from functools import cache, reduce
 from http import HTTPStatus
 from operator import or_
-from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple, get_args, get_type_hints
+from types import NoneType
+from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -148,8 +150,8 @@ class ApiRequest(Generic[Q, B]):
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """An answer that goes on. `media_type`: what it is."""
+class Stream(Generic[T]):
+    """An answer that goes on, one T after the other. `media_type`: what it is."""
 
     chunks: AsyncIterator[bytes]
     media_type: str
@@ -233,7 +235,8 @@ def endpoint(
     hints = get_type_hints(operation, include_extras=True)
     is_coroutine = inspect.iscoroutinefunction(operation)
     names = list(inspect.signature(operation).parameters)[1 if is_coroutine else 2 :]
-    request = _Request(method, path, hints[names[0]] if names else None)
+    kind = hints[names[0]] if names else None
+    request = _Request(method, path, None if kind is NoneType else kind)
     answers = [one for one in get_args(hints["return"]) or (hints["return"],) if one is not Refused]
     may_refuse = Refused in get_args(hints["return"])
     summary = (operation.__doc__ or "").partition("\n")[0]
@@ -255,6 +258,8 @@ def endpoint(
 
     handler = outside if is_coroutine or changes_nothing or is_noted or may_refuse else in_store
     answer = reduce(or_, answers) if may_refuse else hints["return"]
+    if get_origin(answer) is Stream:
+        (answer,) = get_args(answer)
     more.setdefault("keeps_answer", not changes_nothing)
     return Endpoint(method, path, handler, scope, role, answer, summary, **asked, **more)
 
@@ -289,7 +294,11 @@ class _Request:
         if not self._is_struct:
             return tuple(values.values())
         rest = asked.query if asked.body is None else asked.body
-        values |= {name: getattr(rest, name) for name in self.rest.__struct_fields__} if self.rest else {}
+        if self.rest is self._kind:
+            return (rest,)
+        for name in self.rest.__struct_fields__ if self.rest else ():
+            value = getattr(rest, name)
+            values[name] = value.timestamp() if isinstance(value, datetime) else value
         return (msgspec.convert(values, self._kind, from_attributes=True),)
 
 

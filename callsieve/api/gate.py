@@ -205,7 +205,12 @@ class ApiGate:
         raw = await _body(endpoint, request)
         body = None if endpoint.body is None else endpoint.decode(raw, endpoint.body)
         context = Context(
-            _actor_of(endpoint, kept, request), kept.token.role, now, self._state.loaded, changes=self._state.changes
+            _actor_of(endpoint, kept, request),
+            kept.token.role,
+            now,
+            self._state.loaded,
+            changes=self._state.changes,
+            scopes=kept.token.scopes,
         )
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
         asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
@@ -337,7 +342,7 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
         if error.status_code == HTTPStatus.REQUEST_TIMEOUT:
             raise ApiError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", TOO_SLOW) from None
         raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", TOO_LARGE) from None
-    if endpoint.body is None and raw:
+    if endpoint.body is None and raw.strip() not in (b"", b"{}"):
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "no-body", NO_BODY)
     return raw
 

@@ -6,26 +6,41 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 from callsieve.changes.describe import number_field, since_field
 from callsieve.changes.operation import Context, Refused
 from callsieve.simulate import Opinion
 from callsieve.text.times import TimeError, day, moment_of
-from policies.decision import ACTION_BY_WORD
+from policies.decision import ACTION_BY_WORD, Action
+from policies.explanation import ExplanationLine
 from policies.files import nearest
 from policies.reasons import why_of
 from reputation.appeals import Appeal, AppealState, due_at
+from reputation.encoding import FLAT, HIDDEN, told
 from reputation.explaining import words_of_happening
-from reputation.model import CallerKind, DecisionRecord, Family, Level, Mark, Reputation, Verdict
+from reputation.model import (
+    ActionWord,
+    AuthClass,
+    CallerKind,
+    ChallengeResult,
+    DecisionRecord,
+    Family,
+    Level,
+    LevelChange,
+    Mark,
+    Reputation,
+    Verdict,
+    Witnesses,
+)
 from reputation.numbers import did_number_of
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import families_of, vector_of, witnesses_in
+from reputation.scoring import families_of, witnesses_in
 from reputation.site_names import SITE
 from reputation.speakers import account_of, speakers_of
 from reputation.store.appeals import appeals_of
 from reputation.store.audit import value_of
-from reputation.store.calls import ENDINGS, CallFilter
+from reputation.store.calls import ENDINGS, CallFilter, ending_of
 from reputation.store.identities import Epoch, epochs_of
 from reputation.store.marks import Burst, Review, Tombstone, numbers_to_review, review_of, tombstones_of
 from reputation.wording import Places, Wording
@@ -50,93 +65,252 @@ def kind_word(kind: CallerKind) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEvidence:
-    """What was known at a decision. `changes`: what would have made the level lower, and which it would have been then.
+class FamilyEvidence:
+    """What one family of evidence says.
 
-    `account`: who the level came from, and how many witnesses there were. `appeal`: the reference of the one that was
-    in force, empty for none.
+    Attributes:
+        family: The name of the family.
+        log_odds: How much it weighs; below 0 it speaks for the number.
+        counts: What was counted, and how often.
     """
 
-    families: tuple[Family, ...]
-    changes: tuple[tuple[str, str], ...]
-    account: tuple[Wording, ...]
-    appeal: str
+    family: str
+    log_odds: float
+    counts: Mapping[str, int]
 
 
-def evidence_of(record: DecisionRecord) -> ShownEvidence | None:
-    """The evidence that the journal keeps with a decision; None where it is damaged."""
+@dataclass(frozen=True, slots=True)
+class LevelChangeShown:
+    """Something that would make a level lower or higher.
+
+    Attributes:
+        code: What would have to happen, as a code.
+        words: The same in words.
+        level: The level then.
+    """
+
+    code: str
+    words: str
+    level: Level
+
+    @classmethod
+    def of(cls, change: LevelChange) -> LevelChangeShown:
+        """Return a change that was found now."""
+        return cls(change.what.code, str(change.words), change.level)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSource:
+    """Who a level comes from.
+
+    Attributes:
+        who: The code of who speaks against the number.
+        log_odds: How much that weighs.
+    """
+
+    who: str
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceVector:
+    """The evidence of a decision.
+
+    Attributes:
+        would_change: What would make the level lower, and which it would be then.
+        appeal: The reference of the appeal that was in force, null for none.
+        witnesses: How many have something against the number, null where nobody has.
+    """
+
+    known: Annotated[tuple[Family, ...], HIDDEN]
+    would_change: tuple[LevelChangeShown, ...] = ()
+    appeal: str | None = None
+    witnesses: Witnesses | None = None
+
+    @property
+    @told
+    def families(self) -> tuple[FamilyEvidence, ...]:
+        """The families of evidence, with what they counted."""
+        return tuple(FamilyEvidence(one.name, round(one.log_odds, 6), dict(one.counts)) for one in self.known)
+
+    def account(self, level: Level) -> tuple[Wording, ...]:
+        """Return who the level comes from, and how many witnesses there were."""
+        return account_of(level, self.known, self.witnesses)
+
+
+def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
+    """Return the evidence that the journal keeps with a decision; None where it is damaged."""
     try:
         vector = value_of(record.vector)
-        told = vector_as_json(record.vector).get("would_change", ())
-        changes = tuple((str(one["what"]), str(one["level"])) for one in told)
-        families = families_of(record.vector)
-        said = account_of(level_of(record.level), families, witnesses_in(record.vector))
-        return ShownEvidence(families, changes, said, str(vector.get("appeal", "")))
+        changes = tuple(
+            LevelChangeShown(str(one["what"]), words_of_happening(str(one["what"])), level_of(one["level"]))
+            for one in vector.get("would_change", ())
+        )
+        return EvidenceVector(
+            families_of(record.vector), changes, vector.get("appeal") or None, witnesses_in(record.vector)
+        )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def decision_as_json(record: DecisionRecord) -> dict[str, Any]:
-    """A decision of the journal, its evidence vector as a value."""
-    why = why_of(record.reason)
-    shown = {"reason": str(why), "reason_code": why.code, "vector": vector_as_json(record.vector)}
-    evidence = evidence_of(record)
-    families = evidence.families if evidence is not None and level_of(record.level) else ()
-    return {**record._asdict(), **shown, "level_from": speakers_as_json(families), "points": points_of(record)}
+@dataclass(frozen=True, slots=True)
+class CallDecision:
+    """A decision about a call, with its evidence and how the call ended.
+
+    Attributes:
+        vector: The evidence by family, null where it is damaged.
+        outcome: How the call ended, null while that is not known.
+        challenge: What the caller did when challenged, null where they were not.
+    """
+
+    record: Annotated[DecisionRecord, FLAT]
+    vector: EvidenceVector | None
+    outcome: OutcomeRecord | None
+    challenge: ChallengeResult | None
+
+    @property
+    @told
+    def action(self) -> ActionWord:
+        """What was done with the call."""
+        return self.record.action
+
+    @property
+    @told
+    def would_be(self) -> ActionWord:
+        """What would have been done without observe mode."""
+        return self.record.would_be
+
+    @property
+    @told
+    def reason(self) -> str:
+        """Why, in English."""
+        return str(why_of(self.record.reason))
+
+    @property
+    @told
+    def reason_code(self) -> str:
+        """Why, for programs."""
+        return why_of(self.record.reason).code
+
+    @property
+    @told
+    def level(self) -> Level:
+        """What the evidence alone would justify."""
+        return level_of(self.record.level)
+
+    @property
+    @told
+    def level_from(self) -> tuple[LevelSource, ...]:
+        """Who the level comes from, the heaviest first."""
+        return sources_of_level(self.level, () if self.vector is None else self.vector.known)
+
+    @property
+    @told
+    def points(self) -> int:
+        """The log-odds as people see them: ten points more are ten times the odds."""
+        return points_of(self.record)
 
 
-def speakers_as_json(families: Iterable[Family]) -> list[dict[str, Any]]:
-    """Who a level comes from, the heaviest first."""
-    return [{"who": speaker.code, "log_odds": round(log_odds, 6)} for speaker, log_odds in speakers_of(families)]
+def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecision:
+    """Return a decision of the journal with how its call ended."""
+    return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid))
+
+
+def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:
+    """Return who a level comes from, the heaviest first."""
+    found = speakers_of(families) if level else []
+    return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in found)
 
 
 def level_of(word: str) -> Level:
-    """The level of that name; NONE for what is none of ours."""
+    """Return the level of that name; NONE for an unknown one."""
     return next((level for level in Level if level.word == word), Level.NONE)
 
 
-def vector_as_json(text: str) -> Any:
-    """A vector of the journal, with what would change it in words."""
-    vector = value_of(text)
-    try:
-        changes = [one | {"what": words_of_happening(one["what"])} for one in vector["would_change"]]
-    except (TypeError, KeyError):  # it is damaged, and shown as it is
-        return vector
-    return {**vector, "would_change": changes}
+@dataclass(frozen=True, slots=True)
+class ReputationShown:
+    """What the evidence against a number adds up to.
+
+    Attributes:
+        log_odds: The evidence, as natural log-odds relative to an average caller.
+        points: The log-odds as people see them: ten points more are ten times the odds.
+        level: What the evidence alone would justify.
+        level_from: Who the level comes from, the heaviest first.
+        would_raise: What would make the level higher, and which it would be then.
+    """
+
+    log_odds: float
+    points: int
+    level: Level
+    level_from: tuple[LevelSource, ...]
+    vector: Annotated[EvidenceVector, FLAT]
+    would_raise: tuple[LevelChangeShown, ...]
 
 
-def opinion_as_json(opinion: Opinion) -> dict[str, Any]:
-    """What would be decided, and the steps on the way."""
+def reputation_shown(found: Reputation) -> ReputationShown:
+    """Return a reputation with the families behind it, and who its level comes from."""
+    changes, rises = (tuple(map(LevelChangeShown.of, some)) for some in (found.would_change, found.would_raise))
+    vector = EvidenceVector(found.families, changes, found.appeal, found.witnesses)
+    sources = sources_of_level(found.level, found.families)
+    return ReputationShown(found.log_odds, found.points, found.level, sources, vector, rises)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionShown:
+    """What would be decided about a call, and the steps on the way.
+
+    Attributes:
+        policy: The policy that decides.
+        action: What would be done.
+        would_be: The same without observe mode.
+        observed: The policy only observes, and something else than to let the call go on would be ordered.
+        rule: The rule that decides.
+        reason: Why, in English.
+        reason_code: Why, for programs.
+        step: The step of the order of precedence that decides.
+        level: What the evidence alone would justify.
+        capped_by: Why it is no more, null where nothing speaks for the caller.
+        reputation: What is known against the caller.
+        trunk: The trunk that the call comes in on.
+        auth_class: Whether somebody vouches for the caller's number.
+        steps: The steps and rules that were looked at.
+    """
+
+    policy: str
+    action: Action
+    would_be: Action
+    observed: bool
+    rule: str
+    reason: str
+    reason_code: str
+    step: int
+    level: Level
+    capped_by: str | None
+    reputation: ReputationShown
+    trunk: str | None
+    auth_class: AuthClass
+    steps: tuple[ExplanationLine, ...]
+
+
+def opinion_shown(opinion: Opinion) -> DecisionShown:
+    """Return what would be decided, ready to be written."""
     decision = opinion.decision
-    return {
-        "policy": opinion.policy.name,
-        "action": decision.action.word,
-        "would_be": decision.would_be.word,
-        "observed": decision.observed,
-        "rule": decision.rule,
-        "reason": str(decision.reason),
-        "reason_code": decision.reason.code,
-        "step": decision.step,
-        "level": decision.level.word,
-        "capped_by": None if decision.capped_by is None else str(decision.capped_by),
-        "reputation": reputation_as_json(decision.reputation),
-        "trunk": opinion.call.trunk,
-        "auth_class": opinion.call.auth_class,
-        "steps": list(opinion.looks),
-    }
-
-
-def reputation_as_json(reputation: Reputation) -> dict[str, Any]:
-    """Log-odds, points and level, the families behind them, and who the level comes from."""
-    return {
-        "log_odds": reputation.log_odds,
-        "points": reputation.points,
-        "level": reputation.level.word,
-        "witnesses": None,
-        "level_from": speakers_as_json(reputation.families if reputation.level else ()),
-        **vector_as_json(vector_of(reputation)),
-        "would_raise": [{"what": str(change.words), "level": change.level.word} for change in reputation.would_raise],
-    }
+    return DecisionShown(
+        policy=opinion.policy.name,
+        action=decision.action,
+        would_be=decision.would_be,
+        observed=decision.observed,
+        rule=decision.rule,
+        reason=str(decision.reason),
+        reason_code=decision.reason.code,
+        step=decision.step,
+        level=decision.level,
+        capped_by=None if decision.capped_by is None else str(decision.capped_by),
+        reputation=reputation_shown(decision.reputation),
+        trunk=opinion.call.trunk,
+        auth_class=opinion.call.auth_class,
+        steps=opinion.looks,
+    )
 
 
 def points_of(record: DecisionRecord) -> int:
@@ -210,12 +384,20 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """All of it, of one number, the latest first. `bursts` wait for a review; `reviewed` is the last one."""
+    """What people decided about one number, the latest first.
+
+    Attributes:
+        appeals: The appeals of its owner.
+        tombstones: Its marks that were found wrong.
+        epochs: The changes of its owner.
+        to_review: Many marks at once, which wait for a review.
+        reviewed: The latest review of its marks, null for none.
+    """
 
     appeals: tuple[Appeal, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
     epochs: tuple[Epoch, ...] = ()
-    bursts: tuple[Burst, ...] = ()
+    to_review: tuple[Burst, ...] = ()
     reviewed: Review | None = None
 
     def case_against(self, mark: Mark) -> str | None:
@@ -233,17 +415,6 @@ def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
         tuple(numbers_to_review(db, number)),
         review_of(db, number),
     )
-
-
-def disputes_as_json(cases: Disputes) -> dict[str, Any]:
-    """All of it for scripts."""
-    return {
-        "appeals": list(cases.appeals),
-        "tombstones": [stone._asdict() for stone in cases.tombstones],
-        "epochs": [epoch._asdict() for epoch in cases.epochs],
-        "to_review": [burst._asdict() for burst in cases.bursts],
-        "reviewed": cases.reviewed and cases.reviewed._asdict(),
-    }
 
 
 def appeal_in_words(appeal: Appeal) -> Wording:

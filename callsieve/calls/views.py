@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -9,17 +10,39 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from heapq import merge
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
+from msgspec import Meta
+
 from callsieve.calls.live import Bar, bars_of
-from callsieve.calls.records import FIELDS, evidence_of, typed_fields
+from callsieve.calls.records import (
+    FIELDS,
+    LONGEST,
+    CallDecision,
+    Disputes,
+    LevelChangeShown,
+    decided_since,
+    decision_shown,
+    disputes_of,
+    evidence_of,
+    level_of,
+    typed_fields,
+    wanted_of,
+)
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, ResultPage, page_of
+from callsieve.changes.paging import place_of as place_of_cursor
+from callsieve.decide.call_facts import linkedid_of
 from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
 from callsieve.web.i18n import N_
 from callsieve.web.rendering import Cache
 from policies.decision import ACTION_BY_WORD, OWN_RULES
+from policies.reasons import why_of
 from reputation.control_sample import SampledCalls
+from reputation.explaining import sentence_of_families
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
 from reputation.outcome import OutcomeRecord
 from reputation.site_names import parse_id, site_of
@@ -33,6 +56,7 @@ from reputation.store.activity import (
     stopped_but_known,
 )
 from reputation.store.calls import (
+    ENDINGS,
     CallCursor,
     CallFilter,
     CallRow,
@@ -87,7 +111,7 @@ class CallShown:
 
     record: DecisionRecord
     bars: tuple[Bar, ...]
-    changes: tuple[tuple[str, str], ...]
+    changes: tuple[LevelChangeShown, ...]
     account: tuple[Wording, ...]
     ending: Ending
     others: tuple[DecisionRecord, ...]
@@ -155,15 +179,122 @@ def call_shown(db: sqlite3.Connection, raw_id: str, extension: str | None, now: 
     my_marks = live_marks_of(db, number, extension) if number and extension else []
     return CallShown(
         record=record,
-        bars=bars_of(evidence.families) if evidence else (),
-        changes=evidence.changes if evidence else (),
-        account=evidence.account if evidence else (),
+        bars=bars_of(evidence.known) if evidence else (),
+        changes=evidence.would_change if evidence else (),
+        account=evidence.account(level_of(record.level)) if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(one for one in others if one.id != record.id),
         is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > now),
         my_mark=next(iter(my_marks), None),
         damaged=evidence is None,
     )
+
+
+Wanted = Annotated[str, Meta(max_length=LONGEST)]
+Time = Annotated[str, Meta(max_length=LONGEST, description="`1h`, `7d`, `18:00`, `2026-12-31` or `2026-12-31T18:00`.")]
+
+
+class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which decisions; an empty field: any.
+
+    Attributes:
+        number: The number of the caller.
+        callee: Who the call was for, or who answered: an extension.
+        did: Our number that was dialled.
+        action: What was done, or would have been without observe mode.
+        rule: The rule that decided.
+        ending: How the call ended.
+        site: The site that the call came to.
+        call_id: The Call-ID that another switch gave, or Asterisk's linkedid.
+    """
+
+    number: Wanted = ""
+    callee: Wanted = ""
+    did: Wanted = ""
+    action: Literal["", *ACTION_BY_WORD] = ""  # type: ignore[valid-type]
+    rule: Wanted = ""
+    ending: Literal["", *ENDINGS] = ""  # type: ignore[valid-type]
+    since: Time = ""
+    until: Time = ""
+    site: Wanted = ""
+    call_id: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class DecisionKey(msgspec.Struct, frozen=True):
+    """Which decision.
+
+    Attributes:
+        id: The short id of the decision.
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=200, examples=["7KQ2M4XA"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a call was decided as it was, in words.
+
+    Attributes:
+        id: The decision.
+        reason: Why.
+        because: The evidence, in a sentence; empty where there was none.
+        witnesses: Who the level came from, and how many witnesses there were.
+        would_change: What would have made the level lower, and which it would have been then.
+        appeal: The reference of the appeal that was in force, null for none.
+        since_then: What people here have decided about the caller later.
+        damaged: The evidence that was kept cannot be read.
+    """
+
+    id: str
+    reason: str
+    because: str
+    witnesses: tuple[Wording, ...]
+    would_change: tuple[LevelChangeShown, ...]
+    appeal: str | None
+    since_then: tuple[str, ...]
+    damaged: bool
+
+
+def find_decisions(db: sqlite3.Connection, context: Context, request: DecisionsRequest) -> ResultPage[CallDecision]:
+    """Return decisions about calls, the latest first."""
+    after = place_of_cursor(request.cursor, tuple[float, str])
+    wanted = wanted_of(context, msgspec.structs.asdict(request))
+    if request.call_id:
+        wanted = wanted._replace(linkedids=json.dumps([request.call_id, linkedid_of(request.call_id)]))
+    rows = find_calls(db, wanted, CallCursor(*after) if after else None, request.limit + 1)
+    shown, following = page_of(rows, request.limit, lambda one: one.place)
+    found = (decision_of(db, one.id) for one in shown)
+    return ResultPage([decision_shown(db, one) for one in found if one is not None], following)
+
+
+def show_decision(db: sqlite3.Connection, _context: Context, request: DecisionKey) -> CallDecision:
+    """Return one decision."""
+    return decision_shown(db, _decision(db, request))
+
+
+def explain_decision(db: sqlite3.Connection, _context: Context, request: DecisionKey) -> Explanation:
+    """Return why a call was decided as it was."""
+    record = _decision(db, request)
+    evidence = evidence_of(record)
+    disputes = disputes_of(db, record.caller) if record.caller else Disputes()
+    return Explanation(
+        id=record.id,
+        reason=str(why_of(record.reason)),
+        because=str(sentence_of_families(evidence.known)) if evidence else "",
+        witnesses=evidence.account(level_of(record.level)) if evidence else (),
+        would_change=evidence.would_change if evidence else (),
+        appeal=evidence.appeal if evidence else None,
+        since_then=tuple(decided_since(disputes, record.at)),
+        damaged=evidence is None,
+    )
+
+
+def _decision(db: sqlite3.Connection, request: DecisionKey) -> DecisionRecord:
+    wanted = parse_id(request.id)
+    record = decision_of(db, wanted) if wanted else None
+    if record is None:
+        raise Refused("no-such-decision", Wording("there is no decision of this id"), "id")
+    return record
 
 
 ACTIVITY_SECONDS = 20.0

@@ -23,7 +23,7 @@ from callsieve.capability import Changes
 from callsieve.settings import Loaded, Settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.transaction import transaction
-from reputation.users import Role
+from reputation.users import Role, Scope
 from reputation.wording import Wording
 
 
@@ -33,7 +33,7 @@ class Context:
 
     `actor` is the name as the audit has it. `at`: UTC seconds; all that an operation does happens at that one instant.
     `user`: the user of the console, by name; empty for who asks elsewhere. `changes`: those that can be undone by
-    whoever asks there.
+    whoever asks there. `scopes`: of the token that a program shows.
     """
 
     actor: str
@@ -42,6 +42,7 @@ class Context:
     loaded: Loaded
     user: str = ""
     changes: Changes = field(default_factory=dict)
+    scopes: tuple[Scope, ...] = ()
 
     @property
     def settings(self) -> Settings:

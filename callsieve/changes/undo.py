@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from callsieve.capability import NOT_KEPT, Changes, Undo
-from callsieve.changes.describe import name_of
+from callsieve.changes.describe import ChangeId, name_of
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import when
 from reputation.store.audit import (
@@ -46,9 +46,16 @@ class UndoRequest(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """What was undone, and of how many things. `subject`: the number or name that it was about."""
+    """What was undone.
 
-    change_id: int | None
+    Attributes:
+        what: The change that was undone.
+        subject: The number or name that it was about.
+        things: How many things were undone.
+        is_import: It was an import, undone with all that it brought.
+    """
+
+    change_id: ChangeId | None
     what: str
     subject: str
     things: int

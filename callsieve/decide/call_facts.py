@@ -20,6 +20,8 @@ from agi.quoting import variables_in
 from agi.screening import UNRECORDED
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.outbound import Passage
+from reputation.encoding import Instant
+from reputation.model import ActionWord, Level
 from reputation.site_names import own_name
 
 # What our dialplan lets through of each (asterisk-conf/callsieve.conf), and how much of it.
@@ -35,31 +37,35 @@ DIVERSION_CHARACTERS = 120
 # Before the key of every such call: a caller who chooses a Call-ID cannot choose that of a call through Asterisk.
 KEY_PREFIX = "sip:"
 
-_Text = Annotated[str, msgspec.Meta(description="As it was received; what is too long is cut.")]
-
 
 class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One incoming call, as it was received.
+    """One incoming call, as it was received. A text that is too long is cut.
 
-    `caller`: the user part of P-Asserted-Identity, else of From. `name`: its display name. `did`: the number that was
-    dialled. `trunk`: where the call came in: the name of a [[trunk]], or what `channels` of one matches. `withheld`:
-    the caller asked not to be shown. `verification`, `attestation`: what the switch found by checking the Identity
-    header itself. `asserted`: the URI of P-Asserted-Identity, else of From, for what the carrier found (verstat).
-    `diversion`: the Diversion header. `priority`: the Priority header. `call_id`: the call's own id, by which the
-    switch may tell later how the call ended.
+    Attributes:
+        caller: The user part of P-Asserted-Identity, else of From.
+        name: Its display name.
+        did: The number that was dialled.
+        trunk: Where the call came in: the name of a [[trunk]], or what `channels` of one matches.
+        withheld: The caller asked not to be shown.
+        verification: What the switch found by checking the Identity header itself.
+        attestation: The level that the header gave.
+        asserted: The URI of P-Asserted-Identity, else of From, for what the carrier found (verstat).
+        diversion: The Diversion header.
+        priority: The Priority header.
+        call_id: The call's own id, by which the switch may tell later how the call ended.
     """
 
-    caller: _Text = ""
-    name: _Text = ""
-    did: _Text = ""
-    trunk: _Text = ""
+    caller: str = ""
+    name: str = ""
+    did: str = ""
+    trunk: str = ""
     withheld: bool = False
     verification: Literal["passed", "failed", "none"] = "none"
     attestation: Literal["A", "B", "C", "none"] = "none"
-    asserted: _Text = ""
-    diversion: _Text = ""
-    priority: _Text = ""
-    call_id: _Text = ""
+    asserted: str = ""
+    diversion: str = ""
+    priority: str = ""
+    call_id: str = ""
 
 
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
@@ -88,19 +94,23 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool =
 
 
 class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One of our outbound calls, before it goes out.
+    """One of our outbound calls, before it goes out. A text that is too long is cut.
 
-    `dialled`: the number, without your own prefix for an outside line. `sent`: the same with what the trunk puts before
-    it. `own_number`: what it goes out with. `caller`: who of us calls, an extension or the `endpoint` of a [[person]].
-    `trunk`: the name of a [[trunk]], or what its `channels` match. `call_id`: as it will be told of in `/outcomes`.
+    Attributes:
+        dialled: The number, without your own prefix for an outside line.
+        own_number: The number that it shows.
+        caller: Who of us calls: an extension, or the `endpoint` of a [[person]].
+        trunk: The name of a [[trunk]], or what its `channels` match.
+        sent: The number with what the trunk puts before it.
+        call_id: The call's own id, as it will be told of in `/outcomes`.
     """
 
-    dialled: _Text
-    own_number: _Text = ""
-    caller: _Text = ""
-    trunk: _Text = ""
-    sent: _Text = ""
-    call_id: _Text = ""
+    dialled: str
+    own_number: str = ""
+    caller: str = ""
+    trunk: str = ""
+    sent: str = ""
+    call_id: str = ""
 
 
 def outbound_request_of(facts: OutgoingFacts, fresh_id: str, key: str = "") -> Request:
@@ -154,19 +164,27 @@ class NoDecision(StrEnum):
 class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What to do with the call.
 
-    `action`: allow, tag, warn, challenge, route or reject. `rule`: what decided; `fail-open` where nothing did, and
-    then the action is allow. `reason`: why, in English. `level`, `points`: the evidence against the caller. `label`:
-    the prefix of a tagged or warned call; `name`: the name to show, with it (empty: as it was received). `route`:
-    where a routed call goes, as `[actions] route` has it (empty: to voicemail). `sip_code`: how a call is turned away.
-    `id`: the decision, for `callsieve explain` and appeals. `appeal_address`: where the caller of a rejected call may
-    appeal, for a Call-Info header (empty without `[public] in_answers`). `caller`: the number that was read.
-    `whisper`: what a warned callee would be told.
+    Attributes:
+        action: What to do.
+        rule: What decided; `fail-open` where nothing did, and then the action is allow.
+        reason: Why, in English.
+        level: What the evidence alone would justify.
+        points: The evidence as people see it.
+        label: The prefix of a tagged or warned call.
+        name: The name to show, with the label; empty: as it was received.
+        route: Where a routed call goes, as `[actions] route` has it; empty: to voicemail.
+        sip_code: How a call is turned away.
+        id: The decision, for `callsieve explain` and appeals.
+        caller: The number that was read.
+        appeal_address: Where the caller of a rejected call may appeal, for a Call-Info header; empty without
+            `[public] in_answers`.
+        whisper: What a warned callee would be told.
     """
 
-    action: str
+    action: ActionWord
     rule: str
     reason: str
-    level: str = "none"
+    level: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [level.word for level in Level]})] = "none"
     points: int = 0
     label: str = ""
     name: str = ""
@@ -179,17 +197,20 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Return whether one of our calls may go out now.
+    """Whether one of our calls may go out now.
 
-    `action`: allow, hold (not now) or refuse. `rule`: what decided; `fail-open` where nothing did, and then the action
-    is allow. `until`: of a held call the earliest good time, UTC seconds. `id`: the decision, for `callsieve own
-    decisions`.
+    Attributes:
+        action: Allow, hold (not now) or refuse.
+        rule: What decided; `fail-open` where nothing did, and then the action is allow.
+        reason: Why, in English.
+        until: Of a held call the earliest good time.
+        id: The decision, for `callsieve own decisions`.
     """
 
-    action: str
+    action: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["allow", "hold", "refuse"]})]
     rule: str
     reason: str
-    until: int | None = None
+    until: Instant | None = None
     id: str | None = None
 
 

@@ -6,7 +6,7 @@ record_ending: operation (callsieve/changes/operation.py). It leaves no row in t
 from __future__ import annotations
 
 import sqlite3
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -14,13 +14,14 @@ from ami_listener.outcome import Outcome, Presentation, is_emergency_call, recor
 from callsieve.changes.operation import Context, Refused
 from callsieve.decide.call_facts import id_of, trunk_text_of
 from callsieve.wiring import calling_hours_of, site_of
-from reputation.model import Direction, Disposition, EndedBy
-from reputation.store.outcomes import Recorded, record_outcome
+from reputation.encoding import Instant
+from reputation.model import Direction, Disposition, EndedBy, SignalCategory
+from reputation.store.outcomes import record_outcome
 from reputation.store.site import record_emergency
 
 LATEST_SECONDS = 60.0  # a switch whose clock is ahead
 OLDEST_SECONDS = 86_400.0
-BAD_TIME = "a call is told of within a day after its end: UTC seconds"
+BAD_TIME = "a call is told of within a day after its end"
 
 Text = Annotated[str, msgspec.Meta(max_length=256)]
 Phone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.@/+-]{1,81}$(?!\n)", description="201, or PJSIP/201.")]
@@ -30,12 +31,28 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How one call ended.
 
-    `call_id`: as it was asked about. `caller`: of an inbound call as it was received, of an outbound one who of us
-    called, as a phone. `did`: what an inbound caller dialled; `dialled` and `own_number`: of an outbound call, what was
-    dialled and what it showed. `answered_by`: the phone of who talked, null for nobody; `rang`: the phones that rang.
-    `answered_by_pbx`: a menu, a queue or voicemail answered and nobody else. `blocked`: a network refused an outbound
-    call and no person (`603 Network Blocked`, 608). `machine`: a machine answered one. `ended_at`: UTC seconds, now if
-    not given.
+    Attributes:
+        call_id: The id of the call, as it was asked about.
+        disposition: What became of it.
+        direction: Where it came from.
+        caller: Of an inbound call as it was received; of an outbound one the phone of who called.
+        withheld: The caller asked not to be shown.
+        did: What an inbound caller dialled.
+        dialled: What was dialled on an outbound call.
+        own_number: What an outbound call showed.
+        trunk: The trunk, as for the decision.
+        answered_by: The phone of who talked, null for nobody.
+        rang: The phones that rang.
+        ring_seconds: For how long it rang.
+        talk_seconds: For how long it was talked.
+        ended_by: Who ended it.
+        ended_at: When it ended; now if not given.
+        sip_code: The SIP status code.
+        voicemail_left: The caller left a message.
+        answered_by_pbx: A menu, a queue or voicemail answered, and nobody else.
+        transferred: It was transferred.
+        blocked: A network refused an outbound call, and no person did (`603 Network Blocked`, 608).
+        machine: A machine answered an outbound call.
     """
 
     call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -52,7 +69,7 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ring_seconds: Seconds = 0.0
     talk_seconds: Seconds = 0.0
     ended_by: Literal["caller", "callee"] | None = None
-    ended_at: float | None = None
+    ended_at: Instant | None = None
     sip_code: Annotated[int, msgspec.Meta(ge=100, le=699)] | None = None
     voicemail_left: bool = False
     answered_by_pbx: bool = False
@@ -61,15 +78,28 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     machine: bool = False
 
 
-def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> Recorded:
-    """Records it, once for each call. An emergency call that went out opens the window."""
+class EndingRecorded(NamedTuple):
+    """What became of the ending of a call.
+
+    Attributes:
+        recorded: It is new: a call is recorded once.
+        signal: What was learnt, null for nothing yet.
+    """
+
+    recorded: bool
+    signal: SignalCategory | None
+
+
+def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
+    """Record how a call through another switch ended, once, and learn from it. An emergency call opens the window."""
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
     assert record is not None  # its direction is known
     if is_emergency_call(outcome, site.region):
         record_emergency(db, outcome.ended_at, who=context.actor)
-    return record_outcome(db, record, context.at, calling_hours_of(context.settings))
+    done = record_outcome(db, record, context.at, calling_hours_of(context.settings))
+    return EndingRecorded(done.new, None if done.signal is None else done.signal.category)
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:

@@ -12,16 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from callsieve.changes.operation import Context, change, whole
 from callsieve.integration_settings import HubTable
-from callsieve.policy.records import policy_as_json
+from callsieve.policy.views import policy_shown
 from callsieve.setting_types import SECRET_IN_FILE
 from callsieve.settings import Loaded
 from callsieve.text.times import span_words
 from callsieve.wiring import policies_of
 from policies.policy import PolicyError
+from reputation.encoding import encode
 from reputation.store.hub.incoming import expel_some, other_sites, waiting_erasures
 from reputation.store.hub.link import FirstTry, Link, first_try, link_of, remove_link
 from reputation.store.hub.outgoing import outbox_size, stop_capture
@@ -116,8 +115,8 @@ def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
         policies = policies_of(loaded)
     except PolicyError:
         return None
-    scopes = [(one.did, one.trunk, one.group, policy_as_json(one.policy)) for one in policies.scopes]
-    rules = msgspec.json.encode((policy_as_json(policies.default), scopes))
+    scopes = [(one.did, one.trunk, one.group, policy_shown(one.policy)) for one in policies.scopes]
+    rules = encode((policy_shown(policies.default), scopes))
     return PolicyInForce(policies.default.name, sha256(rules).hexdigest()[:DIGITS])
 
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from callsieve.numbers.owner_view import OwnerView
 from callsieve.settings import Loaded
@@ -22,7 +22,7 @@ from policies.decision import Action
 from policies.loader import PRESETS, load_policy
 from policies.mark_effects import Effect, MarkedNumber, MarkKind, action_under, effect_of, least_people, strongest
 from policies.policy import Policy, PolicyError
-from reputation.model import Level, LevelChange
+from reputation.model import Level, LevelChange, LowerIn
 from reputation.store.site import people_here
 from reputation.weights import Weights
 from reputation.wording import Wording
@@ -49,38 +49,78 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """Of so many who answered, how many people it takes for a label and for a challenge; None: not even all of them."""
+    """The least number of people that it takes.
+
+    Attributes:
+        answered: How many answered.
+        by: How they say that they do not want the call.
+        label: How many it takes for a label, null: not even all of them.
+        challenge: How many it takes for a challenge, null: not even all of them.
+    """
 
     answered: int
-    kind: MarkKind
+    by: MarkKind
     label: int | None
     challenge: int | None
 
 
 class Combination(NamedTuple):
-    """The most that can come of it: the level, and what each policy then orders."""
+    """The most that can come of it.
 
-    words: Wording
+    Attributes:
+        what: What speaks against the number.
+        level: The level.
+        actions: What each policy then orders.
+    """
+
+    what: Wording
     level: Level
-    actions: tuple[tuple[str, Action], ...]
+    actions: Mapping[str, Action]
 
 
 class Example(NamedTuple):
-    """One made-up number, and what comes of it."""
+    """One made-up number, and what comes of it.
 
-    case: MarkedNumber
-    effect: Effect
+    Attributes:
+        marks: How many people marked it.
+        hang_ups: How many others hung up within seconds.
+        answered: How many answered.
+        level: The level.
+        log_odds: The evidence.
+        lower_in: When the level falls by itself, null for never.
+    """
+
+    marks: int
+    hang_ups: int
+    answered: int
+    level: Level
+    log_odds: float
+    lower_in: LowerIn | None
+
+    @classmethod
+    def of(cls, case: MarkedNumber, effect: Effect) -> Example:
+        """Return what comes of a case."""
+        falls = LowerIn(*effect.lower_in) if effect.lower_in else None
+        return cls(case.marks, case.hung_up, case.answered, effect.level, round(effect.reputation.log_odds, 3), falls)
 
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """All of it, where so many people work. `policy`: which is in force, "" where that cannot be told."""
+    """How many marks take effect.
+
+    Attributes:
+        people: How many people work here.
+        policy: The policy in force; empty where that cannot be told.
+        least: The least number of people that it takes.
+        examples: What comes of some numbers of marks.
+        most: The most that can come of it, by policy.
+    """
 
     people: int
     policy: str
     least: tuple[Least, ...]
     examples: tuple[Example, ...]
-    combined: tuple[Combination, ...]
+    most: tuple[Combination, ...]
 
 
 class TextTable(NamedTuple):
@@ -101,7 +141,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
     combined = []
     for words, case in COMBINED:
         case = strongest(case, weights, people)
-        actions = tuple((name, action_under(one, case, weights, people)) for name, one in policies.items())
+        actions = {name: action_under(one, case, weights, people) for name, one in policies.items()}
         combined.append(Combination(words, effect_of(case, weights, people).level, actions))
     return MarkEffects(people, "" if policy is None else policy.name, least, examples, tuple(combined))
 
@@ -139,7 +179,7 @@ def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[
         for answered in ANSWERED
         if marks + hung_up <= answered
     ]
-    return least, tuple(Example(case, effect_of(case, weights, people)) for case in cases)
+    return least, tuple(Example.of(case, effect_of(case, weights, people)) for case in cases)
 
 
 _ASKED = (Level.WARN, Level.CHALLENGE)
@@ -180,7 +220,7 @@ def _least_table(shown: MarkEffects) -> TextTable:
     rows = [
         (
             f"{one.answered}" if i % len(MarkKind) == 0 else "",
-            KIND_WORDS[one.kind],
+            KIND_WORDS[one.by],
             _count(one.label),
             _count(one.challenge),
         )
@@ -199,12 +239,12 @@ def _count(people: int | None) -> str | Wording:
 
 
 def _examples_table(shown: MarkEffects) -> TextTable:
-    effects = {one.case: one.effect for one in shown.examples}
+    effects = {(one.marks, one.hang_ups, one.answered): one for one in shown.examples}
     rows = []
     for marks in MARKS:
         for hung_up in (0, marks):
-            cases = [MarkedNumber(marks, hung_up, answered) for answered in ANSWERED]
-            rows.append((f"{marks}", f"{hung_up}", *(_cell(effects.get(case)) for case in cases)))
+            cells = (_cell(effects.get((marks, hung_up, answered))) for answered in ANSWERED)
+            rows.append((f"{marks}", f"{hung_up}", *cells))
     of_people = (Wording("of {n} who answered", {"n": answered}) for answered in ANSWERED)
     return TextTable(
         Wording("What comes of it"),
@@ -214,58 +254,24 @@ def _examples_table(shown: MarkEffects) -> TextTable:
     )
 
 
-def _cell(effect: Effect | None) -> str | Wording:
+def _cell(effect: Example | None) -> str | Wording:
     if effect is None:
         return IMPOSSIBLE
     level = Wording(effect.level.word)
     if effect.lower_in is None:
         return level
-    return Wording("{level}, {days} d", {"level": level, "days": effect.lower_in[0]})
+    return Wording("{level}, {days} d", {"level": level, "days": effect.lower_in.days})
 
 
 def _combined_table(shown: MarkEffects) -> TextTable:
-    names = [name for name, _ in shown.combined[0].actions]
-    rows = [(one.words, *(Wording(action.word) for _, action in one.actions)) for one in shown.combined]
+    names = list(shown.most[0].actions)
+    rows = [(one.what, *(Wording(action.word) for action in one.actions.values())) for one in shown.most]
     return TextTable(
         Wording("The most that can come of it, by policy"),
         Wording("however many people; an administrator's own list or rule goes beyond it. observe only writes it down"),
         (Wording("what speaks against a number"), *names),
         tuple(rows),
     )
-
-
-# As JSON: keys are stable.
-
-
-def effects_as_json(shown: MarkEffects) -> Mapping[str, Any]:
-    """All of it for scripts."""
-    return {
-        "people": shown.people,
-        "policy": shown.policy or None,
-        "least": [
-            {"answered": one.answered, "by": one.kind.value, "label": one.label, "challenge": one.challenge}
-            for one in shown.least
-        ],
-        "examples": [
-            {
-                "marks": case.marks,
-                "hang_ups": case.hung_up,
-                "answered": case.answered,
-                "level": effect.level.word,
-                "log_odds": round(effect.reputation.log_odds, 3),
-                "lower_in": effect.lower_in and {"days": effect.lower_in[0], "level": effect.lower_in[1].word},
-            }
-            for case, effect in shown.examples
-        ],
-        "most": [
-            {
-                "what": one.words.template,
-                "level": one.level.word,
-                "actions": {name: action.word for name, action in one.actions},
-            }
-            for one in shown.combined
-        ],
-    }
 
 
 NOTHING = Wording("nothing")

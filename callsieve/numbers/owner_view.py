@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from callsieve.numbers.calls_now import calls_now
 from callsieve.settings import Loaded
@@ -18,6 +18,7 @@ from policies.decision import Action
 from policies.engine import STEP_OF_LISTS
 from policies.policy import PolicyError
 from policies.situation import query_of
+from reputation.encoding import Instant
 from reputation.explaining import fades_of, more_marks, parts_of
 from reputation.families import behaviour
 from reputation.model import Family, Level, LevelChange, SignalCategory, Witnesses
@@ -28,17 +29,56 @@ from reputation.weights import Weights
 from reputation.wording import Places, Wording
 
 
+class MarksToLevel(NamedTuple):
+    """How many more people must mark a number.
+
+    Attributes:
+        people: How many.
+        level: The level then.
+    """
+
+    people: int
+    level: Level
+
+
+class FadesTo(NamedTuple):
+    """When a level is lower by itself.
+
+    Attributes:
+        at: When.
+        level: The level then.
+    """
+
+    at: Instant
+    level: Level
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerView:
-    """The view at an instant. `against` and `in_favour`, what is said; `neutral`, what says nothing yet.
+    """What may be told to the owner of a number at an instant.
 
-    `action`: what a call gets now, None where a policy cannot be used; `observed`: it is only written down; `listed`:
-    an administrator's list decides it. `marks`: how many more people must mark it until it is worse, and how much
-    worse; None: never by marks alone. `fades`: when it is better by itself.
+    Attributes:
+        number: The number.
+        at: The instant.
+        level: What the evidence alone would justify.
+        points: The evidence as people see it.
+        action: What a call gets now, null where the policy cannot be used.
+        observed: That is only written down.
+        listed: An administrator's list decides it.
+        against: What speaks against it.
+        in_favour: What speaks for it.
+        neutral: What has no weight yet.
+        witnesses: How many have something against it, null where nobody has.
+        better_if: What would make the level lower.
+        worse_if: What would make the level higher.
+        marks: How many more people must mark it until it is worse, null: it is never by marks alone.
+        fades: When it is better by itself.
+        appeal: An appeal is in force.
+        expects: What the owner may expect.
     """
 
     number: str
-    at: float
+    at: Instant
     level: Level
     points: int
     action: Action | None
@@ -50,8 +90,8 @@ class OwnerView:
     witnesses: Witnesses | None
     better_if: tuple[LevelChange, ...]
     worse_if: tuple[LevelChange, ...]
-    marks: tuple[int, Level] | None
-    fades: tuple[tuple[float, Level], ...]
+    marks: MarksToLevel | None
+    fades: tuple[FadesTo, ...]
     appeal: bool
     expects: Wording | str
 
@@ -103,6 +143,7 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
     except PolicyError:  # whoever runs it hears of that elsewhere
         pass
     asked = (evidence, circumstances, ours.weights, now)
+    more = more_marks(*asked)
     return OwnerView(
         number=number,
         at=now,
@@ -117,8 +158,8 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
         witnesses=reputation.witnesses,
         better_if=reputation.would_change,
         worse_if=reputation.would_raise,
-        marks=more_marks(*asked),
-        fades=fades_of(*asked),
+        marks=MarksToLevel(*more) if more else None,
+        fades=tuple(FadesTo(*one) for one in fades_of(*asked)),
         appeal=reputation.appeal is not None,
         expects=owner_sentence(ours.weights, people_here(db)),
     )
@@ -136,30 +177,3 @@ def _said(family: Family, weights: Weights) -> Iterator[tuple[float, Wording]]:
             weight = 0.0
         words, *_ = parts_of(Family(family.name, weight, ((category, count),)))
         yield weight, words
-
-
-def view_as_json(view: OwnerView) -> dict[str, Any]:
-    """All of it for scripts."""
-
-    def change(one: LevelChange) -> dict[str, Any]:
-        return {"what": one.what.code, "level": one.level.word, "people": one.people or None}
-
-    return {
-        "number": view.number,
-        "at": view.at,
-        "level": view.level.word,
-        "points": view.points,
-        "action": view.action and view.action.word,
-        "observed": view.observed,
-        "listed": view.listed,
-        "against": [str(words) for words in view.against],
-        "for": [str(words) for words in view.in_favour],
-        "neutral": [str(words) for words in view.neutral],
-        "witnesses": view.witnesses and view.witnesses._asdict(),
-        "better_if": [change(one) for one in view.better_if],
-        "worse_if": [change(one) for one in view.worse_if],
-        "marks": view.marks and {"people": view.marks[0], "level": view.marks[1].word},
-        "fades": [{"at": round(at), "level": level.word} for at, level in view.fades],
-        "appeal": view.appeal,
-        "expects": str(view.expects),
-    }

@@ -5,19 +5,26 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from callsieve.calls.records import (
+    CallDecision,
+    DecisionShown,
     Disputes,
-    decision_as_json,
-    disputes_as_json,
+    ReputationShown,
+    decision_shown,
     disputes_of,
-    opinion_as_json,
-    reputation_as_json,
+    opinion_shown,
+    reputation_shown,
 )
+from callsieve.changes.describe import NumberText, number_field
+from callsieve.changes.operation import Context
 from callsieve.lists.views import EntryShown, entry_shown, is_over
-from callsieve.numbering.views import PURPOSE_WORDS, row_as_json
+from callsieve.numbering.views import PURPOSE_WORDS
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, call_of, opinion_of, situation_about
 from callsieve.text.number_entry import covers
@@ -25,6 +32,7 @@ from callsieve.wiring import policies_of, site_of
 from policies.policy import PolicyError
 from policies.reasons import Reason
 from policies.situation import query_of
+from reputation.encoding import FLAT, HIDDEN, Instant, told
 from reputation.explaining import days_until_lower, parts_of
 from reputation.facts import Facts
 from reputation.families.feeds import listed_by
@@ -33,21 +41,22 @@ from reputation.model import (
     NEVER_CHALLENGED,
     AuthClass,
     ChallengeHistory,
-    DecisionRecord,
     EntryKind,
     Family,
+    Identity,
     Imported,
     Level,
     ListEntry,
     ListName,
+    LowerIn,
     Mark,
-    Person,
+    PeerWord,
     Tie,
 )
 from reputation.numbers import NumberType, country_of, is_valid, number_type_of, service_number_of
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.owner_sentence import owner_sentence
-from reputation.plan.rows import NOBODYS
+from reputation.plan.rows import NOBODYS, PlanRow
 from reputation.speakers import account_of
 from reputation.store.evidence import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
@@ -148,15 +157,21 @@ TIES = {
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """What one of ours, or the company (`person` None), has to do with a number.
+    """What one of our people, or the company, has to do with a number.
 
-    `what`: on the own list (allow, block), in the contacts (contact), or called and talked (talked).
+    Attributes:
+        what: On the own list (allow, block), in the contacts, or called and talked.
+        person: The extension; null for the company.
+        person_name: The name of the person.
+        name: The name in the contacts.
+        at: When it was put on the list, or when they last talked.
     """
 
-    what: str
-    person: Person | None
+    what: Literal["allow", "block", "contact", "talked"]
+    person: str | None
+    person_name: str | None = None
     name: str | None = None
-    at: float | None = None
+    at: Instant | None = None
 
     @property
     def tie(self) -> Wording:
@@ -168,37 +183,132 @@ class PersonalFact:
         """`201 (Bob)`, or that it is the company."""
         if self.person is None:
             return Wording("the company")
-        return f"{self.person.extension} ({self.person.name})" if self.person.name else self.person.extension
+        return f"{self.person} ({self.person_name})" if self.person_name else self.person
+
+
+class ChallengePassed(NamedTuple):
+    """A challenge that the number passed.
+
+    Attributes:
+        auth_class: The class of the calls.
+        at: When it last passed one.
+    """
+
+    auth_class: AuthClass
+    at: Instant
+
+
+class ChallengesOfClass(NamedTuple):
+    """What the number did when it was challenged.
+
+    Attributes:
+        auth_class: The class of the calls.
+    """
+
+    auth_class: AuthClass
+    history: Annotated[ChallengeHistory, FLAT]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known about a number at an instant. `opinion` is what an ordinary call of it would get now.
+    """All that is known about a number at an instant.
 
-    `passes`: when it last passed a challenge, `challenges`: what it did when challenged, by class.
-    `marks` are all that people say; those that have a case against them (`cases`) do not count.
-    `history` has a point a day, `lower_in` the days until the level falls by itself, and to which;
-    `to_owner` what marks can do to an own number.
+    Attributes:
+        number: The number, or the key of a service number.
+        at: When this was found out.
+        lists: The entries of the lists that match it.
+        personal: What our people have to do with it.
+        identity: Who it belongs to, null where nobody has proven that.
+        challenge_passed: When it last passed a challenge, by class.
+        challenges: What it did when it was challenged, by class.
+        decisions: The latest decisions about its calls.
+        marks: What people say of it. A mark that a tombstone is about does not count.
+        signals: What its calls showed.
+        outcomes: How its latest calls ended.
+        history: The evidence day by day.
+        lower_in: When its level falls by itself, null for never.
+        trouble: Why `now` is null; empty where it is not.
+        to_owner: Of one of our own numbers, what marks can do to it; else empty.
     """
 
     number: str
-    at: float
-    facts: Facts
-    entries: tuple[EntryShown, ...]
+    at: Instant
+    facts: Annotated[Facts, HIDDEN]
+    lists: tuple[EntryShown, ...]
     personal: tuple[PersonalFact, ...]
-    identity_note: str
-    passes: tuple[tuple[AuthClass, float], ...]
-    challenges: tuple[tuple[AuthClass, ChallengeHistory], ...]
-    decisions: tuple[DecisionRecord, ...]
+    identity: Identity | None
+    challenge_passed: tuple[ChallengePassed, ...]
+    challenges: tuple[ChallengesOfClass, ...]
+    decisions: tuple[CallDecision, ...]
     marks: tuple[Mark, ...]
-    cases: Disputes
+    cases: Annotated[Disputes, FLAT]
     signals: tuple[Signal, ...]
     outcomes: tuple[OutcomeRecord, ...]
-    opinion: Opinion | None
+    opinion: Annotated[Opinion | None, HIDDEN]
     history: tuple[Point, ...] = ()
-    lower_in: tuple[int, Level] | None = None
+    lower_in: LowerIn | None = None
     trouble: str = ""
     to_owner: Wording | str = ""
+
+    @property
+    @told
+    def country(self) -> str | None:
+        """The country, as two letters; null for none."""
+        return country_of(self.number)
+
+    @property
+    @told
+    def number_type(self) -> NumberType:
+        """The type of the number."""
+        return number_type_of(self.number)
+
+    @property
+    @told
+    def valid(self) -> bool:
+        """Whether the number can exist."""
+        return is_valid(self.number)
+
+    @property
+    @told
+    def plan(self) -> PlanRow | None:
+        """What the numbering plan says of its range; null for nothing."""
+        return self.facts.plan
+
+    @property
+    @told
+    def reputation(self) -> ReputationShown:
+        """What the evidence against it adds up to."""
+        return reputation_shown(self.facts.reputation)
+
+    @property
+    @told
+    def imported(self) -> tuple[Imported, ...]:
+        """The imported sources that list it."""
+        return self.facts.imported
+
+    @property
+    @told
+    def peers(self) -> tuple[PeerWord, ...]:
+        """The companies that list or clear it."""
+        return self.facts.peers
+
+    @property
+    @told
+    def own_number(self) -> bool:
+        """Whether it is one of our own numbers."""
+        return self.facts.own_number
+
+    @property
+    @told
+    def calls_within_the_hour(self) -> int:
+        """How often it called within the hour."""
+        return len(self.facts.recent_calls)
+
+    @property
+    @told
+    def now(self) -> DecisionShown | None:
+        """What an ordinary call of it would meet now; null where the policy cannot be used."""
+        return None if self.opinion is None else opinion_shown(self.opinion)
 
     @property
     def about(self) -> Wording:
@@ -232,8 +342,9 @@ class Profile:
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
     @property
+    @told
     def sentence(self) -> str:
-        """All of it in one sentence."""
+        """What is known of it, in one sentence."""
         return sentence_of(self.facts)
 
     @property
@@ -257,96 +368,102 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
         opinion = opinion_of(situation, policies_of(loaded))
     except PolicyError as error:
         trouble = str(error)
+    falls = days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None
     covering = (entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
     return Profile(
         number=number,
         at=now,
         facts=facts,
-        entries=tuple(entry_shown(db, entry, loaded.settings, now) for entry in covering),
+        lists=tuple(entry_shown(db, entry, loaded.settings, now) for entry in covering),
         personal=(*_personal(db, rows), *_talks(db, facts)),
-        identity_note=str(rows["identity"][0]["note"]) if rows["identity"] else "",
-        passes=tuple(
-            (auth_class, at) for auth_class in AuthClass if (at := latest_challenge_pass(db, number, auth_class))
+        identity=facts.identity and replace(facts.identity, note=str(rows["identity"][0]["note"] or "")),
+        challenge_passed=tuple(
+            ChallengePassed(auth_class, at)
+            for auth_class in AuthClass
+            if (at := latest_challenge_pass(db, number, auth_class))
         ),
         challenges=tuple(_challenges(db, number)),
-        decisions=tuple(decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)),
+        decisions=tuple(
+            decision_shown(db, one) for one in decisions(db, caller=number, since=-math.inf, limit=SHOWN_DECISIONS)
+        ),
         marks=tuple(live_marks_of(db, number)),
         cases=cases,
         signals=tuple(signals_of(db, number)),
         outcomes=tuple(outcomes(db, number=number, limit=SHOWN_DECISIONS)),
         opinion=opinion,
         history=tuple(history_of(rows_of(db, number), *judged, cases.epochs[0].at if cases.epochs else None)),
-        lower_in=days_until_lower(*judged) if facts.reputation.level is not Level.NONE else None,
+        lower_in=LowerIn(*falls) if falls else None,
         trouble=trouble,
         to_owner=owner_sentence(ours.weights, people_here(db)) if facts.own_number else "",
     )
 
 
-def _challenges(db: sqlite3.Connection, number: str) -> Iterator[tuple[AuthClass, ChallengeHistory]]:
+def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and known.challenges != NEVER_CHALLENGED:
-            yield auth_class, known.challenges
+            yield ChallengesOfClass(auth_class, known.challenges)
 
 
 def _personal(db: sqlite3.Connection, rows: dict[str, list[dict[str, Any]]]) -> list[PersonalFact]:
-    own = [PersonalFact(row["verdict"], _person(db, row["person"]), at=row["at"]) for row in rows["personal_entry"]]
-    contacts = [
-        PersonalFact("contact", _person(db, row["person"]) if row["person"] else None, row["name"])
-        for row in rows["contact"]
-    ]
+    own = [PersonalFact(row["verdict"], *_person(db, row["person"]), at=row["at"]) for row in rows["personal_entry"]]
+    contacts = [PersonalFact("contact", *_person(db, row["person"]), row["name"]) for row in rows["contact"]]
     return [*own, *dict.fromkeys(contacts)]
 
 
 def _talks(db: sqlite3.Connection, facts: Facts) -> list[PersonalFact]:
     talks = [tie for tie in facts.ties if tie.tie is Tie.TALKED and tie.person is not None]
-    return [PersonalFact("talked", _person(db, str(tie.person)), at=tie.at) for tie in talks]
+    return [PersonalFact("talked", *_person(db, tie.person), at=tie.at) for tie in talks]
 
 
-def _person(db: sqlite3.Connection, extension: str) -> Person:
-    return person_of(db, extension) or Person(extension)
+def _person(db: sqlite3.Connection, extension: str | None) -> tuple[str | None, str | None]:
+    """Return the extension and the name."""
+    person = person_of(db, extension) if extension else None
+    return extension or None, None if person is None else person.name
 
 
-# As JSON: keys are stable, instants UTC seconds.
+MOST_NUMBERS = 100
 
 
-def profile_as_json(known: Profile) -> dict[str, Any]:
-    """All of it for scripts."""
-    facts = known.facts
-    return {
-        "number": known.number,
-        "country": country_of(known.number),
-        "number_type": number_type_of(known.number).value,
-        "valid": is_valid(known.number),
-        "plan": facts.plan and row_as_json(facts.plan),
-        "sentence": known.sentence,
-        "reputation": reputation_as_json(facts.reputation),
-        "lower_in": known.lower_in and {"days": known.lower_in[0], "level": known.lower_in[1].word},
-        "history": [{"at": point.at, "log_odds": point.log_odds, "level": point.level.word} for point in known.history],
-        "lists": known.entries,
-        "personal": [
-            {"what": fact.what, "person": fact.person and fact.person.extension, "name": fact.name, "at": fact.at}
-            for fact in known.personal
-        ],
-        "identity": facts.identity
-        and {
-            "name": facts.identity.name,
-            "level": facts.identity.level,
-            "expires_at": facts.identity.expires_at,
-            "note": known.identity_note,
-        },
-        "imported": [row._asdict() for row in facts.imported],
-        "peers": [{**word._asdict(), "level": word.level.word} for word in facts.peers],
-        "own_number": facts.own_number,
-        "to_owner": str(known.to_owner) or None,
-        "challenge_passed": [{"auth_class": auth_class, "at": at} for auth_class, at in known.passes],
-        "challenges": [{"auth_class": auth_class, **asdict(history)} for auth_class, history in known.challenges],
-        "calls_within_the_hour": len(facts.recent_calls),
-        "marks": list(known.marks),
-        **disputes_as_json(known.cases),
-        "signals": list(known.signals),
-        "outcomes": list(known.outcomes),
-        "decisions": [decision_as_json(record) for record in known.decisions],
-        "now": opinion_as_json(known.opinion) if known.opinion else None,
-        "trouble": known.trouble or None,
-    }
+NumberPart = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, description="E.164, or as it is dialled here.", examples=["+12015550123"]),
+]
+
+
+class NumberKey(msgspec.Struct, frozen=True):
+    """Which number."""
+
+    number: NumberPart
+
+
+class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which numbers.
+
+    Attributes:
+        numbers: The numbers, E.164 or as they are dialled here.
+    """
+
+    numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
+
+
+class Profiles(msgspec.Struct, frozen=True):
+    """What is known about several numbers.
+
+    Attributes:
+        items: A profile of each number, in the order of the request.
+    """
+
+    items: list[Profile]
+
+
+def look_up(db: sqlite3.Connection, context: Context, request: NumberKey) -> Profile:
+    """Return all that is known about a number."""
+    number = number_field(context, request.number, "number")
+    return profile_of(db, context.loaded, number, context.at)
+
+
+def look_up_many(db: sqlite3.Connection, context: Context, request: NumbersRequest) -> Profiles:
+    """Return all that is known about several numbers."""
+    numbers = [number_field(context, one, "numbers") for one in request.numbers]
+    return Profiles([profile_of(db, context.loaded, one, context.at) for one in numbers])

@@ -93,7 +93,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
         witnesses=tuple(sorted(_witnesses(db, known), key=lambda one: -one.at)),
         classes=tuple(ClassShown(auth_class, found) for auth_class, found in standings if found is not None),
         calls=tuple(find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)),
-        own_entries=tuple(one.entry for one in known.entries if one.entry.kind is EntryKind.EXACT),
+        own_entries=tuple(one.entry for one in known.lists if one.entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
         wish=do_not_call_of(db, number),
         bad_near=tuple(bad_numbers_near(db, number)),

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from callsieve.policy_selection import is_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
@@ -33,17 +33,29 @@ def policies_there(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[
         yield name, str(files.get(name, "preset" if name in PRESETS else "")), problem
 
 
-def policies_as_json(loaded: Loaded) -> list[dict[str, Any]]:
-    """All of them for scripts and programs. `site`: the other site that published it, empty for ours."""
+class PolicyFile(NamedTuple):
+    """A policy that there is.
+
+    Attributes:
+        name: Its name.
+        where: Its file, or `preset`.
+        site: The other site that published it; empty for ours.
+        in_force_for: The calls that it is in force for.
+        problem: Why it cannot be used; empty where it can.
+    """
+
+    name: str
+    where: str
+    site: str
+    in_force_for: tuple[str, ...]
+    problem: str
+
+
+def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
+    """Return all policies, presets first, but not those of `but`."""
     return [
-        {
-            "name": name,
-            "where": where,
-            "site": site_of(name),
-            "in_force_for": used_for(name, loaded) if site_of(name) else in_force(name, loaded),
-            "problem": problem,
-        }
-        for name, where, problem in policies_there(loaded)
+        PolicyFile(name, where, site_of(name), tuple((used_for if site_of(name) else in_force)(name, loaded)), problem)
+        for name, where, problem in policies_there(loaded, but)
     ]
 
 

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings, used_for
 from callsieve.policy.drafts import NOTE_CHARACTERS, is_version, without_head
-from callsieve.policy.records import usable, writing
+from callsieve.policy.records import Note, PolicyName, usable, writing
 from callsieve.settings import Loaded
 from callsieve.site_policies import (
     NEW,
@@ -32,6 +36,7 @@ from callsieve.site_policies import (
 )
 from policies.loader import NAME, PRESETS, SITE_POLICY, policy_text
 from policies.policy import Policy, PolicyError
+from reputation.encoding import HIDDEN
 from reputation.events import EventKind, PolicyChanged
 from reputation.site_names import site_of
 from reputation.store.outbox import add_event, tell_change
@@ -48,12 +53,18 @@ MOST_PUBLISHED = 50  # the hub takes no more of a site
 NO_HUB = Wording("[hub] has no address: there are no other sites to publish it for")
 
 
-class PublishRequest(NamedTuple):
-    """`name`: the policy, empty for the one in force. `publish_as`: what others see it by, empty for its own name."""
+class PublishRequest(msgspec.Struct, frozen=True):
+    """A policy that other sites are told.
 
-    name: str = ""
-    publish_as: str = ""
-    note: str = ""
+    Attributes:
+        name: Its name; empty for the one in force.
+        publish_as: The name that others see; empty for its own.
+        note: What is new.
+    """
+
+    name: PolicyName = ""
+    publish_as: Annotated[str, Meta(max_length=64)] = ""
+    note: Note = ""
 
 
 class AcceptRequest(NamedTuple):
@@ -63,19 +74,29 @@ class AcceptRequest(NamedTuple):
     digest: str = ""
 
 
-class Accepted(NamedTuple):
-    """What is accepted now. `in_force`: for which calls, empty while nothing here names it."""
+class PolicyAccepted(NamedTuple):
+    """A policy of another site that is accepted now.
 
-    change_id: int | None
-    policy: Policy
-    in_force: tuple[str, ...]
+    Attributes:
+        policy: Its name.
+        in_force_for: The calls that it is in force for; empty while nothing here names it.
+    """
+
+    change_id: ChangeId | None
+    accepted: Annotated[Policy, HIDDEN]
+    policy: str
+    in_force_for: tuple[str, ...]
 
 
-class Published(NamedTuple):
-    """What others see. `change_id` None: they saw the same before."""
+class PolicyPublished(NamedTuple):
+    """A policy that others are told, or not any more.
 
-    change_id: int | None
-    policy: PublishedPolicy
+    Attributes:
+        policy: The name that they see.
+    """
+
+    change_id: ChangeId | None
+    policy: str
 
 
 class SitePolicy(NamedTuple):
@@ -95,8 +116,8 @@ class SitePolicy(NamedTuple):
     digest: str
 
 
-def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> Published:
-    """Tells all other sites this policy. It is in force nowhere before somebody there has accepted it."""
+def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> PolicyPublished:
+    """Tell all sites of the hub a policy. It is in force nowhere before somebody there has accepted it."""
     loaded = context.loaded
     if not loaded.settings.hub.address:
         raise Refused("no-hub", NO_HUB)
@@ -117,22 +138,22 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
         policy = PublishedPolicy(wanted, text, note, context.at)
         put_published(db, policy)
         changed.before, changed.after = before and before._asdict(), policy._asdict()
-    return Published(changed.id, policy)
+    return PolicyPublished(changed.id, policy.name)
 
 
-def withdraw(db: sqlite3.Connection, context: Context, name: str) -> Published:
-    """Tells it no more. What others have accepted stays in force there."""
+def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyPublished:
+    """Stop telling other sites a policy. What others have accepted stays in force there."""
     with change(db, context, "policy withdraw", name=name) as changed:
         before = published(db, name)
         if before is None or site_of(name):
             raise Refused("not-published", Wording("{name} is not published here", {"name": name}))
         remove_published(db, name)
         changed.before = before._asdict()
-    return Published(changed.id, before)
+    return PolicyPublished(changed.id, before.name)
 
 
-def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> Accepted:
-    """Makes what another site publishes the policy of that name here, in the place of what was accepted before."""
+def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> PolicyAccepted:
+    """Take what another site publishes of a policy, in the place of what was accepted before."""
     loaded, name = context.loaded, request.name
     found = published(db, name)
     if found is None or not _is_followed(name, loaded):
@@ -151,7 +172,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
         calls = tuple(used_for(name, loaded))
         if calls:
             tell_in_force(db, context, name, name)
-    return Accepted(changed.id, policy, calls)
+    return PolicyAccepted(changed.id, policy, policy.name, calls)
 
 
 def tell_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 from callsieve import policy_selection
+from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind, put_row_back
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.central import tell_in_force
 from callsieve.policy.drafts import NOTE_CHARACTERS, add_version, as_typed, digest_of, draft_of, drop_draft
-from callsieve.policy.records import usable, writing
+from callsieve.policy.records import Note, PolicyName, PolicyText, usable, writing
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
 from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError
+from reputation.encoding import HIDDEN, told
 from reputation.store.audit import StoredRow
 from reputation.wording import Wording
 
@@ -35,26 +39,40 @@ class DraftRequest(NamedTuple):
     typed: str | None = None
 
 
-class TextRequest(NamedTuple):
-    """A policy as somebody wrote it. `who`: as the version says it."""
+class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A policy as somebody wrote it.
 
-    text: str
-    who: str
-    note: str = ""
+    Attributes:
+        note: What is new.
+    """
 
-
-class Activation(NamedTuple):
-    """What is in force now. `name`: of the policy, for a text that of the version that it became."""
-
-    change_id: int | None
-    policy: Policy
-    name: str
+    text: PolicyText
+    note: Note = ""
 
 
-def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
-    """Puts a preset, a version or a file in force for the PBX; empty: what the settings name. It takes two seconds.
+class PolicyActivated(NamedTuple):
+    """What is in force within two seconds.
 
-    Also where it is in force already: a daemon that has not read the settings yet takes their name with it.
+    Attributes:
+        policy: Its name; of a text that of the version that it became.
+    """
+
+    change_id: ChangeId | None
+    active: Annotated[Policy, HIDDEN]
+    policy: str
+
+    @property
+    @told
+    def observe(self) -> bool:
+        """Whether it decides and records, and every call goes on."""
+        return self.active.observe
+
+
+def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
+    """Put a policy in force for the PBX: a preset, a version or a file; empty: what the settings name.
+
+    It takes two seconds. Also where it is in force already: a daemon that has not read the settings yet takes their
+    name with it.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -64,24 +82,24 @@ def activate(db: sqlite3.Connection, context: Context, name: str) -> Activation:
             policy_selection.activate(loaded, policy.name)
         if changed.before != changed.after:
             tell_in_force(db, context, policy.name, str(changed.before["policy"]))
-    return Activation(changed.id, policy, policy.name)
+    return PolicyActivated(changed.id, policy, policy.name)
 
 
-def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> Activation:
-    """Makes the text the next version and puts that in force."""
+def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> PolicyActivated:
+    """Make a text the next version of the policy, and put it in force."""
     loaded = context.loaded
     text = usable(lambda: as_typed(request.text))
     policy = usable(lambda: policy_of_draft(text, loaded))
     with change(db, context, "policy activate") as changed, writing(loaded):
-        changed.name = add_version(loaded, text, request.who, when(context.at), request.note)
+        changed.name = add_version(loaded, text, context.user or context.actor, when(context.at), request.note)
         note = request.note.strip()[:NOTE_CHARACTERS]
         changed.before, changed.after = {"policy": running_or_settings(loaded)}, {"policy": changed.name, "note": note}
         policy_selection.activate(loaded, changed.name)
         tell_in_force(db, context, changed.name, str(changed.before["policy"]))
-    return Activation(changed.id, policy, changed.name)
+    return PolicyActivated(changed.id, policy, changed.name)
 
 
-def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> Activation:
+def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> PolicyActivated:
     """Makes the draft the next version and puts that in force; it is no draft any more."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
@@ -89,7 +107,7 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
     if digest_of(text) != request.digest or request.typed not in (None, text):
         words = "The draft has changed since it was tried or shown. Look at it again, then activate it."
         raise Refused("draft-changed", Wording(words))
-    done = activate_text(db, context, TextRequest(text, request.user, request.note))
+    done = activate_text(db, context, TextRequest(text, request.note))
     drop_draft(loaded, request.user)
     return done
 

@@ -2,58 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
+
+from msgspec import Meta
 
 from callsieve.changes.operation import Refused
+from callsieve.policy.drafts import NOTE_CHARACTERS
 from callsieve.settings import Loaded
-from policies.cases import Tried
-from policies.decision import Action
+from policies.cases import Difference, Tried
+from policies.decision import Action, Decision
 from policies.policy import Policy, PolicyError, PolicyNotFound
 from reputation.wording import Wording
 
-
-def policy_as_json(policy: Policy) -> dict[str, object]:
-    """A policy: its rules in the order in which they are tried."""
-    return {
-        "name": policy.name,
-        "chain": policy.chain,
-        "observe": policy.observe,
-        "default": policy.default.word,
-        "rules": [
-            {
-                "name": rule.name,
-                "when": [condition.text for condition in rule.when],
-                "action": rule.action.word,
-                "reason": str(rule.reason),
-                "label": rule.label,
-                "ask": rule.ask,
-            }
-            for rule in policy.rules
-        ],
-    }
+TEXT_CHARACTERS = 60_000
+PolicyText = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS, description="TOML.")]
+PolicyName = Annotated[str, Meta(max_length=128, description="The name of a policy.", examples=["cautious"])]
+Note = Annotated[str, Meta(max_length=NOTE_CHARACTERS)]
 
 
-def tried_as_json(tried: Iterable[tuple[str, Tried]]) -> dict[str, Any]:
-    """Cases with the file that each is from, and how many differ from what is expected."""
-    cases = [
-        {
-            "file": file,
-            "name": one.name,
-            "passed": not one.differs,
-            "differs": [{"key": key, "expected": expected, "found": found} for key, expected, found in one.differs],
-            "policy": one.decision.policy,
-            "action": one.decision.action.word,
-            "would_be": one.decision.would_be.word,
-            "rule": one.decision.rule,
-            "reason": str(one.decision.reason),
-            "step": one.decision.step,
-            "capped_by": None if one.decision.capped_by is None else str(one.decision.capped_by),
-        }
-        for file, one in tried
-    ]
-    return {"cases": len(cases), "failed": sum(not one["passed"] for one in cases), "tried": cases}
+class CaseTried(NamedTuple):
+    """What is decided about a case.
+
+    Attributes:
+        file: The file that it is from; empty for none.
+        name: Its name.
+        passed: It is decided as it expects.
+        differs: What differs.
+        policy: The policy that decided.
+        action: What is done.
+        would_be: The same without observe mode.
+        rule: The rule that decided.
+        reason: Why, in English.
+        step: The step of the order of precedence that decided.
+        capped_by: Why it is no more, null where nothing speaks for the caller.
+    """
+
+    file: str
+    name: str
+    passed: bool
+    differs: tuple[Difference, ...]
+    policy: str
+    action: Action
+    would_be: Action
+    rule: str
+    reason: str
+    step: int
+    capped_by: str | None
+
+
+class CasesTried(NamedTuple):
+    """What is decided about cases.
+
+    Attributes:
+        cases: How many there are.
+        failed: How many are decided otherwise than they expect.
+        tried: The cases.
+    """
+
+    cases: int
+    failed: int
+    tried: tuple[CaseTried, ...]
+
+
+def cases_tried(tried: Iterable[tuple[str, Tried]]) -> CasesTried:
+    """Return cases with the file that each is from, and how many differ from what is expected."""
+    cases = tuple(_case_tried(file, one.name, one.differs, one.decision) for file, one in tried)
+    return CasesTried(len(cases), sum(not one.passed for one in cases), cases)
+
+
+def _case_tried(file: str, name: str, differs: Sequence[Difference], decision: Decision) -> CaseTried:
+    return CaseTried(
+        file=file,
+        name=name,
+        passed=not differs,
+        differs=tuple(differs),
+        policy=decision.policy,
+        action=decision.action,
+        would_be=decision.would_be,
+        rule=decision.rule,
+        reason=str(decision.reason),
+        step=decision.step,
+        capped_by=None if decision.capped_by is None else str(decision.capped_by),
+    )
 
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
+from typing import Annotated
 
-from callsieve.policy.catalogue import in_force, known_names, policies_there, running_or_settings
+from callsieve.policy.catalogue import PolicyFile, known_names, policy_files, running_or_settings
 from callsieve.policy.central import SitePolicy, own_published, site_policies
 from callsieve.policy.drafts import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
@@ -19,6 +20,8 @@ from policies.lint import trusting_rules, unknown_names
 from policies.loader import load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
+from reputation.encoding import HIDDEN, told
+from reputation.model import ActionWord
 from reputation.store.site import PublishedPolicy
 
 DIFF_LINES = 3
@@ -26,39 +29,57 @@ DIFF_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class RuleShown:
-    """One rule. `when`: its conditions, each as it is written."""
+    """One rule; the first that holds decides.
+
+    Attributes:
+        name: Its name.
+        action: What it orders.
+        when: Its conditions, as they are written.
+        label: The prefix that a phone shows; null for that of the settings.
+        ask: What a challenge asks for; null where that is left to the settings.
+    """
 
     name: str
-    action: str
+    action: ActionWord
     when: tuple[str, ...]
-    reason: Why
-    label: str
+    why: Annotated[Why, HIDDEN]
+    label: str | None
+    ask: str | None
+
+    @property
+    @told
+    def reason(self) -> str:
+        """Why, in English."""
+        return str(self.why)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyShown:
-    """A policy as it is read: what is tried before its rules, the rules, and what bounds them; and its text."""
+    """A policy as it is read.
+
+    Attributes:
+        name: Its name.
+        chain: Its name, and those of the policies that it extends.
+        observe: It decides and records, and every call goes on.
+        default: What is done where no rule holds.
+        rules: The rules, in the order in which they are tried.
+    """
 
     name: str
-    builds_on: tuple[str, ...]
+    chain: tuple[str, ...]
     observe: bool
-    default: str
+    default: ActionWord
     rules: tuple[RuleShown, ...]
-    text: str = ""
-    steps: tuple[str, ...] = tuple(step.title for step in STEPS)
-    caps: tuple[tuple[str, Why, bool], ...] = tuple(
+    text: Annotated[str, HIDDEN] = ""
+    steps: Annotated[tuple[str, ...], HIDDEN] = tuple(step.title for step in STEPS)
+    caps: Annotated[tuple[tuple[str, Why, bool], ...], HIDDEN] = tuple(
         (cap.highest.word, Why(cap.reason), cap.only_evidence) for cap in CAPS
     )
 
-
-@dataclass(frozen=True, slots=True)
-class OtherPolicy:
-    """A policy that there is. `in_force`: for which calls; `problem`: why it cannot be used."""
-
-    name: str
-    where: str
-    in_force: tuple[str, ...]
-    problem: str
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """The policies that it extends."""
+        return self.chain[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +96,7 @@ class PoliciesShown:
     settings_name: str
     activated: bool
     scopes: tuple[tuple[str, str], ...]
-    others: tuple[OtherPolicy, ...]
+    others: tuple[PolicyFile, ...]
     versions: tuple[PolicyVersion, ...]
     sites: tuple[SitePolicy, ...] = ()
     told: tuple[PublishedPolicy, ...] = ()
@@ -83,8 +104,14 @@ class PoliciesShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Something wrong with a draft. `line` None: nowhere in particular; else `text` is that line."""
+class DraftProblem:
+    """Something wrong with a draft.
+
+    Attributes:
+        problem: What is wrong.
+        line: In which line, null for nowhere in particular.
+        text: That line.
+    """
 
     problem: str
     line: int | None
@@ -92,13 +119,23 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A draft after a look. `policy` None: it cannot be used. `remarks`: what is right and yet never holds, or may
-    hit an honest caller."""
+class DraftChecked:
+    """A draft after a look.
 
-    policy: PolicyShown | None
-    found: tuple[Found, ...]
+    Attributes:
+        problems: What is wrong.
+        remarks: What is right and yet never holds, or may hit an honest caller.
+    """
+
+    policy: Annotated[PolicyShown | None, HIDDEN]
+    problems: tuple[DraftProblem, ...]
     remarks: tuple[str, ...] = ()
+
+    @property
+    @told
+    def usable(self) -> bool:
+        """Whether it can be used."""
+        return self.policy is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +154,12 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
             rule.action.word,
             tuple(condition.text for condition in rule.when),
             rule.reason,
-            rule.label or "",
+            rule.label,
+            rule.ask,
         )
         for rule in policy.rules
     )
-    return PolicyShown(policy.name, policy.chain[1:], policy.observe, policy.default.word, rules, text)
+    return PolicyShown(policy.name, policy.chain, policy.observe, policy.default.word, rules, text)
 
 
 def policy_named(name: str, loaded: Loaded) -> PolicyShown:
@@ -148,10 +186,7 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
         settings_name=settings.policy.name,
         activated=activated,
         scopes=tuple((_scope(one.did, one.trunk, one.group), one.policy) for one in settings.scope),
-        others=tuple(
-            OtherPolicy(name, where, tuple(in_force(name, loaded)), trouble)
-            for name, where, trouble in policies_there(loaded, but=written)
-        ),
+        others=tuple(policy_files(loaded, but=written)),
         versions=versions,
         sites=tuple(site_policies(db, loaded)),
         told=tuple(own_published(db)),
@@ -159,15 +194,15 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
     )
 
 
-def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> Checked:
+def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
     """All that is wrong with a draft, or how it is read."""
     directories = loaded.policy_directories
     _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
-        return Checked(None, tuple(_found(text, problem) for problem in problems))
+        return DraftChecked(None, tuple(_found(text, problem) for problem in problems))
     policy = draft_of(text, loaded)
     remarks = (*unknown_names(policy, known_names(loaded, db)), *trusting_rules(policy))
-    return Checked(policy_shown(policy, text), (), remarks)
+    return DraftChecked(policy_shown(policy, text), (), remarks)
 
 
 def resolved_text(policy: Policy) -> str:
@@ -191,9 +226,9 @@ def _diff_lines(lines: Sequence[str]) -> list[DiffLine]:
     return [DiffLine(kinds.get(line[:1], "same"), line) for line in lines]
 
 
-def _found(text: str, problem: PolicyProblem) -> Found:
+def _found(text: str, problem: PolicyProblem) -> DraftProblem:
     lines, line = text.split("\n"), problem.line
-    return Found(problem.text, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
+    return DraftProblem(problem.text, line, lines[line - 1].strip() if line is not None and line <= len(lines) else "")
 
 
 def _scope(did: str | None, trunk: str | None, group: str | None) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callsieve.calls.records import decision_as_json
+from callsieve.calls.records import CallDecision, decision_shown
 from callsieve.doctor.checks import OFF_SWITCH, examine
 from callsieve.doctor.daemon import daemon_answers, outdated
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, read_store, unknown
@@ -28,7 +28,7 @@ from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, is_outdated,
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError
-from reputation.model import DecisionRecord
+from reputation.encoding import Instant
 from reputation.store.activity import counts_over, decided_by
 from reputation.store.audit import latest_of
 from reputation.store.journal import decisions
@@ -62,7 +62,7 @@ IS_SCREENED = {ScreeningState.ON: True, ScreeningState.OBSERVING: True, Screenin
 class JournalSummary:
     """What the store tells. `last_hour`: decisions by action, in observe mode by what would have been ordered."""
 
-    last_call: DecisionRecord | None
+    last_call: CallDecision | None
     last_hour: Counter[str]
     failed_open: int
     window: EmergencyWindow
@@ -195,7 +195,7 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
         counted[count.action] += count.calls
     switched = {what: row.row.at for what in ("off", "on") for row in latest_of(db, (what,), 1)}
     return JournalSummary(
-        last_call=next(iter(decisions(db, until=until, limit=1)), None),
+        last_call=next((decision_shown(db, one) for one in decisions(db, until=until, limit=1)), None),
         last_hour=counted,
         failed_open=decided_by(db, FAIL_OPEN_RULE, since, until),
         window=window_of(db, loaded.settings, now, asterisk_at),
@@ -265,53 +265,150 @@ def _screening(
     return ScreeningState.ON, why, max((at for at in instants if at is not None), default=None), None
 
 
-def status_as_json(status: Status, version: str) -> dict[str, object]:
-    """For scripts; docs/commands.md says what each key is."""
+@dataclass(frozen=True, slots=True)
+class ActivePolicy:
+    """The policy in force.
+
+    Attributes:
+        name: Its name, null where that is not known.
+        observing: It decides and records, and every call goes on.
+    """
+
+    name: str | None
+    observing: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastHour:
+    """The decisions of the last hour.
+
+    Attributes:
+        calls: How many there were.
+        by_action: How many of each action, in observe mode of what would have been ordered.
+        failed_open: How many calls went on because something failed.
+    """
+
+    calls: int
+    by_action: Mapping[str, int]
+    failed_open: int
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonState:
+    """What the daemon says of itself.
+
+    Attributes:
+        listen: Where it listens.
+        started_at: When it started.
+        said_at: When it last reported.
+    """
+
+    listen: str | None
+    started_at: Instant | None
+    said_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerState:
+    """Whether the daemon hears from Asterisk how calls end.
+
+    Attributes:
+        configured: The settings have a manager user.
+        connected: It is logged in there; null where that is not known.
+        trouble: Why it is not; empty for nothing.
+    """
+
+    configured: bool
+    connected: bool | None
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsState:
+    """The settings.
+
+    Attributes:
+        file: The file that was read, null for none.
+        error: What is wrong with it, null for nothing.
+        state: The directory of the state.
+    """
+
+    file: str | None
+    error: str | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """Whether calls are screened, and what is wrong.
+
+    Attributes:
+        version: The version of CallSieve.
+        at: When this was found out.
+        screening: Whether calls are screened, as a word.
+        screened: The same as yes or no; null where it cannot be told, or depends on the trunk.
+        well: Calls are screened, and nothing has to be put right.
+        why: Why calls are not screened; empty where they are.
+        since: Since when it is so, as far as that is known.
+        until: When it ends by itself, null for not at all.
+        policy: The policy in force.
+        last_call: The latest decision; null for a viewer, who sees no numbers.
+        last_hour: The decisions of the last hour; null where the store cannot be read.
+        daemon: What the daemon says of itself.
+        listener: Whether the daemon hears how calls end.
+        trouble: What is wrong, the worst first.
+        not_known: Checks whose result is not known.
+        settings: The settings.
+    """
+
+    version: str
+    at: Instant
+    screening: ScreeningState
+    screened: bool | None
+    well: bool
+    why: str
+    since: Instant | None
+    until: Instant | None
+    policy: ActivePolicy
+    last_call: CallDecision | None
+    last_hour: LastHour | None
+    daemon: DaemonState
+    listener: ListenerState
+    trouble: tuple[Check, ...]
+    not_known: tuple[Check, ...]
+    settings: SettingsState
+
+
+def system_status(status: Status, version: str) -> SystemStatus:
+    """Return the status, ready to be written."""
     journal, told, loaded = status.journal, status.told, status.loaded
     listening = told.listening if told is not None else None
-    return {
-        "version": version,
-        "at": status.at,
-        "screening": status.screening.value,
-        "screened": status.is_screened,
-        "well": status.is_well,
-        "why": str(status.why),
-        "since": status.since,
-        "until": status.until,
-        "policy": {"name": status.policy, "observing": status.observing},
-        "last_call": decision_as_json(journal.last_call) if journal is not None and journal.last_call else None,
-        "last_hour": None
-        if journal is None
-        else {
-            "calls": journal.last_hour.total(),
-            "by_action": {action: journal.last_hour[action] for action in ACTIONS},
-            "failed_open": journal.failed_open,
-        },
-        "daemon": {
-            "listen": status.listen,
-            "started_at": told.started_at if told is not None else None,
-            "said_at": told.at if told is not None else None,
-        },
-        "listener": {
-            "configured": bool(loaded.settings.ami.username) if not status.settings_error else listening is not None,
-            "connected": status.is_listening,
-            "trouble": listening.trouble if listening is not None else "",
-        },
-        "trouble": [_check_as_json(check) for check in status.trouble],
-        "not_known": [_check_as_json(check) for check in status.not_known],
-        "settings": {
-            "file": str(loaded.file) if loaded.file else None,
-            "error": status.settings_error or None,
-            "state": str(loaded.state),
-        },
-    }
+    return SystemStatus(
+        version=version,
+        at=status.at,
+        screening=status.screening,
+        screened=status.is_screened,
+        well=status.is_well,
+        why=str(status.why),
+        since=status.since,
+        until=status.until,
+        policy=ActivePolicy(status.policy, status.observing),
+        last_call=None if journal is None else journal.last_call,
+        last_hour=None if journal is None else _last_hour(journal),
+        daemon=DaemonState(status.listen, *((told.started_at, told.at) if told is not None else (None, None))),
+        listener=ListenerState(
+            bool(loaded.settings.ami.username) if not status.settings_error else listening is not None,
+            status.is_listening,
+            listening.trouble if listening is not None else "",
+        ),
+        trouble=status.trouble,
+        not_known=status.not_known,
+        settings=SettingsState(
+            str(loaded.file) if loaded.file else None, status.settings_error or None, str(loaded.state)
+        ),
+    )
 
 
-def _check_as_json(check: Check) -> dict[str, object]:
-    return {
-        "name": check.name,
-        "status": check.status.value,
-        "detail": str(check.detail),
-        "way_out": str(check.way_out),
-        "at": check.at,
-    }
+def _last_hour(journal: JournalSummary) -> LastHour:
+    counted = journal.last_hour
+    return LastHour(counted.total(), {action: counted[action] for action in ACTIONS}, journal.failed_open)

@@ -40,10 +40,20 @@ class PlanSource:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A range: all numbers that begin with `prefix`, and have so many `digits` after the calling code where it says so.
+    """A range of numbers. It holds from the first day to the last, both included, in UTC.
 
-    It holds from the first day to the last, both included, in UTC. `is_evidence`: a source says so, and it counts.
-    `law`: what forbids that such calls are blocked. `is_own`: an administrator's row.
+    Attributes:
+        country: The country, as two letters.
+        prefix: What its numbers begin with.
+        purpose: What it is for.
+        digits: How many digits its numbers have after the calling code; empty for any.
+        source: Who says so, null for nobody.
+        valid_from: The first day, null for always.
+        valid_until: The last day, null for no end.
+        is_evidence: A source says so, and it counts.
+        law: What forbids that its calls are blocked, null for nothing.
+        note: What else is to be said of it.
+        is_own: It is an administrator's row.
     """
 
     country: str

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from reputation.encoding import Instant
+
 ADD = "INSERT INTO audit (at, who, what, number, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)"
 LAST = "SELECT max(at) FROM audit WHERE what = ?"
 ROWS = """
@@ -44,9 +46,17 @@ class Change:
 
 
 class AuditRow(NamedTuple):
-    """A change as it is kept. `before` and `after` are JSON text."""
+    """A change as it is kept. `before` and `after` are JSON text.
 
-    at: float
+    Attributes:
+        at: When it was made.
+        who: Who made it: `joe`, `token:crm`, `phone 201`.
+        what: What was done: the command.
+        number: The number that it is about, null for none.
+        name: What else it is about; empty for nothing.
+    """
+
+    at: Instant
     who: str
     what: str
     number: str | None

@@ -12,6 +12,7 @@ import sqlite3
 from typing import Annotated, NamedTuple
 
 from reputation.columns import Key, Own, column_list, insert_sql
+from reputation.encoding import Instant
 from reputation.model import Identity
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.standing import refresh
@@ -78,11 +79,19 @@ def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
 
 
 class Epoch(NamedTuple):
-    """The number has another owner since `at`; `who` said so, and why. The first epoch, 0, has no row."""
+    """A change of the owner of a number. The first epoch, 0, has no row.
+
+    Attributes:
+        number: The number.
+        epoch: How many owners it had before.
+        at: Since when the number has this owner.
+        reason: Why somebody said so.
+        who: Who said so.
+    """
 
     number: str
     epoch: Annotated[int, Key()]
-    at: float
+    at: Instant
     reason: str
     who: Annotated[str, Own("{site}")]
 

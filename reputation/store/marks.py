@@ -22,6 +22,7 @@ import sqlite3
 from typing import Annotated, NamedTuple
 
 from reputation.columns import NAMED, ORIGIN, Key, column_list, insert_sql
+from reputation.encoding import Instant
 from reputation.events import EventKind, NumberMarked
 from reputation.model import AuthClass, Mark, Verdict
 from reputation.store.evidence_rows import MARK_COLUMNS, mark_from, rows_of
@@ -153,15 +154,19 @@ def _row(mark: Mark) -> tuple[object, ...]:
 
 
 class Tombstone(NamedTuple):
-    """Spam marks of `number` dated `until` or before do not count: those of `reporter`, or of everybody ('').
+    """Spam marks of a number that were found wrong, and do not count.
 
-    `case_id`: the appeal's reference, or what else has found them wrong.
+    Attributes:
+        number: The number.
+        reporter: Whose marks they are; empty for everybody's.
+        case_id: The reference of the appeal, or what else has found them wrong.
+        until: Marks of this instant or before do not count.
     """
 
     number: str
     reporter: Annotated[str, Key(1), NAMED]
     case_id: Annotated[str, Key(2), ORIGIN]
-    until: float
+    until: Instant
 
     def covers(self, reporter: str, at: float) -> bool:
         """Whether a spam mark of the number by this reporter, so dated, does not count."""
@@ -209,19 +214,32 @@ CORRECTED = "SELECT number, reporter FROM tombstone WHERE case_id = ? AND report
 
 
 class Review(NamedTuple):
-    """Who has looked at the marks of a number, and when last."""
+    """A look at the marks of a number.
+
+    Attributes:
+        number: The number.
+        at: When somebody looked last.
+        who: Who looked.
+    """
 
     number: str
-    at: float
+    at: Instant
     who: str
 
 
 class Burst(NamedTuple):
-    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked."""
+    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked.
+
+    Attributes:
+        number: The number.
+        auth_class: The class of the calls.
+        at: When the last of them was made.
+        reporters: How many people made them.
+    """
 
     number: str
     auth_class: AuthClass
-    at: float
+    at: Instant
     reporters: int
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from callsieve.audit.views import audited
 from callsieve.changes import undo as operation
-from callsieve.changes.describe import change_of, value_of_side
+from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
     ConfigOption,
     JsonOption,
@@ -32,6 +33,7 @@ ChangeArgument = Annotated[
 
 
 def show(
+    known: typer.Context,
     number: Annotated[str | None, typer.Argument(help="Only what concerns this number.", show_default=False)] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,
     as_json: JsonOption = False,
@@ -42,9 +44,10 @@ def show(
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
         found = search_audit(db, AuditFilter(about=e164, limit=last))
+        context = replace(context_of(loaded), changes=known.obj.changes)
+        shown = [audited(db, context, one) for one in found] if as_json else []
     if as_json:
-        sides = ({"before": value_of_side(row.before), "after": value_of_side(row.after)} for _, row in found)
-        print_json([{"id": one.id, **one.row._asdict(), **both} for one, both in zip(found, sides, strict=True)])
+        print_json(shown)
     elif found:
         print_table(
             ("id", "time", "who", "did", "about", "change"),

@@ -7,20 +7,23 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from callsieve.calls.records import (
+    CallDecision,
     Disputes,
     caller_words,
     decided_since,
-    decision_as_json,
+    decision_shown,
     disputes_of,
     ended_words,
     evidence_of,
+    level_of,
     points_of,
 )
 from callsieve.calls.spoken_names import has_sound, of_decisions
@@ -45,12 +48,12 @@ from callsieve.system.privileges import acting_for
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import when, when_exactly
 from policies.reasons import OutboundReason, is_of_sample, why_of
+from reputation.encoding import FLAT
 from reputation.explaining import sentence_of_families
 from reputation.model import DecisionRecord
 from reputation.own.outbound_types import OutboundRecord
 from reputation.site_names import parse_id
 from reputation.store.audit import Change
-from reputation.store.calls import Ending, ending_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.outbound import outbound_decision_of
 from reputation.store.tables.table import OUTCOME_DAYS
@@ -61,16 +64,30 @@ COLOUR_BY_PASSAGE = {"allow": "green", "hold": "yellow", "refuse": "red"}
 TOLD_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGISTER)
 
 
-def outbound_as_json(record: OutboundRecord) -> dict[str, Any]:
-    """A decision of the outbound guard."""
+@dataclass(frozen=True, slots=True)
+class OutboundDecision:
+    """A decision of the outbound guard.
+
+    Attributes:
+        reason: Why, in English.
+        reason_code: Why, for programs.
+    """
+
+    record: Annotated[OutboundRecord, FLAT]
+    reason: str
+    reason_code: str
+
+
+def outbound_shown(record: OutboundRecord) -> OutboundDecision:
+    """Return a decision of the outbound guard, ready to be written."""
     why = why_of(record.reason)
-    return {**record._asdict(), "reason": str(why), "reason_code": why.code}
+    return OutboundDecision(record, str(why), why.code)
 
 
 def show_one(record: OutboundRecord, *, as_json: bool) -> None:
     """One decision with all that is kept of it."""
     if as_json:
-        print_json(outbound_as_json(record))
+        print_json(outbound_shown(record))
         return
     say(bold(record.id), "  ", when_exactly(record.at), "  an outbound call")
     say()
@@ -144,14 +161,13 @@ def show(
         caller = None if what is None or record is not None else _caller(what, loaded)
         disputes = disputes_of(db, record.caller) if record is not None and record.caller else Disputes()
         records = [record] if record is not None else decisions(db, caller=caller, limit=last)
-        endings = [ending_of(db, one.linkedid) for one in records] if as_json or record is not None else []
+        found = [decision_shown(db, one) for one in records] if as_json or record is not None else []
     if as_json:
-        found = [{**decision_as_json(one), **ending._asdict()} for one, ending in zip(records, endings, strict=True)]
         print_json(found if record is None else found[0])
     elif record is not None:
         spoken = of_decisions(loaded.state, [record.id])
         said = ["nothing"] if spoken and not has_sound(spoken) else list(map(str, spoken))
-        _show_one(record, endings[0], list(decided_since(disputes, record.at)), said)
+        _show_one(found[0], list(decided_since(disputes, record.at)), said)
     elif records:
         _show_table(records)
     else:
@@ -196,11 +212,12 @@ def _show_table(records: Sequence[DecisionRecord]) -> None:
         say(dim("(*: left without its warning on purpose, as one of the control sample.)"))
 
 
-def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said: Sequence[str]) -> None:
+def _show_one(found: CallDecision, since: Sequence[str], said: Sequence[str]) -> None:
     """`since`: what people here have decided about the caller after that.
 
     `said`: the recordings of the caller's name, or that there was nothing to be heard.
     """
+    record = found.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
     observed = record.observed
@@ -217,8 +234,8 @@ def _show_one(record: DecisionRecord, ending: Ending, since: Sequence[str], said
             ("trunk", record.trunk or ""),
             ("callee", record.callee or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
-            ("challenge", WORDS_BY_RESULT[ending.challenge] if ending.challenge else ""),
-            ("ended", ended_words(ending.outcome) if ending.outcome else "not known, or not over yet"),
+            ("challenge", WORDS_BY_RESULT[found.challenge] if found.challenge else ""),
+            ("ended", ended_words(found.outcome) if found.outcome else "not known, or not over yet"),
             *_evidence(record),
             ("since then", lines(since)),
             ("caller said", lines(said)),
@@ -236,13 +253,13 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
     said = [
         f"{family.name} {family.log_odds:+.2f}: "
         + ", ".join(f"{count} {what}" for what, count in family.counts if count)
-        for family in evidence.families
+        for family in evidence.known
     ]
     return [
         ("evidence", lines(said) or "none"),
-        ("because", sentence_of_families(evidence.families)),
-        ("witnesses", lines(evidence.account)),
-        ("would change", lines([f"{what}: {level}" for what, level in evidence.changes])),
+        ("because", sentence_of_families(evidence.known)),
+        ("witnesses", lines(evidence.account(level_of(record.level)))),
+        ("would change", lines([f"{one.words}: {one.level.word}" for one in evidence.would_change])),
         ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
     ]
 

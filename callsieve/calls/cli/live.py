@@ -6,13 +6,13 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
-import msgspec
 import typer
 from rich.text import Text
 
-from callsieve.calls.records import caller_words, decision_as_json, ended_words, kind_word, wanted_of
+from callsieve.calls.records import CallDecision, caller_words, decision_shown, ended_words, kind_word, wanted_of
 from callsieve.changes.describe import change_of
 from callsieve.cli.options import (
     ConfigOption,
@@ -27,12 +27,13 @@ from callsieve.cli.options import (
 from callsieve.cli.output import dim, ordered, say
 from callsieve.text.times import when, when_exactly
 from policies.reasons import why_of
+from reputation.encoding import encode
 from reputation.model import DecisionRecord
 from reputation.outcome import OutcomeRecord
 from reputation.store.audit import AuditRow, audit_rows
 from reputation.store.calls import find_calls
 from reputation.store.journal import decision_of, decisions
-from reputation.store.outcomes import outcome_of, outcomes
+from reputation.store.outcomes import outcomes
 
 LOOK_SECONDS = 0.5
 LONGEST_CALL_SECONDS = 4 * 3600.0  # an outcome is dated by its start: this far back a call may have begun
@@ -66,16 +67,16 @@ def search(
     typed = {"number": caller, "callee": callee, "did": did, "action": action, "rule": rule}
     wanted = wanted_of(context_of(loaded), typed | {"since": since, "until": until, "site": site})
     with existing_store(loaded) as db:
-        found = [(decision_of(db, call.id), _outcome(db, call.linkedid)) for call in find_calls(db, wanted, None, last)]
+        records = (decision_of(db, call.id) for call in find_calls(db, wanted, None, last))
+        found = [decision_shown(db, one) for one in records if one is not None]
     if as_json:
-        print_json([_as_json(decision, outcome) for decision, outcome in found])
+        print_json(found)
     elif not found:
         say("No call matches.")
-    for decision, outcome in found if not as_json else ():
-        assert decision is not None
-        say(when(decision.at), *_decided(decision))
-        if outcome is not None:
-            say("    ", ended_words(outcome))
+    for one in found if not as_json else ():
+        say(when(one.record.at), *_decided(one.record))
+        if one.outcome is not None:
+            say("    ", ended_words(one.outcome))
 
 
 def tail(
@@ -92,7 +93,7 @@ def tail(
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         for event in _as_they_happen(db, time.time(), seconds):
-            _print_json_line(event) if as_json else _print_line(event)
+            _print_json_line(db, event) if as_json else _print_line(event)
 
 
 def _as_they_happen(
@@ -126,13 +127,27 @@ def _is_feature_code(one: OutcomeRecord) -> bool:
     return one.direction.value == "internal" and (one.dialled or "").startswith("*")
 
 
-def _print_json_line(event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
-    decision = event if isinstance(event, DecisionRecord) else None
-    outcome = event if isinstance(event, OutcomeRecord) else None
-    row = _as_json(decision, outcome)
-    if decision is None and outcome is None:
-        row["said"] = event._asdict()  # type: ignore[union-attr]
-    sys.stdout.write(escaped(msgspec.json.encode(row).decode()) + "\n")
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """Something that happened to a call: one of the three.
+
+    Attributes:
+        decision: It was decided about.
+        outcome: It ended.
+        said: A phone said something about its caller.
+    """
+
+    decision: CallDecision | None = None
+    outcome: OutcomeRecord | None = None
+    said: AuditRow | None = None
+
+
+def _print_json_line(db: sqlite3.Connection, event: DecisionRecord | OutcomeRecord | AuditRow) -> None:
+    if isinstance(event, DecisionRecord):
+        row = CallEvent(decision=decision_shown(db, event))
+    else:
+        row = CallEvent(outcome=event) if isinstance(event, OutcomeRecord) else CallEvent(said=event)
+    sys.stdout.write(escaped(encode(row).decode()) + "\n")
     sys.stdout.flush()
 
 
@@ -152,11 +167,3 @@ def _decided(one: DecisionRecord) -> tuple[str | Text, ...]:
     to = f" to {one.callee or one.did}" if one.callee or one.did else ""
     about = f"  {one.id}  {caller_words(one)}{to}  "
     return (about, ordered(one.action, one.would_be), f" by {one.rule}", dim(f"  {why_of(one.reason)}"))
-
-
-def _outcome(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
-    return outcome_of(db, linkedid) if linkedid else None
-
-
-def _as_json(decision: DecisionRecord | None, outcome: OutcomeRecord | None) -> dict[str, Any]:
-    return {"decision": decision_as_json(decision) if decision else None, "outcome": outcome}

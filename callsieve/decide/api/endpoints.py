@@ -5,17 +5,13 @@ are in.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 from callsieve import emergency_window
-from callsieve.api.endpoint import ApiRequest, ApiStruct, Asked, CallWaits, Endpoint, body_from
-from callsieve.api.fields import Instant
+from callsieve.api.endpoint import ApiRequest, CallWaits, body_from, endpoint
 from callsieve.api.problem import UNPROCESSABLE, ApiError
-from callsieve.changes.operation import Context
 from callsieve.decide import operations
 from callsieve.decide.call_facts import (
     CallAnswer,
@@ -39,46 +35,17 @@ FIELD_CHARACTERS = 80
 TWICE = "it is there twice: quote what callers write as JSON does, or they add fields of their own"
 
 
-class EmergencyCall(ApiStruct, frozen=True):
-    """An emergency call that goes out through another switch. There is nothing to say about it."""
-
-
-class DecisionWindow(ApiStruct, frozen=True):
-    """Whether nothing is screened now, and until when."""
-
-    open: bool
-    until: Instant | None
-
-
-class EndingRecorded(ApiStruct, frozen=True):
-    """Whether it is new: a call is recorded once. `signal`: what was learnt, where that is known already."""
-
-    recorded: bool
-    signal: str | None
-
-
-async def decide(req: ApiRequest[None, CallFacts]) -> CallAnswer:
-    """What to do with a call. Whoever has the token could else fill the store with calls that never were."""
+async def decide(req: ApiRequest[Any, Any], call: CallFacts) -> CallAnswer:
+    """Return what to do with an incoming call."""
+    # Whoever has the token could else fill the store with calls that never were.
     allowed = req.context.loaded.settings.api.recorded_per_second
     quota = req.state.service(RateLimits).ask(req.context.actor, allowed, time.monotonic())
-    return await req.state.service(DaemonClient).decide(req.asked.body, record=not quota.wait_seconds)
+    return await req.state.service(DaemonClient).decide(call, record=not quota.wait_seconds)
 
 
-async def decide_outbound(req: ApiRequest[None, OutgoingFacts]) -> OutboundAnswer:
-    """Return whether one of our calls may go out now."""
-    return await req.state.service(DaemonClient).decide_outbound(req.asked.body)
-
-
-def open_window(db: sqlite3.Connection, context: Context, _asked: Asked[None, EmergencyCall]) -> DecisionWindow:
-    """Nothing is screened for a while: an emergency call goes out, and whoever calls back must get through."""
-    window = emergency_window.open_window(db, context)
-    return DecisionWindow(open=window.is_open, until=window.until if window.is_open else None)
-
-
-def record_ending(db: sqlite3.Connection, context: Context, asked: Asked[None, CallEnding]) -> EndingRecorded:
-    """How a call ended."""
-    done = operations.record_ending(db, context, asked.body)
-    return EndingRecorded(recorded=done.new, signal=None if done.signal is None else done.signal.category.value)
+async def decide_outbound(req: ApiRequest[Any, Any], call: OutgoingFacts) -> OutboundAnswer:
+    """Ask the outbound guard whether one of our calls may go out now."""
+    return await req.state.service(DaemonClient).decide_outbound(call)
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
@@ -101,60 +68,38 @@ def _each_once(pairs: list[tuple[str, Any]]) -> None:
 
 
 ENDPOINTS = (
-    Endpoint(
+    endpoint(
         "POST",
         "/decide",
         decide,
         Scope.DECIDE,
         Role.VIEWER,
-        CallAnswer,
-        "What to do with an incoming call.",
-        body=CallFacts,
         example=CallFacts(caller="+12015550123", did="+442071838750", trunk="carrier", call_id="a84b4c76@192.0.2.1"),
-        status=HTTPStatus.OK,
         most_bytes=MOST_BYTES,
         keeps_answer=False,
         decode=facts_from,
         call_waits=CallWaits(LONGEST_SECONDS, lambda: fail_open(NoDecision.TIMED_OUT)),
     ),
-    Endpoint(
+    endpoint(
         "POST",
         "/decide-outbound",
         decide_outbound,
         Scope.DECIDE,
         Role.OPERATOR,
-        OutboundAnswer,
-        "Ask the outbound guard whether one of our calls may go out now.",
-        body=OutgoingFacts,
         example=OutgoingFacts(
             dialled="+12015550123", own_number="+442071838750", caller="201", trunk="carrier", call_id="b1@192.0.2.1"
         ),
-        status=HTTPStatus.OK,
         keeps_answer=False,
         decode=facts_from,
         call_waits=CallWaits(LONGEST_SECONDS, lambda: outbound_fail_open(NoDecision.TIMED_OUT)),
     ),
-    Endpoint(
-        "POST",
-        "/emergency-calls",
-        open_window,
-        Scope.DECIDE,
-        Role.OPERATOR,
-        DecisionWindow,
-        "An emergency call goes out through another switch: open the window, in which nothing is screened.",
-        body=EmergencyCall,
-        example=EmergencyCall(),
-        status=HTTPStatus.CREATED,
-    ),
-    Endpoint(
+    endpoint("POST", "/emergency-calls", emergency_window.open_window, Scope.DECIDE, Role.OPERATOR, status=201),
+    endpoint(
         "POST",
         "/outcomes",
-        record_ending,
+        operations.record_ending,
         Scope.DECIDE,
         Role.OPERATOR,
-        EndingRecorded,
-        "How a call through another switch ended: it is learnt from.",
-        body=CallEnding,
         example=CallEnding(
             call_id="a84b4c76@192.0.2.1",
             disposition=Disposition.ANSWERED,

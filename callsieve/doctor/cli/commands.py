@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -50,7 +49,7 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
         checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
     if as_json:
-        print_json([{**asdict(check), "detail": str(check.detail), "way_out": str(check.way_out)} for check in checks])
+        print_json(checks)
     else:
         show_checks(checks)
     if any(check.status is CheckStatus.FAIL for check in checks):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
-from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint, Stream
+from callsieve.api.endpoint import ApiRequest, Stream, endpoint
 from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
 from callsieve.events.kinds import EventKind
@@ -19,7 +20,7 @@ from reputation.users import Role, Scope
 FULL = "too many programs read along already, or this token does so too often: close one"
 
 
-class EventsQuery(ApiStruct, frozen=True):
+class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which events, and after which."""
 
     kinds: Annotated[str, Meta(max_length=500, description="Kinds with commas between them; all if not given.")] = ""
@@ -29,23 +30,29 @@ class EventsQuery(ApiStruct, frozen=True):
     seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="How long the stream goes on.")] = STREAM_SECONDS
 
 
-class StreamedEvent(ApiStruct, frozen=True):
-    """One of the stream. `event`: its kind, or `gap`: some are missing before it; `data`: the event as JSON."""
+class StreamedEvent(msgspec.Struct, frozen=True):
+    """An event of the stream.
+
+    Attributes:
+        data: The event, as JSON.
+        event: Its kind, or `gap`: some are missing before it.
+        id: Its id.
+    """
 
     data: str
     event: str = ""
     id: str = ""
 
 
-async def read_along(req: ApiRequest[EventsQuery, None]) -> Stream:
-    """Server-sent events, until the client goes or five minutes are over."""
-    kinds = kinds_named(req.asked.query.kinds)
+async def read_along(req: ApiRequest[Any, Any], request: EventsRequest) -> Stream[StreamedEvent]:
+    """Read events as they happen (server-sent events); Last-Event-ID goes on where a stream ended."""
+    kinds = kinds_named(request.kinds)
     streams = req.state.service(EventStreams)
     if streams.is_full(req.context.actor):
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-streams", FULL, headers={"Retry-After": "60"})
     await req.state.store.write(keep_stream, req.context.settings.reputation, req.context.at)
-    place = await req.read(place_after, req.asked.query.after or req.asked.last_event_id)
-    until = time.monotonic() + req.asked.query.seconds
+    place = await req.read(place_after, request.after or req.asked.last_event_id)
+    until = time.monotonic() + request.seconds
     return Stream(stream(req, streams, req.context.actor, place, kinds, until, req.state.ending), MEDIA_TYPE)
 
 
@@ -59,16 +66,4 @@ def kinds_named(text: str) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names or known))
 
 
-ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/events",
-        read_along,
-        Scope.EVENTS,
-        Role.OPERATOR,
-        StreamedEvent,
-        "Read events as they happen (server-sent events); Last-Event-ID goes on where a stream ended.",
-        query=EventsQuery,
-        media_type=MEDIA_TYPE,
-    ),
-)
+ENDPOINTS = (endpoint("GET", "/events", read_along, Scope.EVENTS, Role.OPERATOR, media_type=MEDIA_TYPE),)

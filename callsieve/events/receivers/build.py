@@ -69,7 +69,7 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
     last = status.journal.last_call if status.journal is not None else None
-    caller = last.caller if last is not None else None
+    caller = last.record.caller if last is not None else None
     name = read_store(loaded.store_path, lambda db: name_of_number(db, caller, now), "") if caller else ""
     return {
         "screening": status.screening.value,
@@ -100,13 +100,14 @@ def _last_call(status: Status, name: str, *, mask: bool) -> dict[str, Any]:
     last = status.journal.last_call if status.journal is not None else None
     if last is None:
         return dict.fromkeys(("last_call", "last_caller", "last_action", "last_call_text"))
-    caller = last.caller or last.caller_kind.value
-    text = "Somebody" if last.caller is None else masked(caller) if mask else name or spaced(caller)
+    record = last.record
+    caller = record.caller or record.caller_kind.value
+    text = "Somebody" if record.caller is None else masked(caller) if mask else name or spaced(caller)
     return {
-        "last_call": datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds"),
+        "last_call": datetime.fromtimestamp(record.at, UTC).isoformat(timespec="seconds"),
         "last_caller": masked(caller) if mask else caller,
-        "last_action": last.action,
-        "last_call_text": ACTION_TEXTS[last.action].format(caller=text),
+        "last_action": record.action,
+        "last_call_text": ACTION_TEXTS[record.action].format(caller=text),
     }
 
 

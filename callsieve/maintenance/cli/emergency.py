@@ -47,9 +47,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(loaded) as db:
         window = emergency_window.window_of(db, loaded.settings, now, _known_to_asterisk(loaded.settings))
     if as_json:
-        until = window.until if window.is_open else None
-        about = {"latest_at": window.since, "closed_at": window.closed_at, "opened_by": window.opened_by}
-        print_json({"open": window.is_open, "until": until, **about})
+        print_json(window)
     elif window.is_open:
         say(f"Open, no call is screened: {window.said}. To end that: callsieve emergency close")
     elif window.since is not None:

@@ -22,14 +22,13 @@ from callsieve.cli.output import bold, dim, print_pairs, print_table, say
 from callsieve.numbers.mark_effects import (
     LANGUAGES,
     MarkEffects,
-    effects_as_json,
     effects_page,
     introduction,
     mark_effects_here,
     owner_page,
     tables_of,
 )
-from callsieve.numbers.owner_view import OwnerView, owner_view_of, view_as_json
+from callsieve.numbers.owner_view import OwnerView, owner_view_of
 from callsieve.system.files import complete_file
 from callsieve.text.times import when
 from policies.files import nearest
@@ -61,7 +60,7 @@ def marks(
     if out is not None:
         _write(out, effects_page(shown, _known(language)))
     elif as_json:
-        print_json(effects_as_json(shown))
+        print_json(shown)
     else:
         _show_effects(shown)
 
@@ -81,7 +80,7 @@ def number(
     if out is not None:
         _write(out, owner_page(view, _known(language)))
     elif as_json:
-        print_json(view_as_json(view))
+        print_json(view)
     else:
         _show_view(view)
 

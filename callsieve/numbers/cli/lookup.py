@@ -15,7 +15,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, numb
 from callsieve.cli.output import bold, clean, dim, ordered, plural, print_pairs, print_table, say, word
 from callsieve.lists.views import origin_words
 from callsieve.numbering.views import PURPOSE_WORDS, range_of
-from callsieve.numbers.profile import Profile, profile_as_json, profile_of
+from callsieve.numbers.profile import Profile, profile_of
 from callsieve.text.times import ago, day, when
 from reputation.formulas import monday_text
 from reputation.history import Point
@@ -57,7 +57,7 @@ def lookup(
     with existing_store(loaded) as db:
         known = profile_of(db, loaded, e164, time.time())
     if as_json:
-        print_json(profile_as_json(known))
+        print_json(known)
     else:
         _show(known)
 
@@ -137,7 +137,7 @@ def _peers(known: Profile) -> Iterator[Line]:
 
 
 def _lists(known: Profile) -> Iterator[Line]:
-    for label, listed in _labelled("lists", known.entries):
+    for label, listed in _labelled("lists", known.lists):
         entry = listed.entry
         text = Text.assemble(f"{entry.list_name.value}list {entry.text}: ", word(listed.action))
         if entry.note:
@@ -187,21 +187,21 @@ def _cases(known: Profile) -> Iterator[Line]:
         yield label, f"another owner since {when(epoch.at)}, says {epoch.who}: {epoch.reason}"
     for label, appeal in _labelled("appeals", cases.appeals):
         yield label, str(appeal_in_words(appeal))
-    for label, burst in _labelled("review", cases.bursts):
+    for label, burst in _labelled("review", cases.to_review):
         yield label, f"{burst.reporters} marks, many within an hour: nobody has looked, so they weigh nothing"
     if cases.reviewed is not None:
         yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
 
 
 def _caller(known: Profile) -> Iterator[Line]:
-    identity = known.facts.identity
+    identity = known.identity
     if identity:
-        note = f": {known.identity_note}" if known.identity_note else ""
+        note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
         yield "own number", "yes: a call that shows it comes from our own people, or is spoofed"
         yield "", str(known.to_owner)
-    for label, (auth_class, at) in _labelled("challenge", known.passes):
+    for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
     for auth_class, history in known.challenges:
         if history.failed_at is not None:
@@ -234,7 +234,7 @@ def _show_decisions(known: Profile) -> None:
             record.rule,
             f"{points_of(record):+d}",
         )
-        for record in known.decisions
+        for record in (one.record for one in known.decisions)
     )
     print_table(("time", "id", "DID", "action", "rule", "points"), rows, keep=(0, 1, 2, 3))
 

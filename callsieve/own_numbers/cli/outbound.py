@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.calls.cli.commands import callee_words, outbound_as_json, passage_words, rule_words
+from callsieve.calls.cli.commands import callee_words, outbound_shown, passage_words, rule_words
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import (
     ConfigOption,
@@ -49,7 +49,7 @@ def decisions(
     with existing_store(loaded) as db:
         found = outbound_decisions(db, callee=callee, own_number=own_number, held=held, limit=last)
     if as_json:
-        print_json([outbound_as_json(one) for one in found])
+        print_json([outbound_shown(one) for one in found])
     elif found:
         headings = ("time", "id", "to", "from", "by", "action")
         rows = [

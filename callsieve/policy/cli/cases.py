@@ -12,7 +12,7 @@ from callsieve.cli.errors import CommandError, fail_with
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import bold, dim, plural, say
 from callsieve.policy.catalogue import policies_there
-from callsieve.policy.records import tried_as_json
+from callsieve.policy.records import cases_tried
 from callsieve.policy_selection import policy_called, text_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import acting_for
@@ -34,7 +34,7 @@ def try_cases(
     """Try cases of your own: given a call and what is known, is what is expected decided? Exit code 1 when not."""
     tried = _all_tried(files, policy, config)
     if as_json:
-        print_json(tried_as_json([(str(file), one) for file, of_file in tried.items() for one in of_file]))
+        print_json(cases_tried([(str(file), one) for file, of_file in tried.items() for one in of_file]))
     else:
         _show(tried)
     if any(one.differs for of_file in tried.values() for one in of_file):

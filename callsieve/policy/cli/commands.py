@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from callsieve.calls.records import opinion_as_json
+from callsieve.calls.records import opinion_shown
 from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, existing_store, has_store, perform, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, lines, plural, print_pairs, print_table, say, say_undo, word
 from callsieve.policy import central, operations
-from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policies_as_json
+from callsieve.policy.catalogue import all_problems, in_force, known_names, names_to_check, place_of, policy_files
 from callsieve.policy.central import SitePolicy, has_changed, own_published, site_policies
-from callsieve.policy.records import NO_ROUTE, policy_as_json, stops_calls
+from callsieve.policy.records import NO_ROUTE, stops_calls
+from callsieve.policy.views import policy_shown
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Ours, Question, QuestionError, call_of, opinion_of, situation_about
@@ -42,15 +43,15 @@ NameArgument = Annotated[
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """Show which policies there are, and which are in force for which calls."""
     loaded = settings_of(config)
-    rows = policies_as_json(loaded)
+    rows = policy_files(loaded)
     if as_json:
         print_json(rows)
         return
     table = [
         (
-            row["name"],
-            Text(", ".join(row["in_force_for"]), style="green"),
-            Text(f"error: {row['problem']}", style="red") if row["problem"] else place_of(row["name"], row["where"]),
+            row.name,
+            Text(", ".join(row.in_force_for), style="green"),
+            Text(f"error: {row.problem}", style="red") if row.problem else place_of(row.name, row.where),
         )
         for row in rows
     ]
@@ -100,7 +101,7 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
-        print_json(policy_as_json(policy))
+        print_json(policy_shown(policy))
         return
     chain = f" (extends {' extends '.join(policy.chain[1:])})" if len(policy.chain) > 1 else ""
     say(bold(policy.name), dim(chain))
@@ -157,7 +158,7 @@ def explain_call(
         raise CommandError(str(error)) from None
     opinion = opinion_of(situation, policies)
     if as_json:
-        print_json(opinion_as_json(opinion))
+        print_json(opinion_shown(opinion))
     else:
         _show_opinion(opinion, question, now)
 
@@ -239,7 +240,7 @@ def activate_policy(
     """Put a policy in the place of the one that the settings name. It counts within two seconds."""
     loaded = settings_of(config)
     done = perform(loaded, operations.activate, name or "")
-    policy = done.policy
+    policy = done.active
     if not loaded.settings.actions.route and stops_calls(policy):
         warn(f"{policy.name}: {NO_ROUTE}")
     say(f"{policy.name} is in force{'; it observes: every call goes on' if policy.observe else ''}.")
@@ -263,8 +264,8 @@ def publish_policy(
     loaded = settings_of(config)
     done = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
     site = loaded.settings.hub.site
-    say(f"Told to all other sites: {done.policy.name}. Where [hub] follow names {site}:")
-    say(f"  callsieve policy accept {site}:{done.policy.name}")
+    say(f"Told to all other sites: {done.policy}. Where [hub] follow names {site}:")
+    say(f"  callsieve policy accept {site}:{done.policy}")
     say_undo(done.change_id, config)
 
 
@@ -290,12 +291,12 @@ def accept_policy(
     done = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
     with existing_store(loaded) as db:
         known = known_names(loaded, db)
-    for remark in (*unknown_names(done.policy, known), *trusting_rules(done.policy)):
+    for remark in (*unknown_names(done.accepted, known), *trusting_rules(done.accepted)):
         warn(f"{name}: {remark}")
-    if done.in_force and not loaded.settings.actions.route and stops_calls(done.policy):
+    if done.in_force_for and not loaded.settings.actions.route and stops_calls(done.accepted):
         warn(f"{name}: {NO_ROUTE}")
-    if done.in_force:
-        say(f"{name} is accepted, and in force for {', '.join(done.in_force)} within two seconds.")
+    if done.in_force_for:
+        say(f"{name} is accepted, and in force for {', '.join(done.in_force_for)} within two seconds.")
     else:
         say(f"{name} is accepted. Nothing names it yet: callsieve policy activate {name}")
     say_undo(done.change_id, config)

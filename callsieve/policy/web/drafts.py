@@ -13,7 +13,7 @@ from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.drafts import as_typed, digest_of, draft_of, drop_draft, first_draft, keep_draft
 from callsieve.policy.operations import DraftRequest
 from callsieve.policy.records import writing
-from callsieve.policy.views import Checked, DiffLine, checked, diff_of
+from callsieve.policy.views import DiffLine, DraftChecked, checked, diff_of
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.replay.trial_jobs import TrialJob, TrialJobs
 from callsieve.web.i18n import N_
@@ -36,7 +36,7 @@ class DraftShown:
     digest: str
     is_kept: bool
     base: str
-    checked: Checked
+    checked: DraftChecked
     lines: tuple[DiffLine, ...]
     days: tuple[int, ...] = DAYS
     usual_days: int = USUAL_DAYS

@@ -16,7 +16,7 @@ from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
 from callsieve.health import Check, CheckStatus
 from callsieve.pbx.cli_client import console
-from callsieve.status.views import ACTIONS, JournalSummary, ScreeningState, Status, status_as_json, status_of
+from callsieve.status.views import ACTIONS, JournalSummary, ScreeningState, Status, status_of, system_status
 from callsieve.text.times import ago, when
 from callsieve.version import program_version
 from reputation.model import DecisionRecord
@@ -44,7 +44,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     ask = partial(console, loaded.settings, seconds=ASTERISK_SECONDS)
     found = status_of(CheckContext(error or loaded, ask, time.time()), loaded, checks_of(ctx.obj))
     if as_json:
-        print_json(status_as_json(found, program_version()))
+        print_json(system_status(found, program_version()))
     else:
         print_pairs(_pairs(found), width=10)
     if not found.is_well:
@@ -87,7 +87,7 @@ def _last_call(journal: JournalSummary | None, now: float) -> Cell:
         return "not known"
     if journal.last_call is None:
         return "none was screened yet"
-    return _call(journal.last_call, now)
+    return _call(journal.last_call.record, now)
 
 
 def _call(call: DecisionRecord, now: float) -> Text:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, field
 
-from callsieve.api.endpoint import ApiRequest, ApiStruct, Endpoint
+from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import note
 from callsieve.pbx.cli_client import FOR_EVER
 from callsieve.switch import operations
@@ -15,31 +15,38 @@ from callsieve.switch.operations import Switched
 from reputation.encoding import Instant
 from reputation.users import Role, Scope
 
+Duration = Annotated[
+    str, Meta(pattern="^[0-9]{1,6}[smhd]$", description="For how long; null: until it is switched on.")
+]
 
-class SwitchOff(ApiStruct, frozen=True):
-    """For how long; null: until it is switched on."""
 
-    duration: Annotated[str, Meta(pattern="^[0-9]{1,6}[smhd]$", examples=["30m"])] | None = field(
-        name="for", default=None
-    )
+class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long screening is off."""
+
+    duration: Duration | None = field(name="for", default=None)
 
 
 class ScreenedState(msgspec.Struct, frozen=True):
-    """Whether screening is off. `until`: when it is on again by itself; null: not by itself, or it is on."""
+    """Whether screening is off.
+
+    Attributes:
+        off: Whether it is.
+        until: When it is on again by itself; null: not by itself, or it is on.
+    """
 
     off: bool
     until: Instant | None
 
 
-async def switch_off(req: ApiRequest[None, SwitchOff]) -> ScreenedState:
-    """Every call goes on as if we were not there."""
-    switched = await req.in_thread(operations.switch_off, req.context, req.asked.body.duration)
+async def switch_off(req: ApiRequest[Any, Any], request: SwitchOff) -> ScreenedState:
+    """Switch screening off: every call goes on as if CallSieve were not there."""
+    switched = await req.in_thread(operations.switch_off, req.context, request.duration)
     await _noted(req, switched)
     return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)
 
 
-async def switch_on(req: ApiRequest[None, None]) -> ScreenedState:
-    """Calls are screened again."""
+async def switch_on(req: ApiRequest[Any, Any]) -> ScreenedState:
+    """Switch screening on again."""
     await _noted(req, await req.in_thread(operations.switch_on, req.context))
     return ScreenedState(off=False, until=None)
 
@@ -49,19 +56,8 @@ async def _noted(req: ApiRequest[Any, Any], switched: Switched) -> None:
         await req.perform(note, switched.done)
 
 
+ADMIN = (Scope.ADMIN, Role.ADMINISTRATOR)
 ENDPOINTS = (
-    Endpoint(
-        "POST",
-        "/screening/off",
-        switch_off,
-        Scope.ADMIN,
-        Role.ADMINISTRATOR,
-        ScreenedState,
-        "Switch screening off: every call goes on.",
-        body=SwitchOff,
-        example=SwitchOff(duration="30m"),
-    ),
-    Endpoint(
-        "POST", "/screening/on", switch_on, Scope.ADMIN, Role.ADMINISTRATOR, ScreenedState, "Switch screening on again."
-    ),
+    endpoint("POST", "/screening/off", switch_off, *ADMIN, example=SwitchOff("30m")),
+    endpoint("POST", "/screening/on", switch_on, *ADMIN),
 )

@@ -140,7 +140,7 @@ def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     vector = json.dumps({"families": [], "would_change": changes})
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     found = program("calls", "show", "AAAAAAAA", "--json").json["vector"]["would_change"]
-    assert [one["what"] for one in found] == ["an appeal is upheld", "its owner is verified"]
+    assert [one["words"] for one in found] == ["an appeal is upheld", "its owner is verified"]
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
 
 

@@ -66,14 +66,14 @@ def callsieve(tmp_path: Path) -> Program:
 )
 def test_search_finds(callsieve: Program, options: list[str], found: list[str]) -> None:
     rows = json.loads(callsieve.ok("calls", "search", *options, "--json"))
-    assert [row["decision"]["id"] for row in rows] == found
+    assert [row["id"] for row in rows] == found
 
 
 def test_search_asks_for_what_the_policy_ordered(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("CCCCCCCC", linkedid="c3", action="allow", would_be="route"))
     for action, found in (("route", "CCCCCCCC"), ("allow", "AAAAAAAA")):
         rows = callsieve("calls", "search", "--action", action, "--json").json
-        assert [row["decision"]["id"] for row in rows] == [found]
+        assert [row["id"] for row in rows] == [found]
 
 
 def test_search_shows_how_a_call_ended(callsieve: Program) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from callsieve.decide.api.endpoints import MOST_BYTES
 from callsieve.decide.call_facts import NoDecision
+from reputation.encoding import instant_text
 from reputation.store.users import add_token
 from reputation.users import ApiToken, Role, Scope, digest_of, new_secret
 from tests.callsieve.asking import ApiOffice, Program, RunningApi
@@ -157,5 +158,5 @@ def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> No
 def test_an_emergency_call_opens_the_window(office: ApiOffice, api: RunningApi) -> None:
     opened = api.program(Role.OPERATOR, DECIDE).done("POST", "/emergency-calls", {})
     assert opened["open"]
-    assert opened["until"] > NOW
+    assert opened["until"] > instant_text(NOW)
     assert changes_of(office) == [("emergency open", "token:program-1", None)]

@@ -10,6 +10,7 @@ import pytest
 
 from callsieve.decide.call_facts import linkedid_of
 from callsieve.wiring import people_of
+from reputation.encoding import instant_text
 from reputation.model import CallerKind, SignalCategory
 from reputation.outcome import OutcomeRecord
 from reputation.store.outcomes import outcome_of, settle_outcomes
@@ -154,8 +155,8 @@ def test_an_emergency_call_opens_the_window(office: ApiOffice, switch: Program) 
         pytest.param({"call_id": ""}, (422, "bad-body"), id="no-call-id"),
         pytest.param({"disposition": "gone"}, (422, "bad-body"), id="no-disposition"),
         pytest.param({"talk_seconds": -1}, (422, "bad-body"), id="before-the-beginning"),
-        pytest.param({"ended_at": NOW - 90_000}, (422, "bad-time"), id="long-ago"),
-        pytest.param({"ended_at": NOW + 90_000}, (422, "bad-time"), id="to-come"),
+        pytest.param({"ended_at": instant_text(NOW - 90_000)}, (422, "bad-time"), id="long-ago"),
+        pytest.param({"ended_at": instant_text(NOW + 90_000)}, (422, "bad-time"), id="to-come"),
         pytest.param({"answered_by": "a\nb"}, (422, "bad-body"), id="no-phone"),
     ],
 )

@@ -14,6 +14,7 @@ from callsieve.decide.call_facts import OutboundAnswer, OutgoingFacts, linkedid_
 from callsieve.decide.daemon_client import DaemonClient
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE
+from reputation.encoding import instant_text
 from reputation.users import Role
 from tests.callsieve.asking import ApiOffice
 from tests.callsieve.browsing import NOW
@@ -99,7 +100,7 @@ def test_a_call_that_a_network_refused_counts_against_the_number(tmp_path: Path)
         "trunk": "carrier",
         "sip_code": 608,
         "blocked": True,
-        "ended_at": NOW,
+        "ended_at": instant_text(NOW),
     }
     with office.api() as api:
         assert api.program(Role.OPERATOR).done("POST", "/outcomes", {**ending, **more})["recorded"]

@@ -21,7 +21,7 @@ from callsieve.hub.administration import write_secret
 from callsieve.hub.operations import secret_path
 from callsieve.main.capabilities import CHANGES
 from callsieve.policy import central, operations
-from callsieve.policy.catalogue import policies_as_json
+from callsieve.policy.catalogue import policy_files
 from callsieve.policy.central import AcceptRequest, PublishRequest, SitePolicy
 from callsieve.policy_selection import policy_called
 from callsieve.settings import load_settings
@@ -154,8 +154,8 @@ def test_it_waits_until_it_is_accepted(hub: TestHub, head_office: Site, branch: 
     branch.write(operations.activate, context(branch), OFFICE)
     assert policies_of(branch.loaded).default.name == OFFICE
     assert [row.what for row in branch.read(audit_rows)][:2] == ["policy activate", "policy accept"]
-    there = {one["name"]: (one["site"], one["in_force_for"]) for one in policies_as_json(branch.loaded)}
-    assert there[OFFICE] == ("head-office", ["all calls"])
+    there = {one.name: (one.site, one.in_force_for) for one in policy_files(branch.loaded)}
+    assert there[OFFICE] == ("head-office", ("all calls",))
 
 
 def test_a_new_version_waits_and_is_undone(hub: TestHub, head_office: Site, accepted: Site) -> None:
@@ -286,11 +286,11 @@ def test_only_what_others_can_use_is_published(hub: TestHub, head_office: Site) 
     assert code(PublishRequest("office")) == "unusable-policy"
     assert code(PublishRequest("nowhere")) == "unusable-policy"
     assert code(PublishRequest()) == "unusable-name"  # cautious, which every site has
-    done = head_office.write(operations.activate_text, context(head_office), operations.TextRequest(FIRST, "ada"))
+    done = head_office.write(operations.activate_text, context(head_office), operations.TextRequest(FIRST))
     assert code(PublishRequest()) == "unusable-name"  # console-1 is another the next time
     head_office.write(central.publish, context(head_office), PublishRequest(publish_as="office", note="new"))
     ((name, text),) = head_office.rows("SELECT name, text FROM published_policy")
-    assert (name, text, done.name) == ("office", FIRST, "console-1")  # without who wrote it
+    assert (name, text, done.policy) == ("office", FIRST, "console-1")  # without who wrote it
     assert code(PublishRequest(publish_as="head-office:x")) == "unusable-name"
 
 

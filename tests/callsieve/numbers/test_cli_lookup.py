@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reputation.encoding import instant_text
 from reputation.model import AuthClass, ChallengeResult, EndedBy
 from reputation.store.database import open_store
 from reputation.store.evidence import record_challenge
@@ -93,6 +94,7 @@ def test_the_same_in_json(known: Program) -> None:
     )
     assert found["reputation"] == {
         "witnesses": None,
+        "appeal": None,
         "log_odds": pytest.approx(0.3, abs=0.001),
         "points": 1,
         "level": "none",
@@ -103,7 +105,7 @@ def test_the_same_in_json(known: Program) -> None:
         "would_change": [],
         "level_from": [],
         "would_raise": [
-            {"what": "marks or hang-ups by 2 more of our people", "level": "warn"},
+            {"code": "witnessed", "words": "marks or hang-ups by 2 more of our people", "level": "warn"},
         ],
     }
     assert [one["auth_class"] for one in found["challenge_passed"]] == ["unknown"]
@@ -213,7 +215,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert (levels[0], levels[-1]) == ("none", found["reputation"]["level"])
     assert found["lower_in"]["days"] > 0
     assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 5}
-    assert found["reputation"]["would_change"][-1]["what"] == "an appeal is upheld"
+    assert found["reputation"]["would_change"][-1]["words"] == "an appeal is upheld"
 
 
 def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
@@ -239,7 +241,7 @@ def test_what_a_number_did_when_challenged(callsieve: Program) -> None:
             record_challenge(db, f"{days}.1", CALLER, AuthClass.UNKNOWN, ChallengeResult(result), at)
     [known] = callsieve("lookup", CALLER, "--json").json["challenges"]
     assert (known["auth_class"], len(known["passes"]), known["failures"], known["marked"]) == ("unknown", 1, 1, 0)
-    assert known["failed_at"] == pytest.approx(now - 86460)
+    assert known["failed_at"] == instant_text(now - 86460)
     out = callsieve.ok("lookup", CALLER)
     assert "passed 2 d ago (unknown)" in out
     assert "1 challenge since the last pass, last 1 d ago (unknown)" in out

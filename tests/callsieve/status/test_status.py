@@ -17,6 +17,7 @@ from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
+from reputation.encoding import instant_text
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.site import record_emergency
@@ -137,7 +138,7 @@ def test_switched_off(running: StatusOffice) -> None:
     until = int(time.time()) + 7200
     (running.folder / "asterisk.off").write_text(f"Value: {until}\n")
     code, said = running.status()
-    assert (code, said["screening"], said["screened"], said["until"]) == (1, "off", False, until)
+    assert (code, said["screening"], said["screened"], said["until"]) == (1, "off", False, instant_text(until))
     (running.folder / "asterisk.off").write_text("Value: 9999999999\n")
     assert running.status()[1]["until"] is None
 
@@ -146,8 +147,8 @@ def test_the_emergency_window(running: StatusOffice) -> None:
     now = time.time()
     running.write(record_emergency, now - 60, "")
     code, said = running.status()
-    assert (code, said["screening"], said["since"]) == (1, "emergency", now - 60)
-    assert said["until"] == now - 60 + 7200
+    assert (code, said["screening"], said["since"]) == (1, "emergency", instant_text(now - 60))
+    assert said["until"] == instant_text(now - 60 + 7200)
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
@@ -161,7 +162,7 @@ def test_no_daemon(office: StatusOffice, how: str) -> None:
     told = read_telemetry(office.state)
     assert told is not None
     assert (code, said["screening"], said["screened"], troubles(said)["daemon"]) == (1, "down", False, "fail")
-    assert said["since"] <= told.at
+    assert said["since"] <= instant_text(told.at)
     assert said["policy"]["name"] == "cautious"
 
 

@@ -1,0 +1,102 @@
+"""What is shown of the audit: changes that are looked for, and one of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.describe import about_field, change_of, value_of_side
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, ResultPage, page_of, place_of
+from callsieve.changes.undo import GONE, can_undo
+from reputation.encoding import FLAT
+from reputation.store.audit import AuditFilter, AuditRow, KeptChange, change_of_id, search_audit
+from reputation.wording import Wording
+
+ID_DIGITS = 15
+Word = Annotated[str, Meta(max_length=200)]
+
+
+class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which changes; an empty field: any.
+
+    Attributes:
+        who: Who made them: `joe`, `token:crm`.
+        what: What was done: `list add`.
+        about: The number or name that they are about.
+    """
+
+    who: Word = ""
+    what: Word = ""
+    about: Word = ""
+
+
+class ChangeKey(msgspec.Struct, frozen=True):
+    """Which change.
+
+    Attributes:
+        change_id: Its id.
+    """
+
+    change_id: Annotated[
+        str, Meta(max_length=200, extra_json_schema={"type": "integer", "minimum": 1, "examples": [17]})
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedChange:
+    """A change.
+
+    Attributes:
+        id: Its id, by which it is undone.
+        before: How it was; null where nothing was.
+        after: How it is after the change; null where nothing is left.
+        change: What it was, in words.
+        can_undo: It can be undone, unless it was changed again.
+    """
+
+    id: int
+    row: Annotated[AuditRow, FLAT]
+    before: object
+    after: object
+    change: str | Wording
+    can_undo: bool
+
+
+def find_changes(db: sqlite3.Connection, context: Context, request: ChangesRequest) -> ResultPage[AuditedChange]:
+    """Return who changed what, the latest first."""
+    before = place_of(request.cursor, tuple[int])
+    about = about_field(context, request.about)
+    limit = request.limit + 1
+    wanted = AuditFilter(request.who or None, request.what or None, about, before[0] if before else None, limit)
+    shown, following = page_of(search_audit(db, wanted), request.limit, lambda one: (one.id,))
+    return ResultPage([audited(db, context, one) for one in shown], following)
+
+
+def show_change(db: sqlite3.Connection, context: Context, request: ChangeKey) -> AuditedChange:
+    """Return one change."""
+    return audited(db, context, kept_change(db, request))
+
+
+def audited(db: sqlite3.Connection, context: Context, one: KeptChange) -> AuditedChange:
+    """Return a change as it is shown."""
+    before, after = value_of_side(one.row.before), value_of_side(one.row.after)
+    return AuditedChange(one.id, one.row, before, after, change_of(one.row), can_undo(db, context.changes, one))
+
+
+def kept_change(db: sqlite3.Connection, request: ChangeKey) -> KeptChange:
+    """Return the change of this id.
+
+    Raises:
+        Refused: there is none.
+    """
+    text = request.change_id
+    is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS
+    kept = change_of_id(db, int(text)) if is_id else None
+    if kept is None:
+        raise Refused("no-such-change", GONE, "change_id")
+    return kept
