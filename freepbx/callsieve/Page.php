@@ -58,12 +58,11 @@ class Page {
 
 	/** One call as the table has it: plain text, not escaped yet. */
 	public static function row(array $call): array {
-		$decision = $call['decision'] ?? [];
 		$outcome = $call['outcome'] ?? [];
-		$text = fn (string $key): string => is_scalar($decision[$key] ?? null) ? (string) $decision[$key] : '';
+		$text = fn (string $key): string => is_scalar($call[$key] ?? null) ? (string) $call[$key] : '';
 		$observed = $text('action') !== $text('would_be');
 		return [
-			'at' => date('Y-m-d H:i:s', (int) ($decision['at'] ?? 0)),
+			'at' => date('Y-m-d H:i:s', (int) strtotime($text('at'))),
 			'id' => $text('id'),
 			'caller' => $text('caller') !== '' ? $text('caller') : ($text('caller_text') !== '' ? $text('caller_text') : $text('caller_kind')),
 			'did' => $text('did'),

@@ -228,16 +228,18 @@ final class ModuleTest extends TestCase {
 
 	#[DataProvider('states')]
 	public function testThePageSaysWhetherCallsAreScreened(string $state, string $colour): void {
-		$this->answers(['screening' => $state, 'since' => 1795746669.5, 'trouble' => []], []);
-		$this->assertStringContainsString("alert-$colour\" id=\"callsieve-state\"", $this->module->showPageWith($this->session));
+		$this->answers(['screening' => $state, 'since' => '2026-11-26T22:31:09.500000Z', 'trouble' => []], []);
+		$html = $this->module->showPageWith($this->session);
+		$this->assertStringContainsString("alert-$colour\" id=\"callsieve-state\"", $html);
+		$this->assertStringContainsString('since ' . date('Y-m-d H:i', strtotime('2026-11-26T22:31:09Z')), $html);
 	}
 
 	public function testHostileTextIsEscaped(): void {
 		$text = self::HOSTILE;
-		$decision = array_fill_keys(['id', 'caller', 'caller_text', 'caller_kind', 'did', 'action', 'would_be', 'rule', 'reason'], $text) + ['at' => 1];
+		$decision = array_fill_keys(['id', 'caller', 'caller_text', 'caller_kind', 'did', 'action', 'would_be', 'rule', 'reason'], $text) + ['at' => $text];
 		$this->answers(
 			['screening' => $text, 'why' => $text, 'since' => $text, 'trouble' => [['name' => $text, 'detail' => $text, 'way_out' => $text]], 'last_hour' => $text],
-			[['decision' => $decision, 'outcome' => ['disposition' => $text]], ['decision' => null, 'outcome' => null], ['decision' => ['caller' => [1]]]],
+			[$decision + ['outcome' => ['disposition' => $text]], ['outcome' => null], ['caller' => [1]]],
 		);
 		$this->module->setScreened($text, '', false);
 		$this->session['callsieve_note'] = $text;

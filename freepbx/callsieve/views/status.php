@@ -10,7 +10,7 @@ $states = [
 	'down' => [_('CallSieve does not answer: every call goes on unscreened'), 'danger'],
 ];
 [$headline, $colour] = $states[$status['screening'] ?? ''] ?? [_('It is not known whether calls are screened'), 'danger'];
-$time = fn ($at): string => is_numeric($at) ? date('Y-m-d H:i', (int) $at) : '';
+$time = fn ($at): string => is_string($at) && strtotime($at) !== false ? date('Y-m-d H:i', strtotime($at)) : '';
 $hour = is_array($status['last_hour'] ?? null) ? $status['last_hour'] : [];
 ?>
 <div class="container-fluid" id="callsieve">
