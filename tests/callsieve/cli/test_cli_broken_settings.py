@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,8 @@ def test_the_window_and_the_store_are_those_of_the_file(callsieve: Program) -> N
     callsieve.config.write_text(usable + "[agi]\nlisen = 1\n")
     opened_at = time.time()
     assert callsieve("emergency", "open").code == 0
-    assert callsieve("emergency", "status", "--json").json["until"] == pytest.approx(opened_at + 300, abs=60)
+    until = callsieve("emergency", "status", "--json").json["until"]
+    assert datetime.fromisoformat(until).timestamp() == pytest.approx(opened_at + 300, abs=60)
     assert not callsieve.store.exists()
 
 
