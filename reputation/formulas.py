@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 
 class Interval(NamedTuple):
-    """A share, or a difference of shares, and between what it lies."""
+    """A share, or a difference of shares, and between what it lies.
+
+    Attributes:
+        value: The share, or the difference.
+        low: Its lower bound (95 %).
+        high: Its upper bound (95 %).
+    """
 
     value: float
     low: float

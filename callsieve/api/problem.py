@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
@@ -45,17 +47,14 @@ RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """`code` is for programs and does not change; `detail` is one line for people and says what can be done.
+    """Why a request was not answered as asked."""
 
-    `field`: the part of the request that is wrong, where it is one.
-    """
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    field: str = ""
+    type: Annotated[str, Meta(description="A URI that names the problem.")]
+    title: Annotated[str, Meta(description="The status in words.")]
+    status: Annotated[int, Meta(description="The status of the answer.")]
+    code: Annotated[str, Meta(description="The problem as a code, which does not change.")]
+    detail: Annotated[str, Meta(description="What is wrong and what can be done, in one line for people.")]
+    field: Annotated[str, Meta(description="The part of the request that is wrong; empty or left out for none.")] = ""
 
 
 class ApiError(Exception):

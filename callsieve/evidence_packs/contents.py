@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+from callsieve.changes.operation import Context
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.own_numbers.operations import registered
 from callsieve.settings import Company, Outbound, Settings, TrunkTable
 from reputation.model import Identity
@@ -146,13 +149,13 @@ Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "docum
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing that is asked for. `part`: the part of the pack that has it; empty: its reader adds it himself."""
+    """One thing that a platform asks for."""
 
-    en: str
-    zh: str
-    part: Part
-    proof: Literal["platform", "others", "unverified"]
-    source: str
+    en: Annotated[str, Meta(description="What is asked for.")]
+    zh: Annotated[str, Meta(description="The same in Chinese.")]
+    part: Annotated[Part, Meta(description="The part of the pack that has it; empty where its reader adds it.")]
+    proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="Who can verify it.")]
+    source: Annotated[str, Meta(description="The page that says so.")]
 
     def words(self, language: str) -> str:
         """What is asked for."""
@@ -160,19 +163,28 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who marks numbers. `kind` says which letter the pack begins with; `address` empty: none is known."""
+    """A platform that a pack can be made for."""
 
-    name: str
-    title: str
-    title_zh: str
-    kind: Literal["carrier", "label", "registration"]
-    read: date
-    address: str
-    asks: tuple[Ask, ...]
+    name: Annotated[str, Meta(description="The name of the platform.")]
+    title: Annotated[str, Meta(description="What it is called.")]
+    title_zh: Annotated[str, Meta(description="What it is called in Chinese.")]
+    kind: Annotated[Literal["carrier", "label", "registration"], Meta(description="Which letter the pack begins with.")]
+    read: Annotated[date, Meta(description="The day on which its pages were read.")]
+    address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
+    asks: Annotated[tuple[Ask, ...], Meta(description="What it asks for.")]
 
     def words(self, language: str) -> str:
         """What it is called."""
         return self.title_zh if language == "zh" else self.title
+
+
+def find_platforms(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[Platform]:
+    """Return the platforms that an evidence pack can be made for, and what each asks for."""
+    return page_from(platforms().values(), request, _place, lambda one: one)
+
+
+def _place(one: Platform) -> tuple[bool, bool, str]:
+    return one.kind != "carrier", one.title_zh == one.title, one.name
 
 
 @lru_cache(maxsize=1)
@@ -183,5 +195,5 @@ def platforms() -> dict[str, Platform]:
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
         if entry.name.endswith(".toml")
     ]
-    found.sort(key=lambda one: (one.kind != "carrier", one.title_zh == one.title, one.name))
+    found.sort(key=_place)
     return {one.name: one for one in found}

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.describe import number_field
+import msgspec
+from msgspec import Meta
+
+from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.evidence_packs.contents import platforms
 from callsieve.own_numbers.operations import registered
@@ -30,29 +33,44 @@ MOST_FILE_BYTES = 10 << 20
 IN_MEMORY_BYTES = 1 << 20  # what is larger waits on the disk until it is sent
 
 
+def _one_of(*words: str) -> Meta:
+    return Meta(pattern=f"^({'|'.join(words)})$", extra_json_schema={"enum": list(words)})
+
+
 KIND_BY_ENDING = {"pdf": "pdf", "png": "png", "jpg": "jpg", "jpeg": "jpg"}
 
 
-class AttachedFile(NamedTuple):
-    """A document that goes into the pack as it is. `name` is that of its file, and one of a kind.
+class AttachedFile(msgspec.Struct, frozen=True):
+    """A document that goes into the pack as it is.
 
-    `role`: what it proves, one of ROLES.
+    Attributes:
+        name: The name of the file, another one for each.
+        content: The content, in Base64.
+        role: What it proves: authorisation, assignment, or empty.
     """
 
-    name: str
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
     content: bytes
-    role: str = ""
+    role: Annotated[str, _one_of(*ROLES)] = ""
 
 
-class PackRequest(NamedTuple):
-    """A pack as somebody typed it. `unmasked_for`: who gets the called numbers whole, with Call-IDs; empty: nobody."""
+class PackRequest(msgspec.Struct, frozen=True):
+    """A pack that is to be made.
 
-    number: str
-    platform: str
-    language: str = "en"
-    days: int = DEFAULT_DAYS
-    files: Sequence[AttachedFile] = ()
-    unmasked_for: str = ""
+    Attributes:
+        platform: Who gets it, as `GET /evidence-packs/platforms` names it.
+        language: Its language.
+        days: How many days back.
+        files: Documents that go into the pack.
+        unmasked_for: A carrier that gets the called numbers whole, with Call-IDs; empty for nobody.
+    """
+
+    number: NumberText
+    platform: Annotated[str, Meta(max_length=40)]
+    language: Annotated[str, _one_of(*LANGUAGES)] = "en"
+    days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] = DEFAULT_DAYS
+    files: Annotated[Sequence[AttachedFile], Meta(max_length=MOST_FILES)] = ()
+    unmasked_for: Annotated[str, Meta(max_length=RECIPIENT_CHARACTERS)] = ""
 
 
 class Pack(NamedTuple):

@@ -30,13 +30,13 @@ def _exchange_found(shown: ExchangeShown, now: float) -> Finding:
         return warn(Wording("nobody fetches the companies of the settings: the timer does not run"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
-    ill = [one for one in shown.peers if not one.is_well]
+    ill = [one for one in shown.companies if not one.is_well]
     if ill:
         first = Wording("{company} {health}", {"company": ill[0].name, "health": ill[0].health.said})
         return warn(and_more(first, len(ill) - 1), EXCHANGE)
-    if not shown.peers:
+    if not shown.companies:
         return ok(NONE if shown.published is None else Wording("published"))
-    taken = [one for one in shown.peers if one.state.came_at is not None]
+    taken = [one for one in shown.companies if one.state.came_at is not None]
     if not taken:
         return ok(Wording("none has come yet"))
     oldest = span_words(max(0.0, *(now - (one.state.came_at or now) for one in taken)))
@@ -51,8 +51,8 @@ def _tell_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None
         if peer.in_settings:
             health = health_of(peer, now)
             detail = "" if health.detail is None else str(health.detail)
-            data = ExchangeStale(company=peer.name, status=health.status.value, detail=detail, came_at=peer.came_at)
-            found[peer.name] = (health.status.value, data) if health.is_bad else None
+            data = ExchangeStale(company=peer.name, status=health.health.value, detail=detail, came_at=peer.came_at)
+            found[peer.name] = (health.health.value, data) if health.is_bad else None
     tell_bad(db, "exchange/", EventKind.EXCHANGE_STALE, found, now)
 
 
@@ -70,7 +70,7 @@ PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], 
     (
         "peer_healthy",
         "1 while what a company publishes comes and counts.",
-        lambda peer, now: health_of(peer, now).status is PeerStatus.OK,
+        lambda peer, now: health_of(peer, now).health is PeerStatus.OK,
     ),
     ("peer_right", "Callers that a company was right about, of those that it is judged by.", lambda p, _: p.was_right),
     ("peer_judged", "Callers that a company is judged by.", lambda peer, _: peer.was_told),

@@ -11,7 +11,14 @@ from enum import StrEnum
 
 from callsieve.changes.operation import Refused
 from callsieve.lookups.operations import Skill, skill_of
-from callsieve.outside.errors import OutsideError, OutsideProblem, keep_failure, read_kept_failure, shortened
+from callsieve.outside.errors import (
+    KeptFailure,
+    OutsideError,
+    OutsideProblem,
+    keep_failure,
+    read_kept_failure,
+    shortened,
+)
 from callsieve.text.times import ago, span_words, when
 from reputation.store.errors import StoreError
 from reputation.store.peers import PeerState, compared_with_peer
@@ -81,20 +88,25 @@ class PeerStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeerHealth:
-    """How it is, and why; no words where it is well."""
+    """How a company is.
 
-    status: PeerStatus
+    Attributes:
+        health: How it is doing: ok, waiting, off, failed, stale or ran_out.
+        detail: Why, in words; null where it is well.
+    """
+
+    health: PeerStatus
     detail: Wording | None = None
 
     @property
     def is_bad(self) -> bool:
         """Whether somebody has to know: it does not come, was refused, or counts no longer."""
-        return self.status not in (PeerStatus.OK, PeerStatus.WAITING)
+        return self.health not in (PeerStatus.OK, PeerStatus.WAITING)
 
     @property
     def said(self) -> Wording:
         """Both, for any language."""
-        status = Wording(self.status.value)
+        status = Wording(self.health.value)
         return Wording("{status}: {detail}", {"status": status, "detail": self.detail}) if self.detail else status
 
 
@@ -104,7 +116,7 @@ def health_of(peer: PeerState, now: float) -> PeerHealth:
         return PeerHealth(PeerStatus.OFF)
     failure = None
     if peer.failure is not None and peer.failed_at is not None:
-        failed: Places = {"when": ago(peer.failed_at, now), "failure": read_problem(peer.failure)}
+        failed: Places = {"when": ago(peer.failed_at, now), "failure": read_problem(peer.failure).words}
         failure = Wording("{when}, {failure}", failed)
     if peer.came_at is None:
         return PeerHealth(PeerStatus.FAILED, failure) if failure else PeerHealth(PeerStatus.WAITING)
@@ -140,15 +152,10 @@ def _problem_of(error: Exception, file: str) -> tuple[str, Places]:
     return ExchangeProblem.UNREADABLE.code, {"file": str(error.filename or file), "error": trouble}
 
 
-def read_problem(kept: str) -> Wording:
+def read_problem(kept: str) -> KeptFailure:
     """Return what `problem_of` made."""
-    words = read_kept_failure(kept, PROBLEMS).words
-    return words if isinstance(words, Wording) else Wording("not read: {kept}", {"kept": kept})
-
-
-def problem_code(kept: str) -> str:
-    """Return its code, for programs."""
-    return read_kept_failure(kept, PROBLEMS).code
+    failure = read_kept_failure(kept, PROBLEMS)
+    return failure if failure.code else KeptFailure("", Wording("not read: {kept}", {"kept": kept}))
 
 
 MEASURED_DAYS = 90

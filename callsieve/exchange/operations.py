@@ -14,25 +14,28 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
+from callsieve.changes.describe import ChangeId, NameText
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
-from callsieve.exchange.health import problem_of, skill_of_peer
+from callsieve.exchange.health import problem_of, read_problem, skill_of_peer
 from callsieve.exchange.register import companies_of, every_seconds, register_peers
+from callsieve.exchange.views import PeerShown, exchange_shown
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
 from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest
-from callsieve.outside.errors import OutsideError, OutsideProblem
+from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
 from policies.files import nearest
 from reputation.backoff import wait_seconds
-from reputation.encoding import find_misfit
+from reputation.encoding import HIDDEN, Instant, find_misfit, told
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,
@@ -62,12 +65,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """What became of a company's bundle. `failure`: as the store keeps it; then nothing was taken."""
+    """What became of a company's bundle. `failure`: why nothing was taken."""
 
     name: str
-    taken: Taken | None
-    failure: str | None
-    next_at: float
+    taken: Annotated[Taken | None, HIDDEN]
+    failure: KeptFailure | None
+    next_at: Instant
+
+    @property
+    @told
+    def result(self) -> Literal["failed", "unchanged", "taken"]:
+        """What became of it, in a word."""
+        return "failed" if self.taken is None else "unchanged" if self.taken.unchanged else "taken"
+
+    @property
+    @told
+    def rows(self) -> int | None:
+        """How many rows were written."""
+        return self.taken.written if self.taken else None
+
+    @property
+    @told
+    def deltas(self) -> int | None:
+        """How many deltas were taken; null for a whole list."""
+        return self.taken.deltas if self.taken else None
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
@@ -94,7 +115,7 @@ def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, ac
         next_at = now + wait_seconds(state.failures + 1, FIRST_RETRY_SECONDS, every)
         with whole(db):
             record_peer_failure(db, state.name, now, next_at, failure)
-        return FetchResult(state.name, None, failure, next_at)
+        return FetchResult(state.name, None, read_problem(failure), next_at)
     now = time.time()
     if taken.new_key is not None:
         with change(db, context, "exchange key", name=state.name) as changed:
@@ -140,18 +161,32 @@ def own_key(context: Context) -> PublicKey | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribeRequest:
-    """A company by the name that it gets here, where it publishes, and its public key as it was told on another way.
+class SubscribeRequest(msgspec.Struct, frozen=True):
+    """A company whose evidence is to be taken. `private`: its server may be in our own network; no program says so.
 
-    `private`: its server may be in our own network.
+    Attributes:
+        name: The name that it gets here.
+        url: Where it publishes: https, on the internet.
+        key: Its public key, as it was told on another way.
+        weight: What its word weighs, of a tag: from 0 to 1.
     """
 
-    name: str
-    url: str
-    key: str
-    weight: float = 1.0
-    private: bool = False
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    url: Annotated[str, Meta(min_length=1, max_length=500)]
+    key: Annotated[str, Meta(min_length=1, max_length=100)]
+    weight: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    private: Annotated[bool, HIDDEN] = False
+
+
+class CompanyChange(NamedTuple):
+    """A change of a company whose evidence is taken.
+
+    Attributes:
+        company: The company as it is now; null where it was taken out. Compare `key_id` with theirs once more.
+    """
+
+    change_id: ChangeId | None
+    company: PeerShown | None
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
@@ -174,8 +209,8 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     return table
 
 
-def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeRequest) -> int:
-    """Operation: takes the company's evidence from the next fetch on, or changes how. The id of the change. Refused."""
+def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeRequest) -> CompanyChange:
+    """Take a company's evidence, or change where it is, its key or its weight."""
     table = table_of(context, request)
     one = Subscription(table.name, table.url, table.key, table.weight, context.at, int(table.private))
     with change(db, context, "exchange add", name=one.name) as changed:
@@ -188,11 +223,11 @@ def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeReques
             raise Refused("key-taken", Wording("is that of {name!r}: one company is one voice", {"name": same}), "key")
         put_subscription(db, one)
         changed.before, changed.after = before and before._asdict(), one._asdict()
-    return _id(changed.id)
+    return _change(db, context, changed.id, one.name)
 
 
-def unsubscribe(db: sqlite3.Connection, context: Context, name: str) -> int:
-    """Operation: takes the company's evidence no more; nothing that it said counts. The id of the change. Refused."""
+def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> CompanyChange:
+    """Stop taking a company's evidence. One of the settings is taken out there."""
     with change(db, context, "exchange remove", name=name) as changed:
         found = subscription_of(db, name)
         if found is None:
@@ -202,7 +237,7 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: str) -> int:
         remove_subscription(db, name)
         register_peers(db, context.settings)
         changed.before = found._asdict()
-    return _id(changed.id)
+    return CompanyChange(changed.id, None)
 
 
 def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
@@ -219,24 +254,24 @@ def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
     return found["id"], found["key"]
 
 
-def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Operation: fetches the company no more, and nothing that it says counts. The id of the change. Refused."""
+def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
+    """Switch a company off: it is not fetched, and nothing that it said counts."""
     with change(db, context, "exchange disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_off(db, request.name, context.at, msgspec.json.encode(request.why).decode()):
             raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
         changed.after = _switched(db, request.name)
-    return _id(changed.id)
+    return _change(db, context, changed.id, request.name)
 
 
-def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Operation: the company counts again; it is measured anew from now on. The id of the change. Refused."""
+def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
+    """Let a company count again. It is measured anew from now on."""
     with change(db, context, "exchange enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_on(db, request.name, context.at):
             raise Refused("on-already", Wording("{source} is on already", {"source": request.name}))
         changed.after = _switched(db, request.name)
-    return _id(changed.id)
+    return _change(db, context, changed.id, request.name)
 
 
 def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
@@ -274,9 +309,9 @@ def _switched(db: sqlite3.Connection, name: str) -> dict[str, Any]:
     return {"name": name, "off_at": state.off_at, "off_why": state.off_why, "since": state.since}
 
 
-def _id(change_id: int | None) -> int:
-    assert change_id is not None  # `change` has written its row
-    return change_id
+def _change(db: sqlite3.Connection, context: Context, change_id: int | None, name: str) -> CompanyChange:
+    found = (one for one in exchange_shown(db, context.loaded, context.at).companies if one.name == name)
+    return CompanyChange(change_id, next(found, None))
 
 
 # How changes are undone.

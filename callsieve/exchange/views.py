@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.operation import Refused
+from callsieve.changes.describe import NameText
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, ResultPage, page_from, page_of, place_of
+from callsieve.exchange.candidates import cleared_lines
 from callsieve.exchange.health import (
     PeerHealth,
     PeerStatus,
     health_of,
     nobody_fetches,
-    problem_code,
     read_problem,
     skill_of_peer,
 )
+from callsieve.exchange.publish import signer_of
 from callsieve.exchange.register import companies_of
 from callsieve.exchange.rows import last_published
-from callsieve.lookups.operations import Judgement, Skill, read_reason
-from callsieve.lookups.views import said_right, skill_as_json
+from callsieve.lookups.operations import Judgement, OffReason, Skill, read_reason
+from callsieve.lookups.views import said_right
+from callsieve.outside.errors import KeptFailure
 from callsieve.settings import Loaded
 from callsieve.signing.keys import KeyFileError, PublicKey
 from callsieve.text.times import ago, when
 from policies.files import nearest
+from reputation.encoding import FLAT, HIDDEN, Instant, told
 from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Wording
 
@@ -37,18 +46,22 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence is taken. `where`: its address or directory; `key_id`: '' where there is no key yet.
+    """A company whose evidence is taken.
 
-    `is_of_settings`: it is taken out there, not by `callsieve exchange remove`.
+    Attributes:
+        skill: How often it was right.
+        where: Its address or directory.
+        key_id: The id of the key that signs; empty where there is none yet.
+        of_settings: The settings name it: it is taken out there.
     """
 
-    state: PeerState
-    health: PeerHealth
+    state: Annotated[PeerState, FLAT]
+    health: Annotated[PeerHealth, FLAT]
     skill: Skill
     where: str
     key_id: str
-    now: float
-    is_of_settings: bool = True
+    now: Annotated[float, HIDDEN]
+    of_settings: bool = True
 
     @property
     def name(self) -> str:
@@ -56,9 +69,45 @@ class PeerShown:
         return self.state.name
 
     @property
+    @told
+    def on(self) -> bool:
+        """Whether its evidence counts: nobody has switched it off."""
+        return self.state.off_at is None
+
+    @property
+    @told
+    def off_why(self) -> OffReason | None:
+        """Why it was switched off; null while it is on."""
+        return None if self.state.off_why is None else read_reason(self.state.off_why)
+
+    @property
+    @told
+    def counts_until(self) -> Instant | None:
+        """Until when what was taken counts; null where nothing was."""
+        return self.state.counts_until or None
+
+    @property
+    @told
+    def next_at(self) -> Instant | None:
+        """When it is asked for next; null for now."""
+        return self.state.next_at or None
+
+    @property
+    @told
+    def measured_since(self) -> Instant | None:
+        """Since when it is measured; null for always."""
+        return self.state.since or None
+
+    @property
+    @told
+    def failure(self) -> KeptFailure | None:
+        """Why the last fetch failed; null where it did not."""
+        return None if self.state.failure is None else read_problem(self.state.failure)
+
+    @property
     def is_well(self) -> bool:
         """Whether nothing is wrong with it."""
-        return self.health.status in (PeerStatus.OK, PeerStatus.OFF, PeerStatus.WAITING)
+        return self.health.health in (PeerStatus.OK, PeerStatus.OFF, PeerStatus.WAITING)
 
     @property
     def came(self) -> Wording:
@@ -86,15 +135,26 @@ class PeerShown:
 
 @dataclass(frozen=True, slots=True)
 class PublishedShown:
-    """What we publish. `is_late`: nobody has published for two days, or it cannot be read."""
+    """What we publish.
+
+    Attributes:
+        directory: The directory that is published.
+        issuer: The name that it is signed with; empty where nothing was published yet.
+        key_id: The id of the key that signs; empty where nothing was published yet.
+        numbers: How many numbers are listed.
+        cleared: How many numbers are cleared.
+        issued_at: When it was issued; null where nothing was published yet.
+        valid_until: Until when it is valid.
+        is_late: Whether nothing was published for two days, or it cannot be read.
+    """
 
     directory: str
     issuer: str
     key_id: str
     numbers: int
     cleared: int
-    issued_at: float | None
-    valid_until: float | None
+    issued_at: Instant | None
+    valid_until: Instant | None
     is_late: bool
 
 
@@ -102,7 +162,7 @@ class PublishedShown:
 class ExchangeShown:
     """Both. `published` is None where the settings publish nothing; `nobody_fetches`: the timer does not run."""
 
-    peers: tuple[PeerShown, ...]
+    companies: tuple[PeerShown, ...]
     published: PublishedShown | None
     nobody_fetches: bool
 
@@ -122,7 +182,7 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
             table.url or table.path,
             _key_id(table.key),
             now,
-            is_of_settings=table in loaded.settings.exchange,
+            of_settings=table in loaded.settings.exchange,
         )
         for table in known
     )
@@ -130,9 +190,79 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
     return ExchangeShown(peers, published_shown(loaded, now), missing or nobody_fetches(states.values(), now))
 
 
+class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
+    """Which companies.
+
+    Attributes:
+        on: Only those whose evidence counts, or only those that are switched off.
+    """
+
+    on: bool | None = None
+
+
+class ClearedStatement(NamedTuple):
+    """A number that was cleared here.
+
+    Attributes:
+        number: The number, E.164.
+        appeal: The reference of the appeal.
+        issued_at: When the statement was issued.
+        valid_until: Until when it is valid.
+        statement: The signed text, as it stands in what we publish.
+    """
+
+    number: str
+    appeal: str
+    issued_at: datetime
+    valid_until: datetime
+    statement: str
+
+
+def find_companies(db: sqlite3.Connection, context: Context, request: CompaniesRequest) -> ResultPage[PeerShown]:
+    """Return the companies whose evidence is taken."""
+    found = exchange_shown(db, context.loaded, context.at).companies
+    wanted = (one for one in found if request.on in (None, one.on))
+    return page_from(wanted, request, lambda one: (one.name,), lambda one: one)
+
+
+def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> PeerShown:
+    """Return a company whose evidence is taken."""
+    return company_shown(db, context.loaded, name, context.at)
+
+
+def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
+    """Return what we publish."""
+    shown = published_shown(context.loaded, context.at)
+    if shown is None:
+        raise Refused("not-published", Wording("The settings publish nothing."))
+    return shown
+
+
+def find_cleared(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ClearedStatement]:
+    """Return the signed statements of numbers that were cleared here; none where we publish nothing."""
+    after = place_of(request.cursor, tuple[str])
+    if not context.settings.publish.directory:
+        return ResultPage([], None)
+    try:
+        issuer, key = signer_of(context)
+    except Refused:
+        return ResultPage([], None)
+    lines = cleared_lines(db, context, key, issuer, after=after[0] if after else "")
+    found = [_cleared_statement(line) for line in islice(lines, request.limit + 1)]
+    shown, following = page_of(found, request.limit, lambda one: (one.number,))
+    return ResultPage(list(shown), following)
+
+
+def _cleared_statement(line: str) -> ClearedStatement:
+    statement = json.loads(line)["statement"]
+    issued_at, valid_until = (datetime.fromisoformat(statement[name]) for name in ("issued_at", "valid_until"))
+    about = statement["about"]
+    return ClearedStatement(about["number"], about["appeal"], issued_at, valid_until, line)
+
+
 def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float) -> PeerShown:
     """One of them. Refused where there is none of this name."""
-    names = {one.name: one for one in exchange_shown(db, loaded, now).peers}
+    names = {one.name: one for one in exchange_shown(db, loaded, now).companies}
     if name not in names:
         hint = nearest(name, names) if names else ""
         words = Wording("there is no company {name!r}{hint}", {"name": name[:80], "hint": hint})
@@ -166,46 +296,3 @@ def _key_id(key: str) -> str:
         return PublicKey.parse(key).id if key else ""
     except KeyFileError:
         return ""
-
-
-def peer_as_json(one: PeerShown) -> dict[str, object]:
-    """For scripts."""
-    state = one.state
-    return {
-        "name": one.name,
-        "where": one.where,
-        "key_id": one.key_id or None,
-        "of_settings": one.is_of_settings,
-        "issuer": state.issuer or None,
-        "on": state.off_at is None,
-        "off_at": state.off_at,
-        "off_why": None if state.off_why is None else read_reason(state.off_why).code,
-        "health": one.health.status.value.replace(" ", "-"),
-        "detail": None if one.health.detail is None else str(one.health.detail),
-        "weight": state.weight,
-        "numbers": state.numbers,
-        "cleared": state.cleared,
-        "sequence": state.sequence or None,
-        "issued_at": state.issued_at,
-        "counts_until": state.counts_until or None,
-        "came_at": state.came_at,
-        "next_at": state.next_at or None,
-        "failure": None if state.failure is None else str(read_problem(state.failure)),
-        "failure_code": None if state.failure is None else problem_code(state.failure),
-        "measured_since": state.since or None,
-        **skill_as_json(one.skill),
-    }
-
-
-def published_as_json(one: PublishedShown) -> dict[str, object]:
-    """For scripts."""
-    return {
-        "directory": one.directory,
-        "issuer": one.issuer or None,
-        "key_id": one.key_id or None,
-        "numbers": one.numbers,
-        "cleared": one.cleared,
-        "issued_at": one.issued_at,
-        "valid_until": one.valid_until,
-        "late": one.is_late,
-    }

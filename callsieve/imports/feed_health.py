@@ -7,14 +7,16 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from callsieve.changes.operation import Refused
+from callsieve.changes.operation import Context, Refused
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.lookups.operations import Skill, skill_of
 from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem, keep_failure, read_kept_failure
 from callsieve.settings import Settings
 from callsieve.text.table_errors import TableError, TableProblem
 from callsieve.text.times import ago, span_words
+from reputation.encoding import FLAT, Instant
 from reputation.store.errors import StoreError
 from reputation.store.lookups import Compared
 from reputation.store.sources import FeedFetch, FeedSource, compared_with_feeds, feed_fetches, feed_sources
@@ -79,7 +81,12 @@ class FeedStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FeedHealth:
-    """How the feed is, and in a few words why; no words where it is well."""
+    """How the feed is.
+
+    Attributes:
+        health: How it is doing: ok, waiting, failed, stale or shrank.
+        detail: Why, in a few words; empty where it is well.
+    """
 
     health: FeedStatus
     detail: str | Wording = ""
@@ -177,30 +184,6 @@ def late_after_seconds(feed: FeedSource) -> float:
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
 
 
-def feeds_as_json(found: Iterable[FoundFeed], now: float) -> list[dict[str, object]]:
-    """Return feeds in force, and those of the settings that never came, of which less is said."""
-    return [_as_json(one, now) for one in found]
-
-
-def _as_json(one: FoundFeed, now: float) -> dict[str, object]:
-    if one.feed is not None:
-        feed, kept = one.feed, one.feed.failure
-        about = {**feed._asdict(), "age_seconds": now - feed.imported_at}
-        about["stale_at"] = fresh_at(feed) + late_after_seconds(feed)
-    else:
-        known, kept = one.fetch._asdict() if one.fetch else {}, one.fetch and one.fetch.failure
-        about = {"name": one.name, "numbers": 0, "imported_at": None}
-        about |= {key: known.get(key) for key in ("every_seconds", "asked_at", "next_at", "failed_at")}
-    failure = None if kept is None else read_failure(kept)
-    return {
-        **about,
-        "failure": failure and str(failure.words),
-        "failure_code": failure and failure.code,
-        "health": one.health.health,
-        "detail": str(one.health.detail),
-    }
-
-
 DAYS = 90
 DAY_SECONDS = 86_400.0
 
@@ -209,3 +192,82 @@ def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -
     """Of each feed by name, over the last 90 days."""
     found = compared_with_feeds(db, now - DAYS * DAY_SECONDS)
     return {feed.name: skill_of(found.get(feed.name, Compared())) for feed in feeds}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecord:
+    """A feed; of one of the settings that never came less is known.
+
+    Attributes:
+        name: The name of the feed.
+        numbers: How many numbers it lists.
+        numbers_before: How many the import before had; null where there was none.
+        verdict: What being on it means: spam or ok.
+        format: The format of its file.
+        imported_at: When it was imported; null where it never came.
+        every_seconds: How often it comes, in seconds.
+        stale_at: From when on it is late.
+        came_at: When its server gave the file last, or said that it is the same.
+        asked_at: When it was last asked for.
+        next_at: When it is asked for next.
+        failed_at: When it last failed.
+        failure: Why it last failed; null where it did not.
+        skill: How good it is, over the last 90 days; null where it never came.
+    """
+
+    name: str
+    numbers: int
+    health: Annotated[FeedHealth, FLAT]
+    numbers_before: int | None
+    verdict: str | None
+    format: str | None
+    imported_at: Instant | None
+    every_seconds: float | None
+    stale_at: Instant | None
+    came_at: Instant | None
+    asked_at: Instant | None
+    next_at: Instant | None
+    failed_at: Instant | None
+    failure: KeptFailure | None
+    skill: Skill | None
+
+
+class FeedsRequest(PageQuery, frozen=True, kw_only=True):
+    """Which feeds.
+
+    Attributes:
+        health: Only those that are doing so.
+    """
+
+    health: FeedStatus | None = None
+
+
+def find_feeds(db: sqlite3.Connection, context: Context, request: FeedsRequest) -> ResultPage[FeedRecord]:
+    """Return the feeds in force, and those of the settings that never came."""
+    found = feeds_found(db, context.settings, context.at)
+    skills = skills_of(db, (one.feed for one in found if one.feed), context.at)
+    wanted = (one for one in found if request.health in (None, one.health.health))
+    return page_from(wanted, request, lambda one: (one.name,), lambda one: feed_record(one, skills.get(one.name)))
+
+
+def feed_record(one: FoundFeed, skill: Skill | None) -> FeedRecord:
+    """Return what is told of a feed."""
+    feed, known = one.feed, one.feed or one.fetch
+    failure = known and known.failure
+    return FeedRecord(
+        name=one.name,
+        numbers=feed.numbers if feed else 0,
+        health=one.health,
+        numbers_before=feed and feed.numbers_before,
+        verdict=feed and feed.verdict,
+        format=feed and feed.format,
+        imported_at=feed and feed.imported_at,
+        every_seconds=known and known.every_seconds,
+        stale_at=feed and fresh_at(feed) + late_after_seconds(feed),
+        came_at=known and known.came_at,
+        asked_at=known and known.asked_at,
+        next_at=known and known.next_at,
+        failed_at=known and known.failed_at,
+        failure=None if failure is None else read_failure(failure),
+        skill=skill,
+    )

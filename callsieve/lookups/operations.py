@@ -6,17 +6,19 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from callsieve.changes.describe import NameText
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.lookup_settings import LookupTable
 from callsieve.lookups.sources import PHONEBLOCK
 from callsieve.reporting import operations as reporting
 from callsieve.settings import Settings
 from policies.files import nearest
+from reputation.encoding import HIDDEN
 from reputation.formulas import Interval, difference, wilson
 from reputation.store.lookups import (
     Compared,
@@ -55,9 +57,14 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """Of a source. `right` of `told` numbers of which it said something and we know better; `share` as an interval.
+    """How good a source is.
 
-    `gain`: by how much more often it says spam of spam than of other callers.
+    Attributes:
+        right: How many listed callers your people judged likewise.
+        told: How many listed callers your people judged.
+        share: The share of `right`.
+        gain: By how much more often it says spam of spam than of other callers.
+        judgement: What its listings were worth.
     """
 
     right: int
@@ -109,7 +116,13 @@ BY_HAND = "by-hand"
 
 
 class OffReason(msgspec.Struct, frozen=True):
-    """Why a source was switched off, as the store keeps it: a code, and the figures of that moment."""
+    """Why a source was switched off.
+
+    Attributes:
+        code: The reason as a code: `by-hand` or `worse-than-chance`.
+        right: Of how many numbers it had been right by then.
+        told: How many numbers it had been judged by.
+    """
 
     code: str
     right: int = 0
@@ -117,7 +130,7 @@ class OffReason(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> Wording:
-        """For people."""
+        """The reason in words."""
         if self.code == Judgement.WORSE.code:
             return Wording(
                 "worse than chance: right about {right} of {told} numbers", {"right": self.right, "told": self.told}
@@ -128,12 +141,11 @@ class OffReason(msgspec.Struct, frozen=True):
 SWITCHED_BY_HAND = OffReason(BY_HAND)
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchRequest:
+class SwitchRequest(msgspec.Struct, frozen=True):
     """A source by its name in the settings; why it is switched off."""
 
-    name: str
-    why: OffReason = SWITCHED_BY_HAND
+    name: NameText
+    why: Annotated[OffReason, HIDDEN] = SWITCHED_BY_HAND
 
 
 def read_reason(kept: str) -> OffReason:

@@ -9,13 +9,14 @@ import socket
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
 
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, and_more, ok, warn
 from callsieve.lookups.client import SOCKET_NAME
-from callsieve.lookups.operations import Judgement, Skill, compared_of, read_reason, skill_of
-from callsieve.lookups.sources import MICROS
+from callsieve.lookups.operations import Judgement, OffReason, Skill, compared_of, read_reason, skill_of
 from callsieve.settings import Settings
 from callsieve.text.times import when
+from reputation.encoding import FLAT, Instant, told
 from reputation.store.lookups import (
     DAY_SECONDS,
     Compared,
@@ -38,11 +39,22 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class LookupShown:
-    """A source. `today` and `lately` (30 days): what it was asked and cost; `calls` of numbers that it calls spam, and
-    how many of them got more than a plain ring: all others it would have changed, had it been asked and believed.
+    """A source that is asked about callers.
+
+    Attributes:
+        kind: Which service it is.
+        daily_limit: How many requests a day may have; 0 for any number.
+        daily_spend: What a day may cost, in the currency of the settings; 0 for any amount.
+        today: What it was asked today.
+        lately: What it was asked within 30 days.
+        compared: Numbers of which we know better by now: what the source said, and what they are.
+        skill: How good the source is.
+        calls: Number of calls from numbers that it calls spam.
+        treated: How many of them got more than a plain ring.
+        failure: Why it failed last, in words; null where it did not.
     """
 
-    state: SourceState
+    state: Annotated[SourceState, FLAT]
     kind: str
     daily_limit: int
     daily_spend: float
@@ -60,23 +72,32 @@ class LookupShown:
         return self.state.name
 
     @property
-    def is_off(self) -> bool:
-        """Whether it was switched off."""
-        return self.state.off_at is not None
+    @told
+    def on(self) -> bool:
+        """Whether it is asked."""
+        return self.state.off_at is None
+
+    @property
+    @told
+    def off_why(self) -> OffReason | None:
+        """Why it was switched off; null while it is on."""
+        return None if self.state.off_why is None else read_reason(self.state.off_why)
+
+    @property
+    @told
+    def measured_since(self) -> Instant | None:
+        """Since when it is measured; null for always."""
+        return self.state.since or None
 
     @property
     def state_word(self) -> str:
         """`on` or `off`."""
-        return "off" if self.is_off else "on"
+        return "on" if self.on else "off"
 
     @property
-    def cost(self) -> float:
-        """Of the last 30 days, in the currency of the settings."""
-        return self.lately.micros / MICROS
-
-    @property
+    @told
     def would_change(self) -> int:
-        """Calls of numbers that it calls spam that simply rang."""
+        """Calls of numbers that it calls spam and that simply rang: it would have changed them."""
         return self.calls - self.treated
 
     @property
@@ -87,7 +108,7 @@ class LookupShown:
     @property
     def cost_text(self) -> str:
         """Empty where it costs nothing."""
-        return f"{self.cost:,.2f}" if self.cost or self.daily_spend else ""
+        return f"{self.lately.cost:,.2f}" if self.lately.cost or self.daily_spend else ""
 
     @property
     def right_said(self) -> Wording:
@@ -158,45 +179,6 @@ def _shown(
         treated=treated,
         failure=last_failure(db, state.name),
     )
-
-
-def skill_as_json(skill: Skill) -> dict[str, object]:
-    """For scripts."""
-    return {
-        "right": skill.right,
-        "told": skill.told,
-        "right_low": skill.share.low,
-        "right_high": skill.share.high,
-        "gain": skill.gain.value,
-        "gain_low": skill.gain.low,
-        "gain_high": skill.gain.high,
-        "judgement": skill.judgement.code,
-    }
-
-
-def lookup_as_json(one: LookupShown) -> dict[str, object]:
-    """For scripts."""
-    return {
-        "name": one.name,
-        "kind": one.kind,
-        "on": not one.is_off,
-        "off_at": one.state.off_at,
-        "off_why": None if one.state.off_why is None else read_reason(one.state.off_why).code,
-        "is_outside": one.state.is_outside,
-        "measured_since": one.state.since or None,
-        "asked_today": one.today.asked,
-        "asked": one.lately.asked,
-        "answered": one.lately.answered,
-        "failed": one.lately.failed,
-        "failure": one.failure,
-        "cost": one.cost,
-        "days": SHOWN_DAYS,
-        **skill_as_json(one.skill),
-        "compared": one.compared._asdict(),
-        "calls": one.calls,
-        "treated": one.treated,
-        "would_change": one.would_change,
-    }
 
 
 ANSWERS_SECONDS = 2.0

@@ -51,7 +51,12 @@ class OutsideError(Exception):
 
 
 class KeptFailure(NamedTuple):
-    """Why something was not taken, as the store keeps it. What cannot be read are the kept words, without a code."""
+    """Why something was not taken.
+
+    Attributes:
+        code: The reason as a code; empty where the store has words that cannot be read.
+        words: The reason in words.
+    """
 
     code: str
     words: str | Wording

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import HIDDEN, Instant, told
 from reputation.site_names import is_ours
 from reputation.store.transaction import transaction
 
@@ -77,14 +78,20 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 
 
 class SourceState(NamedTuple):
-    """A source as the store has it. `off_why`: JSON of what it was switched off for; None while it is on."""
+    """A source as the store has it. `off_why`: JSON of what it was switched off for; None while it is on.
+
+    Attributes:
+        name: The name that the settings give it.
+        is_outside: Whether it knows more than what we report there.
+        off_at: When it was switched off; null while it is on.
+    """
 
     name: str
     is_outside: bool
-    in_settings: bool
-    off_at: float | None = None
-    off_why: str | None = None
-    since: float = 0.0
+    in_settings: Annotated[bool, HIDDEN]
+    off_at: Instant | None = None
+    off_why: Annotated[str | None, HIDDEN] = None
+    since: Annotated[float, HIDDEN] = 0.0
 
 
 class StoredAnswer(NamedTuple):
@@ -106,12 +113,24 @@ class DailyLimits(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Requests, answers and failures of some days, and what they cost in millionths of the currency."""
+    """What a source was asked on some days. `micros`: what that cost, in millionths of the currency.
+
+    Attributes:
+        asked: Number of requests.
+        answered: Number of answers.
+        failed: Number of failures.
+    """
 
     asked: int
     answered: int
     failed: int
-    micros: int
+    micros: Annotated[int, HIDDEN]
+
+    @property
+    @told
+    def cost(self) -> float:
+        """What that cost, in the currency of the settings."""
+        return self.micros / 1_000_000
 
 
 class Compared(NamedTuple):

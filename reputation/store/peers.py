@@ -13,8 +13,9 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import HIDDEN, Instant
 from reputation.store.lookups import SPAM, Compared, counted
 from reputation.store.sources import KNOWN, with_unlisted
 from reputation.store.transaction import transaction
@@ -96,35 +97,48 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """A company as the store has it. `sequence` and `digest` are of the index taken last, `counts_until` its end;
-    0, '' and 0.0 where none was taken. `was_right` of `was_told` callers, when that was looked at last. `failure` is
-    that of the last `failures` attempts in a row, in JSON; `off_why` what it was switched off for. Instants are UTC
-    seconds.
+    """A company as the store has it. `digest` is of the index taken last, `counts_until` its end; '' and 0.0 where none
+    was taken. `was_right` of `was_told` callers, when that was looked at last. `failure` is that of the last `failures`
+    attempts in a row, in JSON; `off_why` what it was switched off for.
+
+    Attributes:
+        name: The name that it has here.
+        weight: What its word weighs, of a tag: from 0 to 1.
+        every_seconds: How often it is fetched, in seconds.
+        issuer: The name that it signs with; empty where nothing was taken yet.
+        sequence: The number of the latest list that was taken; 0 for none.
+        issued_at: When that was issued.
+        numbers: How many numbers it lists.
+        cleared: How many numbers it has cleared.
+        came_at: When it last came.
+        asked_at: When it was last asked for.
+        failed_at: When it last failed.
+        off_at: When it was switched off; null while it is on.
     """
 
     name: str
-    in_settings: bool
+    in_settings: Annotated[bool, HIDDEN]
     weight: float
     every_seconds: float
     issuer: str
     sequence: int
-    digest: str
-    issued_at: float | None
-    counts_until: float
+    digest: Annotated[str, HIDDEN]
+    issued_at: Instant | None
+    counts_until: Annotated[float, HIDDEN]
     numbers: int
     cleared: int
-    came_at: float | None
-    asked_at: float | None
-    next_at: float
-    failed_at: float | None
-    failure: str | None
-    failures: int
-    off_at: float | None
-    off_why: str | None
-    since: float
-    id: int
-    was_right: int = 0
-    was_told: int = 0
+    came_at: Instant | None
+    asked_at: Instant | None
+    next_at: Annotated[float, HIDDEN]
+    failed_at: Instant | None
+    failure: Annotated[str | None, HIDDEN]
+    failures: Annotated[int, HIDDEN]
+    off_at: Instant | None
+    off_why: Annotated[str | None, HIDDEN]
+    since: Annotated[float, HIDDEN]
+    id: Annotated[int, HIDDEN]
+    was_right: Annotated[int, HIDDEN] = 0
+    was_told: Annotated[int, HIDDEN] = 0
 
 
 class WantedPeer(NamedTuple):

@@ -26,7 +26,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
-from callsieve.exchange.health import PeerStatus, problem_code, read_problem
+from callsieve.exchange.health import PeerStatus
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,
@@ -49,8 +49,6 @@ from callsieve.exchange.views import (
     PeerShown,
     company_shown,
     exchange_shown,
-    peer_as_json,
-    published_as_json,
 )
 from callsieve.lookups.operations import SwitchRequest
 from callsieve.outside.errors import OutsideError
@@ -59,7 +57,6 @@ from callsieve.system.service_process import AlreadyRunning, only_process
 from callsieve.text.times import ago, when
 from policies.files import nearest
 from reputation.model import Level
-from reputation.wording import Wording
 
 NONE_WANTED = "no company's evidence is taken yet: callsieve exchange add NAME URL, or [[exchange]] in the settings"
 LOCK_FILE = "exchange.lock"
@@ -107,7 +104,7 @@ def publish_files(
     with existing_store(loaded) as db:
         done = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
     if as_json:
-        print_json(_published_as_json(done))
+        print_json(done)
         return
     _say_published(done, folder)
 
@@ -125,7 +122,7 @@ def fetch(
     with any_store(loaded) as db:
         results = _fetch(db, context_of(loaded), names or [], accept_fork=accept_fork, quiet=as_json)
     if as_json:
-        print_json([_result_as_json(one) for one in results])
+        print_json(results)
     if any(one.failure is not None for one in results):
         raise SystemExit(EXIT_TROUBLE)
 
@@ -164,8 +161,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(loaded) as db:
         shown = exchange_shown(db, loaded, now)
     if as_json:
-        published = shown.published and published_as_json(shown.published)
-        print_json({"published": published, "companies": [peer_as_json(one) for one in shown.peers]})
+        print_json(shown)
         return
     _say_status(shown, now)
 
@@ -176,7 +172,7 @@ def show(name: NameArgument, as_json: JsonOption = False, config: ConfigOption =
     with existing_store(loaded) as db:
         one = company_shown(db, loaded, name, now)
     if as_json:
-        print_json(peer_as_json(one))
+        print_json(one)
         return
     print_pairs(_pairs(one, now))
 
@@ -194,16 +190,16 @@ def add(
     if not key:
         _say_offered(name, url, private=private)
     request = SubscribeRequest(name, url, key, weight, private)
-    change_id = perform(loaded, operations.subscribe, request, existing=True)
+    done = perform(loaded, operations.subscribe, request, existing=True)
     say(f"{name} is fetched when the timer looks next, or now: callsieve exchange fetch {shlex.quote(name)}")
-    say_undo(change_id, config)
+    say_undo(done.change_id, config)
 
 
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Take a company's evidence no more. What it said counts no longer at once; its rows go with the next fetch."""
-    change_id = perform(settings_of(config), operations.unsubscribe, name, existing=True)
+    done = perform(settings_of(config), operations.unsubscribe, name, existing=True)
     say(f"{name} is fetched no more, and what it said does not count.")
-    say_undo(change_id, config)
+    say_undo(done.change_id, config)
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
@@ -222,16 +218,16 @@ def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
 
 def enable(name: NameArgument, config: ConfigOption = None) -> None:
     """Let a company count again that was switched off. It is measured anew from now on."""
-    change_id = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
+    done = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
     say(f"{name} is fetched again, and counts from the next call on.")
-    say_undo(change_id, config)
+    say_undo(done.change_id, config)
 
 
 def disable(name: NameArgument, config: ConfigOption = None) -> None:
     """Let a company count no more, from the next call on, and fetch it no more."""
-    change_id = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
+    done = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
     say(f"{name} is not fetched any more, and what it said does not count.")
-    say_undo(change_id, config)
+    say_undo(done.change_id, config)
 
 
 def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
@@ -299,7 +295,7 @@ def _say_result(one: FetchResult) -> None:
         say(f"{one.name} signs with key {new.id} now: the key before it said so, and it is followed.")
     again = f"It is asked again at {when(one.next_at)}."
     if one.failure is not None:
-        warn(f"{one.name}: {read_problem(one.failure)}. What was taken before stays. {again}")
+        warn(f"{one.name}: {one.failure.words}. What was taken before stays. {again}")
     elif one.taken is not None and one.taken.unchanged:
         say(f"{one.name}: unchanged. {again}")
     elif one.taken is not None:
@@ -316,10 +312,10 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
         say(f"We publish in {ours.directory}: {about}.")
         if ours.is_late:
             warn(f"nobody has published for days: {TIMER}")
-    if shown.peers:
+    if shown.companies:
         headings = ("company", "state", "numbers", "cleared", "came", "weight", "right")
-        print_table(headings, [_row(one) for one in shown.peers], keep=range(1, len(headings)))
-        for one in shown.peers:
+        print_table(headings, [_row(one) for one in shown.companies], keep=range(1, len(headings)))
+        for one in shown.companies:
             for remark in one.remarks:
                 say(f"{one.name}: {remark}")
     elif not shown.nobody_fetches:
@@ -329,10 +325,10 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
 
 
 def _row(one: PeerShown) -> tuple[str | Text, ...]:
-    style = "green" if one.health.status is PeerStatus.OK else "yellow"
+    style = "green" if one.health.health is PeerStatus.OK else "yellow"
     return (
         one.name,
-        Text(one.health.status.value, style=style),
+        Text(one.health.health.value, style=style),
         f"{one.state.numbers:,}",
         f"{one.state.cleared:,}",
         str(one.came),
@@ -347,7 +343,7 @@ def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
         ("company", f"{one.name}, signs as {state.issuer}" if state.issuer else one.name),
         ("where", one.where),
         ("key", one.key_id or "none in the settings"),
-        ("state", one.health.status.value),
+        ("state", one.health.health.value),
         ("weight", f"{state.weight:g} of a tag"),
         ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
         ("right", str(one.right_said)),
@@ -358,22 +354,3 @@ def _pairs(one: PeerShown, now: float) -> list[tuple[str, str | Text]]:
     if state.off_at is None and state.next_at:
         found.append(("next", str(ago(state.next_at, now)) if state.next_at > now else "now"))
     return [*found, *(("", str(remark)) for remark in one.remarks)]
-
-
-def _published_as_json(done: PublishedBundle) -> dict[str, object]:
-    return {**done._asdict(), "snapshot": done.snapshot.file, "delta": done.delta and done.delta.file}
-
-
-def _result_as_json(one: FetchResult) -> dict[str, object]:
-    taken = one.taken
-    result = "failed" if taken is None else "unchanged" if taken.unchanged else "taken"
-    failure: Wording | None = None if one.failure is None else read_problem(one.failure)
-    return {
-        "name": one.name,
-        "result": result,
-        "rows": taken and taken.written,
-        "deltas": taken and taken.deltas,
-        "failure": failure and str(failure),
-        "failure_code": None if one.failure is None else problem_code(one.failure),
-        "next_at": one.next_at,
-    }

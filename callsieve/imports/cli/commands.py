@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -31,8 +31,19 @@ from callsieve.imports.cli.number_import import (
 from callsieve.imports.operations import ImportKind, RemoveImportRequest
 from callsieve.imports.rows import NUMBER_COLUMNS, numbers_in
 from callsieve.text.times import when
-from reputation.store.imports import ImportSource, sources
+from reputation.encoding import Instant
+from reputation.store.imports import sources
 from reputation.store.sources import contact_sources, did_sources, people_sources
+
+
+class ImportShown(NamedTuple):
+    """An import. `verdict`, `imported_at`: of numbers."""
+
+    kind: ImportKind
+    source: str
+    rows: int
+    verdict: str | None = None
+    imported_at: Instant | None = None
 
 
 def import_numbers_file(
@@ -89,19 +100,15 @@ def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> No
         others += [(ImportKind.PEOPLE, *one) for one in people_sources(db)]
         others += [(ImportKind.DIDS, *one) for one in did_sources(db)]
     if as_json:
-        rows = [_source_as_json(ImportKind.NUMBERS, one.name, one.numbers, one) for one in numbers]
-        print_json(rows + [_source_as_json(*one) for one in others])
+        kind = ImportKind.NUMBERS
+        lists = [ImportShown(kind, one.name, one.numbers, one.verdict, one.imported_at) for one in numbers]
+        print_json([*lists, *(ImportShown(*one) for one in others)])
     elif numbers or others:
         table = [("numbers", one.name, one.verdict, f"{one.numbers:,}", when(one.imported_at)) for one in numbers]
         table += [(kind.value, name, "", f"{count:,}", "") for kind, name, count in others]
         print_table(("what", "source", "verdict", "rows", "imported"), table, keep=(0, 2, 3, 4))
     else:
         say("Nothing was imported.")
-
-
-def _source_as_json(kind: ImportKind, name: str, rows: int, source: ImportSource | None = None) -> dict[str, object]:
-    about = {"verdict": source.verdict, "imported_at": source.imported_at} if source else {}
-    return {"kind": kind, "source": name, "rows": rows, **about}
 
 
 def remove_import(

@@ -26,12 +26,13 @@ from callsieve.imports.feeds import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
 from callsieve.imports.fetch import Fetched, came, due, failed
 from callsieve.imports.operations import ImportKind
 from callsieve.integration_settings import FeedTable
-from callsieve.outside.errors import OutsideError
+from callsieve.outside.errors import KeptFailure, OutsideError
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE, CsvTable, unpacked
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from callsieve.text.times import ago, when
 from policies.files import nearest
+from reputation.encoding import Instant
 from reputation.store.errors import StoreError
 from reputation.store.imports import ImportedRow
 from reputation.store.sources import (
@@ -60,9 +61,8 @@ class FeedResult:
     result: str
     numbers: int | None
     skipped: int
-    failure: str | None
-    failure_code: str | None
-    next_at: float
+    failure: KeptFailure | None
+    next_at: Instant
 
 
 def fetch_feeds(
@@ -126,14 +126,12 @@ def _fetched(
             record_failure(db, wanted.name, time.time(), state.failure or "")
     with any_store(loaded) as db:
         set_feed_fetch(db, state)
-    failure = read_failure(state.failure) if state.failure is not None else None
     return FeedResult(
         wanted.name,
         result,
         summary.imported if result == "imported" else None,
         summary.skipped,
-        failure and str(failure.words),
-        failure and failure.code,
+        None if state.failure is None else read_failure(state.failure),
         state.next_at,
     )
 
@@ -171,7 +169,7 @@ def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedR
 def _say(one: FeedResult) -> None:
     again = f"It is asked again at {when(one.next_at)}."
     if one.result == "failed":
-        warn(f"{one.feed}: {one.failure}. What is in force stays. {again}")
+        warn(f"{one.feed}: {one.failure and one.failure.words}. What is in force stays. {again}")
     elif one.result == "unchanged":
         say(f"{one.feed}: unchanged. {again}")
     else:

@@ -32,7 +32,7 @@ from callsieve.imports.feed_health import (
     FeedHealth,
     FeedStatus,
     failure_of,
-    feeds_as_json,
+    feed_record,
     feeds_found,
     nobody_fetches,
     skills_of,
@@ -48,8 +48,8 @@ from callsieve.imports.feeds import (
 )
 from callsieve.imports.operations import ImportKind
 from callsieve.lookups.cli.commands import print_lookups
-from callsieve.lookups.operations import Judgement, skill_of
-from callsieve.lookups.views import lookup_as_json, lookups_shown, said_right, skill_as_json
+from callsieve.lookups.operations import Judgement
+from callsieve.lookups.views import lookups_shown, said_right
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import CsvTable
 from callsieve.text.table_errors import TableError
@@ -57,7 +57,6 @@ from callsieve.text.times import ago, span_words, when
 from policies.files import nearest
 from reputation.store.errors import StoreError
 from reputation.store.imports import Feed, ImportedRow, last_of, sources
-from reputation.store.lookups import Compared
 from reputation.store.sources import FeedSource, feed_fetches, record_failure, rows_of
 from reputation.wording import Wording
 
@@ -140,10 +139,7 @@ def show_feeds(
         skills = skills_of(db, [feed for feed, _ in there], now)
         asked = lookups_shown(db, loaded.settings, now)
     if as_json:
-        nothing = skill_of(Compared())
-        feeds = feeds_as_json(found, now)
-        judged = [feed | skill_as_json(skills.get(str(feed["name"]), nothing)) for feed in feeds]
-        print_json([*judged, *map(lookup_as_json, asked)])
+        print_json([*(feed_record(one, skills.get(one.name)) for one in found), *asked])
         return
     _show(there, now, are_named=len(there) < len(found))
     for name, skill in skills.items():

@@ -14,7 +14,7 @@ from callsieve.cli.options import ConfigOption, JsonOption, existing_store, perf
 from callsieve.cli.output import print_table, say, say_command, say_undo
 from callsieve.lookups import operations, process
 from callsieve.lookups.operations import SwitchRequest
-from callsieve.lookups.views import LookupShown, lookup_as_json, lookups_shown
+from callsieve.lookups.views import LookupShown, lookups_shown
 from callsieve.system.privileges import served_settings
 
 
@@ -55,7 +55,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(loaded) as db:
         found = lookups_shown(db, loaded.settings, now)
     if as_json:
-        print_json([lookup_as_json(one) for one in found])
+        print_json(found)
         return
     if not found and loaded.settings.lookup:
         say("The daemon has not read [[lookup]] of the settings yet:")

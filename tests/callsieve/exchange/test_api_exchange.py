@@ -47,10 +47,11 @@ def test_a_company_is_added_paused_and_taken_out(tmp_path: Path) -> None:
         assert one == added["company"]
         assert (one["health"], one["on"], one["weight"], one["of_settings"]) == ("waiting", True, 0.5, False)
         program.done("POST", f"{COMPANIES}/partner/pause")
-        assert api.program(Role.VIEWER).get("/exchange")["companies"][0]["off_why"] == "by-hand"
+        assert api.program(Role.VIEWER).get(COMPANIES, on=False)["items"][0]["off_why"]["code"] == "by-hand"
+        assert program.get(COMPANIES, on=True)["items"] == []
         program.done("POST", f"{COMPANIES}/partner/heed")
         gone = program.done("DELETE", f"{COMPANIES}/partner")
-        assert program.get("/exchange")["companies"] == []
+        assert program.get(COMPANIES)["items"] == []
         program.done("POST", f"/changes/{gone['change_id']}/undo")
         assert program.get(f"{COMPANIES}/partner")["name"] == "partner"
     assert [change[0] for change in changes_of(office)] == [
@@ -66,6 +67,7 @@ SETTING = f'[[exchange]]\nname = "ours"\nurl = "{URL}"\nkey = "{KEY}"\n'
     [
         pytest.param("POST", COMPANIES, NEW | {"url": "http://example.com/"}, (422, "bad-company"), id="no-tls"),
         pytest.param("POST", COMPANIES, NEW | {"key": "abc"}, (422, "bad-company"), id="no-key"),
+        pytest.param("POST", COMPANIES, NEW | {"private": True}, (422, "bad-body"), id="own-network"),
         pytest.param("POST", COMPANIES, NEW | {"name": "\u202e"}, (422, "bad-company"), id="hostile-name"),
         pytest.param("POST", COMPANIES, NEW, (409, "key-taken"), id="key-of-another"),
         pytest.param("POST", COMPANIES, NEW | {"name": "ours"}, (409, "name-taken"), id="name-of-the-settings"),
@@ -108,7 +110,7 @@ def test_statements_of_cleared_numbers(tmp_path: Path) -> None:
         program = api.program(Role.OPERATOR)
         first = program.get("/exchange/cleared", limit=1)
         second = program.get("/exchange/cleared", limit=1, cursor=first["next"])
-        assert program.get("/exchange")["published"]["late"] is True
+        assert program.get("/exchange/published")["is_late"] is True
         assert api.program(Role.VIEWER).refused("GET", "/exchange/cleared") == (403, "wrong-role")
     items: list[Any] = [*first["items"], *second["items"]]
     assert [one["number"] for one in items] == sorted((SPAMMER, OTHER))
@@ -128,3 +130,4 @@ def _uphold(db: Any, number: str, reference: str) -> None:
 def test_who_publishes_nothing_has_no_statements(tmp_path: Path) -> None:
     with office_with(tmp_path).api() as api:
         assert api.program(Role.OPERATOR).get("/exchange/cleared") == {"items": [], "next": None}
+        assert api.program(Role.VIEWER).refused("GET", "/exchange/published") == (404, "not-published")

@@ -77,7 +77,7 @@ def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
     assert "Berlin Ltd  ok" in out
     found = munich("exchange", "status", "--json").json
     assert found["companies"][0]["numbers"] == 1
-    assert found["published"]["late"] is True
+    assert found["published"]["is_late"] is True
     shown = munich.ok("exchange", "show", "Berlin Ltd")
     assert str(berlin.web) in shown
     assert "signs as Berlin Ltd" in shown
@@ -240,7 +240,7 @@ def test_who_cannot_be_subscribed_to(
         assert added(hamburg) == []
     else:
         assert got.code == 0
-        assert hamburg.fetch("b")["failure_code"] == "forbidden-address"
+        assert hamburg.fetch("b")["failure"]["code"] == "forbidden-address"
 
 
 def test_one_of_the_settings_is_taken_out_there(munich: Company) -> None:

@@ -276,12 +276,12 @@ def test_what_is_refused_changes_nothing(berlin: Company, munich: Company, damag
     code, do = DAMAGES[damage]
     do(berlin)
     got = munich.fetch("Berlin Ltd")
-    assert (got["result"], got["failure_code"]) == ("failed", code), got
-    assert len(got["failure"]) < 200
+    assert (got["result"], got["failure"]["code"]) == ("failed", code), got
+    assert len(got["failure"]["words"]) < 200
     if damage != "no-such-file":
         assert munich.facts().reputation.level is Level.TAG, "what was taken before stays"
     [company] = munich("exchange", "status", "--json").json["companies"]
-    assert (company["health"], company["failure_code"]) == ("failed", code)
+    assert (company["health"], company["failure"]["code"]) == ("failed", code)
     assert munich.facts(OTHER).peers == ()
 
 
@@ -292,7 +292,7 @@ def test_an_older_copy_is_refused(berlin: Company, munich: Company) -> None:
     berlin.publish(now - DAY)
     munich.fetch()
     (berlin.web / INDEX_FILE).write_bytes(old)
-    assert munich.fetch("Berlin Ltd")["failure_code"] == "rolled-back"
+    assert munich.fetch("Berlin Ltd")["failure"]["code"] == "rolled-back"
 
 
 def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
@@ -305,9 +305,9 @@ def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
         path.unlink()
     berlin.accuse(OTHER)
     berlin.publish(now - 2 * DAY)
-    assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+    assert munich.fetch("Berlin Ltd")["failure"]["code"] == "forked"
     berlin.publish(now - DAY)
-    assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+    assert munich.fetch("Berlin Ltd")["failure"]["code"] == "forked"
     assert munich.facts(OTHER).peers == ()
     assert munich.fetch("Berlin Ltd", "--accept-fork")["result"] == "taken"
     assert munich.facts(OTHER).peers
@@ -322,9 +322,9 @@ def test_a_history_that_leaves_out_ours_is_a_second_one(berlin: Company, munich:
     for previous in ([], [{"sequence": int(now // 60) - 1, "digest": "0" * 64}]):
         (berlin.web / INDEX_FILE).write_bytes(taken)
         resigned(berlin, lambda about, previous=previous: about.update(sequence=int(now // 60), previous=previous))  # type: ignore[misc]
-        assert munich.fetch("Berlin Ltd")["failure_code"] == "forked"
+        assert munich.fetch("Berlin Ltd")["failure"]["code"] == "forked"
     munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
-    assert munich.fetch("Berlin Ltd")["failure_code"] == "bad-row", "its snapshot is of another number"
+    assert munich.fetch("Berlin Ltd")["failure"]["code"] == "bad-row", "its snapshot is of another number"
 
 
 def test_a_history_goes_on_where_the_directory_was_lost(berlin: Company, munich: Company) -> None:
@@ -349,7 +349,7 @@ def test_an_older_directory_that_was_put_back_does_not_fork(berlin: Company, mun
     shutil.rmtree(berlin.web)
     shutil.copytree(tmp_path / "backup", berlin.web)
     berlin.publish(now - DAY)
-    assert munich.fetch("Berlin Ltd")["failure_code"] is None
+    assert munich.fetch("Berlin Ltd")["failure"] is None
 
 
 def test_rows_that_only_its_deltas_have_do_not_pile_up(berlin: Company, munich: Company) -> None:
@@ -405,17 +405,17 @@ def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None
     munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
     assert munich.facts().peers == ()
     [company] = munich("exchange", "status", "--json").json["companies"]
-    assert company["health"] == "ran-out"
+    assert company["health"] == "ran_out"
 
 
 def test_a_key_is_shown_and_never_believed(berlin: Company, munich: Company) -> None:
     berlin.publish()
     munich.subscribes(berlin, key="")
     got = munich.fetch()
-    assert got["failure_code"] == "no-key"
-    assert berlin.key in got["failure"]
+    assert got["failure"]["code"] == "no-key"
+    assert berlin.key in got["failure"]["words"]
     assert munich.facts().peers == ()
-    assert munich.fetch("Berlin Ltd")["failure_code"] == "no-key", "nor the second time"
+    assert munich.fetch("Berlin Ltd")["failure"]["code"] == "no-key", "nor the second time"
 
 
 def test_another_key_in_the_settings_is_another_company(berlin: Company, munich: Company) -> None:
@@ -433,14 +433,14 @@ def test_another_key_in_the_settings_is_another_company(berlin: Company, munich:
 def test_our_own_bundle_is_nobody_elses(berlin: Company) -> None:
     berlin.publish()
     berlin.subscribes(berlin)
-    assert berlin.fetch()["failure_code"] == "our-own"
+    assert berlin.fetch()["failure"]["code"] == "our-own"
 
 
 def test_a_server_that_fails_is_asked_again_later(berlin: Company, munich: Company) -> None:
     with publishing() as server:
         munich.subscribes(berlin, url=server.url("/"), private=True)
         first, second = munich.fetch(), munich.fetch("Berlin Ltd")
-    assert first["failure_code"] == second["failure_code"] == "bad-status"
+    assert first["failure"]["code"] == second["failure"]["code"] == "bad-status"
     assert second["next_at"] > first["next_at"]
 
 
@@ -458,4 +458,4 @@ def test_a_company_of_hostile_statements_clears_nobody(berlin: Company, munich: 
     (berlin.web / name).write_bytes(packed)
     file = {"file": name, "bytes": len(packed), "unpacked": len(raw), "rows": 1}
     resigned(berlin, lambda about: about.update(cleared=file))
-    assert munich.fetch()["failure_code"] == "bad-statement"
+    assert munich.fetch()["failure"]["code"] == "bad-statement"

@@ -71,7 +71,7 @@ def test_without_a_handover_nothing_is_followed(berlin: Company, hamburg: Compan
     berlin.ok("signing", "rotate", "--yes")
     berlin.publish()
     (berlin.web / HANDOVER_FILE).unlink()
-    assert hamburg.fetch("Berlin Ltd")["failure_code"] == "other-key"
+    assert hamburg.fetch("Berlin Ltd")["failure"]["code"] == "other-key"
     assert hamburg.read(key_now, old) == old
     assert hamburg.facts().peers, "what was taken before stays"
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,14 +17,14 @@ from callsieve.imports.feed_health import DAY
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from tests.callsieve.imports.test_feeds import FTC_HEADER, complaint
-from tests.callsieve.program import Program, ended
+from tests.callsieve.program import Program, at_of, ended
 from tests.office import CALLER
 from tests.waiting import wait_until
 
 TEN = "".join(f"+1201742{1830 + line}\n" for line in range(10))
 
 
-def feed_of(callsieve: Program, name: str = "ftc") -> dict[str, object]:
+def feed_of(callsieve: Program, name: str = "ftc") -> dict[str, Any]:
     [feed] = [feed for feed in callsieve("feeds", "--json").json if feed["name"] == name]
     return dict(feed)
 
@@ -138,8 +139,8 @@ def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, con
     line = callsieve.fails("import", "feed", callsieve.file("bad", content), "--source", "ftc")
     assert callsieve.ok("feeds", "--export", "ftc") == before
     feed = feed_of(callsieve)
-    assert (feed["health"], feed["failure_code"]) == ("failed", code)
-    assert str(feed["failure"]) in line
+    assert (feed["health"], feed["failure"]["code"]) == ("failed", code)
+    assert feed["failure"]["words"] in line
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
     assert (feed_of(callsieve)["health"], feed_of(callsieve)["failure"]) == ("ok", None)
 
@@ -147,7 +148,7 @@ def test_a_broken_file_changes_nothing_and_is_remembered(callsieve: Program, con
 def test_a_file_that_is_not_there_is_remembered_too(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
     callsieve.fails("import", "feed", callsieve.folder / "none", "--source", "ftc")
-    assert feed_of(callsieve)["failure_code"] == "no-such-file"
+    assert feed_of(callsieve)["failure"]["code"] == "no-such-file"
     assert "none: " in callsieve.ok("feeds")
 
 
@@ -155,7 +156,7 @@ def test_the_verdict_of_a_feed_does_not_turn(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("good", TEN), "--source", "ftc")
     line = callsieve.fails("import", "feed", callsieve.file("good", TEN), "--source", "ftc", "--verdict", "ok")
     assert "--verdict spam" in line
-    assert feed_of(callsieve)["failure_code"] == "other-verdict"
+    assert feed_of(callsieve)["failure"]["code"] == "other-verdict"
 
 
 def test_a_dry_run_that_fails_is_not_remembered(callsieve: Program) -> None:
@@ -270,8 +271,8 @@ def test_feeds_are_a_table(callsieve: Program) -> None:
     assert first.endswith("20 d  stale")
     assert second.startswith("partners  ok")
     assert [line.partition(":")[0] for line in details] == ["ftc stale", "partners stale"]
-    assert feed_of(callsieve)["age_seconds"] == pytest.approx(20 * DAY, abs=60)
-    assert feed_of(callsieve)["stale_at"] == pytest.approx(time.time() - 6 * DAY, abs=60)
+    assert at_of(feed_of(callsieve)["imported_at"]) == pytest.approx(time.time() - 20 * DAY, abs=60)
+    assert at_of(feed_of(callsieve)["stale_at"]) == pytest.approx(time.time() - 6 * DAY, abs=60)
 
 
 def test_a_removed_feed_is_gone(callsieve: Program) -> None:

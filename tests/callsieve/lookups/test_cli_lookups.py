@@ -84,19 +84,11 @@ def shown(callsieve: Program, name: str) -> dict[str, Any]:
 def test_what_is_shown(callsieve: Program) -> None:
     ask_about(callsieve, "scores", spam=8, fine=2)
     found = shown(callsieve, "scores")
-    known = {key: found[key] for key in ("on", "asked", "answered", "failed", "failure", "cost", "right", "told")}
-    assert known == {
-        "on": True,
-        "asked": 10,
-        "answered": 10,
-        "failed": 1,
-        "failure": "timeout",
-        "cost": 5.0,
-        "right": 7,
-        "told": 9,
-    }
+    assert (found["on"], found["failure"]) == (True, "timeout")
+    assert found["lately"] == {"asked": 10, "answered": 10, "failed": 1, "cost": 5.0}
+    assert (found["skill"]["right"], found["skill"]["told"]) == (7, 9)
     assert (found["calls"], found["treated"], found["would_change"]) == (9, 5, 4)
-    assert found["judgement"] == "too-few-calls-to-tell"
+    assert found["skill"]["judgement"] == "too_few_calls_to_tell"
     assert not shown(callsieve, "phoneblock")["is_outside"]
     text = callsieve.ok("lookups", "show")
     assert "7 of 9 (45-94 %)" in text
@@ -121,7 +113,7 @@ def test_a_daemon_that_has_not_read_the_settings_is_told(tmp_path: Path) -> None
 
 def test_a_source_is_switched_off_and_on_again(callsieve: Program) -> None:
     callsieve.ok("lookups", "disable", "scores")
-    assert (shown(callsieve, "scores")["on"], shown(callsieve, "scores")["off_why"]) == (False, "by-hand")
+    assert (shown(callsieve, "scores")["on"], shown(callsieve, "scores")["off_why"]["code"]) == (False, "by-hand")
     assert callsieve("lookups", "disable", "scores").code != 0
     callsieve.ok("lookups", "enable", "scores")
     assert shown(callsieve, "scores")["on"]
@@ -152,7 +144,7 @@ def test_a_source_that_is_worse_than_chance_is_switched_off(callsieve: Program) 
     assert measure(callsieve.load()) == ["scores"]
     assert measure(callsieve.load()) == []
     found = shown(callsieve, "scores")
-    assert (found["on"], found["off_why"]) == (False, "worse-than-chance")
+    assert (found["on"], found["off_why"]["code"]) == (False, "worse-than-chance")
     [row] = callsieve("audit", "--json").json
     assert (row["what"], row["who"]) == ("lookups disable", "look-ups")
     assert "worse than chance" in callsieve.ok("lookups", "show")
@@ -161,7 +153,7 @@ def test_a_source_that_is_worse_than_chance_is_switched_off(callsieve: Program) 
     assert state is not None
     assert state.since > 0
     assert measure(callsieve.load()) == []  # measured anew
-    assert shown(callsieve, "scores")["told"] == 0
+    assert shown(callsieve, "scores")["skill"]["told"] == 0
 
 
 def test_the_process_starts_and_ends(callsieve: Program) -> None:
@@ -223,7 +215,9 @@ def test_feeds_are_judged_and_shown_with_them(callsieve: Program) -> None:
                 add_mark(db, make_mark(number, at=now))
             add_mark(db, make_mark(numbers[3], at=now, verdict=Verdict.OK))
     ftc, phoneblock, scores = callsieve("feeds", "--json").json
-    assert (ftc["name"], ftc["right"], ftc["told"], ftc["judgement"]) == ("ftc", 3, 4, "too-few-calls-to-tell")
+    skill = ftc["skill"]
+    assert (ftc["name"], skill["right"], skill["told"]) == ("ftc", 3, 4)
+    assert skill["judgement"] == "too_few_calls_to_tell"
     assert (phoneblock["kind"], scores["kind"]) == ("phoneblock", "http")
     text = callsieve.ok("feeds")
     assert "ftc was right about 3 of 4 (30-95 %)" in text
@@ -244,4 +238,4 @@ def test_a_source_that_somebody_switches_off_meanwhile_stays_off(callsieve: Prog
         db.execute("UPDATE lookup_result SET verdict = 'nothing' WHERE number <= '+12017420019'")
         db.execute(WHEN_ONE_GOES_OFF)
     assert measure(callsieve.load()) == ["phoneblock"]
-    assert shown(callsieve, "scores")["off_why"] == "by-hand"
+    assert shown(callsieve, "scores")["off_why"]["code"] == "by-hand"
