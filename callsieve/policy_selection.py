@@ -1,6 +1,6 @@
 """Which policy is in force for the PBX: that of the settings, or one that was activated in its place.
 
-    STATE/policies/console-7.toml    a version: callsieve/policy/drafts.py
+    STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
 Whoever changes `[policy] name` afterwards has said the later word: what was activated stood in another's place. Whoever

@@ -14,10 +14,7 @@ CAPABILITY = Capability(
         "calls tail": "cli.live:tail",
         "calls export": "cli.commands:export",
     },
-    pages=(
-        "web.overview",
-        "web.pages",
-    ),
+    pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(
         Entry(1, "/", N_("Overview")),

@@ -14,8 +14,8 @@ CAPABILITY = Capability(
         Help("events", Group.RUNNING, "Tell others what happens: receivers and dead letters."),
     ),
     commands={
-        "alerts list": "cli.alerts:show_list",
-        "alerts test": "cli.alerts:try_rule",
+        "alerts list": "cli.commands:list_alerts",
+        "alerts test": "cli.commands:try_rule",
         "events send": "cli.commands:send",
         "events list": "cli.commands:show_list",
         "events dead": "cli.commands:show_dead",
@@ -23,7 +23,7 @@ CAPABILITY = Capability(
         "events test": "cli.commands:try_receiver",
     },
     pages=("web.pages",),
-    endpoints=("api.endpoints", "api.receivers"),
+    endpoints=("api.endpoints",),
     navigation=(Entry(14, "/events", N_("Events"), Role.ADMINISTRATOR),),
     changes={
         "events replay": Wording("What was delivered again cannot be taken back."),

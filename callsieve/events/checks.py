@@ -10,7 +10,7 @@ from typing import Final
 from callsieve.capability import Capabilities
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, and_more, ok, warn
 from callsieve.events.kinds import EventKind
-from callsieve.events.receiver_health import EventsShown, ReceiverHealth, events_shown
+from callsieve.events.operations import EventsShown, ReceiverHealth, events_shown
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.settings import Loaded, Settings
 from callsieve.telemetry import Telemetry, is_fresh
@@ -45,7 +45,7 @@ def _judged(shown: EventsShown) -> Finding:
         return warn(Wording("{receivers}: failing since {when}; dead letters: {count:,}", told), LIST)
     ill = [one for one in shown.receivers if one.health is not ReceiverHealth.OK]
     if ill:
-        about: Places = {"receiver": ill[0].name, "health": Wording(ill[0].health.value)}
+        about: Places = {"receiver": ill[0].name, "health": Wording(ill[0].health.words)}
         return warn(and_more(Wording("{receiver}: {health}", about), len(ill) - 1), LIST)
     if shown.dead_letters:
         words = Wording("events that a receiver did not take: {count}", {"count": shown.dead_letters})

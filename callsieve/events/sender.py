@@ -24,7 +24,7 @@ from callsieve.doctor.finding import ScheduledCheck
 from callsieve.events.checks import look
 from callsieve.events.kinds import DELIVER_SECONDS, DeliveryError, Event, Receiver
 from callsieve.events.lane import GIVE_UP_SECONDS, OF_SUBJECT, Lane
-from callsieve.events.receiver_health import HEARTBEAT, LOOK_SECONDS
+from callsieve.events.operations import HEARTBEAT, LOOK_SECONDS
 from callsieve.settings import Loaded
 from callsieve.telemetry import read_telemetry
 from callsieve.wiring import wanted_events_of

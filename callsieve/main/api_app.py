@@ -14,7 +14,7 @@ from callsieve.api.authentication import Authentication
 from callsieve.api.endpoint import Endpoint
 from callsieve.api.gate import ApiGate, is_of_this_machine
 from callsieve.decide.api.endpoints import ENDPOINTS
-from callsieve.decide.daemon_client import DaemonClient
+from callsieve.decide.operations import DaemonClient
 from callsieve.settings import Loaded
 from callsieve.system import service_process
 from callsieve.web.app_state import AppState

@@ -26,7 +26,7 @@ from callsieve.calls.live import LiveCalls
 from callsieve.calls.records import appeal_in_words
 from callsieve.calls.views import ActivityCache
 from callsieve.capability import Capabilities
-from callsieve.decide.daemon_client import DaemonClient
+from callsieve.decide.operations import DaemonClient
 from callsieve.doctor.checks import HealthWatch, checks_of
 from callsieve.events.stream import EventStreams
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from callsieve.calls.live import Bar, bars_of
+from callsieve.doctor.finding import Finding, HealthCheck, check_of_store, ok, warn
 from callsieve.numbers.profile import Profile, profile_of
 from callsieve.settings import Loaded
 from reputation.formulas import monday_of
@@ -19,6 +20,7 @@ from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
 from reputation.store.facts import standing
+from reputation.store.marks import numbers_to_review
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 
@@ -126,3 +128,17 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
         detail = "" if word.is_cleared else listed(said, "{some}, {more}")
         what = "cleared" if word.is_cleared else "listed spam"
         yield Witness(at, word.peer, what, detail, "peers", AuthClass.UNKNOWN)
+
+
+@check_of_store
+def has_no_marks_to_review(db: sqlite3.Connection, now: float) -> Finding:
+    """Bursts of marks weigh nothing until somebody has looked."""
+    bursts = numbers_to_review(db)
+    if bursts:
+        return warn(
+            Wording("bursts of marks wait for a look: {count}", {"count": len(bursts)}), "callsieve review list"
+        )
+    return ok(Wording("no marks wait for one"))
+
+
+CHECKS = (HealthCheck(place=430, name="reviews", find=has_no_marks_to_review, is_quick=True),)

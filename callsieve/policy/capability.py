@@ -20,10 +20,7 @@ CAPABILITY = Capability(
         "policy withdraw": "cli.commands:withdraw_policy",
         "policy accept": "cli.commands:accept_policy",
     },
-    pages=(
-        "web.pages",
-        "web.drafts",
-    ),
+    pages=("web.pages",),
     endpoints=("api.endpoints",),
     navigation=(Entry(5, "/policies", N_("Policies")),),
     changes={
@@ -40,5 +37,5 @@ CAPABILITY = Capability(
         "draft-gone": N_("The draft is gone. What is in force has not changed."),
     },
     has_templates=True,
-    checks="checks:CHECKS",
+    checks="catalogue:CHECKS",
 )

@@ -21,8 +21,7 @@ from msgspec import Meta
 from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.policy.catalogue import running_or_settings, used_for
-from callsieve.policy.drafts import NOTE_CHARACTERS, is_version, without_head
-from callsieve.policy.records import Note, PolicyName, usable, writing
+from callsieve.policy.records import NOTE_CHARACTERS, Note, PolicyName, is_version, usable, without_head, writing
 from callsieve.settings import Loaded
 from callsieve.site_policies import (
     NEW,

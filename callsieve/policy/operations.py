@@ -17,8 +17,19 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind, put_row_back
 from callsieve.policy.catalogue import running_or_settings
 from callsieve.policy.central import tell_in_force
-from callsieve.policy.drafts import NOTE_CHARACTERS, add_version, as_typed, digest_of, draft_of, drop_draft
-from callsieve.policy.records import Note, PolicyName, PolicyText, usable, writing
+from callsieve.policy.records import (
+    NOTE_CHARACTERS,
+    Note,
+    PolicyName,
+    PolicyText,
+    add_version,
+    as_typed,
+    digest_of,
+    draft_of,
+    drop_draft,
+    usable,
+    writing,
+)
 from callsieve.replay.trial import draft_of as policy_of_draft
 from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
 from callsieve.text.times import when

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from callsieve.policy.catalogue import PolicyFile, known_names, policy_files, running_or_settings
 from callsieve.policy.central import SitePolicy, own_published, site_policies
-from callsieve.policy.drafts import PolicyVersion, versions_of, without_head
+from callsieve.policy.records import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from reputation.encoding import HIDDEN, Instant
 from reputation.events import Event, EventKind
 from reputation.site_names import new_id
 from reputation.store.identities import identity_of
@@ -133,13 +134,20 @@ class ReceiverState(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """An event that a receiver was not told, and why."""
+    """An event that a receiver was not told, and why.
+
+    Attributes:
+        receiver: The receiver.
+        attempts: How often it was tried.
+        error: What went wrong last.
+        dead_at: When it was given up.
+    """
 
     receiver: str
     attempts: int
     error: str
-    dead_at: float
-    event: Event
+    dead_at: Instant
+    event: Annotated[Event, HIDDEN]
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:

@@ -22,7 +22,7 @@ from callsieve.lookups.operations import register_sources
 from callsieve.numbering.operations import UpdateRequest
 from callsieve.numbering.operations import update as update_plan
 from callsieve.plan_files import plan_folder
-from callsieve.policy.drafts import add_version, keep_draft
+from callsieve.policy.records import add_version, keep_draft
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from policies.reasons import PresetReason, Reason, Why

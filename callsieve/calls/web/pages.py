@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from callsieve.calls.live import LiveCalls
 from callsieve.calls.records import wanted_of
-from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
+from callsieve.calls.views import (
+    DRAWN,
+    SPANS,
+    ActivityCache,
+    ActivityShown,
+    activity_shown,
+    call_shown,
+    calls_shown,
+    nothing_shown,
+    place_of,
+)
 from callsieve.changes.operation import Refused
+from callsieve.emergency_window import close_window
+from callsieve.web.access import anonymous, with_session
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
 from policies.decision import ACTION_BY_WORD
-from reputation.store.calls import ENDINGS
+from reputation.store.calls import ENDINGS, CallFilter, CallRow, find_calls, sites_seen
+from reputation.store.errors import StoreError
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -48,7 +65,115 @@ def _template(req: PageRequest) -> str:
     return "calls/_calls.html" if req.is_fragment else "calls/calls.html"
 
 
+LIVE_CALLS = 20
+HEARTBEAT_SECONDS = 15.0
+
+
+async def overview(req: PageRequest) -> Response:
+    """The page."""
+    sites = await req.read(sites_seen)
+    site = _site_of(req, sites)
+    calls = await req.read(find_calls, CallFilter(site=site or None), None, LIVE_CALLS)
+    return req.page(
+        "calls/overview.html",
+        sites=sites,
+        activity=await _activity_of(req, site),
+        calls=calls,
+        spans=SPANS.values(),
+        drawn=DRAWN,
+        health=req.state.health.latest,
+    )
+
+
+async def activity(req: PageRequest) -> Response:
+    """The figures alone, for the page to bring them up to date."""
+    activity = await _activity_of(req, _site_of(req, await req.read(sites_seen)))
+    return req.page("calls/_activity_alone.html", activity=activity, drawn=DRAWN, health=req.state.health.latest)
+
+
+async def _activity_of(req: PageRequest, site: str) -> ActivityShown:
+    """The figures that were counted last; while they are counted again, those of before."""
+    state, span, now = req.state, SPANS.get(req.query.get("over", ""), SPANS["day"]), req.now
+    kept = state.service(ActivityCache).kept
+    return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
+
+
+def _site_of(req: PageRequest, sites: Sequence[str]) -> str:
+    """The one of these sites whose calls are wanted; empty: all calls."""
+    site = req.query.get("site", "")
+    return site if site in sites else ""
+
+
+async def health(req: PageRequest) -> Response:
+    """The state of every part: a fragment that is asked for again and again, and a page where there is no script."""
+    template = "doctor/_health.html" if req.is_fragment else "doctor/health.html"
+    return req.page(template, health=req.state.health.latest)
+
+
+async def live(req: PageRequest) -> Response:
+    """Rows of calls as they happen, as server-sent events."""
+    if req.http.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    if req.state.service(LiveCalls).is_full(req.me.name):
+        raise HTTPException(503)
+    return StreamingResponse(_events(req), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+async def _events(req: PageRequest) -> AsyncIterator[str]:
+    """Until the browser goes, or the session is over: who watches is still there, so it does not become idle."""
+    site = req.query.get("site", "")
+    async with req.state.service(LiveCalls).watching(req.me.name) as calls:
+        yield "retry: 3000\n\n"
+        checked_at = req.now
+        while True:
+            call = await _next_of(calls, req.state.ending)
+            if req.state.ending.is_set():
+                return
+            now = req.state.clock()
+            if now - checked_at >= HEARTBEAT_SECONDS:
+                checked_at = now
+                try:
+                    still = await with_session(anonymous(req.http, req.state))
+                except StoreError:
+                    return  # the browser asks again, and is told
+                if still.user != req.user:
+                    yield "event: over\ndata:\n\n"
+                    return
+            if call is None:
+                yield ": still here\n\n"
+            elif site in ("", call.site):
+                yield event_of(req, call)
+
+
+async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> CallRow | None:
+    """The next call; None when there was none for a while, or the process is to end."""
+    call, end = asyncio.create_task(calls.get()), asyncio.create_task(ending.wait())
+    try:
+        await asyncio.wait((call, end), timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        return call.result() if call.done() else None
+    finally:
+        call.cancel()
+        end.cancel()
+
+
+def event_of(req: PageRequest, call: CallRow) -> str:
+    """The row of a call as an event; a line break in it would end the event."""
+    row = " ".join(req.render("calls/_live_row.html", call=call).split())
+    return f"event: call\nid: {call.id}\ndata: {row}\n\n"
+
+
+async def close_emergency_window(req: PageRequest) -> Response:
+    """Calls are screened again, until the next emergency call from here."""
+    await req.perform(close_window, None)
+    return req.go("/", "window-closed")
+
+
 PAGES = (
+    Page("GET", "/", overview, Role.VIEWER),
+    Page("GET", "/activity", activity, Role.VIEWER),
+    Page("GET", "/health", health, Role.VIEWER),
+    Page("GET", "/live", live, Role.VIEWER),
+    Page("POST", "/emergency/close", close_emergency_window, Role.OPERATOR),
     Page("GET", "/calls", show, Role.VIEWER),
     Page("GET", "/calls/{call}", show_one, Role.VIEWER),
 )

@@ -22,8 +22,7 @@ from callsieve.decide.call_facts import (
     fail_open,
     outbound_fail_open,
 )
-from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
-from callsieve.decide.operations import CallEnding
+from callsieve.decide.operations import LONGEST_SECONDS, CallEnding, DaemonClient
 from callsieve.web.throttle import RateLimits
 from reputation.model import Disposition
 from reputation.users import Role, Scope

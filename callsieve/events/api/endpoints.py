@@ -12,7 +12,9 @@ from msgspec import Meta
 from callsieve.api.endpoint import ApiRequest, Stream, endpoint
 from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
+from callsieve.events import operations
 from callsieve.events.kinds import EventKind
+from callsieve.events.operations import ReplayRequest
 from callsieve.events.stream import MEDIA_TYPE, STREAM_SECONDS, EventStreams, keep_stream, place_after, stream
 from policies.files import nearest
 from reputation.users import Role, Scope
@@ -66,4 +68,9 @@ def kinds_named(text: str) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names or known))
 
 
-ENDPOINTS = (endpoint("GET", "/events", read_along, Scope.EVENTS, Role.OPERATOR, media_type=MEDIA_TYPE),)
+ADMIN = (Scope.ADMIN, Role.ADMINISTRATOR)
+ENDPOINTS = (
+    endpoint("GET", "/events", read_along, Scope.EVENTS, Role.OPERATOR, media_type=MEDIA_TYPE),
+    endpoint("GET", "/receivers", operations.find_receivers, *ADMIN),
+    endpoint("POST", "/receivers/replay", operations.replay, *ADMIN, example=ReplayRequest(receiver="webhook/crm")),
+)

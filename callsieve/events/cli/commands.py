@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -25,18 +27,22 @@ from callsieve.cli.options import (
 )
 from callsieve.cli.output import plural, print_table, say, say_command
 from callsieve.events import operations, process
-from callsieve.events.alerts import NoStates
+from callsieve.events.alerts import Alert, AlertState, NoStates, is_quiet_now, state_from, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind, sample_of
-from callsieve.events.operations import ReplayRequest
-from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown, events_shown
+from callsieve.events.operations import ReceiverHealth, ReceiverShown, ReplayRequest, events_shown
 from callsieve.events.receivers.build import open_receivers
+from callsieve.integration_settings import AlertTable, alert_receiver, conditions_of, values_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import Loaded
 from callsieve.system.privileges import served_settings
 from callsieve.system.service_process import AlreadyRunning
 from callsieve.text.times import ago, when
 from callsieve.wiring import wanted_events_of
+from policies.files import nearest
+from reputation.encoding import FLAT, Instant
 from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters
+from reputation.store.outbox import state_of
+from reputation.weights import QuietWeights
 
 START = "systemctl enable --now callsieve-events"
 EventArgument = Annotated[
@@ -66,7 +72,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     with existing_store(loaded) as db:
         shown = events_shown(db, loaded.settings, time.time())
     if as_json:
-        print_json(_as_json(shown))
+        print_json(shown)
         return
     if not shown.receivers:
         say("There is no receiver: [[webhook]], [mqtt], [mail] and [[notify]] of the settings make some.")
@@ -91,7 +97,7 @@ def show_dead(
     with existing_store(settings_of(config)) as db:
         found, count = dead_letters(db, limit), count_dead_letters(db)
     if as_json:
-        print_json([_dead_as_json(one) for one in found])
+        print_json([DeadLetterShown.of(one) for one in found])
         return
     if not found:
         say("There is no dead letter.")
@@ -154,7 +160,7 @@ async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event:
 
 
 def _health(health: ReceiverHealth) -> Text:
-    return Text(health.value, style="green" if health is ReceiverHealth.OK else "yellow")
+    return Text(health.words, style="green" if health is ReceiverHealth.OK else "yellow")
 
 
 def _row(one: ReceiverShown) -> tuple[str | Text, ...]:
@@ -171,18 +177,165 @@ def _said(one: ReceiverShown, now: float) -> str:
     return f"since {when(since)} ({ago(since, now)}): {one.failure}{dead}"
 
 
-def _as_json(shown: EventsShown) -> dict[str, Any]:
-    receivers = [
-        {
-            "name": one.name,
-            "health": one.health.name.lower(),
-            **({**one.state._asdict(), "failing_since": one.failing_since} if one.state is not None else {}),
-        }
-        for one in shown.receivers
-    ]
-    return {"sending": shown.is_sent, "sender_at": shown.sender_at, "receivers": receivers}
+@dataclass(frozen=True, slots=True)
+class DeadLetterShown:
+    """A dead letter: the event, and why the receiver was not told.
+
+    Attributes:
+        id: The id of the event.
+        kind: The kind of the event.
+        at: When it happened.
+        data: What it says.
+    """
+
+    letter: Annotated[DeadLetter, FLAT]
+    id: str
+    kind: EventKind
+    at: Instant
+    data: object
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> DeadLetterShown:
+        """Return a dead letter, ready to be written."""
+        event = letter.event
+        return cls(letter, event.id, event.kind, event.at, event.data)
 
 
-def _dead_as_json(one: DeadLetter) -> dict[str, Any]:
-    event = {"id": one.event.id, "kind": one.event.kind.value, "at": one.event.at, "data": one.event.data}
-    return {"receiver": one.receiver, "attempts": one.attempts, "error": one.error, "dead_at": one.dead_at, **event}
+def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Show each alert rule: which events, under which conditions, to whom, and what it has kept quiet."""
+    loaded = settings_of(config)
+    rules = loaded.settings.alert
+    states = _states(loaded)
+    if as_json:
+        print_json([_alert_shown(rule, states) for rule in rules])
+        return
+    if not rules:
+        say("There is no rule: [[alert]] of the settings makes one.")
+        return
+    now, usual = time.time(), loaded.settings.reputation.quiet
+    rows = [(rule.name, rule.event, rule.at_most, _last_told(rule, states)) for rule in rules]
+    below = ["; ".join(filter(None, _about(rule, states, usual, now))) for rule in rules]
+    print_table(("alert", "event", "at most", "told last"), rows, keep=(0, 1, 2, 3), below=below)
+
+
+def try_rule(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="As the settings name it.", show_default=False)],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Tell all receivers of a rule now, with a made-up event, whatever its conditions. It counts as nothing."""
+    loaded = settings_of(config)
+    rules = {rule.name: rule for rule in loaded.settings.alert}
+    rule = rules.get(name)
+    if rule is None:
+        if not rules:
+            raise CommandError("there is no rule: [[alert]] of the settings makes one")
+        raise CommandError(f"there is no alert {name[:80]!r}{nearest(name, list(rules))}")
+    errors = asyncio.run(_tell(loaded, ctx.obj, rule))
+    if as_json:
+        print_json([{"receiver": to, "delivered": not error, "error": error} for to, error in errors.items()])
+    else:
+        for to, error in errors.items():
+            say(f"{to}: {error or 'told'}")
+    if any(errors.values()):
+        raise CommandError("" if as_json else f"{sum(map(bool, errors.values()))} of {len(errors)} could not be told")
+
+
+async def _tell(loaded: Loaded, capabilities: Capabilities, rule: AlertTable) -> dict[str, str]:
+    """What went wrong, by receiver."""
+    event = with_alert(sample_of(rule.event, time.time()), Alert(rule.name))
+    errors: dict[str, str] = {}
+    async with AsyncExitStack() as stack:
+        receivers = await open_receivers(loaded, NoStates(), stack, capabilities)
+        by_name = {one.name.partition("/")[2] or one.name: one for one in receivers}
+        for to in rule.to:
+            errors[to] = ""
+            try:
+                await by_name[to].deliver(event)
+            except DeliveryError as error:
+                errors[to] = error.words
+    return errors
+
+
+States = dict[str, AlertState]
+
+
+def _states(loaded: Loaded) -> States:
+    """By the name of the rule and its receiver; none where there is no store yet."""
+    names = [alert_receiver(rule.name, to) for rule in loaded.settings.alert for to in rule.to]
+    if not has_store(loaded):
+        return {}
+    with existing_store(loaded) as db:
+        return {name: state_from(state_of(db, name)) for name in names}
+
+
+def _of_rule(rule: AlertTable, states: States) -> list[AlertState]:
+    return [states.get(alert_receiver(rule.name, to), AlertState()) for to in rule.to]
+
+
+def _last_told(rule: AlertTable, states: States) -> str:
+    at = max((at for state in _of_rule(rule, states) for at in state.told), default=None)
+    return "" if at is None else when(at)
+
+
+def _kept_quiet(rule: AlertTable, states: States) -> str:
+    worst = max(_of_rule(rule, states), key=lambda state: state.suppressed)
+    return f"kept quiet since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
+
+
+def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:
+    """What stands below its line; empty where there is nothing to say."""
+    is_quiet = " (now)" if is_quiet_now(rule, usual, now) else ""
+    quiet = f"quiet {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
+    return (_conditions(rule), f"to {', '.join(rule.to)}", quiet, _kept_quiet(rule, states))
+
+
+def _conditions(rule: AlertTable) -> str:
+    said = (f"{name} {' or '.join(values_of(rule.when, name))}" for name in conditions_of(rule.when))
+    return "when " + ", ".join(said) if conditions_of(rule.when) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertReceiverShown:
+    """How often one of the receivers of a rule was told.
+
+    Attributes:
+        told: When it was told lately.
+        suppressed: How often it was kept quiet since `since`.
+        since: Since when that is counted, null for nothing.
+    """
+
+    told: tuple[Instant, ...]
+    suppressed: int
+    since: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertShown:
+    """An alert rule of the settings.
+
+    Attributes:
+        name: Its name.
+        event: The kind of event.
+        when: Its conditions.
+        to: Its receivers, and how often each was told.
+        quiet_hours: When nobody is told.
+        at_most: How often each is told at most.
+    """
+
+    name: str
+    event: str
+    when: Mapping[str, object]
+    to: Mapping[str, AlertReceiverShown]
+    quiet_hours: object
+    at_most: str
+
+
+def _alert_shown(rule: AlertTable, states: States) -> AlertShown:
+    conditions = {name: getattr(rule.when, name) for name in conditions_of(rule.when)}
+    to = {
+        name: AlertReceiverShown(state.told, state.suppressed, state.since or None)
+        for name, state in zip(rule.to, _of_rule(rule, states), strict=True)
+    }
+    return AlertShown(rule.name, rule.event, conditions, to, rule.quiet_hours, rule.at_most)

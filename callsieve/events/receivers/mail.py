@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from callsieve.changes.operation import Refused
 from callsieve.digest.text import DigestText, html_page, plain_text
+from callsieve.events.alerts import alert_of, event_in_words, one_line, said
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.messages import alert_of, event_in_words, one_line, said
 from callsieve.integration_settings import MailTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of

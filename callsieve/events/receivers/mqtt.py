@@ -21,8 +21,8 @@ from typing import Any, Final, Self
 import aiomqtt
 import msgspec
 
+from callsieve.events.alerts import alert_of, one_line
 from callsieve.events.kinds import DeliveryError, Event, as_told, body_of
-from callsieve.events.messages import alert_of, one_line
 from callsieve.integration_settings import MqttTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of

@@ -9,8 +9,8 @@ import asyncio
 import logging
 from typing import Any, Final
 
+from callsieve.events.alerts import alert_of, event_in_words
 from callsieve.events.kinds import DeliveryError, Event
-from callsieve.events.messages import alert_of, event_in_words
 from callsieve.integration_settings import NotifyTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of

@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.events import operations
-from callsieve.events.operations import ReplayRequest
-from callsieve.events.receiver_health import EventsShown, events_shown
+from callsieve.events.operations import EventsShown, ReplayRequest, events_shown
 from callsieve.settings import Settings
 from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.event_deliveries import DeadLetter, count_dead_letters, dead_letters

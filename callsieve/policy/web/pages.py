@@ -10,12 +10,35 @@ from starlette.responses import Response
 from callsieve.changes.operation import Refused
 from callsieve.policy import central, operations
 from callsieve.policy.catalogue import running_or_settings
-from callsieve.policy.drafts import versions_of
-from callsieve.policy.views import DiffLine, PolicyShown, diff_of, policies_shown, policy_named, resolved_text
+from callsieve.policy.operations import DraftRequest
+from callsieve.policy.records import (
+    as_typed,
+    digest_of,
+    draft_of,
+    drop_draft,
+    first_draft,
+    keep_draft,
+    versions_of,
+    writing,
+)
+from callsieve.policy.views import (
+    DiffLine,
+    DraftChecked,
+    PolicyShown,
+    checked,
+    diff_of,
+    policies_shown,
+    policy_named,
+    resolved_text,
+)
+from callsieve.replay.trial import draft_of as policy_of_draft
+from callsieve.replay.trial_jobs import TrialJob, TrialJobs
 from callsieve.settings import Loaded
+from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
 from policies.loader import is_policy_name, load_policy, policy_text
 from policies.policy import PolicyError
+from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.users import Role
 
 
@@ -105,6 +128,121 @@ def _text(name: str, loaded: Loaded) -> str:
         raise NotFound from None
 
 
+DAYS = (1, 7, 14, OUTCOME_DAYS)
+USUAL_DAYS = 7
+BUSY = N_("Somebody tries a draft at the moment: wait for it, or stop it on the page of the trial.")
+
+
+@dataclass(frozen=True, slots=True)
+class DraftShown:
+    """The editor. `base` is the policy that the draft is compared with: the running one."""
+
+    text: str
+    digest: str
+    is_kept: bool
+    base: str
+    checked: DraftChecked
+    lines: tuple[DiffLine, ...]
+    days: tuple[int, ...] = DAYS
+    usual_days: int = USUAL_DAYS
+
+
+async def edit(req: PageRequest) -> Response:
+    """The editor, with what was kept; else with what to begin with."""
+    loaded = req.state.loaded
+    kept = draft_of(loaded, req.me.name)
+    begin = req.query.get("from", "")
+    if kept is None or begin:
+        name = begin or running_or_settings(loaded)
+        try:
+            text = first_draft(name, loaded)
+        except PolicyError:
+            raise NotFound from None
+        return await _editor(req, text, is_kept=False)
+    return await _editor(req, kept, is_kept=True)
+
+
+async def check(req: PageRequest) -> Response:
+    """What is wrong with it: a fragment while somebody types, else the editor again. It is kept, but for fragments."""
+    text = _typed(req)
+    if req.is_fragment:
+        return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
+    _keep(req, text)
+    return await _editor(req, text, is_kept=True)
+
+
+async def try_out(req: PageRequest) -> Response:
+    """Begins to replay the last days with it, against the running policy."""
+    loaded, text = req.state.loaded, _typed(req)
+    _keep(req, text)
+    days = req.form.get("days", "")
+    if not days.isascii() or not days.isdigit() or not 1 <= int(days) <= OUTCOME_DAYS:
+        raise Refused("bad-days", f"choose 1 to {OUTCOME_DAYS} days: calls are kept no longer")
+    try:
+        policy_of_draft(text, loaded)
+    except PolicyError:
+        return await _editor(req, text, is_kept=True, status=422)
+    job = TrialJob(req.me.name, digest_of(text), int(days), running_or_settings(loaded), req.now)
+    if not req.state.service(TrialJobs).start(loaded, job, text):
+        raise Refused("busy", BUSY)
+    return req.go("/policies/trial")
+
+
+async def trial(req: PageRequest) -> Response:
+    """How far the trial is, and what it found."""
+    trials, text = req.state.service(TrialJobs), draft_of(req.state.loaded, req.me.name)
+    latest = trials.latest
+    is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
+    template = "policy/_trial.html" if req.is_fragment else "policy/trial.html"
+    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running)
+
+
+async def stop(req: PageRequest) -> Response:
+    """Ends a trial that takes too long, or is in the way."""
+    await req.state.service(TrialJobs).close()
+    return req.go("/policies/trial")
+
+
+async def activate_draft(req: PageRequest) -> Response:
+    """The draft becomes the next version, and is in force within two seconds."""
+    form = req.form
+    typed = _typed(req) if "text" in form else None
+    request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)
+    await req.perform(operations.activate_draft, request)
+    return req.go("/policies", "policy-activated")
+
+
+async def discard(req: PageRequest) -> Response:
+    """The draft is forgotten; nothing that is in force changes."""
+    await asyncio.to_thread(drop_draft, req.state.loaded, req.me.name)
+    return req.go("/policies", "draft-gone")
+
+
+async def _editor(req: PageRequest, text: str, *, is_kept: bool, status: int = 200) -> Response:
+    loaded = req.state.loaded
+    base = running_or_settings(loaded)
+    found = await req.read(checked, text, loaded)
+    try:
+        before = policy_text(base, loaded.policy_directories)
+    except PolicyError:
+        before = ""
+    lines = await asyncio.to_thread(diff_of, before, text)
+    shown = DraftShown(text, digest_of(text), is_kept, base, found, lines)
+    return req.page("policy/draft.html", status, draft=shown)
+
+
+def _typed(req: PageRequest) -> str:
+    try:
+        return as_typed(req.form.get("text", ""))
+    except PolicyError as error:
+        raise Refused("draft-too-large", str(error)) from None
+
+
+def _keep(req: PageRequest, text: str) -> None:
+    with writing(req.state.loaded):
+        keep_draft(req.state.loaded, req.me.name, text)
+
+
 PAGES = (
     Page("GET", "/policies", show, Role.VIEWER),
     Page("GET", "/policies/named/{name}", show_one, Role.VIEWER),
@@ -113,4 +251,11 @@ PAGES = (
     Page("POST", "/policies/accept", accept, Role.ADMINISTRATOR),
     Page("POST", "/policies/publish", publish, Role.ADMINISTRATOR),
     Page("POST", "/policies/withdraw", withdraw, Role.ADMINISTRATOR),
+    Page("GET", "/policies/draft", edit, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/check", check, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/try", try_out, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/activate", activate_draft, Role.ADMINISTRATOR),
+    Page("POST", "/policies/draft/discard", discard, Role.ADMINISTRATOR),
+    Page("GET", "/policies/trial", trial, Role.ADMINISTRATOR),
+    Page("POST", "/policies/trial/stop", stop, Role.ADMINISTRATOR),
 )

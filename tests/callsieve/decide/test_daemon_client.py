@@ -14,7 +14,7 @@ import pytest
 from agi.protocol import Request, block_of
 from agi.quoting import variables_in
 from callsieve.decide.call_facts import CallAnswer, CallFacts, NoDecision, answer_of, linkedid_of, request_of
-from callsieve.decide.daemon_client import LONGEST_SECONDS, DaemonClient
+from callsieve.decide.operations import LONGEST_SECONDS, DaemonClient
 from callsieve.telemetry import read_telemetry
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.decide.call_facts import OutboundAnswer, OutgoingFacts, linkedid_of, outbound_answer_of
-from callsieve.decide.daemon_client import DaemonClient
+from callsieve.decide.operations import DaemonClient
 from lab.daemon import Daemon
 from policies.decision import FAIL_OPEN_RULE
 from reputation.encoding import instant_text

@@ -58,7 +58,7 @@ from callsieve.pbx.cli_output import (
     version_in,
 )
 from callsieve.people import checks as people
-from callsieve.policy.checks import policy_loads, takes_stopped_calls
+from callsieve.policy.catalogue import policy_loads, takes_stopped_calls
 from callsieve.settings import Loaded, Settings, parse_settings
 from callsieve.switch.operations import seconds_of
 from reputation.model import EntryKind, ListEntry, ListName

@@ -14,7 +14,7 @@ from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.screening import DAY, are_decided, can_read_callers, hears_carriers
 from callsieve.health import CheckStatus
-from callsieve.policy.checks import FEW_DECISIONS, may_act
+from callsieve.policy.catalogue import FEW_DECISIONS, may_act
 from callsieve.settings import Loaded, parse_settings
 from reputation.store.audit import Change, add_audit
 from reputation.store.calls import Screened, screened_by_number

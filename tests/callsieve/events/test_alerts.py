@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.events.alerts import AlertReceiver, is_met, is_quiet_now, is_too_often, state_from
+from callsieve.events.alerts import (
+    Alert,
+    AlertReceiver,
+    alert_of,
+    is_met,
+    is_quiet_now,
+    is_too_often,
+    state_from,
+    with_alert,
+)
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, alert_of, with_alert
 from callsieve.integration_settings import AlertTable, WhenTable
 from reputation.store.errors import StoreError
 from reputation.weights import QuietWeights

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callsieve.digest.text import DigestLine, DigestSection, DigestText
+from callsieve.events.alerts import Alert, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers.mail import MailReceiver, events_mail
 from callsieve.integration_settings import MailTable
 from lab.certificates import Authority

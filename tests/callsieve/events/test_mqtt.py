@@ -20,8 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from callsieve.doctor.checks import checks_of
+from callsieve.events.alerts import Alert, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, with_alert
 from callsieve.events.receivers import mqtt
 from callsieve.events.receivers.build import ACTION_TEXTS, SCREENING_TEXTS, screening_state
 from callsieve.events.receivers.mqtt import ENTITIES, MqttReceiver, discovery_message

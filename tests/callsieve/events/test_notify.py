@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from callsieve.events.alerts import Alert, event_in_words, with_alert
 from callsieve.events.kinds import DeliveryError, Event, EventKind
-from callsieve.events.messages import Alert, event_in_words, with_alert
 from callsieve.events.receivers.notify import MISSING, NotifyReceiver
 from callsieve.integration_settings import NotifyTable
 from reputation.model import Identity, Person

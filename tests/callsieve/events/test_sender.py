@@ -17,7 +17,7 @@ import pytest
 from callsieve.changes.operation import Context
 from callsieve.events.kinds import KINDS, DeliveryError, Event, EventKind, Receiver
 from callsieve.events.lane import IN_FLIGHT
-from callsieve.events.receiver_health import HEARTBEAT
+from callsieve.events.operations import HEARTBEAT
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
 from callsieve.numbers.privacy import erase

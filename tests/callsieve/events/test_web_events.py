@@ -10,7 +10,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext
 from callsieve.events.checks import are_delivered, event_metrics
 from callsieve.events.kinds import CALLER, KINDS, EventKind
-from callsieve.events.receiver_health import HEARTBEAT, events_shown
+from callsieve.events.operations import HEARTBEAT, events_shown
 from callsieve.monitoring.metrics import exposition
 from callsieve.settings import Loaded, Settings, parse_settings
 from reputation.store.audit import audit_rows

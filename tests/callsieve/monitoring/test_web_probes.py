@@ -15,7 +15,7 @@ from agi.server import Stats
 from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.stored_findings import Findings, findings_of, store_findings
 from callsieve.events.checks import event_metrics
-from callsieve.events.receiver_health import EventsShown, ReceiverHealth, ReceiverShown
+from callsieve.events.operations import EventsShown, ReceiverHealth, ReceiverShown
 from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics

@@ -12,7 +12,7 @@ import pytest
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
 from callsieve.identities.views import has_no_identity_due
-from callsieve.numbers.checks import has_no_marks_to_review
+from callsieve.numbers.views import has_no_marks_to_review
 from callsieve.settings import Loaded, Settings
 from tests.callsieve.program import Program, make_record
 from tests.office import CALLER, SETTINGS

@@ -9,7 +9,7 @@ import pytest
 
 from agi.quoting import variables_in
 from callsieve.policy.catalogue import policies_there
-from callsieve.policy.drafts import add_version, versions_of, without_head
+from callsieve.policy.records import add_version, versions_of, without_head
 from callsieve.policy_selection import activate, activated_of, running_name, watched_files
 from callsieve.settings import Loaded, load_settings
 from callsieve.wiring import policies_of

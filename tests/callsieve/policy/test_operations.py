@@ -10,8 +10,8 @@ import pytest
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.main.capabilities import CHANGES
-from callsieve.policy.drafts import digest_of, draft_of, keep_draft
 from callsieve.policy.operations import DraftRequest, activate, activate_draft
+from callsieve.policy.records import digest_of, draft_of, keep_draft
 from callsieve.policy_selection import running_name
 from reputation.store.audit import audit_rows
 from reputation.users import Role

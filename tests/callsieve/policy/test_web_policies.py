@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from callsieve.policy.drafts import MOST_BYTES, add_version, as_typed, digest_of
+from callsieve.policy.records import MOST_BYTES, add_version, as_typed, digest_of
 from callsieve.policy_selection import activated_of, running_name
 from callsieve.replay.trial import MOST_CHANGES
 from callsieve.wiring import policies_of
