@@ -96,7 +96,7 @@ def _voicemail(voicemail: float, failed: float) -> Parameters:
 NOBODY: Mapping[str, Any] = dict.fromkeys(
     ("contacts", "services", "one_off_a_day", "spammers", "single_use_a_day", "storms", "wangiri_bursts"), 0
 )
-SPAM_ONLY = replace(STANDARD, **{**NOBODY, "spammers": STANDARD.spammers})
+SPAM_ONLY = replace(STANDARD, **{**NOBODY, "spammers": 75})
 LINES_ONLY = replace(STANDARD, **{**NOBODY, "services": STANDARD.services})
 _COLD = with_habits(LINES_ONLY, (Kind.SERVICE, *NEW_KINDS), answered=0.30, voicemail=0.15, called_back=0.01)
 NOTICE = 0.15  # an assumption about people
@@ -111,11 +111,11 @@ _SMALL: Mapping[str, Any] = {
 OFFICES: Mapping[str, Parameters] = MappingProxyType(
     {
         STANDARD_NAME: STANDARD,
-        NOTICED: replace(LINES_ONLY, notice=NOTICE),
+        NOTICED: replace(LINES_ONLY, services=0, notice=NOTICE),
         COLD: _COLD,
         COLD_NOTICED: replace(_COLD, notice=NOTICE),
         LISTED: _LISTED,
-        WRONGLY: replace(LINES_ONLY, machines=1.0, listed_wrongly=0.05),
+        WRONGLY: replace(LINES_ONLY, services=20, machines=1.0, listed_wrongly=0.05),
         TRAPS: replace(_LISTED, traps=2, signed=1.0),
         TRAPS_UNSIGNED: replace(_LISTED, traps=2),
         TRAPS_5: replace(_LISTED, traps=5),
@@ -136,31 +136,34 @@ OFFICES: Mapping[str, Parameters] = MappingProxyType(
         "robots redial at once": _answering((Nature.ROBOT,), redials=1.0),
         "each robot passes one challenge in twenty": _answering((Nature.ROBOT,), never=0.0),
         SMART: _answering((Nature.ROBOT,), passes=1.0, never=0.0),
-        FARMING: replace(_answering(SPAM_NATURES, passes=1.0, never=0.0), spam_life_days=1000.0),
+        FARMING: replace(_answering(SPAM_NATURES, passes=1.0, never=0.0), spam_life_days=1000.0, spammers=15),
         BOUGHT: replace(SPAM_ONLY, spam_identity=1),
     }
 )
 # Attacks, by how many, on whom; in each office those whose figures are wanted.
 AttackPlan = Sequence[tuple[str, Sequence[int], Sequence[str]]]
 ON_ALL = (*NEW_KINDS, ESTABLISHED, ESTABLISHED_MACHINE)
-SOME = (2, 10, 40)
-SPOOFERS = (0, 2)  # the outsider alone, and with two insiders
+MACHINES = (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)
 _SPLIT: AttackPlan = ((NOTHING, (0,), NEW_KINDS), (SPLIT, (5, 10, 40), NEW_KINDS))
 ATTACKS: Mapping[str, AttackPlan] = {
     STANDARD_NAME: (
         (NOTHING, (0,), NEW_KINDS),
-        (MARKS, STANDARD.colluders, NEW_KINDS),
-        (SPLIT, STANDARD.colluders, ON_ALL),
-        (RELENTLESS, SOME, ON_ALL),
-        (OWN_LIST, SOME, NEW_KINDS),
-        (SLOW, SOME, NEW_KINDS),
-        (SPOOFED, SPOOFERS, ON_ALL),
-        (SPOOFED_ELSEWHERE, SPOOFERS, (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)),
-        (SPOOFED_BURSTS, SPOOFERS, ON_ALL),
+        (MARKS, (1, 3, 10, 40), NEW_KINDS),
+        (SPLIT, (1, 3, 5, 10, 40, 100), NEW_KINDS),
+        (SPLIT, (10, 40, 100), (ESTABLISHED, ESTABLISHED_MACHINE)),
+        (RELENTLESS, (3, 10, 40), NEW_KINDS),
+        (OWN_LIST, (10, 40), NEW_KINDS),
+        (SLOW, (10,), NEW_KINDS),
+        # By so many insiders beside the outsider.
+        (SPOOFED, (0, 2), NEW_KINDS),
+        (SPOOFED, (0,), (ESTABLISHED, ESTABLISHED_MACHINE)),
+        (SPOOFED_ELSEWHERE, (0,), MACHINES),
+        (SPOOFED_BURSTS, (0,), NEW_KINDS),
     ),
     NOTICED: (
-        *((*_SPLIT, (SPLIT, (40,), (ESTABLISHED_MACHINE,)))),
-        (SPOOFED, (0,), (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)),
+        *_SPLIT,
+        (SPLIT, (40,), (ESTABLISHED_MACHINE,)),
+        (SPOOFED, (0,), MACHINES),
     ),
     COLD: _SPLIT,
     COLD_NOTICED: _SPLIT,
