@@ -184,8 +184,8 @@ def answer_to_screen(
     return set_variables([pair for pair in (*texts, *words) if pair[1]])
 
 
-def answer_ask_for_carrier() -> bytes:
-    """The answer to `/screen` where the dialplan has not read what the carrier says, and that counts: it asks again."""
+def answer_ask_for_headers() -> bytes:
+    """Return the answer to `/screen` that lets the dialplan read the headers of the call and ask again."""
     return set_variables([(Variable.ACTION, "carrier")])
 
 

@@ -196,8 +196,8 @@ class Screening:
         """`/screen`: decide about a call at the trunk."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
-        if call.carrier_counts and _may_ask_for_carrier(request.arguments):
-            return answers.answer_ask_for_carrier()
+        if _may_ask_for_headers(request.arguments) and (call.carrier_counts or self.policies.asks("diverted")):
+            return answers.answer_ask_for_headers()
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))
         before = self._before(call, now)
         query = query_of(call, now, hours.quiet, None, endpoint, self.site.plan, before)
@@ -469,8 +469,8 @@ def _accepted_at(request: Request, started: float) -> float:
     return started if request.accepted_at is None else request.accepted_at
 
 
-def _may_ask_for_carrier(arguments: Mapping[str, str]) -> bool:
-    """Whether the dialplan has not read what the carrier says, and would; an older one has, or cannot."""
+def _may_ask_for_headers(arguments: Mapping[str, str]) -> bool:
+    """Return whether the dialplan has not read the headers of the call, and would. An older one has, or cannot."""
     return "carrier" in arguments and "uri" not in arguments and "header" not in arguments
 
 

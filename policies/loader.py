@@ -167,12 +167,14 @@ def _policy_from(table: Mapping[str, Any], name: str, base_of: BaseOf, problems:
     default = _read(problems, ("default",), _action, table["default"], "default") if "default" in table else None
     rules = _rules_from(table.get("rule", []), problems)
     names = {rule.name for rule in rules}
+    rules = (*rules, *(rule for rule in base.rules if rule.name not in names))
     return Policy(
         name=name,
-        rules=(*rules, *(rule for rule in base.rules if rule.name not in names)),
+        rules=rules,
         default=base.default if default is None else default,
         observe=bool(observe),
         chain=(name, *base.chain),
+        conditions=frozenset(one.name for rule in rules for one in single_conditions(rule.when)),
     )
 
 

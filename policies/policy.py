@@ -179,7 +179,8 @@ class RuleTable:
 class Policy:
     """Rules in the order in which they are tried, and what happens when none matches.
 
-    `chain` names the policies this one was built from, itself first; `table` finds the rule that matches.
+    `chain` names the policies this one was built from, itself first; `conditions` are the names of all that its rules
+    ask; `table` finds the rule that matches.
     """
 
     name: str
@@ -187,6 +188,7 @@ class Policy:
     default: Action = Action.ALLOW
     observe: bool = False
     chain: tuple[str, ...] = ()
+    conditions: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     table: RuleTable = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -217,6 +219,10 @@ class PolicySet:
 
     default: Policy
     scopes: tuple[PolicyScope, ...] = ()
+
+    def asks(self, condition: str) -> bool:
+        """Return whether a rule of any of the policies has this condition."""
+        return condition in self.default.conditions or any(condition in one.policy.conditions for one in self.scopes)
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
         """The policy that applies to a call."""

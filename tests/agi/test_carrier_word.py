@@ -12,8 +12,9 @@ from agi.parsing import NOTHING_SAID, incoming_call_of, said_beside, said_by, sp
 from agi.quoting import variables_in
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
+from policies.policy import PolicyScope, PolicySet
 from reputation.model import Attestation, AuthClass, Verification
-from tests.builders import CALLER, Clock, Memory, make_request, make_screening
+from tests.builders import CALLER, Clock, Memory, make_policy, make_request, make_screening, policy_ordering
 
 A, B, C, NONE = Attestation.A, Attestation.B, Attestation.C, Attestation.NONE
 PASSED, FAILED, UNKNOWN = Verification.PASSED, Verification.FAILED, Verification.NONE
@@ -123,6 +124,26 @@ def test_the_dialplan_is_asked_for_what_the_carrier_says(arguments: str, trunk: 
     answer = asyncio.run(make_screening(memory, site=SITE).screen(request))
     assert (variables_in(answer).get("__CALLSIEVE_ACTION") == "carrier") is is_asked
     assert len(memory.decisions) == (0 if is_asked else 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "when", "is_asked"),
+    [
+        pytest.param("carrier=ask", "diverted = true", True, id="a-policy-asks"),
+        pytest.param(
+            "carrier=ask", "not = { any = [{ country = 'GB' }, { diverted = true }] }", True, id="within-others"
+        ),
+        pytest.param("carrier=ask", "first_call = true", False, id="no-policy-asks"),
+        pytest.param("uri=,diversion=,carrier=ask", "diverted = true", False, id="read"),
+        pytest.param("diversion=", "diverted = true", False, id="an-older-dialplan"),
+    ],
+)
+def test_dialplan_is_asked_for_diversions(arguments: str, when: str, is_asked: bool) -> None:
+    asking = make_policy(f'[[rule]]\nname = "own"\nwhen = {{ {when} }}\naction = "tag"\nreason = "Ours"')
+    policies = PolicySet(policy_ordering("allow"), (PolicyScope(asking, group="sales"),))
+    request = make_request("screen", f"{arguments},did=+442071838750", channel="PJSIP/any-0000001a")
+    answer = asyncio.run(make_screening(Memory(Clock()), policies, site=SITE).screen(request))
+    assert (variables_in(answer).get("__CALLSIEVE_ACTION") == "carrier") is is_asked
 
 
 @given(st.text() | st.text("sip:tel+12@;=verstatTNValidation-Passed"))
