@@ -224,6 +224,8 @@ FACTS: dict[str, Reader] = {
     "neighbours_called": partial(read_count, 0, MAX_NEIGHBOURS),
     "dids_in_a_row": partial(read_count, 1, MAX_IN_A_ROW),
     "challenge_passed_days_ago": read_amount,
+    "dialled_days_ago": read_amount,
+    "company_known": read_boolean,
     "challenges_failed": partial(read_count, 0, 1000),
     "emergency_minutes_ago": read_amount,
     "one_ring_hours_ago": read_amount,
@@ -271,6 +273,7 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
     def ago(key: str, unit_seconds: float) -> float | None:
         return now - table[key] * unit_seconds if key in table else None
 
+    passed_at = ago("challenge_passed_days_ago", DAY_SECONDS)
     return Facts(
         did=_did(table, call),
         callee=_person(**table["callee"]) if "callee" in table else None,
@@ -280,7 +283,10 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
         ties=tuple(_tie(now, **tie) for tie in table.get("ties", ())),
         identity=_identity(number, now, **table["identity"]) if "identity" in table else None,
         imported=tuple(_imported(now, **row) for row in table.get("listed", ())),
-        passed_until=_passed_until(ago("challenge_passed_days_ago", DAY_SECONDS)),
+        dialled_at=ago("dialled_days_ago", DAY_SECONDS),
+        is_company_known=table.get("company_known", False),
+        passed_until=_passed_until(passed_at),
+        passed_at=passed_at,
         failures=table.get("challenges_failed", 0),
         emergency_at=ago("emergency_minutes_ago", 60.0),
         one_ring_at=ago("one_ring_hours_ago", 3600.0),

@@ -32,7 +32,7 @@ from policies.policy import (
 from policies.reasons import Why, why_of_rule
 from reputation.site_names import SITE
 
-PRESETS = ("observe", "cautious", "balanced", "strict")
+PRESETS = ("observe", "cautious", "balanced", "strangers", "strict")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # of a rule, and of a policy of this site
 # A policy of another site is `head-office:office` as it was accepted here, `head-office:office.new` as it came, and
 # `head-office:office.old` as it was before (callsieve/site_policies.py).

@@ -6,6 +6,7 @@ everybody the call may reach: the DID's groups, or all of us.
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from policies.decision import ALLOW, WARN, Decision, IncomingCall
@@ -15,6 +16,7 @@ from reputation.model import PersonalTie, Tie, Verification
 from reputation.numbers import NumberType
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
+from reputation.weights import DAY_SECONDS
 
 REDIAL_SECONDS = 180.0  # who calls again within 3 min is more likely a person
 
@@ -59,6 +61,9 @@ def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bo
     )
 
 
+# Ties that tell who the caller is to one of us.
+KNOWING = frozenset({Tie.ALLOW, Tie.CONTACT, Tie.TALKED, Tie.NOT_SPAM})
+
 # What makes a relationship when the callee has it: step 6, and for the condition also the own allowlist.
 FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
@@ -67,6 +72,29 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
     """Whether somebody the call may reach has the caller as a contact or on the own allowlist, or has called it."""
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
+
+
+def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
+    """Return whether nobody here knows the caller; None for a caller without a number.
+
+    Known is who is a contact, shows the name of a contact's company, is on an own allowlist, is verified, or was called
+    by one of us within 180 days, answered or not. A premium number, a failed signature and a call that rang once and
+    gave up know nobody.
+    """
+    if call.caller.key is None:
+        return None
+    is_known = (
+        facts.dialled_at is not None
+        or facts.is_company_known
+        or is_verified(call, facts)
+        or any(tie.tie in KNOWING and lasts(tie, now) for tie in facts.ties)
+    )
+    return not (is_known and may_relate(call, facts, now))
+
+
+def passed_days_ago(facts: Facts, now: float) -> float:
+    """Return how many days ago the caller last pressed the right digit or proved control; infinity for never."""
+    return inf if facts.passed_at is None else (now - facts.passed_at) / DAY_SECONDS
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:

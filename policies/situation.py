@@ -81,6 +81,7 @@ def query_of(
         None if call.caller.key is None else plan.row_of(call.caller.key, now),
         label_of(call),
         first_call,
+        call.name,
     )
 
 

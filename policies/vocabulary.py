@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import partial
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policies.files import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
-from policies.relations import has_relationship, is_verified, own_number_spoofed
+from policies.relations import has_relationship, is_stranger, is_verified, own_number_spoofed, passed_days_ago
 from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches
 from reputation.families import block, peers
 from reputation.first_calls import KEPT_OF_BLOCK
@@ -38,6 +39,9 @@ EXCHANGE_DIGITS = 4  # of a number, those behind its exchange
 
 # So many patterns of names a condition may have, each of so many characters.
 MAX_PATTERNS, MAX_PATTERN = 64, MAX_NAME
+
+MAX_PASSED_DAYS = 90  # so long challenges are kept
+LOCAL = "local"  # in the place of a time zone: the machine's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,7 @@ class Clock:
 
     since: time
     until: time
-    zone: tzinfo
+    zone: tzinfo | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +233,18 @@ class Days:
     """Days of the week in a zone."""
 
     days: frozenset[str]
-    zone: tzinfo
+    zone: tzinfo | None
 
 
-def read_zone(table: dict[str, Any]) -> ZoneInfo:
-    """The zone of a table, by its IANA name."""
+def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
+    """Return the zone of a table, by its IANA name; None for `local`, the machine's own."""
     name = table["zone"]
+    if name == LOCAL:
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        raise PolicyError(f"does not know the time zone {shown(name)}: write it as Europe/London") from None
+        raise PolicyError(f"does not know the time zone {shown(name)}: write it as Europe/London, or local") from None
 
 
 def read_time(text: Any) -> time:
@@ -274,6 +280,10 @@ def read_weekdays(value: Any) -> Days:
     """`{ days = ["sat", "sun"], zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"days", "zone"}))
     return Days(read_words(frozenset(WEEKDAYS), table["days"]), read_zone(table))
+
+
+def _days_ago(days: float) -> str:
+    return NOTHING if days == inf else f"{days:.1f} days ago"
 
 
 def holds_weekdays(case: Case, operand: Days) -> bool:
@@ -458,6 +468,14 @@ VOCABULARY: dict[str, Word] = {
         lambda case, operand: not operand.isdisjoint(callee_groups(case.facts)),
         frozenset.issuperset,
         told(lambda case: ", ".join(callee_groups(case.facts))),
+    ),
+    "stranger": boolean(lambda case: is_stranger(case.call, case.facts, case.now)),
+    "passed_within": Word(
+        "a whole number of days from 1 to 90",
+        partial(read_at_least, 1, MAX_PASSED_DAYS),
+        lambda case, days: passed_days_ago(case.facts, case.now) <= days,
+        lambda wide, narrow: wide >= narrow,
+        lambda case, _days: _days_ago(passed_days_ago(case.facts, case.now)),
     ),
     "relationship": boolean(lambda case: has_relationship(case.call, case.facts, case.now)),
     "verified": boolean(lambda case: is_verified(case.call, case.facts), "facts.identity", *CLASS),

@@ -15,6 +15,8 @@ from reputation.numbers import is_withheld_word
 
 MAX_NAME = 96  # SIP display names reach us with 79 bytes; other sources of names have no bound
 ANY = "*"
+NETWORK_NAME = 15  # characters of a name that North American networks show
+SHORTEST_COMPANY = 4
 
 # What carriers show instead of the caller's name, as their own pages and others about them have it: T-Mobile, AT&T,
 # Verizon and those who resell them. Whole names: a company may well be called Spam Risk Advisors.
@@ -63,6 +65,15 @@ def name_matches(name: str, pattern: str) -> bool:
             return False
         at = found + len(part)
     return len(name) - len(last) >= at and name.endswith(last)
+
+
+def company_key(name: str) -> str | None:
+    """Return what the names of one company have in common, however a network cuts or writes them; None for no name.
+
+    North American networks show 15 characters. A shorter name than four characters is nobody's in particular.
+    """
+    text = compared(name)[:NETWORK_NAME].strip()
+    return None if len(text) < SHORTEST_COMPANY or is_missing(text) else text
 
 
 def is_missing(name: str) -> bool:

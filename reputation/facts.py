@@ -48,7 +48,7 @@ class FactsQuery(NamedTuple):
     where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
     nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
     where its word counts, warns with in the place of a name; `first_call`: what strangers did shortly before, should
-    this be a first call. None of these is a matter of the store.
+    this be a first call; `name`: the name that came with the call. None of these is a matter of the store.
     """
 
     number: Number | None
@@ -64,6 +64,7 @@ class FactsQuery(NamedTuple):
     plan: PlanRow | None = None
     label: str | None = None
     first_call: FirstCall | None = None
+    name: str | None = None
 
 
 class CallContext(NamedTuple):
@@ -74,7 +75,8 @@ class CallContext(NamedTuple):
     that opens the window; `emergency_closed_at`: when somebody closed that. `unwhispered`: the phones whose people want
     no spoken warning. `quiet`: who wants quiet hours, whatever the time is (policies.quiet_hours). `sample`: how the
     control sample is drawn. `plan`: what the numbering plan says of the number. `first_call`: what strangers did
-    shortly before; None where the caller has no number, or something is known of it.
+    shortly before; None where the caller has no number, or something is known of it. `dialled_at`: when one of us last
+    called the number, answered or not. `is_company_known`: the call shows the name of a contact's company.
     """
 
     did: Did | None = None
@@ -92,15 +94,18 @@ class CallContext(NamedTuple):
     first_call: FirstCall | None = None
     sample: ControlSample = NO_SAMPLE
     plan: PlanRow | None = None
+    dialled_at: float | None = None
+    is_company_known: bool = False
 
 
 class Facts(NamedTuple):
     """All that we know about one call, read at one instant. The first fields are those of CallContext, in its order.
 
     `peers`: what other companies publish of the number. `passed_until`: how long the last challenge that was passed, or
-    a proof of control, speaks for the caller; `failures`: how many it failed since, each DID and day once.
-    `recent_calls` are the instants of earlier calls of the number within the hour, `recent_block_calls` those of its
-    block of 1000; `recent_dids` are the DIDs that those of the number went to. `emergency_window_seconds`: for how long
+    a proof of control, speaks for the caller, and `passed_at` when that was; `failures`: how many it failed since, each
+    DID and day once. `recent_calls` are the instants of earlier calls of the number within the hour,
+    `recent_block_calls` those of its block of 1000; `recent_dids` are the DIDs that those of the number went to.
+    `emergency_window_seconds`: for how long
     after `emergency_at` nothing is screened.
     """
 
@@ -119,10 +124,13 @@ class Facts(NamedTuple):
     first_call: FirstCall | None = None
     sample: ControlSample = NO_SAMPLE
     plan: PlanRow | None = None
+    dialled_at: float | None = None
+    is_company_known: bool = False
     identity: Identity | None = None
     imported: tuple[Imported, ...] = ()
     peers: tuple[PeerWord, ...] = ()
     passed_until: float | None = None
+    passed_at: float | None = None
     failures: int = 0
     reputation: Reputation = NO_REPUTATION
     recent_calls: tuple[float, ...] = ()
@@ -146,6 +154,7 @@ def facts_from(
         evidence.imported,
         evidence.peers,
         None if challenges is NEVER_CHALLENGED else passed_until(challenges, weights.caller),
+        challenges.passed_at,
         challenges.failures,
         reputation,
         *earlier,

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from callsieve.pbx.freepbx_database import KnownContact
 from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable, as_text, csv_of
 from callsieve.text.vcard import Vcards
+from reputation.caller_names import company_key
 from reputation.model import Did, Person
 from reputation.numbers import did_number_of, number_of
 from reputation.store.imports import ImportedRow
 from reputation.store.lists import Contact
 
 NUMBER_COLUMNS = ("number", "category", "name", "note")
-CONTACT_COLUMNS = ("number", "name", "person")
+CONTACT_COLUMNS = ("number", "name", "person", "company")
 PEOPLE_COLUMNS = ("extension", "endpoint", "group", "language", "name")
 
 # As the settings have them: callsieve.settings.Name.
@@ -44,14 +45,14 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
     """Contacts; without a person they are those of `whose`, for None everybody's."""
-    for number, name, person in table:
+    for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
             table.refuse(_no_number(number))
         elif person and not NAME.fullmatch(person):
             table.refuse(f"person {person[:40]!r} is no extension")
         else:
-            yield Contact(e164, name or None, person or whose)
+            yield Contact(e164, name or None, person or whose, company_key(company))
 
 
 def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> Iterator[Contact]:
@@ -59,7 +60,7 @@ def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> 
     for card in cards:
         for number in card.numbers:
             if e164 := number_of(number, region):
-                yield Contact(e164, card.name or None, whose)
+                yield Contact(e164, card.name or None, whose, company_key(card.company))
             else:
                 cards.refuse(_no_number(number))
 
@@ -68,12 +69,13 @@ def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[str], None]
 ) -> Iterator[Contact]:
     """Contact Manager's; `refuse` is told what is no number. What has no owner is `whose`, or for None everybody's."""
-    for number, name, person in known:
+    for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
             refuse(_no_number(number) if e164 is None else f"person {_printable(person or '')[:40]!r} is no extension")
         else:
-            yield Contact(e164, " ".join(_printable(name).split())[:FIELD_CHARACTERS] or None, person or whose)
+            shown = " ".join(_printable(name).split())[:FIELD_CHARACTERS]
+            yield Contact(e164, shown or None, person or whose, company_key(company))
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:

@@ -120,6 +120,7 @@ class KnownContact(NamedTuple):
     number: str
     name: str
     person: str | None
+    company: str
 
 
 def has_contacts(db: Database) -> bool:
@@ -130,11 +131,11 @@ def has_contacts(db: Database) -> bool:
 def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
     """Each number of each contact, in the order in which they were written. DatabaseError."""
     whose = _whose(db)
-    names = {row["id"]: (row["groupid"], _name(row)) for row in _all(db, ENTRIES, ENTRY_FIELDS)}
+    known = {row["id"]: (row["groupid"], _name(row), row["company"]) for row in _all(db, ENTRIES, ENTRY_FIELDS)}
     for row in _all(db, NUMBERS, ("id", "entryid", "number")):
-        group, name = names.get(row["entryid"], ("", ""))
+        group, name, company = known.get(row["entryid"], ("", "", ""))
         if group in whose:
-            yield KnownContact(row["number"], name, whose[group])
+            yield KnownContact(row["number"], name, whose[group], company)
 
 
 def _whose(db: Database) -> dict[str, str | None]:

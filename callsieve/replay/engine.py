@@ -47,7 +47,7 @@ from reputation.outcome import OutcomeRecord
 from reputation.own.hours import hour_at
 from reputation.plan.rows import PlanRow
 from reputation.scoring import reputation_of
-from reputation.signals import LABELS, proofs_of_control
+from reputation.signals import LABELS, RELATIONSHIP_SECONDS, proofs_of_control
 from reputation.site_names import site_of
 from reputation.store.as_of import NO_BACKGROUND, NOTHING_THEN, Background, OwnEntry, Then
 from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
@@ -96,6 +96,7 @@ class Replay:
         self._plan_at = plan_at
         self._weights, self._quiet = ours.weights, ours.hours.quiet.usual
         self._velocity = Velocity()
+        self._dialled: dict[str, float] = {}
         self._first_calls = FirstCalls()
         self._lessons: list[tuple[float, int, OutcomeRecord]] = []
         self._backgrounds: dict[str, Background] = {}
@@ -127,6 +128,8 @@ class Replay:
         judged = self._judged(event, outcome) if outcome.direction is INBOUND else None
         if judged is None:
             self.marks.add_outbound(outcome.linkedid)
+            if outcome.direction is Direction.OUTBOUND and outcome.number:
+                self._dialled[outcome.number] = outcome.at
         heappush(self._lessons, (outcome.ended_at, self._taken, outcome))
         return judged
 
@@ -246,9 +249,14 @@ class Replay:
             first_call=before,
             sample=self._sample,
             plan=row,
+            dialled_at=self._dialled_at(number, at),
         )
         reputation = reputation_of(evidence, circumstances, self._weights, at)
         return facts_from(context, evidence, reputation, self._weights, earlier)
+
+    def _dialled_at(self, number: str, at: float) -> float | None:
+        dialled_at = self._dialled.get(number)
+        return None if dialled_at is None or at - dialled_at >= RELATIONSHIP_SECONDS else dialled_at
 
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None

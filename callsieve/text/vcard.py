@@ -40,12 +40,13 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """One contact. `line`: where it begins; `name` is empty where it has none; `numbers` as they were written, also as
-    tel: and sip: addresses.
+    """One contact. `line`: where it begins; `name` and `company` are empty where it has none; `numbers` as they were
+    written, also as tel: and sip: addresses.
     """
 
     line: int
     name: str
+    company: str
     numbers: tuple[str, ...]
 
 
@@ -59,9 +60,10 @@ class _Open:
 
     def closed(self) -> Card:
         family, given = (*_parts(self.texts.get(b"N", "")), "", "")[:2]
-        names = (self.texts.get(b"FN"), f"{given} {family}", *_parts(self.texts.get(b"ORG", ""))[:1])
-        name = next((text for one in names if one and (text := _plain(one))), "")
-        return Card(self.line, name[:FIELD_CHARACTERS], tuple(self.numbers))
+        company = _plain(_parts(self.texts.get(b"ORG", ""))[0])[:FIELD_CHARACTERS]
+        names = (self.texts.get(b"FN"), f"{given} {family}")
+        name = next((text for one in names if one and (text := _plain(one))), company)
+        return Card(self.line, name[:FIELD_CHARACTERS], company, tuple(self.numbers))
 
 
 def is_vcard(stream: BinaryIO) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from reputation.caller_names import company_key
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import with_changes
 from reputation.facts import CallContext, Facts, FactsQuery, facts_from
@@ -130,7 +131,11 @@ SELECT 'moments',
        (SELECT reference FROM appeal WHERE number = :number AND state = 'in force'),
        (SELECT max(closed_at) FROM appeal WHERE number = :number AND state = 'upheld'),
        {CLOSED_AT},
-       (SELECT people FROM site WHERE id = 1), NULL, NULL, NULL, NULL, NULL
+       (SELECT people FROM site WHERE id = 1),
+       (SELECT max(at) FROM outcome
+         WHERE dialled = :number AND at > :now - {RELATIONSHIP_SECONDS} AND direction = 'outbound'),
+       EXISTS (SELECT 1 FROM contact WHERE company = :company),
+       NULL, NULL, NULL
 UNION ALL
 SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
@@ -230,7 +235,7 @@ def evidence_of(
 
 
 def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> list[Row]:
-    number = query.number
+    number, name = query.number, query.name
     key, block = (None, None) if number is None else (number.key, number.block)
     parameters = {
         "number": key,
@@ -243,6 +248,7 @@ def _rows_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> lis
         "block": block,
         "block_since": query.now - weights.block.days * DAY_SECONDS,
         "many": weights.block.many,
+        "company": company_key(name) if name else None,
     }
     return db.execute(FACTS, parameters).fetchall()
 
@@ -264,7 +270,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     ties = [PersonalTie(Tie(row[1]), *row[2:6]) for row in of.get("tie", ())]
     evidence, circumstances = _evidence(of, query, weights)
     wishes = of.get("wish", ())
-    _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, *_ = moments
+    _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, _, dialled_at, company, *_ = moments
     context = CallContext(
         did=did_from_row(of["did"][0][1:5]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
@@ -281,6 +287,8 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         first_call=query.first_call if _is_first_call(of, query) else None,
         sample=ControlSample(salt, weights.sample.every),
         plan=query.plan,
+        dialled_at=dialled_at,
+        is_company_known=bool(company),
     )
     return facts_from(context, evidence, with_changes(evidence, circumstances, weights, query.now), weights)
 

@@ -122,11 +122,17 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number somebody knows. `person` is an extension, None for a contact of the whole company."""
+    """A number somebody knows.
+
+    Attributes:
+        person: An extension; None for a contact of the whole company.
+        company: Whom the contact works for, as `caller_names.company_key` writes it.
+    """
 
     number: str
     name: str | None = None
     person: Annotated[str | None, Key()] = None
+    company: str | None = None
 
 
 SET_ENTRY = """
@@ -147,11 +153,12 @@ ON CONFLICT (person) DO UPDATE SET until = max(until, excluded.until)
 SET_WISH = "INSERT INTO wish (person, wish, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 DROP_WISH = "DELETE FROM wish WHERE person = ? AND wish = ?"
 ADD_CONTACT = """
-INSERT INTO contact (number, person, source, name) VALUES (?, ?, ?, ?)
-ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name
+INSERT INTO contact (number, person, source, name, company) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (number, person, source) DO UPDATE SET name = excluded.name, company = excluded.company
 """
 CONTACTS = """
-SELECT DISTINCT number, name, nullif(person, '') FROM contact WHERE person IN ('', :person) ORDER BY number, person
+SELECT DISTINCT number, name, nullif(person, ''), company FROM contact WHERE person IN ('', :person)
+ ORDER BY number, person
 """
 IS_CONTACT = "SELECT EXISTS (SELECT 1 FROM contact WHERE number = ?)"
 FRIENDLY_TIE = f"""
@@ -220,7 +227,7 @@ def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Con
 
 def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
     """Adds contacts to those of the source, or brings their names up to date."""
-    db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name) for c in contacts))
+    db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name, c.company) for c in contacts))
 
 
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:

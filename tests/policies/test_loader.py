@@ -150,7 +150,7 @@ def refused_file(name: str, *directories: Path) -> str:
 def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
     own = files(tmp_path, house="")
     assert refused_file("hose", own).endswith(f"(did you mean house?); looked in {own}")
-    allowed = "(allowed: balanced, cautious, observe, strict)"
+    allowed = "(allowed: balanced, cautious, observe, strangers, strict)"
     assert f"'xyz' {allowed}" in refused_file("xyz")
 
 

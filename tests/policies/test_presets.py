@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +17,9 @@ from policies.policy import Policy
 from reputation.facts import Facts
 from reputation.model import Attestation, CallerKind, Level, Verification
 from tests.builders import NOW, make_call, make_facts, make_signed_call
-from tests.policies.strategies import calls, facts
+from tests.policies.strategies import calls, facts, instants
 
-OBSERVE, CAUTIOUS, BALANCED, STRICT = (load_policy(name) for name in PRESETS)
+OBSERVE, CAUTIOUS, BALANCED, STRANGERS, STRICT = (load_policy(name) for name in PRESETS)
 
 LEVELS = [
     # level, and what observe (would be), cautious, balanced and strict make of it
@@ -32,7 +36,9 @@ LEVELS = [
 def test_a_preset_follows_the_level_up_to_its_own_bound(
     level: Level, observe: Action, cautious: Action, balanced: Action, strict: Action
 ) -> None:
-    decisions = [decide(make_call(), make_facts(level=level), load_policy(name), NOW) for name in PRESETS]
+    decisions = [
+        decide(make_call(), make_facts(level=level), one, NOW) for one in (OBSERVE, CAUTIOUS, BALANCED, STRICT)
+    ]
     assert [decision.would_be for decision in decisions] == [observe, cautious, balanced, strict]
     assert [decision.action for decision in decisions] == [Action.ALLOW, cautious, balanced, strict]
 
@@ -96,6 +102,45 @@ def test_a_stricter_preset_is_never_milder(call: IncomingCall, facts: Facts) -> 
     assert actions == sorted(actions)
 
 
+@given(calls(), facts(lists=False), instants())
+def test_strangers_asks_and_does_nothing_else_that_balanced_would_not(
+    call: IncomingCall, facts: Facts, at: float
+) -> None:
+    asked, usual = decide(call, facts, STRANGERS, at), decide(call, facts, BALANCED, at)
+    if asked.rule in ("stranger", "stranger-withheld"):
+        assert asked.action <= Action.CHALLENGE
+        assert call.caller.kind in (CallerKind.NUMBER, CallerKind.WITHHELD)
+    else:
+        assert asked == usual._replace(policy="strangers")
+
+
+@pytest.fixture
+def newfoundland(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's clock is three and a half hours behind UTC."""
+    monkeypatch.setenv("TZ", "America/St_Johns")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("newfoundland")
+@pytest.mark.parametrize(
+    ("at", "asked"),
+    [
+        pytest.param("2026-01-05T08:00", False, id="monday-the-office-opens"),
+        pytest.param("2026-01-05T07:59", True, id="a-minute-before"),
+        pytest.param("2026-01-05T17:59", False, id="last-minute"),
+        pytest.param("2026-01-05T18:00", True, id="the-office-closes"),
+        pytest.param("2026-01-10T12:00", True, id="saturday-noon"),
+    ],
+)
+def test_strangers_goes_by_the_clock_of_the_machine(at: str, asked: bool) -> None:
+    now = datetime.fromisoformat(f"{at}-03:30").timestamp()
+    for call in (make_call(), make_call(None)):
+        assert (decide(call, make_facts(), STRANGERS, now).action is Action.CHALLENGE) is asked
+
+
 @given(calls(), facts(lists=False), presets())
 def test_a_preset_exceeds_the_level_for_unvouched_callers_only(
     call: IncomingCall, facts: Facts, preset: Policy
@@ -109,6 +154,7 @@ def test_a_preset_exceeds_the_level_for_unvouched_callers_only(
     [
         (CAUTIOUS, ("cautious",)),
         (BALANCED, ("balanced", "cautious")),
+        (STRANGERS, ("strangers", "balanced", "cautious")),
         (STRICT, ("strict", "balanced", "cautious")),
         (OBSERVE, ("observe", "balanced", "cautious")),
     ],

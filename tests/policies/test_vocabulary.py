@@ -18,6 +18,7 @@ from reputation.facts import Facts
 from reputation.model import Attestation, CallerKind, Family, FirstCall, Level, Reputation, Tie, Verification
 from reputation.plan.rows import Purpose
 from tests.builders import (
+    DAY,
     LONDON,
     MINUTE,
     NOW,
@@ -45,6 +46,7 @@ def holds(when: str, call: IncomingCall, facts: Facts, now: float = NOW) -> bool
 
 WITHHELD = make_call(None)
 CALL, NOTHING = make_call(), make_facts()
+BAD_SIGNATURE = make_call(verification=Verification.FAILED)
 LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_imported("company", "ok")])
 OF_PEERS = NOTHING._replace(reputation=Reputation(1.5, Level.TAG, (Family("peers", 1.5, ()),)))
 BESIDE_PEERS = NOTHING._replace(
@@ -229,6 +231,22 @@ CONDITIONS = [
     ("known-elsewhere", "relationship = true", CALL, make_facts(did=SUPPORT, ties=[make_tie(Tie.CONTACT)]), False),
     ("premium", "relationship = true", make_call(PREMIUM), make_facts(ties=[make_tie(Tie.CONTACT)]), False),
     ("relationship-withheld", "relationship = false", WITHHELD, make_facts(ties=[make_tie(Tie.ALLOW)]), True),
+    ("known-to-nobody", "stranger = true", CALL, NOTHING, True),
+    ("known-to-nobody-here", "stranger = true", CALL, make_facts(ties=[make_tie(Tie.BLOCK)]), True),
+    ("expected-by-somebody", "stranger = true", CALL, make_facts(ties=[make_tie(Tie.EXPECTED)]), True),
+    ("known-to-a-group", "stranger = true", CALL, make_facts(did=SUPPORT, ties=[make_tie(Tie.CONTACT)]), False),
+    ("no-spam-for-one", "stranger = true", CALL, make_facts(ties=[make_tie(Tie.NOT_SPAM)]), False),
+    ("dialled", "stranger = true", CALL, make_facts(dialled_at=NOW - DAY), False),
+    ("colleague-of-a-contact", "stranger = false", CALL, make_facts(is_company_known=True), True),
+    ("verified-stranger", "stranger = false", make_signed_call(), make_facts(identity=make_identity(2)), True),
+    ("half-verified-stranger", "stranger = true", make_signed_call(), make_facts(identity=make_identity(1)), True),
+    ("stranger-with-a-bad-signature", "stranger = true", BAD_SIGNATURE, make_facts(dialled_at=NOW - DAY), True),
+    ("premium-stranger", "stranger = true", make_call(PREMIUM), make_facts(dialled_at=NOW - DAY), True),
+    ("no-number-no-stranger", "stranger = true", WITHHELD, NOTHING, False),
+    ("no-number-nobody-known", "stranger = false", WITHHELD, NOTHING, False),
+    ("passed-lately", "passed_within = 90", CALL, make_facts(passed_at=NOW - 89 * DAY), True),
+    ("passed-long-ago", "passed_within = 30", CALL, make_facts(passed_at=NOW - 31 * DAY), False),
+    ("never-passed", "passed_within = 90", CALL, NOTHING, False),
     ("verified", "verified = true", make_signed_call(), make_facts(identity=make_identity(2)), True),
     ("half-verified", "verified = true", make_signed_call(), make_facts(identity=make_identity(1)), False),
     ("not-verified", "verified = false", CALL, NOTHING, True),
@@ -373,6 +391,8 @@ ERRORS = [
     ('auth_class = "trusted"', "allowed: authenticated, unauthenticated, unknown"),
     ('caller_kind = "anonymous"', "condition caller_kind does not know 'anonymous'"),
     ('country = "gb"', "condition country does not know 'gb' (did you mean GB?)"),
+    ("passed_within = 91", "condition passed_within takes a whole number from 1 to 90, not 91"),
+    ("passed_within = 0", "takes a whole number from 1 to 90"),
     ('country = "UK"', "condition country does not know 'UK': write a code such as GB"),
     ('number_type = "cell"', "condition number_type does not know 'cell' (allowed: fixed, "),
     ('purpose = "sales"', "condition purpose does not know 'sales' (allowed: bank, "),
