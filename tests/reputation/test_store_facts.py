@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.caller_names import company_key
 from reputation.facts import Facts
 from reputation.model import (
     NO_SAMPLE,
     AuthClass,
     Did,
+    Direction,
     Identity,
     Imported,
     ListName,
@@ -31,6 +33,7 @@ from reputation.store.identities import raise_epoch, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, expect_call, set_personal_entry
 from reputation.store.marks import add_mark
+from reputation.store.outcomes import record_outcome
 from reputation.store.people import replace_settings_dids, replace_settings_own_numbers, replace_settings_people
 from reputation.store.site import close_window, record_emergency
 from tests.reputation.histories import empty_store
@@ -42,6 +45,7 @@ from tests.reputation.store_builders import (
     facts,
     make_entry,
     make_mark,
+    make_outcome,
     make_query,
     pass_challenge,
     write,
@@ -288,9 +292,47 @@ def test_our_own_numbers_are_known(store: Path, number: str, own: bool) -> None:
     assert facts(store, make_query(number)).own_number is own
 
 
+@pytest.mark.parametrize(
+    ("direction", "days", "known"),
+    [
+        pytest.param(Direction.OUTBOUND, 1, True, id="yesterday-by-one-of-us"),
+        pytest.param(Direction.OUTBOUND, 181, False, id="half-a-year-ago"),
+        pytest.param(Direction.INTERNAL, 1, False, id="not-outward"),
+    ],
+)
+def test_whom_we_called_is_known_though_nobody_answered(
+    store: Path, direction: Direction, days: int, known: bool
+) -> None:
+    at = NOW - days * DAY
+    called = make_outcome(at=at, by="201", direction=direction)
+    write(store, record_outcome, called, at)
+    assert facts(store).dialled_at == (at if known else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        pytest.param("ACME DENTAL SUP", True, id="as-a-network-cuts-it"),
+        pytest.param("Acme Dental", False, id="another-company"),
+        pytest.param("", False, id="no-name"),
+        pytest.param("Anonymous", False, id="a-word-for-no-name"),
+    ],
+)
+def test_a_colleague_of_a_contact_is_known_by_the_company(store: Path, name: str, known: bool) -> None:
+    contact = Contact("+12015550199", "Jo", None, company_key("Acme Dental Supplies"))
+    write(store, add_contacts, "crm", [contact, Contact("+12015550198", "Al", None, company_key("Anonymous"))])
+    assert facts(store, make_query()._replace(name=name)).is_company_known is known
+
+
 def test_no_part_of_the_read_scans_a_table(store: Path) -> None:
     parameters = {"number": CALLER, "listed": CALLER, "auth_class": "unknown", "did": DID, "endpoint": None, "now": NOW}
-    parameters |= {"channel_endpoint": None, "block": CALLER[:-3], "block_since": NOW, "many": 5}
+    parameters |= {
+        "channel_endpoint": None,
+        "company": "acme dental",
+        "block": CALLER[:-3],
+        "block_since": NOW,
+        "many": 5,
+    }
     with open_store(store) as db:
         plan = [detail for *_, detail in db.execute("EXPLAIN QUERY PLAN " + FACTS, parameters)]
     # A subquery is scanned in the place of its rows, of which LIMIT bounds the number, and the values of a list once.

@@ -51,7 +51,7 @@ def import_contacts(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import contacts, whose calls ring through: the company's, or one person's. Header: number,name[,person]."""
+    """Import contacts, whose calls ring through. Header: number[,name,person,company]."""
     loaded = settings_of(config)
     if (file is None) == (origin is None):
         raise CommandError("import contacts: say either a FILE or --from freepbx (callsieve import contacts --help)")

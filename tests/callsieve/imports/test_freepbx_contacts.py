@@ -63,6 +63,9 @@ def test_the_companys_and_peoples_own_contacts(callsieve: Program) -> None:
     result = callsieve("import", "contacts", "--from", "freepbx")
     assert result.code == 0, result.err
     assert result.out.startswith("Imported 3 contacts as freepbx: 4 rows read, 1 skipped")
+    with open_store(callsieve.store) as db:
+        companies = dict(db.execute("SELECT number, company FROM contact"))
+    assert companies == {"+12017421800": "bank", "+12017421836": "ann's [2j tailor"[:15], "+442071838755": None}
     assert contacts(callsieve) == [
         ("+12017421800", "First Bank", None),
         ("+12017421836", "Ann's [2J tailor", "201"),

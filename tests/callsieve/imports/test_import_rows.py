@@ -63,6 +63,11 @@ def test_contacts_are_the_companys_or_a_persons() -> None:
     assert table.skipped == 2
 
 
+def test_the_company_of_a_contact_is_kept_as_networks_cut_it() -> None:
+    table = table_of(CONTACT_COLUMNS, "number,company\n+12017421834,ACME  Dental Supplies Ltd\n2017421835,AG\n")
+    assert [one.company for one in contacts_in(table, "US")] == ["acme dental sup", None]
+
+
 def test_a_contacts_person_is_an_extension() -> None:
     table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
     assert list(contacts_in(table, "US")) == []

