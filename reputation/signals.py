@@ -40,6 +40,7 @@ TALK_SECONDS = 30.0  # from here on a talk counts as one: for a call-back, a sec
 ANOTHER_DAY_SECONDS = 12 * 3600.0
 # A call-back after a one-ring call is what such callers want: it says nothing for so long.
 ONE_RING_GUARD_SECONDS = 86_400.0
+DIALLED_SECONDS = 30 * 86_400.0  # whom one of us called is no stranger for so long, answered or not
 RELATIONSHIP_SECONDS = 180 * 86_400.0  # a talk of ours to a number is a relationship for so long
 
 # What a call was shown, or what was done with it, after which nothing that the callee does speaks against the caller.

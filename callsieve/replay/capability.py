@@ -13,5 +13,6 @@ CAPABILITY = Capability(
     commands={
         "summary": "cli.summary:summary",
         "replay": "cli.commands:replay",
+        "policy try": "cli.tried:try_policy",
     },
 )

@@ -47,7 +47,7 @@ from reputation.outcome import OutcomeRecord
 from reputation.own.hours import hour_at
 from reputation.plan.rows import PlanRow
 from reputation.scoring import reputation_of
-from reputation.signals import LABELS, RELATIONSHIP_SECONDS, proofs_of_control
+from reputation.signals import DIALLED_SECONDS, LABELS, proofs_of_control
 from reputation.site_names import site_of
 from reputation.store.as_of import NO_BACKGROUND, NOTHING_THEN, Background, OwnEntry, Then
 from reputation.velocity import NOTHING_EARLIER, Earlier, Velocity
@@ -256,7 +256,7 @@ class Replay:
 
     def _dialled_at(self, number: str, at: float) -> float | None:
         dialled_at = self._dialled.get(number)
-        return None if dialled_at is None or at - dialled_at >= RELATIONSHIP_SECONDS else dialled_at
+        return None if dialled_at is None or at - dialled_at >= DIALLED_SECONDS else dialled_at
 
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None

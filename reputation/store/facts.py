@@ -43,7 +43,7 @@ from reputation.model import (
     Tie,
     Wish,
 )
-from reputation.signals import ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
+from reputation.signals import DIALLED_SECONDS, ONE_RING_GUARD_SECONDS, RELATIONSHIP_SECONDS
 from reputation.site_names import site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
@@ -133,7 +133,7 @@ SELECT 'moments',
        {CLOSED_AT},
        (SELECT people FROM site WHERE id = 1),
        (SELECT max(at) FROM outcome
-         WHERE dialled = :number AND at > :now - {RELATIONSHIP_SECONDS} AND direction = 'outbound'),
+         WHERE dialled = :number AND at > :now - {DIALLED_SECONDS} AND direction = 'outbound'),
        EXISTS (SELECT 1 FROM contact WHERE company = :company),
        NULL, NULL, NULL
 UNION ALL

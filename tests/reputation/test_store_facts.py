@@ -296,7 +296,7 @@ def test_our_own_numbers_are_known(store: Path, number: str, own: bool) -> None:
     ("direction", "days", "known"),
     [
         pytest.param(Direction.OUTBOUND, 1, True, id="yesterday-by-one-of-us"),
-        pytest.param(Direction.OUTBOUND, 181, False, id="half-a-year-ago"),
+        pytest.param(Direction.OUTBOUND, 31, False, id="a-month-ago"),
         pytest.param(Direction.INTERNAL, 1, False, id="not-outward"),
     ],
 )

@@ -22,7 +22,7 @@ from callsieve.cli.output import Tell, cells_of, meter, meter_of, plural, watche
 from callsieve.policy_selection import policy_called, running_name
 from callsieve.replay.call_files import History, HistoryError, in_time_order, opened, sides_of
 from callsieve.replay.cli.terminal import show_report
-from callsieve.replay.engine import Replay, judgements, nothing_of
+from callsieve.replay.engine import Judged, Replay, judgements, nothing_of
 from callsieve.replay.history_file import EmptyLines, Event, at_of
 from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, ActionCounts, Period, ReplayReport, line_of, report_as_json
@@ -115,7 +115,7 @@ def replay(
         )
     loaded = settings_of(config)
     plan_at = None if plan is None else _day(plan)
-    chosen = [_chosen(name, loaded) for name in ([policy] if against is None else [policy, against])]
+    chosen = [chosen_policy(name, loaded) for name in ([policy] if against is None else [policy, against])]
     if plan is not None:
         name, first = chosen[0]
         chosen = [(f"{name} (plan of {plan})", first), *(chosen[1:] or chosen)]
@@ -126,7 +126,7 @@ def replay(
     with ExitStack() as stack:
         decisions = stack.enter_context(_complete(out))
         page = stack.enter_context(_complete(html))
-        report = _replayed(_Asked(file, days, plan_at), loaded, chosen, decisions)
+        report = replayed(Asked(file, days, plan_at), loaded, chosen, _writer(decisions))
         if page is not None:
             page.write(page_of(report, time.time()).encode())
     if as_json:
@@ -143,7 +143,7 @@ def _day(text: str) -> float:
         raise CommandError(f"--plan: takes a day such as 2026-12-31, not {text!r}") from None
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A file, or the last days of the store; and the day of whose numbering plan the first policy decides."""
 
     file: Path | None
@@ -155,9 +155,25 @@ class _Asked(NamedTuple):
         return self.file.name if self.file is not None else f"the last {plural(self.days or 0, 'day')}"
 
 
-def _replayed(asked: _Asked, loaded: Loaded, chosen: list[Chosen], decisions: BinaryIO | None) -> ReplayReport:
-    tally = ActionCounts()
+Watcher = Callable[[Event, Judged | None], None]
+
+
+def _writer(decisions: BinaryIO | None) -> Watcher | None:
+    """Return what writes each decision, a line each."""
+    if decisions is None:
+        return None
     encode = msgspec.json.Encoder().encode
+
+    def write(_event: Event, judged: Judged | None) -> None:
+        if judged is not None:
+            decisions.write(encode(line_of(judged)) + b"\n")
+
+    return write
+
+
+def replayed(asked: Asked, loaded: Loaded, chosen: list[Chosen], watch: Watcher | None) -> ReplayReport:
+    """Return what the policies would have done. `watch` sees each event that is counted."""
+    tally = ActionCounts()
     started, now = time.monotonic(), time.time()
     since = now - asked.days * DAY_SECONDS if asked.days else -math.inf
     with _ground(loaded) as ground, _history(asked, ground, loaded, now) as (history, tell):
@@ -169,8 +185,8 @@ def _replayed(asked: _Asked, loaded: Loaded, chosen: list[Chosen], decisions: Bi
                     if at_of(event) < since:
                         continue  # learnt from all the same
                     tally.add(event, judged, replay)
-                    if judged is not None and decisions is not None:
-                        decisions.write(encode(line_of(judged)) + b"\n")
+                    if watch is not None:
+                        watch(event, judged)
         except EmptyLines as error:
             raise CommandError(f"{asked.file}: {error}") from None
         except DAMAGE:
@@ -187,7 +203,7 @@ def _replayed(asked: _Asked, loaded: Loaded, chosen: list[Chosen], decisions: Bi
 
 
 @contextmanager
-def _history(asked: _Asked, ground: _Ground, loaded: Loaded, now: float) -> Iterator[tuple[History, Tell]]:
+def _history(asked: Asked, ground: _Ground, loaded: Loaded, now: float) -> Iterator[tuple[History, Tell]]:
     """What was asked for, in time order as a file of ours has it and a file of CDRs nearly; and who is told of it."""
     if asked.file is None:
         if ground.db is None:
@@ -258,7 +274,7 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
     )
 
 
-def _chosen(name: str | None, loaded: Loaded) -> Chosen:
+def chosen_policy(name: str | None, loaded: Loaded) -> Chosen:
     """The policy and how it is called; without a name the running one, with its scopes."""
     if name is None:
         return running_name(loaded), policies_of(loaded)

@@ -169,10 +169,10 @@ def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions
     print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
     if len(mistakes) > len(shown):
         say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
-    _show_ways_out([one for one in shown if one.is_machine][:SHOWN_WAYS])
+    show_ways_out([one for one in shown if one.is_machine][:SHOWN_WAYS])
 
 
-def _show_ways_out(machines: Sequence[FalsePositive]) -> None:
+def show_ways_out(machines: Sequence[FalsePositive]) -> None:
     """How to let machines that cannot press a digit ring, the likeliest wanted first."""
     if not machines:
         return

@@ -1,0 +1,124 @@
+"""`callsieve policy try`: whom a policy would have asked or stopped in the last days, and what they were like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
+from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
+from callsieve.replay.cli.commands import Asked, chosen_policy, replayed
+from callsieve.replay.cli.terminal import show_ways_out
+from callsieve.replay.false_positives import FalsePositive
+from callsieve.replay.report import ReplayReport, mistakes_as_json
+from callsieve.replay.tried import Showed, TriedCalls
+from policies.policy import Policy
+from reputation.store.tables.table import OUTCOME_DAYS
+
+SHOWN = 5
+# What is said of each kind of callers.
+MEANS = {
+    Showed.COMPLAINT: "kept away, unless they press",
+    Showed.TALKED: "wanted; machines are lost",
+    Showed.ANSWERED: "deliveries, for example",
+    Showed.MESSAGE: "wanted mostly",
+    Showed.UNANSWERED: "nobody can tell",
+}
+PRICE = (
+    "The price, in simulation: of honest people who call once, 2.9 % are lost where",
+    "a quarter of the calls is asked, 8.3 % where all are. Machines press no digit.",
+)
+
+
+def try_policy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A preset, a policy's name, or a FILE.toml.")],
+    days: Annotated[int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="Of so many days.")] = OUTCOME_DAYS,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Show whom a policy would have asked or stopped in the last days, beside the policy in force. Changes nothing."""
+    loaded = settings_of(config)
+    chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
+    tried = TriedCalls()
+    report = replayed(Asked(None, days), loaded, [chosen, running], tried.add)
+    lost = [one for one in report.mistakes if one.number in tried.numbers()]
+    if as_json:
+        print_json(_as_json(report, tried, lost))
+    else:
+        policy = chosen[1]
+        asks_strangers = isinstance(policy, Policy) and any(rule.name == "stranger" for rule in policy.rules)
+        _show(report, tried, lost, asks_strangers)
+
+
+def _as_json(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive]) -> dict[str, Any]:
+    return {
+        "policy": report.policy,
+        "against": report.against,
+        "calls": report.calls,
+        "asked_or_stopped": {
+            "calls": sum(tried.calls.values()),
+            "callers": len(tried.numbers()),
+            "withheld": tried.withheld,
+            "by": [
+                {"showed": showed.name.lower(), "calls": tried.calls[showed], "callers": callers}
+                for showed, callers in tried.callers().items()
+            ],
+            "numbers": [{"number": number, "showed": showed.name.lower()} for number, showed in tried.by_number()],
+        },
+        "changes": [
+            {"from": before, "to": after, "calls": calls} for (before, after), calls in report.changes.most_common()
+        ],
+        "probable_mistakes": mistakes_as_json(lost),
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], asks_strangers: bool) -> None:
+    newly = sum(tried.calls.values())
+    say(bold(report.policy), f" on {report.history}: {plural(report.calls, 'inbound call')}, in {report.seconds:.1f} s")
+    if not newly:
+        say(f"It would have asked or stopped no call that {report.against} lets ring.")
+    else:
+        withheld = f", and {plural(tried.withheld, 'call')} without a number" if tried.withheld else ""
+        callers = plural(len(tried.numbers()), "caller")
+        calls = plural(newly, "call")
+        say(f"It would have asked or stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
+        _show_callers(tried)
+    _show_other_changes(report)
+    machines = [one for one in lost if one.is_machine]
+    if lost:
+        say(f"Probably wanted: {plural(len(lost), 'caller')}, {len(machines)} of them machines.")
+        rows = [(one.number, f"{one.calls:,}", "; ".join(map(str, one.why))) for one in lost[:SHOWN]]
+        print_table(("caller", "calls", "because"), rows, keep=(0, 1), right=(1,))
+        if len(lost) > SHOWN:
+            say(dim(f"and {len(lost) - SHOWN:,} more: --json has all of them"))
+        show_ways_out(machines[:SHOWN])
+    if asks_strangers:
+        for line in PRICE:
+            say(line)
+
+
+def _show_callers(tried: TriedCalls) -> None:
+    rows: list[list[Cell]] = [
+        [showed.value, f"{callers:,}", f"{tried.calls[showed]:,}", MEANS[showed]]
+        for showed, callers in tried.callers().items()
+        if tried.calls[showed] or callers
+    ]
+    print_table(("how their calls went", "callers", "calls", ""), rows, keep=(1, 2), right=(1, 2))
+    known = [(number, showed) for number, showed in tried.by_number() if showed is not Showed.UNANSWERED]
+    for number, showed in known[:SHOWN]:
+        say(f"  {number}  {showed}")
+    if len(known) > SHOWN:
+        say(dim(f"  and {plural(len(known) - SHOWN, 'more caller')} of whom something is known: --json has all"))
+
+
+def _show_other_changes(report: ReplayReport) -> None:
+    """Print what else would be different, such as labels."""
+    others = {
+        change: calls for change, calls in report.changes.items() if change[1] not in ("challenge", "route", "reject")
+    }
+    if others:
+        parts = [Text.assemble(word(b), " → ", word(a), f" {calls:,}") for (b, a), calls in others.items()]
+        say("Otherwise different: ", Text(", ").join(parts), ".")
