@@ -60,7 +60,7 @@ class PresetReason(StrEnum):
     TELEMARKETING_RANGE = "the numbering plan keeps this range for telemarketing"
     NO_TELEPHONE_NUMBER = "the number that the network shows cannot be read"
     WITHHOLDS = "the caller withholds the number"
-    STRANGER = "nobody here knows the number, and it has not pressed a digit within 90 days"
+    KNOWN_TO_NOBODY = "nobody here knows the number, and it has not pressed a digit within 90 days"
     OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"
 
 

@@ -1,40 +1,68 @@
-"""A policy that challenges every stranger: who passes, who calls again, and who fails where there is no voicemail."""
+"""The preset `strangers` on a real Asterisk, by night and by day: who rings, who is asked, and who has passed."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from callsieve.prompts.catalogue import prompts_of
-from lab import Answering, CallSpec, Phone
-from lab.screened import ALICE, SALES, SETTINGS, ScreenedPbx
-from tests.integration.office import decision_on, install_prompts, played, pressing
+from lab import Answering, CallResult, CallSpec, Phone
+from lab.screened import ALICE, FAX, SALES, SETTINGS, ScreenedPbx
+from reputation.caller_names import company_key
+from reputation.model import Direction
+from reputation.store.connection import open_store, transaction
+from reputation.store.outcomes import record_outcome
+from reputation.store.personal_lists import Contact, add_contacts
+from tests.integration.office import decision_on, heard_digits, install_prompts, played, pressing
+from tests.reputation.store_builders import make_outcome
+from tests.waiting import wait_until
 
-POLICY = """\
-extends = "cautious"
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+PASSED, AGAIN, FAILED, BOXED, UNASKED, DIALLED, COLLEAGUE, BY_DAY, GAVE_UP, AFTER_112, CALLS_BACK, FROZEN = (
+    f"+120155501{n:02d}" for n in range(60, 72)
+)
+CONTACT = "+12015550179"
+DIGIT, ANOTHER = "7", "1"
+PROMPTS = [key for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "whisper")]
+# What comes over the trusted trunk is asked at another hour.
+DAY = """\
+extends = "strangers"
 
 [[rule]]
 name = "stranger"
-when = { relationship = false, caller_kind = "number" }
+when = {{ stranger = true, not = {{ passed_within = 90 }}, hours = {{ from = "{0}", to = "{1}", zone = "local" }} }}
 action = "challenge"
-reason = "nobody here knows this number"
+reason = "nobody here knows the number"
 """
-pytestmark = pytest.mark.usefixtures("leaves_nothing")
-PASSED, AGAIN, FAILED, BOXED, UNASKED = (f"+1201555017{n}" for n in range(5))
-DIGIT, ANOTHER = "7", "1"
-PROMPTS = [key for key in prompts_of("en") if key.partition("-")[0] in ("challenge", "caller", "whisper")]
+
+
+def night() -> str:
+    """Return a time zone in which it is three o'clock in the morning."""
+    now = datetime.now(UTC)
+    minutes = (now.hour * 60 + now.minute - 3 * 60) % (24 * 60)
+    return f"NIGHT{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
     settings = SETTINGS.replace('name = "cautious"', 'name = "strangers"')
-    with ScreenedPbx(settings=settings, start_daemon=False, digit=int(DIGIT), patient=True) as office:
-        (office.state / "policies").mkdir()
-        (office.state / "policies" / "strangers.toml").write_text(POLICY)
-        office.daemon.start()
-        install_prompts(office, dict.fromkeys(PROMPTS, 0.3))
-        yield office
+    settings += '\n[[scope]]\ntrunk = "trusted"\npolicy = "day"\n'
+    with ScreenedPbx(settings=settings, start_daemon=False, digit=int(DIGIT), patient=True) as pbx:
+        (pbx.state / "policies").mkdir()
+        (pbx.state / "policies" / "day.toml").write_text(DAY.format("06:00", "07:00"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TZ", night())
+            pbx.daemon.start()
+        install_prompts(pbx, dict.fromkeys(PROMPTS, 0.3))
+        with open_store(pbx.daemon.store) as db, transaction(db):
+            add_contacts(db, "crm", [Contact(CONTACT, "Jo", None, company_key("Acme Dental Supplies Ltd"))])
+            yesterday = time.time() - 86_400.0
+            called = make_outcome("out", yesterday, by="202", direction=Direction.OUTBOUND, dialled=DIALLED)
+            record_outcome(db, called, yesterday)
+        yield pbx
 
 
 @pytest.fixture
@@ -44,16 +72,22 @@ def phones(pbx: ScreenedPbx) -> Iterator[tuple[Phone, Phone]]:
         yield alice, bob
 
 
+def rings_plainly(pbx: ScreenedPbx, spec: CallSpec, trusted: bool = False) -> CallResult:
+    """Return how a call ended that rang Alice's phone, and whose caller heard no prompt."""
+    before = len(played(pbx))
+    with Phone(pbx.asterisk, "201") as alice:
+        result = (pbx.trusted if trusted else pbx.carrier).call(spec)
+        alice.wait_for_invite()
+    assert (result.code, played(pbx)[before:]) == (200, [])
+    return result
+
+
 def test_who_has_passed_rings_as_anybody_the_next_time(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as alice:
         pressing(pbx, PASSED, ALICE, DIGIT)
         alice.wait_for_invite()
-    before = len(played(pbx))
-    with Phone(pbx.asterisk, "201") as alice:
-        assert pbx.carrier.call(CallSpec(caller=PASSED, name="Joe", did=ALICE, hang_up_after=0.5)).code == 200
-        invite = alice.wait_for_invite()
-    assert (invite.from_name, invite.header("Alert-Info")) == ("Joe", "")
-    assert played(pbx)[before:] == [], "nobody is warned of him"
+    assert decision_on(pbx.daemon.store, PASSED).rule == "stranger"
+    rings_plainly(pbx, CallSpec(caller=PASSED, name="Joe", did=ALICE, hang_up_after=0.5))
 
 
 def test_who_did_not_pass_is_asked_again_however_soon_he_calls(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
@@ -61,6 +95,69 @@ def test_who_did_not_pass_is_asked_again_however_soon_he_calls(pbx: ScreenedPbx,
         pressing(pbx, AGAIN, ALICE, ANOTHER, ANOTHER)
     assert [phone.invites() for phone in phones] == [[], []]
     assert decision_on(pbx.daemon.store, AGAIN).action == "challenge"
+
+
+def test_who_hangs_up_and_calls_again_is_asked_again(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+    pressing(pbx, GAVE_UP, ALICE)
+    asked = len(heard_digits(pbx))
+    pressing(pbx, GAVE_UP, ALICE, DIGIT)
+    assert len(heard_digits(pbx)) > asked
+    assert phones[0].wait_for_invite().from_number == GAVE_UP
+
+
+def test_who_withholds_the_number_is_asked_each_time(pbx: ScreenedPbx) -> None:
+    for _ in range(2):
+        before = len(heard_digits(pbx))
+        with (
+            Phone(pbx.asterisk, "201") as alice,
+            pbx.carrier.start(CallSpec(caller=PASSED, privacy=True, did=ALICE, hang_up_after=6.0)) as call,
+        ):
+            wait_until(lambda asked=before: len(heard_digits(pbx)) > asked, "the question")
+            assert alice.invites() == []
+            call.press(DIGIT)
+            alice.wait_for_invite()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(CallSpec(caller=CONTACT, did=ALICE, hang_up_after=0.5), id="contact"),
+        pytest.param(
+            CallSpec(caller=COLLEAGUE, name="ACME DENTAL SUP", did=ALICE, hang_up_after=0.5),
+            id="colleague-of-a-contact",
+        ),
+        pytest.param(CallSpec(caller=DIALLED, did=ALICE, hang_up_after=0.5), id="called-yesterday-in-vain"),
+        pytest.param(CallSpec(caller="+8695588", did=ALICE, hang_up_after=0.5), id="service-number-of-a-bank"),
+    ],
+)
+def test_who_is_not_asked(pbx: ScreenedPbx, spec: CallSpec) -> None:
+    rings_plainly(pbx, spec)
+
+
+def test_by_day_a_stranger_is_not_asked(pbx: ScreenedPbx) -> None:
+    rings_plainly(pbx, CallSpec(caller=BY_DAY, did=ALICE, hang_up_after=0.5), trusted=True)
+    assert decision_on(pbx.daemon.store, BY_DAY).policy == "day"
+
+
+def test_emergency_services_that_call_back_are_not_asked(pbx: ScreenedPbx) -> None:
+    headers = {"Priority": "psap-callback"}
+    spec = CallSpec(caller=CALLS_BACK, did=ALICE, headers=headers, hang_up_after=0.5)
+    rings_plainly(pbx, spec, trusted=True)
+
+
+def test_a_line_that_is_not_screened_rings(pbx: ScreenedPbx) -> None:
+    with Phone(pbx.asterisk, "203") as fax:
+        assert pbx.carrier.call(CallSpec(caller=FROZEN, did=FAX, hang_up_after=0.5)).code == 200
+        fax.wait_for_invite()
+
+
+def test_with_the_daemon_frozen_a_stranger_rings(pbx: ScreenedPbx) -> None:
+    pbx.daemon.freeze()
+    try:
+        result = rings_plainly(pbx, CallSpec(caller=FROZEN, did=ALICE, hang_up_after=0.5))
+    finally:
+        pbx.daemon.thaw()
+    assert (result.ringing_seconds or 99) < 10.0
 
 
 def test_a_failed_challenge_at_a_group_is_told(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
@@ -84,3 +181,10 @@ def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple
         pbx.asterisk.cli("module load app_read.so")
     assert result.code == 200
     assert phones[0].wait_for_invite().from_number == UNASKED
+
+
+def test_nobody_is_asked_within_the_emergency_window(pbx: ScreenedPbx) -> None:
+    """The last test: the window stays open."""
+    with Phone(pbx.asterisk, "201") as alice:
+        alice.dial("112").result()
+    rings_plainly(pbx, CallSpec(caller=AFTER_112, did=ALICE, hang_up_after=0.5))

@@ -10,7 +10,20 @@ from policies.decision import IncomingCall
 from policies.engine import CAPS, decide, decide_for_callee
 from policies.loader import PRESETS, load_policy
 from policies.policy import Policy
-from policies.reasons import BY_CODE, CODED, FailOpen, Ours, PresetReason, Reason, Why, capped, why_of, why_of_failure
+from policies.reasons import (
+    BY_CODE,
+    CODED,
+    CODES,
+    FailOpen,
+    Ours,
+    OutboundReason,
+    PresetReason,
+    Reason,
+    Why,
+    capped,
+    why_of,
+    why_of_failure,
+)
 from reputation.facts import Facts
 from reputation.wording import Wording
 from tests.builders import NOW
@@ -19,6 +32,13 @@ from tests.policies.strategies import calls, facts
 POLICIES = [load_policy(name) for name in PRESETS]
 VERIFIED = Why(Reason.VERIFIED)
 APPEALED = Why(Reason.APPEALED, {"reference": "AP9E4100"})
+
+
+def test_each_reason_has_a_code_of_its_own() -> None:
+    """Two of one name in different tables would leave the first without a code: its calls would fail open."""
+    tables = (Reason, PresetReason, FailOpen, OutboundReason)
+    assert len(BY_CODE) == sum(map(len, tables))
+    assert {one.value for table in tables for one in table} == CODES.keys()
 
 
 @given(call=calls(), known=facts(), policy=st.sampled_from(POLICIES))
