@@ -78,8 +78,8 @@ def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
     """Return whether nobody here knows the caller; None for a caller without a number.
 
     Known is who is a contact, shows the name of a contact's company, is on an own allowlist, is verified, was called by
-    one of us within 30 days, answered or not, or talked with one of us who called it within 180. A premium number, a failed signature and a call that rang once and
-    gave up know nobody.
+    one of us within 30 days, answered or not, or talked with one of us who called it within 180. A premium number, a
+    failed signature and a call that rang once and gave up know nobody.
     """
     if call.caller.key is None:
         return None

@@ -96,10 +96,15 @@ def has_met(pbx: HasAsterisk, began: int) -> bool:
     return any("PJSIP/20" in line and " joined '" in line for line in pbx.asterisk.log_lines()[began:])
 
 
-def heard_digits(pbx: ScreenedPbx) -> list[str]:
+def heard_digits(pbx: HasAsterisk) -> list[str]:
     """The digits that callers were asked for so far, in our words or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())
     return re.findall(r"Playing '(?:callsieve/challenge-press-|digits/)(\d)", lines)
+
+
+def is_asked(pbx: HasAsterisk, before: int) -> bool:
+    """Return whether a caller was asked for a digit since there were `before`."""
+    return len(heard_digits(pbx)) > before
 
 
 def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResult:
@@ -107,13 +112,9 @@ def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResul
     before = len(heard_digits(pbx))
     with pbx.carrier.start(CallSpec(caller=caller, name="Joe", did=did, hang_up_after=6.0)) as call:
         for number, digit in enumerate(digits):
-            wait_until(partial(_is_asked_again, pbx, before + number), "the question")
+            wait_until(partial(is_asked, pbx, before + number), "the question")
             call.press(digit)
         return call.result()
-
-
-def _is_asked_again(pbx: ScreenedPbx, before: int) -> bool:
-    return len(heard_digits(pbx)) > before
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:

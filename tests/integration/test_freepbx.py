@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from socket import SOCK_STREAM
 
@@ -37,10 +38,12 @@ from tests.integration.freepbx import (
     FastAgiServer,
     freepbx,
 )
-from tests.integration.office import has_met, install_prompts, played
+from tests.integration.office import has_met, heard_digits, install_prompts, is_asked, played
 from tests.waiting import wait_until
 
-TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED, MARKED = (f"+120155501{n}" for n in range(50, 59))
+TAGGED, WARNED, STRANGER, CHALLENGED, BUSINESS, FRIEND, FOE, NAMED, MARKED, NEW = (
+    f"+120155501{n}" for n in range(50, 60)
+)
 TAG, WARN = ("<http://localhost>;info=callsieve-tag", "<http://localhost>;info=callsieve-warn")
 WHISPER = {"whisper-spam": 0.6, "whisper-menu": 1.6}
 SETTINGS = f"""
@@ -55,6 +58,10 @@ every = 0
 
 [reputation.first_call]
 most = 0
+
+[[scope]]
+did = "{CONFIRM_GROUP}"
+policy = "night"
 
 [[person]]
 extension = "201"
@@ -73,6 +80,16 @@ when = {{ prefix = ["{NAMED}"] }}
 action = "challenge"
 ask = "name"
 reason = "asked for a name"
+"""
+# The preset as it is by night, whatever the time is.
+NIGHT = """\
+extends = "strangers"
+
+[[rule]]
+name = "stranger"
+when = { stranger = true, not = { passed_within = 90 } }
+action = "challenge"
+reason = "nobody here knows the number"
 """
 EXTENSION_HOOK = PHONE_HOOKS[0]
 THEIRS = f"""\
@@ -103,6 +120,7 @@ def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     ):
         (state / "policies").mkdir(parents=True)
         (state / "policies" / "office.toml").write_text(POLICY)
+        (state / "policies" / "night.toml").write_text(NIGHT)
         office.install("--freepbx", "--reload")
         be_patient(office)
         office.daemon.start()
@@ -297,6 +315,21 @@ def test_a_failed_challenge_without_voicemail_rings_nobody(pbx: Office) -> None:
     with Phone(pbx.asterisk, "201") as phone:
         result = Carrier(pbx.asterisk).call(CallSpec(caller=CHALLENGED, did=GROUP, hang_up_after=20.0, timeout=40.0))
     assert (result.code, result.bye_from, phone.invites()) == (200, "asterisk", [])
+
+
+def test_a_stranger_presses_a_digit_once(pbx: Office) -> None:
+    for is_new in (True, False):
+        asked = len(heard_digits(pbx))
+        with (
+            Phone(pbx.asterisk, "201", Answering.never()) as phone,
+            Carrier(pbx.asterisk).start(CallSpec(caller=NEW, did=CONFIRM_GROUP, hang_up_after=6.0)) as call,
+        ):
+            if is_new:
+                wait_until(partial(is_asked, pbx, asked), "the question")
+                assert phone.invites() == []
+                call.press(heard_digits(pbx)[-1])
+            assert phone.wait_for_invite().from_number == NEW
+        assert (len(heard_digits(pbx)) > asked) is is_new
 
 
 def test_the_doctor_sees_that_the_hooks_ask_us(pbx: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -14,9 +15,9 @@ from lab.screened import ALICE, FAX, SALES, SETTINGS, ScreenedPbx
 from reputation.caller_names import company_key
 from reputation.model import Direction
 from reputation.store.connection import open_store, transaction
+from reputation.store.lists import Contact, add_contacts
 from reputation.store.outcomes import record_outcome
-from reputation.store.personal_lists import Contact, add_contacts
-from tests.integration.office import decision_on, heard_digits, install_prompts, played, pressing
+from tests.integration.office import decision_on, heard_digits, install_prompts, is_asked, played, pressing
 from tests.reputation.store_builders import make_outcome
 from tests.waiting import wait_until
 
@@ -112,7 +113,7 @@ def test_who_withholds_the_number_is_asked_each_time(pbx: ScreenedPbx) -> None:
             Phone(pbx.asterisk, "201") as alice,
             pbx.carrier.start(CallSpec(caller=PASSED, privacy=True, did=ALICE, hang_up_after=6.0)) as call,
         ):
-            wait_until(lambda asked=before: len(heard_digits(pbx)) > asked, "the question")
+            wait_until(partial(is_asked, pbx, before), "the question")
             assert alice.invites() == []
             call.press(DIGIT)
             alice.wait_for_invite()

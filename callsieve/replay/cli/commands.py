@@ -126,7 +126,7 @@ def replay(
     with ExitStack() as stack:
         decisions = stack.enter_context(_complete(out))
         page = stack.enter_context(_complete(html))
-        report = replayed(Asked(file, days, plan_at), loaded, chosen, _writer(decisions))
+        report = replayed(ReplayQuestion(file, days, plan_at), loaded, chosen, _writer(decisions))
         if page is not None:
             page.write(page_of(report, time.time()).encode())
     if as_json:
@@ -143,7 +143,7 @@ def _day(text: str) -> float:
         raise CommandError(f"--plan: takes a day such as 2026-12-31, not {text!r}") from None
 
 
-class Asked(NamedTuple):
+class ReplayQuestion(NamedTuple):
     """A file, or the last days of the store; and the day of whose numbering plan the first policy decides."""
 
     file: Path | None
@@ -171,7 +171,7 @@ def _writer(decisions: BinaryIO | None) -> Watcher | None:
     return write
 
 
-def replayed(asked: Asked, loaded: Loaded, chosen: list[Chosen], watch: Watcher | None) -> ReplayReport:
+def replayed(asked: ReplayQuestion, loaded: Loaded, chosen: list[Chosen], watch: Watcher | None) -> ReplayReport:
     """Return what the policies would have done. `watch` sees each event that is counted."""
     tally = ActionCounts()
     started, now = time.monotonic(), time.time()
@@ -203,7 +203,7 @@ def replayed(asked: Asked, loaded: Loaded, chosen: list[Chosen], watch: Watcher 
 
 
 @contextmanager
-def _history(asked: Asked, ground: _Ground, loaded: Loaded, now: float) -> Iterator[tuple[History, Tell]]:
+def _history(asked: ReplayQuestion, ground: _Ground, loaded: Loaded, now: float) -> Iterator[tuple[History, Tell]]:
     """What was asked for, in time order as a file of ours has it and a file of CDRs nearly; and who is told of it."""
     if asked.file is None:
         if ground.db is None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
-from callsieve.replay.cli.commands import Asked, chosen_policy, replayed
+from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, replayed
 from callsieve.replay.cli.terminal import show_ways_out
 from callsieve.replay.false_positives import FalsePositive
 from callsieve.replay.report import ReplayReport, mistakes_as_json
@@ -42,7 +42,7 @@ def try_policy(
     loaded = settings_of(config)
     chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
     tried = TriedCalls()
-    report = replayed(Asked(None, days), loaded, [chosen, running], tried.add)
+    report = replayed(ReplayQuestion(None, days), loaded, [chosen, running], tried.add)
     lost = [one for one in report.mistakes if one.number in tried.numbers()]
     if as_json:
         print_json(_as_json(report, tried, lost))
