@@ -161,7 +161,8 @@ def _in_force(loaded: Loaded) -> Policy | None:
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, Policy], ...]:
-    return tuple((name, load_policy(name)) for name in PRESETS)
+    """Return the presets by name, without the one that asks strangers: marks do what they do under balanced there."""
+    return tuple((name, load_policy(name)) for name in PRESETS if name != "strangers")
 
 
 @lru_cache(maxsize=16)
