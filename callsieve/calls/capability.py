@@ -27,5 +27,5 @@ CAPABILITY = Capability(
         "window-closed": N_("The emergency window is closed: calls are screened again."),
     },
     has_templates=True,
-    checks="checks:CHECKS",
+    checks="views:CHECKS",
 )

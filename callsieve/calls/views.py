@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from heapq import merge
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,30 +28,17 @@ from callsieve.calls.records import (
     typed_fields,
     wanted_of,
 )
+from callsieve.calls.spoken_names import FOLDER, MAX_FILES, files_in
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_of
 from callsieve.changes.paging import place_of as place_of_cursor
 from callsieve.decide.call_facts import linkedid_of
-from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Stops, Talks, call_back_number
-from callsieve.replay.summary import known_in_store
-from callsieve.web.i18n import N_
-from callsieve.web.rendering import Cache
-from policies.decision import ACTION_BY_WORD, OWN_RULES
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn
+from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
-from reputation.control_sample import SampledCalls
 from reputation.explaining import sentence_of_families
 from reputation.model import DecisionRecord, EntryKind, ListEntry, ListName, Mark, Person
-from reputation.outcome import OutcomeRecord
 from reputation.site_names import parse_id, site_of
-from reputation.store.activity import (
-    CallerBlock,
-    Rising,
-    busy_blocks,
-    counts_over,
-    rising_numbers,
-    sampled_calls,
-    stopped_but_known,
-)
 from reputation.store.calls import (
     ENDINGS,
     CallCursor,
@@ -66,13 +50,11 @@ from reputation.store.calls import (
     rules_seen,
     sites_seen,
 )
-from reputation.store.evidence_rows import live_marks_of, one_ring_before, rows_of
+from reputation.store.evidence_rows import live_marks_of
 from reputation.store.journal import decision_of, decisions
 from reputation.store.lists import entry_there
-from reputation.store.outcomes import outcomes
 from reputation.store.people import all_people
-from reputation.weights import DAY_SECONDS
-from reputation.wording import Wording
+from reputation.wording import Places, Wording
 
 PAGE_CALLS = 50
 STOPPING = frozenset({"challenge", "route", "reject"})
@@ -297,129 +279,34 @@ def _decision(db: sqlite3.Connection, request: DecisionKey) -> DecisionRecord:
     return record
 
 
-ACTIVITY_SECONDS = 20.0
-ACTIONS = tuple(ACTION_BY_WORD)
-DRAWN = ("tag", "warn", "challenge", "route", "reject")
-MISTAKE_DAYS = 7
-MOST_SUSPECTS = 50
-MOST_CALLS = 200
-LISTED = 8
-NO_SAMPLE = SampledCalls(0, 0, 0, 0)
+NAME = "name"
 
 
-class ActivityCache:
-    """The figures of each span: counting them takes a while, and everybody who looks sees the same."""
-
-    def __init__(self) -> None:
-        self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
-
-
-class ActivitySpan(NamedTuple):
-    """How far back, and in which steps; seconds."""
-
-    word: str
-    label: str
-    seconds: float
-    step: float
-
-
-SPANS = {
-    span.word: span
-    for span in (
-        ActivitySpan("day", N_("24 hours"), DAY_SECONDS, 3600.0),
-        ActivitySpan("week", N_("7 days"), 7 * DAY_SECONDS, 6 * 3600.0),
-        ActivitySpan("month", N_("30 days"), 30 * DAY_SECONDS, DAY_SECONDS),
-    )
-}
-
-
-class ActivityStep(NamedTuple):
-    """One step of time: how often each action was ordered."""
-
-    at: float
-    counts: Counter[str]
+def can_record(ground: CheckContext) -> Finding:
+    """Without it, who is to be asked for a name is asked for a digit."""
+    is_asked = any(rule.ask == NAME for policy in ground.policies for rule in policy.rules)
+    if not is_asked and ground.loaded.settings.actions.ask != NAME:
+        return ok(Wording("nobody is asked for a name"))
+    folder = ground.loaded.state / FOLDER
+    where: Places = {"folder": str(folder)}
+    if not folder.is_dir():
+        return warn(
+            Wording("{folder} is not there: a digit is asked for instead", where),
+            Wording("callsieve serve makes it at its start"),
+        )
+    group = ground.place.etc.stat().st_gid  # root's own says nothing of who Asterisk runs as
+    if group and folder.stat().st_gid != group:
+        return warn(
+            Wording("{folder} is not of Asterisk's group: a digit is asked for instead", where),
+            Wording("chgrp {group} {folder}, and run the daemon in that group", {**where, "group": group}),
+        )
+    count = sum(1 for _ in files_in(folder))
+    if count >= MAX_FILES:
+        return warn(
+            Wording("{folder} is full: a digit is asked for instead", where),
+            Wording("what is there goes after seven days, or rm it"),
+        )
+    return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityShown:
-    """The figures of a span, found out at `at`. Whatever the span, `mistakes` are those of the last MISTAKE_DAYS, and
-    `rising` and `blocks` of the last day. `site`: whose calls are counted, empty for all; those three are of all.
-    """
-
-    at: float
-    span: ActivitySpan
-    steps: tuple[ActivityStep, ...]
-    totals: Counter[str]
-    sample: SampledCalls
-    mistakes: tuple[FalsePositive, ...]
-    rising: tuple[Rising, ...]
-    blocks: tuple[CallerBlock, ...]
-    site: str = ""
-
-    @property
-    def sampled(self) -> Wording | None:
-        """What the control sample costs; None where it took no call."""
-        return self.sample.words(self.totals["warn"]) if self.sample.calls else None
-
-    @property
-    def calls(self) -> int:
-        """How many were decided about."""
-        return self.totals.total()
-
-    @property
-    def since(self) -> float:
-        """When the span begins."""
-        return self.steps[0].at
-
-    @property
-    def mistaken_calls(self) -> int:
-        """How many calls the mistakes are."""
-        return sum(mistake.calls for mistake in self.mistakes)
-
-
-def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """The figures up to now. Steps begin at whole ones, so that they stay what they are as time goes on."""
-    last = now // span.step
-    first = last - round(span.seconds / span.step) + 1
-    since = first * span.step
-    counted: dict[int, Counter[str]] = {}
-    for count in counts_over(db, since, now + 60, span.step, site):
-        counted.setdefault(count.step, Counter())[count.action] += count.calls
-    steps = tuple(ActivityStep(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
-    return ActivityShown(
-        at=now,
-        span=span,
-        steps=steps,
-        totals=sum((step.counts for step in steps), Counter()),
-        sample=_sample(db, since, now) if not site else NO_SAMPLE,
-        mistakes=tuple(probable_mistakes(db, now - MISTAKE_DAYS * DAY_SECONDS)),
-        rising=tuple(rising_numbers(db, now - DAY_SECONDS, now + 60, LISTED)),
-        blocks=tuple(busy_blocks(db, now - DAY_SECONDS, now + 60, LISTED)),
-        site=site,
-    )
-
-
-def _sample(db: sqlite3.Connection, since: float, now: float) -> SampledCalls:
-    return sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES])
-
-
-def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
-    """Numbers that were stopped or warned of since then, and somebody of ours wanted to hear from, most calls first."""
-    stops, talks = Stops(STOPPED | WARNED), Talks()
-    for number in stopped_but_known(db, since, MOST_SUSPECTS):
-        decided = reversed(decisions(db, caller=number, since=since, limit=MOST_CALLS))
-        ended = reversed(outcomes(db, number=number, since=since, limit=MOST_CALLS))
-        both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
-        for one in merge(*both, key=lambda one: one.at):
-            _add(one, stops, talks, db)
-    return stops.mistakes(talks.of, partial(known_in_store, db), partial(rows_of, db))
-
-
-def _add(one: DecisionRecord | OutcomeRecord, stops: Stops, talks: Talks, db: sqlite3.Connection) -> None:
-    if isinstance(one, DecisionRecord):
-        stops.add_call(one.caller, one.at, one.would_be, one.rule, one.did)
-        return
-    talks.add(one)
-    number = call_back_number(one, partial(one_ring_before, db))
-    if number is not None:
-        stops.call_back(number)
+CHECKS = (HealthCheck(place=170, name="recordings", find=can_record),)

@@ -17,7 +17,7 @@ from typing import Final
 from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import FORBIDDEN, UNDEFINED, HubError, connection_to
 from callsieve.hub.sync import NumbersErased, StoreReplaced, Sync
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from callsieve.settings import Loaded
 from callsieve.system import service_process
 from callsieve.system.service_process import follow_signals, only_process, reloaded, run_until
@@ -127,6 +127,6 @@ async def _share(loaded: Loaded, run: str) -> None:
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
     """What the rows of erased numbers have left in files. Only while the store is closed here."""
     for number in sorted(numbers):
-        is_clear, problems = privacy.clear_files(loaded, number)
+        is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:
             logger.warning("a number was erased as another site wanted; some files still have it: privacy erase")

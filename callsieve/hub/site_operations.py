@@ -22,7 +22,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.lists.operations import names_of_people
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from policies.files import nearest
 from reputation.site_names import site_of
 from reputation.store.hub.incoming import (
@@ -216,7 +216,7 @@ class Erasure(NamedTuple):
 def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
     """Erase what the site may have erased here; the rest waits. Return whether everything about the number is gone."""
     try:
-        stored = privacy.stored_about(db, context, erasure.number)
+        stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number
         return False
     if not any(stored.erasable.values()):
@@ -225,14 +225,14 @@ def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
         link = link_of(db)
         assert link is not None
         forget_evidence(db, link, stored.number, erasure.site, frozenset(context.loaded.settings.hub.follow))
-        left = privacy.stored_about(db, context, stored.number).erasable
+        left = number_operations.stored_about(db, context, stored.number).erasable
         if any(count for table, count in left.items() if table not in GOES):
             with change(db, context, "hub erasure", stored.number) as changed:
                 request_erasure(db, ErasureRequest(stored.number, erasure.site, context.at))
                 changed.after = {"site": erasure.site}
             return False
     with writing_for_hub(db):
-        privacy.erase(db, context, stored.number)
+        number_operations.erase(db, context, stored.number)
     erasures_told(db, [stored.number])
     return True
 

@@ -28,7 +28,7 @@ def make_api_app(load: Callable[[], Loaded], clock: Callable[[], float] = time.t
     state.provide(DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))
 
     def load_all() -> tuple[Endpoint, ...]:
-        from callsieve.events.stream import EventStreams
+        from callsieve.events.api.endpoints import EventStreams
         from callsieve.main.capabilities import ALL, endpoints_of
 
         on = ALL.without(state.loaded.settings.capabilities.off)

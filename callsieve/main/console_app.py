@@ -22,13 +22,12 @@ from starlette.types import ASGIApp, Scope
 
 from callsieve.api.authentication import Authentication
 from callsieve.api.gate import ApiGate, with_api
-from callsieve.calls.live import LiveCalls
+from callsieve.calls.live import ActivityCache, LiveCalls
 from callsieve.calls.records import appeal_in_words
-from callsieve.calls.views import ActivityCache
 from callsieve.capability import Capabilities
 from callsieve.decide.operations import DaemonClient
 from callsieve.doctor.checks import HealthWatch, checks_of
-from callsieve.events.stream import EventStreams
+from callsieve.events.api.endpoints import EventStreams
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded

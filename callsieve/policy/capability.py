@@ -15,7 +15,7 @@ CAPABILITY = Capability(
         "policy show": "cli.commands:show",
         "policy explain": "cli.commands:explain_call",
         "policy activate": "cli.commands:activate_policy",
-        "policy test": "cli.cases:try_cases",
+        "policy test": "cli.commands:try_cases",
         "policy publish": "cli.commands:publish_policy",
         "policy withdraw": "cli.commands:withdraw_policy",
         "policy accept": "cli.commands:accept_policy",

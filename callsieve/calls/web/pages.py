@@ -8,19 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from callsieve.calls.live import LiveCalls
+from callsieve.calls.live import DRAWN, SPANS, ActivityCache, ActivityShown, LiveCalls, activity_shown
 from callsieve.calls.records import wanted_of
-from callsieve.calls.views import (
-    DRAWN,
-    SPANS,
-    ActivityCache,
-    ActivityShown,
-    activity_shown,
-    call_shown,
-    calls_shown,
-    nothing_shown,
-    place_of,
-)
+from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
 from callsieve.web.access import anonymous, with_session

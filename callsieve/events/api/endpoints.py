@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Protocol, TypeVar, TypeVarTuple
 
 import msgspec
 from msgspec import Meta
@@ -13,11 +18,129 @@ from callsieve.api.endpoint import ApiRequest, Stream, endpoint
 from callsieve.api.problem import ApiError
 from callsieve.changes.operation import Refused
 from callsieve.events import operations
-from callsieve.events.kinds import EventKind
+from callsieve.events.kinds import Event, EventKind, as_told, body_of
 from callsieve.events.operations import ReplayRequest
-from callsieve.events.stream import MEDIA_TYPE, STREAM_SECONDS, EventStreams, keep_stream, place_after, stream
+from callsieve.text.times import day
 from policies.files import nearest
+from reputation.store.errors import StoreError
+from reputation.store.outbox import STREAM_READ, event_of, events_after, places, set_state, use_stream
 from reputation.users import Role, Scope
+from reputation.weights import Weights
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+LOOK_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 15.0
+STREAM_SECONDS: Final = 300
+AT_ONCE: Final = 200
+MOST_STREAMS: Final = 50
+MOST_OF_TOKEN: Final = 4
+MEDIA_TYPE: Final = "text/event-stream"
+# To who asks for what is no longer kept: some events are missing.
+GAP: Final = b"event: gap\ndata: {}\n\n"
+
+
+class Reads(Protocol):
+    """What a stream needs of a request."""
+
+    def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> Awaitable[T]:
+        """What `fn(db, *args)` returns. StoreError."""
+        ...
+
+
+class EventStreams:
+    """Counts who reads along."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    def is_full(self, who: str) -> bool:
+        """Whether nobody more can read along, or this token no more than already."""
+        return self._open.total() >= MOST_STREAMS or self._open[who] >= MOST_OF_TOKEN
+
+    @contextmanager
+    def one(self, who: str) -> Iterator[None]:
+        """Inside, a stream of theirs is open."""
+        self._open[who] += 1
+        try:
+            yield
+        finally:
+            self._open[who] -= 1
+
+
+def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
+    """From now on all events are written, whoever else wants them, until nobody has read along for a week."""
+    use_stream(db, tuple(EventKind), weights)
+    set_state(db, STREAM_READ, day(now), now)
+
+
+class StreamPosition:
+    """Where a stream goes on: after `seq`. `has_gap`: what was to come first is no longer kept."""
+
+    __slots__ = ("has_gap", "seq")
+
+    def __init__(self, seq: int, *, has_gap: bool) -> None:
+        self.seq = seq
+        self.has_gap = has_gap
+
+
+def place_after(db: sqlite3.Connection, event_id: str) -> StreamPosition:
+    """After the event with this id; without one, after all that there are now."""
+    first, last = places(db)
+    if not event_id:
+        return StreamPosition(last, has_gap=False)
+    event = event_of(db, event_id)
+    return (
+        StreamPosition(first - 1 if first else last, has_gap=True)
+        if event is None
+        else StreamPosition(event.seq, has_gap=False)
+    )
+
+
+async def stream(
+    store: Reads,
+    streams: EventStreams,
+    who: str,
+    place: StreamPosition,
+    kinds: Collection[EventKind],
+    until: float,
+    ending: asyncio.Event,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[bytes]:
+    """The events after the place, of these kinds, until the clock says so, or the process is to end (`ending`), or the
+    store cannot be read.
+    """
+    with streams.one(who):
+        heard_at = clock()
+        yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
+        seq = place.seq
+        while True:
+            try:
+                found = await store.read(events_after, seq, AT_ONCE)
+            except StoreError:
+                return
+            if found:
+                seq = found[-1].seq
+            if chunk := b"".join(_told(event) for event in found if event.kind in kinds):
+                heard_at = clock()
+                yield chunk
+            elif clock() - heard_at >= HEARTBEAT_SECONDS:
+                heard_at = clock()
+                yield b": still here\n\n"
+            if len(found) < AT_ONCE:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(LOOK_SECONDS, max(0.0, until - clock()))):
+                        await ending.wait()
+            if ending.is_set() or clock() >= until:
+                return
+
+
+def _told(event: Event) -> bytes:
+    """JSON has no line break, so the event is one line."""
+    body = body_of(as_told(event))
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)
+
 
 FULL = "too many programs read along already, or this token does so too often: close one"
 

@@ -27,7 +27,7 @@ from callsieve.cli.options import (
     settings_of,
 )
 from callsieve.cli.output import plural, print_table, say, say_command, say_undo
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from callsieve.numbers.operations import (
     CorrectionRequest,
     MarkRequest,
@@ -194,7 +194,7 @@ def export(
     config: ConfigOption = None,
 ) -> None:
     """Print every row about a number as JSON, by table: what its owner may ask for."""
-    stored = perform(settings_of(config), privacy.export, number, existing=True)
+    stored = perform(settings_of(config), number_operations.export, number, existing=True)
     recordings = [str(path) for path in stored.recordings]
     document = {"number": stored.number, "tables": stored.tables, "recordings": recordings}
     if out is None:
@@ -211,9 +211,9 @@ def erase(
 ) -> None:
     """Forget a number: delete every row about it. This cannot be undone."""
     loaded = settings_of(config)
-    stored = perform(loaded, privacy.stored_about, number, existing=True)
+    stored = perform(loaded, number_operations.stored_about, number, existing=True)
     e164, is_kept = stored.number, any(stored.kept.values())
-    if not any(stored.erasable.values()) and (is_kept or not privacy.files_about(loaded, e164)):
+    if not any(stored.erasable.values()) and (is_kept or not number_operations.files_about(loaded, e164)):
         say(f"{'There is nothing to erase' if is_kept else 'Nothing is stored'} about {e164}.")
         _say_kept(stored.kept, e164, config)
         return
@@ -222,7 +222,7 @@ def erase(
     if not confirmed("Delete all of that for good?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
-    erased = perform(loaded, privacy.erase, e164, existing=True)
+    erased = perform(loaded, number_operations.erase, e164, existing=True)
     _clear_files(loaded, e164)
     say(f"Erased of {e164}: {_counts_in_words(erased.counts)}")
     if erased.recordings:
@@ -233,14 +233,14 @@ def erase(
         say("Other companies may have been told of it; to withdraw it, and remove the files that name it:")
         words = ["callsieve", "exchange", "publish", "--purge", *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
-    for file in privacy.files_about(loaded, e164):
+    for file in number_operations.files_about(loaded, e164):
         if file != loaded.store_path or not is_kept:
             say(f"{file} {_left_in(file, loaded.store_path)}.")
     _say_kept(stored.kept, e164, config)
 
 
 def _clear_files(loaded: Loaded, e164: str) -> None:
-    is_clear, problems = privacy.clear_files(loaded, e164)
+    is_clear, problems = number_operations.clear_files(loaded, e164)
     if not is_clear:
         warn("the store is being read all the time, so its -wal file is not emptied yet: run this again")
     for backup, problem in problems.items():

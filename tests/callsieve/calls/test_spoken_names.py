@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls import checks as challenge_recording
 from callsieve.calls import spoken_names
-from callsieve.calls.checks import CHECKS, can_record
+from callsieve.calls import views as challenge_recording
 from callsieve.calls.spoken_names import KEPT_SECONDS, erase, expire, keep_recordings, make_folder, of_decisions
+from callsieve.calls.views import CHECKS, can_record
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext, Finding
 from callsieve.health import CheckStatus

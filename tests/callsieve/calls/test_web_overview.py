@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, LiveCalls
-from callsieve.calls.views import SPANS, activity_shown
+from callsieve.calls.live import MOST_OF_USER, MOST_WAITING, MOST_WATCHERS, SPANS, LiveCalls, activity_shown
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.calls.views import SPANS, activity_shown
+from callsieve.calls.live import SPANS, activity_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.digest.operations import DayRequest, Digest, day, end_of, start_of
 from callsieve.digest.text import DigestLine, DigestText, digest_as_json, digest_text, html_page, plain_text

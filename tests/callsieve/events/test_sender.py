@@ -20,7 +20,7 @@ from callsieve.events.lane import IN_FLIGHT
 from callsieve.events.operations import HEARTBEAT
 from callsieve.events.sender import Sender, StoreChanged
 from callsieve.integration_settings import WebhookTable
-from callsieve.numbers.privacy import erase
+from callsieve.numbers.operations import erase
 from callsieve.settings import Loaded, Settings
 from reputation.store.backup import make_backup, restore
 from reputation.store.connection import Store

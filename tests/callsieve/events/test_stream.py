@@ -13,8 +13,16 @@ from typing import Any, TypeVar, TypeVarTuple
 import httpx2
 import pytest
 
+from callsieve.events.api.endpoints import (
+    GAP,
+    MOST_OF_TOKEN,
+    MOST_STREAMS,
+    EventStreams,
+    StreamPosition,
+    place_after,
+    stream,
+)
 from callsieve.events.kinds import Event, EventKind
-from callsieve.events.stream import GAP, MOST_OF_TOKEN, MOST_STREAMS, EventStreams, StreamPosition, place_after, stream
 from reputation.events import AppealOpened, EmergencyOpened
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from callsieve.cli.options import context_of
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from reputation.store.database import open_store
 from reputation.store.hub.incoming import EVIDENCE, waiting_erasures
 from reputation.store.hub.rows import Kind
@@ -156,14 +156,14 @@ def test_no_text_of_any_table_keeps_an_erased_number(
     assert tables_of(named_in(office.standby, number)) >= TOLD
     write_freely(office.standby, write)
 
-    office.berlin.write(privacy.erase, context_of(office.berlin.loaded), number)
+    office.berlin.write(number_operations.erase, context_of(office.berlin.loaded), number)
     office.settle()
     assert [named_in(site, number) for site in (office.berlin, office.standby)] == [set(), set()]
     assert [kind.name for kind in EVIDENCE if rows_about(office.london, kind, number)] == []
     assert named_in(office.london, number) != set()
     assert number in {one.number for one in office.london.read(waiting_erasures)}
 
-    office.london.write(privacy.erase, context_of(office.london.loaded), number)
+    office.london.write(number_operations.erase, context_of(office.london.loaded), number)
     office.settle()
     assert [named_in(site, number) for site in (office.berlin, office.standby, office.london)] == [set()] * 3
     left = "SELECT kind, payload FROM callsieve.evidence_row WHERE NOT deleted AND (number = %s OR payload LIKE %s)"

@@ -12,7 +12,7 @@ import pytest
 from callsieve.cli.options import context_of
 from callsieve.health import CheckStatus
 from callsieve.hub import site_operations
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from reputation.model import EntryKind, Identity, ListEntry, ListName
 from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
 from reputation.store.identities import set_identity
@@ -52,7 +52,7 @@ def erase(site: Site, number: str = CALLER) -> None:
 
 def left(site: Site) -> list[str]:
     """The tables that still have the number."""
-    with_number = site.read(privacy.stored_about, context_of(site.loaded), CALLER)
+    with_number = site.read(number_operations.stored_about, context_of(site.loaded), CALLER)
     return sorted(table for table, count in with_number.erasable.items() if count and table in (*STAYS, "mark"))
 
 
@@ -103,7 +103,7 @@ class TestForeign:
         assert london.rows(audit) == [("hub berlin", CALLER)]
         assert [(one.number, one.site) for one in london.read(waiting_erasures)] == [(CALLER, "berlin")]
         assert looked_at(london.loaded).status is CheckStatus.WARN
-        london.write(privacy.erase, context_of(london.loaded), CALLER)
+        london.write(number_operations.erase, context_of(london.loaded), CALLER)
         assert london.rows(audit) == [("hub berlin", None)]
         assert london.read(waiting_erasures) == []
         assert looked_at(london.loaded).status is CheckStatus.OK
@@ -111,7 +111,7 @@ class TestForeign:
     def test_a_yes_goes_everywhere(self, hub: TestHub, berlin: Site, london: Site) -> None:
         erase(berlin)
         hub.settle()
-        london.write(privacy.erase, context_of(london.loaded), CALLER)
+        london.write(number_operations.erase, context_of(london.loaded), CALLER)
         hub.settle()
         assert left(london) == []
         assert kinds(hub) == []
@@ -205,7 +205,7 @@ class TestWhole:
         hub.settle()
         standby.exchange()
         assert "list_entry" in left(standby)
-        london.write(privacy.erase, context_of(london.loaded), CALLER)
+        london.write(number_operations.erase, context_of(london.loaded), CALLER)
         hub.settle()
         standby.exchange()
         assert left(standby) == []

@@ -15,7 +15,7 @@ from callsieve.cli.options import context_of
 from callsieve.hub import administration, client, process, sync
 from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
-from callsieve.numbers import privacy
+from callsieve.numbers import operations as number_operations
 from callsieve.system.service_process import AlreadyRunning, only_process
 from lab.postgresql import TLS_NAME, PostgreSql
 from lab.private_server import ADDRESS
@@ -138,7 +138,7 @@ class TestClocks:
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         wrong_clock.undo()
-        london.write(privacy.erase, context_of(london.loaded), CALLER)
+        london.write(number_operations.erase, context_of(london.loaded), CALLER)
         london.exchange()
         berlin.exchange()
         assert berlin.marks(CALLER) == {}
@@ -469,7 +469,7 @@ def test_an_erased_number_goes_everywhere_and_does_not_come_back(
     berlin.mark(OTHER, "201", time.time() - 60)
     hub.settle()
     paris.mark(CALLER, "401", time.time() - 40)  # and paris is away
-    london.write(privacy.erase, context_of(london.loaded), CALLER)
+    london.write(number_operations.erase, context_of(london.loaded), CALLER)
     assert london.rows("SELECT number FROM hub_erasure") == [(CALLER,)]
     london.exchange()
     assert hub.run("SELECT count(*) FROM callsieve.evidence_row WHERE number = %s", (CALLER,)) == [(0,)]
