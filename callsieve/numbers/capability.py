@@ -15,7 +15,7 @@ CAPABILITY = Capability(
         Help("reassigned", Group.NUMBERS, "Numbers that have another owner now."),
         Help("review", Group.NUMBERS, "Marks that wait for a look, or are wrong."),
         Help("explain", Group.NUMBERS, "What marks can do; what the owner of a number may know."),
-        Help("operations", Group.NUMBERS, "What is stored about a number: export or erase it."),
+        Help("privacy", Group.NUMBERS, "What is stored about a number: export or erase it."),
     ),
     commands={
         "lookup": "cli.lookup:lookup",
