@@ -19,8 +19,16 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
-from reputation.number_patterns import calling_code_in
-from reputation.numbers import is_country_start
+from reputation.number_parsing import (
+    is_short_code,
+    phone_number_of,
+    regions_and_digits,
+)
+from reputation.number_patterns import (
+    CALLING_CODES,
+    calling_code_in,
+)
+from reputation.numbers import is_valid, service_number_of
 
 
 class AreaKind(StrEnum):
@@ -142,3 +150,102 @@ def _digits_in(token: str) -> list[str]:
 def _joined(begun: list[str], part: list[str]) -> list[str]:
     joined = (one if one.endswith("*") else one + more for one in begun for more in part)
     return list(dict.fromkeys(joined))
+
+
+# What an unallocated number is filled up with, to see whether it is the start of an allocated one.
+_FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
+
+
+def is_country_start(digits: str) -> bool:
+    """Whether all numbers of a country, or of several, begin with these: a calling code, or less than one.
+
+    Under +1 an area code that is a country's own counts too: 876 is Jamaica's, 809 one of the Dominican Republic's.
+    """
+    return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
+
+
+@lru_cache(maxsize=1)
+def _countries_under_1() -> tuple[str, ...]:
+    """`1876` and the like, from the leading digits that libphonenumber has of each region that shares +1."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
+    metadata = (phonenumbers.PhoneMetadata.metadata_for_region(region) for region in regions)
+    own = [one.leading_digits for one in metadata if one is not None and one.leading_digits]
+    return tuple(f"1{area}" for area in range(200, 1000) if any(re.fullmatch(digits, str(area)) for digits in own))
+
+
+def start_of_longer(e164: str) -> str | None:
+    """The start of whole numbers that was taken for a number (`+4420794617`), None for a number by itself.
+
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` passes for one, with its 0 and all.
+    """
+    service = service_number_of(e164)
+    if service is not None:
+        return e164 if service.texts_only and _begins_numbers(e164) else None
+    number = phone_number_of(e164)
+    if number is None or is_valid(e164):
+        return None
+    country_code = f"+{number.country_code}"
+    national = e164.removeprefix(country_code)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(
+        phonenumbers.region_code_for_country_code(number.country_code or 0)
+    )
+    if metadata is not None and metadata.national_prefix == "0" and national.startswith("0"):
+        return country_code + national.lstrip("0")
+    return e164 if _begins_numbers(e164) else None
+
+
+def _begins_numbers(digits: str) -> bool:
+    longer = (f"{digits}{filler[:count]}" for count in range(1, 8) for filler in _FILLERS)
+    return any(is_valid(one) and service_number_of(one) is None for one in longer)
+
+
+class PrefixError(ValueError):
+    """National digits that may be the start of several things. The text says of which; empty: of nothing."""
+
+
+@lru_cache(maxsize=128)
+def prefix_of(digits: str, region: str) -> str:
+    """The start with its calling code for one as it is dialled in the region: `+33162` of 0162, `+8695` of 95 in CN.
+
+    Without a national prefix 0 only starts of service numbers are read, and not where as many ordinary numbers begin
+    so: 36 in FR would be 3639 as well as the landlines of 03 6x. PrefixError for all else.
+    """
+    region = region.upper()
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata is None:
+        raise PrefixError
+    if metadata.national_prefix == "0" and digits.startswith("0"):
+        if not digits[1:] or digits.startswith("00"):
+            raise PrefixError
+        return f"+{metadata.country_code}{digits[1:]}"
+    start = f"+{metadata.country_code}{digits}"
+    services, ordinary = _next_digits(start, region)
+    if not services:
+        raise PrefixError
+    if len(ordinary) >= len(services):
+        raise PrefixError(f"service numbers of {region} and other numbers ({start}{ordinary[0]}...) begin so")
+    return start
+
+
+def ordinary_beside_services(start: str) -> str | None:
+    """The start of ordinary numbers that begin like service numbers do: `+86951` of `+8695`; None where not both do."""
+    regions, _ = regions_and_digits(start)
+    services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
+    return f"{start}{ordinary[0]}" if services and ordinary else None
+
+
+def _next_digits(start: str, region: str) -> tuple[str, str]:
+    """The digits that may follow in service numbers of the region, and in ordinary numbers."""
+    _, digits = regions_and_digits(start)
+    if not digits or len(digits) > 6:
+        return "", ""
+    services = "".join(one for one in "0123456789" if _begins_services(f"{digits}{one}", region))
+    if not services and not is_short_code(digits, region):
+        return "", ""
+    return services or "-", "".join(one for one in "0123456789" if _begins_numbers(f"{start}{one}"))
+
+
+def _begins_services(digits: str, region: str) -> bool:
+    """Whether service numbers of up to six digits begin so."""
+    longer = (f"{digits}{more:0{count}}" for count in range(1, 7 - len(digits)) for more in range(10**count))
+    return any(is_short_code(one, region) for one in (digits, *longer))

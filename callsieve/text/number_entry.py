@@ -14,19 +14,22 @@ from collections.abc import Iterable
 
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
 from reputation.numbers import (
-    PrefixError,
     caller_of,
     country_of,
     is_emergency,
     is_valid,
     number_of,
     number_type_of,
+    service_number_of,
+)
+from reputation.whole_areas import (
+    PrefixError,
+    WholeArea,
     ordinary_beside_services,
     prefix_of,
-    service_number_of,
     start_of_longer,
+    whole_area,
 )
-from reputation.whole_areas import WholeArea, whole_area
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
