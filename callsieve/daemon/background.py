@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from callsieve.daemon.store_supervisor import StoreSupervisor
-from callsieve.exchange.register import register_peers
+from callsieve.exchange.health import register_peers
 from callsieve.install.front_context import asked_in_files, is_answered_at
 from callsieve.logs import lost_lines
 from callsieve.lookups.operations import register_sources

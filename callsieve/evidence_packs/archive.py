@@ -17,9 +17,8 @@ from typing import IO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from callsieve.changes.operation import Context
-from callsieve.evidence_packs.contents import Document, PackContents, contents_of, platforms
 from callsieve.evidence_packs.document import pack_page
-from callsieve.evidence_packs.operations import AttachedFile, Pack
+from callsieve.evidence_packs.operations import AttachedFile, Document, Pack, PackContents, contents_of, platforms
 from callsieve.own_numbers.figures import date_of
 from callsieve.signing.statements import sign
 from callsieve.text.csv_table import as_text

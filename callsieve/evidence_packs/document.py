@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
 
-from callsieve.evidence_packs.contents import Ask, Document, PackContents, Platform
+from callsieve.evidence_packs.operations import Ask, Document, PackContents, Platform
 from callsieve.own_numbers.figures import MEASURES, grade_words, share_words
 from callsieve.settings import Outbound
 from callsieve.signing.keys import PublicKey

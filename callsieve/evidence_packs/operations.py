@@ -1,27 +1,212 @@
-"""Asking for a pack: it is checked, and noted in the audit before anything leaves the store.
+"""Evidence packs: asking for one, the platforms that get it, and what it says, but for the calls.
 
-announce: operation (callsieve/changes/operation.py). archive.py writes it then, in no transaction: it reads for long.
-"""
+announce: operation (callsieve/changes/operation.py). A pack is noted in the audit before anything leaves the store;
+archive.py writes it then, in no transaction: it reads for long."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from callsieve.changes.describe import NumberText, number_field
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.evidence_packs.contents import platforms
+from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.own_numbers.operations import registered
+from callsieve.settings import Company, Outbound, Settings, TrunkTable
 from callsieve.signing.keys import KeyFileError, SigningKey, signing_key
 from callsieve.text.file_kinds import document_kind_of
 from callsieve.text.times import day
 from policies.files import nearest
-from reputation.own.register import NumberState
+from reputation.model import Identity
+from reputation.own.daily_counts import FiguresWindow, OwnDay, sums_of
+from reputation.own.health import NumberHealth
+from reputation.own.register import NumberState, OwnNumber
+from reputation.store.appeals import appeals_of
+from reputation.store.do_not_call import Complaint, complaints_about, count_do_not_call, do_not_call_of, wishes_after
+from reputation.store.identities import identity_of
+from reputation.store.own_days import days_of
+from reputation.store.own_health import own_health
+from reputation.store.own_labels import Screenshot, screenshots_of
+from reputation.store.public_appeals import attachments_of
+from reputation.store.tables.table import OUTCOME_DAYS
+from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
+
+EPOCH = date(1970, 1, 1)
+MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that proves whose the number is. `digest`: SHA-256 in hex, empty where we have no file of it.
+
+    `role`: authorisation or assignment where it proves the right to use the number.
+    """
+
+    name: str
+    added_at: float | None = None
+    size: int | None = None
+    digest: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandledComplaint:
+    """A complaint, and since when its sender is on the do-not-call list; None: not, or nobody knows who complained."""
+
+    complaint: Complaint
+    unlisted_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week by ISO 8601, and what its days add up to."""
+
+    label: str
+    sums: FiguresWindow
+
+
+@dataclass(frozen=True, slots=True)
+class PackContents:
+    """All but the calls. `days` and `weeks` are those with calls from `since` on; `calls_since`: how far calls go back.
+
+    `wishes`: how many people wanted no more calls after one of this number; `do_not_call`: how many are on the list.
+    `screenshots`: what platforms showed, in that order. `recipient`: who alone gets whole numbers; empty: nobody.
+    """
+
+    own: OwnNumber
+    identity: Identity | None
+    since: float
+    until: float
+    calls_since: float
+    health: NumberHealth
+    days: tuple[OwnDay, ...]
+    weeks: tuple[Week, ...]
+    total: FiguresWindow
+    complaints: tuple[HandledComplaint, ...]
+    wishes: int
+    do_not_call: int
+    guard: Outbound
+    documents: tuple[Document, ...]
+    screenshots: tuple[Screenshot, ...]
+    company: Company
+    trunks: tuple[TrunkTable, ...]
+    recipient: str = ""
+
+
+def contents_of(
+    db: sqlite3.Connection, number: str, days: int, now: float, settings: Settings, documents: Sequence[Document] = ()
+) -> PackContents:
+    """What the store knows of the last so many days. Refused: the number is not registered."""
+    own = registered(db, number)
+    since = now - days * DAY_SECONDS
+    health = own_health(db, number, now, settings.reputation)
+    first = int(since // DAY_SECONDS)
+    # The health knows which calls of its days a machine answered; older days are as they were counted.
+    by_day = {day.day: day for day in days_of(db, number, first)}
+    by_day |= {day.day: day for day in health.facts.days if day.day >= first}
+    counted = tuple(by_day[day] for day in sorted(by_day))
+    return PackContents(
+        own=own,
+        identity=identity_of(db, number),
+        since=since,
+        until=now,
+        calls_since=max(since, now - OUTCOME_DAYS * DAY_SECONDS),
+        health=health,
+        days=counted,
+        weeks=_weeks(counted),
+        total=sums_of(counted),
+        complaints=tuple(_handled(db, one) for one in complaints_about(db, number, since)),
+        wishes=len(wishes_after(db, number, since)),
+        do_not_call=count_do_not_call(db),
+        guard=settings.outbound,
+        documents=(*(Document(name) for name in own.documents), *_of_appeals(db, number), *documents),
+        screenshots=tuple(reversed(screenshots_of(db, number, since, MOST_SCREENSHOTS))),
+        company=settings.company,
+        trunks=settings.trunk,
+    )
+
+
+def _weeks(days: Sequence[OwnDay]) -> tuple[Week, ...]:
+    by_week: dict[str, list[OwnDay]] = {}
+    for one in days:
+        year, week, _ = (EPOCH + timedelta(days=one.day)).isocalendar()
+        by_week.setdefault(f"{year}-W{week:02d}", []).append(one)
+    return tuple(Week(label, sums_of(of_week)) for label, of_week in by_week.items())
+
+
+def _handled(db: sqlite3.Connection, complaint: Complaint) -> HandledComplaint:
+    wish = do_not_call_of(db, complaint.number) if complaint.number else None
+    return HandledComplaint(complaint, wish.at if wish else None)
+
+
+def _of_appeals(db: sqlite3.Connection, number: str) -> list[Document]:
+    """What was shown when the number was appealed for here."""
+    found = (one for appeal in appeals_of(db, number) for one in attachments_of(db, appeal.reference))
+    return [Document(one.name, one.added_at, one.size, one.digest) for one in found]
+
+
+Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "documents", "screenshots"]
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that a platform asks for."""
+
+    en: Annotated[str, Meta(description="What is asked for.")]
+    zh: Annotated[str, Meta(description="The same in Chinese.")]
+    part: Annotated[Part, Meta(description="The part of the pack that has it; empty where its reader adds it.")]
+    proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="Who can verify it.")]
+    source: Annotated[str, Meta(description="The page that says so.")]
+
+    def words(self, language: str) -> str:
+        """What is asked for."""
+        return self.zh if language == "zh" else self.en
+
+
+class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A platform that a pack can be made for."""
+
+    name: Annotated[str, Meta(description="The name of the platform.")]
+    title: Annotated[str, Meta(description="What it is called.")]
+    title_zh: Annotated[str, Meta(description="What it is called in Chinese.")]
+    kind: Annotated[Literal["carrier", "label", "registration"], Meta(description="Which letter the pack begins with.")]
+    read: Annotated[date, Meta(description="The day on which its pages were read.")]
+    address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
+    asks: Annotated[tuple[Ask, ...], Meta(description="What it asks for.")]
+
+    def words(self, language: str) -> str:
+        """What it is called."""
+        return self.title_zh if language == "zh" else self.title
+
+
+def find_platforms(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[Platform]:
+    """Return the platforms that an evidence pack can be made for, and what each asks for."""
+    return page_from(platforms().values(), request, _place, lambda one: one)
+
+
+def _place(one: Platform) -> tuple[bool, bool, str]:
+    return one.kind != "carrier", one.title_zh == one.title, one.name
+
+
+@lru_cache(maxsize=1)
+def platforms() -> dict[str, Platform]:
+    """All of them by name, the carrier first. The files are ours: a wrong one is a bug, and raises."""
+    found = [
+        msgspec.toml.decode(entry.read_bytes(), type=Platform)
+        for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    found.sort(key=_place)
+    return {one.name: one for one in found}
+
 
 LANGUAGES = ("en", "zh")
 ROLES = ("", "authorisation", "assignment")

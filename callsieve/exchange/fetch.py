@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
-from callsieve.exchange.health import ExchangeProblem, UnusableBundle
-from callsieve.exchange.register import of_key
+from callsieve.exchange.health import ExchangeProblem, UnusableBundle, of_key
 from callsieve.exchange.rows import (
     HANDOVER_FILE,
     INDEX_FILE,

@@ -1,4 +1,4 @@
-"""How a company's bundle is: whether it still comes, and why the last one was not taken. Pure."""
+"""Which companies' evidence is taken, whether it still comes, and why the last bundle was not taken."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callsieve.changes.operation import Refused
+from callsieve.exchange_settings import ExchangeTable
 from callsieve.lookups.operations import Skill, skill_of
 from callsieve.outside.errors import (
     KeptFailure,
@@ -19,9 +20,10 @@ from callsieve.outside.errors import (
     read_kept_failure,
     shortened,
 )
-from callsieve.text.times import ago, span_words, when
+from callsieve.settings import Settings
+from callsieve.text.times import SECONDS_BY_UNIT, ago, span_words, when
 from reputation.store.errors import StoreError
-from reputation.store.peers import PeerState, compared_with_peer
+from reputation.store.peers import PeerState, WantedPeer, compared_with_peer, key_digest, replace_peers, subscriptions
 from reputation.wording import Places, Wording
 
 OVERDUE_SECONDS = 3600.0  # the timer looks every quarter of an hour
@@ -165,3 +167,30 @@ DAY_SECONDS = 86_400.0
 def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
     """How good it is, over the last 90 days or since it was switched on again."""
     return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_DAYS * DAY_SECONDS)))
+
+
+def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
+    """All of them. One of the settings comes before one of the same name or key that was subscribed to."""
+    names, keys = ({getattr(one, field) for one in settings.exchange} for field in ("name", "key"))
+    added = [one for one in subscriptions(db) if one.name not in names and one.key not in keys]
+    tables = [
+        ExchangeTable(name=one.name, url=one.url, key=one.key, weight=one.weight, private=bool(one.private))
+        for one in added
+    ]
+    return (*settings.exchange, *tables)
+
+
+def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
+    """Makes the companies in the store those. Call it in a transaction."""
+    companies = companies_of(db, settings)
+    replace_peers(db, {one.name: WantedPeer(of_key(one), one.weight, every_seconds(one)) for one in companies})
+
+
+def of_key(table: ExchangeTable) -> str:
+    """Who it is: whoever has that key, wherever the files are."""
+    return key_digest(table.key)
+
+
+def every_seconds(table: ExchangeTable) -> float:
+    """How often it is fetched."""
+    return float(int(table.every[:-1]) * SECONDS_BY_UNIT[table.every[-1]])

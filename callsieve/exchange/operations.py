@@ -24,8 +24,14 @@ from callsieve.changes.describe import ChangeId, NameText
 from callsieve.changes.operation import Context, Refused, change, whole
 from callsieve.changes.undo import UndoKind, record_of
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
-from callsieve.exchange.health import problem_of, read_problem, skill_of_peer
-from callsieve.exchange.register import companies_of, every_seconds, register_peers
+from callsieve.exchange.health import (
+    companies_of,
+    every_seconds,
+    problem_of,
+    read_problem,
+    register_peers,
+    skill_of_peer,
+)
 from callsieve.exchange.views import PeerShown, exchange_shown
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
 from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest

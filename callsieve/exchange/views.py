@@ -17,13 +17,13 @@ from callsieve.exchange.candidates import cleared_lines
 from callsieve.exchange.health import (
     PeerHealth,
     PeerStatus,
+    companies_of,
     health_of,
     nobody_fetches,
     read_problem,
     skill_of_peer,
 )
 from callsieve.exchange.publish import signer_of
-from callsieve.exchange.register import companies_of
 from callsieve.exchange.rows import last_published
 from callsieve.lookups.operations import Judgement, OffReason, Skill, read_reason
 from callsieve.lookups.views import said_right

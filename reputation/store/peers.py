@@ -4,7 +4,7 @@ What one says counts while the settings name it, nobody has switched it off, and
 that say so make their own transactions: a bundle of millions of numbers is written in small ones, beside the daemon.
 
 Companies whose evidence is taken though the settings do not name them. A company of the settings comes before one of
-the same name or key here (callsieve/exchange/register.py).
+the same name or key here (callsieve/exchange/health.py).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from pathlib import Path
 from callsieve.changes.operation import Context
 from callsieve.doctor.finding import fail, ok
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.exchange.register import of_key, register_peers
+from callsieve.exchange.health import of_key, register_peers
 from callsieve.exchange_settings import ExchangeTable
 from callsieve.health import Check
 from callsieve.install.install import TRUNK_LINES

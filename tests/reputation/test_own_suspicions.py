@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callsieve.evidence_packs.contents import platforms
+from callsieve.evidence_packs.operations import platforms
 from reputation.events import EventKind
 from reputation.outcome import OutcomeRecord
 from reputation.own.suspicion import Network, Suspicion, labellers, labellers_of

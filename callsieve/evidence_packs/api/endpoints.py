@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.contents import find_platforms
-from callsieve.evidence_packs.operations import IN_MEMORY_BYTES, PackRequest
+from callsieve.evidence_packs.operations import IN_MEMORY_BYTES, PackRequest, find_platforms
 from reputation.users import Role, Scope
 
 FILE_BYTES = 8 << 20  # of all files of a request, in Base64

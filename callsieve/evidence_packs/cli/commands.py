@@ -12,8 +12,7 @@ from callsieve.cli.options import ConfigOption, NumberArgument, check_new, conte
 from callsieve.cli.output import say
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.contents import platforms
-from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, AttachedFile, PackRequest
+from callsieve.evidence_packs.operations import DEFAULT_DAYS, MOST_FILE_BYTES, AttachedFile, PackRequest, platforms
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for
 from callsieve.text.printing import printer_trouble

@@ -11,8 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from callsieve.changes.operation import Refused
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.contents import platforms
-from callsieve.evidence_packs.operations import DEFAULT_DAYS, IN_MEMORY_BYTES, MOST_DAYS, PackRequest
+from callsieve.evidence_packs.operations import DEFAULT_DAYS, IN_MEMORY_BYTES, MOST_DAYS, PackRequest, platforms
 from callsieve.numbers.web.pages import number_in
 from callsieve.web.request import NotFound, Page, PageRequest
 from reputation.store.own_register import own_of

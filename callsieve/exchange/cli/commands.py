@@ -26,7 +26,7 @@ from callsieve.cli.options import (
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_undo
 from callsieve.exchange import operations
 from callsieve.exchange.candidates import listed_numbers
-from callsieve.exchange.health import PeerStatus
+from callsieve.exchange.health import PeerStatus, companies_of
 from callsieve.exchange.operations import (
     FetchResult,
     SubscribeRequest,
@@ -42,7 +42,6 @@ from callsieve.exchange.publish import (
     PublishedBundle,
     publish,
 )
-from callsieve.exchange.register import companies_of
 from callsieve.exchange.rows import last_published, row_line
 from callsieve.exchange.views import (
     ExchangeShown,

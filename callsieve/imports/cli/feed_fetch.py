@@ -22,11 +22,12 @@ from callsieve.cli.output import plural, say
 from callsieve.imports.cli.feeds import SmallerOption, store_feed
 from callsieve.imports.cli.number_import import Summary
 from callsieve.imports.feed_health import FeedFailure, read_failure
-from callsieve.imports.feeds import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
-from callsieve.imports.fetch import Fetched, came, due, failed
+from callsieve.imports.fetch import Fetched, came, due, failed, fetch
 from callsieve.imports.operations import ImportKind
+from callsieve.imports.rows import BARE_NUMBER, CSV_COLUMNS, FTC_COLUMNS
 from callsieve.integration_settings import FeedTable
 from callsieve.outside.errors import KeptFailure, OutsideError
+from callsieve.outside.http_client import OutsideClient
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import DAMAGE, CsvTable, unpacked
 from callsieve.text.table_errors import TableError, TableProblem, table_error
@@ -137,10 +138,6 @@ def _fetched(
 
 
 async def _fetch(wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    # `callsieve feeds` needs neither: 150 ms.
-    from callsieve.imports.fetch import fetch
-    from callsieve.outside.http_client import OutsideClient
-
     async with OutsideClient() as client:
         return await fetch(client, wanted, last, file)
 

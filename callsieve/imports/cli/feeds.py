@@ -37,7 +37,8 @@ from callsieve.imports.feed_health import (
     nobody_fetches,
     skills_of,
 )
-from callsieve.imports.feeds import (
+from callsieve.imports.operations import ImportKind
+from callsieve.imports.rows import (
     BARE_NUMBER,
     CSV_COLUMNS,
     FTC_COLUMNS,
@@ -46,7 +47,6 @@ from callsieve.imports.feeds import (
     format_of,
     merged_complaints,
 )
-from callsieve.imports.operations import ImportKind
 from callsieve.lookups.cli.commands import print_lookups
 from callsieve.lookups.operations import Judgement
 from callsieve.lookups.views import lookups_shown, said_right

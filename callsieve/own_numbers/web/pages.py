@@ -1,4 +1,4 @@
-"""Our own numbers: the register, how each is doing, and what is due. What is changed is changed as by `callsieve own`.
+"""Our own numbers: the register, how each is doing, what is due, wishes and complaints, and guidance.
 
 The pages of a number are `/own/+442071838750`; what else stands there is another page, and comes before in the table.
 """
@@ -7,21 +7,40 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.responses import Response
 
 from callsieve.changes.operation import Context, Refused, note
 from callsieve.numbers.web.pages import LONGEST, number_in
-from callsieve.own_numbers import operations
-from callsieve.own_numbers.capability import REGISTER, TOLD
-from callsieve.own_numbers.csv_file import COLUMNS, LONGEST_FIELD, own_numbers_in, register_as_csv
+from callsieve.own_numbers import do_not_call, operations
+from callsieve.own_numbers.capability import REGISTER, TOLD, WISHES
+from callsieve.own_numbers.do_not_call import ComplaintRequest, TakeBackRequest, WishRequest, wishes_shown
 from callsieve.own_numbers.fields import CHECK_EVERY, FIELDS, NewOwnNumber, OwnNumberEdit
-from callsieve.own_numbers.operations import CheckRequest, UseRequest
+from callsieve.own_numbers.guidance import company_of, guidance_page, leaflet_page
+from callsieve.own_numbers.operations import (
+    COLUMNS,
+    LONGEST_FIELD,
+    CheckRequest,
+    UseRequest,
+    own_numbers_in,
+    register_as_csv,
+)
 from callsieve.own_numbers.views import is_known, one_shown, own_shown
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
-from callsieve.web.request import NotFound, Page, PageRequest, as_file, take_back_named, undoing, uploaded_table
+from callsieve.web.request import (
+    NotFound,
+    Page,
+    PageRequest,
+    as_file,
+    document_response,
+    take_back_named,
+    undoing,
+    uploaded_table,
+)
+from reputation.numbers import number_of
 from reputation.store.audit import Change
 from reputation.store.own_register import register_of
 from reputation.users import Role
@@ -164,6 +183,88 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
     return req.page("own_numbers/own_number.html", 422 if problem else 200, **about)
 
 
+async def guidance(req: PageRequest) -> Response:
+    """How not to be marked, for those who lead people who call."""
+    company = await req.state.slow_store.read(company_of, req.now, req.state.loaded.settings)
+    return document_response(req, guidance_page(company, req.language, req.now), "guidance")
+
+
+async def leaflet(req: PageRequest) -> Response:
+    """What customers may meet when they call, and what they can expect when they are called."""
+    return document_response(req, leaflet_page(req.language, req.state.loaded.settings), "leaflet")
+
+
+async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response:
+    """The list, with what was wrong of what was asked."""
+    text = req.query.get("q", "").strip()[:LONGEST]
+    number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
+    shown = await req.read(wishes_shown, text, number)
+    typed = {field: req.form.get(field, req.query.get(field, "")) for field in ("number", "after", "note")}
+    about = {"wishes": shown, "text": text, "typed": typed, "problem": problem}
+    return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
+
+
+async def add_wish(req: PageRequest) -> Response:
+    """Nobody is to call the number again."""
+    number, note = req.form.get("number", "")[:LONGEST], req.form.get("note", "")
+    request = WishRequest(number, _given(req, "after"), note, req.me.extension or "")
+    try:
+        done = await req.perform(do_not_call.list_number, request)
+    except Refused as refused:
+        return await show_wishes(req, said_of(refused))
+    if done.change_id is None:
+        return await show_wishes(req, do_not_call.listed_since(done.wish))
+    return req.go("/own/do-not-call", "do-not-call")
+
+
+async def remove_wish(req: PageRequest) -> Response:
+    """The number may be called again."""
+    await req.perform(do_not_call.unlist, req.form.get("number", "")[:LONGEST])
+    return req.go("/own/do-not-call", "may-call")
+
+
+async def complain(req: PageRequest) -> Response:
+    """A complaint about a number of ours reached us."""
+    own = await _own(req)
+    try:
+        request = ComplaintRequest(own, _given(req, "from"), req.form.get("note", ""))
+        complaint = (await req.perform(do_not_call.complain, request)).complaint
+    except Refused as refused:
+        return await page_of_number(req, said_of(refused))
+    how = "counts" if complaint.is_of_called else "noted" if complaint.number else "of-nobody"
+    return req.go(f"/own/{own}", f"complaint-{how}")
+
+
+async def take_complaint_back(req: PageRequest) -> Response:
+    """A complaint was none."""
+    own = await _own(req)
+    try:
+        at = float(req.form.get("at", ""))
+    except ValueError:
+        raise NotFound from None
+    if not isfinite(at):  # SQLite takes NaN for NULL, which is the latest
+        raise NotFound
+    try:
+        request = TakeBackRequest(own, req.form.get("from", "")[:LONGEST], at)
+        await req.perform(do_not_call.take_back_complaint, request)
+    except Refused as refused:
+        return await page_of_number(req, said_of(refused))
+    return req.go(f"/own/{own}", "complaint-gone")
+
+
+async def _own(req: PageRequest) -> str:
+    """The number of the address, if it has a page."""
+    number = number_in(req)
+    if not await req.read(is_known, number, req.now):
+        raise NotFound
+    return number
+
+
+def _given(req: PageRequest, field: str) -> str | None:
+    """A number that may be left out."""
+    return req.form.get(field, "").strip()[:LONGEST] or None
+
+
 _STEPS: tuple[tuple[str, Handler], ...] = (
     ("change", stepping(operations.edit, lambda number, form: OwnNumberEdit(number, **_typed(form)), "own-changed")),
     (
@@ -183,6 +284,14 @@ _STEPS: tuple[tuple[str, Handler], ...] = (
 
 
 PAGES = (
+    Page("GET", "/own/guidance", guidance, Role.OPERATOR),
+    Page("GET", "/own/leaflet", leaflet, Role.OPERATOR),
+    Page("GET", "/own/do-not-call", show_wishes, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/add", add_wish, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/remove", remove_wish, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/undo", undoing("/own/do-not-call", WISHES), Role.OPERATOR),
+    Page("POST", "/own/{number}/complain", complain, Role.OPERATOR),
+    Page("POST", "/own/{number}/no-complaint", take_complaint_back, Role.OPERATOR),
     Page("GET", "/own", show, Role.OPERATOR),
     Page("GET", "/own/new", new, Role.OPERATOR),
     Page("GET", "/own/export.csv", export, Role.OPERATOR),

@@ -20,9 +20,8 @@ from pypdf import PdfReader
 from callsieve.changes.operation import Context, Refused
 from callsieve.evidence_packs import operations
 from callsieve.evidence_packs.archive import write_pack
-from callsieve.evidence_packs.contents import MOST_SCREENSHOTS, platforms
 from callsieve.evidence_packs.document import practice_of, texts_of
-from callsieve.evidence_packs.operations import AttachedFile, PackRequest
+from callsieve.evidence_packs.operations import MOST_SCREENSHOTS, AttachedFile, PackRequest, platforms
 from callsieve.settings import Loaded, Outbound, Settings, parse_settings
 from callsieve.signing.keys import signing_key
 from callsieve.signing.statements import verify

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from callsieve.evidence_packs.contents import platforms
+from callsieve.evidence_packs.operations import platforms
 from callsieve.signing.keys import signing_key
 from callsieve.signing.statements import verify
 from reputation.own.register import OwnNumber

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from callsieve.exchange.cli.commands import LOCK_FILE
+from callsieve.exchange.health import companies_of, register_peers
 from callsieve.exchange.operations import disable_the_bad
-from callsieve.exchange.register import companies_of, register_peers
 from callsieve.system.service_process import only_process
 from reputation.model import Level, Verdict
 from reputation.store.marks import add_mark

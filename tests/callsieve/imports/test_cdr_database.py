@@ -18,8 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from agi.site import Site
-from callsieve.imports.call_history import write_calls
-from callsieve.imports.cdr_database import opened_tables
+from callsieve.imports.call_history import opened_tables, write_calls
 from callsieve.pbx import mysql
 from callsieve.pbx.freepbx_database import CallTables
 from callsieve.pbx.mysql import Address
@@ -227,7 +226,7 @@ class TestBrokenOff:
     ) -> None:
         """Of 30 places. Few calls are held back, so that a place can lie in the middle of a call."""
         monkeypatch.setattr("callsieve.replay.cdr.OPEN_CALLS", 20)
-        monkeypatch.setattr("callsieve.imports.cdr_database.CALLS_AT_ONCE", 10)
+        monkeypatch.setattr("callsieve.imports.call_history.CALLS_AT_ONCE", 10)
         rows = history(600)
         pbx.run(INSERT_CDR, rows)
         pbx.run(INSERT_CEL, channel_events(rows))

@@ -14,8 +14,7 @@ import pytest
 
 from callsieve.doctor.checks import examine
 from callsieve.doctor.finding import CheckContext
-from callsieve.imports.checks import CHECKS
-from callsieve.imports.feed_health import DAY
+from callsieve.imports.feed_health import CHECKS, DAY
 from reputation.store.database import open_store
 from reputation.store.transaction import transaction
 from tests.callsieve.imports.feed_server import FeedServer, publishing

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.imports.feeds import (
+from callsieve.imports.rows import (
     BARE_NUMBER,
     CATEGORY_BY_SUBJECT,
     CSV_COLUMNS,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callsieve.imports.minisign import MinisignKey, SignatureError, signed_at
+from callsieve.imports.fetch import MinisignKey, SignatureError, signed_at
 
 FOLDER = Path(__file__).parent / "minisign"
 LIST, SIGNATURE = (FOLDER / "list.csv").read_bytes(), (FOLDER / "list.csv.minisig").read_bytes()

@@ -20,7 +20,7 @@ from callsieve.exchange.checks import peer_metrics
 from callsieve.health import Check, CheckStatus
 from callsieve.hub.checks import hub_metrics
 from callsieve.hub.operations import HubFigures, health_of
-from callsieve.imports.checks import feed_metrics
+from callsieve.imports.feed_health import feed_metrics
 from callsieve.maintenance.operations import store_metrics
 from callsieve.monitoring.metrics import doctor_metrics, exposition, single
 from callsieve.monitoring.web.probes import STORE_UP

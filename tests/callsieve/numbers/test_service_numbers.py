@@ -24,8 +24,8 @@ from agi.site import Site
 from callsieve.imports.rows import CONTACT_COLUMNS, NUMBER_COLUMNS, contacts_in, numbers_in
 from callsieve.lists import views
 from callsieve.lists.views import entries_in, list_as_csv
-from callsieve.own_numbers import csv_file as own_csv
-from callsieve.own_numbers.csv_file import own_numbers_in, register_as_csv
+from callsieve.own_numbers import operations as own_csv
+from callsieve.own_numbers.operations import own_numbers_in, register_as_csv
 from callsieve.replay.history_file import HistoryReader, PastCall, events_of
 from callsieve.settings import Numbers, Settings
 from callsieve.text.csv_table import CsvTable

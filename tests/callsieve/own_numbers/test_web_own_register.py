@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from callsieve.own_numbers.csv_file import register_as_csv
+from callsieve.own_numbers.operations import register_as_csv
 from callsieve.web.tokens import form_token
 from reputation.model import Direction
 from reputation.own.register import REST_SECONDS, NumberState, OwnNumber

@@ -1,4 +1,4 @@
-"""Our people and DIDs: who and which numbers there are, from where, and their files out and in."""
+"""What is imported: feeds, and how each is; our people and DIDs, and their files out and in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused, note
 from callsieve.imports import operations
+from callsieve.imports.feed_health import (
+    FeedHealth,
+    FoundFeed,
+    feeds_found,
+    fresh_at,
+    late_after_seconds,
+    nobody_fetches,
+    skills_of,
+)
 from callsieve.imports.operations import (
     MOST_ROWS,
     TOO_MANY,
@@ -21,7 +30,8 @@ from callsieve.imports.operations import (
     source_name,
 )
 from callsieve.imports.rows import DID_COLUMNS, PEOPLE_COLUMNS, dids_as_csv, dids_in, people_as_csv, people_in
-from callsieve.settings import Settings
+from callsieve.lookups.views import LookupShown, lookups_shown, said_right
+from callsieve.settings import Loaded, Settings
 from callsieve.text.csv_table import CsvTable, usable
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import day
@@ -29,8 +39,18 @@ from callsieve.web.request import Page, PageRequest, as_file, uploaded_table
 from callsieve.wiring import dids_of, people_of
 from reputation.model import Did, Person
 from reputation.store.audit import Change
+from reputation.store.imports import ImportSource, sources
 from reputation.store.people import all_dids, all_people
-from reputation.store.sources import NamedSource, did_sources, dids_from, people_from, people_sources
+from reputation.store.sources import (
+    FeedSource,
+    NamedSource,
+    contact_sources,
+    did_sources,
+    dids_from,
+    feed_fetches,
+    people_from,
+    people_sources,
+)
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -123,7 +143,57 @@ async def _import(
     return req.page("imports/people_imported.html", done=done, skipped=table.skipped, problems=problems)
 
 
+@dataclass(frozen=True, slots=True)
+class FeedShown:
+    """A feed and how it is. `stale_at`: from when on it is late; `was_right`: of how many callers that it lists."""
+
+    feed: FeedSource
+    health: FeedHealth
+    stale_at: float
+    was_right: Wording
+
+
+@dataclass(frozen=True, slots=True)
+class FeedsShown:
+    """The page: feeds, the worst first; those that never came; lists of numbers that came once; contacts; look-ups.
+
+    `nobody_fetches`: feeds of the settings wait for a timer that does not run.
+    """
+
+    feeds: tuple[FeedShown, ...]
+    missing: tuple[FoundFeed, ...]
+    nobody_fetches: bool
+    lists: tuple[ImportSource, ...]
+    contacts: tuple[NamedSource, ...]
+    lookups: tuple[LookupShown, ...]
+
+
+async def show_feeds(req: PageRequest) -> Response:
+    """The page."""
+    return req.page("imports/feeds.html", feeds=await req.read(feeds_shown, req.now, req.state.loaded))
+
+
+def feeds_shown(db: sqlite3.Connection, now: float, loaded: Loaded) -> FeedsShown:
+    """What the page shows: feeds and look-ups are those of the settings, too."""
+    settings = loaded.settings
+    feeds = feeds_found(db, settings, now)
+    there = [(one.feed, one.health) for one in feeds if one.feed is not None]
+    skills = skills_of(db, [feed for feed, _ in there], now)
+    found = [
+        FeedShown(feed, health, fresh_at(feed) + late_after_seconds(feed), said_right(skills[feed.name]))
+        for feed, health in there
+    ]
+    found.sort(key=lambda one: (not one.health.detail, one.feed.name))
+    names = {one.feed.name for one in found}
+    lists = tuple(one for one in sources(db) if one.name not in names)
+    missing = tuple(one for one in feeds if one.feed is None)
+    waits = nobody_fetches([feed.name for feed in settings.feed], feed_fetches(db), now)
+    asked = lookups_shown(db, settings, now)
+    return FeedsShown(tuple(found), missing, waits, lists, tuple(contact_sources(db)), asked)
+
+
 PAGES = (
+    Page("GET", "/feeds", show_feeds, Role.VIEWER),
     Page("GET", "/people", show, Role.VIEWER),
     Page("GET", "/people/export.csv", export_people, Role.OPERATOR),
     Page("GET", "/people/dids.csv", export_dids, Role.OPERATOR),
