@@ -37,7 +37,7 @@ def test_show_has_the_grade_the_reasons_and_the_days(calling: Program) -> None:
     assert "No number of marks alone" in out
     assert calling("own", "show", SALES, "--json").json["to_owner"].startswith("No number of marks alone")
     assert "No number of marks alone" in calling.ok("lookup", OWN)
-    assert calling("lookup", "+12015550198", "--json").json["to_owner"] is None
+    assert calling("lookup", "+12015550198", "--json").json["to_owner"] == ""
     assert re.match(rf"{re.escape(SALES)} is not registered.*\ngrade +at risk\n", out)
     assert re.search(r"at risk: \d+% of the answered", out)
     assert "nobody called back" in out
