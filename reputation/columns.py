@@ -52,6 +52,12 @@ class RowField(NamedTuple):
         """All that it may be, where it is of an enum."""
         return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
 
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, in the table too."""
+        plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in self.kinds]
+        return any(kind in (int, float, bool) for kind in plain)
+
     def mark(self, kind: type) -> Any:
         """Return the field's mark of that type, or None."""
         return next((mark for mark in self.marks if isinstance(mark, kind)), None)

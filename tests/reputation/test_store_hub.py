@@ -244,6 +244,8 @@ def test_no_row_of_another_site_stops_us_or_changes_ours(
     [
         make_row("list_entry", key='["block","range",7]'),
         make_row("list_entry", payload='{"action":null,"note":"","expires_at":"never"}'),
+        make_row("list_entry", payload='{"action":null,"note":"","expires_at":"1798000000"}'),
+        make_row("list_entry", payload='{"action":null,"note":7,"expires_at":null}'),
         make_row("identity", payload='{"name":"Bank","level":"high","expires_at":1798000000.0}'),
         make_row("epoch", key='["first"]'),
         make_row("mark", key='["unknown",0,201]'),

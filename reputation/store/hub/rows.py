@@ -225,6 +225,9 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
         if isinstance(value, str)
         else not isinstance(value, bool) and isinstance(value, int | float) and abs(value) <= MOST_INTEGER
     )
+    # SQLite would turn one into the other, and then the row would be no longer as its site has said it.
+    if value is not None and isinstance(value, str) is kind.numeric.get(column, not isinstance(value, str)):
+        is_fine = False
     if column == kind.at:  # in a key
         is_fine = isinstance(value, int) and 0 <= value <= LATEST_US
     if column in kind.named and value is not None:

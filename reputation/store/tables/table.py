@@ -69,6 +69,7 @@ class Kind:
         shared: Other columns.
         own: Columns that stay with the site and its standby, and what stands there elsewhere; `{site}` is the site.
         allowed: Columns with a closed vocabulary.
+        numeric: Whether a column holds a number, else text; not of columns that the record type does not have.
         counts: SQL that holds for rows worth telling. Others of a standby's kinds are not replaced there, either.
         long_text: A column of several lines. A row with one has at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
@@ -83,6 +84,7 @@ class Kind:
     shared: tuple[str, ...] = ()
     own: Mapping[str, str] = field(default_factory=dict)
     allowed: Mapping[str, frozenset[Any]] = field(default_factory=dict)
+    numeric: Mapping[str, bool] = field(default_factory=dict)
     counts: str = "1"
     is_folded: bool = False
     long_text: str = ""
@@ -171,6 +173,7 @@ class Table:
             own=own,
             allowed=told.allowed
             or {one.column: one.words for one in fields if one.words and told.scope is not SharedWith.STANDBY},
+            numeric={one.column: one.is_number for one in fields},
             is_folded=self.is_folded,
         )
 

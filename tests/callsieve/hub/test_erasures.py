@@ -34,7 +34,7 @@ def fill(db: sqlite3.Connection) -> None:
     add_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, CALLER, note="a customer", added_at=at))
     set_identity(db, Identity(CALLER, "Acme", 1, at + 86_400), at)
     db.execute("INSERT INTO personal_entry VALUES (?, '305', 'allow', 1, 'person')", (CALLER,))
-    db.execute("INSERT INTO contact VALUES (?, '305', 'book', 'Acme')", (CALLER,))
+    db.execute("INSERT INTO contact VALUES (?, '305', 'book', 'Acme', NULL)", (CALLER,))
     db.execute("INSERT INTO talk VALUES (?, '305', ?)", (CALLER, at))
     db.execute("INSERT INTO do_not_call VALUES (?, ?, '', '305', '', 0)", (CALLER, at))
     db.execute(

@@ -43,7 +43,7 @@ ROWS: Final[Mapping[str, tuple[object, ...]]] = {
     "INSERT INTO own_number VALUES (?, 'import')": (OURS,),
     "INSERT INTO personal_entry VALUES (?, '201', 'allow', ?, 'person')": (FRIEND, NOW - 100.123456),
     "INSERT INTO personal_entry VALUES (?, '201', 'block', ?, 'person') ": (ENEMY, NOW - 99.1),
-    "INSERT INTO contact VALUES (?, '', 'book', '李')": (CONTACT,),
+    "INSERT INTO contact VALUES (?, '', 'book', '李', NULL)": (CONTACT,),
     "INSERT INTO expected_call VALUES ('201', ?)": (NOW + 1800.7654321,),
     "INSERT INTO wish VALUES ('201', 'no-whisper', ?)": (NOW - 88.8,),
     "INSERT INTO wish VALUES ('202', 'quiet-hours', ?)": (NOW - 77.7,),
