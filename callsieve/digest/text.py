@@ -20,7 +20,7 @@ from callsieve.text.times import day
 from callsieve.web.i18n import TAGS, translated, translations_of
 from callsieve.web.rendering import document_of, mask_numbers
 from reputation.appeals import Appeal, due_at, is_overdue
-from reputation.encoding import plain
+from reputation.encoding import instant_text, plain
 from reputation.model import ChallengeResult
 from reputation.own.grades import GradeReason
 from reputation.own.suspicion import suspicion_words
@@ -144,8 +144,8 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
     return {
         "day": digest.day.isoformat(),
         "over": digest.is_over,
-        "since": figures.since,
-        "until": figures.until,
+        "since": instant_text(figures.since),
+        "until": instant_text(figures.until),
         "calls": figures.calls,
         "observed": figures.observed,
         "actions": counts_of(figures.actions),
@@ -157,19 +157,15 @@ def digest_as_json(digest: Digest) -> dict[str, Any]:
         "failed_open": figures.fail_open,
         "unscreened": figures.unscreened,
         "appeals": [
-            {"reference": one.reference, "number": one.number, "due_at": due_at(one)}
+            {"reference": one.reference, "number": one.number, "due_at": instant_text(due_at(one))}
             | {"overdue": is_overdue(one, digest.at)}
             for one in digest.appeals
         ],
         "appeals_filed": digest.filed,
-        "own_numbers": [
-            {"number": one.number, "at": one.at, "before": one.before, "grade": one.grade}
-            | {"reasons": [reason.code for reason in one.reasons]}
-            for one in digest.grades
-        ],
-        "labels": [one._asdict() for one in digest.labels],
-        "suspicions": [plain(one) for one in digest.suspicions],
-        "due": [{"number": one.number, "at": one.at, "what": str(one.what)} for one in digest.due],
+        "own_numbers": plain(digest.grades),
+        "labels": plain(digest.labels),
+        "suspicions": plain(digest.suspicions),
+        "due": plain(digest.due),
         "feeds": [{"source": name, "health": health.health} for name, health in digest.feeds],
         "findings": None
         if isinstance(digest.findings, Wording)

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from callsieve.changes.undo import Latest, latest_changes
 from callsieve.numbering.capability import PLANS
 from callsieve.plan_files import plans_of
 from callsieve.settings import Loaded
 from callsieve.web.i18n import N_
+from reputation.encoding import FLAT
 from reputation.families.plan import evident_purpose, plan_of
 from reputation.numbers import calling_code_of
 from reputation.plan.loader import shipped_plans
@@ -54,6 +55,14 @@ class Ranges(NamedTuple):
     def shown(self) -> tuple[str, ...]:
         """The first prefixes, as they are written on lists."""
         return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPlan:
+    """A plan, without its ranges. `is_shipped`: it comes with CallSieve."""
+
+    plan: Annotated[PlanFile, FLAT]
+    is_shipped: bool = False
 
 
 class PlanShown(NamedTuple):
@@ -160,36 +169,3 @@ def days_of(row: PlanRow) -> str:
     since = "" if row.valid_from is None else f"from {row.valid_from}"
     until = "" if row.valid_until is None else f"until {row.valid_until}"
     return " ".join(filter(None, (since, until)))
-
-
-def row_as_json(row: PlanRow) -> dict[str, Any]:
-    """A row for scripts."""
-    return {
-        "country": row.country,
-        "prefix": row.prefix,
-        "digits": sorted(row.digits),
-        "purpose": row.purpose.value,
-        "valid_from": row.valid_from,
-        "valid_until": row.valid_until,
-        "evidence": row.is_evidence,
-        "source": None
-        if row.source is None
-        else {"title": row.source.title, "url": row.source.url, "read": row.source.read},
-        "law": None if row.law is None else {"title": row.law.title, "url": row.law.url},
-        "note": row.note,
-        "own": row.is_own,
-    }
-
-
-def plan_as_json(plan: PlanFile, shipped: bool) -> dict[str, Any]:
-    """A file for scripts, without its rows."""
-    return {
-        "country": plan.country,
-        "calling_code": plan.calling_code,
-        "read": plan.read,
-        "ranges": len(plan.rows),
-        "evidence": sum(row.is_evidence for row in plan.rows),
-        "sources": len(plan.sources),
-        "own": plan.adds,
-        "shipped": shipped,
-    }

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
+
+from reputation.encoding import HIDDEN, told
 
 
 class Purpose(StrEnum):
@@ -81,17 +84,35 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """The plan of a country, or an administrator's rows beside it (`adds`). `read`: when it was last looked through;
-    `unverified`: what no page could be read about.
+    """The plan of a country, or an administrator's rows beside it.
+
+    Attributes:
+        country: The country, as two letters.
+        calling_code: Its calling code.
+        read: When it was last looked through.
+        adds: Whether these are an administrator's rows beside the plan.
+        unverified: What no page could be read about.
     """
 
     country: str
     calling_code: int
     read: date
-    sources: tuple[PlanSource, ...]
-    rows: tuple[PlanRow, ...]
+    sources: Annotated[tuple[PlanSource, ...], HIDDEN]
+    rows: Annotated[tuple[PlanRow, ...], HIDDEN]
     adds: bool = False
     unverified: tuple[str, ...] = ()
+
+    @property
+    @told
+    def ranges(self) -> int:
+        """How many ranges it has."""
+        return len(self.rows)
+
+    @property
+    @told
+    def evidence(self) -> int:
+        """How many of its ranges have a source that counts."""
+        return sum(row.is_evidence for row in self.rows)
 
 
 def _midnight(day: date) -> float:

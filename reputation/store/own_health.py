@@ -152,7 +152,7 @@ class GradeChange(NamedTuple):
     """A number whose grade is another one since `at`. `reasons`: those of now."""
 
     number: str
-    at: float
+    at: Instant
     before: Grade
     grade: Grade
     reasons: tuple[GradeReason, ...]

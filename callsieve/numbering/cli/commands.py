@@ -16,13 +16,12 @@ from callsieve.numbering import operations
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest
 from callsieve.numbering.views import (
     PURPOSE_WORDS,
+    ListedPlan,
     country_with_plan,
     days_of,
     digits_of,
-    plan_as_json,
     range_of,
     ranges_of,
-    row_as_json,
     rows_of,
     unverified_of,
 )
@@ -66,7 +65,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
         fail_with(error.problems)
         return
     if as_json:
-        print_json(plan_as_json(plan, shipped=False))
+        print_json(ListedPlan(plan))
     else:
         say(f"{file}: {_summary(plan)}: it can be used")
         there = next((one for one in plans.plan.files if name_of(one) == name_of(plan)), None)
@@ -101,21 +100,20 @@ def _text_of(file: Path) -> bytes:
 
 def _summary(plan: PlanFile) -> str:
     beside = "own rows beside the plan of " if plan.adds else ""
-    counted = sum(row.is_evidence for row in plan.rows)
-    return f"{beside}{plan.country}, {plural(len(plan.rows), 'range')}, {counted} of them with a source that counts"
+    return f"{beside}{plan.country}, {plural(plan.ranges, 'range')}, {plan.evidence} of them with a source that counts"
 
 
 def _show_countries(plan: NumberPlan, as_json: bool) -> None:
     shipped = set(shipped_plans())
     if as_json:
-        print_json([plan_as_json(one, one in shipped) for one in plan.files])
+        print_json([ListedPlan(one, one in shipped) for one in plan.files])
         return
     rows: list[list[Cell]] = [
         [
             one.country,
             f"+{one.calling_code}",
-            f"{len(one.rows):,}",
-            f"{sum(row.is_evidence for row in one.rows):,}",
+            f"{one.ranges:,}",
+            f"{one.evidence:,}",
             f"{one.read}",
             "comes with CallSieve" if one in shipped else "own rows" if one.adds else "in its place",
         ]
@@ -128,7 +126,7 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
     country = country_with_plan(plan, country)
     found = rows_of(plan, country)
     if as_json:
-        print_json([row_as_json(row) for row in found])
+        print_json(found)
         return
     if not found:
         known = ", ".join(sorted({one.country for one in plan.files}))
@@ -158,7 +156,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
     number = number_argument(text, loaded)
     row = plan.row_of(number, time.time())
     if as_json:
-        print_json({"number": number, "plan": None if row is None else row_as_json(row)})
+        print_json({"number": number, "plan": row})
     elif row is None:
         say(bold(number), "  ", dim("no plan says anything of its range"))
     else:

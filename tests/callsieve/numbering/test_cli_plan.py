@@ -179,7 +179,7 @@ def test_commands_and_what_decides(tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(OWN)
     callsieve.ok("plan", "update", tmp_path / "own.toml")
     shown = json.loads(callsieve.ok("plan", "show", CALLER, "--json"))["plan"]
-    assert (shown["purpose"], shown["own"], shown["evidence"]) == ("call-centre", True, False)
+    assert (shown["purpose"], shown["is_own"], shown["is_evidence"]) == ("call-centre", True, False)
     assert json.loads(callsieve.ok("lookup", CALLER, "--json"))["plan"]["prefix"] == "+1201742"
     explained = json.loads(callsieve.ok("policy", "explain", "--caller", CALL_PLATFORM, "--json"))
     assert (explained["would_be"], explained["rule"]) == ("tag", "level-tag")
