@@ -24,18 +24,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import inspect
 import logging
 import os
 import socket
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from agi import sockets
-from agi.protocol import AgiSession, ProtocolError, Reply, Request
+from agi.connection import ACCEPTED, NO_APPLICATION, AgiConnection
+from agi.protocol import Reply, Request
 from agi.sockets import Acceptor, Peers, Poller
 from policies.reasons import FailOpen
 
@@ -55,20 +54,11 @@ REPLIES_SECONDS = 0.005
 # as one needs who looks how we are.
 READERS_LIMIT = 512
 STRANGERS_LIMIT = 16
-OPEN_TO_ALL = frozenset({"status"})
 
-RECEIVE_BYTES = 16 * 1024
 DRAIN_SECONDS = 1.0
-DRAIN_LIMIT = 64 * 1024
 STOP_SECONDS = 0.25
 LOG_INTERVAL_SECONDS = 10.0
 
-# What Asterisk says after the answer of nearly every call: to MSet 0, to SET VARIABLE 1, and `HANGUP` is its good-bye
-# when it sees our end.
-_EXPECTED_REPLIES = frozenset((b"200 result=0", b"200 result=1", b"HANGUP"))
-
-_ACCEPTED = (200, 100)
-_NO_APPLICATION = "-2"  # to EXEC; nothing was set then
 _DEAD_CHANNEL = 511  # the caller gave up while we decided
 
 
@@ -118,13 +108,13 @@ class AgiServer:
     key: str = ""
     is_blind: bool = False
     stats: Stats = field(default_factory=Stats)
-    _connections: set[_Connection] = field(default_factory=set)
-    _readers: dict[_Connection, None] = field(default_factory=dict)
-    _strangers: set[_Connection] = field(default_factory=set)
+    _connections: set[AgiConnection] = field(default_factory=set)
+    readers: dict[AgiConnection, None] = field(default_factory=dict)
+    _strangers: set[AgiConnection] = field(default_factory=set)
     _peers: Peers = field(default_factory=Peers)
-    _poller: Poller = field(default_factory=Poller)
+    poller: Poller = field(default_factory=Poller)
     _timer: asyncio.TimerHandle | None = None
-    _unread: list[_Connection] = field(default_factory=list)
+    _unread: list[AgiConnection] = field(default_factory=list)
     _acceptors: list[Acceptor] = field(default_factory=list)
     _sockets: dict[str, int] = field(default_factory=dict)
     _all_gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -164,7 +154,7 @@ class AgiServer:
         self._acceptors.clear()
         self._sockets.clear()
         self._peers.close()
-        self._poller.close()
+        self.poller.close()
 
     @property
     def connections(self) -> int:
@@ -184,7 +174,7 @@ class AgiServer:
                 await asyncio.wait_for(self._all_gone.wait(), seconds)
 
     @property
-    def _first_seconds(self) -> float:
+    def first_seconds(self) -> float:
         """The shortest phase: no connection that is to come ends one sooner."""
         return min(self.header_seconds, self.deadline_seconds)
 
@@ -198,10 +188,11 @@ class AgiServer:
                 connection.time_is_up()
         finally:
             if self._connections:
-                due = min(now + self._first_seconds, *(one.due for one in self._connections))
+                due = min(now + self.first_seconds, *(one.due for one in self._connections))
                 self._timer = loop.call_at(due, self._look)
 
-    def _read_replies_later(self, connection: _Connection) -> None:
+    def read_replies_later(self, connection: AgiConnection) -> None:
+        """Read what Asterisk replies to the answer, together with that of other calls."""
         if not self._unread:
             asyncio.get_running_loop().call_later(REPLIES_SECONDS, self._read_replies)
         self._unread.append(connection)
@@ -213,7 +204,7 @@ class AgiServer:
 
     def _accept_from(self, sock: socket.socket, backlog: int) -> None:
         if not self._acceptors:
-            self._poller.start()
+            self.poller.start()
         acceptor = Acceptor(sock, self._admit)
         self._acceptors.append(acceptor)
         acceptor.start(backlog)
@@ -229,318 +220,68 @@ class AgiServer:
                 sock.close()
                 return
             if len(self._strangers) >= STRANGERS_LIMIT:
-                self._refused(user)
+                self.note_stranger(user)
                 sock.close()
                 return
-        connection = _Connection(self, sock, user, is_stranger)
+        connection = AgiConnection(self, sock, user, is_stranger)
         self._connections.add(connection)
         if is_stranger and not self.key:
             self._strangers.add(connection)
         else:
-            self._readers[connection] = None
-            if len(self._readers) > READERS_LIMIT:
-                next(iter(self._readers)).time_is_up()
+            self.readers[connection] = None
+            if len(self.readers) > READERS_LIMIT:
+                next(iter(self.readers)).time_is_up()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(connection.due, self._look)
 
-    def _forget(self, connection: _Connection) -> None:
+    def forget(self, connection: AgiConnection) -> None:
+        """Take out a connection that is closed."""
         self._connections.discard(connection)
         self._strangers.discard(connection)
         if not self._connections:
             self._all_gone.set()
 
-    def _refused(self, user: int | None) -> None:
-        """A connection of somebody who is not obeyed."""
+    def note_stranger(self, user: int | None) -> None:
+        """Count and log a connection of somebody who is not obeyed."""
         self.stats.strangers += 1
-        if self._may_log(f"user {user}"):
+        if self.may_log(f"user {user}"):
             who = "a user whom the kernel does not tell" if user is None else f"user {user}"
             logger.warning("%s asked, who is not Asterisk's: not obeyed", who)
 
-    def _has_key(self, request: Request) -> bool:
+    def has_key(self, request: Request) -> bool:
+        """Return whether the key of the settings was sent along."""
         said = request.arguments.get("key", "")
         return self.key != "" and hmac.compare_digest(said.encode(errors="replace"), self.key.encode())
 
-    def _fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
+    def fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
         """The fail-open answer; nothing at all if even that fails, which means allow."""
         self.stats.failed_open[reason.value] += 1
-        if self._may_log(reason.value):
+        if self.may_log(reason.value):
             logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
         try:
             return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
-            self._log_failure("the fail-open answer", error)
+            self.log_failure("the fail-open answer", error)
             return b""
 
-    def _log_failure(self, what: str, error: Exception) -> None:
+    def log_failure(self, what: str, error: Exception) -> None:
         """Type and stack, never the message: it may quote a caller."""
-        if self._may_log(f"{what}: {type(error).__name__}"):
+        if self.may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s failed: the call goes on: %s\n%s", what, type(error).__name__, stack)
 
-    def _log_refused(self, reply: Reply) -> None:
+    def log_refused(self, reply: Reply) -> None:
+        """Log a command that Asterisk did not take."""
         self.stats.refused_commands += 1
-        said = _NO_APPLICATION if reply.code in _ACCEPTED else reply.code
-        if self._may_log(f"reply {said}"):
+        said = NO_APPLICATION if reply.code in ACCEPTED else reply.code
+        if self.may_log(f"reply {said}"):
             level = logging.INFO if said == _DEAD_CHANNEL else logging.WARNING
             logger.log(level, "Asterisk answered a command with %s", said)
 
-    def _may_log(self, key: str) -> bool:
+    def may_log(self, key: str) -> bool:
         """Once in a while for each key: at 400 calls/s an outage must not fill the disk as well."""
         now = asyncio.get_running_loop().time()
         if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
             return False
         self._logged_at[key] = now
         return True
-
-
-class _State(Enum):
-    READING = "reading"
-    DECIDING = "deciding"
-    SETTLED = "settled"
-
-
-_READING, _DECIDING, _SETTLED = _State
-
-
-class _Connection:
-    """One call. SETTLED means answered or given up; the connection may outlive that, or end before it."""
-
-    __slots__ = (
-        "_accepted_at",
-        "_decision",
-        "_is_stranger",
-        "_lost",
-        "_parsing",
-        "_peer_ended",
-        "_received",
-        "_request",
-        "_server",
-        "_session",
-        "_socket",
-        "_state",
-        "_task",
-        "_user",
-    )
-
-    def __init__(self, server: AgiServer, sock: socket.SocketType, user: int | None, is_stranger: bool) -> None:
-        self._server = server
-        self._socket = sock
-        self._user = user
-        self._is_stranger = is_stranger
-        self._accepted_at = asyncio.get_running_loop().time()
-        self._session = AgiSession(self._accepted_at)
-        self._state = _READING
-        self._task: asyncio.Task[None] | None = None
-        self._decision: Awaitable[bytes] | None = None
-        self._request: Request | None = None
-        self._parsing = True
-        self._peer_ended = False
-        self._lost = False
-        self._received = 0
-        self._watch()
-
-    # What Asterisk says.
-
-    def _watch(self) -> None:
-        self._server._poller.watch(self._socket.fileno(), self._read)
-
-    def _unwatch(self) -> None:
-        self._server._poller.forget(self._socket.fileno())
-
-    def _read(self) -> bool:
-        """Takes what has come. False if that is nothing, or the end."""
-        try:
-            data = self._socket.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:  # the peer reset the connection
-            self._lost = True
-            data = b""
-        try:
-            self._take(data) if data else self._end()
-        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-            self._parsing = False
-            self._fail(error)
-        return bool(data)
-
-    def read_replies(self) -> None:
-        """Asterisk has had time to say all it will; if it has not closed, what comes is read as it comes."""
-        while self._is_open and self._read():
-            pass
-        if self._is_open:
-            self._watch()
-
-    @property
-    def _is_open(self) -> bool:
-        return self._socket.fileno() >= 0
-
-    def _take(self, data: bytes) -> None:
-        if self._state is not _READING:
-            self._received += len(data)
-            if self._received > DRAIN_LIMIT:
-                self._lost = True
-                self._end()
-                return
-        if self._state is _SETTLED and data.endswith(b"\n") and _EXPECTED_REPLIES.issuperset(data[:-1].split(b"\n")):
-            return
-        if self._parsing:
-            self._parse(data)
-
-    def _end(self) -> None:
-        """Nothing more is read. The peer may have closed only its half: what is being decided is finished and sent."""
-        self._peer_ended = True
-        if self._state is _DECIDING:
-            self._unwatch()
-        elif self._state is _READING:
-            self._lost = True
-            self._send(b"")
-        else:
-            self.close()
-
-    # What happens then.
-
-    def _parse(self, data: bytes) -> None:
-        request = None
-        session = self._session
-        session.receive_data(data)
-        try:
-            while (event := session.next_event()) is not None:
-                if isinstance(event, Request):
-                    request = event
-                elif isinstance(event, Reply) and (event.code not in _ACCEPTED or event.result == _NO_APPLICATION):
-                    self._parsing = False
-                    self._server._log_refused(event)
-                    return
-        except ProtocolError as error:
-            self._parsing = False
-            self._refuse(error)
-            self._drop_decision()
-            return
-        if request is not None and self._state is _READING:
-            self._decide(request)
-
-    def _refuse(self, error: ProtocolError) -> None:
-        """What came is not AGI, or not a request of ours: forged, or from a dialplan of another version."""
-        server = self._server
-        server.stats.protocol_errors += 1
-        if server._may_log(str(error)):
-            logger.info("refused: %s", error)
-        self._fail_open(FailOpen.PROTOCOL)
-
-    def _decide(self, request: Request) -> None:
-        server = self._server
-        if self._is_stranger and server._has_key(request):
-            self._is_stranger = False
-        if self._is_stranger and request.path not in OPEN_TO_ALL:
-            self._fail_open(FailOpen.STRANGER)
-            return
-        self._state = _DECIDING
-        self._request = request
-        server._readers.pop(self, None)
-        server.stats.in_flight += 1
-        if server.stats.in_flight > server.in_flight_limit and not self._is_stranger:
-            server.stats.over_limit += 1
-            self._fail_open(FailOpen.OVER_LIMIT)
-            return
-        try:
-            decision = server.handle(request)
-            if isinstance(decision, bytes):
-                self._answer(decision)
-                return
-        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-            self._fail(error)
-            return
-        self._decision = decision
-        self._task = asyncio.get_running_loop().create_task(self._run(decision))
-
-    async def _run(self, decision: Awaitable[bytes]) -> None:
-        try:
-            self._answer(await decision)
-        except asyncio.CancelledError:
-            self._fail_open(FailOpen.FAILED)  # unless it was we who cancelled: then the call has its answer
-            raise
-        except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, ProtocolError):
-            self._refuse(error)
-        elif isinstance(error, TimeoutError):
-            self._fail_open(FailOpen.TIMED_OUT)
-        else:
-            self._server._log_failure("screening", error)
-            self._fail_open(FailOpen.FAILED)
-
-    @property
-    def due(self) -> float:
-        """When the phase ends that it is in. All began when the connection was accepted."""
-        server = self._server
-        if self._state is _READING:
-            return self._accepted_at + server._first_seconds
-        seconds = server.deadline_seconds
-        return self._accepted_at + (seconds if self._state is _DECIDING else seconds + server.drain_seconds)
-
-    def time_is_up(self) -> None:
-        """The phase has ended, and what should have ended it has not happened."""
-        if self._state is _SETTLED:
-            self.close()
-        else:
-            self.give_up(FailOpen.HEADER if self._state is _READING else FailOpen.TIMED_OUT)
-
-    def _answer(self, answer: bytes) -> None:
-        if self._state is _SETTLED:
-            return  # too late
-        self._send(answer)
-        if not self._lost:
-            self._server.stats.answered += 1
-
-    def give_up(self, reason: FailOpen) -> None:
-        """Fail open, and let a decision that is still being made know that it has come too late."""
-        self._fail_open(reason)
-        self._drop_decision()
-
-    def _drop_decision(self) -> None:
-        if self._task is None or self._task.done():
-            return
-        if inspect.iscoroutine(self._decision) and inspect.getcoroutinestate(self._decision) == "CORO_CREATED":
-            self._decision.close()  # its task was made but has not begun: nobody will await it
-        self._task.cancel()
-
-    def _fail_open(self, reason: FailOpen) -> None:
-        if self._state is _SETTLED:
-            return
-        if self._is_stranger:
-            self._server._refused(self._user)
-            reason, self._request = FailOpen.STRANGER, None  # what a stranger says is not kept
-        self._send(b"" if self._lost else self._server._fail_open_answer(reason, self._request))
-
-    def _send(self, answer: bytes) -> None:
-        """The one write of a call; from here on it is settled."""
-        server = self._server
-        self._lost = self._lost or not self._is_taken(answer)
-        if self._state is _DECIDING:
-            server.stats.in_flight -= 1
-        self._state = _SETTLED
-        server._readers.pop(self, None)
-        if self._lost:
-            server.stats.abandoned += 1
-        if self._lost or self._peer_ended or self._is_stranger:
-            self.close()
-        else:
-            self._unwatch()
-            server._read_replies_later(self)
-
-    def _is_taken(self, answer: bytes) -> bool:
-        """Whether the kernel took all of it. Its last command is what counts: less is as good as none."""
-        try:
-            is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer has gone and the poller has not told us yet
-            return False
-        return is_whole
-
-    def close(self) -> None:
-        """Say and hear nothing more."""
-        self._unwatch()
-        self._socket.close()
-        self._server._forget(self)

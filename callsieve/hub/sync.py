@@ -8,52 +8,50 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import sqlite3
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from callsieve.changes.operation import Context, Refused
-from callsieve.hub import client, site_operations
+from callsieve.hub import client
 from callsieve.hub.client import Greeting, HubNotice
 from callsieve.hub.operations import policy_in_force
 from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
+from callsieve.hub.session import (
+    FILL,
+    PullPace,
+    Session,
+    acknowledge_batch,
+    apply_some,
+    erase_here,
+    expel,
+    heard_to,
+    is_counted_anew,
+    is_of_another,
+    linked,
+    note_all_pulled,
+    offset_of,
+    take_policies,
+)
 from callsieve.hub.site_operations import Erasure
-from callsieve.policy import central
 from callsieve.settings import Loaded
 from callsieve.version import program_version
-from reputation.site_names import SITE, site_of
 from reputation.store.connection import Store
 from reputation.store.database import files_of
 from reputation.store.hub.incoming import (
     DAY,
-    MARKER_DAYS,
-    apply_rows,
-    expel_some,
     forget_notes,
     notes_past_their_time,
-    other_sites,
 )
 from reputation.store.hub.link import (
     Link,
     link_of,
-    note_history,
     note_notices_to,
-    note_program,
-    note_pulled,
-    note_pushed,
     note_refused,
     note_rows_to,
     note_standing,
-    pull_again,
-    set_link,
-    writing_for_hub,
 )
 from reputation.store.hub.outgoing import (
-    Key,
     Outgoing,
-    acknowledge,
     erasures_told,
     fill_next,
     has_outgoing,
@@ -61,47 +59,26 @@ from reputation.store.hub.outgoing import (
     next_batch,
     numbers_to_erase,
     outbox_size,
-    send_all_again,
-    start_capture,
-    tell_again,
-    untold_after,
 )
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import note_policy, note_sites, told_policy
-from reputation.store.hub.statements import settle_all
-from reputation.store.site import PublishedPolicy
-from reputation.store.standing import refresh_all
-from reputation.users import Role
 
 logger = logging.getLogger("callsieve.hub.sync")
 
 BATCH: Final = 250  # rows sent in one transaction
 PULL: Final = 500  # rows asked for at once: at most 4 MB, and 5 MB more of each site that publishes 50 large policies
-FILL: Final = 200  # numbers whose rows are put into the outbox at once
-WRITE_SECONDS: Final = 0.03
-HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
-REST_SECONDS: Final = 0.01  # after a write, for others
 LOOK_SECONDS: Final = 0.15  # between two looks at what changed here
 # So long rows are collected that follow one that woke the others (callsieve/hub/schema/0004_wakeups.sql).
 COLLECT_SECONDS: Final = 0.75
-WAKE_SECONDS: Final = (
-    0.1  # between two pulls after wake-ups; more, up to the longest, after those that were for nothing
-)
-LONGEST_WAKE_SECONDS: Final = 1.5
 MOST_HEARD: Final = 100  # wake-ups between two looks
 BATCHES: Final = 20  # before others are pulled
 PULLS: Final = 10  # before ours are pushed
 FULL_SECONDS: Final = 60.0  # between two tries whether the hub has room again
-# How far clocks of two PBXs of one site may be apart by which their versions are made.
-LOSS_US: Final = 300 * MICROSECONDS
 HEARTBEAT_SECONDS: Final = 10.0
 POLICY_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
 EXPIRE_ROWS: Final = 2000
-# A clock that is so far off is not NTP's: what it has dated is put on the hub's.
-CLOCK_SECONDS: Final = 2.0
 NOTES: Final = 1000
-ACTOR: Final = "hub"
 POLICY: Final = "published_policy"
 
 
@@ -115,55 +92,6 @@ class NumbersErased(Exception):
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()
         self.numbers = numbers
-
-
-class PullPace:
-    """When to pull: every so often, and soon after a wake-up. One that was for nothing makes the next wait longer."""
-
-    def __init__(self, poll_seconds: float) -> None:
-        self.is_woken = False
-        self._poll_seconds = poll_seconds
-        self._rest_seconds = WAKE_SECONDS
-        self._pulled_at = -math.inf
-
-    def pull_at(self) -> float:
-        """An instant of time.monotonic()."""
-        return self._pulled_at + min(self._poll_seconds, self._rest_seconds if self.is_woken else math.inf)
-
-    def note_pull(self, now: float, *, has_news: bool) -> None:
-        """All is pulled as of then, an instant of time.monotonic()."""
-        is_in_vain = self.is_woken and not has_news
-        self._rest_seconds = min(2 * self._rest_seconds, LONGEST_WAKE_SECONDS) if is_in_vain else WAKE_SECONDS
-        self.is_woken, self._pulled_at = False, now
-
-
-@dataclass(slots=True)
-class _Session:
-    """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
-    what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
-    of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
-    in the hub, which is tried again at `try_at`, and erasures at `erase_at`, instants of time.monotonic(). `is_deaf`:
-    nobody can wake us up. `pushed_at`: when the first and the last push were over for which others may not have been
-    woken, by whether all in them was private; `has_pushed`: since the last pull.
-    """
-
-    link: Link
-    pace: PullPace
-    offset_us: int
-    clock_us: int
-    told_us: int
-    own: bool
-    private: bool
-    channel: str
-    has_pulled: bool = False
-    has_refused: bool = False
-    is_deaf: bool = False
-    waits_to: int = 0
-    try_at: float = 0.0
-    erase_at: float = 0.0
-    erased: set[str] = field(default_factory=set)
-    pushed_at: dict[bool, tuple[float, float]] = field(default_factory=dict)
-    has_pushed: bool = False
 
 
 class Sync:
@@ -227,18 +155,20 @@ class Sync:
         if session.erased:
             raise NumbersErased(frozenset(session.erased))
 
-    async def _begin(self) -> _Session:
+    async def _begin(self) -> Session:
         before = time.time()
         link = await self._store.read(link_of)
         greeting = await self._greet(link, 0, has_pulled=False)
         if (greeting.site, greeting.organisation) != (self._settings.site, self._settings.organisation):
             who = f"{greeting.site} of {greeting.organisation}"
             raise HubError(f"the hub takes us for {who}: the secret is that of another site (callsieve hub join)")
-        offset_us = _offset(greeting, before, time.time())
-        link = await self._linked(link, greeting)
+        offset_us = offset_of(greeting, before, time.time())
+        if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
+            self._heard_to = heard_to(link, greeting)
+        link = await linked(self._store, link, greeting, self._settings)
         own = self._settings.standby or greeting.version > link.clock_us
         logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
-        return _Session(
+        return Session(
             link,
             PullPace(self._settings.poll_seconds),
             offset_us,
@@ -248,52 +178,6 @@ class Sync:
             private=self._settings.standby or greeting.is_central,
             channel=greeting.channel,
         )
-
-    async def _linked(self, link: Link | None, greeting: Greeting) -> Link:
-        """The store's side of it, made or brought up to date."""
-        site, private = greeting.site, self._settings.private
-        is_another = link is not None and (link.hub, link.site) != (greeting.hub, site)
-        if link is not None and (is_another or _is_counted_anew(link, greeting)):
-            self._heard_to = _heard_to(link, greeting)
-        if link is not None and is_another:
-            what = "the hub" if link.hub != greeting.hub else f"the site, once {link.site},"
-            logger.warning("%s is another one: all is exchanged anew", what)
-            await self._forget_others(link)
-        if link is None or is_another:
-            await self._tell_again(site, -1)
-            await self._store.write(_join, greeting, private)
-        elif greeting.told_version is not None:
-            await self._tell_again(site, min(greeting.version, greeting.told_version) - LOSS_US)
-        elif greeting.version < link.clock_us:
-            await self._tell_again(site, greeting.version - LOSS_US)
-        await self._store.write(_prepare, private, self._follow, greeting)
-        link = await self._store.read(link_of)
-        assert link is not None
-        if link.pulled_at is not None and time.time() - link.pulled_at > (MARKER_DAYS - 1) * DAY:
-            logger.warning("nothing was heard for %.0f days: all is pulled anew", MARKER_DAYS)
-            await self._forget_others(link)
-            await self._store.write(pull_again)
-            link = replace(link, rows_to=(0, 0))
-        return link
-
-    async def _tell_again(self, site: str, told_to: int) -> None:
-        rows, after = 0, ("", "", "")
-        while keys := await self._store.read(untold_after, site, told_to, after, FILL):
-            await self._store.write(_tell_again, site, keys, self._settings.private)
-            rows, after = rows + len(keys), keys[-1]
-            await asyncio.sleep(REST_SECONDS)
-        if rows:
-            logger.warning("the hub may have lost %d rows that we had told: they are told again", rows)
-
-    async def _forget_others(self, link: Link) -> None:
-        for origin in await self._store.read(other_sites, link.site):
-            await self._expel(link, origin)
-
-    async def _expel(self, link: Link, origin: str) -> None:
-        more = True
-        while more:
-            more = await self._store.write(expel_some, link, origin, self._follow, FILL)
-            await asyncio.sleep(REST_SECONDS)
 
     async def _greet(self, link: Link | None, offset_us: int, *, has_pulled: bool) -> Greeting:
         waiting, _ = await self._store.read(outbox_size)
@@ -309,10 +193,10 @@ class Sync:
         if policy is not None and policy != await self._store.read(told_policy):
             await self._store.write(note_policy, policy, time.time())
 
-    async def _beat(self, session: _Session) -> None:
+    async def _beat(self, session: Session) -> None:
         before = time.time()
         greeting = await self._greet(session.link, session.offset_us, has_pulled=session.has_pulled)
-        session.offset_us, session.has_pulled = _offset(greeting, before, time.time()), False
+        session.offset_us, session.has_pulled = offset_of(greeting, before, time.time()), False
         if session.is_deaf:
             await client.listen(self._hub, session.channel)
             session.is_deaf = False
@@ -328,7 +212,7 @@ class Sync:
         if greeting.is_central:  # for its console
             await self._store.write(note_sites, await client.sites(self._hub))
 
-    async def _push_some(self, session: _Session) -> bool:
+    async def _push_some(self, session: Session) -> bool:
         """What waits, and then what was there before anything was shared, some at a time. Whether there is more."""
         if not await self._store.read(has_outgoing):
             return False
@@ -354,7 +238,7 @@ class Sync:
                 return False
         return True
 
-    async def _tell_erasures(self, session: _Session) -> None:
+    async def _tell_erasures(self, session: Session) -> None:
         for number in await self._store.read(numbers_to_erase):
             try:
                 await client.erase(self._hub, number)
@@ -366,14 +250,14 @@ class Sync:
                 return
             await self._store.write(erasures_told, [number])
 
-    async def _push(self, session: _Session, batch: list[Outgoing], after: int) -> None:
+    async def _push(self, session: Session, batch: list[Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)
         if sent := [one.is_private for one in batch if one.row is not None]:
             now = time.monotonic()
             first, _ = session.pushed_at.get(all(sent), (now, now))
             session.pushed_at[all(sent)], session.has_pushed = (first, now), True
         taken = [one for one in batch if one.seq not in left_out]
-        await self._store.write(_acknowledge, session.link, taken, dates, self._follow)
+        await self._store.write(acknowledge_batch, session.link, taken, dates, self._follow)
         if left_out:
             if not session.waits_to:
                 session.try_at = time.monotonic() + FULL_SECONDS
@@ -381,18 +265,18 @@ class Sync:
         elif not after:
             session.waits_to = 0
 
-    async def _wake_others(self, session: _Session) -> None:
+    async def _wake_others(self, session: Session) -> None:
         """For rows that followed others too soon to wake anybody by themselves."""
         for is_private, (first, last) in [*session.pushed_at.items()]:
             if (now := time.monotonic()) >= first + COLLECT_SECONDS:
                 await client.wake(self._hub, now - last, private=is_private)
                 del session.pushed_at[is_private]
 
-    async def _pull_all(self, session: _Session) -> None:
+    async def _pull_all(self, session: Session) -> None:
         while await self._pull_some(session):
             pass
 
-    async def _pull_some(self, session: _Session) -> bool:
+    async def _pull_some(self, session: Session) -> bool:
         """What is new, as far as it is not too much at once. Whether there is more."""
         came, where = 0, session.link
         for _ in range(PULLS):
@@ -405,7 +289,7 @@ class Sync:
                 await self._obey(session, notice)
             await self._apply(session, pulled.rows, pulled.places)
             if pulled.all_to is not None:
-                await self._store.write(_all_pulled, pulled.all_to, session.told_us if session.own else 0)
+                await self._store.write(note_all_pulled, pulled.all_to, session.told_us if session.own else 0)
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = self._settings.standby, True
@@ -413,30 +297,12 @@ class Sync:
                 session.pace.note_pull(time.monotonic(), has_news=came > 0 or session.has_pushed)
                 session.has_pushed = False
                 if self._policies_due:
-                    await self._take_policies()
+                    self._policies_due = False
+                    await take_policies(self._store, self._loaded)
                 return False
         return session.link != where
 
-    async def _take_policies(self) -> None:
-        """What other sites publish waits to be accepted, or is accepted at once where the settings say so."""
-        self._policies_due = False
-        loaded = self._loaded
-        try:
-            came = await self._store.read(central.arrived, loaded)
-            for one in came if self._settings.accept_policies else ():
-                await self._store.write(_accept, one.name, loaded)
-                logger.info("the policy %s was accepted, as [hub] accept_policies says", one.name)
-            waiting = [] if self._settings.accept_policies else came
-            await self._store.write(_tell_policies, waiting, loaded)
-            await asyncio.to_thread(central.note_arrived, loaded, waiting)
-            await self._store.read(central.drop_stale, loaded)
-            for shown in await self._store.read(central.site_policies, loaded):
-                if shown.problem:
-                    logger.warning("a policy cannot be used, what was accepted of it stays: %s", shown.problem)
-        except (OSError, Refused) as error:
-            logger.warning("policies of other sites are left as they were: %s", error)
-
-    async def _apply(self, session: _Session, rows: list[SharedRow], places: list[client.Place]) -> None:
+    async def _apply(self, session: Session, rows: list[SharedRow], places: list[client.Place]) -> None:
         """Passes over what a hub does not send: rows of ours that were not asked for, and of a time to come."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
@@ -450,7 +316,7 @@ class Sync:
         refused = passed_over
         while found:
             began = time.monotonic()
-            done, unusable = await self._store.write(_apply_some, session.link, found, self._follow)
+            done, unusable = await self._store.write(apply_some, session.link, found, self._follow)
             refused += unusable
             session.link = replace(session.link, rows_to=found[done - 1][1])
             found = found[done:]
@@ -464,26 +330,26 @@ class Sync:
             logger.log(level, "%d rows of other sites cannot be used: is another CallSieve newer?", refused)
             session.has_refused = True
 
-    async def _obey(self, session: _Session, notice: HubNotice) -> None:
+    async def _obey(self, session: Session, notice: HubNotice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
             await self._obey_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
             by = notice.asked_by or "the hub's administrator"
             logger.warning("%s was expelled by %s: what came from there is taken out", notice.subject, by)
-            await self._expel(session.link, notice.subject)
+            await expel(self._store, session.link, notice.subject, self._follow)
             self._policies_due = True
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
-    async def _obey_erasure(self, session: _Session, notice: HubNotice) -> None:
+    async def _obey_erasure(self, session: Session, notice: HubNotice) -> None:
         site, is_followed = notice.asked_by, notice.asked_by in self._follow
         erasure = Erasure(notice.subject, site, is_followed or notice.by_central or site == session.link.site)
-        if await self._store.write(_erase, erasure, self._loaded):
+        if await self._store.write(erase_here, erasure, self._loaded):
             session.erased.add(notice.subject)
         if is_followed and not notice.by_central:  # what is ours the hub has left to us
             await client.forget(self._hub, notice.subject)
 
-    async def _clean(self, session: _Session) -> None:
+    async def _clean(self, session: Session) -> None:
         try:
             while await client.expire(self._hub, EXPIRE_ROWS) == EXPIRE_ROWS:
                 pass
@@ -494,7 +360,7 @@ class Sync:
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 
-    async def _wait(self, session: _Session) -> None:
+    async def _wait(self, session: Session) -> None:
         """Until something is to be pulled, or it is time to look at what changed here.
 
         Whoever can log in to the server may wake everybody up, as often as he likes: who hears too much stops listening
@@ -513,104 +379,11 @@ class Sync:
         if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
             raise StoreReplaced
 
-    def _is_news(self, session: _Session, words: str) -> bool:
+    def _is_news(self, session: Session, words: str) -> bool:
         """What somebody says who has pushed is a hint: `site`, or `site/private`."""
         site, _, what = words.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby
         return not is_of_us and (what != "private" or session.private)
 
 
-def _is_counted_anew(link: Link, greeting: Greeting) -> bool:
-    """Whether the places that we remember say nothing: the hub counts its transactions from another number."""
-    return greeting.lost_xid == 0 or min(max(link.rows_to[0], link.notices_to[0]), _lost(greeting)) > greeting.xid
-
-
-def _lost(greeting: Greeting) -> float:
-    return greeting.lost_xid or math.inf
-
-
-def _heard_to(link: Link, greeting: Greeting) -> float:
-    """Notices are read from their beginning again: which were obeyed before, by the hub's clock."""
-    if link.organisation != greeting.organisation or link.pulled_at is None:
-        return 0.0
-    ahead = time.time() - greeting.now_us / MICROSECONDS
-    return link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
-
-
-def _offset(greeting: Greeting, before: float, after: float) -> int:
-    """How far our clock is ahead of the hub's, in microseconds; 0 where it is as good as right."""
-    offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
-    if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
-        return 0
-    logger.warning("our clock is %+.0f s off the hub's: what it dates is dated by the hub's", offset)
-    return int(offset * MICROSECONDS)
-
-
 # In the store's threads, each in one transaction:
-
-
-def _join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
-    set_link(db, greeting.site, greeting.organisation, greeting.hub)
-    start_capture(db, private=private)
-    send_all_again(db, private=private)
-
-
-def _tell_again(db: sqlite3.Connection, site: str, keys: list[Key], private: bool) -> None:
-    tell_again(db, site, keys, private=private)
-
-
-def _prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    link = link_of(db)
-    assert link is not None
-    start_capture(db, private=private)
-    with writing_for_hub(db):
-        refresh_all(db, settle_all(db, link.site, follow))
-    program = program_version()
-    if greeting.lost_xid:  # what was pulled from there on may never have been
-        place = (greeting.lost_xid - 1, client.LAST_ID)
-        note_rows_to(db, min(link.rows_to, place))
-        note_notices_to(db, min(link.notices_to, place))
-    note_history(db, greeting.history)
-    if _is_counted_anew(link, greeting):
-        note_notices_to(db, (0, 0))
-        pull_again(db)
-    elif link.program != program:
-        pull_again(db)  # what an older one had no use for
-    note_program(db, program)
-
-
-def _acknowledge(
-    db: sqlite3.Connection, link: Link, batch: list[Outgoing], dates: dict[int, int], follow: frozenset[str]
-) -> None:
-    acknowledge(db, link, batch, dates, follow, time.time())
-
-
-def _apply_some(
-    db: sqlite3.Connection, link: Link, found: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
-) -> tuple[int, int]:
-    done, refused = apply_rows(db, link, [row for row, _ in found], follow, WRITE_SECONDS)
-    note_rows_to(db, found[done - 1][1])
-    return done, refused
-
-
-def _all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
-    note_rows_to(db, place)
-    note_notices_to(db, place)
-    note_pulled(db, time.time())
-    if clock_us:
-        note_pushed(db, time.time(), clock_us)
-
-
-def _erase(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
-    """Return whether everything about the number is gone."""
-    actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
-    return site_operations.obey(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
-
-
-def _tell_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
-    central.tell_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
-
-
-def _accept(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
-    context = Context(f"{ACTOR} {site_of(name)}", Role.ADMINISTRATOR, time.time(), loaded)
-    central.accept(db, context, central.AcceptRequest(name))

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from agi.connection import DRAIN_LIMIT
 from agi.protocol import HEADER_LIMIT, ProtocolError, Request
-from agi.server import DRAIN_LIMIT, READERS_LIMIT, STRANGERS_LIMIT, AgiServer, Handler
+from agi.server import READERS_LIMIT, STRANGERS_LIMIT, AgiServer, Handler
 from agi.sockets import loopback_addresses_of
 from policies.reasons import FailOpen
 from tests.waiting import until

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from callsieve.cli.options import context_of
-from callsieve.hub import administration, client, process, sync
+from callsieve.hub import administration, client, process, session, sync
 from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import HubError, connection_text, connection_to
 from callsieve.numbers import operations as number_operations
@@ -112,7 +112,8 @@ class TestClocks:
     @pytest.fixture
     def wrong_clock(self, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         """The clock of every exchange from now on is ahead, until it is undone."""
-        monkeypatch.setattr(sync, "time", clock_ahead(self.AHEAD))
+        for module in (session, sync):
+            monkeypatch.setattr(module, "time", clock_ahead(self.AHEAD))
         return monkeypatch
 
     @pytest.mark.parametrize("seconds_away", [0.0, 3600.0], ids=["at-once", "after-an-hour"])
@@ -169,7 +170,8 @@ class TestClocks:
         hub.settle()
         before = london.rows("SELECT at FROM mark")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sync, "time", clock_ahead(self.AHEAD))
+            for module in (session, sync):
+                patch.setattr(module, "time", clock_ahead(self.AHEAD))
             berlin.write(lambda db: db.execute("UPDATE mark SET reason = 'other words'"))
             berlin.exchange()
         hub.settle()
@@ -249,7 +251,7 @@ class TestLoss:
         hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
         if is_cut:
             with monkeypatch.context() as patch:
-                patch.setattr(sync, "tell_again", _die)
+                patch.setattr(session, "tell_again", _die)
                 with pytest.raises(ZeroDivisionError):
                     berlin.exchange()
         hub.settle()
@@ -303,7 +305,7 @@ class TestCursor:
     ) -> None:
         monkeypatch.setattr(sync, "PULL", 7)
         monkeypatch.setattr(sync, "BATCH", 5)
-        monkeypatch.setattr(sync, "WRITE_SECONDS", 0.0)
+        monkeypatch.setattr(session, "WRITE_SECONDS", 0.0)
         for last in range(40):
             berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
         hub.settle()

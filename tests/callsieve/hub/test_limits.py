@@ -15,7 +15,7 @@ from callsieve.hub import administration, client
 from callsieve.hub.administration import address_of_site
 from callsieve.hub.checks import is_exchanged
 from callsieve.hub.postgresql import HubError, connection_to
-from callsieve.hub.sync import LONGEST_WAKE_SECONDS, WAKE_SECONDS, PullPace
+from callsieve.hub.session import LONGEST_WAKE_SECONDS, WAKE_SECONDS, PullPace
 from callsieve.hub.views import remarks_on
 from reputation.store.hub.link import Link, link_of
 from reputation.store.hub.rows import KINDS, SharedWith
