@@ -10,10 +10,10 @@ CAPABILITY = Capability(
     name="imports",
     help=(
         Help("import", Group.SETTING_UP, "Read numbers, calls, contacts; people also from the PBX."),
-        Help("rows", Group.NUMBERS, "Lists of numbers from others: fetch them, and how they are."),
+        Help("feeds", Group.NUMBERS, "Lists of numbers from others: fetch them, and how they are."),
     ),
     commands={
-        "rows": "cli.feeds:show_feeds",
+        "feeds": "cli.feeds:show_feeds",
         "feeds fetch": "cli.feed_fetch:fetch_feeds",
         "import numbers": "cli.commands:import_numbers_file",
         "import feed": "cli.feeds:import_feed",

@@ -66,7 +66,7 @@ class AuditRow(NamedTuple):
 
 
 def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> None:
-    """Writes the row. `who`: a login name, or `extension 201` for what was dialled on a phone."""
+    """Writes the row. `who`: a login name, or `phone 201` for what was dialled on a phone."""
     row = (at, who, change.what, change.number, change.name, _json(change.before), _json(change.after))
     change.id = db.execute(ADD, row).lastrowid
 
