@@ -11,7 +11,7 @@ Reviews: somebody looks at a burst of marks, and corrects those that are wrong.
 
 Tombstones: spam marks that were found wrong, and never count again, whoever sends them once more.
 
-A tombstone is a row of its own, and the marks stay as they are: the fold passes over them (reputation/store/evidence.py). So
+A tombstone is a row of its own, and the marks stay as they are: the fold passes over them (evidence.py). So
 it does not matter which came first, a mark that arrives late is covered by its date, and taking the stone away again
 leaves everything as it was.
 """
