@@ -12,27 +12,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callsieve.setting_types import (
-    Clock,
-    Hours,
-    MailAddress,
-    Name,
-    Often,
-    Organisation,
-    Port,
-    RequestRate,
-    Secret,
-    SettingsTable,
-    Site,
-    Span,
-    TopicPrefix,
-)
+from callsieve import setting_types
 from policies.decision import ACTION_BY_WORD
 from policies.files import nearest
 from reputation.events import DATA, EventKind
 
 
-class Api(SettingsTable, frozen=True):
+class Api(setting_types.SettingsTable, frozen=True):
     """The API for programs with a token, on the console's address; `listen`: also at an address of the API process.
 
     `socket`: where the API process serves this machine, whether the rest is enabled or not. `per_minute`: requests of
@@ -43,19 +29,19 @@ class Api(SettingsTable, frozen=True):
     enabled: bool = False
     listen: str = ""
     socket: str = "api.sock"
-    per_minute: RequestRate = 600
-    recorded_per_second: RequestRate = 50
+    per_minute: setting_types.RequestRate = 600
+    recorded_per_second: setting_types.RequestRate = 50
 
 
-class WebhookTable(SettingsTable, frozen=True):
+class WebhookTable(setting_types.SettingsTable, frozen=True):
     """A server that events are posted to, signed with the secret. `events`: which kinds; empty: all.
 
     `mask`: numbers are masked. `private`: it is in our own network, and plain http is allowed.
     """
 
-    name: Name
+    name: setting_types.Name
     url: str
-    secret: Secret
+    secret: setting_types.Secret
     events: tuple[EventKind, ...] = ()
     mask: bool = False
     private: bool = False
@@ -66,16 +52,16 @@ SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 
 
-class FeedTable(SettingsTable, frozen=True):
+class FeedTable(setting_types.SettingsTable, frozen=True):
     """A list of numbers that is fetched again and again, as `import feed` reads it.
 
     `sha256`: what the file must have, or an address where that is said; `minisign`: the public key that must have
     signed it. `megabytes`: a larger file is refused. `private`: its server is in our own network.
     """
 
-    name: Name
+    name: setting_types.Name
     url: str
-    every: Span = "1d"
+    every: setting_types.Span = "1d"
     verdict: Literal["spam", "ok"] = "spam"
     region: str | None = None
     sha256: str = ""
@@ -87,20 +73,20 @@ class FeedTable(SettingsTable, frozen=True):
 DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
-class PhoneBlockReporting(SettingsTable, frozen=True):
+class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
     """Whether our people's marks are reported to PhoneBlock: the number and the kind of call, nothing else.
 
     `delay_minutes`: a mark that is taken back before never leaves. `private`: `url` is in our own network.
     """
 
     enabled: bool = False
-    token: Secret = ""
+    token: setting_types.Secret = ""
     delay_minutes: DelayMinutes = 60
     url: str = "https://phoneblock.net/phoneblock/api"
     private: bool = False
 
 
-class Reporting(SettingsTable, frozen=True):
+class Reporting(setting_types.SettingsTable, frozen=True):
     """Who else is told what our people say about callers: nobody, unless an administrator wants that."""
 
     phoneblock: PhoneBlockReporting = PhoneBlockReporting()
@@ -158,48 +144,48 @@ def url_problem(url: str, *, private: bool) -> str | None:
     return None
 
 
-class MqttTable(SettingsTable, frozen=True):
+class MqttTable(setting_types.SettingsTable, frozen=True):
     """A broker that is told events and how screening is; no host: none. `prefix`: of all topics.
 
     `discovery`: Home Assistant finds us by itself. `events`: which kinds are published; empty: all.
     """
 
     host: str = ""
-    port: Port = 1883
+    port: setting_types.Port = 1883
     tls: bool = False
     username: str = ""
-    password: Secret = ""
-    prefix: TopicPrefix = "callsieve"
+    password: setting_types.Secret = ""
+    prefix: setting_types.TopicPrefix = "callsieve"
     discovery: bool = True
     events: tuple[EventKind, ...] = ()
     mask: bool = False
 
 
-class MailTable(SettingsTable, frozen=True):
+class MailTable(setting_types.SettingsTable, frozen=True):
     """A mail server, and who gets events by mail; no host: none. `events`: which kinds; empty: none but of alerts.
 
     `mask`: numbers are masked, in the digest as well.
     """
 
     host: str = ""
-    port: Port = 587
+    port: setting_types.Port = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
     username: str = ""
-    password: Secret = ""
-    sender: MailAddress | Literal[""] = msgspec.field(name="from", default="")
-    to: tuple[MailAddress, ...] = ()
+    password: setting_types.Secret = ""
+    sender: setting_types.MailAddress | Literal[""] = msgspec.field(name="from", default="")
+    to: tuple[setting_types.MailAddress, ...] = ()
     language: Literal["en", "zh"] = "en"
     events: tuple[EventKind, ...] = ()
     mask: bool = True
 
 
-class NotifyTable(SettingsTable, frozen=True):
+class NotifyTable(setting_types.SettingsTable, frozen=True):
     """Any service that apprise knows; its address is a secret as a whole. `events`: which kinds; empty: none but of
     alerts.
     """
 
-    name: Name
-    url: Secret
+    name: setting_types.Name
+    url: setting_types.Secret
     language: Literal["en", "zh"] = "en"
     events: tuple[EventKind, ...] = ()
     mask: bool = True
@@ -208,7 +194,7 @@ class NotifyTable(SettingsTable, frozen=True):
 OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
-class WhenTable(SettingsTable, frozen=True):
+class WhenTable(setting_types.SettingsTable, frozen=True):
     """What must be true of an event, all of it; of several values one. `prefix`: the number begins with it."""
 
     action: OneOrMore = ()
@@ -223,25 +209,25 @@ class WhenTable(SettingsTable, frozen=True):
     prefix: OneOrMore = ()
 
 
-class AlertTable(SettingsTable, frozen=True):
+class AlertTable(setting_types.SettingsTable, frozen=True):
     """Who is told of which events. `to`: receivers by name, `mail` and `mqtt` among them.
 
     `quiet_hours` and `at_most`: what is not told then is counted, and the next alert says how many.
     """
 
-    name: Name
+    name: setting_types.Name
     event: EventKind
-    to: tuple[Name, ...]
+    to: tuple[setting_types.Name, ...]
     when: WhenTable = WhenTable()
-    quiet_hours: Hours | None = None
-    at_most: Often = "10/h"
+    quiet_hours: setting_types.Hours | None = None
+    at_most: setting_types.Often = "10/h"
 
 
-class DigestTable(SettingsTable, frozen=True):
+class DigestTable(setting_types.SettingsTable, frozen=True):
     """The mail about the day before: when it is sent, in the machine's time zone, and to whom; to nobody: none."""
 
-    at: Clock = "07:00"
-    to: tuple[MailAddress, ...] = ()
+    at: setting_types.Clock = "07:00"
+    to: tuple[setting_types.MailAddress, ...] = ()
     language: Literal["en", "zh"] = "en"
 
 
@@ -342,7 +328,7 @@ PollSeconds = Annotated[int, msgspec.Meta(ge=1, le=3600)]
 MOST_FOLLOWED = 100
 
 
-class HubTable(SettingsTable, frozen=True):
+class HubTable(setting_types.SettingsTable, frozen=True):
     """An empty address: nothing is shared. `follow`: sites whose lists and identities are in force here, too.
     `accept_policies`: a new version of a policy of theirs is accepted as it comes, without `callsieve policy accept`.
 
@@ -351,14 +337,14 @@ class HubTable(SettingsTable, frozen=True):
     """
 
     address: str = ""
-    site: Site = ""
-    organisation: Organisation = "main"
-    follow: tuple[Site, ...] = ()
+    site: setting_types.Site = ""
+    organisation: setting_types.Organisation = "main"
+    follow: tuple[setting_types.Site, ...] = ()
     accept_policies: bool = False
     private: bool = False
     standby: bool = False
     poll_seconds: PollSeconds = 5
-    secret: Secret = ""
+    secret: setting_types.Secret = ""
 
 
 def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:

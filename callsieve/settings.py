@@ -20,46 +20,9 @@ import msgspec
 
 from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, VERIFIED
 from agi.sockets import is_loopback
+from callsieve import integration_settings, setting_types
 from callsieve.exchange_settings import ExchangeTable, Publish, exchange_problems, publish_problems
-from callsieve.integration_settings import (
-    AlertTable,
-    Api,
-    DigestTable,
-    FeedTable,
-    HubTable,
-    MailTable,
-    MqttTable,
-    NotifyTable,
-    Reporting,
-    WebhookTable,
-    alert_problems,
-    feed_problems,
-    hub_problems,
-    receiver_problems,
-    receivers_in,
-    reporting_problems,
-    webhook_problems,
-)
 from callsieve.lookup_settings import LookupTable, lookup_problems
-from callsieve.setting_types import (
-    WRITTEN_AS,
-    CallLimit,
-    Columns,
-    Deadline,
-    Endpoint,
-    Extension,
-    Hour,
-    Hours,
-    IdleMinutes,
-    InFlight,
-    Key,
-    Minutes,
-    Name,
-    Port,
-    Route,
-    SessionHours,
-    SettingsTable,
-)
 from policies.files import nearest, places_of, shown
 from policies.loader import line_of_toml_error
 from policies.policy import PolicyError
@@ -99,7 +62,7 @@ class SettingsUnreadable(SettingsError):
     """This user may not read the file: nothing is known of what is in it."""
 
 
-class Agi(SettingsTable, frozen=True):
+class Agi(setting_types.SettingsTable, frozen=True):
     """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well.
 
     `key`: who sends it along may, too. For containers, where the kernel does not say who asks.
@@ -107,28 +70,28 @@ class Agi(SettingsTable, frozen=True):
 
     listen: str = "127.0.0.1:4578"
     socket: str = "agi.sock"
-    deadline_ms: Deadline = 400
-    in_flight: InFlight = 200
-    users: tuple[Extension, ...] = ("asterisk",)
-    key: Key = ""
+    deadline_ms: setting_types.Deadline = 400
+    in_flight: setting_types.InFlight = 200
+    users: tuple[setting_types.Extension, ...] = ("asterisk",)
+    key: setting_types.Key = ""
 
 
-class StoreTable(SettingsTable, frozen=True):
+class StoreTable(setting_types.SettingsTable, frozen=True):
     """Where what we know is kept."""
 
     path: str = "callsieve.db"
 
 
-class Ami(SettingsTable, frozen=True):
+class Ami(setting_types.SettingsTable, frozen=True):
     """Where Asterisk tells how calls end. An empty user name: no listener."""
 
     host: str = "127.0.0.1"
-    port: Port = 5038
+    port: setting_types.Port = 5038
     username: str = ""
     secret: str = ""
 
 
-class Numbers(SettingsTable, frozen=True):
+class Numbers(setting_types.SettingsTable, frozen=True):
     """How national numbers are read, unless the trunk says otherwise.
 
     `match_withheld`: blocklists match the number that a trunk delivers of a caller who withholds it.
@@ -138,41 +101,41 @@ class Numbers(SettingsTable, frozen=True):
     match_withheld: bool = False
 
 
-class PolicyTable(SettingsTable, frozen=True):
+class PolicyTable(setting_types.SettingsTable, frozen=True):
     """The policy of the whole PBX: a preset or a file in `policies/`."""
 
     name: str = "cautious"
 
 
-class Actions(SettingsTable, frozen=True):
+class Actions(setting_types.SettingsTable, frozen=True):
     """What a caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail, else on.
 
     `ask`: what a challenge asks for where the rule does not say; `language`: what is spoken where the caller's country
     does not say; `appeal`: whether who is turned away, or sent to voicemail, hears how to appeal.
     """
 
-    route: Route = ""
+    route: setting_types.Route = ""
     ask: Literal["digit", "name"] = "digit"
     language: Literal["en", "zh"] = "en"
     appeal: bool = False
 
 
-class DisplayTable(SettingsTable, frozen=True):
+class DisplayTable(setting_types.SettingsTable, frozen=True):
     """What phones show before a caller's name: the language of who is not known yet, how long a line is, own texts."""
 
     language: Literal["en", "zh"] = "en"
-    characters: Columns = CHARACTERS
+    characters: setting_types.Columns = CHARACTERS
     en: dict[str, str] = msgspec.field(default_factory=dict)
     zh: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Emergency(SettingsTable, frozen=True):
+class Emergency(setting_types.SettingsTable, frozen=True):
     """How long screening stays open after an emergency call from here."""
 
-    window_minutes: Minutes = 120
+    window_minutes: setting_types.Minutes = 120
 
 
-class Outbound(SettingsTable, frozen=True):
+class Outbound(setting_types.SettingsTable, frozen=True):
     """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back.
 
     `local_rules`: the law files; `follow_advice`: also what is good practice there and binds nobody. `registers`:
@@ -184,20 +147,20 @@ class Outbound(SettingsTable, frozen=True):
     do_not_call: bool = True
     resting: bool = True
     at_risk: Literal["allow", "hold", "refuse"] = "refuse"
-    first_hour: Hour = 8
-    last_hour: Hour = 21
+    first_hour: setting_types.Hour = 8
+    last_hour: setting_types.Hour = 21
     local_rules: bool = True
     follow_advice: bool = False
     registers: bool = True
     needs_consent: bool = False
-    calls_per_person_day: CallLimit = 3
-    calls_per_number_hour: CallLimit = 0
-    calls_per_number_day: CallLimit = 0
-    calls_per_young_number_day: CallLimit = 100
+    calls_per_person_day: setting_types.CallLimit = 3
+    calls_per_number_hour: setting_types.CallLimit = 0
+    calls_per_number_day: setting_types.CallLimit = 0
+    calls_per_young_number_day: setting_types.CallLimit = 100
     networks: str = ""
 
 
-class HoursTable(SettingsTable, frozen=True):
+class HoursTable(setting_types.SettingsTable, frozen=True):
     """When people of a region may be called, in the place of what is known of it. Empty: never."""
 
     region: str
@@ -206,7 +169,7 @@ class HoursTable(SettingsTable, frozen=True):
     sunday: str = ""
 
 
-class Web(SettingsTable, frozen=True):
+class Web(setting_types.SettingsTable, frozen=True):
     """The console. `hosts`: the names that browsers reach it by; `proxies`: who may say for whom they ask."""
 
     listen: str = "127.0.0.1:8480"
@@ -214,11 +177,11 @@ class Web(SettingsTable, frozen=True):
     behind_proxy: bool = False
     hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
-    idle_minutes: IdleMinutes = 60
-    session_hours: SessionHours = 12
+    idle_minutes: setting_types.IdleMinutes = 60
+    session_hours: setting_types.SessionHours = 12
 
 
-class Public(SettingsTable, frozen=True):
+class Public(setting_types.SettingsTable, frozen=True):
     """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are.
 
     `call_in`: a number of ours whose dialplan goes to [callsieve-prove]; empty: nobody proves anything by calling.
@@ -242,7 +205,7 @@ class Public(SettingsTable, frozen=True):
         return self.address.startswith("https://")
 
 
-class Company(SettingsTable, frozen=True):
+class Company(setting_types.SettingsTable, frozen=True):
     """Who we are, for carriers and others whom an evidence pack or a proof of a day is handed to.
 
     `registration`: the number in the register of companies, and which; `signatory`: who signs, and as what;
@@ -256,13 +219,13 @@ class Company(SettingsTable, frozen=True):
     traceback: str = ""
 
 
-class CapabilitiesTable(SettingsTable, frozen=True):
+class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
     """`off`: optional capabilities whose commands, pages, endpoints and units are not wanted. Their data stays."""
 
     off: tuple[str, ...] = ()
 
 
-class AsteriskTable(SettingsTable, frozen=True):
+class AsteriskTable(setting_types.SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
     `etc` is where its configuration is: `asterisk install` writes there, and the daemon looks where calls are sent.
@@ -272,13 +235,13 @@ class AsteriskTable(SettingsTable, frozen=True):
     etc: str = "/etc/asterisk"
 
 
-class TrunkTable(SettingsTable, frozen=True):
+class TrunkTable(setting_types.SettingsTable, frozen=True):
     """A trunk; `reject` is how a call is turned away on it; `verstat`: what its carrier says of callers counts.
 
     `attestation`: the STIR/SHAKEN level that its carrier says it signs our calls with; empty: not said.
     """
 
-    name: Name
+    name: setting_types.Name
     channels: str
     region: str | None = None
     trusted: bool = False
@@ -288,13 +251,13 @@ class TrunkTable(SettingsTable, frozen=True):
     attestation: Literal["", "A", "B", "C"] = ""
 
 
-class DidTable(SettingsTable, frozen=True):
+class DidTable(setting_types.SettingsTable, frozen=True):
     """A number of ours that callers dial; `screen = false` for fax, alarm and lift. `group`: one of `groups` alone."""
 
     number: str
-    groups: tuple[Name, ...] = ()
-    group: Name | None = None
-    callee: Extension | None = None
+    groups: tuple[setting_types.Name, ...] = ()
+    group: setting_types.Name | None = None
+    callee: setting_types.Extension | None = None
     screen: bool = True
 
     @property
@@ -303,18 +266,18 @@ class DidTable(SettingsTable, frozen=True):
         return self.groups if self.group is None else (self.group,)
 
 
-class PersonTable(SettingsTable, frozen=True):
+class PersonTable(setting_types.SettingsTable, frozen=True):
     """Someone of ours. `quiet_hours` as in `22-7`: else those of [reputation.quiet], for whoever wants some."""
 
-    extension: Extension
-    endpoint: Endpoint | None = None
-    group: Name | None = None
+    extension: setting_types.Extension
+    endpoint: setting_types.Endpoint | None = None
+    group: setting_types.Name | None = None
     language: str | None = None
     name: str | None = None
-    quiet_hours: Hours | None = None
+    quiet_hours: setting_types.Hours | None = None
 
 
-class ScopeTable(SettingsTable, frozen=True):
+class ScopeTable(setting_types.SettingsTable, frozen=True):
     """A policy for part of the calls: exactly one of `did`, `trunk`, `group`."""
 
     policy: str
@@ -323,7 +286,7 @@ class ScopeTable(SettingsTable, frozen=True):
     group: str | None = None
 
 
-class Settings(SettingsTable, frozen=True):
+class Settings(setting_types.SettingsTable, frozen=True):
     """Everything in the file."""
 
     agi: Agi = Agi()
@@ -336,7 +299,7 @@ class Settings(SettingsTable, frozen=True):
     emergency: Emergency = Emergency()
     outbound: Outbound = Outbound()
     web: Web = Web()
-    api: Api = Api()
+    api: integration_settings.Api = integration_settings.Api()
     public: Public = Public()
     company: Company = Company()
     capabilities: CapabilitiesTable = CapabilitiesTable()
@@ -347,16 +310,16 @@ class Settings(SettingsTable, frozen=True):
     person: tuple[PersonTable, ...] = ()
     scope: tuple[ScopeTable, ...] = ()
     hours: tuple[HoursTable, ...] = ()
-    webhook: tuple[WebhookTable, ...] = ()
-    feed: tuple[FeedTable, ...] = ()
-    mqtt: MqttTable = MqttTable()
-    mail: MailTable = MailTable()
-    notify: tuple[NotifyTable, ...] = ()
-    alert: tuple[AlertTable, ...] = ()
-    digest: DigestTable = DigestTable()
+    webhook: tuple[integration_settings.WebhookTable, ...] = ()
+    feed: tuple[integration_settings.FeedTable, ...] = ()
+    mqtt: integration_settings.MqttTable = integration_settings.MqttTable()
+    mail: integration_settings.MailTable = integration_settings.MailTable()
+    notify: tuple[integration_settings.NotifyTable, ...] = ()
+    alert: tuple[integration_settings.AlertTable, ...] = ()
+    digest: integration_settings.DigestTable = integration_settings.DigestTable()
     lookup: tuple[LookupTable, ...] = ()
-    reporting: Reporting = Reporting()
-    hub: HubTable = HubTable()
+    reporting: integration_settings.Reporting = integration_settings.Reporting()
+    hub: integration_settings.HubTable = integration_settings.HubTable()
     publish: Publish = Publish()
     exchange: tuple[ExchangeTable, ...] = ()
 
@@ -544,7 +507,7 @@ def _explained(misfit: Misfit) -> str:
             return f"{place}: does not know {misfit.value!r}{nearest(misfit.value, words)}"
         if get_origin(kind) in SEQUENCES and isinstance(misfit.value, dict):
             return f"{place}: a list of tables is written as [[{place}]]"
-        if isinstance(misfit.value, str) and (hint := WRITTEN_AS.get(_pattern_of(kind))) is not None:
+        if isinstance(misfit.value, str) and (hint := setting_types.WRITTEN_AS.get(_pattern_of(kind))) is not None:
             return f"{place}: {hint}"
     return f"{place or 'the file'}: {misfit.words[:1].lower()}{misfit.words[1:].replace('`', '')}"
 
@@ -586,18 +549,20 @@ def _problems(settings: Settings) -> Problems:
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])
-    yield from webhook_problems(settings.webhook)
+    yield from integration_settings.webhook_problems(settings.webhook)
     yield from _repeated("webhook", [webhook.name for webhook in settings.webhook])
-    yield from feed_problems(settings.feed)
+    yield from integration_settings.feed_problems(settings.feed)
     for place, feed in enumerate(settings.feed):
         yield from _region_problem(f"feed[{place}].region", feed.region or home)
-    yield from reporting_problems(settings.reporting, settings.feed)
+    yield from integration_settings.reporting_problems(settings.reporting, settings.feed)
     yield from _repeated("feed", [feed.name for feed in settings.feed])
     receivers = (settings.webhook, settings.mqtt, settings.mail, settings.notify)
-    yield from receiver_problems(*receivers)
-    yield from alert_problems(settings.alert, receivers_in(*receivers), settings.digest, settings.mail)
+    yield from integration_settings.receiver_problems(*receivers)
+    yield from integration_settings.alert_problems(
+        settings.alert, integration_settings.receivers_in(*receivers), settings.digest, settings.mail
+    )
     yield from _repeated("alert", [alert.name for alert in settings.alert])
-    yield from hub_problems(settings.hub)
+    yield from integration_settings.hub_problems(settings.hub)
     yield from lookup_problems(settings.lookup, settings.agi.deadline_ms)
     yield from _repeated("lookup", [table.name for table in settings.lookup])
     for name in settings.capabilities.off:

@@ -151,7 +151,7 @@ class _Scanner:
         elif token == "}" and self.open:
             self._close()
         elif token not in (".", ","):
-            self.keys.append(_key(token))
+            self.keys.append(token[1:-1] if token[:1] in ("'", '"') else token)
             if len(self.keys) > MAX_PARTS:
                 raise PolicyError(f"line {line}: a key of more than {MAX_PARTS} parts")
 
@@ -185,10 +185,6 @@ class _Scanner:
 def _latest(place: Position) -> Position:
     """Of a list of tables the last."""
     return place.parts.get(len(place.parts) - 1, place)
-
-
-def _key(token: str) -> str:
-    return token[1:-1] if token[:1] in ("'", '"') else token
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:

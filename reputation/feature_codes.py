@@ -19,31 +19,9 @@ import msgspec
 
 from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
 from reputation.model import DecisionRecord, ListName, MarkChannel, Tie, Verdict, Wish
+from reputation.store import do_not_call, lists
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
-from reputation.store.do_not_call import (
-    DoNotCall,
-    add_do_not_call,
-    count_said_since,
-    do_not_call_of,
-    last_talk_of,
-    remove_do_not_call,
-    was_called,
-)
 from reputation.store.journal import decisions, latest_for
-from reputation.store.lists import (
-    EXPECT_SECONDS,
-    ExpectedCall,
-    PersonalEntry,
-    drop_wish,
-    expect_call,
-    expected_call_of,
-    friendly_tie_of,
-    personal_entries,
-    remove_personal_entry,
-    set_personal_entry,
-    set_wish,
-    stop_expecting,
-)
 from reputation.store.marks import last_caller_of
 from reputation.store.people import person_of_endpoint
 
@@ -153,41 +131,41 @@ def _noted(db: sqlite3.Connection, result: MarkResult, reporter: str, at: float)
 
 def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
     """Open the person's window, or close it while it is open."""
-    known = expected_call_of(db, reporter)
+    known = lists.expected_call_of(db, reporter)
     if known is not None and known.until > at:
-        stop_expecting(db, reporter)
+        lists.stop_expecting(db, reporter)
         add_audit(db, Change("not-expecting", name=reporter, before=known._asdict()), _who(reporter), at)
         return Spoken.NOT_EXPECTING
-    window = ExpectedCall(reporter, at + EXPECT_SECONDS)
-    expect_call(db, *window)
+    window = lists.ExpectedCall(reporter, at + lists.EXPECT_SECONDS)
+    lists.expect_call(db, *window)
     add_audit(db, Change("expecting", name=reporter, after=window._asdict()), _who(reporter), at)
     return Spoken.EXPECTING
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
     """Whom the person talked to last does not want to be called again. Again within a minute: took it back."""
-    last = last_talk_of(db, reporter, at - LATELY_SECONDS)
+    last = do_not_call.last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
         return Spoken.NOBODY
-    known = do_not_call_of(db, last.number)
+    known = do_not_call.do_not_call_of(db, last.number)
     if known is not None and known.person == reporter and 0 <= at - known.at <= UNDO_SECONDS:
-        remove_do_not_call(db, last.number)
+        do_not_call.remove_do_not_call(db, last.number)
         add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
         return Spoken.UNDONE
-    if known is None and count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
+    if known is None and do_not_call.count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
         return Spoken.REFUSED
-    is_of_called = was_called(db, last.own_number, last.number, at)
-    wish = DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
-    if add_do_not_call(db, wish):
+    is_of_called = do_not_call.was_called(db, last.own_number, last.number, at)
+    wish = do_not_call.DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
+    if do_not_call.add_do_not_call(db, wish):
         add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
     return Spoken.DO_NOT_CALL
 
 
 def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) -> str:
-    dropped = drop_wish(db, reporter, switch.wish)
+    dropped = lists.drop_wish(db, reporter, switch.wish)
     word = switch.dropped if dropped else switch.wished
     if not dropped:
-        set_wish(db, reporter, switch.wish, at)
+        lists.set_wish(db, reporter, switch.wish, at)
     add_audit(db, Change(word, name=reporter), _who(reporter), at)
     return word
 
@@ -202,9 +180,9 @@ def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName
     change = next(own, None)
     if change is not None and _may_be_taken_back(change, list_name, at):
         return _take_back(db, reporter, change, at)
-    before = next((entry for entry in personal_entries(db, reporter) if entry.number == number), None)
-    after = PersonalEntry(reporter, number, list_name, at)
-    set_personal_entry(db, after)
+    before = next((entry for entry in lists.personal_entries(db, reporter) if entry.number == number), None)
+    after = lists.PersonalEntry(reporter, number, list_name, at)
+    lists.set_personal_entry(db, after)
     add_audit(db, Change(LIST_ADD, number, before=before and before._asdict(), after=after._asdict()), who, at)
     return SPOKEN_OF_LIST[list_name]
 
@@ -217,21 +195,21 @@ def _may_be_taken_back(change: AuditRow, list_name: ListName, at: float) -> bool
 def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: float) -> str:
     """Removes the entry, and puts back what it had replaced."""
     number, replaced = str(change.number), _entry_of(change.before)
-    removed = remove_personal_entry(db, reporter, number)
+    removed = lists.remove_personal_entry(db, reporter, number)
     after = None if replaced is None else replaced._replace(at=at)
     if after is not None:
-        set_personal_entry(db, after)
+        lists.set_personal_entry(db, after)
     change_back = Change(LIST_REMOVE, number, before=removed and removed._asdict(), after=after and after._asdict())
     add_audit(db, change_back, _who(reporter), at)
     return Spoken.UNDONE if after is None else SPOKEN_OF_LIST[after.verdict]
 
 
-def _entry_of(text: str | None) -> PersonalEntry | None:
+def _entry_of(text: str | None) -> lists.PersonalEntry | None:
     """A personal entry as the audit keeps it; None where there was none."""
     if text is None:
         return None
     kept = msgspec.json.decode(text)
-    return PersonalEntry(kept["person"], kept["number"], ListName(kept["verdict"]), kept["at"])
+    return lists.PersonalEntry(kept["person"], kept["number"], ListName(kept["verdict"]), kept["at"])
 
 
 def _who(reporter: str) -> str:
@@ -269,5 +247,5 @@ def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: st
     """The decision, or what the person's own list or contacts have made of it."""
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
-    tie = friendly_tie_of(db, person, decision.caller, decision.at)
+    tie = lists.friendly_tie_of(db, person, decision.caller, decision.at)
     return decision if tie is None else decision._replace(action="allow", would_be="allow", rule=_RULE_OF_TIE[tie])

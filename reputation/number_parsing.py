@@ -113,18 +113,13 @@ def user_and_context(text: str) -> tuple[str, str]:
     is_sip = bool(colon) and scheme.lower() in ("sip", "sips")
     if is_sip:
         user, at, _host = rest.rpartition("@")
-        text = user if at else _number_without_host(rest)
+        text = user if at else ("invalid" if "." in rest.partition(";")[0] else rest)
         text = text.replace("%2B", "+").replace("%2b", "+")
     elif colon and scheme.lower() == "tel":
         text = rest
     user, *parameters = text.split(";")
     contexts = [value for value in parameters if value.lower().startswith("phone-context=+")]
     return user.strip(), contexts[0].partition("=")[2] if contexts else ""
-
-
-def _number_without_host(rest: str) -> str:
-    """`sip:+12017421834` is sloppy but clear; `sip:10.0.0.1` is a host and no caller."""
-    return "invalid" if "." in rest.partition(";")[0] else rest
 
 
 def plain_digits(user: str, context: str) -> str:

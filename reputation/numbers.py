@@ -25,23 +25,8 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from phonenumbers.phonemetadata import PhoneMetadata
 
+from reputation import number_parsing
 from reputation.model import CallerKind
-from reputation.number_parsing import (
-    CACHED_CALLERS,
-    LEAST_SERVICE_DIGITS,
-    LONGEST_SERVICE_KEY,
-    RAW_CHARACTERS,
-    ServiceNumber,
-    fold,
-    international_number,
-    is_emergency_code,
-    kind_and_number,
-    phone_number_of,
-    plain_digits,
-    printable,
-    service_number_in,
-    user_and_context,
-)
 from reputation.number_patterns import is_allocated, is_settled, plan_of, settled
 
 _CACHED_CHARACTERS = 128  # longer text is read anew each time, so nobody fills the cache with megabytes
@@ -115,7 +100,7 @@ class Number(NamedTuple):
         return None if self.key is None or self.kind is SERVICE else self.key[:-3]
 
     @property
-    def service(self) -> ServiceNumber | None:
+    def service(self) -> number_parsing.ServiceNumber | None:
         """Return the service number of which this is the key."""
         return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
 
@@ -151,7 +136,7 @@ SERVICE = CallerKind.SERVICE  # a member costs ten times as much as a global nam
 
 def stored_number(key: str) -> Number:
     """Return the value of a number that was read before and is kept by its key."""
-    is_service = len(key) <= LONGEST_SERVICE_KEY and service_number_of(key) is not None
+    is_service = len(key) <= number_parsing.LONGEST_SERVICE_KEY and service_number_of(key) is not None
     return Number(key, key, SERVICE if is_service else CallerKind.NUMBER)
 
 
@@ -167,9 +152,9 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
         if word.startswith("prohib"):
             return Number(None, "", CallerKind.WITHHELD)
         if word == "unavailable":
-            return Number(None, printable(raw), CallerKind.WITHHELD)
+            return Number(None, number_parsing.printable(raw), CallerKind.WITHHELD)
     caller = _read_cached(raw, region) if len(raw) <= _CACHED_CHARACTERS else _read(raw, region)
-    if caller.kind is CallerKind.INVALID and name and is_withheld_word(fold(name)):
+    if caller.kind is CallerKind.INVALID and name and is_withheld_word(number_parsing.fold(name)):
         return Number(None, caller.raw, CallerKind.WITHHELD)
     return caller
 
@@ -189,8 +174,10 @@ def number_of(text: str, region: str) -> str | None:
     """
     if is_settled(text):
         return text
-    if plain := plain_digits(text, ""):  # nearly every text of a list, and far more of them than any cache holds
-        return kind_and_number(plain, region.upper())[1]
+    if plain := number_parsing.plain_digits(
+        text, ""
+    ):  # nearly every text of a list, and far more of them than any cache holds
+        return number_parsing.kind_and_number(plain, region.upper())[1]
     return caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region).key
 
 
@@ -200,10 +187,10 @@ def did_number_of(text: str, region: str) -> str | None:
     Many deliver the last three or four digits of it, or an extension, which are no service number.
     """
     number = number_of(text, region)
-    if number is None or len(number) > LONGEST_SERVICE_KEY or fold(text).startswith("+"):
+    if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
     service = service_number_of(number)
-    return None if service is not None and len(service.digits) < LEAST_SERVICE_DIGITS else number
+    return None if service is not None and len(service.digits) < number_parsing.LEAST_SERVICE_DIGITS else number
 
 
 def is_emergency(text: str, region: str) -> bool:
@@ -211,18 +198,20 @@ def is_emergency(text: str, region: str) -> bool:
 
     `+112` is not one.
     """
-    user, context = user_and_context(fold(text))
-    plain = plain_digits(user, context)
+    user, context = number_parsing.user_and_context(number_parsing.fold(text))
+    plain = number_parsing.plain_digits(user, context)
     if plain.startswith("+"):
-        return international_number(plain)[0] is CallerKind.EMERGENCY
-    return is_emergency_code(plain, region.upper())
+        return number_parsing.international_number(plain)[0] is CallerKind.EMERGENCY
+    return number_parsing.is_emergency_code(plain, region.upper())
 
 
-@lru_cache(maxsize=CACHED_CALLERS)
-def service_number_of(e164: str) -> ServiceNumber | None:
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
+def service_number_of(e164: str) -> number_parsing.ServiceNumber | None:
     """The service number of which this is the key (`+8695588`); None for every other number."""
     return (
-        service_number_in(e164) if not settled(e164) and international_number(e164)[0] is CallerKind.SERVICE else None
+        number_parsing.service_number_in(e164)
+        if not settled(e164) and number_parsing.international_number(e164)[0] is CallerKind.SERVICE
+        else None
     )
 
 
@@ -234,7 +223,7 @@ def block_of(e164: str) -> str | None:
     return stored_number(e164).block
 
 
-@lru_cache(maxsize=CACHED_CALLERS)
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
     """Return ISO alpha-2 of the number; `001` for one of no country (+800, +870); None for what is no number.
 
@@ -242,24 +231,24 @@ def country_of(e164: str) -> str | None:
     """
     if (service := service_number_of(e164)) is not None:
         return service.country
-    number = phone_number_of(e164)
+    number = number_parsing.phone_number_of(e164)
     if number is None:
         return None
     region = phonenumbers.region_code_for_number(number)
     return region or phonenumbers.region_code_for_country_code(number.country_code or 0)
 
 
-@lru_cache(maxsize=CACHED_CALLERS)
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def number_type_of(e164: str) -> NumberType:
     """Return what the country's plan uses the number for. Not together with the country: few ask for both."""
-    number = phone_number_of(e164)
+    number = number_parsing.phone_number_of(e164)
     found = None if number is None else _NUMBER_TYPES.get(phonenumbers.number_type(number))
     if found is None:
         return NumberType.UNALLOCATED if service_number_of(e164) is None else NumberType.SERVICE
     return found
 
 
-@lru_cache(maxsize=CACHED_CALLERS)
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def time_zones_of(e164: str) -> tuple[str, ...]:
     """The IANA names of the zones that the number may be in, in order; empty when nobody can tell (`+800`).
 
@@ -267,7 +256,7 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
     """
     from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number  # only where asked for
 
-    number = phone_number_of(e164)
+    number = number_parsing.phone_number_of(e164)
     zones: tuple[str, ...] = ()
     if (service := service_number_of(e164)) is not None:
         code = phonenumbers.country_code_for_region(service.country)
@@ -284,7 +273,7 @@ def network_name_of(e164: str) -> str:
     """
     from phonenumbers.carrier import name_for_number  # only where asked for
 
-    number = phone_number_of(e164)
+    number = number_parsing.phone_number_of(e164)
     return "" if number is None else name_for_number(number, "en")
 
 
@@ -292,7 +281,7 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
     """How carriers write a number of ours when they send a call to it: `+44...`, `44...`, `020...`, `20...`."""
     if (service := service_number_of(e164)) is not None:
         return (e164, e164[1:], service.digits)
-    number = phone_number_of(e164)
+    number = number_parsing.phone_number_of(e164)
     if number is None:
         return (e164,)
     national = phonenumbers.national_significant_number(number)
@@ -307,13 +296,13 @@ def national_digits(e164: str) -> str:
     All digits where too few would be left to tell a number by, or where it cannot be parsed.
     """
     if (service := service_number_of(e164)) is not None:
-        return service.digits if len(service.digits) >= LEAST_SERVICE_DIGITS else e164.lstrip("+")
-    parsed = phone_number_of(e164)
+        return service.digits if len(service.digits) >= number_parsing.LEAST_SERVICE_DIGITS else e164.lstrip("+")
+    parsed = number_parsing.phone_number_of(e164)
     digits = "" if parsed is None else phonenumbers.national_significant_number(parsed)
     return digits if len(digits) >= LEAST_NATIONAL_DIGITS else e164.lstrip("+")
 
 
-@lru_cache(maxsize=CACHED_CALLERS)
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
     """Whether the number lies in a block its country has allocated. Spoofed numbers often do not."""
     if found := settled(e164):
@@ -323,7 +312,7 @@ def is_valid(e164: str) -> bool:
 
 def spaced(number: str) -> str:
     """Return a number as people read it: `+1 201 555 0123`. Any other text stays."""
-    parsed = phone_number_of(number) if number.startswith("+") else None
+    parsed = number_parsing.phone_number_of(number) if number.startswith("+") else None
     if parsed is None:
         return number
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL).replace("-", " ")
@@ -338,7 +327,7 @@ def masked(text: str | None) -> str:
         return "-"
     if text.lower() in _WITHHELD_WORDS:
         return text.lower()
-    text = text[:RAW_CHARACTERS]
+    text = text[: number_parsing.RAW_CHARACTERS]
     digits = text.removeprefix("+")
     if len(text) < 6 or not (digits.isascii() and digits.isdecimal()):
         return "*" * min(len(text), 12)
@@ -375,16 +364,16 @@ def read_plans(regions: Iterable[str]) -> None:
 def _read(raw: str, region: str) -> Number:
     if settled(raw):
         return Number(raw, raw, CallerKind.NUMBER)
-    shown = printable(raw)
-    user, context = user_and_context(fold(raw))
+    shown = number_parsing.printable(raw)
+    user, context = number_parsing.user_and_context(number_parsing.fold(raw))
     if not user or is_withheld_word(user):
         return Number(None, shown, CallerKind.WITHHELD)
-    plain = plain_digits(user, context)
-    kind, e164 = kind_and_number(plain, region.upper())
+    plain = number_parsing.plain_digits(user, context)
+    kind, e164 = number_parsing.kind_and_number(plain, region.upper())
     return Number(e164, shown, kind)
 
 
-_read_cached = lru_cache(maxsize=CACHED_CALLERS)(_read)
+_read_cached = lru_cache(maxsize=number_parsing.CACHED_CALLERS)(_read)
 
 
 def is_withheld_word(text: str) -> bool:

@@ -24,18 +24,7 @@ from callsieve.identities.operations import CodeMade, wrong_code
 from callsieve.lists.operations import EntryKey, EntryRequest, PersonalKey, add, remove, remove_personal
 from callsieve.numbers.calls_now import Stop, StopKind, calls_now, stops_of
 from policies.policy import PolicyError
-from reputation.appeals import (
-    ATTACHMENTS,
-    LINE_CHARACTERS,
-    STATEMENT_CHARACTERS,
-    Appeal,
-    AppealError,
-    AppealState,
-    AppealStep,
-    ProofAnswer,
-    new_code,
-    stepped,
-)
+from reputation import appeals
 from reputation.model import ListName
 from reputation.site_names import new_id, parse_id
 from reputation.store import appeals as store
@@ -56,7 +45,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 
 
 def clear_stops(
-    db: sqlite3.Connection, context: Context, appeal: Appeal, kinds: Collection[StopKind]
+    db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
     """Remove what is of these kinds, and sign that the number is cleared if a call rings now.
 
@@ -77,7 +66,7 @@ def clear_stops(
     return left
 
 
-def _remove(db: sqlite3.Connection, context: Context, appeal: Appeal, stop: Stop) -> None:
+def _remove(db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, stop: Stop) -> None:
     number = appeal.number
     for person in stop.people:
         remove_personal(db, context, PersonalKey(number, person, ListName.BLOCK))
@@ -91,8 +80,8 @@ def _remove(db: sqlite3.Connection, context: Context, appeal: Appeal, stop: Stop
 RULINGS = {"uphold": True, "deny": False}
 
 
-Line = Annotated[str, Meta(min_length=1, max_length=LINE_CHARACTERS, description="One line.")]
-Statement = Annotated[str, Meta(max_length=STATEMENT_CHARACTERS)]
+Line = Annotated[str, Meta(min_length=1, max_length=appeals.LINE_CHARACTERS, description="One line.")]
+Statement = Annotated[str, Meta(max_length=appeals.STATEMENT_CHARACTERS)]
 AppealText = Annotated[
     str,
     Meta(
@@ -165,7 +154,7 @@ class EvidenceRequest(msgspec.Struct, frozen=True):
     """Files that are shown for an appeal, all or none."""
 
     appeal: AppealText
-    files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=ATTACHMENTS)]
+    files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
@@ -178,7 +167,7 @@ class EvidencePlace(msgspec.Struct, frozen=True):
 class EvidenceAttached(NamedTuple):
     """All that is attached to an appeal by now."""
 
-    appeal: Appeal
+    appeal: appeals.Appeal
     attachments: tuple[Attachment, ...]
 
 
@@ -193,7 +182,7 @@ class AppealChange(NamedTuple):
     """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls."""
 
     change_id: ChangeId | None
-    appeal: Appeal
+    appeal: appeals.Appeal
     reporters: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
 
@@ -201,7 +190,7 @@ class AppealChange(NamedTuple):
 def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> AppealChange:
     """File an appeal. It has no effect until control of the number is proven or somebody accepts it."""
     number = number_field(context, request.number)
-    appeal = Appeal(
+    appeal = appeals.Appeal(
         reference=new_id(),
         number=number,
         name=request.name,
@@ -217,25 +206,25 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
     """Take an appeal as it is: it is in force, and no rule rejects calls of the number until it is decided."""
-    return _step(db, context, AppealStep.ACCEPT, WithdrawRequest(about))
+    return _step(db, context, appeals.AppealStep.ACCEPT, WithdrawRequest(about))
 
 
 def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest) -> AppealChange:
     """End an appeal without a decision."""
-    return _step(db, context, AppealStep.WITHDRAW, request)
+    return _step(db, context, appeals.AppealStep.WITHDRAW, request)
 
 
 def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> CodeMade:
     """Make a code for a call-back. It counts for a day, and one that was made before does not any more."""
     appeal = appeal_about(db, context, about)
-    made = CodeMade(appeal.reference, appeal.number, new_code())
+    made = CodeMade(appeal.reference, appeal.number, appeals.new_code())
     with change(db, context, "appeal code", appeal.number), _refusing():
-        stepped(appeal, AppealStep.PROVE, context.at)
+        appeals.stepped(appeal, appeals.AppealStep.PROVE, context.at)
         keep_code(db, appeal.reference, appeal.number, made.code, context.at)
     return made
 
 
-def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> Appeal | Refused:
+def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
     """Take the code that was given back: control of the number is proven, and the appeal is in force.
 
     A wrong one is counted and in the audit, so that its Refused is returned: raised, it would undo that.
@@ -244,7 +233,7 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
         before = appeal_about(db, context, appeal.reference)  # as it is by now
         answer = store.prove(db, before.reference, request.code, context.at)
-        if answer is not ProofAnswer.RIGHT:
+        if answer is not appeals.ProofAnswer.RIGHT:
             changed.after = {"answer": answer}
             return wrong_code(answer)
         changed.before = before
@@ -282,7 +271,7 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:
         appeal = appeal_about(db, context, about.reference)
-        if appeal.state is not AppealState.UPHELD:
+        if appeal.state is not appeals.AppealState.UPHELD:
             words = Wording("appeal {reference} is not upheld", {"reference": appeal.reference})
             raise Refused("not-upheld", words)
         stops = clear_stops(db, context, appeal, kinds)
@@ -324,7 +313,7 @@ def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> E
         return EvidenceContent(one, content)
 
 
-def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
+def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> appeals.Appeal:
     """The appeal of that reference, else the latest of that number. Refused: there is none."""
     reference = parse_id(text)
     appeal = None if reference is None else appeal_of(db, reference)
@@ -335,7 +324,7 @@ def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> Appeal:
     return appeal
 
 
-def _step(db: sqlite3.Connection, context: Context, step: AppealStep, request: WithdrawRequest) -> AppealChange:
+def _step(db: sqlite3.Connection, context: Context, step: appeals.AppealStep, request: WithdrawRequest) -> AppealChange:
     about = appeal_about(db, context, request.appeal)
     with change(db, context, f"appeal {step}", about.number) as changed, _refusing():
         changed.before = appeal_about(db, context, about.reference)  # as it is by now
@@ -361,20 +350,20 @@ def _refusing() -> Iterator[None]:
     """What the store does not allow, as a Refused."""
     try:
         yield
-    except AppealError as error:
+    except appeals.AppealError as error:
         raise Refused(error.code, error.words) from None
 
 
 # How changes are undone.
 
 
-def _put_back(db: sqlite3.Connection, appeal: Appeal) -> None:
+def _put_back(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
     with _refusing():
         store.put_back(db, appeal)
 
 
 APPEAL = UndoKind(
-    lambda _db, _row, value: msgspec.convert(value, Appeal),
+    lambda _db, _row, value: msgspec.convert(value, appeals.Appeal),
     lambda db, _, appeal: appeal_of(db, appeal.reference),
     lambda *_: None,  # what it was takes its place
     lambda db, _, appeal: _put_back(db, appeal),

@@ -20,17 +20,7 @@ from callsieve.text.csv_table import RowProblem
 from reputation.encoding import FLAT, HIDDEN, told
 from reputation.law.loader import RegisterRow, register_named, register_names
 from reputation.numbers import number_of
-from reputation.store.registers import (
-    BATCH,
-    StoredCopy,
-    add_numbers,
-    begin_copy,
-    copies_there,
-    put_in_force,
-    shelved,
-    take_away,
-    withdraw,
-)
+from reputation.store import registers
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Places, Wording
 
@@ -105,15 +95,15 @@ class RegisterRequest(NamedTuple):
 class RegisterImported(NamedTuple):
     """The copy that is in force now, and the one before."""
 
-    copy: StoredCopy
-    before: StoredCopy | None
+    copy: registers.StoredCopy
+    before: registers.StoredCopy | None
 
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
     """Our copy of a register. `cite`: the law that limits its age."""
 
-    copy: Annotated[StoredCopy, FLAT]
+    copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int
     law: Annotated[RegisterRow | None, HIDDEN]  # None of a register that no law file knows
     cite: str
@@ -133,7 +123,7 @@ class CopyAge:
 
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
     """All copies in force."""
-    return [_age_of(copy, now) for copy in copies_there(db)]
+    return [_age_of(copy, now) for copy in registers.copies_there(db)]
 
 
 def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[CopyAge]:
@@ -156,31 +146,31 @@ def country_of_register(name: str, country: str | None) -> str:
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
     """Makes the numbers of the file the copy of the register, at once or not at all."""
-    before = next((one for one in copies_there(db) if one.name == request.name), None)
+    before = next((one for one in registers.copies_there(db) if one.name == request.name), None)
     _clear(db, request.name)
     with whole(db):
-        copy = begin_copy(db, request.name, request.country, request.file, request.file_at, context.at)
+        copy = registers.begin_copy(db, request.name, request.country, request.file, request.file_at, context.at)
     numbers, rows = 0, iter(request.numbers)
     try:
-        while batch := list(islice(rows, BATCH)):
+        while batch := list(islice(rows, registers.BATCH)):
             with whole(db):
-                numbers += add_numbers(db, copy, batch)
+                numbers += registers.add_numbers(db, copy, batch)
             if numbers > MOST_NUMBERS:
                 raise Refused("too-many", Wording("has more than {most} numbers", {"most": MOST_NUMBERS}))
         _check(request, numbers, before)
         with change(db, context, "own registers import", name=request.name) as changed:
-            put_in_force(db, copy, request.numbers.sha256, numbers)
+            registers.put_in_force(db, copy, request.numbers.sha256, numbers)
             changed.before = before and {"numbers": before.numbers, "sha256": before.sha256}
             changed.after = {"numbers": numbers, "file": request.file, "sha256": request.numbers.sha256}
     finally:
         _clear(db, request.name)
-    return RegisterImported(next(one for one in copies_there(db) if one.name == request.name), before)
+    return RegisterImported(next(one for one in registers.copies_there(db) if one.name == request.name), before)
 
 
-def remove_register(db: sqlite3.Connection, context: Context, name: str) -> StoredCopy:
+def remove_register(db: sqlite3.Connection, context: Context, name: str) -> registers.StoredCopy:
     """The register counts no more."""
     with change(db, context, "own registers remove", name=name) as changed:
-        gone = withdraw(db, name)
+        gone = registers.withdraw(db, name)
         if gone is None:
             raise Refused("no-register", Wording("there is no copy of a register {name}", {"name": name}))
         changed.before = {"numbers": gone.numbers, "file": gone.file, "sha256": gone.sha256}
@@ -188,7 +178,7 @@ def remove_register(db: sqlite3.Connection, context: Context, name: str) -> Stor
     return gone
 
 
-def _check(request: RegisterRequest, numbers: int, before: StoredCopy | None) -> None:
+def _check(request: RegisterRequest, numbers: int, before: registers.StoredCopy | None) -> None:
     if not numbers:
         raise Refused("nothing-usable", Wording("{file}: there is no telephone number in it", {"file": request.file}))
     if before and numbers < LEAST_SHARE * before.numbers and not request.accept_smaller:
@@ -199,14 +189,14 @@ def _check(request: RegisterRequest, numbers: int, before: StoredCopy | None) ->
 
 def _clear(db: sqlite3.Connection, name: str) -> None:
     """Takes away what is in force no more, in steps that let others write between them."""
-    for copy in shelved(db, name):
+    for copy in registers.shelved(db, name):
         after: int | None = 0
         while after is not None:
             with whole(db):
-                after = take_away(db, copy, after)
+                after = registers.take_away(db, copy, after)
 
 
-def _age_of(copy: StoredCopy, now: float) -> CopyAge:
+def _age_of(copy: registers.StoredCopy, now: float) -> CopyAge:
     known = register_named(copy.name)
     age = max(0, int((now - copy.file_at) // DAY_SECONDS))
     return CopyAge(copy, age, known[1] if known else None, known[0].cite(known[1]) if known else "")

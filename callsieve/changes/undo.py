@@ -17,16 +17,7 @@ from callsieve.capability import NOT_KEPT, Changes, Undo
 from callsieve.changes.describe import ChangeId, name_of
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import when
-from reputation.store.audit import (
-    AuditRow,
-    KeptChange,
-    change_of_id,
-    changed_at_once,
-    latest_of,
-    stored_row,
-    undone_at,
-    value_of,
-)
+from reputation.store import audit
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -69,7 +60,7 @@ class Latest:
     """
 
     id: int
-    row: AuditRow
+    row: audit.AuditRow
     can_undo: bool
     is_administrators: bool
 
@@ -82,7 +73,7 @@ class UndoKind(NamedTuple):
     always, and nothing is removed before: of files no transaction brings back what was removed when `put_back` refuses.
     """
 
-    read: Callable[[sqlite3.Connection, AuditRow, dict[str, Any]], Any]
+    read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
     current: Callable[[sqlite3.Connection, Context, Any], Any]
     remove: Callable[[sqlite3.Connection, Context, Any], object]
     put_back: Callable[[sqlite3.Connection, Context, Any], object]
@@ -92,7 +83,7 @@ class UndoKind(NamedTuple):
 def put_row_back(table: str) -> UndoKind:
     """Return how a row of a table is put back as it was."""
     return UndoKind(
-        lambda db, _row, value: stored_row(db, table, value),
+        lambda db, _row, value: audit.stored_row(db, table, value),
         lambda db, _, row: row.read(db),
         lambda db, _, row: row.remove(db),
         lambda db, _, row: row.put(db),
@@ -140,17 +131,17 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
     """Return the latest changes of these names, and what was undone of them; all, or those of one number."""
-    found = latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
+    found = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(one.id, one.row, can_undo(db, changes, one), is_administrators(changes, one.row.what)) for one in found
     )
 
 
-def can_undo(db: sqlite3.Connection, changes: Changes, change: KeptChange) -> bool:
+def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
     """Return whether it is worth trying: it is not final, undone already, or emptied by the erasure of a number."""
     row = change.row
     is_final = not isinstance(changes.get(row.what), Undo)
-    return not is_final and bool(row.before or row.after) and undone_at(db, change) is None
+    return not is_final and bool(row.before or row.after) and audit.undone_at(db, change) is None
 
 
 def is_administrators(changes: Changes, what: str) -> bool:
@@ -166,9 +157,9 @@ def why_final(changes: Changes, what: str) -> Wording:
     return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})
 
 
-def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> KeptChange:
+def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> audit.KeptChange:
     """The change, which can be undone by its kind, and by who asks."""
-    kept = change_of_id(db, request.change_id)
+    kept = audit.change_of_id(db, request.change_id)
     if kept is None or request.number not in (None, kept.row.number):
         raise Refused("no-such-change", GONE)
     what = kept.row.what
@@ -176,7 +167,7 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> K
         raise Refused("no-such-change", GONE)
     if not isinstance(context.changes.get(what), Undo):
         raise Refused("cannot-undo", why_final(context.changes, what))
-    if (at := undone_at(db, kept)) is not None:
+    if (at := audit.undone_at(db, kept)) is not None:
         raise Refused("undone-already", Wording("It was undone already, at {time}.", {"time": when(at)}))
     if is_administrators(context.changes, what) and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
@@ -189,18 +180,20 @@ def _undo_of(context: Context, what: str) -> Undo:
     return undo
 
 
-def _things_of(db: sqlite3.Connection, context: Context, kept: KeptChange) -> tuple[list[KeptChange], list[int]]:
+def _things_of(
+    db: sqlite3.Connection, context: Context, kept: audit.KeptChange
+) -> tuple[list[audit.KeptChange], list[int]]:
     """What is taken back, the latest first, and the ids of the changes that say so."""
     row, undo = kept.row, _undo_of(context, kept.row.what)
     if undo.is_import:
-        together = changed_at_once(db, row)
+        together = audit.changed_at_once(db, row)
         return together[1:], [one.id for one in together]
-    found = [one for what in undo.along for one in changed_at_once(db, row._replace(what=what))]
+    found = [one for what in undo.along for one in audit.changed_at_once(db, row._replace(what=what))]
     things = sorted((one for one in found if one.row.number == row.number), key=lambda one: -one.id)
     return [*things, kept] if undo.table or undo.by else things, [kept.id]
 
 
-def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:
+def _take_back(db: sqlite3.Connection, context: Context, row: audit.AuditRow) -> None:
     was, is_now = _value(row.before), _value(row.after)
     kind = _kind_of(_undo_of(context, row.what), is_now or was or {})
     try:
@@ -219,5 +212,5 @@ def _take_back(db: sqlite3.Connection, context: Context, row: AuditRow) -> None:
 
 
 def _value(text: str | None) -> dict[str, Any] | None:
-    found = value_of(text) if text else None
+    found = audit.value_of(text) if text else None
     return found if isinstance(found, dict) else None

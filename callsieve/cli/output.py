@@ -83,7 +83,7 @@ def lines(texts: Iterable[object]) -> Text:
 
 def say(*parts: Cell) -> None:
     """One line; a terminal that is too narrow folds it between words."""
-    console().print(_joined(parts), soft_wrap=not sys.stdout.isatty())
+    console().print(Text.assemble(*(_cell(part) for part in parts)), soft_wrap=not sys.stdout.isatty())
 
 
 def say_command(command: str) -> None:
@@ -184,10 +184,6 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 def _cell(cell: Cell) -> Text:
     return cell if isinstance(cell, Text) else Text(clean(cell))
-
-
-def _joined(parts: Iterable[Cell]) -> Text:
-    return Text.assemble(*(_cell(part) for part in parts))
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:

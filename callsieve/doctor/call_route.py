@@ -210,7 +210,7 @@ class _Walk:
         """A Goto or Gosub; one without a target goes on."""
         if not target:
             return call.on()
-        known = self._known(call, _without_arguments(target) if kind == "gosub" else target)
+        known = self._known(call, split_outside_brackets(target, "(")[0] if kind == "gosub" else target)
         spot = None if known is None else _target(call.at, known)
         if spot is None:
             return call.ends(RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, where)
@@ -287,8 +287,3 @@ def _target(at: Spot, text: str) -> Spot | None:
         return None
     context, extension = (at.context, at.extension, *parts[:-1])[-2:] if len(parts) != 2 else (at.context, parts[0])
     return Spot(context, extension, int(parts[-1]) if parts[-1].isdecimal() else parts[-1])
-
-
-def _without_arguments(target: str) -> str:
-    """`context,s,1` of `context,s,1(a,b)`."""
-    return split_outside_brackets(target, "(")[0]

@@ -16,20 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 
 from callsieve.capability import Capabilities
-from callsieve.doctor import asterisk, daemon, dialplan, privacy, routes, screening
-from callsieve.doctor.finding import (
-    NO_SETTINGS,
-    NONE,
-    NOT_ASKED,
-    POLICY_UNUSABLE,
-    CheckContext,
-    Finding,
-    HealthCheck,
-    gathered,
-    not_asked,
-    ok,
-    unknown,
-)
+from callsieve.doctor import asterisk, daemon, dialplan, finding, privacy, routes, screening
 from callsieve.doctor.stored_findings import completed, read_findings
 from callsieve.health import Check, SystemHealth
 from callsieve.pbx.cli_client import ConsoleError
@@ -39,65 +26,67 @@ from policies.policy import PolicyError
 from reputation.wording import Wording
 
 
-def _names_what_is_off(ground: CheckContext) -> Finding:
+def _names_what_is_off(ground: finding.CheckContext) -> finding.Finding:
     """Say which optional capabilities the settings switch off."""
     off = ground.loaded.settings.capabilities.off
-    return ok(Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else NONE)
+    return finding.ok(
+        Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else finding.NONE
+    )
 
 
-OFF_SWITCH = HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
+OFF_SWITCH = finding.HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
 CHECKS = (
-    HealthCheck(place=10, name="Asterisk", find=asterisk.is_reachable, as_root=True, is_quick=True),
-    HealthCheck(place=20, name="advisories", find=asterisk.is_safe, as_root=True),
-    HealthCheck(place=30, name="control socket", find=privacy.is_closed, as_root=True),
-    HealthCheck(place=40, name="modules", find=asterisk.has_modules, as_root=True),
-    HealthCheck(place=50, name="reject codes", find=asterisk.can_reject, as_root=True),
+    finding.HealthCheck(place=10, name="Asterisk", find=asterisk.is_reachable, as_root=True, is_quick=True),
+    finding.HealthCheck(place=20, name="advisories", find=asterisk.is_safe, as_root=True),
+    finding.HealthCheck(place=30, name="control socket", find=privacy.is_closed, as_root=True),
+    finding.HealthCheck(place=40, name="modules", find=asterisk.has_modules, as_root=True),
+    finding.HealthCheck(place=50, name="reject codes", find=asterisk.can_reject, as_root=True),
     OFF_SWITCH,
-    HealthCheck(place=70, name="dialplan", find=dialplan.is_loaded, as_root=True),
-    HealthCheck(place=80, name="trunks", find=routes.are_screened, as_root=True),
-    HealthCheck(place=90, name="DIDs", find=routes.are_known),
-    HealthCheck(place=100, name="asks at", find=dialplan.asks_us, as_root=True),
-    HealthCheck(place=110, name="phones", find=dialplan.are_labelled, as_root=True),
-    HealthCheck(place=120, name="emergency calls", find=dialplan.hears_of_emergencies, as_root=True),
-    HealthCheck(place=150, name="feature codes", find=dialplan.has_free_codes, as_root=True),
-    HealthCheck(place=180, name="daemon", find=daemon.daemon_answers, as_root=True),
-    HealthCheck(place=190, name="classic socket", find=daemon.socket_answers),
-    HealthCheck(place=200, name="local users", find=daemon.is_asked_by_asterisk, is_quick=True),
-    HealthCheck(place=210, name="manager user", find=asterisk.has_user, as_root=True),
-    HealthCheck(place=220, name="manager login", find=asterisk.can_log_in, as_root=True),
-    HealthCheck(place=230, name="settings", find=privacy.settings_are_private, as_root=True, is_quick=True),
-    HealthCheck(place=240, name="secrets", find=privacy.are_readable_by_us_alone),
-    HealthCheck(place=245, name="capabilities", find=_names_what_is_off, is_quick=True),
-    HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
-    HealthCheck(place=300, name="callers", find=screening.can_read_callers),
-    HealthCheck(place=310, name="carrier's word", find=screening.hears_carriers),
+    finding.HealthCheck(place=70, name="dialplan", find=dialplan.is_loaded, as_root=True),
+    finding.HealthCheck(place=80, name="trunks", find=routes.are_screened, as_root=True),
+    finding.HealthCheck(place=90, name="DIDs", find=routes.are_known),
+    finding.HealthCheck(place=100, name="asks at", find=dialplan.asks_us, as_root=True),
+    finding.HealthCheck(place=110, name="phones", find=dialplan.are_labelled, as_root=True),
+    finding.HealthCheck(place=120, name="emergency calls", find=dialplan.hears_of_emergencies, as_root=True),
+    finding.HealthCheck(place=150, name="feature codes", find=dialplan.has_free_codes, as_root=True),
+    finding.HealthCheck(place=180, name="daemon", find=daemon.daemon_answers, as_root=True),
+    finding.HealthCheck(place=190, name="classic socket", find=daemon.socket_answers),
+    finding.HealthCheck(place=200, name="local users", find=daemon.is_asked_by_asterisk, is_quick=True),
+    finding.HealthCheck(place=210, name="manager user", find=asterisk.has_user, as_root=True),
+    finding.HealthCheck(place=220, name="manager login", find=asterisk.can_log_in, as_root=True),
+    finding.HealthCheck(place=230, name="settings", find=privacy.settings_are_private, as_root=True, is_quick=True),
+    finding.HealthCheck(place=240, name="secrets", find=privacy.are_readable_by_us_alone),
+    finding.HealthCheck(place=245, name="capabilities", find=_names_what_is_off, is_quick=True),
+    finding.HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
+    finding.HealthCheck(place=300, name="callers", find=screening.can_read_callers),
+    finding.HealthCheck(place=310, name="carrier's word", find=screening.hears_carriers),
 )
 
 
-def checks_of(capabilities: Capabilities) -> list[HealthCheck]:
+def checks_of(capabilities: Capabilities) -> list[finding.HealthCheck]:
     """Return the checks that these capabilities declare, in the order in which a call meets them."""
-    found: list[HealthCheck] = [check for checks in capabilities.load("checks") for check in checks]
+    found: list[finding.HealthCheck] = [check for checks in capabilities.load("checks") for check in checks]
     return sorted(found, key=lambda check: check.place)
 
 
-def examine(checks: Iterable[HealthCheck], ground: CheckContext) -> Iterator[Check]:
+def examine(checks: Iterable[finding.HealthCheck], ground: finding.CheckContext) -> Iterator[Check]:
     """Make the checks one after the other."""
     for check in checks:
         try:
             with as_root() if check.as_root else nullcontext():
                 found = check.find(ground)
         except ConsoleError:
-            found = unknown(NOT_ASKED)
+            found = finding.unknown(finding.NOT_ASKED)
         except SettingsError:
-            found = unknown(NO_SETTINGS)
+            found = finding.unknown(finding.NO_SETTINGS)
         except PolicyError:
-            found = unknown(POLICY_UNUSABLE)
+            found = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
-            found = unknown(
+            found = finding.unknown(
                 Wording("{file}: this user may not look", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
-            found = unknown(f"{error.filename or 'a file'}: {error.strerror}")
+            found = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")
         yield Check(check.name, found.status, found.detail, found.way_out, ground.now)
 
 
@@ -108,7 +97,7 @@ WATCHED_SECONDS = 120.0  # nobody looks for so long: nothing is checked
 class HealthWatch:
     """Looks every EVERY_SECONDS, in a thread, for as long as somebody asks what it saw."""
 
-    def __init__(self, load: Callable[[], Loaded], checks: Sequence[HealthCheck]) -> None:
+    def __init__(self, load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> None:
         self._load = load
         self._checks = checks
         self._latest = SystemHealth()
@@ -139,6 +128,6 @@ class HealthWatch:
         loaded = self._load()
         now = time.time()
         stored = read_findings(loaded.findings_path)
-        ground = CheckContext(loaded, not_asked, now)
-        checks = tuple(gathered(completed(examine(self._checks, ground), stored, now)))
+        ground = finding.CheckContext(loaded, finding.not_asked, now)
+        checks = tuple(finding.gathered(completed(examine(self._checks, ground), stored, now)))
         return SystemHealth(now, checks, bool(ground.central_organisation))

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
+from typing import Annotated, Any, BinaryIO, Literal
 
 import msgspec
 
@@ -69,13 +69,6 @@ class BadRow(Exception):
     def __init__(self, line: int) -> None:
         super().__init__(f"line {line} is no row of such a file")
         self.line = line
-
-
-class WrittenRows(NamedTuple):
-    """What was written: rows, and bytes before they were packed."""
-
-    rows: int
-    unpacked: int
 
 
 def snapshot_head(sequence: int) -> str:

@@ -20,6 +20,7 @@ from callsieve.settings import Loaded
 from callsieve.version import program_version
 from reputation.site_names import SITE, site_of
 from reputation.store.connection import Store
+from reputation.store.hub import outgoing
 from reputation.store.hub.incoming import (
     DAY,
     MARKER_DAYS,
@@ -39,15 +40,6 @@ from reputation.store.hub.link import (
     pull_again,
     set_link,
     writing_for_hub,
-)
-from reputation.store.hub.outgoing import (
-    Key,
-    Outgoing,
-    acknowledge,
-    send_all_again,
-    start_capture,
-    tell_again,
-    untold_after,
 )
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.statements import settle_all
@@ -98,7 +90,7 @@ class PullPace:
 
 
 @dataclass(slots=True)
-class Session:
+class HubSession:
     """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
     what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
     of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
@@ -154,18 +146,18 @@ def offset_of(greeting: Greeting, before: float, after: float) -> int:
 
 def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
     set_link(db, greeting.site, greeting.organisation, greeting.hub)
-    start_capture(db, private=private)
-    send_all_again(db, private=private)
+    outgoing.start_capture(db, private=private)
+    outgoing.send_all_again(db, private=private)
 
 
-def tell_keys_again(db: sqlite3.Connection, site: str, keys: list[Key], private: bool) -> None:
-    tell_again(db, site, keys, private=private)
+def tell_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
+    outgoing.tell_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
     link = link_of(db)
     assert link is not None
-    start_capture(db, private=private)
+    outgoing.start_capture(db, private=private)
     with writing_for_hub(db):
         refresh_all(db, settle_all(db, link.site, follow))
     program = program_version()
@@ -183,9 +175,9 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
 
 
 def acknowledge_batch(
-    db: sqlite3.Connection, link: Link, batch: list[Outgoing], dates: dict[int, int], follow: frozenset[str]
+    db: sqlite3.Connection, link: Link, batch: list[outgoing.Outgoing], dates: dict[int, int], follow: frozenset[str]
 ) -> None:
-    acknowledge(db, link, batch, dates, follow, time.time())
+    outgoing.acknowledge(db, link, batch, dates, follow, time.time())
 
 
 def apply_some(
@@ -253,7 +245,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 async def tell_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
     """Tell the hub again what it may have lost of the rows of this site."""
     rows, after = 0, ("", "", "")
-    while keys := await store.read(untold_after, site, told_to, after, FILL):
+    while keys := await store.read(outgoing.untold_after, site, told_to, after, FILL):
         await store.write(tell_keys_again, site, keys, private)
         rows, after = rows + len(keys), keys[-1]
         await asyncio.sleep(REST_SECONDS)

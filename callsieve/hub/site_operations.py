@@ -25,28 +25,10 @@ from callsieve.lists.operations import names_of_people
 from callsieve.numbers import operations as number_operations
 from policies.files import nearest
 from reputation.site_names import site_of
-from reputation.store.hub.incoming import (
-    EVIDENCE,
-    ErasureRequest,
-    forget_evidence,
-    keep_number,
-    request_erasure,
-    waits_for_yes,
-)
+from reputation.store import other_sites
+from reputation.store.hub import incoming
 from reputation.store.hub.link import link_of, writing_for_hub
 from reputation.store.hub.outgoing import erasures_told
-from reputation.store.other_sites import (
-    Ignored,
-    SiteFigures,
-    declare_same,
-    figures_of_sites,
-    heed_site,
-    ignore_site,
-    ignored_of,
-    names_of,
-    set_names,
-    sites_of,
-)
 from reputation.store.standing import FOLDED_AT_ONCE
 from reputation.wording import Wording
 
@@ -86,9 +68,9 @@ class IgnoreRequest(msgspec.Struct, frozen=True):
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
 
 
-def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[SiteFigures]:
+def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[other_sites.SiteFigures]:
     """Return the other sites that have told something, and what is known of each here."""
-    return page_from(figures_of_sites(db), request, lambda one: (one.site,), lambda one: one)
+    return page_from(other_sites.figures_of_sites(db), request, lambda one: (one.site,), lambda one: one)
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
@@ -97,10 +79,10 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
     if site_of(one) == site_of(other):
         raise Refused("same-site", Wording("{one} and {other} are of one site", {"one": one, "other": other}))
     with change(db, context, "hub people same", name=one) as changed:
-        before = [names_of(db, name) for name in (one, other)]
+        before = [other_sites.names_of(db, name) for name in (one, other)]
         if other in before[0]:
             raise Refused("same-already", Wording("{one} and {other} are one already", {"one": one, "other": other}))
-        together = declare_same(db, one, other)
+        together = other_sites.declare_same(db, one, other)
         sites = [site_of(name) for name in together]
         if len(set(sites)) < len(sites):
             words = Wording("then two people of one site would be one: {names}", {"names": ", ".join(together)})
@@ -112,12 +94,12 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
 def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declared:
     """The name is somebody's who has no other."""
     with change(db, context, "hub people apart", name=name) as changed:
-        before = names_of(db, name)
+        before = other_sites.names_of(db, name)
         if len(before) == 1:
             raise Refused("no-other-name", Wording("{name} is not known by another name", {"name": name[:64]}))
         others = tuple(one for one in before if one != name)
-        set_names(db, others)
-        set_names(db, (name,))
+        other_sites.set_names(db, others)
+        other_sites.set_names(db, (name,))
         changed.before, changed.after = {"people": _humans(before)}, {"people": _humans(others, (name,))}
     return Declared(changed.id, (name,))
 
@@ -128,11 +110,11 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
     _site(db, site)
     if not reason:
         raise Refused("no-reason", Wording("say why, for those who come after you"), "reason")
-    ignored = Ignored(site, context.at, context.actor, reason)
+    ignored = other_sites.Ignored(site, context.at, context.actor, reason)
     with change(db, context, "hub ignore", name=site) as changed:
-        if any(one.site == site for one in ignored_of(db)):
+        if any(one.site == site for one in other_sites.ignored_of(db)):
             raise Refused("ignored-already", Wording("{site} counts for nothing already", {"site": site}))
-        numbers = ignore_site(db, ignored)
+        numbers = other_sites.ignore_site(db, ignored)
         changed.after = ignored._asdict()
     return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
@@ -140,7 +122,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
 def heed(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
     """Let a site count again, as if it had never been ignored."""
     with change(db, context, "hub heed", name=site) as changed:
-        ignored = heed_site(db, site)
+        ignored = other_sites.heed_site(db, site)
         if ignored is None:
             raise Refused("not-ignored", Wording("{site} is not ignored", {"site": site[:32]}))
         changed.before = ignored._asdict()
@@ -165,7 +147,7 @@ def _person(db: sqlite3.Connection, context: Context, name: str) -> str:
 
 
 def _site(db: sqlite3.Connection, site: str) -> None:
-    sites = sites_of(db)
+    sites = other_sites.sites_of(db)
     if site not in sites:
         hint = nearest(site, sites) if sites else ""
         raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}")
@@ -181,26 +163,26 @@ def _groups(people: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
 
 def _set_groups(db: sqlite3.Connection, groups: tuple[tuple[str, ...], ...]) -> None:
     for names in groups:
-        set_names(db, names)
+        other_sites.set_names(db, names)
 
 
 SAME_PERSON = UndoKind(
     lambda _db, _row, value: _groups(names.split(SAME) for names in value["people"]),
-    lambda db, _, groups: _groups(names_of(db, name) for names in groups for name in names),
+    lambda db, _, groups: _groups(other_sites.names_of(db, name) for names in groups for name in names),
     lambda *_: None,  # who they were takes its place
     lambda db, _, groups: _set_groups(db, groups),
 )
 IGNORED = UndoKind(
-    lambda _db, _row, value: record_of(Ignored, value),
-    lambda db, _, ignored: next((one for one in ignored_of(db) if one.site == ignored.site), None),
-    lambda db, _, ignored: heed_site(db, ignored.site),
-    lambda db, _, ignored: ignore_site(db, ignored),
+    lambda _db, _row, value: record_of(other_sites.Ignored, value),
+    lambda db, _, ignored: next((one for one in other_sites.ignored_of(db) if one.site == ignored.site), None),
+    lambda db, _, ignored: other_sites.heed_site(db, ignored.site),
+    lambda db, _, ignored: other_sites.ignore_site(db, ignored),
 )
 
 
 # What does not wait for a yes: evidence, what is made of it, and records of changes, which name who made them still.
 GOES: Final = {
-    *(kind.name for kind in EVIDENCE),
+    *(kind.name for kind in incoming.EVIDENCE),
     *("standing", "hub_row", "hub_outbox", "hub_erasure", "erasure_request", "audit", "event", "api_answer"),
 }
 
@@ -224,11 +206,11 @@ def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
     if not erasure.is_whole:
         link = link_of(db)
         assert link is not None
-        forget_evidence(db, link, stored.number, erasure.site, frozenset(context.loaded.settings.hub.follow))
+        incoming.forget_evidence(db, link, stored.number, erasure.site, frozenset(context.loaded.settings.hub.follow))
         left = number_operations.stored_about(db, context, stored.number).erasable
         if any(count for table, count in left.items() if table not in GOES):
             with change(db, context, "hub erasure", stored.number) as changed:
-                request_erasure(db, ErasureRequest(stored.number, erasure.site, context.at))
+                incoming.request_erasure(db, incoming.ErasureRequest(stored.number, erasure.site, context.at))
                 changed.after = {"site": erasure.site}
             return False
     with writing_for_hub(db):
@@ -241,7 +223,7 @@ def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
     """Keep what is known here of a number that another site had erased. Return it in E.164."""
     e164 = number_field(context, number)
     with change(db, context, "hub keep", e164):
-        if not waits_for_yes(db, e164):
+        if not incoming.waits_for_yes(db, e164):
             raise Refused("no-erasure", Wording("no erasure of {number} waits", {"number": e164}), "number")
-        keep_number(db, e164, context.at)
+        incoming.keep_number(db, e164, context.at)
     return e164

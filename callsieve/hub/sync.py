@@ -18,8 +18,8 @@ from callsieve.hub.operations import policy_in_force
 from callsieve.hub.postgresql import EXCEEDED, LOCKED, Hub, HubError
 from callsieve.hub.session import (
     FILL,
+    HubSession,
     PullPace,
-    Session,
     acknowledge_batch,
     apply_some,
     erase_here,
@@ -37,6 +37,7 @@ from callsieve.settings import Loaded
 from callsieve.version import program_version
 from reputation.store.connection import Store
 from reputation.store.database import files_of
+from reputation.store.hub import outgoing
 from reputation.store.hub.incoming import (
     DAY,
     forget_notes,
@@ -49,16 +50,6 @@ from reputation.store.hub.link import (
     note_refused,
     note_rows_to,
     note_standing,
-)
-from reputation.store.hub.outgoing import (
-    Outgoing,
-    erasures_told,
-    fill_next,
-    has_outgoing,
-    is_filling,
-    next_batch,
-    numbers_to_erase,
-    outbox_size,
 )
 from reputation.store.hub.rows import MICROSECONDS, SharedRow
 from reputation.store.hub.sites import note_policy, note_sites, told_policy
@@ -155,7 +146,7 @@ class Sync:
         if session.erased:
             raise NumbersErased(frozenset(session.erased))
 
-    async def _begin(self) -> Session:
+    async def _begin(self) -> HubSession:
         before = time.time()
         link = await self._store.read(link_of)
         greeting = await self._greet(link, 0, has_pulled=False)
@@ -168,7 +159,7 @@ class Sync:
         link = await linked(self._store, link, greeting, self._settings)
         own = self._settings.standby or greeting.version > link.clock_us
         logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
-        return Session(
+        return HubSession(
             link,
             PullPace(self._settings.poll_seconds),
             offset_us,
@@ -180,7 +171,7 @@ class Sync:
         )
 
     async def _greet(self, link: Link | None, offset_us: int, *, has_pulled: bool) -> Greeting:
-        waiting, _ = await self._store.read(outbox_size)
+        waiting, _ = await self._store.read(outgoing.outbox_size)
         history = link.history if link is not None else None
         about_us = (program_version(), offset_us, has_pulled, self._run, self._settings.standby, history)
         return await client.greet(self._hub, client.SiteReport(waiting, *about_us))
@@ -193,7 +184,7 @@ class Sync:
         if policy is not None and policy != await self._store.read(told_policy):
             await self._store.write(note_policy, policy, time.time())
 
-    async def _beat(self, session: Session) -> None:
+    async def _beat(self, session: HubSession) -> None:
         before = time.time()
         greeting = await self._greet(session.link, session.offset_us, has_pulled=session.has_pulled)
         session.offset_us, session.has_pulled = offset_of(greeting, before, time.time()), False
@@ -212,9 +203,9 @@ class Sync:
         if greeting.is_central:  # for its console
             await self._store.write(note_sites, await client.sites(self._hub))
 
-    async def _push_some(self, session: Session) -> bool:
+    async def _push_some(self, session: HubSession) -> bool:
         """What waits, and then what was there before anything was shared, some at a time. Whether there is more."""
-        if not await self._store.read(has_outgoing):
+        if not await self._store.read(outgoing.has_outgoing):
             return False
         if time.monotonic() >= session.erase_at:
             await self._tell_erasures(session)
@@ -226,20 +217,22 @@ class Sync:
             if after and time.monotonic() >= session.try_at:
                 after, session.try_at = 0, time.monotonic() + FULL_SECONDS
             session.clock_us = max(session.clock_us, int(time.time() * MICROSECONDS) - session.offset_us)
-            batch = await self._store.read(next_batch, session.link, session.clock_us, session.offset_us, BATCH, after)
+            batch = await self._store.read(
+                outgoing.next_batch, session.link, session.clock_us, session.offset_us, BATCH, after
+            )
             if batch:
                 session.clock_us += len(batch)
                 await self._push(session, batch, after)
             elif (
                 session.waits_to
-                or not await self._store.read(is_filling)
-                or not await self._store.write(fill_next, FILL)
+                or not await self._store.read(outgoing.is_filling)
+                or not await self._store.write(outgoing.fill_next, FILL)
             ):
                 return False
         return True
 
-    async def _tell_erasures(self, session: Session) -> None:
-        for number in await self._store.read(numbers_to_erase):
+    async def _tell_erasures(self, session: HubSession) -> None:
+        for number in await self._store.read(outgoing.numbers_to_erase):
             try:
                 await client.erase(self._hub, number)
             except HubError as error:
@@ -248,9 +241,9 @@ class Sync:
                 logger.warning("erasures wait: %s", error)
                 session.erase_at = time.monotonic() + CLEAN_SECONDS
                 return
-            await self._store.write(erasures_told, [number])
+            await self._store.write(outgoing.erasures_told, [number])
 
-    async def _push(self, session: Session, batch: list[Outgoing], after: int) -> None:
+    async def _push(self, session: HubSession, batch: list[outgoing.Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)
         if sent := [one.is_private for one in batch if one.row is not None]:
             now = time.monotonic()
@@ -265,18 +258,18 @@ class Sync:
         elif not after:
             session.waits_to = 0
 
-    async def _wake_others(self, session: Session) -> None:
+    async def _wake_others(self, session: HubSession) -> None:
         """For rows that followed others too soon to wake anybody by themselves."""
         for is_private, (first, last) in [*session.pushed_at.items()]:
             if (now := time.monotonic()) >= first + COLLECT_SECONDS:
                 await client.wake(self._hub, now - last, private=is_private)
                 del session.pushed_at[is_private]
 
-    async def _pull_all(self, session: Session) -> None:
+    async def _pull_all(self, session: HubSession) -> None:
         while await self._pull_some(session):
             pass
 
-    async def _pull_some(self, session: Session) -> bool:
+    async def _pull_some(self, session: HubSession) -> bool:
         """What is new, as far as it is not too much at once. Whether there is more."""
         came, where = 0, session.link
         for _ in range(PULLS):
@@ -302,7 +295,7 @@ class Sync:
                 return False
         return session.link != where
 
-    async def _apply(self, session: Session, rows: list[SharedRow], places: list[client.Place]) -> None:
+    async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
         """Passes over what a hub does not send: rows of ours that were not asked for, and of a time to come."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
@@ -330,7 +323,7 @@ class Sync:
             logger.log(level, "%d rows of other sites cannot be used: is another CallSieve newer?", refused)
             session.has_refused = True
 
-    async def _obey(self, session: Session, notice: HubNotice) -> None:
+    async def _obey(self, session: HubSession, notice: HubNotice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
             await self._obey_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
@@ -341,7 +334,7 @@ class Sync:
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
-    async def _obey_erasure(self, session: Session, notice: HubNotice) -> None:
+    async def _obey_erasure(self, session: HubSession, notice: HubNotice) -> None:
         site, is_followed = notice.asked_by, notice.asked_by in self._follow
         erasure = Erasure(notice.subject, site, is_followed or notice.by_central or site == session.link.site)
         if await self._store.write(erase_here, erasure, self._loaded):
@@ -349,7 +342,7 @@ class Sync:
         if is_followed and not notice.by_central:  # what is ours the hub has left to us
             await client.forget(self._hub, notice.subject)
 
-    async def _clean(self, session: Session) -> None:
+    async def _clean(self, session: HubSession) -> None:
         try:
             while await client.expire(self._hub, EXPIRE_ROWS) == EXPIRE_ROWS:
                 pass
@@ -360,7 +353,7 @@ class Sync:
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 
-    async def _wait(self, session: Session) -> None:
+    async def _wait(self, session: HubSession) -> None:
         """Until something is to be pulled, or it is time to look at what changed here.
 
         Whoever can log in to the server may wake everybody up, as often as he likes: who hears too much stops listening
@@ -379,7 +372,7 @@ class Sync:
         if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
             raise StoreReplaced
 
-    def _is_news(self, session: Session, words: str) -> bool:
+    def _is_news(self, session: HubSession, words: str) -> bool:
         """What somebody says who has pushed is a hint: `site`, or `site/private`."""
         site, _, what = words.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby

@@ -10,16 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from callsieve.install.plan import (
-    FREEPBX_FILES,
-    FRONT_FILE,
-    OUR_AGI,
-    OUR_DIALPLAN,
-    InstallError,
-    InstallPaths,
-    agi_of,
-    packaged,
-)
+from callsieve.install import plan
 from callsieve.pbx.config_files import lines_of, read_text, walk
 from callsieve.settings import FREEPBX_PORT, address_of
 from policies.files import nearest
@@ -39,45 +30,47 @@ def front_context_of(context: str) -> str:
 
 def front_text(contexts: Sequence[str]) -> str:
     """The file with a front context for each of these."""
-    head, bracket, block = packaged(FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
+    head, bracket, block = plan.packaged(plan.FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
 
-def installed_contexts(place: InstallPaths) -> tuple[str, ...]:
+def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
     """The contexts that the installed file goes on to, in its order."""
-    path = place.dialplan / FRONT_FILE
+    path = place.dialplan / plan.FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
 
 
-def check_context(place: InstallPaths, context: str) -> None:
+def check_context(place: plan.InstallPaths, context: str) -> None:
     """InstallError unless a front context can be made for this name, and there is such a context to go on to."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
-        raise InstallError(f"--inbound {context!r}: name the context that your trunks arrive in now, as from-trunk")
+        raise plan.InstallError(
+            f"--inbound {context!r}: name the context that your trunks arrive in now, as from-trunk"
+        )
     if front_context_of(context) in _our_contexts():
-        raise InstallError(
+        raise plan.InstallError(
             f"--inbound {context}: CallSieve has a context {front_context_of(context)} of its own: "
             "rename yours, or ask by a line of your own (the documentation, under Operations, the inline way)"
         )
     if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
-        raise InstallError(
+        raise plan.InstallError(
             f"--inbound {context}: {place.etc}/extensions.conf has no context [{context}]{nearest(context, known)}"
         )
 
 
 def _our_contexts() -> frozenset[str]:
-    lines = (line for name in FREEPBX_FILES for line in lines_of(Path(name), packaged(name)))
+    lines = (line for name in plan.FREEPBX_FILES for line in lines_of(Path(name), plan.packaged(name)))
     return frozenset(line.section for line in lines if line.section)
 
 
-def _contexts_of(place: InstallPaths) -> list[str]:
+def _contexts_of(place: plan.InstallPaths) -> list[str]:
     """The contexts of other people's dialplan, in the order of the files."""
     lines = walk(place.etc, place.etc / "extensions.conf")
     found = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
     return list(dict.fromkeys(name for name in found if name not in ("general", "globals")))
 
 
-def _may_be_elsewhere(place: InstallPaths, context: str) -> bool:
+def _may_be_elsewhere(place: plan.InstallPaths, context: str) -> bool:
     return any(context in (read_text(place.etc / name) or "") for name in _OTHER_LANGUAGES)
 
 
@@ -91,7 +84,7 @@ def asked_in_files(etc: Path) -> str | None:
 
     OSError when this user may not read it.
     """
-    ours = agi_of(read_text(etc / OUR_DIALPLAN / MAIN_FILE) or "")
+    ours = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if ours is None:
         return None
     found = (_GLOBAL.match(line.text) for line in walk(etc, etc / "extensions.conf"))
@@ -100,7 +93,7 @@ def asked_in_files(etc: Path) -> str | None:
 
 def is_answered_at(asked: str, listen: str) -> bool:
     """Whether a dialplan that asks `asked` reaches a daemon that listens on `listen`. The classic script does."""
-    return asked == OUR_AGI or _address(asked) == address_of(listen)
+    return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 
 def _address(url: str) -> tuple[str, int] | None:

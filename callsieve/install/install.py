@@ -11,34 +11,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from callsieve.install import plan
 from callsieve.install.freepbx import HOOK_FILES, NO_HOOKS, FoundHooks, find_hooks
 from callsieve.install.front_context import check_context, front_text, installed_contexts
 from callsieve.install.manager_user import PRIVATE_MODE, ManagerPlan, plan_manager, toml_text
-from callsieve.install.plan import (
-    CALL_BACK_SETTINGS,
-    CALL_BACK_UNIT,
-    DIALPLAN_FILES,
-    FREEPBX_FILES,
-    FREEPBX_UNITS,
-    FRONT_FILE,
-    OUR_AGI,
-    OUR_DIALPLAN,
-    PUBLIC_UNIT,
-    SYSTEM_UNITS,
-    USUAL_GROUP,
-    FileChange,
-    InstallError,
-    InstallPaths,
-    InstallPlan,
-    SystemUser,
-    asked_for,
-    changes_something,
-    is_included,
-    is_ours,
-    own_file,
-    packaged,
-    packaged_dialplan,
-)
+from callsieve.install.plan import OUR_DIALPLAN, USUAL_GROUP
 from callsieve.pbx.config_files import read_text, walk, with_lines
 from callsieve.settings import CONFIG_FILE, SERVICE_STATE, Loaded, Settings
 from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
@@ -69,7 +46,7 @@ etc = {etc}
 """
 
 
-def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str], region: str) -> list[FileChange]:
+def plan_settings(place: plan.InstallPaths, loaded: Loaded, ami: list[str], region: str) -> list[plan.FileChange]:
     """The settings file with the [ami] table at its end. A file that is there keeps all that it says.
 
     `region` is for a new one.
@@ -81,17 +58,17 @@ def plan_settings(place: InstallPaths, loaded: Loaded, ami: list[str], region: s
     begun = _new_text(place, loaded, region) if before is None else before
     table = "".join(f"{line}\n" for line in ami)
     mode, group = _private(file, place.group)
-    return [FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
+    return [plan.FileChange(file, before, begun + ("\n" if table and begun else "") + table, mode, group)]
 
 
-def plan_call_back_settings(loaded: Loaded, region: str) -> list[FileChange]:
+def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
     """The helper's settings, with calls off. A file that is there stays. `region`: for settings that say none."""
-    file = loaded.settings_file.with_name(CALL_BACK_SETTINGS)
+    file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
     at_home = region if read_text(loaded.settings_file) is None else loaded.settings.numbers.region
     own = ", ".join(map(toml_text, _own_numbers(loaded.settings, at_home)))
-    return [FileChange(file, None, CALL_BACK_FILE.format(region=toml_text(at_home), own=own), 0o644)]
+    return [plan.FileChange(file, None, CALL_BACK_FILE.format(region=toml_text(at_home), own=own), 0o644)]
 
 
 def _own_numbers(settings: Settings, region: str) -> list[str]:
@@ -100,7 +77,7 @@ def _own_numbers(settings: Settings, region: str) -> list[str]:
     return sorted({number for one in written if (number := did_number_of(one, region)) is not None})
 
 
-def _new_text(place: InstallPaths, loaded: Loaded, region: str) -> str:
+def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
     """A first month only watches: a policy that acts is a decision of the administrator's, made on what was seen."""
     text = NEW_FILE.format(region=toml_text(region))
     if place.etc != Path(loaded.settings.asterisk.etc):
@@ -151,7 +128,7 @@ class InstallRequest:
     asterisk: bool = True
 
 
-def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
+def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
     """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
@@ -166,8 +143,8 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     # What is included comes before what includes it: Asterisk may read its files at any moment.
     changes = [*dialplan, *agi, *units, _include_of_dialplan(place, wanted.freepbx, names)]
     changes += [*manager.changes, *settings, *call_back]
-    return InstallPlan(
-        changes=tuple(change for change in changes if changes_something(change)),
+    return plan.InstallPlan(
+        changes=tuple(change for change in changes if plan.changes_something(change)),
         remarks=(
             *manager.remarks,
             *_settings_remarks(settings, wanted),
@@ -178,30 +155,30 @@ def plan_install(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
     )
 
 
-def _plan_service(place: InstallPaths, wanted: InstallRequest) -> InstallPlan:
+def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
     """The units, their user and the settings, and nothing of Asterisk's."""
     if wanted.inbound or wanted.freepbx or wanted.classic or not wanted.systemd:
-        raise InstallError("--no-asterisk goes with --systemd, and not with --inbound, --freepbx or --classic")
+        raise plan.InstallError("--no-asterisk goes with --systemd, and not with --inbound, --freepbx or --classic")
     if place.group == 0:
-        raise InstallError(f"the service runs in the group {USUAL_GROUP}: first groupadd --system {USUAL_GROUP}")
+        raise plan.InstallError(f"the service runs in the group {USUAL_GROUP}: first groupadd --system {USUAL_GROUP}")
     settings = plan_settings(place, wanted.loaded, [], wanted.region)
     changes = [*_units(place, wanted), *settings, *plan_call_back_settings(wanted.loaded, wanted.region)]
-    return InstallPlan(
-        changes=tuple(change for change in changes if changes_something(change)),
+    return plan.InstallPlan(
+        changes=tuple(change for change in changes if plan.changes_something(change)),
         remarks=(*_settings_remarks(settings, wanted), *_readability(place, wanted)),
         new_users=_new_users(place, wanted),
     )
 
 
-def _new_users(place: InstallPaths, wanted: InstallRequest) -> tuple[SystemUser, ...]:
+def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
     """One for each level of trust. The page that strangers reach is in no group of Asterisk's or of the service's."""
-    if not wanted.systemd or place.units != SYSTEM_UNITS:
+    if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
-    users = SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE), SystemUser(PUBLIC_USER)
+    users = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE), plan.SystemUser(PUBLIC_USER)
     return tuple(user for user in users if user_id_of(user.name) is None)
 
 
-def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Iterator[str]:
+def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -> Iterator[str]:
     yield from (region_remark(change.path, wanted.region) for change in settings if change.before is None)
     if wanted.freepbx and not wanted.loaded.settings.actions.route:
         yield (
@@ -210,40 +187,42 @@ def _settings_remarks(settings: list[FileChange], wanted: InstallRequest) -> Ite
         )
 
 
-def _front_contexts(place: InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
+def _front_contexts(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
     """Those that are installed stay: a trunk may arrive in any of them."""
     if wanted.freepbx and wanted.inbound:
-        raise InstallError("--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve")
+        raise plan.InstallError(
+            "--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve"
+        )
     for context in wanted.inbound:
         check_context(place, context)
     return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
 
 
-def _manager(place: InstallPaths, wanted: InstallRequest) -> ManagerPlan:
+def _manager(place: plan.InstallPaths, wanted: InstallRequest) -> ManagerPlan:
     if not wanted.ami:
         return ManagerPlan([], [], [])
     return plan_manager(place, wanted.loaded, wanted.new_secret, freepbx=wanted.freepbx)
 
 
 def _dialplan_files(wanted: InstallRequest, hooks: FoundHooks, fronts: tuple[str, ...]) -> tuple[str, ...]:
-    files = FREEPBX_FILES if wanted.freepbx else DIALPLAN_FILES
+    files = plan.FREEPBX_FILES if wanted.freepbx else plan.DIALPLAN_FILES
     ours = (name for name in files if name not in HOOK_FILES or name in hooks.files)
-    return (*ours, FRONT_FILE) if fronts else tuple(ours)
+    return (*ours, plan.FRONT_FILE) if fronts else tuple(ours)
 
 
 def _our_dialplan(
-    place: InstallPaths, wanted: InstallRequest, names: tuple[str, ...], fronts: tuple[str, ...]
-) -> list[FileChange]:
-    agi = OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
+    place: plan.InstallPaths, wanted: InstallRequest, names: tuple[str, ...], fronts: tuple[str, ...]
+) -> list[plan.FileChange]:
+    agi = plan.OUR_AGI if wanted.classic else f"agi://{wanted.loaded.settings.agi.listen}"
     key = "" if wanted.classic else wanted.loaded.settings.agi.key
-    texts = {name: front_text(fronts) if name == FRONT_FILE else dialplan_text(name, agi, key) for name in names}
+    texts = {name: front_text(fronts) if name == plan.FRONT_FILE else dialplan_text(name, agi, key) for name in names}
     private = (0o640, place.group) if key else (None, None)
-    files = [own_file(place.dialplan / name, text, *private) for name, text in texts.items()]
+    files = [plan.own_file(place.dialplan / name, text, *private) for name, text in texts.items()]
     for name in sorted(HOOK_FILES.difference(names)) if wanted.freepbx else ():
         path = place.dialplan / name
         before = read_text(path)
-        if before is not None and is_ours(before):
-            files.append(FileChange(path, before, None))  # somebody has a hook of his own now
+        if before is not None and plan.is_ours(before):
+            files.append(plan.FileChange(path, before, None))  # somebody has a hook of his own now
     return files
 
 
@@ -252,9 +231,9 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
 
     `key` goes with each question, if there is one.
     """
-    text = packaged(name)
+    text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
-        raise InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
+        raise plan.InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
     return with_key(text.replace(PACKAGED_URL, agi), key)
 
 
@@ -265,35 +244,37 @@ def with_key(text: str, key: str) -> str:
     return text
 
 
-def _include_of_dialplan(place: InstallPaths, freepbx: bool, names: tuple[str, ...]) -> FileChange:
+def _include_of_dialplan(place: plan.InstallPaths, freepbx: bool, names: tuple[str, ...]) -> plan.FileChange:
     target = place.etc / ("extensions_custom.conf" if freepbx else "extensions.conf")
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
-    missing = [name for name in names if not is_included(place.etc, lines, place.dialplan / name)]
+    missing = [name for name in names if not plan.is_included(place.etc, lines, place.dialplan / name)]
     before = read_text(target)
     if before is None:
-        raise InstallError(f"{target} is not there: --freepbx is for FreePBX only")
+        raise plan.InstallError(f"{target} is not there: --freepbx is for FreePBX only")
     if not missing:
-        return FileChange(target, before, before)
-    if freepbx and not is_included(place.etc, lines, target):
-        raise InstallError(f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx")
+        return plan.FileChange(target, before, before)
+    if freepbx and not plan.is_included(place.etc, lines, target):
+        raise plan.InstallError(
+            f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx"
+        )
     # FreePBX makes each included file that is not there, and takes a pattern for a file's name.
     patterns = ["*.conf"] if len(missing) == len(names) and not freepbx else missing
     directive = "#tryinclude" if freepbx else "#include"
     added = [f'{directive} "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
-    return FileChange(target, before, with_lines(before, added), copied=True)
+    return plan.FileChange(target, before, with_lines(before, added), copied=True)
 
 
 # The classic script
 
 
-def _our_agi(place: InstallPaths, wanted: InstallRequest) -> list[FileChange]:
+def _our_agi(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileChange]:
     if not wanted.classic:
         return []
     if place.agi_bin is None:
-        raise InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
+        raise plan.InstallError("Asterisk does not say where its AGI scripts are: name the directory with --agi-bin")
     text = wrapper_text(Path(sys.executable), relay_path(), classic_socket(place, wanted))
-    names = asked_for(packaged_dialplan())
-    return [own_file(place.agi_bin / OUR_AGI / name, text, mode=0o755) for name in names]
+    names = plan.asked_for(plan.packaged_dialplan())
+    return [plan.own_file(place.agi_bin / plan.OUR_AGI / name, text, mode=0o755) for name in names]
 
 
 def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
@@ -312,13 +293,13 @@ def relay_path() -> Path:
     return Path(spec.origin).resolve()
 
 
-def classic_socket(place: InstallPaths, wanted: InstallRequest) -> Path:
+def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
     """The daemon's Unix socket: the service's own state directory when there is, or will be, a service."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
 
-def _readability(place: InstallPaths, wanted: InstallRequest) -> Iterator[str]:
+def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[str]:
     """What Asterisk's user, or the service, could not reach."""
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
@@ -336,29 +317,29 @@ def _readability(place: InstallPaths, wanted: InstallRequest) -> Iterator[str]:
 # systemd
 
 
-def _units(place: InstallPaths, wanted: InstallRequest) -> list[FileChange]:
+def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileChange]:
     group = service_group(place)
-    paths = [path for path in place.unit_files if wanted.freepbx or path.name not in FREEPBX_UNITS]
-    return [own_file(path, unit_text(path.name, wanted.loaded, group)) for path in paths]
+    paths = [path for path in place.unit_files if wanted.freepbx or path.name not in plan.FREEPBX_UNITS]
+    return [plan.own_file(path, unit_text(path.name, wanted.loaded, group)) for path in paths]
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
     """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
-    if name == PUBLIC_UNIT:
+    if name == plan.PUBLIC_UNIT:
         options = []  # it may not read the settings, and asks its backend
-    if name == CALL_BACK_UNIT and options:
-        options = ["--settings", str(loaded.settings_file.with_name(CALL_BACK_SETTINGS))]
+    if name == plan.CALL_BACK_UNIT and options:
+        options = ["--settings", str(loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS))]
 
     def command(found: re.Match[str]) -> str:
         return " ".join(_systemd_word(word) for word in (program, *found[1].split(), *options))
 
-    text = re.sub(r"@CALLSIEVE@ (.+)", command, packaged(name))
+    text = re.sub(r"@CALLSIEVE@ (.+)", command, plan.packaged(name))
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 
-def service_group(place: InstallPaths) -> str:
+def service_group(place: plan.InstallPaths) -> str:
     """The group that Asterisk reads its files by, as far as /etc says; the usual one else. A number has no name."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP

@@ -6,19 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from callsieve.install import plan
 from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
-from callsieve.install.plan import (
-    FREEPBX_FILES,
-    FRONT_FILE,
-    OUR_AGI,
-    FileChange,
-    InstallError,
-    InstallPaths,
-    InstallPlan,
-    agi_of,
-    copy_of,
-    is_ours,
-)
 from callsieve.pbx.cli_output import endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.pbx.config_files import Line, read_text, walk, without_our_lines
 
@@ -36,21 +25,23 @@ MOST_NAMED = 8
 ENDPOINTS_ASKED = 300
 
 
-def plan_uninstall(place: InstallPaths) -> InstallPlan:
+def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
     """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
     if users := [line for line in uses_of(place) if "callsieve" in _GUARDED.sub("", line.text)]:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
-        raise InstallError(f"calls still go through CallSieve and would be lost: first take it out of {where}{more}")
+        raise plan.InstallError(
+            f"calls still go through CallSieve and would be lost: first take it out of {where}{more}"
+        )
     shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
     changes = [change for path in shared for change in _restored(path)]
     changes += [change for path in _our_files(place) for change in _removed(path)]
     changes += _made_by_freepbx(place.dialplan / "*.conf")
-    directories = [place.dialplan, *([place.agi_bin / OUR_AGI] if place.agi_bin else [])]
+    directories = [place.dialplan, *([place.agi_bin / plan.OUR_AGI] if place.agi_bin else [])]
     if any(change.path.name.startswith("manager") for change in changes if change.path.parent == place.etc):
         directories.append(place.manager.parent)
-    return InstallPlan(tuple(changes), directories=tuple(directories))
+    return plan.InstallPlan(tuple(changes), directories=tuple(directories))
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
@@ -66,7 +57,7 @@ def check_trunks(ask: Callable[[str], str]) -> None:
     }
     for module, arriving in by_module.items():
         if arriving:
-            raise InstallError(
+            raise plan.InstallError(
                 f"Asterisk still sends calls of {', '.join(arriving[:MOST_NAMED])} to CallSieve: they would be lost: "
                 f'first asterisk -rx "module reload {module}.so"'
             )
@@ -76,7 +67,7 @@ def _is_ours(context: str) -> bool:
     return context.startswith("callsieve-") or context == TRUNK_CONTEXT
 
 
-def uses_of(place: InstallPaths) -> list[Line]:
+def uses_of(place: plan.InstallPaths) -> list[Line]:
     """Return the lines of other people's files that name ours. Without any, no call is screened."""
     return [
         line
@@ -86,7 +77,7 @@ def uses_of(place: InstallPaths) -> list[Line]:
     ]
 
 
-def _lines_of(place: InstallPaths, name: str) -> Iterator[Line]:
+def _lines_of(place: plan.InstallPaths, name: str) -> Iterator[Line]:
     path = place.etc / name
     if name.endswith(".conf"):
         yield from walk(place.etc, path)
@@ -96,45 +87,45 @@ def _lines_of(place: InstallPaths, name: str) -> Iterator[Line]:
             yield Line(path, number, text.strip())
 
 
-def _restored(path: Path) -> Iterator[FileChange]:
+def _restored(path: Path) -> Iterator[plan.FileChange]:
     """A shared file without our lines; its copy goes when it says the same."""
     before = read_text(path)
     if before is None:
         return
-    after, copy = without_our_lines(before), copy_of(path)
+    after, copy = without_our_lines(before), plan.copy_of(path)
     copied = read_text(copy)
     if after != before:
-        yield FileChange(path, before, after if after or copied is not None else None)
+        yield plan.FileChange(path, before, after if after or copied is not None else None)
     if copied is not None and copied == after:
-        yield FileChange(copy, copied, None)
+        yield plan.FileChange(copy, copied, None)
 
 
-def _our_files(place: InstallPaths) -> Iterator[Path]:
-    yield from (place.dialplan / name for name in reversed((*FREEPBX_FILES, FRONT_FILE)))
+def _our_files(place: plan.InstallPaths) -> Iterator[Path]:
+    yield from (place.dialplan / name for name in reversed((*plan.FREEPBX_FILES, plan.FRONT_FILE)))
     yield place.manager
     yield from place.unit_files
     if place.agi_bin is not None:
-        yield from sorted((place.agi_bin / OUR_AGI).glob("*"))
+        yield from sorted((place.agi_bin / plan.OUR_AGI).glob("*"))
 
 
-def _removed(path: Path) -> Iterator[FileChange]:
+def _removed(path: Path) -> Iterator[plan.FileChange]:
     """A file of ours goes, and what was in its place before comes back."""
-    before, copied = read_text(path), read_text(copy_of(path))
-    if before is not None and is_ours(before):
-        copy = copy_of(path)
+    before, copied = read_text(path), read_text(plan.copy_of(path))
+    if before is not None and plan.is_ours(before):
+        copy = plan.copy_of(path)
         if copied is None:
-            yield FileChange(path, before, None)
+            yield plan.FileChange(path, before, None)
         else:
-            yield FileChange(path, before, copied, copy.stat().st_mode & 0o777)
-            yield FileChange(copy, copied, None)
+            yield plan.FileChange(path, before, copied, copy.stat().st_mode & 0o777)
+            yield plan.FileChange(copy, copied, None)
 
 
-def _made_by_freepbx(path: Path) -> Iterator[FileChange]:
+def _made_by_freepbx(path: Path) -> Iterator[plan.FileChange]:
     """The empty file that FreePBX makes of an include with a pattern, which earlier versions wrote."""
     if read_text(path) == "":
-        yield FileChange(path, "", None)
+        yield plan.FileChange(path, "", None)
 
 
-def is_classic_installed(place: InstallPaths) -> bool:
+def is_classic_installed(place: plan.InstallPaths) -> bool:
     """Whether the installed dialplan starts the classic script."""
-    return agi_of(read_text(place.dialplan / "callsieve.conf") or "") == OUR_AGI
+    return plan.agi_of(read_text(place.dialplan / "callsieve.conf") or "") == plan.OUR_AGI

@@ -32,19 +32,9 @@ from policies.decision import ACTION_BY_WORD
 from policies.files import nearest
 from reputation.encoding import told
 from reputation.model import ActionWord, EntryKind, ListEntry, ListName
+from reputation.store import lists
 from reputation.store.audit import Change, add_audit
 from reputation.store.journal import call_times
-from reputation.store.lists import (
-    PersonalEntry,
-    add_entry,
-    entry_there,
-    is_by_hand,
-    known_numbers,
-    personal_entries,
-    remove_entry,
-    remove_personal_entry,
-    set_personal_entry,
-)
 from reputation.store.people import all_people
 from reputation.users import Role
 from reputation.whole_areas import AreaKind
@@ -209,7 +199,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     with change(db, context, "list add", *subject_of(entry)) as changed:
         replaced, other = _what_is_there(db, entry)
         changed.before, changed.after = replaced, entry
-        add_entry(db, entry)
+        lists.add_entry(db, entry)
     return Added(changed.id, entry, replaced, other)
 
 
@@ -217,7 +207,7 @@ def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added
     """Take an entry off a list."""
     wanted = _parsed(context.settings, request)
     with change(db, context, "list remove", *subject_of(wanted)) as changed:
-        changed.before = removed = remove_entry(db, wanted)
+        changed.before = removed = lists.remove_entry(db, wanted)
         if removed is None:
             raise _not_listed(wanted.text, wanted.list_name)
     return Added(changed.id, removed, None, None)
@@ -233,14 +223,14 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
     if request.person not in names and not request.force:
         words = f"there is no person {request.person[:40]!r}{nearest(request.person, names)}"
         raise Refused("no-such-person", words, "person")
-    entry = PersonalEntry(request.person, number, request.list_name, context.at)
+    entry = lists.PersonalEntry(request.person, number, request.list_name, context.at)
     with change(db, context, "list add", number) as changed:
-        before = next((one for one in personal_entries(db, request.person) if one.number == number), None)
+        before = next((one for one in lists.personal_entries(db, request.person) if one.number == number), None)
         changed.before, changed.after = before and before._asdict(), entry._asdict()
         # A block that came with a mark goes with it: said by hand, it stays.
-        changed.is_nothing = is_by_hand(db, entry)
+        changed.is_nothing = lists.is_by_hand(db, entry)
         if not changed.is_nothing:
-            set_personal_entry(db, entry)
+            lists.set_personal_entry(db, entry)
     return PersonalChange(changed.id, number, person_text(request.person, names))
 
 
@@ -248,11 +238,11 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
     """Take a number off a person's own list."""
     number = number_field(context, request.number)
     with change(db, context, "list remove", number) as changed:
-        there = [one for one in personal_entries(db, request.person) if one.number == number]
+        there = [one for one in lists.personal_entries(db, request.person) if one.number == number]
         if not there or request.list_name not in (None, there[0].verdict):
             raise _not_listed(number, request.list_name, f" of {request.person}")
         changed.before = there[0]._asdict()
-        remove_personal_entry(db, request.person, number)
+        lists.remove_personal_entry(db, request.person, number)
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 
 
@@ -283,8 +273,8 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
     """The entries of a plan, each with its row in the audit, and the row that sums them up. Returns the id of that."""
     with change(db, context, "list import") as changed:
         for entry in plan.entries:
-            row = Change("list import", *subject_of(entry), entry_there(db, entry), entry)
-            add_entry(db, entry)
+            row = Change("list import", *subject_of(entry), lists.entry_there(db, entry), entry)
+            lists.add_entry(db, entry)
             add_audit(db, row, context.actor, context.at)
         changed.after = {"entries": len(plan.entries), "replaced": plan.replaced}
     return changed.id
@@ -335,7 +325,7 @@ def subject_of(entry: ListEntry) -> tuple[str | None, str]:
 def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -> ListImportPlan:
     """What the entries change; of several that match the same numbers the last counts."""
     last = {(entry.list_name, entry.kind, entry.first, entry.last): entry for entry in entries}
-    found = [(entry_there(db, entry), entry) for entry in last.values()]
+    found = [(lists.entry_there(db, entry), entry) for entry in last.values()]
     told = [(before, entry) for before, entry in found if before is None or not (keep or _is_same(before, entry))]
     replaced = sum(before is not None for before, _ in told)
     return ListImportPlan(tuple(entry for _, entry in told), replaced, len(last) - len(told))
@@ -379,14 +369,14 @@ def _objection_to_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording
     area = area_covered(entry)
     if area is None:
         return []
-    count = known_numbers(db, entry, MOST_KNOWN)
+    count = lists.known_numbers(db, entry, MOST_KNOWN)
     known = MORE_KNOWN if count == MOST_KNOWN else f"{count:,}"
     return [Wording(AREA_WORDS[area.kind].template, {"entry": entry.text, "region": area.region, "known": known})]
 
 
 def _objection_to_new_area(db: sqlite3.Connection, entry: ListEntry) -> list[Wording]:
     """The same, of an entry of a file that is not on the list yet."""
-    return [] if entry_there(db, entry) is not None else _objection_to_area(db, entry)
+    return [] if lists.entry_there(db, entry) is not None else _objection_to_area(db, entry)
 
 
 def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -> bool:
@@ -396,7 +386,7 @@ def _is_for_administrators(entry: ListEntry, against: Sequence[str | Wording]) -
 def _what_is_there(db: sqlite3.Connection, entry: ListEntry) -> tuple[ListEntry | None, ListEntry | None]:
     """The entry that matches the same numbers, on its list and on the other."""
     other = ListName.ALLOW if entry.list_name is ListName.BLOCK else ListName.BLOCK
-    return entry_there(db, entry), entry_there(db, replace(entry, list_name=other))
+    return lists.entry_there(db, entry), lists.entry_there(db, replace(entry, list_name=other))
 
 
 def _calls_lately(db: sqlite3.Connection, entry: ListEntry, now: float) -> int:

@@ -20,16 +20,8 @@ from callsieve.settings import Settings
 from policies.files import nearest
 from reputation.encoding import HIDDEN
 from reputation.formulas import Interval, difference, wilson
-from reputation.store.lookups import (
-    Compared,
-    SourceState,
-    compared,
-    replace_sources,
-    source_state,
-    source_states,
-    switch_off,
-    switch_on,
-)
+from reputation.store import lookups
+from reputation.store.lookups import compared
 from reputation.store.reports import reports_to
 from reputation.wording import Wording
 
@@ -74,14 +66,14 @@ class Skill:
     judgement: Judgement
 
 
-def skill_of(compared: Compared) -> Skill:
+def skill_of(compared: lookups.Compared) -> Skill:
     """What is to be thought of the source."""
     right = compared.spam_of_spam + compared.fine_of_fine
     told = right + compared.spam_of_fine + compared.fine_of_spam
     return Skill(right, told, wilson(right, told, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
 
 
-def judgement_of(compared: Compared) -> Judgement:
+def judgement_of(compared: lookups.Compared) -> Judgement:
     """Whether it is worse than chance: in what it calls spam, or in what it calls fine."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
@@ -92,21 +84,21 @@ def judgement_of(compared: Compared) -> Judgement:
     return Judgement.BETTER if max(gain.low, trust.low) > 0 else Judgement.NO_WORSE
 
 
-def _of_spam(compared: Compared) -> int:
+def _of_spam(compared: lookups.Compared) -> int:
     return compared.spam_of_spam + compared.other_of_spam + compared.fine_of_spam
 
 
-def _of_fine(compared: Compared) -> int:
+def _of_fine(compared: lookups.Compared) -> int:
     return compared.spam_of_fine + compared.other_of_fine + compared.fine_of_fine
 
 
-def _gain(compared: Compared, z: float) -> Interval:
+def _gain(compared: lookups.Compared, z: float) -> Interval:
     """How much more often it says spam of spam than of honest callers."""
     of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
     return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
 
 
-def _trust(compared: Compared, z: float) -> Interval:
+def _trust(compared: lookups.Compared, z: float) -> Interval:
     """How much more often it says fine of honest callers than of spam."""
     of_fine = wilson(compared.fine_of_fine, _of_fine(compared), z)
     return difference(of_fine, wilson(compared.fine_of_spam, _of_spam(compared), z))
@@ -160,7 +152,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
     """Operation: asks the source no more, and nothing that it said counts. The id of the change. Refused."""
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _state(db, request.name)._asdict()
-        if not switch_off(db, request.name, context.at, msgspec.json.encode(request.why).decode()):
+        if not lookups.switch_off(db, request.name, context.at, msgspec.json.encode(request.why).decode()):
             raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
         changed.after = _state(db, request.name)._asdict()
     return _id(changed.id)
@@ -170,7 +162,7 @@ def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
     """Operation: asks the source again; it is measured anew from now on. The id of the change. Refused."""
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _state(db, request.name)._asdict()
-        if not switch_on(db, request.name, context.at):
+        if not lookups.switch_on(db, request.name, context.at):
             raise Refused("on-already", Wording("{source} is on already", {"source": request.name}))
         changed.after = _state(db, request.name)._asdict()
     return _id(changed.id)
@@ -179,7 +171,7 @@ def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
 def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
     """Switches off each source that is worse than chance. Their names."""
     done = []
-    for state in source_states(db):
+    for state in lookups.source_states(db):
         if state.off_at is not None or not state.in_settings:
             continue
         skill = skill_of(compared_of(db, state))
@@ -191,15 +183,15 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
     return done
 
 
-def compared_of(db: sqlite3.Connection, state: SourceState) -> Compared:
+def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
     """What the source said against what we know, since it was switched on last."""
     return compared(db, state.name, state.since)
 
 
-def _state(db: sqlite3.Connection, name: str) -> SourceState:
-    state = source_state(db, name)
+def _state(db: sqlite3.Connection, name: str) -> lookups.SourceState:
+    state = lookups.source_state(db, name)
     if state is None:
-        names = [one.name for one in source_states(db)]
+        names = [one.name for one in lookups.source_states(db)]
         hint = nearest(name, names) if names else ""
         words = Wording("there is no look-up {source}{hint}", {"source": repr(name[:80]), "hint": hint})
         raise Refused("no-such-lookup", words, "name")
@@ -215,7 +207,7 @@ def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
     """Makes the sources in the store those of the settings. Call it in a transaction."""
     told = settings.reporting.phoneblock
     are_told = told.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
-    replace_sources(db, {one.name: not (are_told and _has_it(one, told.url)) for one in settings.lookup})
+    lookups.replace_sources(db, {one.name: not (are_told and _has_it(one, told.url)) for one in settings.lookup})
 
 
 def _has_it(table: LookupTable, told: str) -> bool:

@@ -20,18 +20,9 @@ from typing import Final, Protocol
 from callsieve.lookups.sources import BadAnswer, LookupSource, OutsideRequest, SourceVerdict, covers, limits_of
 from reputation.backoff import wait_seconds
 from reputation.numbers import masked
+from reputation.store import lookups
 from reputation.store.database import open_store
 from reputation.store.errors import StoreError
-from reputation.store.lookups import (
-    DAY_SECONDS,
-    NOTHING,
-    StoredAnswer,
-    answers_about,
-    record_answer,
-    record_failure,
-    reserve,
-    source_states,
-)
 
 FAILURES: Final = 3
 FIRST_SECONDS: Final = 10.0
@@ -160,7 +151,7 @@ class LookUpService:
         end = began + wait_seconds - TELLING_SECONDS
         return await self._first_answers(waited, began, end) if waited else False
 
-    async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, StoredAnswer]]:
+    async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
         """As `_known`; again where a request ended meanwhile, whose answer may have come too late to be read."""
         for _ in range(MOST_READS):
             ended, found = self._ended, await asyncio.to_thread(self._known, number)
@@ -229,10 +220,10 @@ class LookUpService:
                 return False
         asked.rest.succeeded()
         days = asked.source.table.max_age_days
-        answer = StoredAnswer(asked.name, said.verdict, said.category, at, at + days * DAY_SECONDS)
+        answer = lookups.StoredAnswer(asked.name, said.verdict, said.category, at, at + days * lookups.DAY_SECONDS)
         await asyncio.to_thread(self._record, number, answer)
         logger.info("%s says of %s: %s", asked.name, masked(number), said.verdict)
-        return said.verdict != NOTHING
+        return said.verdict != lookups.NOTHING
 
     async def _said_by(self, asked: AskedSource, number: str) -> SourceVerdict:
         source = asked.source
@@ -247,26 +238,28 @@ class LookUpService:
         await asyncio.to_thread(self._count_failure, asked.name, at, code)
 
     def _tell_spent(self, asked: AskedSource, at: float) -> None:
-        day = int(at // DAY_SECONDS)
+        day = int(at // lookups.DAY_SECONDS)
         if asked.spent_on != day:
             asked.spent_on = day
             logger.warning("%s: the limit of the day is reached: it is asked again tomorrow (UTC)", asked.name)
 
     # In a thread:
 
-    def _known(self, number: str) -> tuple[set[str], dict[str, StoredAnswer]]:
+    def _known(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
         """The sources that are off, and what all have said of the number."""
         with open_store(self.store) as db:
-            return {state.name for state in source_states(db) if state.off_at is not None}, answers_about(db, number)
+            return {
+                state.name for state in lookups.source_states(db) if state.off_at is not None
+            }, lookups.answers_about(db, number)
 
     def _reserve(self, asked: AskedSource, at: float) -> bool:
         with open_store(self.store) as db:
-            return reserve(db, asked.name, at, limits_of(asked.source.table))
+            return lookups.reserve(db, asked.name, at, limits_of(asked.source.table))
 
-    def _record(self, number: str, answer: StoredAnswer) -> None:
+    def _record(self, number: str, answer: lookups.StoredAnswer) -> None:
         with open_store(self.store) as db:
-            record_answer(db, number, answer)
+            lookups.record_answer(db, number, answer)
 
     def _count_failure(self, name: str, at: float, code: str) -> None:
         with open_store(self.store) as db:
-            record_failure(db, name, at, code)
+            lookups.record_failure(db, name, at, code)

@@ -27,7 +27,6 @@ PHONEBLOCK: Final = "https://phoneblock.net/phoneblock/api"
 # 16 of the 160 bits of a SHA-1: the least that PhoneBlock takes, and what it recommends.
 PREFIX_CHARACTERS: Final = 4
 MOST_NUMBERS: Final = 20_000
-MOST_NESTING: Final = 64
 TEXT_CHARACTERS: Final = 60
 MICROS: Final = 1_000_000
 

@@ -17,16 +17,7 @@ from callsieve.lookups.operations import Judgement, OffReason, Skill, compared_o
 from callsieve.settings import Settings
 from callsieve.text.times import when
 from reputation.encoding import FLAT, Instant, told
-from reputation.store.lookups import (
-    DAY_SECONDS,
-    Compared,
-    SourceState,
-    Usage,
-    calls_of_listed,
-    last_failure,
-    source_states,
-    usage_since,
-)
+from reputation.store import lookups
 from reputation.wording import Places, Wording
 
 SHOWN_DAYS = 30
@@ -54,13 +45,13 @@ class LookupShown:
         failure: Why it failed last, in words; null where it did not.
     """
 
-    state: Annotated[SourceState, FLAT]
+    state: Annotated[lookups.SourceState, FLAT]
     kind: str
     daily_limit: int
     daily_spend: float
-    today: Usage
-    lately: Usage
-    compared: Compared
+    today: lookups.Usage
+    lately: lookups.Usage
+    compared: lookups.Compared
     skill: Skill
     calls: int
     treated: int
@@ -153,7 +144,7 @@ def said_right(skill: Skill) -> Wording:
 
 def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[LookupShown, ...]:
     """The sources of the settings, in their order; one that the daemon has not seen yet is left out."""
-    states = {state.name: state for state in source_states(db)}
+    states = {state.name: state for state in lookups.source_states(db)}
     return tuple(
         _shown(db, states[table.name], table.kind, table.daily_limit, table.daily_spend, now)
         for table in settings.lookup
@@ -162,22 +153,22 @@ def lookups_shown(db: sqlite3.Connection, settings: Settings, now: float) -> tup
 
 
 def _shown(
-    db: sqlite3.Connection, state: SourceState, kind: str, daily_limit: int, daily_spend: float, now: float
+    db: sqlite3.Connection, state: lookups.SourceState, kind: str, daily_limit: int, daily_spend: float, now: float
 ) -> LookupShown:
     compared = compared_of(db, state)
-    calls, treated = calls_of_listed(db, state.name, state.since)
+    calls, treated = lookups.calls_of_listed(db, state.name, state.since)
     return LookupShown(
         state=state,
         kind=kind,
         daily_limit=daily_limit,
         daily_spend=daily_spend,
-        today=usage_since(db, state.name, now),
-        lately=usage_since(db, state.name, now - (SHOWN_DAYS - 1) * DAY_SECONDS),
+        today=lookups.usage_since(db, state.name, now),
+        lately=lookups.usage_since(db, state.name, now - (SHOWN_DAYS - 1) * lookups.DAY_SECONDS),
         compared=compared,
         skill=skill_of(compared),
         calls=calls,
         treated=treated,
-        failure=last_failure(db, state.name),
+        failure=lookups.last_failure(db, state.name),
     )
 
 
@@ -215,18 +206,18 @@ def _trouble_at(path: str) -> Finding | None:
 
 
 def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Finding:
-    states = {state.name: state for state in source_states(db) if state.in_settings}
+    states = {state.name: state for state in lookups.source_states(db) if state.in_settings}
     wanted = [states[table.name] for table in settings.lookup if table.name in states]
     off = [state for state in wanted if state.off_at is not None]
     if off:
         why: Places = {"source": off[0].name, "why": read_reason(off[0].off_why or "").words}
         way = Wording("callsieve lookups enable {source}", {"source": off[0].name})
         return warn(and_more(Wording("{source} is off: {why}", why), len(off) - 1), way)
-    usages = [(state.name, usage_since(db, state.name, now)) for state in wanted]
+    usages = [(state.name, lookups.usage_since(db, state.name, now)) for state in wanted]
     failing = [(name, usage) for name, usage in usages if usage.failed >= FAILURES and 2 * usage.failed > usage.asked]
     if failing:
         name, usage = failing[0]
-        failure = last_failure(db, name) or ""
+        failure = lookups.last_failure(db, name) or ""
         about: Places = {"source": name, "failed": usage.failed, "asked": usage.asked, "failure": failure}
         words = Wording("{source}: {failed} of {asked} requests failed today, the last: {failure}", about)
         return warn(and_more(words, len(failing) - 1), SHOW)

@@ -19,18 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from callsieve.cli.errors import EXIT_INTERRUPTED, CommandError, SwitchedOffError
-from callsieve.main.capabilities import (
-    ALL,
-    COMMANDS,
-    COMPLETION,
-    GROUPS,
-    HELP,
-    HELP_WITHIN,
-    RUN_BY_UNITS,
-    SHORT_HELP,
-    capabilities_below,
-    capability_of,
-)
+from callsieve.main import capabilities
 from callsieve.settings import switched_off
 
 HELP_OPTIONS = ["-h", "--help"]
@@ -45,15 +34,15 @@ class LazyGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.off: frozenset[str] = frozenset()
-        for group, helps in GROUPS.items():
+        for group, helps in capabilities.GROUPS.items():
             for name, text in helps.items():
                 self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
 
     def load(self, name: str) -> None:
         """Imports the command of this name, if there is one, or all of the group."""
-        if name in HELP:
+        if name in capabilities.HELP:
             command = _command_of(name, self.off)
-            command.rich_help_panel = next(group for group, helps in GROUPS.items() if name in helps)
+            command.rich_help_panel = next(group for group, helps in capabilities.GROUPS.items() if name in helps)
             self.commands[name] = command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -61,11 +50,11 @@ class LazyGroup(TyperGroup):
         self.load(args[0])
         return super().resolve_command(ctx, args)
 
-    def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = SHORT_HELP) -> None:
+    def format_help(self, ctx: Any, formatter: Any, groups: Iterable[str] = capabilities.SHORT_HELP) -> None:
         """Print the help with the commands of these groups that are on."""
         every = self.commands
-        names = (name for group in groups for name in GROUPS[group])
-        shown = [name for name in names if not (self.off and capabilities_below(name) <= self.off)]
+        names = (name for group in groups for name in capabilities.GROUPS[group])
+        shown = [name for name in names if not (self.off and capabilities.capabilities_below(name) <= self.off)]
         self.commands = {name: every[name] for name in shown}
         super().format_help(ctx, formatter)
         self.commands = every
@@ -79,21 +68,23 @@ def _command_of(first: str, off: frozenset[str]) -> Any:
     def group_of(path: str) -> typer.Typer:
         if path not in groups:
             above, _, last = path.rpartition(" ")
-            groups[path] = typer.Typer(help=(HELP | HELP_WITHIN)[path], no_args_is_help=True)
+            groups[path] = typer.Typer(help=(capabilities.HELP | capabilities.HELP_WITHIN)[path], no_args_is_help=True)
             group_of(above).add_typer(groups[path], name=last)
         return groups[path]
 
-    for name, place in COMMANDS.items():
-        if name.partition(" ")[0] == first and capability_of(name) not in off:
+    for name, place in capabilities.COMMANDS.items():
+        if name.partition(" ")[0] == first and capabilities.capability_of(name) not in off:
             group, _, last = name.rpartition(" ")
             module, _, function = place.partition(":")
             run = getattr(import_module(f"callsieve.{module}"), function)
-            if any(other.startswith(f"{name} ") for other in COMMANDS):  # a command that has others below it
+            if any(
+                other.startswith(f"{name} ") for other in capabilities.COMMANDS
+            ):  # a command that has others below it
                 group_of(name).callback(invoke_without_command=True, no_args_is_help=False)(run)
             else:
                 group_of(group).command(last)(run)
     command = get_group(groups[""]).commands[first]
-    command.short_help = HELP[first]
+    command.short_help = capabilities.HELP[first]
     return command
 
 
@@ -128,7 +119,7 @@ COMMAND: Any = get_group(app)
 def whole_command_line() -> Any:
     """All commands with their options, also those that are switched off: each is imported."""
     COMMAND.off = frozenset()
-    for name in HELP:
+    for name in capabilities.HELP:
         COMMAND.load(name)
     return COMMAND
 
@@ -144,7 +135,7 @@ def run(arguments: list[str]) -> int:
     BrokenPipeError where nobody reads any more: typer and rich make code 1 of it, each in its own way.
     """
     COMMAND.off = frozenset()
-    if COMPLETION in os.environ:
+    if capabilities.COMPLETION in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported without a word
 
         completion_init()
@@ -156,9 +147,9 @@ def run(arguments: list[str]) -> int:
         code = COMMAND(
             arguments,
             prog_name="callsieve",
-            complete_var=COMPLETION,
+            complete_var=capabilities.COMPLETION,
             standalone_mode=False,
-            obj=ALL.without(COMMAND.off),
+            obj=capabilities.ALL.without(COMMAND.off),
         )
     except _UsageError as error:
         raise CommandError(_usage_text(error)) from None
@@ -188,9 +179,9 @@ def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
     words = tuple(takewhile(lambda word: not word.startswith("-"), arguments))
     for count in range(len(words), 0, -1):
         command = " ".join(words[:count])
-        if of := capabilities_below(command):
+        if of := capabilities.capabilities_below(command):
             if of <= off:
-                kind = SwitchedOffError if command in RUN_BY_UNITS else CommandError
+                kind = SwitchedOffError if command in capabilities.RUN_BY_UNITS else CommandError
                 raise kind(
                     f"{command}: switched off: take {' and '.join(of)} out of [capabilities] off of the settings"
                 )

@@ -16,20 +16,8 @@ from typing import NamedTuple
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
+from callsieve.doctor import finding
 from callsieve.doctor.daemon import START
-from callsieve.doctor.finding import (
-    MIGRATE,
-    CheckContext,
-    Finding,
-    HealthCheck,
-    ScheduledCheck,
-    check_of_store,
-    fail,
-    ok,
-    read_only,
-    unknown,
-    warn,
-)
 from callsieve.emergency_window import window_of
 from callsieve.health import CheckStatus
 from callsieve.monitoring.metrics import MetricFamily, single
@@ -101,18 +89,20 @@ LEAST_FREE = 50 * 1024 * 1024
 LATE_SECONDS = 2 * 86_400.0
 
 
-def is_window_closed(ground: CheckContext) -> Finding:
+def is_window_closed(ground: finding.CheckContext) -> finding.Finding:
     """Return whether the window after an emergency call is closed, by the store and by Asterisk's database."""
     try:
         asterisk_at, error = ground.emergency_at, None
     except ConsoleError as not_asked:
         asterisk_at, error = None, not_asked
 
-    def judge(db: sqlite3.Connection, now: float) -> Finding:
+    def judge(db: sqlite3.Connection, now: float) -> finding.Finding:
         window = window_of(db, ground.loaded.settings, now, asterisk_at)
         if window.is_open:
-            return warn(Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close")
-        return ok(window.said)
+            return finding.warn(
+                Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close"
+            )
+        return finding.ok(window.said)
 
     found = ground.judge_store(judge)
     if error is not None and found.status is CheckStatus.OK:
@@ -120,92 +110,96 @@ def is_window_closed(ground: CheckContext) -> Finding:
     return found
 
 
-def store_opens(ground: CheckContext) -> Finding:
+def store_opens(ground: finding.CheckContext) -> finding.Finding:
     """The store opens, is of this version, and has room to grow."""
     path = ground.loaded.store_path
     if not path.exists():
         if is_lost(path):
-            return fail(Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore")
-        return warn(Wording("{file} is not there yet", {"file": str(path)}), START)
+            return finding.fail(
+                Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore"
+            )
+        return finding.warn(Wording("{file} is not there yet", {"file": str(path)}), START)
     if not os.access(path, os.R_OK):
-        return unknown(
+        return finding.unknown(
             Wording("this user may not read {file}", {"file": str(path)}),
             Wording("run this as root or the daemon's user"),
         )
     if os.statvfs(path).f_flag & os.ST_RDONLY:
-        return fail(
+        return finding.fail(
             Wording("{file} is on a read-only file system: nothing is recorded", {"file": str(path)}),
             Wording("look for the reason (dmesg), then: mount -o remount,rw {folder}", {"folder": str(path.parent)}),
         )
     try:
-        with read_only(path) as db:
+        with finding.read_only(path) as db:
             waiting = pending(db)
     except StoreError as error:
-        return fail(str(error))
+        return finding.fail(str(error))
     if waiting:
         behind: Places = {"file": str(path), "steps": len(waiting)}
-        return warn(Wording("{file} is of an older version ({steps} steps behind)", behind), MIGRATE)
+        return finding.warn(Wording("{file} is of an older version ({steps} steps behind)", behind), finding.MIGRATE)
     return _with_room(path, path.stat().st_size, shutil.disk_usage(path.parent).free)
 
 
-def _with_room(path: Path, size: int, free: int) -> Finding:
+def _with_room(path: Path, size: int, free: int) -> finding.Finding:
     figures: Places = {"size": _size(size), "schema": known_migrations()[-1].version, "free": _size(free)}
     about = Wording("{size}, schema {schema}, {free} free", figures)
     room: Places = {"folder": str(path.parent), "size": _size(size)}
     if free < LEAST_FREE:
-        return fail(
+        return finding.fail(
             Wording("the disk is full: {about}", {"about": about}), Wording("free some space in {folder}", room)
         )
     if free < LEAST_FREE + 2 * size:
         way_out = Wording("free some space in {folder}: a backup needs {size}", room)
-        return warn(Wording("there is little space: {about}", {"about": about}), way_out)
+        return finding.warn(Wording("there is little space: {about}", {"about": about}), way_out)
     if damaged := quarantined_of(path):
         older: Places = {"about": about, "file": damaged[-1].name}
-        return warn(
+        return finding.warn(
             Wording("{about}; an older one was damaged: {file}", older), Wording("look into it, then delete it")
         )
-    return ok(about)
+    return finding.ok(about)
 
 
-def has_backup(ground: CheckContext) -> Finding:
+def has_backup(ground: finding.CheckContext) -> finding.Finding:
     """There is a backup of yesterday or today."""
     path = ground.loaded.store_path
     backups = backups_of(path)
     if not backups:
-        return warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
+        return finding.warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
     days = (ground.now - backups[0].stat().st_mtime) / 86400
     if days > BACKUP_DAYS:
-        return warn(
+        return finding.warn(
             Wording("the last one is {days:.0f} days old", {"days": days}),
             Wording("callsieve db backup; does the daemon run?"),
         )
-    return ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
+    return finding.ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
 
 
-@check_of_store
-def keeps_house(db: sqlite3.Connection, now: float) -> Finding:
+@finding.check_of_store
+def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
     """What is past its time goes: the daemon sees to it every hour."""
     found = {report.job: report for report in reports(db)}
     late = [
         job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS
     ]
     if not found:
-        return ok(Wording("not yet: the daemon begins a minute after its start"))
+        return finding.ok(Wording("not yet: the daemon begins a minute after its start"))
     if is_held(db):
         way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
-        return warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
+        return finding.warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
     if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)
-        return fail(
+        return finding.fail(
             Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
         )
     if late:
         about: Places = {"jobs": ", ".join(late), "when": ago(found[late[0]].at, now)}
         way_out = Wording("callsieve housekeeping run; does the daemon run?")
-        return warn(Wording("late: {jobs}, last {when}", about), way_out)
+        return finding.warn(Wording("late: {jobs}, last {when}", about), way_out)
     latest = max(found.values(), key=lambda report: report.at)
     removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
-    return ok(Wording("{when}; past their time: {removed:,}", {"when": ago(latest.at, now), "removed": removed}))
+    return finding.ok(
+        Wording("{when}; past their time: {removed:,}", {"when": ago(latest.at, now), "removed": removed})
+    )
 
 
 def _tell_window_closed(db: sqlite3.Connection, settings: Settings, now: float) -> None:
@@ -228,14 +222,14 @@ def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[Met
     return store_metrics(path.stat().st_size, None if backup_at is None else now - backup_at)
 
 
-EMERGENCY_WINDOW = HealthCheck(place=130, name="emergency window", find=is_window_closed, is_quick=True)
+EMERGENCY_WINDOW = finding.HealthCheck(place=130, name="emergency window", find=is_window_closed, is_quick=True)
 CHECKS = (
     EMERGENCY_WINDOW,
-    HealthCheck(place=280, name="store", find=store_opens, is_quick=True),
-    HealthCheck(place=320, name="backup", find=has_backup, is_quick=True),
-    HealthCheck(place=390, name="housekeeping", find=keeps_house, is_quick=True),
+    finding.HealthCheck(place=280, name="store", find=store_opens, is_quick=True),
+    finding.HealthCheck(place=320, name="backup", find=has_backup, is_quick=True),
+    finding.HealthCheck(place=390, name="housekeeping", find=keeps_house, is_quick=True),
 )
-SCHEDULED = (ScheduledCheck((EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED), _tell_window_closed),)
+SCHEDULED = (finding.ScheduledCheck((EventKind.EMERGENCY_OPENED, EventKind.EMERGENCY_CLOSED), _tell_window_closed),)
 
 
 def _size(count: int) -> str:

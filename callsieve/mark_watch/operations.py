@@ -18,16 +18,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.own_numbers.fields import next_check_of, one_line
 from callsieve.text.file_kinds import image_kind_of
 from callsieve.wiring import known_own_numbers
-from reputation.store.own_labels import (
-    LabelChange,
-    Look,
-    LookKind,
-    NewScreenshot,
-    add_look,
-    lists_about_ours,
-    put_screenshot,
-    size_of_screenshots,
-)
+from reputation.store import own_labels
 from reputation.wording import Wording
 
 NEXT = "30d"
@@ -62,16 +53,16 @@ class RecordedLook(NamedTuple):
     """The look as it is kept. `changed`: what the platform showed before, where that was something else."""
 
     change_id: ChangeId | None
-    look: Look
-    changed: LabelChange | None
+    look: own_labels.Look
+    changed: own_labels.LabelChange | None
 
 
 class Noted(NamedTuple):
     """What sources and lists say of our numbers, and where that is something else than before."""
 
     change_id: int | None
-    looks: tuple[Look, ...]
-    changed: tuple[LabelChange, ...]
+    looks: tuple[own_labels.Look, ...]
+    changed: tuple[own_labels.LabelChange, ...]
 
 
 def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> RecordedLook:
@@ -86,7 +77,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     if number not in known_own_numbers(db, context.loaded):
         raise Refused("not-ours", Wording("{number} is not one of our own numbers", {"number": number}))
     new = None if request.screenshot is None else _screenshot(db, request.screenshot)
-    look = Look(
+    look = own_labels.Look(
         number=number,
         platform=platform,
         at=context.at,
@@ -98,26 +89,28 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
     )
     with change(db, context, "own watch add", number) as changed:
         changed.after = kept(look)
-        label = add_look(db, look)
+        label = own_labels.add_look(db, look)
         if new is not None:
-            put_screenshot(db, look, new)
+            own_labels.put_screenshot(db, look, new)
     return RecordedLook(changed.id, look, label)
 
 
-def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[Look]) -> Noted:
+def note_all(db: sqlite3.Connection, context: Context, looks: Sequence[own_labels.Look]) -> Noted:
     """Keeps what was asked, with what the imported lists say."""
     listed = [
-        Look(number, name, context.at, (category or "spam") if is_listed else "", kind=LookKind.LISTED)
-        for name, number, is_listed, category in lists_about_ours(db)
+        own_labels.Look(
+            number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LookKind.LISTED
+        )
+        for name, number, is_listed, category in own_labels.lists_about_ours(db)
     ]
     asked = {(look.number, look.platform): look for look in (*listed, *looks)}
     with change(db, context, "own watch ask") as changed:
-        found = [label for look in asked.values() if (label := add_look(db, look)) is not None]
+        found = [label for look in asked.values() if (label := own_labels.add_look(db, look)) is not None]
         changed.after = {"looks": len(asked), "changed": len(found)}
     return Noted(changed.id, tuple(asked.values()), tuple(found))
 
 
-def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> NewScreenshot:
+def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewScreenshot:
     name, content = sent.name, sent.content
     kind = image_kind_of(content)
     if kind is None:
@@ -127,13 +120,13 @@ def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> NewScreenshot:
             "is larger than {most} MB: cut the part out that matters", {"most": MOST_SCREENSHOT_BYTES >> 20}
         )
         raise Refused("file-too-large", words, "screenshot")
-    if size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:
+    if own_labels.size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:
         words = Wording("has no room: all together may have {most} MB", {"most": MOST_BYTES_OF_ALL >> 20})
         raise Refused("no-room", words, "screenshot")
     plain = "".join(filter(str.isprintable, name)).strip()[-NAME_CHARACTERS:] or f"screenshot.{kind}"
-    return NewScreenshot(plain, kind, content)
+    return own_labels.NewScreenshot(plain, kind, content)
 
 
-def kept(look: Look) -> dict[str, Any]:
+def kept(look: own_labels.Look) -> dict[str, Any]:
     """For the audit."""
     return look._asdict()

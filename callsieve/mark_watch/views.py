@@ -13,17 +13,9 @@ from callsieve.changes.operation import Context, Refused
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
 from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ok, warn
 from reputation.own.register import NumberState
+from reputation.store import own_labels
 from reputation.store.audit import last_change
 from reputation.store.own_health import Suspected, suspicions_about
-from reputation.store.own_labels import (
-    Look,
-    Screenshot,
-    latest_looks,
-    looks_due,
-    looks_of,
-    screenshot_content,
-    screenshots_of,
-)
 from reputation.store.own_register import register_of
 from reputation.wording import Wording
 
@@ -57,28 +49,30 @@ class ScreenshotContent(NamedTuple):
     content: bytes
 
 
-def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[Look]:
+def find_looks(db: sqlite3.Connection, context: Context, request: LooksRequest) -> ResultPage[own_labels.Look]:
     """Return what platforms show of our numbers: the latest look at each."""
-    looks = latest_looks(db)
-    found = looks_due(looks, context.at + DAY_SECONDS) if request.due else looks
+    looks = own_labels.latest_looks(db)
+    found = own_labels.looks_due(looks, context.at + DAY_SECONDS) if request.due else looks
     return page_from(found, request, lambda one: (one.number, one.platform), lambda one: one)
 
 
-def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Look]:
+def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[own_labels.Look]:
     """Return what platforms have shown of one number, the latest first."""
-    found = looks_of(db, number_field(context, request.number), MOST_LOOKS)
+    found = own_labels.looks_of(db, number_field(context, request.number), MOST_LOOKS)
     return page_from(found, request, lambda one: (-one.at, one.platform), lambda one: one)
 
 
-def find_screenshots(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Screenshot]:
+def find_screenshots(
+    db: sqlite3.Connection, context: Context, request: OfOwnNumber
+) -> ResultPage[own_labels.Screenshot]:
     """Return the pictures of what platforms showed, without their content, the latest first."""
-    found = screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
+    found = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
     return page_from(found, request, lambda one: (-one.at, one.platform, one.digest), lambda one: one)
 
 
 def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
     """Return a picture of what a platform showed."""
-    found = screenshot_content(db, number_field(context, request.number), request.digest)
+    found = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
     if found is None:
         raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
     return ScreenshotContent(*found)
@@ -107,7 +101,7 @@ def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
         return warn(Wording("nobody asks what others show of our numbers: the timer does not run"), WATCH_TIMER)
-    late = looks_due(latest_looks(db), now - ASKED_LATE_SECONDS)
+    late = own_labels.looks_due(own_labels.latest_looks(db), now - ASKED_LATE_SECONDS)
     if late:
         return warn(
             Wording("platforms to be looked at again for days: {count}", {"count": len(late)}),

@@ -10,18 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
+from callsieve import plan_files
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
-from callsieve.plan_files import (
-    PlanVersion,
-    keep_version,
-    name_of,
-    plan_folder,
-    put_back,
-    put_in_force,
-    take_out,
-    version_there,
-)
+from callsieve.plan_files import plan_folder
 from callsieve.settings import Loaded
 from reputation.plan.loader import PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile
@@ -66,11 +58,11 @@ def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> 
         plan = parse_plan(request.raw, request.name)
     except PlanError as error:
         raise Refused("bad-plan", str(error)) from None
-    file, loaded = name_of(plan), context.loaded
+    file, loaded = plan_files.name_of(plan), context.loaded
     with change(db, context, "plan update", name=plan.country) as changed, _files(context):
-        before = keep_version(loaded, file)
+        before = plan_files.keep_version(loaded, file)
         changed.before = _kept(before)
-        changed.after = _kept(put_in_force(loaded, file, request.raw))
+        changed.after = _kept(plan_files.put_in_force(loaded, file, request.raw))
     return PlanUpdate(changed.id, plan, before is not None)
 
 
@@ -79,17 +71,17 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
     country, loaded = request.country.strip().upper(), context.loaded
     file = f"{country.lower()}{'-own' if request.own else ''}.toml"
     with change(db, context, "plan remove", name=country) as changed, _files(context):
-        there = version_there(loaded, file) if country.isascii() and country.isalpha() else None
+        there = plan_files.version_there(loaded, file) if country.isascii() and country.isalpha() else None
         if there is None:
             words = "there is no {file} in {folder}: callsieve plan show says what there is"
             raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
-        keep_version(loaded, file)
+        plan_files.keep_version(loaded, file)
         changed.before = _kept(there)
-        take_out(loaded, file)
+        plan_files.take_out(loaded, file)
     return PlanRemoval(changed.id, file, not request.own and country in {plan.country for plan in shipped_plans()})
 
 
-def _kept(version: PlanVersion | None) -> dict[str, str] | None:
+def _kept(version: plan_files.PlanVersion | None) -> dict[str, str] | None:
     """How the audit keeps a version."""
     return None if version is None else version._asdict()
 
@@ -106,10 +98,12 @@ def _files(context: Context) -> Iterator[None]:
 # How changes are undone.
 
 
-def _refusing(step: Callable[[Loaded, PlanVersion], T]) -> Callable[[object, Context, PlanVersion], T]:
+def _refusing(
+    step: Callable[[Loaded, plan_files.PlanVersion], T],
+) -> Callable[[object, Context, plan_files.PlanVersion], T]:
     """Return the step, which refuses where a file cannot be read, written or used."""
 
-    def run(_db: object, context: Context, version: PlanVersion) -> T:
+    def run(_db: object, context: Context, version: plan_files.PlanVersion) -> T:
         try:
             with _files(context):
                 return step(context.loaded, version)
@@ -120,9 +114,9 @@ def _refusing(step: Callable[[Loaded, PlanVersion], T]) -> Callable[[object, Con
 
 
 PLAN = UndoKind(
-    lambda _db, _row, value: PlanVersion(str(value["file"]), str(value["digest"])),
-    _refusing(lambda loaded, version: version_there(loaded, version.file)),
-    _refusing(lambda loaded, version: take_out(loaded, version.file)),
-    _refusing(put_back),
+    lambda _db, _row, value: plan_files.PlanVersion(str(value["file"]), str(value["digest"])),
+    _refusing(lambda loaded, version: plan_files.version_there(loaded, version.file)),
+    _refusing(lambda loaded, version: plan_files.take_out(loaded, version.file)),
+    _refusing(plan_files.put_back),
     replaces=True,
 )

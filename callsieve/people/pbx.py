@@ -15,16 +15,7 @@ from callsieve.doctor.finding import CheckContext
 from callsieve.doctor.trunk_numbers import numbers_in_dialplan, trunks_of
 from callsieve.imports.rows import NAME, problem_of_person
 from callsieve.install.freepbx import TRUNK_CONTEXT
-from callsieve.pbx.cli_output import (
-    database_in,
-    endpoint_context_in,
-    endpoint_values_in,
-    globals_in,
-    hints_in,
-    mailbox_names_in,
-    pjsip_endpoints_in,
-    queue_members_in,
-)
+from callsieve.pbx import cli_output
 from callsieve.pbx.dialplan_reach import DialplanReach, Reach
 from callsieve.wiring import site_of
 from reputation.channels import is_phone_name
@@ -119,12 +110,12 @@ class _Phones:
 def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
     """What the PBX knows. ConsoleError, OSError; NotThisPbx."""
     shown = ground.ask("dialplan show")
-    is_freepbx = bool(database_in(ground.ask("database show AMPUSER")))
+    is_freepbx = bool(cli_output.database_in(ground.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
         raise NotThisPbx("this is FreePBX, which knows more: use --from freepbx")
     if not is_freepbx and kind is PbxKind.FREEPBX:
         raise NotThisPbx("FreePBX has no people in Asterisk's database (database show AMPUSER): use --from asterisk")
-    plan = DialplanReach(shown, globals_in(ground.ask("dialplan show globals")), freepbx=is_freepbx)
+    plan = DialplanReach(shown, cli_output.globals_in(ground.ask("dialplan show globals")), freepbx=is_freepbx)
     phones = _phones_of_freepbx(ground) if is_freepbx else _phones_of_asterisk(ground, shown)
     for queue, members in phones.queues.items():
         found = {one for member in members if (one := phones.member(member)) is not None}
@@ -154,7 +145,7 @@ def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
 
 def _phones_of_freepbx(ground: CheckContext) -> _Phones:
     """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
-    users, devices = (database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
+    users, devices = (cli_output.database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
     phones = _Phones()
     site = site_of(ground.loaded.settings)
     by_extension: dict[str, dict[str, str]] = {}
@@ -174,12 +165,12 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
                 )
                 continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
-    phones.queues = queue_members_in(ground.ask("queue show"))
-    for key in database_in(ground.ask("database show QPENALTY")):
+    phones.queues = cli_output.queue_members_in(ground.ask("queue show"))
+    for key in cli_output.database_in(ground.ask("database show QPENALTY")):
         parts = key.split("/")
         if len(parts) == 4 and parts[2] == "agents":
             phones.queues.setdefault(parts[1], []).append(f"Local/{parts[3]}@from-queue/n")
-    endpoints = [f"PJSIP/{one.name}" for one in pjsip_endpoints_in(ground.ask("pjsip show endpoints"))]
+    endpoints = [f"PJSIP/{one.name}" for one in cli_output.pjsip_endpoints_in(ground.ask("pjsip show endpoints"))]
     devices_here = {dial for key, dial in devices.items() if key.endswith("/dial")}  # also those nobody is logged in at
     known = {dial for dial in devices_here if site.described_trunk(f"{dial}-00000000") is None}
     phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in _NOBODYS]
@@ -188,14 +179,14 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
 
 def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
     """PJSIP's endpoints that are no trunks, and whatever phone of another kind an extension's hint watches."""
-    phones = _Phones(queues=queue_members_in(ground.ask("queue show")))
+    phones = _Phones(queues=cli_output.queue_members_in(ground.ask("queue show")))
     hints: dict[str, list[str]] = {}
-    for extension, watched in hints_in(shown):
+    for extension, watched in cli_output.hints_in(shown):
         for phone in _PHONE.findall(watched):
             hints.setdefault(phone, []).append(extension)
-    boxes = mailbox_names_in(ground.ask("voicemail show users"))
+    boxes = cli_output.mailbox_names_in(ground.ask("voicemail show users"))
     site = site_of(ground.loaded.settings)
-    endpoints = pjsip_endpoints_in(ground.ask("pjsip show endpoints"))
+    endpoints = cli_output.pjsip_endpoints_in(ground.ask("pjsip show endpoints"))
     asked = 0
     for one in endpoints:
         phone = f"PJSIP/{one.name}"
@@ -208,7 +199,9 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
             phones.trunks.append(phone)
             continue
         asked += 1
-        values = endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+        values = (
+            cli_output.endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+        )
         if values.get("context", "").startswith("callsieve") or values.get("context") == TRUNK_CONTEXT:
             phones.trunks.append(phone)
             continue
@@ -298,11 +291,11 @@ def _freepbx_numbers(ground: CheckContext, plan: DialplanReach) -> Spots:
 
 def _asterisk_numbers(ground: CheckContext, phones: _Phones) -> Spots:
     """The numbers of each trunk's context, and of those that it passes the dialled number on to."""
-    variables = globals_in(ground.ask("dialplan show globals"))
+    variables = cli_output.globals_in(ground.ask("dialplan show globals"))
     home = ground.loaded.settings.numbers.region
     contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(ground)]
     others = (phone.partition("/")[2] for phone in phones.trunks[:MOST_TRUNKS])
-    contexts += [(endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")), home) for name in others]
+    contexts += [(cli_output.endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")), home) for name in others]
     found: Spots = {}
     for context, region in dict.fromkeys(contexts):
         patterns, extensions = numbers_in_dialplan(ground.dialplan, context or "", variables)

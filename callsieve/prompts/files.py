@@ -24,18 +24,8 @@ from agi.speech import FOLDER, LANGUAGES
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, fail, ok, unknown, warn
 from callsieve.install.steps import make_directory
 from callsieve.pbx.cli_output import setting_in
+from callsieve.prompts import wav
 from callsieve.prompts.catalogue import Prompt, PromptError, own_directories, prompts_of
-from callsieve.prompts.wav import (
-    HEAD_BYTES,
-    RATE,
-    SAMPLE_BYTES,
-    amplified,
-    loudness_of,
-    note_in,
-    peak_of,
-    seconds_of,
-    wav_of,
-)
 from callsieve.system.files import complete_file
 from callsieve.system.privileges import acting_for, acting_ids
 from policies.files import nearest, open_regular, shown
@@ -53,7 +43,7 @@ LONGEST_SECONDS = 30.0  # of a recording: nobody listens longer
 # To be raised when the same text would become another sound.
 RECIPE = 1
 
-_RAW = ("-t", "raw", "-r", str(RATE), "-e", "signed", "-b", "16", "-c", "1")
+_RAW = ("-t", "raw", "-r", str(wav.RATE), "-e", "signed", "-b", "16", "-c", "1")
 _AT_THE_ENDS = ("silence", "1", "0.02", "-50d", "reverse") * 2
 # Seconds after it, so that prompts which follow each other do not run together; people write digits and letters down.
 _PAUSE_BY_TABLE = {"digit": 0.2, "letter": 0.2}
@@ -88,14 +78,14 @@ def voiced(source: PromptSource, scratch: Path) -> bytes:
     """The samples: 8 kHz, 16 bits, little-endian, equally loud. `scratch` is a directory. PromptError."""
     spoken = source.recording or _spoken(source.prompt, scratch / f"{source.prompt.language}-{source.prompt.key}.wav")
     samples = _converted(source, spoken)
-    seconds = len(samples) / RATE / SAMPLE_BYTES
+    seconds = len(samples) / wav.RATE / wav.SAMPLE_BYTES
     if seconds > LONGEST_SECONDS:
         raise PromptError(f"{spoken}: {seconds:.0f} s: a prompt is {LONGEST_SECONDS:.0f} s at most")
-    loudness = loudness_of(samples)
+    loudness = wav.loudness_of(samples)
     if loudness < -60:
         raise PromptError(f"{spoken}: nothing is to be heard in it: record it again, or take the file away")
     # A voice that has peaks far above its loudness stays a little quieter: nothing is cut off or compressed.
-    return amplified(samples, min(LOUDNESS_DB - loudness, PEAK_DB - peak_of(samples)))
+    return wav.amplified(samples, min(LOUDNESS_DB - loudness, PEAK_DB - wav.peak_of(samples)))
 
 
 def _spoken(prompt: Prompt, path: Path) -> Path:
@@ -214,7 +204,7 @@ def _file_of(source: PromptSource, sounds: Path) -> PromptFile:
             content = file.read() if path.stat().st_size <= FILE_BYTES else b""
     except FileNotFoundError:
         return PromptFile(source, path, PromptState.MISSING)
-    return PromptFile(source, path, _state_of(source, note_in(content[:HEAD_BYTES])), seconds_of(content))
+    return PromptFile(source, path, _state_of(source, wav.note_in(content[: wav.HEAD_BYTES])), wav.seconds_of(content))
 
 
 def _state_of(source: PromptSource, note: str | None) -> PromptState:
@@ -277,7 +267,7 @@ def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterat
 
 def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
     try:
-        return wav_of(voiced(file.source, scratch), file.source.note)
+        return wav.wav_of(voiced(file.source, scratch), file.source.note)
     except PromptError as error:
         return error
 

@@ -27,22 +27,10 @@ from policies.decision import ACTION_BY_WORD
 from policies.policy import PolicyError
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, free_again_at, new_code, new_ticket
 from reputation.site_names import parse_id
+from reputation.store import public_appeals
 from reputation.store.appeals import appeal_of
 from reputation.store.identities import epoch_of
 from reputation.store.journal import decision_of
-from reputation.store.public_appeals import (
-    Attachment,
-    add_public_appeal,
-    attachments_of,
-    called_code,
-    called_in_at,
-    count_filed_since,
-    count_open_public,
-    keep_code,
-    reference_of_link,
-    shown_code,
-    size_of_all,
-)
 from reputation.store.tables.people import PUBLIC_APPEAL_DAYS
 from reputation.users import Role
 from reputation.weights import DAY_SECONDS
@@ -117,7 +105,7 @@ class AppealStatus(NamedTuple):
     removed_at: float | None
     again_at: float | None
     called_at: float | None
-    documents: tuple[Attachment, ...]
+    documents: tuple[public_appeals.Attachment, ...]
     cleared: Cleared | None
     calls: CallsNow | None = None
 
@@ -152,8 +140,8 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
         if len(request.statement.strip()) > STATEMENT_CHARACTERS:
             words = Wording("the statement is longer than {most:,} characters", {"most": STATEMENT_CHARACTERS})
             raise Refused("too-long", words, "statement")
-        lately = count_filed_since(db, context.at - DAY_SECONDS)
-        if lately >= MOST_A_DAY or count_open_public(db) >= MOST_OPEN:
+        lately = public_appeals.count_filed_since(db, context.at - DAY_SECONDS)
+        if lately >= MOST_A_DAY or public_appeals.count_open_public(db) >= MOST_OPEN:
             raise Refused("too-many-appeals", CLOSED_FOR_TODAY)
         statement = plain_text(request.statement)
         about = AppealRequest(decision.caller, request.name, request.contact, statement, held.reference)
@@ -163,7 +151,7 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
             if refused.code in ("appealed", "denied-lately"):
                 raise Refused("not-now", NOT_NOW) from None  # its words name the number
             raise
-        add_public_appeal(db, appeal.reference, request.link, context.at)
+        public_appeals.add_public_appeal(db, appeal.reference, request.link, context.at)
     return appeal
 
 
@@ -179,7 +167,7 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
     if not context.settings.public.call_in:
         raise Refused("no-proof", NO_PROOF)
     with change(db, context, "appeal code", appeal.number):
-        keep_code(db, shown_code(appeal.reference), appeal.number, code, context.at)
+        public_appeals.keep_code(db, public_appeals.shown_code(appeal.reference), appeal.number, code, context.at)
     return code
 
 
@@ -190,7 +178,9 @@ def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallB
         raise Refused("no-proof", NO_PROOF)
     code, ticket = new_code(), new_ticket()
     with change(db, context, "appeal code", appeal.number):
-        keep_code(db, called_code(appeal.reference), appeal.number, ticket + code, context.at)
+        public_appeals.keep_code(
+            db, public_appeals.called_code(appeal.reference), appeal.number, ticket + code, context.at
+        )
     return CallBack(appeal.number, code, ticket)
 
 
@@ -219,7 +209,10 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
         if sha256(request.content).hexdigest() in {one.digest for one in status.documents}:
             return status.appeal  # it is there: no row of the audit for each time that it is sent
         ours = [one for one in status.documents if one.added_by == ACTOR]
-        if len(ours) >= MOST_DOCUMENTS or size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES:
+        if (
+            len(ours) >= MOST_DOCUMENTS
+            or public_appeals.size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES
+        ):
             raise Refused("too-many-files", Wording("No more documents can be attached."))
         title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
         title = title or f"document {len(ours) + 1}"
@@ -229,18 +222,18 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
 
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
     """What became of an appeal, by the SHA-256 of the secret of its link; None: it is none."""
-    reference = reference_of_link(db, link)
+    reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
         return None
     removed_at = appeal.opened_at + PUBLIC_APPEAL_DAYS * DAY_SECONDS if appeal.state is AppealState.OPEN else None
-    shown = tuple(one for one in attachments_of(db, appeal.reference) if one.added_by == ACTOR)
+    shown = tuple(one for one in public_appeals.attachments_of(db, appeal.reference) if one.added_by == ACTOR)
     return AppealStatus(
         appeal=appeal,
         due_at=due_at(appeal),
         removed_at=removed_at,
         again_at=free_again_at(appeal),
-        called_at=called_in_at(db, appeal.reference),
+        called_at=public_appeals.called_in_at(db, appeal.reference),
         documents=shown,
         cleared=statement_of(db, appeal.reference) if appeal.state is AppealState.UPHELD else None,
     )
@@ -268,7 +261,7 @@ def _may_be_told(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
     """What is known about its number, for whoever has proven control of it. None: it may not be shown (any more)."""
-    reference = reference_of_link(db, link)
+    reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
         return None

@@ -16,22 +16,12 @@ from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Mark, Tie, Verdict
 from reputation.numbers import stored_number
 from reputation.site_names import site_of
+from reputation.store import reports
 from reputation.store.appeals import appeals_of
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import epoch_of
 from reputation.store.marks import numbers_to_review
-from reputation.store.reports import (
-    Report,
-    begin_reporting,
-    end_reporting,
-    forget_report,
-    numbers_in_question,
-    report_of,
-    reports_to,
-    service_state,
-    set_report,
-)
 
 # PhoneBlock's words for kinds of calls (its API, read on 2026-11-27), by the category that our people wrote.
 RATING_BY_CATEGORY = {
@@ -66,7 +56,7 @@ class NumberCase:
     facts: Facts
     appeals: Sequence[Appeal]
     waits: bool
-    reported: Report | None
+    reported: reports.Report | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +117,19 @@ def reporting_to(loaded: Loaded) -> PhoneBlockReporting:
 def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
     """Notes since when marks may be reported, which is when somebody looked first. False: it is off, and over."""
     if reporting_to(loaded).enabled:
-        begin_reporting(db, PHONEBLOCK, now)
+        reports.begin_reporting(db, PHONEBLOCK, now)
         return True
-    end_reporting(db, PHONEBLOCK)
+    reports.end_reporting(db, PHONEBLOCK)
     return False
 
 
 def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
     """All that is to be done now."""
-    state = service_state(db, PHONEBLOCK)
+    state = reports.service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
         return []
     ours, delay = known_own_numbers(db, loaded), 60.0 * reporting_to(loaded).delay_minutes
-    numbers = numbers_in_question(db, PHONEBLOCK, state.since)
+    numbers = reports.numbers_in_question(db, PHONEBLOCK, state.since)
     found = (due_of(one, _case(db, one, ours, now), state.since, now, delay) for one in numbers)
     return [due for due in found if due is not None]
 
@@ -147,14 +137,14 @@ def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueR
 def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bool = False) -> None:
     """They have it now, or have refused it."""
     if due.step is ReportStep.REPORT:
-        set_report(db, PHONEBLOCK, Report(due.number, due.rating, now, refused))
+        reports.set_report(db, PHONEBLOCK, reports.Report(due.number, due.rating, now, refused))
     else:
-        forget_report(db, PHONEBLOCK, due.number)
+        reports.forget_report(db, PHONEBLOCK, due.number)
 
 
-def reported(db: sqlite3.Connection) -> list[Report]:
+def reported(db: sqlite3.Connection) -> list[reports.Report]:
     """What they have of us."""
-    return reports_to(db, PHONEBLOCK)
+    return reports.reports_to(db, PHONEBLOCK)
 
 
 def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float) -> NumberCase:
@@ -168,5 +158,5 @@ def _case(db: sqlite3.Connection, number: str, ours: frozenset[str], now: float)
         facts=facts._replace(own_number=facts.own_number or number in ours),
         appeals=appeals_of(db, number),
         waits=bool(numbers_to_review(db, number)),
-        reported=report_of(db, PHONEBLOCK, number),
+        reported=reports.report_of(db, PHONEBLOCK, number),
     )

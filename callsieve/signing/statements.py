@@ -20,16 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from callsieve.signing.keys import (
-    KEY_BYTES,
-    KEY_FILE,
-    MODE,
-    BadSignature,
-    KeyFileError,
-    PublicKey,
-    SigningKey,
-    signing_key,
-)
+from callsieve.signing import keys
 from callsieve.system.files import complete_file
 from policies.files import open_regular
 from reputation.weights import DAY_SECONDS
@@ -68,7 +59,7 @@ class SignedStatement:
 
 
 def sign(
-    key: SigningKey,
+    key: keys.SigningKey,
     kind: str,
     issuer: str,
     *,
@@ -87,7 +78,7 @@ def sign(
     return json.dumps(both, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
 
 
-def verify(text: str | bytes, key: PublicKey) -> SignedStatement:
+def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
     """What the file says, if this key signed it. StatementError. Whether it is over is for the caller to ask."""
     found = _parsed(text)
     statement, signature = found.get("statement"), found.get("signature")
@@ -101,7 +92,7 @@ def verify(text: str | bytes, key: PublicKey) -> SignedStatement:
         key.verify(base64.b64decode(str(signature.get("value")), validate=True), canonical(statement))
     except RecursionError:
         raise _no_statement("it is nested too deeply") from None
-    except (BadSignature, binascii.Error, ValueError):
+    except (keys.BadSignature, binascii.Error, ValueError):
         raise StatementError("bad-signature", "the signature is not of this text and key: do not trust it") from None
     return _statement(statement)
 
@@ -195,30 +186,30 @@ class HandoverUnderWay(ValueError):
         self.until = until
 
 
-def rotate(state: Path, issuer: str, now: float) -> PublicKey:
+def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
     """Sign with a new key from now on. HandoverUnderWay, KeyFileError, OSError.
 
     The handover is written before the key takes its place: one that names another key than ours counts for nothing.
     """
-    old = signing_key(state)
+    old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:
         assert last.valid_until is not None
         raise HandoverUnderWay(last.valid_until)
-    seed = os.urandom(KEY_BYTES)
-    new = SigningKey(seed).public_key
+    seed = os.urandom(keys.KEY_BYTES)
+    new = keys.SigningKey(seed).public_key
     about = {"key": new.text, "before": old.public_key.text}
     until = now + OVERLAP_DAYS * DAY_SECONDS
     text = sign(old, KIND, issuer, issued_at=now, valid_until=until, about=about)
     for name, raw, mode in (
         (HANDOVER_FILE, text.encode(), PUBLIC_MODE),
-        (KEY_FILE, base64.b64encode(seed) + b"\n", MODE),
+        (keys.KEY_FILE, base64.b64encode(seed) + b"\n", keys.MODE),
     ):
         with complete_file(state / name, mode) as file:
             file.write(raw)
     return new
 
 
-def handover_of(state: Path, key: PublicKey, now: float) -> SignedStatement | None:
+def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement | None:
     """Return the handover to our key, as long as it counts."""
     text = handover_text(state)
     if text is None:
@@ -227,7 +218,7 @@ def handover_of(state: Path, key: PublicKey, now: float) -> SignedStatement | No
         statement = verify(text, key_before(text))
         counts = statement.about.get("key") == key.text and not statement.is_over(now)
         return statement if counts else None
-    except (StatementError, KeyFileError):
+    except (StatementError, keys.KeyFileError):
         return None
 
 
@@ -240,19 +231,19 @@ def handover_text(state: Path) -> bytes | None:
         return None
 
 
-def key_before(text: bytes) -> PublicKey:
+def key_before(text: bytes) -> keys.PublicKey:
     """Return the key that says that it signed a handover. KeyFileError, StatementError."""
     try:
-        return PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
+        return keys.PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
         raise StatementError("not-a-statement", "it names no key before it") from None
 
 
-def read_handover(text: bytes, old: PublicKey, now: float) -> PublicKey:
+def read_handover(text: bytes, old: keys.PublicKey, now: float) -> keys.PublicKey:
     """Return the new key, if the old one signed it and that still counts. StatementError, KeyFileError."""
     statement = verify(text, old)
     if statement.kind != KIND or statement.valid_until is None or statement.is_over(now):
         raise StatementError("not-a-statement", f"this is no {KIND} that counts")
     if statement.issued_at < statement.valid_until - OVERLAP_DAYS * DAY_SECONDS - 1:
         raise StatementError("not-a-statement", f"this {KIND} counts for longer than {OVERLAP_DAYS} days")
-    return PublicKey.parse(str(statement.about.get("key")))
+    return keys.PublicKey.parse(str(statement.about.get("key")))

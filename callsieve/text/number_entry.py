@@ -12,24 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from reputation import numbers, whole_areas
 from reputation.model import CallerKind, EntryKind, ListEntry, ListName
-from reputation.numbers import (
-    caller_of,
-    country_of,
-    is_emergency,
-    is_valid,
-    number_of,
-    number_type_of,
-    service_number_of,
-)
-from reputation.whole_areas import (
-    PrefixError,
-    WholeArea,
-    ordinary_beside_services,
-    prefix_of,
-    start_of_longer,
-    whole_area,
-)
+from reputation.numbers import country_of
 
 ALLOWED = "write a number (+12015550123), a prefix (+1900*) or a range (+12015550100-+12015550199)"
 LONGEST_PREFIX = 14  # with all 15 digits it would be a number
@@ -61,7 +46,7 @@ _OF_PATTERNS = frozenset("[]{}!?")
 def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
     """An entry of that list without note, action and expiry. National numbers are read by the region's plan."""
     text = text.strip()
-    if is_emergency(text.rstrip("*"), region):
+    if numbers.is_emergency(text.rstrip("*"), region):
         raise EntryError(f"{text!r} is an emergency number: those are never screened, and cannot be listed")
     if not _OF_PATTERNS.isdisjoint(text):
         raise EntryError(f"{text!r}: patterns of the dialplan are not read here: write a prefix (+1900*) or a range")
@@ -75,11 +60,11 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
 
 def number_from(text: str, region: str) -> str:
     """E.164 of one number as it is typed. EntryError says why it is none."""
-    number = number_of(text, region)
+    number = numbers.number_of(text, region)
     if number is not None:
         return number
     shown = "".join(filter(str.isprintable, text))[:40]
-    kind = caller_of(text, region).kind if text.strip() else CallerKind.INVALID
+    kind = numbers.caller_of(text, region).kind if text.strip() else CallerKind.INVALID
     instead = INSTEAD_OF_A_NUMBER.get(kind)
     if instead:
         raise EntryError(f"{shown!r} is {instead.format(region=region)}")
@@ -90,8 +75,8 @@ def _prefix(text: str, region: str) -> str:
     start = _SEPARATORS.sub("", text.removesuffix("*"))
     if start.isascii() and start.isdecimal() and len(start) <= LONGEST_PREFIX:
         try:
-            start = prefix_of(start, region)
-        except PrefixError as error:
+            start = whole_areas.prefix_of(start, region)
+        except whole_areas.PrefixError as error:
             if str(error):
                 raise EntryError(
                     f"{text!r}: {error}: write the prefix with + and the country's code if all are meant, "
@@ -128,7 +113,7 @@ def covers(entry: ListEntry, number: str) -> bool:
 def coverage(entry: ListEntry) -> str:
     """What the entry matches, in words."""
     if entry.kind is EntryKind.PREFIX:
-        ordinary = ordinary_beside_services(entry.first)
+        ordinary = whole_areas.ordinary_beside_services(entry.first)
         among = f", not only service numbers but also {ordinary}..." if ordinary else ""
         return f"every number that begins with {entry.first}{among}"
     if entry.kind is EntryKind.RANGE and entry.last is not None:
@@ -139,9 +124,9 @@ def coverage(entry: ListEntry) -> str:
 
 def with_country(number: str) -> str:
     """`+442071838750 (GB, fixed)`: what was typed may be the number of another country. `+8695588 (95588 in CN)`."""
-    if (service := service_number_of(number)) is not None:
+    if (service := numbers.service_number_of(number)) is not None:
         return f"{number} ({service.digits} in {service.country}, service)"
-    kind = number_type_of(number).value if is_valid(number) else "in no allocated block"
+    kind = numbers.number_type_of(number).value if numbers.is_valid(number) else "in no allocated block"
     return f"{number} ({country_of(number) or 'no country'}, {kind})"
 
 
@@ -165,14 +150,14 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[str]:
     return objections
 
 
-def area_covered(entry: ListEntry) -> WholeArea | None:
+def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
     """Return what the entry matches as a whole: a country (`+33*`), a territory (`+5999*`), a service (`+1800*`)."""
-    return None if entry.kind is EntryKind.EXACT else whole_area(_shared_start(entry))
+    return None if entry.kind is EntryKind.EXACT else whole_areas.whole_area(_shared_start(entry))
 
 
 def objection_to_part(entry: ListEntry) -> list[str]:
     """What speaks against a single number that is only the start of whole ones."""
-    start = start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
+    start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []
     return [

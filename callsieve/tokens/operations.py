@@ -24,20 +24,10 @@ from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_mor
 from callsieve.settings import address_of
 from callsieve.text.times import TimeError, day, expiry_of
 from policies.files import nearest
+from reputation import users
 from reputation.encoding import Instant
 from reputation.store.users import KeptToken, add_token, all_tokens, remove_token, token_of
-from reputation.users import (
-    LEAST_ROLE,
-    NAME,
-    ROLE_BY_WORD,
-    ApiToken,
-    Role,
-    RoleWord,
-    Scope,
-    UserName,
-    digest_of,
-    new_secret,
-)
+from reputation.users import ROLE_BY_WORD, Scope
 from reputation.wording import Wording
 
 MOST_TOKENS = 500
@@ -61,8 +51,8 @@ class NewToken(msgspec.Struct, frozen=True):
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """
 
-    name: UserName
-    role: RoleWord
+    name: users.UserName
+    role: users.RoleWord
     scopes: Sequence[ScopeWord]
     expires: TimeText
     per_minute: Annotated[int, Meta(ge=1, le=MOST_PER_MINUTE)] | None = None
@@ -78,14 +68,14 @@ class TokenAdded(NamedTuple):
 
     change_id: ChangeId | None
     secret: str
-    token: ApiToken
+    token: users.ApiToken
 
 
 class TokenRevoked(NamedTuple):
     """A token that ends with its next request. `token`: what it was."""
 
     change_id: ChangeId | None
-    token: ApiToken
+    token: users.ApiToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +88,7 @@ class TokenShown:
         is_over: Whether it has expired.
     """
 
-    token: ApiToken
+    token: users.ApiToken
     used_at: Instant | None
     is_over: bool
 
@@ -107,8 +97,8 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
     """Let a program use the API; its secret is shown once."""
     _check_administrator(context)
     token = _token_of(context, request)
-    secret = new_secret()
-    digest = digest_of(secret)
+    secret = users.new_secret()
+    digest = users.digest_of(secret)
     assert digest is not None
     with change(db, context, "token add", name=token.name) as changed:
         there = all_tokens(db)
@@ -148,18 +138,18 @@ def token_shown(kept: KeptToken, now: float) -> TokenShown:
     return TokenShown(kept.token, kept.used_at, is_over(kept.token, now))
 
 
-def is_over(token: ApiToken, now: float) -> bool:
+def is_over(token: users.ApiToken, now: float) -> bool:
     """Return whether it has expired."""
     return token.expires_at is not None and token.expires_at <= now
 
 
-def _kept_in_audit(token: ApiToken) -> dict[str, Any]:
+def _kept_in_audit(token: users.ApiToken) -> dict[str, Any]:
     """Return a token as a row of the audit has it: without what proves it."""
     return {**msgspec.to_builtins(token), "role": token.role.word}
 
 
 TOKEN = UndoKind(
-    lambda _db, _row, value: msgspec.convert({**value, "role": ROLE_BY_WORD[value["role"]]}, ApiToken),
+    lambda _db, _row, value: msgspec.convert({**value, "role": ROLE_BY_WORD[value["role"]]}, users.ApiToken),
     lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
     lambda db, _, token: remove_token(db, token.name),
     lambda *_: None,  # nobody has its secret any more
@@ -175,8 +165,8 @@ def _token_named(db: sqlite3.Connection, name: str) -> KeptToken:
     return kept
 
 
-def _token_of(context: Context, request: NewToken) -> ApiToken:
-    if not NAME.fullmatch(request.name):
+def _token_of(context: Context, request: NewToken) -> users.ApiToken:
+    if not users.NAME.fullmatch(request.name):
         raise Refused("bad-name", NO_NAME)
     if request.role not in ROLE_BY_WORD:
         words = f"there is no role {request.role[:40]!r}{nearest(request.role, ROLE_BY_WORD)}"
@@ -189,10 +179,10 @@ def _token_of(context: Context, request: NewToken) -> ApiToken:
         expires_at = None if request.expires == NEVER else expiry_of(request.expires, context.at)
     except TimeError as error:
         raise Refused("bad-time", f"{error}; or {NEVER}", "expires") from None
-    return ApiToken(request.name, role, scopes, context.at, expires_at, request.per_minute)
+    return users.ApiToken(request.name, role, scopes, context.at, expires_at, request.per_minute)
 
 
-def _scopes(words: Sequence[str], role: Role) -> tuple[Scope, ...]:
+def _scopes(words: Sequence[str], role: users.Role) -> tuple[Scope, ...]:
     for word in words:
         if word not in tuple(Scope):
             raise Refused("unknown-scope", f"there is no scope {word[:40]!r}{nearest(word, Scope)}", "scope")
@@ -200,15 +190,15 @@ def _scopes(words: Sequence[str], role: Role) -> tuple[Scope, ...]:
     if not scopes:
         raise Refused("no-scope", NO_SCOPE, "scope")
     for scope in scopes:
-        if role < LEAST_ROLE[scope]:
-            least = LEAST_ROLE[scope].word
+        if role < users.LEAST_ROLE[scope]:
+            least = users.LEAST_ROLE[scope].word
             problem = f"{scope} is of no use to a {role.word}: it takes the role {least}"
             raise Refused("scope-beyond-role", problem, "scope")
     return scopes
 
 
 def _check_administrator(context: Context) -> None:
-    if context.role < Role.ADMINISTRATOR:
+    if context.role < users.Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
 
 

@@ -25,19 +25,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from reputation.appeals import (
-    LIVE,
-    Appeal,
-    AppealError,
-    AppealStep,
-    KeyedCode,
-    ProofAnswer,
-    checked,
-    checked_reason,
-    due_at,
-    refusal,
-    stepped,
-)
+from reputation import appeals
 from reputation.events import AppealDecided, AppealOpened, EventKind
 from reputation.model import AuthClass, Verdict
 from reputation.store.audit import Change, add_audit
@@ -49,7 +37,7 @@ from reputation.store.public_appeals import called_code, name_for, note_called_i
 from reputation.store.standing import settle_case, unsettle_case
 from reputation.wording import Wording
 
-FIELDS = [one.name for one in fields(Appeal)]  # the columns, by the same names
+FIELDS = [one.name for one in fields(appeals.Appeal)]  # the columns, by the same names
 COLUMNS = ", ".join(FIELDS)
 ADD = f"INSERT INTO appeal ({COLUMNS}) VALUES (:{', :'.join(FIELDS)})"
 SET = """
@@ -74,14 +62,14 @@ class AppealRuling(NamedTuple):
 class Decided(NamedTuple):
     """An appeal after its decision, and the reporters whose marks it was about and whose trust follows it."""
 
-    appeal: Appeal
+    appeal: appeals.Appeal
     reporters: tuple[str, ...]
 
 
-def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
+def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appeal:
     """Files it. AppealError where the number has one already, or may not appeal again yet."""
-    appeal = checked(appeal)
-    if (error := refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
+    appeal = appeals.checked(appeal)
+    if (error := appeals.refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
     db.execute(ADD, msgspec.to_builtins(appeal))
     data = AppealOpened(reference=appeal.reference, number=appeal.number, decision_id=appeal.decision_id)
@@ -89,43 +77,45 @@ def open_appeal(db: sqlite3.Connection, appeal: Appeal) -> Appeal:
     return appeal
 
 
-def appeal_of(db: sqlite3.Connection, reference: str) -> Appeal | None:
+def appeal_of(db: sqlite3.Connection, reference: str) -> appeals.Appeal | None:
     """The appeal with this reference."""
     return next((_appeal(row) for row in db.execute(BY_REFERENCE, (reference,))), None)
 
 
-def appeals_of(db: sqlite3.Connection, number: str) -> list[Appeal]:
+def appeals_of(db: sqlite3.Connection, number: str) -> list[appeals.Appeal]:
     """All appeals of the number, the latest first."""
     return [_appeal(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
-def all_appeals(db: sqlite3.Connection) -> list[Appeal]:
+def all_appeals(db: sqlite3.Connection) -> list[appeals.Appeal]:
     """All appeals, the latest first."""
     return [_appeal(row) for row in db.execute(ALL)]
 
 
-def appeals_to_decide(db: sqlite3.Connection) -> list[Appeal]:
+def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
     """Those that somebody has to do something about: in force, by their deadline; then those not in force yet."""
     live = [_appeal(row) for row in db.execute(ALL_LIVE)]
-    return sorted(live, key=lambda appeal: (due_at(appeal) is None, due_at(appeal) or appeal.opened_at))
+    return sorted(live, key=lambda appeal: (appeals.due_at(appeal) is None, appeals.due_at(appeal) or appeal.opened_at))
 
 
-def take_step(db: sqlite3.Connection, reference: str, step: AppealStep, at: float, reason: str = "") -> Appeal:
+def take_step(
+    db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
+) -> appeals.Appeal:
     """Accepts it, takes control of the number as proven, or withdraws it. AppealError where that cannot be."""
-    appeal = stepped(_known(db, reference), step, at, reason.strip() and checked_reason(reason))
+    appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
 
 
-def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> ProofAnswer:
+def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
     """Control of the number is proven by the code that was said in a call-back (reputation/store/call_backs). That is
     an identity of level 1, too.
 
     A wrong answer is counted, so keep the transaction. AppealError where nothing is to be proven.
     """
-    appeal = stepped(_known(db, reference), AppealStep.PROVE, at)
+    appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
-    if answer is ProofAnswer.RIGHT:
+    if answer is appeals.ProofAnswer.RIGHT:
         set_appeal(db, appeal)
         note_control(db, appeal.number, appeal.name, at, f"gave the code of a call-back back, for appeal {reference}")
     return answer
@@ -135,11 +125,11 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
     """Upheld: all spam marks of the number that were made until now count as never made, whoever sends them again, and
     the trust in who made them sinks. Denied: it rises. AppealError where it cannot be decided.
     """
-    reason = checked_reason(ruling.reason)
+    reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
     reporters = _judged(db, before.number)
-    step = AppealStep.UPHOLD if ruling.upheld else AppealStep.DENY
-    appeal = stepped(before, step, at, reason, category_only=ruling.category_only and ruling.upheld)
+    step = appeals.AppealStep.UPHOLD if ruling.upheld else appeals.AppealStep.DENY
+    appeal = appeals.stepped(before, step, at, reason, category_only=ruling.category_only and ruling.upheld)
     set_appeal(db, appeal)
     if ruling.upheld:
         add_tombstone(db, Tombstone(appeal.number, "", reference, at))
@@ -152,16 +142,18 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
     return Decided(appeal, () if appeal.category_only else reporters)
 
 
-def put_back(db: sqlite3.Connection, before: Appeal) -> None:
+def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
     """The appeal is as it was before its last step, without what followed from a decision. AppealError: the number has
     another one since.
     """
-    others = [one for one in appeals_of(db, before.number) if one.reference != before.reference and one.state in LIVE]
+    others = [
+        one for one in appeals_of(db, before.number) if one.reference != before.reference and one.state in appeals.LIVE
+    ]
     if others:
         words = Wording(
             "appeal {reference} of the number is not decided yet: withdraw it first", {"reference": others[0].reference}
         )
-        raise AppealError("appealed", words)
+        raise appeals.AppealError("appealed", words)
     set_appeal(db, before)
     remove_tombstones(db, before.reference)
     unsettle_case(db, before.reference)
@@ -186,20 +178,20 @@ def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
     )
 
 
-def _known(db: sqlite3.Connection, reference: str) -> Appeal:
+def _known(db: sqlite3.Connection, reference: str) -> appeals.Appeal:
     appeal = appeal_of(db, reference)
     if appeal is None:
-        raise AppealError("no-such-appeal", Wording("there is no appeal {reference}", {"reference": reference}))
+        raise appeals.AppealError("no-such-appeal", Wording("there is no appeal {reference}", {"reference": reference}))
     return appeal
 
 
-def set_appeal(db: sqlite3.Connection, appeal: Appeal) -> None:
+def set_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
     """What a step has made of it."""
     db.execute(SET, msgspec.to_builtins(appeal))
 
 
-def _appeal(row: tuple[Any, ...]) -> Appeal:
-    return msgspec.convert(dict(zip(FIELDS, row, strict=True)), Appeal, strict=False)  # SQLite has no booleans
+def _appeal(row: tuple[Any, ...]) -> appeals.Appeal:
+    return msgspec.convert(dict(zip(FIELDS, row, strict=True)), appeals.Appeal, strict=False)  # SQLite has no booleans
 
 
 NOTE = "keyed the code in a call from the number"
@@ -208,45 +200,45 @@ CALLED_NOTE = "keyed the code in a call to the number"
 WHO, WHO_CALLED = "a call from the number", "a call to the number"
 
 
-def prove_keyed(db: sqlite3.Connection, keyed: KeyedCode, at: float) -> ProofAnswer:
+def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
     """The code as it was keyed. Call it in a transaction."""
     if keyed.ticket:
         return _prove_by_call_back(db, keyed, at)
     return prove_by_call(db, keyed.number, keyed.code, at, keyed.auth_class)
 
 
-def _prove_by_call_back(db: sqlite3.Connection, keyed: KeyedCode, at: float) -> ProofAnswer:
+def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
     """The code counts with the ticket of the call that was placed, and only so."""
-    appeal = next((one for one in appeals_of(db, keyed.number) if one.state in LIVE), None)
+    appeal = next((one for one in appeals_of(db, keyed.number) if one.state in appeals.LIVE), None)
     if appeal is None:
-        return ProofAnswer.NONE
+        return appeals.ProofAnswer.NONE
     answer = try_code(db, called_code(appeal.reference), keyed.ticket + keyed.code, at)
-    if answer is ProofAnswer.RIGHT:
-        proven = stepped(appeal, AppealStep.PROVE, at)
+    if answer is appeals.ProofAnswer.RIGHT:
+        proven = appeals.stepped(appeal, appeals.AppealStep.PROVE, at)
         set_appeal(db, proven)
         note_control(db, appeal.number, appeal.name, at, CALLED_NOTE)
         add_audit(db, Change("appeal prove", appeal.number, before=appeal, after=proven), WHO_CALLED, at)
-    elif answer is ProofAnswer.WRONG:
+    elif answer is appeals.ProofAnswer.WRONG:
         add_audit(db, Change("appeal prove", appeal.number, before=appeal, after={"answer": answer}), WHO_CALLED, at)
     return answer
 
 
 def prove_by_call(
     db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
-) -> ProofAnswer:
+) -> appeals.ProofAnswer:
     """The code as it was keyed in a call from the number. A right one is level 1. Call it in a transaction.
 
     Where no code could be right nothing is written: anybody may key digits.
     """
-    appeal = next((one for one in appeals_of(db, number) if one.state in LIVE), None)
-    if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is ProofAnswer.RIGHT:
+    appeal = next((one for one in appeals_of(db, number) if one.state in appeals.LIVE), None)
+    if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:
         _appeal_proven(db, appeal, at, auth_class)
-        return ProofAnswer.RIGHT
+        return appeals.ProofAnswer.RIGHT
     name, before = name_for(db, number), identity_of(db, number)
     answer = try_code(db, number, code, at)
-    if answer is ProofAnswer.RIGHT:
+    if answer is appeals.ProofAnswer.RIGHT:
         after: object = note_control(db, number, name or number, at, NOTE)
-    elif answer is ProofAnswer.WRONG:
+    elif answer is appeals.ProofAnswer.WRONG:
         after = {"answer": answer}
     else:
         return answer
@@ -254,12 +246,12 @@ def prove_by_call(
     return answer
 
 
-def _appeal_proven(db: sqlite3.Connection, appeal: Appeal, at: float, auth_class: AuthClass) -> None:
+def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
     """The code that the public page showed was keyed: the appeal is in force, or it is noted that somebody called."""
     note_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:
-        after = proven = stepped(appeal, AppealStep.PROVE, at)
+        after = proven = appeals.stepped(appeal, appeals.AppealStep.PROVE, at)
         set_appeal(db, proven)
         note_control(db, appeal.number, appeal.name, at, NOTE)
     add_audit(db, Change("appeal prove", appeal.number, before=appeal, after=after), WHO, at)

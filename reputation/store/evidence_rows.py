@@ -11,17 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from reputation import model
 from reputation.columns import column_list
-from reputation.model import (
-    Answered,
-    AuthClass,
-    Challenged,
-    ChallengeResult,
-    Mark,
-    MarkChannel,
-    SignalCategory,
-    Verdict,
-)
+from reputation.model import Answered, Challenged
 from reputation.numbers import block_of
 from reputation.outcome import Signal
 from reputation.signals import (
@@ -35,7 +27,7 @@ from reputation.signals import (
 from reputation.site_names import OURS, site_and_mark, site_of
 from reputation.standing import Rows
 
-MARK_COLUMNS = column_list(Mark)
+MARK_COLUMNS = column_list(model.Mark)
 MARKS = f"SELECT {MARK_COLUMNS} FROM mark WHERE number = ? ORDER BY at DESC, reporter, auth_class"
 # Without those that were found wrong (reputation/store/tombstones). A stone of another site for all is one for `site:`.
 MARKS_THAT_COUNT = f"""
@@ -84,15 +76,15 @@ def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     return without_twins(rows, humans_of(db, names))
 
 
-def marks_of(db: sqlite3.Connection, number: str) -> list[Mark]:
+def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
     """What people said about the number, the latest first: retractions too, and what was found wrong since."""
     return [mark_from(row) for row in db.execute(MARKS, (number,))]
 
 
-def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[Mark]:
+def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[model.Mark]:
     """The same as of now, of all people or one: what was taken back is not said any more."""
     said = (one for one in marks_of(db, number) if reporter in (None, one.reporter))
-    return [one for one in said if one.verdict is not Verdict.RETRACTED]
+    return [one for one in said if one.verdict is not model.Verdict.RETRACTED]
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
@@ -105,13 +97,13 @@ def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
 
 def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
     """Who answered calls of the number, the latest first."""
-    return [Answered(row[0], AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
+    return [Answered(row[0], model.AuthClass(row[1]), *row[2:]) for row in db.execute(ANSWERED, (number,))]
 
 
 def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
     """What the number did when it was challenged; a proof of control is a pass."""
     found = [
-        Challenged(number, AuthClass(auth_class), did, ChallengeResult(result), at, linkedid, epoch)
+        Challenged(number, model.AuthClass(auth_class), did, model.ChallengeResult(result), at, linkedid, epoch)
         for number, auth_class, did, result, at, linkedid, epoch in db.execute(CHALLENGES, (number,))
     ]
     proofs = [challenge for (at,) in db.execute(PROOF, (number,)) for challenge in proofs_of_control(number, at)]
@@ -124,16 +116,16 @@ def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | N
     return None if found is None else float(found)
 
 
-def mark_from(row: tuple[Any, ...]) -> Mark:
+def mark_from(row: tuple[Any, ...]) -> model.Mark:
     """A mark from its MARK_COLUMNS."""
     number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
-    return Mark(
+    return model.Mark(
         number=number,
-        auth_class=AuthClass(auth_class),
+        auth_class=model.AuthClass(auth_class),
         reporter=reporter,
-        verdict=Verdict(verdict),
+        verdict=model.Verdict(verdict),
         at=at,
-        channel=MarkChannel(channel),
+        channel=model.MarkChannel(channel),
         group=group or None,
         category=category or None,
         reason=reason,
@@ -142,7 +134,7 @@ def mark_from(row: tuple[Any, ...]) -> Mark:
     )
 
 
-def _signals(db: sqlite3.Connection, number: str, marks: list[Mark]) -> list[Signal]:
+def _signals(db: sqlite3.Connection, number: str, marks: list[model.Mark]) -> list[Signal]:
     found = [_signal(row) for row in db.execute(SIGNALS, (number,))]
     said = [signal for mark in marks if (signal := signal_of_mark(mark))]
     return latest_by_key([*found, *said]) if said else found
@@ -150,7 +142,7 @@ def _signals(db: sqlite3.Connection, number: str, marks: list[Mark]) -> list[Sig
 
 def _signal(row: tuple[Any, ...]) -> Signal:
     number, auth_class, callee, category, at, linkedid, epoch = row
-    return Signal(number, AuthClass(auth_class), callee, SignalCategory(category), at, linkedid, epoch)
+    return Signal(number, model.AuthClass(auth_class), callee, model.SignalCategory(category), at, linkedid, epoch)
 
 
 # Rows of other sites among ours: whom they name, and which of them count. Pure.

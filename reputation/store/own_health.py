@@ -17,36 +17,16 @@ import msgspec
 
 from reputation.encoding import FLAT, Instant
 from reputation.events import EventKind, GradeChanged, NumberSuspected
-from reputation.outcome import OutcomeRecord
-from reputation.own.daily_counts import (
-    MONTH,
-    NO_NETWORKS,
-    WEEK,
-    WINDOWS,
-    HealthFacts,
-    NetworkFileError,
-    Networks,
-    days_without,
-    machine_hang_ups,
-    networks_in,
-)
+from reputation.own import daily_counts
 from reputation.own.grades import REASON_WORDS, Due, Grade, Graded, GradeReason, view_of
 from reputation.own.health import WATCH_SAMPLE, NumberHealth, health_of
 from reputation.own.suspicion import BEFORE_DAYS, LATELY_DAYS, Network, Suspicion, place_of, suspicions_of
+from reputation.store import own_days
 from reputation.store.database import open_store
 from reputation.store.do_not_call import complaints_about, wishes_after
 from reputation.store.errors import StoreError
 from reputation.store.outbox import add_event
 from reputation.store.outcomes import outcomes_of_own
-from reputation.store.own_days import (
-    blocked_of,
-    calling_numbers,
-    days_of,
-    first_days,
-    last_day_before,
-    network_calls,
-    people_of,
-)
 from reputation.store.own_labels import labels_of, latest_looks
 from reputation.store.transaction import transaction
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
@@ -72,14 +52,14 @@ class Suspected(NamedTuple):
 
 
 def find_suspicions(
-    db: sqlite3.Connection, number: str, now: float, networks: Networks = NO_NETWORKS
+    db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
     """What the number's calls of the last 28 days say. Some 3 s for 100,000 of them."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
-        network_calls(db, number, before_since, lately_since, networks),
-        network_calls(db, number, lately_since, now, networks),
+        own_days.network_calls(db, number, before_since, lately_since, networks),
+        own_days.network_calls(db, number, lately_since, now, networks),
     )
 
 
@@ -198,7 +178,7 @@ def _reasons(text: str) -> tuple[GradeReason, ...]:
     return tuple(GradeReason(one.pop("code"), one) for one in kept)
 
 
-HISTORY_DAYS = 2 * MONTH + WEEK  # what the baseline of four weeks ago needs
+HISTORY_DAYS = 2 * daily_counts.MONTH + daily_counts.WEEK  # what the baseline of four weeks ago needs
 # So many of the latest calls say how the called people see a number: the model is bounded, more would change little.
 VIEWED_CALLS = 10_000
 RECENT_SECONDS = 7200.0  # the daemon grades every hour
@@ -212,51 +192,57 @@ def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights
     """How the number is doing."""
     yesterday = int(now // DAY_SECONDS) - 1
     since_day = yesterday - HISTORY_DAYS
-    days = tuple(days_of(db, number, since_day))
+    days = tuple(own_days.days_of(db, number, since_day))
     # The called people's days may be ahead of UTC's or behind it.
     today = max([yesterday, *(day.day for day in days)])
-    first_day, counted_since = first_days(db, number)
-    month_ago = now - MONTH * DAY_SECONDS
+    first_day, counted_since = own_days.first_days(db, number)
+    month_ago = now - daily_counts.MONTH * DAY_SECONDS
     complaints = complaints_about(db, number, month_ago)
     unhappy = [(one.number, one.at) for one in wishes_after(db, number, month_ago) if one.is_of_called]
     unhappy += [(one.number, one.at) for one in complaints if one.is_of_called]
     # Below so many calls nothing is judged; and a line that is only called may have thousands to be turned round.
-    is_judged = sum(day.attempts for day in days if day.day > today - MONTH) >= WATCH_SAMPLE
-    calls = _calls(db, number, now) if is_judged else []
-    hang_ups = machine_hang_ups(calls)
+    is_judged = sum(day.attempts for day in days if day.day > today - daily_counts.MONTH) >= WATCH_SAMPLE
+    calls = outcomes_of_own(db, number, now - daily_counts.MONTH * DAY_SECONDS, VIEWED_CALLS) if is_judged else []
+    hang_ups = daily_counts.machine_hang_ups(calls)
     machines = frozenset[str]().union(*(one.linkedids for one in hang_ups))
     of_people = [call for call in calls if call.linkedid not in machines]
-    days = days_without(days, (call for call in calls if call.linkedid in machines))
+    days = daily_counts.days_without(days, (call for call in calls if call.linkedid in machines))
     (listed,) = db.execute(LISTED, (number,)).fetchone()
     return health_of(
-        HealthFacts(
+        daily_counts.HealthFacts(
             number=number,
             today=today,
             days=days,
-            people={span: people_of(db, number, span, today) for span in WINDOWS},
+            people={span: own_days.people_of(db, number, span, today) for span in daily_counts.WINDOWS},
             unwanted={
-                span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS}) for span in (WEEK, MONTH)
+                span: len({who for who, at in unhappy if at > now - span * DAY_SECONDS})
+                for span in (daily_counts.WEEK, daily_counts.MONTH)
             },
             view=view_of(number, of_people, unhappy, weights, now) if is_judged else None,
-            last_before=last_day_before(db, number, since_day),
+            last_before=own_days.last_day_before(db, number, since_day),
             first_day=first_day,
             counted_since=counted_since,
             listed=listed,
             strangers=sum(not one.is_of_called for one in complaints),
-            blocked=blocked_of(db, number, today - MONTH),
+            blocked=own_days.blocked_of(db, number, today - daily_counts.MONTH),
             labels=labels_of(db, number),
             hang_ups=tuple((one.seconds, len(one.linkedids)) for one in hang_ups),
         )
     )
 
 
-def grade_all(db: sqlite3.Connection, now: float, weights: Weights = DEFAULT, networks: Networks = NO_NETWORKS) -> int:
+def grade_all(
+    db: sqlite3.Connection,
+    now: float,
+    weights: Weights = DEFAULT,
+    networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
+) -> int:
     """Grades every number that called within 28 days, was not healthy when it was graded last, or has a label.
 
     Each in a transaction of its own; returns how many. The first time of a day it is looked, too, where a number may
     be marked.
     """
-    calling = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
+    calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (look.number for look in latest_looks(db) if look.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
     for number in numbers:
@@ -282,10 +268,6 @@ def _graded(health: NumberHealth, now: float) -> Graded:
     return Graded(now, health.grade, tuple(one.reason for one in health.reasons))
 
 
-def _calls(db: sqlite3.Connection, number: str, now: float) -> list[OutcomeRecord]:
-    return outcomes_of_own(db, number, now - MONTH * DAY_SECONDS, VIEWED_CALLS)
-
-
 def main(arguments: list[str]) -> int:
     """`python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`: in a process of its own: no call waits for it.
 
@@ -302,12 +284,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _networks(paths: list[str]) -> tuple[Networks, str]:
+def _networks(paths: list[str]) -> tuple[daily_counts.Networks, str]:
     """Without a file that cannot be used numbers are graded all the same."""
     try:
-        return (networks_in(Path(paths[0])) if paths else NO_NETWORKS), ""
-    except (NetworkFileError, OSError) as error:
-        return NO_NETWORKS, str(error)
+        return (daily_counts.networks_in(Path(paths[0])) if paths else daily_counts.NO_NETWORKS), ""
+    except (daily_counts.NetworkFileError, OSError) as error:
+        return daily_counts.NO_NETWORKS, str(error)
 
 
 if __name__ == "__main__":

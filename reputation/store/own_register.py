@@ -58,7 +58,7 @@ class Seen(NamedTuple):
 def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
     """Adds the number, or makes it exactly this. Call it in a transaction."""
     values = ((name, getattr(own, name)) for name in _FIELDS)
-    db.execute(PUT, [_stored(name, value) for name, value in values])
+    db.execute(PUT, [(json.dumps(value, ensure_ascii=False) if name in _LISTS else value) for name, value in values])
     db.execute(UNNAME_OURS if own.state is NumberState.RETIRED else NAME_OURS, (own.number,))
 
 
@@ -88,10 +88,6 @@ def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
 def unregistered(db: sqlite3.Connection, since: float, limit: int = 100) -> list[Seen]:
     """Numbers that went out since then and are not in the register, or are retired; the busiest first."""
     return [Seen(*row) for row in db.execute(UNREGISTERED, (since, limit))]
-
-
-def _stored(name: str, value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if name in _LISTS else value
 
 
 def _own(row: tuple[Any, ...]) -> OwnNumber:

@@ -9,16 +9,7 @@ import hashlib
 import sqlite3
 from typing import NamedTuple
 
-from reputation.appeals import (
-    ATTACHMENT_BYTES,
-    ATTACHMENTS,
-    LINE_CHARACTERS,
-    AppealError,
-    Code,
-    ProofAnswer,
-    answer_of,
-    digest_of,
-)
+from reputation import appeals
 from reputation.encoding import Instant
 from reputation.wording import Wording
 
@@ -106,7 +97,7 @@ SPENT = "DELETE FROM call_back_code WHERE about = ?"
 
 def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
     """The code counts from now on, for a day and five tries; one that was made before does not any more."""
-    db.execute(MAKE, (about, number, digest_of(code, about), at, name))
+    db.execute(MAKE, (about, number, appeals.digest_of(code, about), at, name))
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
@@ -114,17 +105,17 @@ def name_for(db: sqlite3.Connection, about: str) -> str:
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
-def code_of(db: sqlite3.Connection, about: str) -> Code | None:
+def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
     """The code as it is kept."""
-    return next((Code(*row) for row in db.execute(OF, (about,))), None)
+    return next((appeals.Code(*row) for row in db.execute(OF, (about,))), None)
 
 
-def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> ProofAnswer:
+def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
     """Whether the text is the code. A right one is used up, a wrong one is counted: keep the transaction."""
-    answer = answer_of(code_of(db, about), text, about, at)
-    if answer is ProofAnswer.RIGHT:
+    answer = appeals.answer_of(code_of(db, about), text, about, at)
+    if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))
-    elif answer is ProofAnswer.WRONG:
+    elif answer is appeals.ProofAnswer.WRONG:
         db.execute(TRIED, (about,))
     return answer
 
@@ -161,20 +152,20 @@ class NewAttachment(NamedTuple):
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
     """Adds it to the appeal; what is there already is not added again. AppealError: too large, or too many."""
-    name = "".join(filter(str.isprintable, new.name)).strip()[:LINE_CHARACTERS] or "unnamed"
+    name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
-        raise AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))
-    if len(new.content) > ATTACHMENT_BYTES:
+        raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))
+    if len(new.content) > appeals.ATTACHMENT_BYTES:
         words = Wording("{file} is larger than 1 MB: attach the part that matters", {"file": name})
-        raise AppealError("file-too-large", words)
+        raise appeals.AppealError("file-too-large", words)
     there = attachments_of(db, reference)
     digest = hashlib.sha256(new.content).hexdigest()
     known = next((one for one in there if one.digest == digest), None)
     if known is not None:
         return known
-    if len(there) >= ATTACHMENTS:
-        words = Wording("an appeal has at most {most} attachments", {"most": ATTACHMENTS})
-        raise AppealError("too-many-files", words)
+    if len(there) >= appeals.ATTACHMENTS:
+        words = Wording("an appeal has at most {most} attachments", {"most": appeals.ATTACHMENTS})
+        raise appeals.AppealError("too-many-files", words)
     about = {"appeal": reference, "name": name, "at": at, "by": new.added_by, "digest": digest, "content": new.content}
     db.execute(ADD_ATTACHMENT, about)
     return attachments_of(db, reference)[-1]

@@ -9,29 +9,11 @@ from typing import Annotated
 import typer
 
 from callsieve.call_lists import consents as operations
+from callsieve.call_lists import registers
 from callsieve.call_lists.consents import COLUMNS, ConsentRequest, consents_in
-from callsieve.call_lists.registers import (
-    RegisterFile,
-    RegisterRequest,
-    copy_ages,
-    country_of_register,
-    import_register,
-    remove_register,
-)
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError
 from callsieve.cli.input_file import DryRunOption, FileArgument, input_as, table_in, warn_of_rows, warn_of_skipped
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    context_of,
-    existing_store,
-    perform,
-    print_json,
-    settings_of,
-    since_option,
-    stores,
-    who,
-)
 from callsieve.cli.output import meter, plural, print_table, say, say_undo, watched
 from callsieve.system.files import naming
 from callsieve.system.privileges import acting_for
@@ -53,30 +35,30 @@ def add_consent(
     at: Annotated[str | None, typer.Option(metavar="DAY", help="Since when; else now.")] = None,
     until: Annotated[str | None, typer.Option(metavar="DAY", help="Its last day; else it does not end.")] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="For those who come after you.")] = "",
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Note that somebody agreed to be called by us."""
-    done = perform(settings_of(config), operations.add, ConsentRequest(number, proof, at, until, note))
+    done = options.perform(options.settings_of(config), operations.add, ConsentRequest(number, proof, at, until, note))
     one = done.consent
     ends = f", until {day(one.until)}" if one.until else ""
     say(f"{with_country(one.number)} agreed to be called, since {day(one.at)}{ends}.")
     say_undo(done.change_id, config)
 
 
-def remove_consent(number: NumberArgument, config: ConfigOption = None) -> None:
+def remove_consent(number: NumberArgument, config: options.ConfigOption = None) -> None:
     """Remove somebody's consent to be called."""
-    done = perform(settings_of(config), operations.remove, number, existing=True)
+    done = options.perform(options.settings_of(config), operations.remove, number, existing=True)
     say(f"No consent of {done.consent.number} is noted any more.")
     say_undo(done.change_id, config)
 
 
-def list_consents(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def list_consents(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show who agreed to be called, the latest first."""
     now = time.time()
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         consents, _ = find_consents(db, limit=MOST_SHOWN)
     if as_json:
-        print_json([{**one._asdict(), "is_over": one.is_over(now)} for one in consents])
+        options.print_json([{**one._asdict(), "is_over": one.is_over(now)} for one in consents])
     elif consents:
         rows = [(one.number, day(one.at), _ends(one, now), one.person, one.proof, one.note) for one in consents]
         print_table(("number", "since", "until", "noted by", "proof", "note"), rows, keep=(0, 1, 2))
@@ -85,17 +67,20 @@ def list_consents(as_json: JsonOption = False, config: ConfigOption = None) -> N
 
 
 def import_consents(
-    file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
+    file: FileArgument,
+    dry_run: DryRunOption = False,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Note the consents of a file. Header: number,proof[,at][,until][,note]."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
-        found = consents_in(table, loaded.settings.numbers.region, who(), time.time())
-    with stores(loaded, dry_run=dry_run, copied=True) as (_, written):
-        done = operations.bring_in(written, context_of(loaded), found)
+        found = consents_in(table, loaded.settings.numbers.region, options.who(), time.time())
+    with options.stores(loaded, dry_run=dry_run, copied=True) as (_, written):
+        done = operations.bring_in(written, options.context_of(loaded), found)
     if as_json:
         counts = {"read": table.read, "added": done.added, "changed": done.changed, "skipped": table.skipped}
-        print_json(counts | {"dry_run": dry_run, "problems": [problem._asdict() for problem in table.problems]})
+        options.print_json(counts | {"dry_run": dry_run, "problems": [problem._asdict() for problem in table.problems]})
         return
     warn_of_rows(table)
     say(
@@ -126,34 +111,37 @@ def import_register_file(
     accept_smaller: Annotated[
         bool, typer.Option("--accept-smaller", help="Also if it has less than half of the copy before.")
     ] = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Make a file the copy of a national do-not-call register."""
-    loaded, now = settings_of(config), time.time()
-    code = country_of_register(register, country)
-    file_at = since_option("--file-date", file_date, now) if file_date else _time_of(file, now)
+    loaded, now = options.settings_of(config), time.time()
+    code = registers.country_of_register(register, country)
+    file_at = options.since_option("--file-date", file_date, now) if file_date else _time_of(file, now)
     if file_at > now:
         raise CommandError(f"--file-date: {day(file_at)} is yet to come")
-    with input_as(file, lambda stream, _: RegisterFile(stream, code)) as (numbers, packed), meter(file) as tell:
-        request = RegisterRequest(register, code, Path(file).name, file_at, numbers, accept_smaller)
+    with (
+        input_as(file, lambda stream, _: registers.RegisterFile(stream, code)) as (numbers, packed),
+        meter(file) as tell,
+    ):
+        request = registers.RegisterRequest(register, code, Path(file).name, file_at, numbers, accept_smaller)
         numbers.watch = lambda rows: watched(rows, packed or (lambda: numbers.bytes_read), tell)
-        done = perform(loaded, import_register, request)
+        done = options.perform(loaded, registers.import_register, request)
     if as_json:
         problems = [problem._asdict() for problem in numbers.problems]
-        print_json(plain(done.copy) | {"read": numbers.read, "skipped": numbers.skipped, "problems": problems})
+        options.print_json(plain(done.copy) | {"read": numbers.read, "skipped": numbers.skipped, "problems": problems})
         return
     warn_of_skipped(numbers.problems, numbers.skipped)
     before = f" It had {done.before.numbers:,}." if done.before else ""
     say(f"{register}: {plural(done.copy.numbers, 'number')} in force, by the file of {day(file_at)}.{before}")
 
 
-def list_registers(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def list_registers(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show the copies of registers, and which are older than the law allows."""
-    with existing_store(settings_of(config)) as db:
-        ages = copy_ages(db, time.time())
+    with options.existing_store(options.settings_of(config)) as db:
+        ages = registers.copy_ages(db, time.time())
     if as_json:
-        print_json(ages)
+        options.print_json(ages)
     elif ages:
         rows = [
             (
@@ -172,10 +160,10 @@ def list_registers(as_json: JsonOption = False, config: ConfigOption = None) -> 
 
 
 def remove_register_copy(
-    name: Annotated[str, typer.Argument(help="The register.", show_default=False)], config: ConfigOption = None
+    name: Annotated[str, typer.Argument(help="The register.", show_default=False)], config: options.ConfigOption = None
 ) -> None:
     """Take the copy of a register out."""
-    gone = perform(settings_of(config), remove_register, name, existing=True)
+    gone = options.perform(options.settings_of(config), registers.remove_register, name, existing=True)
     say(f"{gone.name} is out, with {plural(gone.numbers, 'number')}. The same file brings it back.")
 
 

@@ -24,19 +24,9 @@ from callsieve.call_lists.hygiene import (
 )
 from callsieve.call_lists.registers import CopyAge
 from callsieve.changes.operation import note
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import FileArgument, table_in, warn_of_skipped
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    any_store,
-    check_new,
-    context_of,
-    existing_store,
-    json_text,
-    print_json,
-    settings_of,
-)
 from callsieve.cli.output import meter, plural, print_pairs, print_table, say, watched
 from callsieve.plan_files import plan_of
 from callsieve.settings import Loaded
@@ -61,22 +51,26 @@ def comply(
             "--signature", metavar="FILE", help="Sign what is printed: the statement goes there.", show_default=False
         ),
     ] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Print what the outbound guard checked on a day, by which rules, sources and files, and what it did not see."""
-    loaded, now = settings_of(config), time.time()
+    loaded, now = options.settings_of(config), time.time()
     bounds = day_bounds(of_day)
     if bounds is None:
         raise CommandError(f"{of_day[:40]!r} is no day: write it as 2026-12-31")
-    with existing_store(loaded) as db:
+    with options.existing_store(loaded) as db:
         proof = proof_of_day(db, loaded.settings, *bounds, now)
     if not as_json and not html:
         if signature is not None:
             raise CommandError("--signature: signs a file: add --html or --json")
         _print(proof, numbers)
         return
-    text = json_text(proof if numbers else masked_proof(proof)) if as_json else proof_page(proof, whole_numbers=numbers)
+    text = (
+        options.json_text(proof if numbers else masked_proof(proof))
+        if as_json
+        else proof_page(proof, whole_numbers=numbers)
+    )
     if signature is not None:
         _sign(loaded, proof, f"{text}\n".encode(), signature)
     print(text)
@@ -87,7 +81,7 @@ def _sign(loaded: Loaded, proof: DayProof, printed: bytes, path: Path) -> None:
     issuer = loaded.settings.company.name or loaded.settings.public.name
     if not issuer:
         raise CommandError("--signature: nobody knows in whose name: set [company] name")
-    check_new(path)
+    options.check_new(path)
     try:
         key = signing_key(loaded.state)
     except KeyFileError as error:
@@ -156,11 +150,11 @@ def hygiene_of_list(
     needs_consent: Annotated[
         bool, typer.Option("--needs-consent", help="Also who has not agreed, where a law asks for consent.")
     ] = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Find the numbers of a call list that are to go, and say why. Header with number, or a number a line."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     terms = HygieneTerms(
         region=loaded.settings.numbers.region,
         now=time.time(),
@@ -170,7 +164,7 @@ def hygiene_of_list(
     )
     report, shown = ListReport(), list[RowFinding]()
     with ExitStack() as stack:
-        db = stack.enter_context(any_store(loaded))
+        db = stack.enter_context(options.any_store(loaded))
         table, bytes_read = stack.enter_context(table_in(file, ("number",), bare=BARE))
         tell = stack.enter_context(meter(file, "finishing"))
         to_go = _csv(stack, write) if write else None
@@ -194,7 +188,9 @@ def hygiene_of_list(
             if len(shown) < MOST_SHOWN:
                 shown.append(one)
         faults = {fault.value: report.by_fault[fault] for fault in ListFault if fault in report.by_fault}
-        note(db, context_of(loaded), Change("own hygiene", name=file.name, after={"rows": report.rows, **faults}))
+        note(
+            db, options.context_of(loaded), Change("own hygiene", name=file.name, after={"rows": report.rows, **faults})
+        )
     _print_hygiene(report, shown, faults, as_json=as_json)
     if not as_json:
         warn_of_skipped(table.problems, table.skipped)
@@ -205,7 +201,7 @@ def hygiene_of_list(
 def _print_hygiene(report: ListReport, shown: list[RowFinding], faults: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         summary = {"rows": report.rows, "kept": report.kept, "by_fault": faults, "cut_off": report.cut_off}
-        print_json(summary | {"findings": shown})
+        options.print_json(summary | {"findings": shown})
         return
     if shown:
         rows = [(f"{one.line:,}", one.number or one.written, one.fault.value, str(one.evidence)) for one in shown]

@@ -15,16 +15,9 @@ from rich.text import Text
 from callsieve.cli.errors import os_trouble, warn
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged_settings_of
 from callsieve.cli.output import clean, print_plain, say
+from callsieve.doctor import stored_findings
 from callsieve.doctor.checks import checks_of, examine
 from callsieve.doctor.finding import CheckContext, HealthCheck, gathered
-from callsieve.doctor.stored_findings import (
-    completed,
-    findings_of,
-    may_store,
-    read_findings,
-    renew_finding,
-    store_findings,
-)
 from callsieve.health import Check, CheckStatus
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import Answer, OutsideClient, RequestLimits
@@ -57,10 +50,10 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
 
 
 def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Check]:
-    if not may_store(path):
-        return completed(checks, read_findings(path), now)
+    if not stored_findings.may_store(path):
+        return stored_findings.completed(checks, stored_findings.read_findings(path), now)
     try:
-        store_findings(path, findings_of(checks, now))
+        stored_findings.store_findings(path, stored_findings.findings_of(checks, now))
     except OSError as error:
         warn(f"what was found is not stored: {os_trouble(error)}")
     return checks
@@ -83,13 +76,13 @@ def fetched(url: str) -> tuple[int, bytes] | Wording:
 def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
     """Make one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
     with acting_for(loaded.findings_path.parent.parent):
-        if not (loaded.findings_path.exists() and may_store(loaded.findings_path)):
+        if not (loaded.findings_path.exists() and stored_findings.may_store(loaded.findings_path)):
             return
     with suppress(OSError):
         ground = CheckContext(loaded, lambda command: console(loaded.settings, command), time.time())
         for found in examine([check], ground):
             with acting_for(loaded.findings_path.parent.parent):
-                renew_finding(loaded.findings_path, found)
+                stored_findings.renew_finding(loaded.findings_path, found)
 
 
 def show_checks(checks: list[Check]) -> None:

@@ -13,20 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    YesOption,
-    confirmed,
-    existing_store,
-    has_store,
-    note_done,
-    perform,
-    print_json,
-    salvaged_settings_of,
-    settings_of,
-)
 from callsieve.cli.output import plural, print_pairs, print_table, say, say_command
 from callsieve.hub import administration, client, operations, process
 from callsieve.hub.administration import address_of_site, write_secret
@@ -71,10 +59,10 @@ SiteArgument = Annotated[str, typer.Argument(help="The site, as [hub] site of it
 def init(
     database: DatabaseOption = "",
     partitions: Annotated[int, typer.Option(min=1, max=1024, help="Of the large table, at the first time.")] = 16,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Make the hub's schema and roles in a PostgreSQL, or bring them up to date."""
-    address = database or _address(settings_of(config))
+    address = database or _address(options.settings_of(config))
     with as_root():
         done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
     if done.is_moved:
@@ -96,7 +84,7 @@ def join(
     site: Annotated[str, typer.Option(metavar="SITE", help="Another site than this one.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret there (0600).")] = None,
     central: Annotated[bool, typer.Option("--central", help="It sees what is private of all sites.")] = False,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Give a site its role in the hub, and write the secret that it logs in with."""
     loaded = _administrators_settings(config, said=bool(database and site and out))
@@ -106,7 +94,7 @@ def join(
         raise CommandError(f"{loaded.settings_file}: [hub] site names this PBX among the others; or say --site SITE")
     if name != settings.site and out is None:
         raise CommandError(f"--out: {name} is another site: say where its secret is to be written")
-    if out is None and not has_store(loaded):
+    if out is None and not options.has_store(loaded):
         # The service's state directory may not be there yet: the secret would go where no service looks for it.
         raise CommandError(f"{loaded.store_path}: {NO_STORE}")
     address = database or _address(loaded)
@@ -117,7 +105,7 @@ def join(
     with acting_for(path):
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         write_secret(path, login)
-    note_done(loaded, Change("hub join", None, name))
+    options.note_done(loaded, Change("hub join", None, name))
     say(f"{name} of {organisation} may log in to the hub; its secret is in {path}.")
     if out is not None:
         say(f"Take it to {name}, and there:")
@@ -127,7 +115,7 @@ def join(
 
 def run(
     once: Annotated[bool, typer.Option("--once", help="Exchange what there is, and end.")] = False,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
     """Share what this PBX knows with the others. Runs until it is stopped; SIGHUP reads the settings again."""
@@ -147,10 +135,10 @@ def run(
         flush_logs()
 
 
-def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def status(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show how this site takes part in the hub: what waits, what came last, who is up."""
-    loaded, now = settings_of(config), time.time()
-    with existing_store(loaded) as db:
+    loaded, now = options.settings_of(config), time.time()
+    with options.existing_store(loaded) as db:
         shown = operations.link_shown(db)
         of_first = told_policy(db) if loaded.settings.hub.standby else None
     found, failure = _sites_or_why_not(loaded)
@@ -158,7 +146,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         policies = {"policy": ours and ours._asdict(), "policy_of_first": of_first and of_first._asdict()}
         of_hub = {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]}
-        print_json(link_as_json(shown) | policies | of_hub)
+        options.print_json(link_as_json(shown) | policies | of_hub)
         return
     if shown.link is None:
         settings = loaded.settings.hub
@@ -203,16 +191,16 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         raise SystemExit(1)
 
 
-def show_sites(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show the sites of the hub: who is up, how far behind, and what each has told."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     found = _ask(_with(_site_address(loaded), client.sites))
     figures: dict[str, SiteFigures] = {}
-    if has_store(loaded):
-        with existing_store(loaded) as db:
+    if options.has_store(loaded):
+        with options.existing_store(loaded) as db:
             figures = {one.site: one for one in figures_of_sites(db)}
     if as_json:
-        print_json([site_as_json(one, figures.get(one.name)) for one in found])
+        options.print_json([site_as_json(one, figures.get(one.name)) for one in found])
         return
     _print_sites(found)
     if figures:
@@ -225,7 +213,7 @@ def quota(
     rows: Annotated[int, typer.Argument(min=1, max=10**12, help="So many, and no more.", show_default=False)],
     database: DatabaseOption = "",
     organisation: OrganisationOption = "",
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Set how many rows of a site the hub keeps; what else it has to tell waits there."""
     loaded = _administrators_settings(config, said=bool(database))
@@ -233,7 +221,7 @@ def quota(
     address = database or _site_address(loaded)
     with as_root() if database else nullcontext():
         kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
-    note_done(loaded, Change("hub quota", None, site))
+    options.note_done(loaded, Change("hub quota", None, site))
     say(f"The hub keeps {plural(rows, 'row')} of {site} and no more; it has {kept:,} now.")
 
 
@@ -241,19 +229,19 @@ def expel(
     site: SiteArgument,
     database: DatabaseOption = "",
     organisation: OrganisationOption = "",
-    yes: YesOption = False,
-    config: ConfigOption = None,
+    yes: options.YesOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Take all out that came from a site, everywhere, and let it tell nothing more."""
     loaded = _administrators_settings(config, said=bool(database))
     whose = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
-    if not confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
+    if not options.confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     with as_root() if database else nullcontext():
         gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site), ADMINISTRATION_SECONDS))
-    note_done(loaded, Change("hub expel", None, site))
+    options.note_done(loaded, Change("hub expel", None, site))
     say(f"{site} is expelled: {plural(gone, 'row')} gone from the hub; every site takes out what it has of them.")
     say("callsieve hub join lets it take part again, from then on with what it tells anew.")
 
@@ -262,15 +250,15 @@ def leave(
     keep: Annotated[
         bool, typer.Option("--keep", help="What was told stays, here and there, until it is too old.")
     ] = False,
-    yes: YesOption = False,
-    config: ConfigOption = None,
+    yes: options.YesOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Take part no more: what this site has told goes everywhere, and what others told goes here."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     settings = loaded.settings.hub
     if not settings.site:
         raise CommandError(f"{loaded.settings_file}: [hub] names no site: this PBX has no part in a hub")
-    if not confirmed(f"Leave the hub as {settings.site}?", yes=yes):
+    if not options.confirmed(f"Leave the hub as {settings.site}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     try:
@@ -278,8 +266,8 @@ def leave(
         _ask(_with(_site_address(loaded), leaving))
     except CommandError as error:
         warn(f"the hub does not know yet: {error}. Its administrator may say: callsieve hub expel {settings.site}")
-    if has_store(loaded):
-        perform(loaded, operations.forget_hub, keep, existing=True)
+    if options.has_store(loaded):
+        options.perform(loaded, operations.forget_hub, keep, existing=True)
     secret_path(loaded).unlink(missing_ok=True)
     say("This PBX shares nothing any more. Take [hub] address out of the settings, and:")
     say_command("systemctl disable --now callsieve-hub")
@@ -329,7 +317,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 def _administrators_settings(config: Path | None, *, said: bool) -> Loaded:
     """The settings. The database's administrator may not read those of a PBX on that machine, and needs none where
     the options have `said` all. SettingsError."""
-    loaded, error = salvaged_settings_of(config)
+    loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (said and isinstance(error, SettingsUnreadable)):
         raise error
     return loaded

@@ -8,15 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    NumberArgument,
-    existing_store,
-    perform,
-    print_json,
-    settings_of,
-)
+from callsieve.cli import options
 from callsieve.cli.output import plural, print_table, say, say_undo
 from callsieve.hub import site_operations
 from callsieve.hub.site_operations import IgnoreRequest
@@ -31,12 +23,12 @@ PersonArgument = Annotated[
 ]
 
 
-def evidence(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def evidence(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show what each other site told, and whether our own calls and people agree."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         found = figures_of_sites(db)
     if as_json:
-        print_json([figures_as_json(one) for one in found])
+        options.print_json([figures_as_json(one) for one in found])
         return
     if not found:
         say("No other site has told anything.")
@@ -47,29 +39,31 @@ def evidence(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def ignore(
     site: SiteArgument,
     reason: Annotated[str, typer.Option(help="Why, for those who come after you.", show_default=False)],
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Let nothing count here that a site tells, whatever it tells. Its rows stay, so it can be taken back."""
-    judged = perform(settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True)
+    judged = options.perform(
+        options.settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True
+    )
     say(f"Nothing of {site} counts here any more; it had something on {plural(judged.numbers, 'number')}.")
     if judged.later:
         say("The daemon makes the sums of so many numbers anew, some at a time.")
     say_undo(judged.change_id, config)
 
 
-def heed(site: SiteArgument, config: ConfigOption = None) -> None:
+def heed(site: SiteArgument, config: options.ConfigOption = None) -> None:
     """Let a site count again, as if it had never been ignored."""
-    judged = perform(settings_of(config), site_operations.heed, site, existing=True)
+    judged = options.perform(options.settings_of(config), site_operations.heed, site, existing=True)
     say(f"{site} counts again.")
     say_undo(judged.change_id, config)
 
 
-def show_erasures(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show numbers that other sites had erased and of which something is kept here until you decide."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         found = waiting_erasures(db)
     if as_json:
-        print_json([one._asdict() for one in found])
+        options.print_json([one._asdict() for one in found])
         return
     if not found:
         say("No erasure of another site waits.")
@@ -79,18 +73,18 @@ def show_erasures(as_json: JsonOption = False, config: ConfigOption = None) -> N
     say("callsieve hub keep NUMBER keeps it.")
 
 
-def keep(number: NumberArgument, config: ConfigOption = None) -> None:
+def keep(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
     """Keep what is known here of a number that another site had erased."""
-    e164 = perform(settings_of(config), site_operations.keep, number, existing=True)
+    e164 = options.perform(options.settings_of(config), site_operations.keep, number, existing=True)
     say(f"{e164} is kept, whoever has it erased within the next {KEPT_DAYS:.0f} days.")
 
 
-def show_people(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show_people(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show who is known by several names, at several sites."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         found = all_same(db)
     if as_json:
-        print_json([list(names) for names in found])
+        options.print_json([list(names) for names in found])
         return
     for names in found:
         say(" = ".join(names))
@@ -98,16 +92,16 @@ def show_people(as_json: JsonOption = False, config: ConfigOption = None) -> Non
         say("Nobody is declared to be the same at two sites: callsieve hub people same 201 berlin:305")
 
 
-def same(person: PersonArgument, other: PersonArgument, config: ConfigOption = None) -> None:
+def same(person: PersonArgument, other: PersonArgument, config: options.ConfigOption = None) -> None:
     """Declare that two people, of two sites, are one human, who counts once."""
-    declared = perform(settings_of(config), site_operations.same_person, (person, other), existing=True)
+    declared = options.perform(options.settings_of(config), site_operations.same_person, (person, other), existing=True)
     say(f"{' = '.join(declared.names)}: one human, who counts once.")
     say_undo(declared.change_id, config)
 
 
-def apart(person: PersonArgument, config: ConfigOption = None) -> None:
+def apart(person: PersonArgument, config: options.ConfigOption = None) -> None:
     """Take such a declaration back for one of the names."""
-    declared = perform(settings_of(config), site_operations.other_person, person, existing=True)
+    declared = options.perform(options.settings_of(config), site_operations.other_person, person, existing=True)
     say(f"{person} is somebody else.")
     say_undo(declared.change_id, config)
 

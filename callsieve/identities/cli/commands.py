@@ -9,16 +9,7 @@ from typing import Annotated
 import typer
 
 from callsieve.changes.operation import Refused
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    NumberArgument,
-    existing_store,
-    number_argument,
-    perform,
-    print_json,
-    settings_of,
-)
+from callsieve.cli import options
 from callsieve.cli.output import Cell, bold, dim, print_table, say, say_command, say_undo
 from callsieve.identities import operations
 from callsieve.identities.operations import CodeRequest, IdentityRequest, ProofRequest
@@ -33,7 +24,7 @@ DUE_DAYS = 30
 
 
 def add(
-    number: NumberArgument,
+    number: options.NumberArgument,
     name: Annotated[str, typer.Option(help="The owner, as phones show it.", show_default=False)],
     level: Annotated[
         int,
@@ -48,10 +39,12 @@ def add(
     expires: Annotated[
         str, typer.Option(metavar="TIME", help="180d or 2026-12-31; 12 months if not given, and at most.")
     ] = "",
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Record who a number belongs to. From level 2 its name is shown, and its calls are warned about at most."""
-    done = perform(settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires))
+    done = options.perform(
+        options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
+    )
     _say_identity(done.identity)
     if (before := done.replaced) is not None:
         say(f"Before, it was {before.name}, level {before.level}, until {when(before.expires_at)}.")
@@ -59,12 +52,12 @@ def add(
 
 
 def code(
-    number: NumberArgument,
+    number: options.NumberArgument,
     name: Annotated[str, typer.Option(help="Who is recorded when it is keyed; the number, if not given.")] = "",
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Make a code that proves control: say it in a call to the number, or have it keyed in a call from it."""
-    made = perform(settings_of(config), operations.make_code, CodeRequest(number, name))
+    made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". It counts for a day, and no other any more.")
     say(f"A call from {made.number} proves it with * and the code, when it is asked to press a key. Give it to nobody")
     say(f"whom you do not know: or call {made.number} and say it. When its owner gives it back:")
@@ -73,13 +66,15 @@ def code(
 
 
 def prove(
-    number: NumberArgument,
+    number: options.NumberArgument,
     code: Annotated[str, typer.Argument(help="As it was given back: six digits.", show_default=False)],
     name: Annotated[str, typer.Option(help="Who its owner says to be; nobody has checked it.", show_default=False)],
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Take the code that was given back: whoever has it controls the number, which is level 1 for 12 months."""
-    proven = perform(settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True)
+    proven = options.perform(
+        options.settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True
+    )
     if isinstance(proven, Refused):
         raise proven
     _say_identity(proven)
@@ -87,17 +82,17 @@ def prove(
 
 def show(
     number: Annotated[str | None, typer.Argument(help="Only this number.", show_default=False)] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Show who numbers belong to."""
-    loaded, now = settings_of(config), time.time()
-    e164 = None if number is None else number_argument(number, loaded)
-    with existing_store(loaded) as db:
+    loaded, now = options.settings_of(config), time.time()
+    e164 = None if number is None else options.number_argument(number, loaded)
+    with options.existing_store(loaded) as db:
         known = [one for one in all_identities(db) if e164 in (None, one.number)]
         found = [identity_shown(db, one, loaded.settings, now) for one in known]
     if as_json:
-        print_json(found)
+        options.print_json(found)
     elif any(one.origin != OURS for one in found):
         cells = ([*_cells(one.identity, now), origin_words(one.origin), one.identity.note] for one in found)
         print_table(("number", "name", "level", "until", "site", "proven by"), cells, keep=(0, 2, 3, 4))
@@ -112,15 +107,15 @@ def due(
     within: Annotated[
         int, typer.Option(min=0, max=365, metavar="DAYS", help="That end within so many days.")
     ] = DUE_DAYS,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Show the identities that have ended or soon will: to be proven again, or they count no longer."""
     now = time.time()
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         found = identities_due(db, now + within * 86_400.0)
     if as_json:
-        print_json(found)
+        options.print_json(found)
     elif found:
         rows = ([*_cells(one, now), str(ago(one.expires_at, now))] for one in found)
         print_table(("number", "name", "level", "until", ""), rows, keep=(0, 2, 3, 4))
@@ -128,9 +123,9 @@ def due(
         say(f"No identity ends within {within} days.")
 
 
-def remove(number: NumberArgument, config: ConfigOption = None) -> None:
+def remove(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
     """Forget who a number belongs to."""
-    done = perform(settings_of(config), operations.remove, number, existing=True)
+    done = options.perform(options.settings_of(config), operations.remove, number, existing=True)
     say(f"It is forgotten that {done.identity.number} belongs to {done.identity.name}.")
     say_undo(done.change_id, config)
 

@@ -10,32 +10,13 @@ from typing import Annotated
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, FileArgument, table_in, warn_of_rows
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    context_of,
-    existing_store,
-    number_argument,
-    perform,
-    print_json,
-    settings_of,
-    stores,
-)
 from callsieve.cli.output import Cell, dim, is_wide, plural, print_table, say, say_undo, word
+from callsieve.lists import operations
 from callsieve.lists import operations as lists
-from callsieve.lists.operations import (
-    LOOK_BACK_DAYS,
-    MOST_ENTRIES,
-    TOO_MANY,
-    Added,
-    ListImport,
-    action_of,
-    bring_in,
-    names_of_people,
-    person_text,
-)
+from callsieve.lists.operations import LOOK_BACK_DAYS
 from callsieve.lists.views import COLUMNS, EntryShown, entries_in, entry_shown, is_over, origin_words
 from callsieve.policy.records import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
@@ -72,20 +53,20 @@ def add(
     ] = None,
     person: PersonOption = None,
     force: Annotated[bool, typer.Option("--force", help="Add it whatever speaks against it.")] = False,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Put an entry on a list; it counts at the next call. An entry that is there already is replaced."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
             raise CommandError("--note, --expires and --action are for the administrator's lists, not with --person")
-        one = perform(loaded, lists.add_personal, lists.PersonalRequest(list_name, entry, person, force))
+        one = options.perform(loaded, lists.add_personal, lists.PersonalRequest(list_name, entry, person, force))
         say(f"On the {list_name.value}list of {one.person}: {one.number}. It counts for that person alone.")
         say_undo(one.change_id, config)
         return
     request = lists.EntryRequest(list_name, entry, note, expires, action, force)
-    calls = perform(loaded, lists.preview, request).calls
-    added = perform(loaded, lists.add, request)
+    calls = options.perform(loaded, lists.preview, request).calls
+    added = options.perform(loaded, lists.add, request)
     _say_added(added, calls)
     say_undo(added.change_id, config)
     if action in STOPPING_WORDS and not loaded.settings.actions.route:
@@ -93,17 +74,17 @@ def add(
 
 
 def remove(
-    list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: ConfigOption = None
+    list_name: ListArgument, entry: EntryArgument, person: PersonOption = None, config: options.ConfigOption = None
 ) -> None:
     """Take an entry off a list."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     if person is not None:
         personal = lists.PersonalKey(entry, person, list_name)
-        one = perform(loaded, lists.remove_personal, personal, existing=True)
+        one = options.perform(loaded, lists.remove_personal, personal, existing=True)
         say(f"{one.number} is off the {list_name.value}list of {one.person}.")
         say_undo(one.change_id, config)
         return
-    gone = perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
+    gone = options.perform(loaded, lists.remove, lists.EntryKey(list_name, entry), existing=True)
     say(f"{gone.entry.text} is off the {list_name.value}list.")
     say_undo(gone.change_id, config)
 
@@ -116,28 +97,28 @@ def show(
         str | None, typer.Argument(metavar="NUMBER", help="Only what matches this number.", show_default=False)
     ] = None,
     person: PersonOption = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Show the lists, or with --person somebody's own."""
-    loaded = settings_of(config)
-    number = None if entry is None else number_argument(entry, loaded)
+    loaded = options.settings_of(config)
+    number = None if entry is None else options.number_argument(entry, loaded)
     if person is not None:
         _show_personal(loaded, list_name, number, person, as_json=as_json)
         return
-    with existing_store(loaded) as db:
+    with options.existing_store(loaded) as db:
         found = [one for one in list_entries(db, list_name) if number is None or covers(one, number)]
         entries = [entry_shown(db, one, loaded.settings, time.time()) for one in found]
     if as_json:
-        print_json(entries)
+        options.print_json(entries)
     else:
         _show_entries(entries)
 
 
-def _say_added(added: Added, calls: int) -> None:
+def _say_added(added: operations.Added, calls: int) -> None:
     entry, replaced = added.entry, added.replaced
     until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
-    say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(action_of(entry)), ".")
+    say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(operations.action_of(entry)), ".")
     if calls:
         say(f"It matches {plural(calls, 'call')} of the last {LOOK_BACK_DAYS} days.")
     if replaced is not None:
@@ -183,15 +164,15 @@ def _end_of(entry: ListEntry, now: float) -> Cell:
 def _show_personal(
     loaded: Loaded, list_name: ListName | None, number: str | None, person: str, *, as_json: bool
 ) -> None:
-    with existing_store(loaded) as db:
-        name = person_text(person, names_of_people(db, loaded.settings))
+    with options.existing_store(loaded) as db:
+        name = operations.person_text(person, operations.names_of_people(db, loaded.settings))
         entries = [
             one
             for one in personal_entries(db, person)
             if list_name in (None, one.verdict) and number in (None, one.number)
         ]
     if as_json:
-        print_json(entries)
+        options.print_json(entries)
     elif entries:
         print_table(("list", "number", "since"), ((one.verdict.value, one.number, when(one.at)) for one in entries))
     else:
@@ -208,7 +189,7 @@ class Brought:
     dry_run: bool
     cut: int = 0
     ignored: tuple[str, ...] = ()
-    result: ListImport | None = None
+    result: operations.ListImport | None = None
     remarks: list[str] = field(default_factory=list)
 
 
@@ -218,14 +199,14 @@ def import_file(
         ListName | None, typer.Option("--list", help="Which list, for rows that do not say it.", show_default=False)
     ] = None,
     dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Put the entries of a file on the lists. Header: entry[,list][,action][,note][,expires], as the console has it."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
-        entries = usable(table, rows, MOST_ENTRIES, TOO_MANY)
+        entries = usable(table, rows, operations.MOST_ENTRIES, operations.TOO_MANY)
     brought = Brought(table.read, table.skipped, table.problems, dry_run, table.cut, table.ignored)
     put_on_lists(loaded, entries, brought)
     stopping = sum(entry.action in STOPPING_WORDS for entry in entries)
@@ -239,8 +220,8 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], brought: Brought,
 
     `keep`: entries that are there stay as they are.
     """
-    with stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
-        brought.result = bring_in(written, context_of(loaded), entries, keep=keep)
+    with options.stores(loaded, dry_run=brought.dry_run, copied=True) as (_, written):
+        brought.result = operations.bring_in(written, options.context_of(loaded), entries, keep=keep)
     brought.skipped += len(brought.result.refused)
     brought.problems += [RowProblem(0, text) for text in brought.result.refused[:KEPT_PROBLEMS]]
 
@@ -253,7 +234,9 @@ def print_brought(brought: Brought, config: Path | None, *, as_json: bool) -> No
     counts |= {"unchanged": plan.unchanged, "skipped": brought.skipped}
     if as_json:
         undo = {"undo": change_id if not brought.dry_run else None}
-        print_json(counts | undo | {"dry_run": brought.dry_run, "problems": [str(one) for one in brought.problems]})
+        options.print_json(
+            counts | undo | {"dry_run": brought.dry_run, "problems": [str(one) for one in brought.problems]}
+        )
         return
     warn_of_rows(brought)
     for remark in brought.remarks:

@@ -19,21 +19,8 @@ from typing import Annotated, Any
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    YesOption,
-    any_store,
-    check_new,
-    confirmed,
-    context_of,
-    existing_store,
-    has_store,
-    note_done,
-    print_json,
-    settings_of,
-)
 from callsieve.cli.output import counted, plural, print_pairs, print_table, say
 from callsieve.maintenance import operations
 from callsieve.system.privileges import acting_for, open_named
@@ -60,11 +47,11 @@ from reputation.store.tables.table import DAY
 CONNECT_SECONDS = 1.0
 
 
-def migrate_store(config: ConfigOption = None) -> None:
+def migrate_store(config: options.ConfigOption = None) -> None:
     """Bring the store up to date, or make it. `serve` does that by itself."""
-    loaded = settings_of(config)
-    if not has_store(loaded):
-        with any_store(loaded):
+    loaded = options.settings_of(config)
+    if not options.has_store(loaded):
+        with options.any_store(loaded):
             say(f"{loaded.store_path}: made, with {plural(len(known_migrations()), 'migration')}.")
         return
     with open_store(loaded.store_path, migrated=False) as db:
@@ -77,20 +64,20 @@ def migrate_store(config: ConfigOption = None) -> None:
 
 def check(
     accept: Annotated[bool, typer.Option("--accept", help="The lists are right as they are now.")] = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
-    loaded = settings_of(config)
-    if not has_store(loaded):
-        with existing_store(loaded):
+    loaded = options.settings_of(config)
+    if not options.has_store(loaded):
+        with options.existing_store(loaded):
             """Says that there is none."""
     path = loaded.store_path
     with open_store(path, migrated=False) as db:
         problem = problem_of(db)
         changed = [] if problem else changed_lists(db)
         if accept and changed:
-            operations.accept_lists(db, context_of(loaded), changed)
+            operations.accept_lists(db, options.context_of(loaded), changed)
             changed = []
         waiting = [] if problem else [migration.name for migration in pending(db)]
     backups = backups_of(path)
@@ -106,7 +93,7 @@ def check(
         "last_backup_at": backups[0].stat().st_mtime if backups else None,
     }
     if as_json:
-        print_json(found)
+        options.print_json(found)
     elif problem is None and not changed:
         _show_check(found)
     if changed:
@@ -123,11 +110,11 @@ def backup(
         Path | None, typer.Argument(help="Where to; else beside the store, in backups/.", show_default=False)
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the FILE that is there.")] = False,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Copy the store while it is in use, and check the copy."""
-    loaded = settings_of(config)
-    with existing_store(loaded):
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded):
         """Says when there is none, or when it cannot be used."""
     if file is None:
         made = make_backup(loaded.store_path, time.time(), keep=sys.maxsize)
@@ -136,7 +123,7 @@ def backup(
         _copy_to(loaded.store_path, file, force=force)
     with acting_for(made):
         size = made.stat().st_size
-    note_done(loaded, Change("db backup", name=str(made)))
+    options.note_done(loaded, Change("db backup", name=str(made)))
     say(f"{made}: {_size(size)}, checked.")
 
 
@@ -144,11 +131,11 @@ def restore_backup(
     file: Annotated[
         Path | None, typer.Argument(help="Which backup; else the last good one.", show_default=False)
     ] = None,
-    yes: YesOption = False,
-    config: ConfigOption = None,
+    yes: options.YesOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Put a backup in the place of the store. The daemon must be stopped; the store as it was is kept."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     path = loaded.store_path
     if is_daemon_live(loaded.socket_path):
         raise CommandError(
@@ -158,7 +145,7 @@ def restore_backup(
     with acting_for(chosen):
         _verify(chosen)
         made_at = chosen.stat().st_mtime
-    if not confirmed(f"Put {chosen} of {when(made_at)} in the place of {path}?", yes=yes):
+    if not options.confirmed(f"Put {chosen} of {when(made_at)} in the place of {path}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     with _readable(chosen, path.parent) as backup:
@@ -210,7 +197,7 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
     if _is_same(file, path):
         raise CommandError(f"{file}: this is the store itself: name another file")
     if not force:
-        check_new(file, "name another, or add --force")
+        options.check_new(file, "name another, or add --force")
     partial = file.with_name(f"{file.name}.partial")
     with closing(connect(path)) as source, store_errors(path):
         source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # opens all its files, with the rights of its owner
@@ -294,19 +281,19 @@ WORDS = {
 def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; nothing is changed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Run all jobs now, and say what each did: what is past its time goes, what waits for somebody is counted."""
-    loaded = settings_of(config)
-    with existing_store(loaded) as db:
-        context = context_of(loaded)
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
+        context = options.context_of(loaded)
         is_right = dry_run or _is_clock_right(db, context.at, yes=yes)
         with counted(len(JOBS), "jobs") as tick:
             request = operations.HousekeepingRequest(dry_run, is_right, tick)
             done = operations.run_housekeeping(db, context, request)
     if as_json:
-        print_json([report._asdict() for report in done])
+        options.print_json([report._asdict() for report in done])
         return
     _show(done)
     if dry_run:
@@ -317,15 +304,15 @@ def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
     """Whether somebody says so, where it is far from the last run."""
     leap = leap_of(db, now)
     question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
-    return not leap or confirmed(question, yes=yes)
+    return not leap or options.confirmed(question, yes=yes)
 
 
-def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show when each job ran last and what it did. The daemon runs them by itself."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         found = reports(db)
     if as_json:
-        print_json([report._asdict() for report in found])
+        options.print_json([report._asdict() for report in found])
     elif found:
         _show(found)
     else:

@@ -19,16 +19,8 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    existing_store,
-    number_argument,
-    perform,
-    print_json,
-    settings_of,
-)
 from callsieve.cli.output import dim, plural, print_table, say, say_undo
 from callsieve.lookups.process import asked_sources, fetch_with
 from callsieve.lookups.service import AskedSource, Fetch, Unreachable
@@ -147,12 +139,12 @@ def add(
         typer.Option("--screenshot", metavar="FILE", help="PNG, JPEG or WebP, which is kept."),
     ] = None,
     next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to look again.")] = NEXT,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Record what a platform shows of one of our numbers, as you saw it on a phone or in an app."""
     picture = None if screenshot is None else operations.ScreenshotFile(screenshot.name, _read(screenshot))
     request = LookRequest(number, platform, label, count, picture, next_look)
-    done = perform(settings_of(config), operations.record, request)
+    done = options.perform(options.settings_of(config), operations.record, request)
     shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} of {done.look.number}"
     before = (
         "" if done.changed is None or done.changed.before is None else f"; before: {done.changed.before or NO_LABEL}"
@@ -165,36 +157,36 @@ def add(
 
 def show(
     number: Annotated[str | None, typer.Argument(help="All looks at this one; else the latest of each.")] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Show what platforms show of our numbers: the latest look at each, or all looks at one number."""
-    loaded = settings_of(config)
-    e164 = None if number is None else number_argument(number, loaded)
-    with existing_store(loaded) as db:
+    loaded = options.settings_of(config)
+    e164 = None if number is None else options.number_argument(number, loaded)
+    with options.existing_store(loaded) as db:
         looks = latest_looks(db) if e164 is None else looks_of(db, e164)
     _show(looks, "Nobody has looked yet: callsieve own watch add NUMBER PLATFORM", as_json=as_json)
 
 
-def due(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show which platforms are to be looked at again, today or before."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         looks = looks_due(latest_looks(db), time.time() + DAY_SECONDS)
     _show(looks, "Nothing is due.", as_json=as_json)
 
 
-def ask(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Ask every [[lookup]] about our registered numbers, and read what imported lists say of them."""
-    loaded = settings_of(config)
-    with existing_store(loaded) as db:
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
         numbers = [own.number for own in register_of(db) if own.state is not NumberState.RETIRED]
     asked = ask_all_sources(loaded, numbers, time.time())
     for name, problem in asked.failures:
         warn(f"{name} did not answer: {problem}")
-    noted = perform(loaded, operations.note_all, asked.looks, existing=True)
+    noted = options.perform(loaded, operations.note_all, asked.looks, existing=True)
     if as_json:
         failures = [{"source": name, "problem": problem} for name, problem in asked.failures]
-        print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})
+        options.print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})
         return
     say(f"{plural(len(noted.looks), 'look')}, {plural(len(noted.changed), 'change')}.")
     _show_changes(noted.changed)
@@ -202,18 +194,20 @@ def ask(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def suspect(
     number: Annotated[str | None, typer.Argument(help="This one; else all that are registered.")] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Show into which networks calls fare worse than they did: a number may be marked there, which is no fact."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)
-    with existing_store(loaded) as db:
-        numbers = [own.number for own in register_of(db)] if number is None else [number_argument(number, loaded)]
+    with options.existing_store(loaded) as db:
+        numbers = (
+            [own.number for own in register_of(db)] if number is None else [options.number_argument(number, loaded)]
+        )
         found = [(own, one) for own in numbers for one in find_suspicions(db, own, now, networks)]
     if as_json:
-        print_json([{"number": own, **plain(one)} for own, one in found])
+        options.print_json([{"number": own, **plain(one)} for own, one in found])
     elif found:
         rows = [
             (
@@ -255,7 +249,7 @@ def _show_changes(changes: Iterable[LabelChange]) -> None:
 
 def _show(looks: list[Look], nothing: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(looks)
+        options.print_json(looks)
     elif looks:
         rows = [
             (

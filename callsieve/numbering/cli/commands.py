@@ -12,19 +12,9 @@ from rich.text import Text
 from callsieve.cli.errors import CommandError, fail_with, warn
 from callsieve.cli.options import ConfigOption, JsonOption, number_argument, perform, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, say_undo
-from callsieve.numbering import operations
+from callsieve.numbering import operations, views
 from callsieve.numbering.operations import RemoveRequest, UpdateRequest
-from callsieve.numbering.views import (
-    PURPOSE_WORDS,
-    ListedPlan,
-    country_with_plan,
-    days_of,
-    digits_of,
-    range_of,
-    ranges_of,
-    rows_of,
-    unverified_of,
-)
+from callsieve.numbering.views import range_of
 from callsieve.plan_files import name_of, plans_of
 from callsieve.settings import Loaded
 from callsieve.system.privileges import open_named
@@ -65,7 +55,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
         fail_with(error.problems)
         return
     if as_json:
-        print_json(ListedPlan(plan))
+        print_json(views.ListedPlan(plan))
     else:
         say(f"{file}: {_summary(plan)}: it can be used")
         there = next((one for one in plans.plan.files if name_of(one) == name_of(plan)), None)
@@ -106,7 +96,7 @@ def _summary(plan: PlanFile) -> str:
 def _show_countries(plan: NumberPlan, as_json: bool) -> None:
     shipped = set(shipped_plans())
     if as_json:
-        print_json([ListedPlan(one, one in shipped) for one in plan.files])
+        print_json([views.ListedPlan(one, one in shipped) for one in plan.files])
         return
     rows: list[list[Cell]] = [
         [
@@ -123,8 +113,8 @@ def _show_countries(plan: NumberPlan, as_json: bool) -> None:
 
 
 def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
-    country = country_with_plan(plan, country)
-    found = rows_of(plan, country)
+    country = views.country_with_plan(plan, country)
+    found = views.rows_of(plan, country)
     if as_json:
         print_json(found)
         return
@@ -133,16 +123,16 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
         raise CommandError(f"there is no plan of {country}: there are those of {known}")
     sources = list({one: None for row in found for one in (row.source, row.law) if one is not None})
     pairs: list[tuple[str, Cell]] = []
-    for prefixes, row in ranges_of(found):
+    for prefixes, row in views.ranges_of(found):
         place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
         label = "" if row.is_evidence or not row.source else "a label only"
         law = f"blocking is forbidden [{sources.index(row.law) + 1}]" if row.law else ""
-        about = (digits_of(row), days_of(row), row.note, law, label, place)
-        pairs.append((str(PURPOSE_WORDS[row.purpose]), ", ".join(f"{prefix}*" for prefix in prefixes)))
+        about = (views.digits_of(row), views.days_of(row), row.note, law, label, place)
+        pairs.append((str(views.PURPOSE_WORDS[row.purpose]), ", ".join(f"{prefix}*" for prefix in prefixes)))
         pairs.append(("", dim("; ".join(filter(None, about)))))
     print_pairs(pairs)
     say()
-    unverified = unverified_of(plan, country)
+    unverified = views.unverified_of(plan, country)
     print_pairs([("not verified" if text is unverified[0] else "", text) for text in unverified])
     if unverified:
         say()
@@ -160,7 +150,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
     elif row is None:
         say(bold(number), "  ", dim("no plan says anything of its range"))
     else:
-        say(bold(number), "  ", str(PURPOSE_WORDS[row.purpose]))
+        say(bold(number), "  ", str(views.PURPOSE_WORDS[row.purpose]))
         print_pairs([(f"{name:<{LABEL}}", text) for name, text in _about(row)])
         if row.source is not None:
             _say_page(f"{'source':<{LABEL}}", f"{row.source.title}, read {row.source.read}", row.source.url)
@@ -170,7 +160,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
 
 def _about(row: PlanRow) -> list[tuple[str, Cell]]:
     pairs: list[tuple[str, Cell]] = [("range", f"{range_of(row)}, {row.country}{', own row' if row.is_own else ''}")]
-    if days := days_of(row):
+    if days := views.days_of(row):
         pairs.append(("days", days))
     if row.note:
         pairs.append(("note", row.note))

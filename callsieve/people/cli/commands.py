@@ -12,19 +12,9 @@ from typing import Annotated
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
 from callsieve.cli.input_file import DryRunOption, table_in
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    YesOption,
-    confirmed,
-    context_of,
-    perform,
-    print_json,
-    settings_of,
-    stores,
-)
 from callsieve.cli.output import plural, print_table, say, say_command, say_undo, some
 from callsieve.doctor.finding import CheckContext
 from callsieve.imports.cli.number_import import SOURCE_HELP, Summary, print_summary, source_given
@@ -54,13 +44,13 @@ def import_people(
     remove_gone: Annotated[
         bool, typer.Option("--remove-gone", help="With --from: take out what the PBX does not know any more.")
     ] = False,
-    yes: YesOption = False,
+    yes: options.YesOption = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="With --from: one line if something changed, else nothing.")
     ] = False,
     dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Import our people, or bring them up to date. Header: extension[,endpoint][,group][,language][,name].
 
@@ -75,22 +65,22 @@ def import_people(
         return
     if source is not None or origin is None:
         raise CommandError("import people: --source names a file; what comes from a PBX is called asterisk or freepbx")
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     pbx = _read(loaded, origin)
     request = TakeoverRequest(origin.value, pbx.people, pbx.dids, remove_gone)
-    with stores(loaded, dry_run=True) as (known, _):
-        rows = compared(known, context_of(loaded), request)
+    with options.stores(loaded, dry_run=True) as (known, _):
+        rows = compared(known, options.context_of(loaded), request)
     if not (as_json or quiet):
         _show(pbx, rows)
     done = TakenOver(None, rows)
     waiting = _counts(rows, request)
     if waiting and not dry_run:
-        if not confirmed("Take this over?", yes=yes):
+        if not options.confirmed("Take this over?", yes=yes):
             say("Nothing was changed.")
             raise SystemExit(1)
-        done = perform(loaded, take_over, request)
+        done = options.perform(loaded, take_over, request)
     if as_json:
-        print_json(_as_json(pbx, done, dry_run=dry_run))
+        options.print_json(_as_json(pbx, done, dry_run=dry_run))
     elif quiet and done.change_id is not None:
         say(f"Taken over from {origin.value}: {waiting}. To take it back: callsieve undo {done.change_id}")
     elif not quiet:
@@ -122,7 +112,7 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
     lines += [("trunk", "trunk", one.channels, _told_trunk(one)) for one in pbx.trunks]
     if lines:
-        table = [(_word(state), *line) for state, *line in lines]
+        table = [({"yours": "kept", "trunk": ""}.get(state, state), *line) for state, *line in lines]
         print_table(("", "what", "which", "what the PBX says"), table, keep=(0, 1, 2))
     _show_missing_trunks(pbx)
     same = Counter(row.kind for row in rows if row.state is TakeoverState.SAME)
@@ -139,10 +129,6 @@ def _show_missing_trunks(pbx: FoundPbx) -> None:
         say("For the settings, with region and trusted where they are not as usual:")
         for line in "\n".join(lines).splitlines():
             say_command(line)
-
-
-def _word(state: str) -> str:
-    return {"yours": "kept", "trunk": ""}.get(state, state)
 
 
 def _told(row: Takeover, pbx: FoundPbx) -> str:
@@ -216,12 +202,12 @@ def _as_json(pbx: FoundPbx, done: TakenOver, *, dry_run: bool) -> dict[str, obje
 def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool, config: Path | None) -> None:
     if source is None:
         raise CommandError("import people: missing option --source NAME: what this list is called")
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     summary = Summary(ImportKind.PEOPLE, source_given(source), dry_run)
     with table_in(file, PEOPLE_COLUMNS) as (table, _):
         people = usable(table, people_in(table), MOST_ROWS, TOO_MANY)
-    with stores(loaded, dry_run=dry_run) as (_, written):
-        done = import_rows(written, context_of(loaded), PeopleRequest(summary.source, people))
+    with options.stores(loaded, dry_run=dry_run) as (_, written):
+        done = import_rows(written, options.context_of(loaded), PeopleRequest(summary.source, people))
     summary.take(table)
     summary.imported, summary.duplicates = done.rows, len(people) - done.rows
     if done.kept:

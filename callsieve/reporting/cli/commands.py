@@ -10,17 +10,8 @@ from typing import Annotated
 
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError, warn
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    NumberArgument,
-    any_store,
-    existing_store,
-    number_argument,
-    print_json,
-    settings_of,
-)
 from callsieve.cli.output import clean, plural, print_table, say
 from callsieve.reporting.authorities import AUTHORITIES, READ, PreparedComplaint, Say, complaint_of, complaint_text
 from callsieve.reporting.operations import PHONEBLOCK, begin, due_reports, reported, reporting_to
@@ -47,19 +38,19 @@ class Language(StrEnum):
     CHINESE = "zh"
 
 
-def send(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def send(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Report to PhoneBlock what our people marked, and take back what they no longer stand by. Run by a timer."""
     from callsieve.reporting.sending import Sent, send_due  # brings the HTTP client: 100 ms
 
-    loaded = settings_of(config)
-    with any_store(loaded) as db:
+    loaded = options.settings_of(config)
+    with options.any_store(loaded) as db:
         is_on = begin(db, loaded, time.time())
         due = due_reports(db, loaded, time.time())
         sent = asyncio.run(send_due(db, loaded, due)) if due else Sent()
         if is_on:
             note_look(db, PHONEBLOCK, time.time(), sent.failure)
     if as_json:
-        print_json(sent)
+        options.print_json(sent)
     elif not is_on:
         say(f"{OFF[:1].upper()}{OFF[1:]}.")
     else:
@@ -68,14 +59,14 @@ def send(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         raise CommandError(f"{sent.failure}. It is tried again: {plural(sent.left, 'number')} left")
 
 
-def show_reports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show_reports(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show what PhoneBlock has of us, and what it is to be told next."""
-    loaded = settings_of(config)
+    loaded = options.settings_of(config)
     is_on = reporting_to(loaded).enabled
-    with existing_store(loaded) as db:
+    with options.existing_store(loaded) as db:
         has, due, state = reported(db), due_reports(db, loaded, time.time()), service_state(db, PHONEBLOCK)
     if as_json:
-        print_json({"enabled": is_on, "state": state, "reported": has, "due": due})
+        options.print_json({"enabled": is_on, "state": state, "reported": has, "due": due})
         return
     if not is_on:
         say(f"{OFF[:1].upper()}{OFF[1:]}.")
@@ -93,18 +84,18 @@ def show_reports(as_json: JsonOption = False, config: ConfigOption = None) -> No
 
 
 def show(
-    number: NumberArgument,
+    number: options.NumberArgument,
     to: Annotated[AuthorityName, typer.Option(help="The authority that it is for.", show_default=False)],
     language: Annotated[
         Language | None, typer.Option(help="What it is written in; else the authority's language.", show_default=False)
     ] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
+    as_json: options.JsonOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Print a complaint about a number, to copy into an authority's form. Nothing is sent."""
-    loaded = settings_of(config)
-    with existing_store(loaded) as db:
-        complaint = complaint_of(db, number_argument(number, loaded), AUTHORITIES[to.value])
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
+        complaint = complaint_of(db, options.number_argument(number, loaded), AUTHORITIES[to.value])
     catalogue = translations_of(language or complaint.authority.language)
     translate = partial(translated, catalogue=catalogue)
 
@@ -112,7 +103,7 @@ def show(
         return text.said(translate) if isinstance(text, Wording) else text
 
     if as_json:
-        print_json(_as_json(complaint, said))
+        options.print_json(_as_json(complaint, said))
     else:
         for line in complaint_text(complaint, said).splitlines():
             say(clean(line))

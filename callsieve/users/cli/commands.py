@@ -9,19 +9,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from callsieve.cli import options
 from callsieve.cli.errors import CommandError
-from callsieve.cli.options import (
-    ConfigOption,
-    JsonOption,
-    YesOption,
-    any_store,
-    confirmed,
-    context_of,
-    existing_store,
-    perform,
-    print_json,
-    settings_of,
-)
 from callsieve.cli.output import print_table, say, say_undo
 from callsieve.text.times import day
 from callsieve.users import operations
@@ -40,25 +29,25 @@ def add(
         str | None,
         typer.Option("--person", metavar="EXT", help="In whose name the user marks numbers.", show_default=False),
     ] = None,
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Let somebody use the console. The password is asked for, or read from standard input."""
-    loaded, wanted = settings_of(config), NewUser(name, role, person)
-    with any_store(loaded) as db:
-        operations.check_new(db, context_of(loaded), wanted)
-    added = perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
+    loaded, wanted = options.settings_of(config), NewUser(name, role, person)
+    with options.any_store(loaded) as db:
+        operations.check_new(db, options.context_of(loaded), wanted)
+    added = options.perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
     say(f"{name} may use the console as {added.role.word}: http://{loaded.settings.web.listen}")
     if not loaded.settings.web.enabled:
         say("It runs by `callsieve web`, or beside the daemon with `[web] enabled = true`.")
     say_undo(added.change_id, config)
 
 
-def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
+def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
     """Show who may use the console."""
-    with existing_store(settings_of(config)) as db:
+    with options.existing_store(options.settings_of(config)) as db:
         users = all_users(db)
     if as_json:
-        print_json(users)
+        options.print_json(users)
     elif users:
         rows = [
             (
@@ -72,45 +61,45 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         say("Nobody may use the console yet: `callsieve user add NAME --role administrator`.")
 
 
-def password(name: NameArgument, config: ConfigOption = None) -> None:
+def password(name: NameArgument, config: options.ConfigOption = None) -> None:
     """Set another password; whoever is logged in with the old one is out."""
-    loaded = settings_of(config)
-    with existing_store(loaded) as db:
-        operations.other_user(db, context_of(loaded), name)
-    perform(loaded, operations.reset_password, PasswordRequest(name, _asked(name)), existing=True)
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
+        operations.other_user(db, options.context_of(loaded), name)
+    options.perform(loaded, operations.reset_password, PasswordRequest(name, _asked(name)), existing=True)
     say(f"The password of {name} is changed; all their sessions are over.")
 
 
 def role(
     name: NameArgument,
     role: Annotated[str, typer.Argument(metavar="ROLE", help=f"{ROLES}.", show_default=False)],
-    config: ConfigOption = None,
+    config: options.ConfigOption = None,
 ) -> None:
     """Give somebody another role; they have to log in again."""
-    done = perform(settings_of(config), operations.change_role, RoleRequest(name, role), existing=True)
+    done = options.perform(options.settings_of(config), operations.change_role, RoleRequest(name, role), existing=True)
     say(f"{name} is {done.role.word} (was {done.before.word}).")
     say_undo(done.change_id, config)
 
 
-def reset_totp(name: NameArgument, config: ConfigOption = None) -> None:
+def reset_totp(name: NameArgument, config: options.ConfigOption = None) -> None:
     """Take the second factor from somebody who has lost it; they log in by the password alone."""
-    perform(settings_of(config), operations.reset_second_factor, name, existing=True)
+    options.perform(options.settings_of(config), operations.reset_second_factor, name, existing=True)
     say(f"{name} logs in by the password alone; all their sessions are over.")
 
 
 def remove(
     name: NameArgument,
-    yes: YesOption = False,
-    config: ConfigOption = None,
+    yes: options.YesOption = False,
+    config: options.ConfigOption = None,
 ) -> None:
     """Take the console away from somebody; all their sessions are over. That cannot be undone."""
-    loaded = settings_of(config)
-    with existing_store(loaded) as db:
-        before = operations.removable(db, context_of(loaded), name)
-    if not confirmed(f"Take the console away from {name} ({before.role.word})?", yes=yes):
+    loaded = options.settings_of(config)
+    with options.existing_store(loaded) as db:
+        before = operations.removable(db, options.context_of(loaded), name)
+    if not options.confirmed(f"Take the console away from {name} ({before.role.word})?", yes=yes):
         say("Nothing was changed.")
         return
-    perform(loaded, operations.remove, name, existing=True)
+    options.perform(loaded, operations.remove, name, existing=True)
     say(f"{name} may not use the console any more.")
 
 

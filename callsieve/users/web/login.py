@@ -11,15 +11,7 @@ from callsieve.changes.operation import Refused
 from callsieve.users import operations
 from callsieve.users.passwords import LASTS_SECONDS, HalfLogin, HalfLogins, hashed, is_outdated
 from callsieve.users.web.account import TooManyTriesError, look_at_code, look_at_password, remember_browser
-from callsieve.web.access import (
-    COOKIE,
-    LANGUAGE_COOKIE,
-    LOGIN_COOKIE,
-    THEME_COOKIE,
-    YEAR_SECONDS,
-    drop_cookie,
-    set_cookie,
-)
+from callsieve.web import access
 from callsieve.web.i18n import LANGUAGES, N_
 from callsieve.web.request import THEMES, Page, PageRequest, local_path
 from callsieve.web.tokens import hash_of, new_token
@@ -87,8 +79,8 @@ async def _logged_in(req: PageRequest, half: HalfLogin, step: int | None = None)
         return await _form(req, half.target, refused.words, status=401)
     logger.info("console: %s logs in from %s", name, req.address)
     response = req.go(half.target)
-    set_cookie(response, req.http, COOKIE, token)
-    drop_cookie(response, req.http, LOGIN_COOKIE)
+    access.set_cookie(response, req.http, access.COOKIE, token)
+    access.drop_cookie(response, req.http, access.LOGIN_COOKIE)
     remember_browser(response, req, name, half.fresh or half.password)
     return response
 
@@ -105,7 +97,7 @@ async def log_out(req: PageRequest) -> Response:
     if req.session is not None:
         await req.state.store.write(end_session, req.session.token)
     response = req.go("/login", "logged-out")
-    drop_cookie(response, req.http, COOKIE)
+    access.drop_cookie(response, req.http, access.COOKIE)
     return response
 
 
@@ -113,16 +105,16 @@ async def prefer(req: PageRequest) -> Response:
     """Language and theme, in a cookie of this browser."""
     response = req.go(local_path(req.form.get("next")))
     if req.form.get("language") in LANGUAGES:
-        set_cookie(response, req.http, LANGUAGE_COOKIE, req.form["language"], YEAR_SECONDS)
+        access.set_cookie(response, req.http, access.LANGUAGE_COOKIE, req.form["language"], access.YEAR_SECONDS)
     if req.form.get("theme") in THEMES:
-        set_cookie(response, req.http, THEME_COOKIE, req.form["theme"], YEAR_SECONDS)
+        access.set_cookie(response, req.http, access.THEME_COOKIE, req.form["theme"], access.YEAR_SECONDS)
     return response
 
 
 def _code_form(req: PageRequest, half: HalfLogin, problem: str | Wording = "", status: int = 200) -> Response:
     ticket = req.state.service(HalfLogins).keep(half)
     response = req.page("users/login_code.html", status, ticket=ticket, problem=problem)
-    set_cookie(response, req.http, LOGIN_COOKIE, req.token)
+    access.set_cookie(response, req.http, access.LOGIN_COOKIE, req.token)
     return response
 
 
@@ -131,7 +123,7 @@ async def _form(
 ) -> Response:
     has_users = bool(await req.read(all_users))
     response = req.page("users/login.html", status, target=target, problem=problem, name=name, has_users=has_users)
-    set_cookie(response, req.http, LOGIN_COOKIE, req.token)
+    access.set_cookie(response, req.http, access.LOGIN_COOKIE, req.token)
     return response
 
 

@@ -219,7 +219,7 @@ def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
 
 def _check_value(kind: Kind, column: str, value: object) -> None:
     is_fine = value is None or (
-        _are_lines(value)
+        all(line.isprintable() for line in value.replace("\t", " ").split("\n"))
         if isinstance(value, str) and column == kind.long_text
         else _is_text(value, MOST_PAYLOAD if kind.is_private else MOST_TEXT) or kind.scope is SharedWith.STANDBY
         if isinstance(value, str)
@@ -240,10 +240,6 @@ def _check_value(kind: Kind, column: str, value: object) -> None:
 
 def _is_text(text: str, most: int) -> bool:
     return len(text) <= most and (text.isprintable() or not text)
-
-
-def _are_lines(text: str) -> bool:
-    return all(line.isprintable() for line in text.replace("\t", " ").split("\n"))
 
 
 def _filled(text: str | None, site: str) -> str | None:

@@ -11,18 +11,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from reputation.site_names import all_of, is_ours, site_of
-from reputation.store.hub.rows import (
-    KINDS,
-    Kind,
-    SharedRow,
-    SharedWith,
-    Stored,
-    check_row,
-    delete_row,
-    stored_row,
-    values_of,
-    write_row,
-)
+from reputation.store.hub import rows
 
 NOTHING, IN_FORCE, OVERRULED = 0, 1, 2
 COLUMNS = "origin, version, at_us, deleted, state, payload"
@@ -50,28 +39,30 @@ class SiteStatement(NamedTuple):
         return self.state == IN_FORCE
 
 
-def is_in_force_from(db: sqlite3.Connection, kind: Kind, number: str, key: str, stored: Stored) -> bool:
+def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, stored: rows.Stored) -> bool:
     """Whether the row in the table is what another site has said, and nobody here has changed it."""
     return any(said.state == IN_FORCE and is_as_said(said, stored) for said in _said(db, kind, number, key, ""))
 
 
-def statements_about(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> list[SiteStatement]:
+def statements_about(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str) -> list[SiteStatement]:
     """What other sites have said of a row, one each."""
     return _said(db, kind, number, key, "")
 
 
-def note_ours(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str, follow: frozenset[str]) -> None:
+def note_ours(
+    db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]
+) -> None:
     """Somebody here has written or removed the row. Call it in a transaction, inside `writing_for_hub`."""
-    stored = stored_row(db, kind, number, key)
+    stored = rows.stored_row(db, kind, number, key)
     for said in _said(db, kind, number, key, site):
         if said.state == IN_FORCE and not (stored is not None and is_as_said(said, stored)):
             db.execute(SET_STATE, (OVERRULED, number, kind.name, said.origin, key))
     settle(db, kind, number, key, site, follow)
 
 
-def settle(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
+def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
     """Puts in force what is to be. Returns whether the table has changed."""
-    said, stored = _said(db, kind, number, key, site), stored_row(db, kind, number, key)
+    said, stored = _said(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((one for one in said if one.state == IN_FORCE), None)
     if stored is not None and (before is None or not is_as_said(before, stored)):
         return False  # ours
@@ -82,26 +73,26 @@ def settle(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str,
     if before is not None and before != best:
         db.execute(SET_STATE, (NOTHING, number, kind.name, before.origin, key))
     if best is None:
-        delete_row(db, kind, number, json.loads(key))
+        rows.delete_row(db, kind, number, json.loads(key))
         return True
     if best == before and stored is not None:
         return False
-    row = SharedRow(kind.name, best.origin, number, key, best.payload, "", best.at_us, best.version, False)
-    write_row(db, kind, values_of(kind, row, check_row(kind, row), site, stones_for_all=True))
+    row = rows.SharedRow(kind.name, best.origin, number, key, best.payload, "", best.at_us, best.version, False)
+    rows.write_row(db, kind, rows.values_of(kind, row, rows.check_row(kind, row), site, stones_for_all=True))
     db.execute(SET_STATE, (IN_FORCE, number, kind.name, best.origin, key))
     return True
 
 
-def replaces(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> None:
+def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
     """Before another version of what a site said is noted: what is in force of it makes room.
 
     What somebody here took away meanwhile is not in the table, and is overruled until this version.
     """
     for said in _said(db, kind, row.number, row.key, site):
         if said.origin == row.origin and said.state == IN_FORCE:
-            stored = stored_row(db, kind, row.number, row.key)
+            stored = rows.stored_row(db, kind, row.number, row.key)
             if stored is not None and is_as_said(said, stored):
-                delete_row(db, kind, row.number, json.loads(row.key))
+                rows.delete_row(db, kind, row.number, json.loads(row.key))
             db.execute(SET_STATE, (NOTHING, row.number, kind.name, row.origin, row.key))
 
 
@@ -109,8 +100,8 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
     """Other sites are followed than before. Returns the numbers that are to be folded again."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
-        kind = KINDS.get(name)
-        if kind is not None and kind.scope is SharedWith.STATEMENT and settle(db, kind, number, key, site, follow):
+        kind = rows.KINDS.get(name)
+        if kind is not None and kind.scope is rows.SharedWith.STATEMENT and settle(db, kind, number, key, site, follow):
             changed |= {number} if kind.is_folded else set()
     for number, reporter, case_id, until in db.execute(STONES).fetchall():
         origin = site_of(case_id)
@@ -125,11 +116,11 @@ def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set
     return changed
 
 
-def _said(db: sqlite3.Connection, kind: Kind, number: str, key: str, site: str) -> list[SiteStatement]:
+def _said(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str) -> list[SiteStatement]:
     return [SiteStatement(*row) for row in db.execute(SAID, (number, kind.name, key, site))]
 
 
-def is_as_said(said: SiteStatement, stored: Stored) -> bool:
+def is_as_said(said: SiteStatement, stored: rows.Stored) -> bool:
     """Whether the row in the table is what the site said."""
     return said.at_us == stored.at_us and _object(said.payload) == _object(stored.payload)
 

@@ -20,6 +20,7 @@ from callsieve.system.service_process import AlreadyRunning, only_process
 from lab.postgresql import TLS_NAME, PostgreSql
 from lab.private_server import ADDRESS
 from reputation.model import Identity
+from reputation.store.hub import outgoing
 from reputation.store.hub.incoming import forget_notes, notes_past_their_time
 from reputation.store.hub.rows import MICROSECONDS
 from reputation.store.identities import set_identity
@@ -251,7 +252,7 @@ class TestLoss:
         hub.run("UPDATE callsieve.hub SET id = gen_random_uuid()")
         if is_cut:
             with monkeypatch.context() as patch:
-                patch.setattr(session, "tell_again", _die)
+                patch.setattr(outgoing, "tell_again", _die)
                 with pytest.raises(ZeroDivisionError):
                     berlin.exchange()
         hub.settle()
