@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.call_lists import registers as operations
 from callsieve.call_lists.registers import RegisterFile, RegisterRequest, import_register
 from callsieve.changes.operation import Context, Refused
 from callsieve.settings import Loaded, Settings
@@ -56,7 +55,6 @@ def kept(db: sqlite3.Connection) -> list[int]:
 def test_a_copy_takes_the_place_of_the_one_before(
     db: sqlite3.Connection, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "BATCH", 2)
     monkeypatch.setattr("reputation.store.registers.BATCH", 2)
     many = [f"+1201742{n:04d}" for n in range(7)]
     import_register(db, context, request(file_of(*many)))

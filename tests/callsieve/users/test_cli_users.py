@@ -8,7 +8,6 @@ import pytest
 
 from callsieve.changes.operation import Refused
 from callsieve.cli import options
-from callsieve.users.cli import commands as users
 from callsieve.users.operations import LAST_ADMINISTRATOR, NO_NAME, NO_PERSON, NO_SECOND_FACTOR, TAKEN
 from callsieve.users.passwords import LONGEST, hashed, is_outdated, is_password
 from reputation.store.database import open_store
@@ -154,7 +153,7 @@ def test_what_somebody_else_changes_at_the_same_time_counts(
                 add_user(db, ConsoleUser("eve", Role.OPERATOR, None, 0.0, 0.0), "hash")
         return perform(*arguments, **more)
 
-    monkeypatch.setattr(users, "perform", others_first)
+    monkeypatch.setattr(options, "perform", others_first)
     says = {"password": "there is no user", "add": str(TAKEN)}.get(words[0], str(LAST_ADMINISTRATOR))
     result = piped(callsieve, "user", *words)
     assert (result.code, result.out) == (2, "")
