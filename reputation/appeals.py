@@ -87,10 +87,17 @@ class Appeal:
     """One case. `reference` is a short id (reputation/site_names.py).
 
     Attributes:
+        reference: The reference of the appeal.
+        number: A telephone number: E.164, or the key of a service number.
         name: Who filed it.
         contact: How the answer reaches them.
+        opened_at: When it was opened.
+        statement: The text of the statement.
         decision_id: The decision that it is about.
+        state: The state.
         proven: Control of the number was proven.
+        in_force_at: Since when the appeal is in force; null where it is not.
+        closed_at: When the appeal ended; null while it is open.
         reason: Why it was decided so, or withdrawn.
         category_only: The marks were right but for their category, and cost their reporters nothing.
     """

@@ -167,7 +167,7 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
-    """Return the type of a value's JSON. A Struct that refuses unknown fields is its own.
+    """Return the type of a value's JSON. A Struct that refuses unknown fields and describes none is its own.
 
     Args:
         is_sent: fields with a default may be left out.
@@ -200,7 +200,10 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
         return str
     if isinstance(kind, EnumType):
         return _words(kind)
-    if not is_record(kind) or (issubclass(kind, msgspec.Struct) and kind.__struct_config__.forbid_unknown_fields):
+    is_strict = (
+        isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__struct_config__.forbid_unknown_fields
+    )
+    if not is_record(kind) or (is_strict and not words_of(kind)):
         return kind
     return _struct(kind, kind.__name__, is_sent, ())
 

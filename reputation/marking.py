@@ -89,7 +89,12 @@ class MarkStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """What became of a statement. `mark`: what was written last; `before`: what counted until then."""
+    """What became of a statement. `mark`: what was written last; `before`: what counted until then.
+
+    Attributes:
+        status: What became of it.
+        number: A telephone number: E.164, or the key of a service number.
+    """
 
     status: MarkStatus
     number: str | None = None

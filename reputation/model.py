@@ -225,10 +225,14 @@ class ListEntry:
     """One entry of an administrator's list.
 
     Attributes:
+        list_name: Which list: `allow` or `block`.
+        kind: Which kind it is.
         first: The number, the prefix, or the beginning of the range.
         last: The end of a range, else null.
         action: What is done with a call that it matches; null: reject on the blocklist, allow on the allowlist.
+        note: A note, one line.
         expires_at: When it stops to count, null for never.
+        added_at: When it was added.
     """
 
     list_name: Annotated[ListName, Key(1), Column("list")]
@@ -251,7 +255,15 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone of ours. `extension` is the key; `endpoint` as Asterisk names it (`PJSIP/201`)."""
+    """Someone of ours. `extension` is the key; `endpoint` as Asterisk names it (`PJSIP/201`).
+
+    Attributes:
+        extension: The extension of the person.
+        endpoint: The phone as Asterisk names it: `PJSIP/201`.
+        group: The group of the person.
+        language: The language.
+        name: The name.
+    """
 
     extension: Annotated[str, Key()]
     endpoint: str | None = None
@@ -265,6 +277,12 @@ class Did:
     """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines.
 
     `groups`: of whom its calls may reach; empty: everybody. None has a comma in its name.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        groups: The groups whose people its calls may reach; empty for everybody.
+        callee: The extension that it rings, null for none.
+        screen: Whether calls to the number are screened.
     """
 
     number: str
@@ -359,7 +377,10 @@ class Identity:
     """Who a number belongs to, and how well that is proven.
 
     Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        name: The name.
         level: 1: somebody controls the number, 2: the name is proven.
+        expires_at: When it ends; null for never.
         note: How it was proven; decisions go without.
     """
 

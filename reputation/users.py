@@ -52,7 +52,10 @@ class ConsoleUser:
     """Somebody who may log in.
 
     Attributes:
+        name: The name.
+        role: The role.
         extension: The person in whose name the user marks numbers, null for nobody.
+        added_at: When it was added.
         password_at: When the password was set.
         has_second_factor: Whether a code is asked for after the password.
     """
@@ -119,7 +122,10 @@ class ApiToken:
     """A token by its name.
 
     Attributes:
+        name: The name.
+        role: The role.
         scopes: What it is for.
+        added_at: When it was added.
         expires_at: When it ends, null for never.
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """

@@ -93,8 +93,6 @@ def _invalid(code: str, misfit: Misfit | None, error: msgspec.ValidationError) -
     )
 
 
-Q = TypeVar("Q")
-B = TypeVar("B")
 R = TypeVar("R")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -105,35 +103,18 @@ _PART = re.compile(r"\{(\w+)\}")
 _NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 
 
-class ApiStruct(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What is sent to an endpoint, or said by it. A field that nobody knows is an error, on both sides."""
-
-
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[Q, B]):
-    """A request as its endpoint declares it. `path`: the parts in braces, as text: operations know what is allowed.
-
-    `scopes`: all of the token, for what one endpoint does in the name of several.
+class ApiRequest:
+    """For what needs more than the store. `reads`: the store's reader, `threads` bounds what runs beside it.
 
     `last_event_id`: where a stream is to go on, empty for no stream.
     """
 
-    path: Mapping[str, str]
-    query: Q
-    body: B
-    scopes: tuple[Scope, ...] = ()
-    last_event_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRequest(Generic[Q, B]):
-    """For what needs more than the store. `reads`: the store's reader, `threads` bounds what runs beside it."""
-
-    asked: Asked[Q, B]
     context: Context
     state: AppState
     reads: StoreClient
     threads: asyncio.Semaphore
+    last_event_id: str = ""
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """What `fn(db, *args)` returns. StoreError."""
@@ -180,7 +161,7 @@ class Endpoint:
 
     method: str
     path: str
-    handler: Callable[[sqlite3.Connection, Context, Asked[Any, Any]], object] | Callable[[Any], Awaitable[object]]
+    handler: Callable[..., object] | Callable[..., Awaitable[object]]
     scope: Scope
     role: Role
     answer: Any
@@ -195,7 +176,9 @@ class Endpoint:
     decode: Callable[[bytes, Any], Any] = body_from
     call_waits: CallWaits | None = None
     tag: str = field(default="", kw_only=True)
-    parts: Any = field(default=None, kw_only=True)  # a Struct of the parts of the path, where an operation says them
+    parts: Any = field(default=None, kw_only=True)  # a Struct of the parts of the path
+    # What the operation is called with, of the parts and of what the query or the body has.
+    values: Callable[[Mapping[str, str], Any], tuple[Any, ...]] = field(kw_only=True)
 
     @property
     def takes_key(self) -> bool:
@@ -240,28 +223,24 @@ def endpoint(
     answers = [one for one in get_args(hints["return"]) or (hints["return"],) if one is not Refused]
     may_refuse = Refused in get_args(hints["return"])
     summary = (operation.__doc__ or "").partition("\n")[0]
-    asked = {"query" if method in ("GET", "DELETE") else "body": request.rest, "parts": request.parts}
+    sent = {"query" if method in ("GET", "DELETE") else "body": request.rest, "parts": request.parts}
 
-    def in_store(db: sqlite3.Connection, context: Context, asked: Asked[Any, Any]) -> object:
-        return operation(db, context, *request.values(asked))
-
-    async def outside(req: ApiRequest[Any, Any]) -> object:
-        values = request.values(req.asked)
-        if is_coroutine:
-            return await operation(req, *values)
-        if changes_nothing:
-            return await req.read(operation, req.context, *values)
-        result = await req.perform(operation, *values)
+    async def outside(req: ApiRequest, *values: Any) -> object:
+        result = (
+            await req.perform(operation, *values)
+            if not changes_nothing
+            else await req.read(operation, req.context, *values)
+        )
         if isinstance(result, Refused):
             raise result
         return result
 
-    handler = outside if is_coroutine or changes_nothing or is_noted or may_refuse else in_store
+    handler = outside if not is_coroutine and (changes_nothing or is_noted or may_refuse) else operation
     answer = reduce(or_, answers) if may_refuse else hints["return"]
     if get_origin(answer) is Stream:
         (answer,) = get_args(answer)
     more.setdefault("keeps_answer", not changes_nothing)
-    return Endpoint(method, path, handler, scope, role, answer, summary, **asked, **more)
+    return Endpoint(method, path, handler, scope, role, answer, summary, **sent, values=request.values, **more)
 
 
 class _Request:
@@ -281,8 +260,12 @@ class _Request:
         elif kind is not None:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
-    def values(self, asked: Asked[Any, Any]) -> tuple[Any, ...]:
+    def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
         """Return the request that the operation is called with, if it takes one.
+
+        Args:
+            path: The parts in braces, as text.
+            rest: What the query or the body has.
 
         Raises:
             ApiError: a part of the path is not what it has to be.
@@ -290,10 +273,9 @@ class _Request:
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()
-        values = {one.name: _part(one.name, one.type, asked.path[one.name]) for one in parts}
+        values = {one.name: _part(one.name, one.type, path[one.name]) for one in parts}
         if not self._is_struct:
             return tuple(values.values())
-        rest = asked.query if asked.body is None else asked.body
         if self.rest is self._kind:
             return (rest,)
         for name in self.rest.__struct_fields__ if self.rest else ():

@@ -27,9 +27,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callsieve.api import idempotency
 from callsieve.api.authentication import LOCAL, Authentication
-from callsieve.api.endpoint import JSON, ROOT, ApiRequest, Asked, Endpoint, Route, Routes, Stream, query_from
+from callsieve.api.endpoint import JSON, ROOT, ApiRequest, Endpoint, Route, Routes, Stream, query_from
 from callsieve.api.idempotency import KeysInFlight, parse_key, request_digest
-from callsieve.api.openapi import PARTS, document_of
+from callsieve.api.openapi import document_of
 from callsieve.api.problem import UNPROCESSABLE, ApiError, error_of, problem_response
 from callsieve.changes.operation import Context, Refused
 from callsieve.web.app_state import AppState
@@ -213,8 +213,8 @@ class ApiGate:
             scopes=kept.token.scopes,
         )
         last_event_id = request.headers.get("last-event-id", "")[:LAST_EVENT_CHARACTERS]
-        asked = Asked(parts, query, body, kept.token.scopes, last_event_id)
-        call = _Call(self._state, self._reads, endpoint, asked, context, self._threads)
+        req = ApiRequest(context, self._state, self._reads, self._threads, last_event_id)
+        call = _Call(endpoint, req, endpoint.values(parts, query if body is None else body))
         if key is None:
             return _response(endpoint, await call.run())
         if kept.id == LOCAL:
@@ -228,38 +228,29 @@ class ApiGate:
 class _Call:
     """One call of the function of an endpoint."""
 
-    def __init__(
-        self,
-        state: AppState,
-        reads: StoreClient,
-        endpoint: Endpoint,
-        asked: Asked[Any, Any],
-        context: Context,
-        threads: asyncio.Semaphore,
-    ) -> None:
-        self._state, self._reads, self._endpoint, self._asked = state, reads, endpoint, asked
-        self._context, self._threads = context, threads
+    def __init__(self, endpoint: Endpoint, req: ApiRequest, values: tuple[Any, ...]) -> None:
+        self._endpoint, self._req, self._values = endpoint, req, values
 
     async def run(self) -> object:
         """What it returns."""
         handler: Any = self._endpoint.handler
         if inspect.iscoroutinefunction(handler):
-            return await handler(ApiRequest(self._asked, self._context, self._state, self._reads, self._threads))
-        run = self._reads.read if self._endpoint.method == "GET" else self._state.store.write
-        return await run(handler, self._context, self._asked)
+            return await handler(self._req, *self._values)
+        run = self._req.reads.read if self._endpoint.method == "GET" else self._req.state.store.write
+        return await run(handler, self._req.context, *self._values)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
         """What it answers, and whether it was answered before."""
-        store, at = self._state.store, self._context.at
+        store, at = self._req.state.store, self._req.context.at
         handler: Any = self._endpoint.handler
         kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
         if kept is not None:
             return kept, True
         if not inspect.iscoroutinefunction(handler):
+            values = (self._req.context, *self._values)
 
             def write(db: sqlite3.Connection) -> tuple[KeptAnswer, bool]:
-                asked = (self._context, self._asked)
-                return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *asked)))
+                return idempotency.once(db, token_id, key, digest, at, lambda: self._told(handler(db, *values)))
 
             return await store.write(write)
         status, body = self._told(await self.run())
@@ -290,11 +281,10 @@ def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
 
 
 def _check_parts(parts: Mapping[str, str]) -> None:
-    """That none is longer than the document says; what is in them is for the operation to say."""
+    """That none is too long; what is in them is for the operation to say."""
     for name, text in parts.items():
-        most = PARTS.get(name, {"schema": {}})["schema"].get("maxLength", MOST_PART_CHARACTERS)
-        if len(text) > most:
-            raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {most} characters", name)
+        if len(text) > MOST_PART_CHARACTERS:
+            raise ApiError(UNPROCESSABLE, "bad-path", f"takes at most {MOST_PART_CHARACTERS} characters", name)
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:

@@ -16,7 +16,6 @@ import msgspec
 from callsieve.api.endpoint import JSON, ROOT, Endpoint
 from callsieve.api.idempotency import HEADER
 from callsieve.api.problem import PROBLEM_JSON, TYPE, Problem, title_of
-from callsieve.api.words import GROUPS, WORDS
 from reputation.encoding import plain, wire
 from reputation.users import Scope
 
@@ -28,38 +27,39 @@ The header `CallSieve-Person` names the person behind a program. The audit keeps
 """
 _REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")
-TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1, "maxLength": 200}
-# The parts of paths. Operations say what is allowed; this is what a client can know before.
-PARTS: dict[str, dict[str, Any]] = {
-    "number": {"description": "E.164, or as it is dialled here.", "schema": TEXT, "example": "+12015550123"},
-    "appeal": {"description": "The reference of an appeal, or its number.", "schema": TEXT, "example": "2N5RM8PK"},
-    "id": {"description": "The identifier.", "schema": TEXT, "example": "7KQ2M4XA"},
-    "change_id": {
-        "description": "The id of a change in the audit.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999},
-        "example": 17,
-    },
-    "place": {
-        "description": "Which piece of evidence, counted from 1.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 9999},
-        "example": 1,
-    },
-    "list_name": {"description": "Which list.", "schema": {"enum": ["allow", "block"]}, "example": "block"},
-    "entry": {
-        "description": "A number, a prefix (+1900*) or a range.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 100},
-        "example": "+1900*",
-    },
-    "person": {"description": "An extension.", "schema": {**TEXT, "maxLength": 64}, "example": "201"},
-    "digest": {
-        "description": "The SHA-256 of a file, in hex.",
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    },
-    "site": {"description": "Another site.", "schema": {**TEXT, "maxLength": 64}, "example": "berlin"},
-    "day": {"description": "By the clock of the PBX.", "schema": {**TEXT, "maxLength": 40}, "example": "2026-11-26"},
-    "source": {"description": "The name of an import.", "schema": {**TEXT, "maxLength": 128}, "example": "directory"},
-    "name": {"description": "The name.", "schema": {**TEXT, "maxLength": 128}, "example": "cautious"},
+GROUPS: Mapping[str, str] = {
+    "appeals": "Appeals of number owners against a marking.",
+    "call-lists": "Lists of numbers to call, checked before a campaign.",
+    "changes": "The audit: who changed what, and undoing it.",
+    "compliance": "What the outbound guard checked on a day.",
+    "consents": "Consents to be called by us.",
+    "decide": "The decision about an incoming call, for other switches.",
+    "decide-outbound": "The decision about an outbound call, for other switches.",
+    "decisions": "The journal of decisions.",
+    "dids": "Our numbers that callers dial.",
+    "do-not-call": "People who do not want to be called again.",
+    "emergency-calls": "Emergency calls that go out through another switch.",
+    "events": "A stream of events.",
+    "evidence-packs": "Documents for platforms that label one of our numbers.",
+    "exchange": "Other companies whose published evidence is taken, and what we publish.",
+    "feeds": "Sources of numbers that are fetched again and again.",
+    "identities": "The owners of numbers, with the strength of their proof.",
+    "imports": "Imports of people and DIDs.",
+    "laws": "The law files that the outbound guard goes by.",
+    "lists": "The administrator's allowlist and blocklist.",
+    "looks": "What platforms show when our numbers call.",
+    "numbers": "What is known about a number, and marking it.",
+    "outcomes": "How a call ended, told by another switch.",
+    "own-numbers": "The register of numbers that we call out from.",
+    "people": "Our people and their own lists.",
+    "policies": "Policies: checking, testing, activating, publishing.",
+    "receivers": "Receivers of events, and what could not be delivered to them.",
+    "registers": "Copies of national do-not-call registers.",
+    "screening": "Switching screening off and on.",
+    "sites": "The sites of the organisation, by their hub.",
+    "status": "Whether calls are screened.",
+    "tokens": "Programs that may use the API.",
+    "users": "Who may use the console.",
 }
 _RATE_HEADERS = {
     "RateLimit": {"$ref": "#/components/headers/RateLimit"},
@@ -102,7 +102,8 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(map(wire, kinds), ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
     for component in components.values():
-        _describe(component)
+        if "description" in component:  # Python dedents docstrings from 3.13 on
+            component["description"] = cleandoc(component["description"])
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_kind, components)
@@ -149,15 +150,6 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _describe(component: dict[str, Any]) -> None:
-    """Give each field a description: its own, or that of its name."""
-    if "description" in component:  # Python dedents docstrings from 3.13 on
-        component["description"] = cleandoc(component["description"])
-    for name, schema in component.get("properties", {}).items():
-        if name in WORDS:
-            schema.setdefault("description", WORDS[name])
-
-
 def _open(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Of an answer: a later version may say more, and a program passes over that."""
     return {key: value for key, value in schema.items() if key != "additionalProperties" or value is not False}
@@ -183,7 +175,7 @@ def _operation(one: Endpoint, by_kind: Mapping[int, Any], components: Mapping[st
         "summary": one.summary,
         "description": f"Scope `{one.scope}`, role {one.role.word} or above.",
         "parameters": [
-            *_path_parameters(one, components),
+            *(_parameters("path", one.parts, components) if one.parts is not None else ()),
             *(_parameters("query", one.query, components) if one.query is not None else ()),
             *_key_parameter(one),
         ],
@@ -207,12 +199,6 @@ def _responses(one: Endpoint, by_kind: Mapping[int, Any]) -> dict[str, Any]:
         str(one.status): done,
         **{str(status.value): {"$ref": f"#/components/responses/{_name(status)}"} for status in others},
     }
-
-
-def _path_parameters(one: Endpoint, components: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if one.parts is not None:
-        return _parameters("path", one.parts, components)
-    return [{"name": part, "in": "path", "required": True, **PARTS[part]} for part in _PART.findall(one.path)]
 
 
 def _parameters(where: str, kind: Any, components: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -98,7 +98,11 @@ Stops = Annotated[
 
 
 class AppealRequest(msgspec.Struct, frozen=True):
-    """What somebody files, by telephone or mail. `decision`: the id of the one that it is about."""
+    """What somebody files, by telephone or mail. `decision`: the id of the one that it is about.
+
+    Attributes:
+        statement: The text of the statement.
+    """
 
     number: NumberText
     name: Line
@@ -137,7 +141,11 @@ class ClearRequest(msgspec.Struct, frozen=True):
 
 
 class WithdrawRequest(msgspec.Struct, frozen=True):
-    """Why an appeal ends without a decision."""
+    """Why an appeal ends without a decision.
+
+    Attributes:
+        reason: The reason.
+    """
 
     appeal: AppealText
     reason: Statement = ""
@@ -151,35 +159,56 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files that are shown for an appeal, all or none."""
+    """Files that are shown for an appeal, all or none.
+
+    Attributes:
+        files: The files.
+    """
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
-    """A piece of evidence, counted from 1."""
+    """A piece of evidence, counted from 1.
+
+    Attributes:
+        place: Which piece of evidence, counted from 1.
+    """
 
     appeal: AppealText
     place: Annotated[int, Meta(ge=0, le=9999)]
 
 
 class EvidenceAttached(NamedTuple):
-    """All that is attached to an appeal by now."""
+    """All that is attached to an appeal by now.
+
+    Attributes:
+        appeal: The appeal that it is about.
+        attachments: Files that were attached as evidence.
+    """
 
     appeal: appeals.Appeal
     attachments: tuple[Attachment, ...]
 
 
 class EvidenceContent(NamedTuple):
-    """A piece of evidence. `content`: in Base64."""
+    """A piece of evidence. `content`: in Base64.
+
+    Attributes:
+        attachment: The file, without its content.
+    """
 
     attachment: Attachment
     content: bytes
 
 
 class AppealChange(NamedTuple):
-    """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls."""
+    """An appeal as it is now. `reporters`: whose trust follows a decision; `stops`: what still stops calls.
+
+    Attributes:
+        appeal: The appeal that it is about.
+    """
 
     change_id: ChangeId | None
     appeal: appeals.Appeal

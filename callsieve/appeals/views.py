@@ -49,6 +49,9 @@ class Queued:
     """An appeal in the queue. `due_at`: when the day ends on which it is to be decided; None: it is not in force.
 
     `is_public`: a stranger filed it on the public page.
+
+    Attributes:
+        is_overdue: Whether it should have been decided by now.
     """
 
     appeal: Annotated[Appeal, FLAT]
@@ -59,7 +62,11 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class AppealCase:
-    """All of one appeal. `marks`: what people said of the number."""
+    """All of one appeal. `marks`: what people said of the number.
+
+    Attributes:
+        attachments: Files that were attached as evidence.
+    """
 
     queued: Annotated[Queued, FLAT]
     attachments: tuple[Attachment, ...]

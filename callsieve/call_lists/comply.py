@@ -66,7 +66,17 @@ class CheckedCall(NamedTuple):
 
 
 class OutboundRuleCount(NamedTuple):
-    """How many calls a rule held, refused, or would have while the guard observes; who says so, and where."""
+    """How many calls a rule held, refused, or would have while the guard observes; who says so, and where.
+
+    Attributes:
+        rule: The rule that decided; `fail-open` where nothing did.
+        source: Where it comes from.
+        held: How many calls it held.
+        refused: How many calls it refused.
+        observed: How many calls it would have stopped, had it not only observed.
+        url: The address that it is taken from.
+        read: The day on which the source was read.
+    """
 
     rule: str
     source: str
@@ -78,7 +88,11 @@ class OutboundRuleCount(NamedTuple):
 
 
 class LawVersion(NamedTuple):
-    """A law file. `read`: when it was looked through; `sha256`: its checksum."""
+    """A law file. `read`: when it was looked through; `sha256`: its checksum.
+
+    Attributes:
+        country: ISO 3166-1 code of the country.
+    """
 
     country: str
     read: str
@@ -89,6 +103,22 @@ class LawVersion(NamedTuple):
 class DayProof:
     """What the outbound guard checked on a day. `calls`: the first of `asked`; `unguarded`: the first of
     `without_guard`; `last`: the beginning of the next day.
+
+    Attributes:
+        first: The first instant of the day.
+        made_at: When it was made.
+        version: The version of CallSieve.
+        observe: It decides and records, and every call goes on.
+        settings: The settings that it was made with.
+        asked: How many outbound calls the guard was asked about.
+        went_out: How many calls went out.
+        failed_open: Number of calls that went on because screening failed.
+        without_guard: How many calls went out without the guard.
+        rules: How many calls each rule held or refused.
+        registers: The copies of registers.
+        laws: The law files.
+        consents: Number of calls that a consent allowed.
+        do_not_call: Number of calls to numbers on the do-not-call list.
     """
 
     first: Instant

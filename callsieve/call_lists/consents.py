@@ -51,7 +51,11 @@ class ConsentRequest(msgspec.Struct, frozen=True):
 
 
 class ConsentChange(NamedTuple):
-    """The consent as it is now, or was."""
+    """The consent as it is now, or was.
+
+    Attributes:
+        consent: The consent as it is kept.
+    """
 
     change_id: ChangeId | None
     consent: Consent

@@ -45,7 +45,12 @@ class ListFault(StrEnum):
 
 
 class ListToCheck(msgspec.Struct, frozen=True):
-    """Numbers of a call list. `tries`: so many calls without an answer are enough."""
+    """Numbers of a call list. `tries`: so many calls without an answer are enough.
+
+    Attributes:
+        numbers: The numbers.
+        needs_consent: Only numbers with a consent may stay.
+    """
 
     numbers: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(min_length=1, max_length=MOST_NUMBERS)]
     needs_consent: bool = False
@@ -53,7 +58,14 @@ class ListToCheck(msgspec.Struct, frozen=True):
 
 
 class ListChecked(NamedTuple):
-    """What was found in a list. `clean`: the numbers that may stay."""
+    """What was found in a list. `clean`: the numbers that may stay.
+
+    Attributes:
+        rows: Number of rows.
+        kept: How many stay.
+        by_fault: How many numbers are to go, by reason.
+        findings: The numbers that should go, with the reason.
+    """
 
     rows: int
     kept: int
@@ -65,6 +77,9 @@ class ListChecked(NamedTuple):
 class RowFinding(NamedTuple):
     """A row that is to go. `line`: its place, counted from 1; `written`: the number as it was sent; `fault`: why it is
     to go; `evidence`: what says so.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
     """
 
     line: int

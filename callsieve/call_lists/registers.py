@@ -101,7 +101,11 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """Our copy of a register. `cite`: the law that limits its age."""
+    """Our copy of a register. `cite`: the law that limits its age.
+
+    Attributes:
+        age_days: Age in days.
+    """
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int

@@ -62,7 +62,11 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A site that is not believed, and why."""
+    """A site that is not believed, and why.
+
+    Attributes:
+        reason: The reason.
+    """
 
     site: SiteText
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]

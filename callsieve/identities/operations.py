@@ -81,6 +81,9 @@ class IdentityChange(NamedTuple):
 class CodeMade(NamedTuple):
     """A code that counts for a day, to be said in a call to the number. `about`: an appeal's reference, or the number;
     `code`: its six digits.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
     """
 
     about: str

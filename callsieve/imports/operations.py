@@ -138,7 +138,11 @@ class RemoveImportRequest(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """What was taken out. `rows`: how many there were."""
+    """What was taken out. `rows`: how many there were.
+
+    Attributes:
+        kind: Which kind it is.
+    """
 
     change_id: ChangeId | None
     kind: ImportKind

@@ -71,6 +71,8 @@ class EntryRequest(msgspec.Struct, frozen=True):
     """An entry as somebody typed it.
 
     Attributes:
+        note: A note, one line.
+        list_name: Which list.
         expires: When it stops to count: `30d`, `2026-12-31`. Null: never.
         action: What is done with a call that it matches. Null: what the list does by itself.
         force: Add it whatever speaks against it.
@@ -85,14 +87,23 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """An entry that is on a list."""
+    """An entry that is on a list.
+
+    Attributes:
+        list_name: Which list.
+        entry: A number, a prefix (`+1900*`) or a range.
+    """
 
     list_name: ListName
     entry: EntryText
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """An entry of the list of the person at this extension. `force`: add it whatever speaks against it."""
+    """An entry of the list of the person at this extension. `force`: add it whatever speaks against it.
+
+    Attributes:
+        list_name: Which list: `allow` or `block`.
+    """
 
     list_name: ListName
     number: NumberText
@@ -109,7 +120,11 @@ class PersonalKey(msgspec.Struct, frozen=True):
 
 
 class PersonalChange(NamedTuple):
-    """A change of a person's own list. `person`: the extension, and who has it: `201 (Alice)`."""
+    """A change of a person's own list. `person`: the extension, and who has it: `201 (Alice)`.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+    """
 
     change_id: ChangeId | None
     number: str
@@ -119,6 +134,9 @@ class PersonalChange(NamedTuple):
 class Added(NamedTuple):
     """An entry that was added or removed. `replaced`: the entry that was there; `other`: the one on the other list that
     matches the same numbers.
+
+    Attributes:
+        entry: A number, a prefix (`+1900*`) or a range.
     """
 
     change_id: ChangeId | None
@@ -132,6 +150,7 @@ class Preview:
     """What an entry would do, before it is added.
 
     Attributes:
+        entry: A number, a prefix (`+1900*`) or a range.
         action: What would be done with a call that it matches.
         coverage: What it matches.
         objections: What has to be confirmed; none of it stops an administrator who forces the entry.

@@ -52,7 +52,12 @@ class ListsShown:
 
 
 class EntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """Which entries. `number`: only those that match it."""
+    """Which entries. `number`: only those that match it.
+
+    Attributes:
+        list_name: Which list.
+        number: Only entries that match this number.
+    """
 
     list_name: ListName
     number: NumberText | None = None

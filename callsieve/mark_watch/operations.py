@@ -30,7 +30,11 @@ NAME_CHARACTERS = 100
 
 
 class ScreenshotFile(msgspec.Struct, frozen=True):
-    """A PNG, JPEG or WebP file. `content`: in Base64."""
+    """A PNG, JPEG or WebP file. `content`: in Base64.
+
+    Attributes:
+        name: The name.
+    """
 
     name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
     content: bytes
@@ -39,6 +43,10 @@ class ScreenshotFile(msgspec.Struct, frozen=True):
 class LookRequest(msgspec.Struct, frozen=True):
     """What somebody saw, as typed. `label`: what the platform shows, empty for nothing; `marks`: how many marks it says
     that there are; `next_look`: when to look again, `30d`, `2026-12-31` or `never`.
+
+    Attributes:
+        platform: The platform that shows labels.
+        screenshot: A picture of what was seen.
     """
 
     number: NumberText
@@ -50,7 +58,11 @@ class LookRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """The look as it is kept. `changed`: what the platform showed before, where that was something else."""
+    """The look as it is kept. `changed`: what the platform showed before, where that was something else.
+
+    Attributes:
+        look: The look as it is kept.
+    """
 
     change_id: ChangeId | None
     look: own_labels.Look

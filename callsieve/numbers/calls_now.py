@@ -117,6 +117,10 @@ class CallsNow:
 class Stop:
     """A reason why calls are stopped once an appeal is upheld. `entries`: of lists; `people`: who has blocked it;
     `remedy`: what to do about it.
+
+    Attributes:
+        kind: Which kind it is.
+        words: In words.
     """
 
     kind: StopKind

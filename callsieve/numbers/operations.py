@@ -103,6 +103,7 @@ class PersonMark(msgspec.Struct, frozen=True):
     """What one of our people says of a number.
 
     Attributes:
+        verdict: What the number is said to be.
         category: What kind of spam it is.
         reason: Why; a verified business is marked with one only.
     """

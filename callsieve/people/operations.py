@@ -175,7 +175,14 @@ class DidShown(NamedTuple):
 
 
 class PersonRow(msgspec.Struct, frozen=True):
-    """A person. `endpoint`: as the PBX names the phone; `PJSIP/` and the extension if not given."""
+    """A person. `endpoint`: as the PBX names the phone; `PJSIP/` and the extension if not given.
+
+    Attributes:
+        extension: The extension of the person.
+        group: The group of the person.
+        language: The language.
+        name: The name.
+    """
 
     extension: Word
     endpoint: Annotated[str, Meta(max_length=101)] = ""
@@ -185,7 +192,12 @@ class PersonRow(msgspec.Struct, frozen=True):
 
 
 class DidRow(msgspec.Struct, frozen=True):
-    """A DID. `screen`: false for fax, alarm and lift."""
+    """A DID. `screen`: false for fax, alarm and lift.
+
+    Attributes:
+        groups: The groups that the number belongs to.
+        callee: The called party: an extension, or the number that was dialled.
+    """
 
     number: NumberText
     groups: Annotated[tuple[Word, ...], Meta(max_length=50)] = ()
@@ -194,14 +206,22 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to be added, or brought up to date. Those that are not here stay."""
+    """People to be added, or brought up to date. Those that are not here stay.
+
+    Attributes:
+        people: The people.
+    """
 
     source: SourceText
     people: Annotated[tuple[PersonRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to be added, or brought up to date. Those that are not here stay."""
+    """DIDs to be added, or brought up to date. Those that are not here stay.
+
+    Attributes:
+        dids: The DIDs.
+    """
 
     source: SourceText
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import Refused
 from callsieve.tokens import operations
@@ -13,9 +11,9 @@ from reputation.users import Role, Scope
 BEYOND = "a token can only give scopes that it has itself"
 
 
-async def add(req: ApiRequest[Any, Any], request: NewToken) -> TokenAdded:
+async def add(req: ApiRequest, request: NewToken) -> TokenAdded:
     """Let a program use the API; its secret is shown once."""
-    if not set(request.scopes) <= {scope.value for scope in req.asked.scopes}:
+    if not set(request.scopes) <= {scope.value for scope in req.context.scopes}:
         raise Refused("scope-beyond-token", BEYOND, "scopes")
     return await req.perform(operations.add, request)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from callsieve.api.endpoint import ApiRequest, endpoint
@@ -15,14 +13,14 @@ from reputation.users import Role, Scope
 PASSWORD = "correct horse battery staple"
 
 
-async def add(req: ApiRequest[Any, Any], request: NewUser) -> RoleChange:
+async def add(req: ApiRequest, request: NewUser) -> RoleChange:
     """Let somebody use the console."""
     await req.read(operations.check_new, req.context, request)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.add, replace(request, password=password))
 
 
-async def reset_password(req: ApiRequest[Any, Any], request: PasswordRequest) -> UserChange:
+async def reset_password(req: ApiRequest, request: PasswordRequest) -> UserChange:
     """Set another password; whoever is logged in with the old one is out."""
     await req.read(operations.other_user, req.context, request.name)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))

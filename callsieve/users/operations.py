@@ -110,7 +110,11 @@ class Login(NamedTuple):
 
 
 class RoleChange(NamedTuple):
-    """The role of a user. `before`: the role until now."""
+    """The role of a user. `before`: the role until now.
+
+    Attributes:
+        role: The role.
+    """
 
     change_id: ChangeId | None
     role: Role
@@ -118,7 +122,11 @@ class RoleChange(NamedTuple):
 
 
 class UserChange(NamedTuple):
-    """A change of a user that has nothing to show."""
+    """A change of a user that has nothing to show.
+
+    Attributes:
+        name: The name.
+    """
 
     change_id: ChangeId | None
     name: str

@@ -72,7 +72,21 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held."""
+    """One decision about an outbound call, as it is kept. `until`: the earliest good time of a call that is held.
+
+    Attributes:
+        id: The identifier.
+        at: When it happened.
+        linkedid: The id of the call: Asterisk's linkedid.
+        callee: The number that was dialled, null where it is not kept.
+        day: The day, by the clock of the PBX.
+        own_number: The number that it showed.
+        person: The extension of who called.
+        action: What was done: `allow`, `hold` or `refuse`.
+        would_be: What would have been done, had the guard not only observed.
+        rule: The rule that decided; `fail-open` where nothing did.
+        elapsed_ms: How long the decision took, in milliseconds.
+    """
 
     id: Annotated[str, Key()]
     at: Instant

@@ -41,6 +41,10 @@ NORMAL = NormalDist()
 class Network(NamedTuple):
     """Where calls went: a country, by its two letters, and the network whose range it is; `name` empty: all of the
     country, or what no network is known of.
+
+    Attributes:
+        country: ISO 3166-1 code of the country.
+        name: The name.
     """
 
     country: str
@@ -59,6 +63,14 @@ class NetworkCalls(NamedTuple):
 class Suspicion(NamedTuple):
     """`by`: `answered`, fewer are, or `blocked`, more are refused. Shares before and lately, of so many calls; the
     `confidence` that this is no chance, all comparisons of the number taken together.
+
+    Attributes:
+        network: The network that the suspicion is about.
+        before: How it was before the change; null where there was nothing.
+        lately: The share lately.
+        calls_before: Number of calls in the weeks before.
+        calls_lately: Number of calls lately.
+        confidence: How sure this is, from 0 to 1.
     """
 
     network: Network
@@ -292,6 +304,15 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A platform that shows labels. `on`: on the networks whose names begin so, or on phones, of every network.
 
     `phones`: of which maker, "" for several or an app; `pack`: as `own pack --for` has it; `source`: an address.
+
+    Attributes:
+        country: ISO 3166-1 code of the country.
+        platform: The platform that shows labels.
+        pack: The platform of an evidence pack.
+        source: Where it comes from.
+        on: Where or whether it is on.
+        networks: The networks whose names begin so.
+        phones: The maker of the phones, empty for several or an app.
     """
 
     country: str

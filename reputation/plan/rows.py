@@ -33,7 +33,14 @@ NOBODYS = frozenset({Purpose.UNALLOCATED})
 
 @dataclass(frozen=True, slots=True)
 class PlanSource:
-    """A page that was read, on that day, and that says what the rows say which name it."""
+    """A page that was read, on that day, and that says what the rows say which name it.
+
+    Attributes:
+        name: The name.
+        title: The title.
+        url: The address that it is taken from.
+        read: The day on which the source was read.
+    """
 
     name: str
     title: str

@@ -113,7 +113,14 @@ class ExpectedCall(NamedTuple):
 
 
 class PersonalEntry(NamedTuple):
-    """A number on a person's own list; a number is on one of a person's lists at a time."""
+    """A number on a person's own list; a number is on one of a person's lists at a time.
+
+    Attributes:
+        person: The extension of the person, or the program that did it.
+        number: A telephone number: E.164, or the key of a service number.
+        verdict: What the number is said to be.
+        at: When it happened.
+    """
 
     person: Annotated[str, Key()]
     number: str

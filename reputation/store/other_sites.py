@@ -75,7 +75,14 @@ SELECT total(against AND NOT fine), total(fine AND NOT against), count(*)
 
 
 class Ignored(NamedTuple):
-    """A site of which nothing counts since `at`; `who` said so, and why."""
+    """A site of which nothing counts since `at`; `who` said so, and why.
+
+    Attributes:
+        site: The other site that it comes from; empty for this one.
+        at: When it happened.
+        who: The user who did it.
+        reason: The reason.
+    """
 
     site: str
     at: Instant

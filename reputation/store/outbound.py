@@ -216,7 +216,15 @@ class CallAttempt(NamedTuple):
 
 
 class UnguardedCall(NamedTuple):
-    """A call that went out and about which the guard was not asked."""
+    """A call that went out and about which the guard was not asked.
+
+    Attributes:
+        linkedid: The id of the call: Asterisk's linkedid.
+        at: When it happened.
+        callee: The called party: an extension, or the number that was dialled.
+        own_number: One of our own numbers.
+        trunk: The trunk that the call came in on or went out on.
+    """
 
     linkedid: str
     at: Instant

@@ -43,7 +43,13 @@ SELECT {COLUMNS} FROM own_suspicion WHERE since >= ? AND since < ? ORDER BY sinc
 
 
 class Suspected(NamedTuple):
-    """What was found of a number: the first time `since`, and last `at`."""
+    """What was found of a number: the first time `since`, and last `at`.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        since: Since when.
+        at: When it happened.
+    """
 
     number: str
     since: Instant

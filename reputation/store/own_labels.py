@@ -27,6 +27,12 @@ class Look(NamedTuple):
     """A look at what a platform shows of a number. `label`: what it shows, "" for nothing; `marks`: how many marks it
     says that there are, null: it does not say; `person`: who looked; `proof`: a file with its SHA-256, or a text;
     `next_at`: when to look again.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        platform: The platform that shows labels.
+        at: When it happened.
+        kind: Which kind it is.
     """
 
     number: str
@@ -41,7 +47,16 @@ class Look(NamedTuple):
 
 
 class LabelChange(NamedTuple):
-    """A platform that shows something else than before; `before` None: it was looked at for the first time."""
+    """A platform that shows something else than before; `before` None: it was looked at for the first time.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        platform: The platform that shows labels.
+        at: When it happened.
+        before: How it was before the change; null where there was nothing.
+        label: The label that is shown.
+        marks: The marks.
+    """
 
     number: str
     platform: str
@@ -170,7 +185,16 @@ class NewScreenshot(NamedTuple):
 
 
 class Screenshot(NamedTuple):
-    """A picture without its content. `platform` and `at` are those of its look."""
+    """A picture without its content. `platform` and `at` are those of its look.
+
+    Attributes:
+        platform: The platform that shows labels.
+        at: When it happened.
+        name: The name.
+        kind: Which kind it is.
+        size: The size in bytes.
+        digest: The SHA-256 of the content, in hex.
+    """
 
     platform: str
     at: Instant

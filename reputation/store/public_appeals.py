@@ -132,7 +132,14 @@ REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {ATTA
 
 
 class Attachment(NamedTuple):
-    """One piece of evidence without its content. `place`: 1, 2, ... within the appeal; `digest`: SHA-256."""
+    """One piece of evidence without its content. `place`: 1, 2, ... within the appeal; `digest`: SHA-256.
+
+    Attributes:
+        name: The name.
+        added_at: When it was added.
+        added_by: The user who added it.
+        size: The size in bytes.
+    """
 
     place: int
     name: str

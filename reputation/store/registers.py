@@ -18,7 +18,15 @@ BATCH = 20_000
 
 
 class StoredCopy(NamedTuple):
-    """A copy in force. `file_at`: the day of the file; `sha256`: of the file as it was read."""
+    """A copy in force. `file_at`: the day of the file; `sha256`: of the file as it was read.
+
+    Attributes:
+        name: The name of the register.
+        country: ISO 3166-1 code of the country.
+        file: The name of the file.
+        imported_at: When it was imported.
+        numbers: How many numbers it has.
+    """
 
     name: str
     country: str
@@ -111,6 +119,11 @@ def _key(number: str) -> int:
 class Consent(NamedTuple):
     """Who agreed to be called. `proof`: a text, or where the document is kept; `until`: when it ends, null for never;
     `person`: who noted it.
+
+    Attributes:
+        number: A telephone number: E.164, or the key of a service number.
+        at: When it happened.
+        note: A note, one line.
     """
 
     number: str

@@ -31,7 +31,12 @@ from reputation.weights import TrustWeights, Weights
 
 
 class Settled(NamedTuple):
-    """How many of a reporter's marks a decided case has confirmed (`agree`) and refuted (`disagree`)."""
+    """How many of a reporter's marks a decided case has confirmed (`agree`) and refuted (`disagree`).
+
+    Attributes:
+        agree: How many marks a decided case has confirmed.
+        disagree: How many marks a decided case has refuted.
+    """
 
     agree: int = 0
     disagree: int = 0

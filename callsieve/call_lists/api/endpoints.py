@@ -28,7 +28,7 @@ AGREED = ConsentRequest("+12015550123", "form 17 of 2026-11-02")
 NUMBERS = ListToCheck(("+12015550123", "+12015550124"))
 
 
-async def check_list(req: ApiRequest[None, None], sent: ListToCheck) -> ListChecked:
+async def check_list(req: ApiRequest, sent: ListToCheck) -> ListChecked:
     """Return which numbers of a call list are to go, and why. The audit notes it."""
     loaded = req.state.loaded
     terms = HygieneTerms(
@@ -44,7 +44,7 @@ async def check_list(req: ApiRequest[None, None], sent: ListToCheck) -> ListChec
     return checked
 
 
-async def show_compliance(req: ApiRequest[None, None], day: DayText) -> DayProof:
+async def show_compliance(req: ApiRequest, day: DayText) -> DayProof:
     """Return what the outbound guard checked on a day, by which rules, sources and files."""
     bounds = day_bounds(day)
     if bounds is None:

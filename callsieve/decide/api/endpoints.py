@@ -34,7 +34,7 @@ FIELD_CHARACTERS = 80
 TWICE = "it is there twice: quote what callers write as JSON does, or they add fields of their own"
 
 
-async def decide(req: ApiRequest[Any, Any], call: CallFacts) -> CallAnswer:
+async def decide(req: ApiRequest, call: CallFacts) -> CallAnswer:
     """Return what to do with an incoming call."""
     # Whoever has the token could else fill the store with calls that never were.
     allowed = req.context.loaded.settings.api.recorded_per_second
@@ -42,7 +42,7 @@ async def decide(req: ApiRequest[Any, Any], call: CallFacts) -> CallAnswer:
     return await req.state.service(DaemonClient).decide(call, record=not quota.wait_seconds)
 
 
-async def decide_outbound(req: ApiRequest[Any, Any], call: OutgoingFacts) -> OutboundAnswer:
+async def decide_outbound(req: ApiRequest, call: OutgoingFacts) -> OutboundAnswer:
     """Ask the outbound guard whether one of our calls may go out now."""
     return await req.state.service(DaemonClient).decide_outbound(call)
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Protocol, TypeVar, TypeVarTuple
+from typing import Annotated, Final, Protocol, TypeVar, TypeVarTuple
 
 import msgspec
 from msgspec import Meta
@@ -169,14 +169,14 @@ class StreamedEvent(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-async def read_along(req: ApiRequest[Any, Any], request: EventsRequest) -> Stream[StreamedEvent]:
+async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[StreamedEvent]:
     """Read events as they happen (server-sent events); Last-Event-ID goes on where a stream ended."""
     kinds = kinds_named(request.kinds)
     streams = req.state.service(EventStreams)
     if streams.is_full(req.context.actor):
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "too-many-streams", FULL, headers={"Retry-After": "60"})
     await req.state.store.write(keep_stream, req.context.settings.reputation, req.context.at)
-    place = await req.read(place_after, request.after or req.asked.last_event_id)
+    place = await req.read(place_after, request.after or req.last_event_id)
     until = time.monotonic() + request.seconds
     return Stream(stream(req, streams, req.context.actor, place, kinds, until, req.state.ending), MEDIA_TYPE)
 

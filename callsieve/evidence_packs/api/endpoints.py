@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tempfile import SpooledTemporaryFile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.evidence_packs import operations
@@ -27,7 +27,7 @@ class MadePack(NamedTuple):
     content: bytes
 
 
-async def make_pack(req: ApiRequest[Any, Any], request: PackRequest) -> MadePack:
+async def make_pack(req: ApiRequest, request: PackRequest) -> MadePack:
     """Make an evidence pack: a zip. The audit notes it."""
     pack = await req.perform(operations.announce, request)
     # Reading the calls takes seconds, and no other request waits for it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 import msgspec
 
@@ -59,13 +58,13 @@ class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicyName | None = None
 
 
-async def find_policies(req: ApiRequest[Any, Any], request: PageQuery) -> ResultPage[PolicyFile]:
+async def find_policies(req: ApiRequest, request: PageQuery) -> ResultPage[PolicyFile]:
     """Return the policies, by name."""
     there = await req.in_thread(policy_files, req.context.loaded)
     return page_from(there, request, lambda one: (one.name,), lambda one: one)
 
 
-async def show_policy(req: ApiRequest[Any, Any], name: PolicyName) -> PolicyShown:
+async def show_policy(req: ApiRequest, name: PolicyName) -> PolicyShown:
     """Return a policy, with its rules."""
     return policy_shown(await req.in_thread(_called, name, req.context.loaded))
 
@@ -75,7 +74,7 @@ def check_draft(db: sqlite3.Connection, context: Context, request: PolicyDraft) 
     return checked(db, request.text, context.loaded)
 
 
-async def test_cases(req: ApiRequest[Any, Any], request: PolicyCases) -> CasesTried:
+async def test_cases(req: ApiRequest, request: PolicyCases) -> CasesTried:
     """Return what is decided about cases, each a call and what is known."""
     tried = await req.in_thread(_tried, request, req.context.loaded)
     return cases_tried([("", one) for one in tried])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.capability import Capabilities
@@ -17,7 +16,7 @@ from callsieve.web.rendering import mask_numbers
 from reputation.users import Role, Scope
 
 
-async def show(req: ApiRequest[Any, Any]) -> SystemStatus:
+async def show(req: ApiRequest) -> SystemStatus:
     """Return whether calls are screened now, and what is wrong."""
     context = req.context
     status = await req.in_thread(_look, context.loaded, context.at, checks_of(req.state.service(Capabilities)))

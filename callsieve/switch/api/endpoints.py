@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
@@ -16,14 +16,15 @@ from reputation.encoding import Instant
 from reputation.users import Role, Scope
 
 Duration = Annotated[
-    str, Meta(pattern="^[0-9]{1,6}[smhd]$", description="For how long; null: until it is switched on.")
+    Annotated[str, Meta(pattern="^[0-9]{1,6}[smhd]$", examples=["30m"])] | None,
+    Meta(description="For how long; null: until it is switched on."),
 ]
 
 
 class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long screening is off."""
 
-    duration: Duration | None = field(name="for", default=None)
+    duration: Duration = field(name="for", default=None)
 
 
 class ScreenedState(msgspec.Struct, frozen=True):
@@ -38,20 +39,20 @@ class ScreenedState(msgspec.Struct, frozen=True):
     until: Instant | None
 
 
-async def switch_off(req: ApiRequest[Any, Any], request: SwitchOff) -> ScreenedState:
+async def switch_off(req: ApiRequest, request: SwitchOff) -> ScreenedState:
     """Switch screening off: every call goes on as if CallSieve were not there."""
     switched = await req.in_thread(operations.switch_off, req.context, request.duration)
     await _noted(req, switched)
     return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)
 
 
-async def switch_on(req: ApiRequest[Any, Any]) -> ScreenedState:
+async def switch_on(req: ApiRequest) -> ScreenedState:
     """Switch screening on again."""
     await _noted(req, await req.in_thread(operations.switch_on, req.context))
     return ScreenedState(off=False, until=None)
 
 
-async def _noted(req: ApiRequest[Any, Any], switched: Switched) -> None:
+async def _noted(req: ApiRequest, switched: Switched) -> None:
     if switched.done is not None:
         await req.perform(note, switched.done)
 
