@@ -39,6 +39,7 @@ FLAT = Meta(extra={"flat": True})
 # Of a field that is for this program alone.
 HIDDEN = Meta(extra={"hidden": True})
 
+_MADE = "__made_here__"  # of a Struct that `struct_of` has made
 _ABOUT = re.compile(r"(?:^|(?<=[.;])\s|\n)\s*((?:`\w+`(?:, | and )?)+): ")
 _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
 
@@ -203,7 +204,7 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
     is_strict = (
         isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__struct_config__.forbid_unknown_fields
     )
-    if not is_record(kind) or (is_strict and not words_of(kind)):
+    if not is_record(kind) or (is_strict and (_MADE in vars(kind) or not words_of(kind))):
         return kind
     return _struct(kind, kind.__name__, is_sent, ())
 
@@ -235,7 +236,7 @@ def struct_of(
             made.append((one.name, wired, msgspec.field(default_factory=one.factory)))
         else:
             made.append((one.name, wired, one.default))
-    about = {"__doc__": summary_of(kind)}
+    about = {"__doc__": summary_of(kind), _MADE: True}
     return msgspec.defstruct(name, made, namespace=about, kw_only=True, frozen=True, forbid_unknown_fields=True)
 
 

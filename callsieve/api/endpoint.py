@@ -31,7 +31,7 @@ from functools import cache, reduce
 from http import HTTPStatus
 from operator import or_
 from types import NoneType
-from typing import Any, Generic, NamedTuple, TypeVar, TypeVarTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, TypeVarTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -288,6 +288,7 @@ def _part(name: str, kind: Any, text: str) -> Any:
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
+        kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if isinstance(kind, type) and issubclass(kind, Enum):
             known = ", ".join(one.value for one in kind)
             raise Refused(f"no-such-{name.removesuffix('_name')}", f"there are: {known}", name) from None

@@ -155,18 +155,12 @@ class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="How long the stream goes on.")] = STREAM_SECONDS
 
 
-class StreamedEvent(msgspec.Struct, frozen=True):
-    """An event of the stream.
+class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event of the stream. Only its data is always there."""
 
-    Attributes:
-        data: The event, as JSON.
-        event: Its kind, or `gap`: some are missing before it.
-        id: Its id.
-    """
-
-    data: str
-    event: str = ""
-    id: str = ""
+    data: Annotated[str, Meta(description="The event, as JSON.")]
+    event: Annotated[str, Meta(description="Its kind, or `gap`: some are missing before it.")] = ""
+    id: Annotated[str, Meta(description="Its id.")] = ""
 
 
 async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[StreamedEvent]:
