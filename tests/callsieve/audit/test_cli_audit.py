@@ -116,7 +116,7 @@ NOT_WRITING = {
     *("own dnc list", "own due", "own export", "own guidance", "own list", "own show"),
     *("plan show", "plan check"),
     *("signing key", "signing verify"),  # the key, made at first, is no part of the store
-    *("policy test", "prompts build", "prompts list", "prompts play", "prompts remove"),
+    *("policy test", "policy try", "prompts build", "prompts list", "prompts play", "prompts remove"),
     *("status", "doctor", "completion", "man", "help"),
     "guide",
     *("explain marks", "explain number"),
