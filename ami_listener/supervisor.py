@@ -54,7 +54,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
     return wait_seconds(failures) * (1 + chance) / 2
 
 
-class ListenerState(StrEnum):
+class AmiListenerState(StrEnum):
     """Where the listener is; see the table above."""
 
     CONNECTING = "connecting"
@@ -84,7 +84,7 @@ class Pace:
 class ListenerStatus:
     """What doctor and metrics show. `behind_seconds` is the age of the oldest event that waits to be looked at."""
 
-    state: ListenerState
+    state: AmiListenerState
     connected_since: float | None
     last_event_at: float | None
     events: int
@@ -119,7 +119,7 @@ class AmiListener:
         self._clock = clock
         self._chance = chance
         self._sleep = sleep
-        self._state = ListenerState.CLOSED
+        self._state = AmiListenerState.CLOSED
         self._task: asyncio.Task[None] | None = None
         self._connects = 0
         self._connected_since: float | None = None
@@ -155,7 +155,7 @@ class AmiListener:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._state = ListenerState.CLOSED
+        self._state = AmiListenerState.CLOSED
         self._inbox.close()
 
     def notices(self) -> AsyncIterator[Notice]:
@@ -175,7 +175,7 @@ class AmiListener:
             refused = error.kind in _REFUSALS or in_doubt
             seconds = reconnect_seconds(failures, self._chance(), login_refused=refused)
             self._note(error.kind, error.detail)
-            self._state = ListenerState.WAITING
+            self._state = AmiListenerState.WAITING
             logger.debug("connecting again in %.1f s", seconds)
             await self._sleep(seconds)
 
@@ -191,7 +191,7 @@ class AmiListener:
         except AmiError as error:
             reason = error
         except asyncio.CancelledError:
-            if connection is not None and self._state is ListenerState.LISTENING:
+            if connection is not None and self._state is AmiListenerState.LISTENING:
                 await connection.log_off()
             raise
         except Exception:  # the outermost point: whatever happened, connect again
@@ -200,12 +200,12 @@ class AmiListener:
         finally:
             if connection is not None:
                 connection.abort()
-        if connection is not None and self._state is ListenerState.LISTENING:
+        if connection is not None and self._state is AmiListenerState.LISTENING:
             self._inbox.put_gap(Gap(self._clock(), connection.heard_at, reason.kind.words))
         return reason
 
     async def _connect(self) -> Connection:
-        self._state = ListenerState.CONNECTING
+        self._state = AmiListenerState.CONNECTING
         try:
             async with asyncio.timeout(self._pace.connect_seconds):
                 return await connect(self._account, self._inbox, self._clock)
@@ -213,7 +213,7 @@ class AmiListener:
             raise AmiError(TroubleKind.TIMED_OUT) from None
 
     async def _log_in(self, connection: Connection) -> None:
-        self._state = ListenerState.LOGGING_IN
+        self._state = AmiListenerState.LOGGING_IN
         await connection.greeting(self._pace.login_seconds)
         self._login_in_doubt = not self._login_works
         self._login_works = False
@@ -223,7 +223,7 @@ class AmiListener:
 
     def _listening(self) -> None:
         now = self._clock()
-        self._state = ListenerState.LISTENING
+        self._state = AmiListenerState.LISTENING
         self._connects += 1
         self._connected_since = now
         trouble, self._trouble = self._trouble, None

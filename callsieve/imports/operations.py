@@ -65,7 +65,7 @@ class ImportKind(StrEnum):
     DIDS = "dids"
 
 
-class NumbersRequest(NamedTuple):
+class NumberFileRequest(NamedTuple):
     """The numbers of a list or `feed`, whose `rows` are read while they are stored.
 
     `problems`: why rows were passed over, filled meanwhile. `known`: the store as it is; a dry run writes elsewhere.
@@ -149,7 +149,7 @@ class Removed(NamedTuple):
     rows: int
 
 
-def import_numbers(db: sqlite3.Connection, context: Context, request: NumbersRequest) -> NumbersImported:
+def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
     """Makes the rows the numbers of the source, at once or not at all."""
     source, known = source_name(request.source), request.known
     before = next((one for one in sources(known) if one.name == source), None)

@@ -13,7 +13,7 @@ import pytest
 
 from ami_listener.errors import TroubleKind
 from ami_listener.framing import EventQueue, Gap, Notice, Packet, Received
-from ami_listener.supervisor import STABLE_SECONDS, AmiListener, ListenerState, Pace
+from ami_listener.supervisor import STABLE_SECONDS, AmiListener, AmiListenerState, Pace
 from tests.ami_listener.fake_manager import END, EVENT, SECRET, FakeManager, managing
 from tests.waiting import until
 
@@ -50,7 +50,7 @@ async def listening(manager: FakeManager, **more: Any) -> AsyncIterator[tuple[Am
     finally:
         await asyncio.wait_for(listener.close(), 20)
         await asyncio.wait_for(consumer, 20)
-        assert listener.status.state is ListenerState.CLOSED
+        assert listener.status.state is AmiListenerState.CLOSED
 
 
 def kinds_of(seen: list[Notice]) -> list[type[Notice]]:
@@ -69,7 +69,7 @@ async def test_it_logs_in_and_passes_events_on() -> None:
             await until(lambda: seen)
             status = listener.status
             assert kinds_of(seen) == [Received]
-            assert (status.state, status.events, status.connects, status.gaps) == (ListenerState.LISTENING, 1, 1, 0)
+            assert (status.state, status.events, status.connects, status.gaps) == (AmiListenerState.LISTENING, 1, 1, 0)
             assert status.connected_since is not None
             assert status.last_event_at is not None
             assert status.connected_since <= status.last_event_at <= time.time()
@@ -91,7 +91,7 @@ async def test_a_lost_connection_is_a_gap(caplog: pytest.LogCaptureFixture) -> N
         assert isinstance(gap, Gap)
         assert seen[0].at <= gap.since <= gap.at
         status = listener.status
-        assert (status.state, status.connects, status.gaps, status.trouble) == (ListenerState.LISTENING, 2, 1, None)
+        assert (status.state, status.connects, status.gaps, status.trouble) == (AmiListenerState.LISTENING, 2, 1, None)
         assert status.last_trouble is not None
         assert status.last_trouble.kind is TroubleKind.LOST
     lines = [
@@ -110,7 +110,7 @@ async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
         assert listener.status.last_trouble is not None
         assert listener.status.last_trouble.kind is TroubleKind.DEAF
         manager.deaf_for = set()
-        await until(lambda: listener.status.state is ListenerState.LISTENING)
+        await until(lambda: listener.status.state is AmiListenerState.LISTENING)
 
 
 def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
@@ -183,7 +183,7 @@ async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -
         async with listening(manager, sleep=waits) as (listener, _):
             await until(lambda: len(manager.logins) >= 2)
             assert min(waits.seconds) >= 60
-            assert listener.status.state in (ListenerState.LOGGING_IN, ListenerState.WAITING)
+            assert listener.status.state in (AmiListenerState.LOGGING_IN, AmiListenerState.WAITING)
 
 
 async def test_a_login_that_has_worked_is_tried_again_soon() -> None:
@@ -298,19 +298,19 @@ async def test_a_defect_of_ours_is_logged_and_does_not_end_it(caplog: pytest.Log
     assert "TypeError" in caplog.text
 
 
-@pytest.mark.parametrize("state", list(ListenerState))
-async def test_it_can_be_closed_in_every_state(state: ListenerState) -> None:
+@pytest.mark.parametrize("state", list(AmiListenerState))
+async def test_it_can_be_closed_in_every_state(state: AmiListenerState) -> None:
     async with managing() as manager:
-        if state is ListenerState.LOGGING_IN:
+        if state is AmiListenerState.LOGGING_IN:
             manager.deaf_for = {"Login"}
-        elif state is ListenerState.WAITING:
+        elif state is AmiListenerState.WAITING:
             manager.hangs_up_on = {"Login"}
         manager.deaf_for |= {"Logoff"}
         listener = AmiListener(manager.account, pace=Pace())
-        if state is not ListenerState.CLOSED:
+        if state is not AmiListenerState.CLOSED:
             listener.start()
             await asyncio.sleep(0)
-            if state is not ListenerState.CONNECTING:  # which it is now
+            if state is not AmiListenerState.CONNECTING:  # which it is now
                 await until(lambda: listener.status.state is state)
         assert listener.status.state is state
         await asyncio.wait_for(listener.close(), 20)

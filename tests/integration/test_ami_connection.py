@@ -19,7 +19,7 @@ import pytest
 from ami_listener.connection import Account
 from ami_listener.errors import TroubleKind
 from ami_listener.framing import Gap, Notice, Received, unescape
-from ami_listener.supervisor import AmiListener, ListenerState
+from ami_listener.supervisor import AmiListener, AmiListenerState
 from lab import Asterisk
 from lab.proxy import Proxy
 from tests.waiting import until
@@ -119,7 +119,7 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Cal
         await until(lambda: listener.status.trouble and listener.status.trouble.kind is TroubleKind.REFUSED)
         started_at = time.time()
         await asyncio.to_thread(asterisk.start)
-        await until(lambda: listener.status.state is ListenerState.LISTENING)
+        await until(lambda: listener.status.state is AmiListenerState.LISTENING)
         back_at = time.time()
         assert len(gaps_in(seen)) == 1
         report(
@@ -151,7 +151,7 @@ async def half_open(asterisk: Asterisk, report: Callable[[str], None], *, to_cli
             assert gap.at - began_at < NOTICED_WITHIN_SECONDS
             assert gap.since <= began_at + 2.0  # nothing since then can be relied on
             proxy.forward()
-            await until(lambda: listener.status.state is ListenerState.LISTENING)
+            await until(lambda: listener.status.state is AmiListenerState.LISTENING)
             back_at = time.time()
             which = {(True, True): "both ways", (True, False): "from Asterisk", (False, True): "to Asterisk"}
             report(
@@ -173,7 +173,7 @@ async def test_asterisk_frozen(asterisk: Asterisk, report: Callable[[str], None]
         finally:
             os.kill(asterisk.pid, signal.SIGCONT)
         thawed_at = time.time()
-        await until(lambda: listener.status.state is ListenerState.LISTENING)
+        await until(lambda: listener.status.state is AmiListenerState.LISTENING)
         back_at = time.time()
         assert noticed_seconds < NOTICED_WITHIN_SECONDS
         assert refused_logins(asterisk) == []
@@ -285,7 +285,7 @@ async def test_two_seconds_of_standing_still_under_load(
                     most_waiting = listener.status.waiting
 
     consumer = asyncio.create_task(consume())
-    await until(lambda: listener.status.state is ListenerState.LISTENING)
+    await until(lambda: listener.status.state is AmiListenerState.LISTENING)
     began = time.monotonic()
     await originate(asterisk, f"flood-{EVENTS}")
     async with asyncio.timeout(100):

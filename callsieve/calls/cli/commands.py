@@ -65,7 +65,7 @@ TOLD_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGIST
 
 
 @dataclass(frozen=True, slots=True)
-class OutboundDecision:
+class OutboundJournalRow:
     """A decision of the outbound guard.
 
     Attributes:
@@ -78,10 +78,10 @@ class OutboundDecision:
     reason_code: str
 
 
-def outbound_shown(record: OutboundRecord) -> OutboundDecision:
+def outbound_shown(record: OutboundRecord) -> OutboundJournalRow:
     """Return a decision of the outbound guard, ready to be written."""
     why = why_of(record.reason)
-    return OutboundDecision(record, str(why), why.code)
+    return OutboundJournalRow(record, str(why), why.code)
 
 
 def show_one(record: OutboundRecord, *, as_json: bool) -> None:

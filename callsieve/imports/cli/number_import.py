@@ -15,7 +15,7 @@ from callsieve.cli.input_file import warn_of_rows
 from callsieve.cli.options import context_of, print_json, stores
 from callsieve.cli.output import plural, say, some
 from callsieve.imports import operations
-from callsieve.imports.operations import ImportKind, NumbersRequest, source_name
+from callsieve.imports.operations import ImportKind, NumberFileRequest, source_name
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, CsvTable, RowProblem
 from callsieve.text.vcard import Vcards
@@ -126,7 +126,7 @@ def store_numbers(
     """
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
-        request = NumbersRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)
+        request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)
         before = [one for one in sources(known) if one.name == summary.source]
         try:
             done = operations.import_numbers(written, context_of(loaded), request)

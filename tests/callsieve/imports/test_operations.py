@@ -13,7 +13,7 @@ from callsieve.imports import operations
 from callsieve.imports.operations import (
     ContactsRequest,
     ImportKind,
-    NumbersRequest,
+    NumberFileRequest,
     PeopleRequest,
     RemoveImportRequest,
 )
@@ -44,7 +44,7 @@ def feed(office: Office, context: Context, numbers: Sequence[str], verdict: str 
 
     def bring(db: sqlite3.Connection) -> int:
         rows = ((number, None, None, None) for number in numbers)
-        request = NumbersRequest("ftc", verdict, rows, [], db, Feed("CSV"), smaller)
+        request = NumberFileRequest("ftc", verdict, rows, [], db, Feed("CSV"), smaller)
         return operations.import_numbers(db, context, request).live.numbers
 
     try:
