@@ -42,9 +42,7 @@ class ChangeKey(msgspec.Struct, frozen=True):
         change_id: Its id.
     """
 
-    change_id: Annotated[
-        str, Meta(max_length=200, extra_json_schema={"type": "integer", "minimum": 1, "examples": [17]})
-    ]
+    change_id: Annotated[str, Meta(max_length=200, examples=["17"], extra_json_schema={"pattern": "^[1-9][0-9]*$"})]
 
 
 @dataclass(frozen=True, slots=True)
