@@ -13,6 +13,7 @@ from tests.callsieve.browsing import Ticking, changes_of
 from tests.callsieve.console_calls import add_calls, make_decision
 from tests.office import CALLER
 
+OTHER = "+442071838755"
 MARK = f"/numbers/{CALLER}/marks/201"
 
 
@@ -29,6 +30,27 @@ def test_a_number_is_looked_up_as_it_is_dialled_here(api: RunningApi) -> None:
     assert known == program.get("/numbers/201-742-1834")
     assert (known["number"], known["country"], len(known["decisions"])) == (CALLER, "US", 1)
     assert known["now"]["action"] == "allow"
+
+
+def test_many_numbers_are_looked_up_at_once_in_the_order_asked(api: RunningApi) -> None:
+    add_calls(api.office, make_decision(caller=CALLER))
+    program = api.program(Role.OPERATOR, (Scope.READ,))
+    answer = program.ask("POST", "/numbers/look-up", {"numbers": [OTHER, "201-742-1834"]})
+    assert answer.status == 200
+    assert answer.json["items"] == [program.get(f"/numbers/{OTHER}"), program.get(f"/numbers/{CALLER}")]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        pytest.param([CALLER, "nobody"], "bad-number", id="one-is-none"),
+        pytest.param([], "bad-body", id="none"),
+        pytest.param([CALLER] * 101, "bad-body", id="too-many"),
+    ],
+)
+def test_many_numbers_that_cannot_be_looked_up(api: RunningApi, numbers: list[str], code: str) -> None:
+    answer = api.program().ask("POST", "/numbers/look-up", {"numbers": numbers})
+    assert (answer.status, answer.code) == (422, code)
 
 
 @pytest.mark.parametrize("text", ["nobody", "12", "+", "%20", "x" * 200])
