@@ -18,7 +18,7 @@ from benchmarks.accuracy import first_calls
 from benchmarks.accuracy.chart import chart_of
 from benchmarks.accuracy.offices import OFFICES
 from benchmarks.accuracy.running import FIRST_SEED, measure_all, measure_shadows, seeds_of, weights_with
-from benchmarks.accuracy.tables import BLOCKS, PAGE, PICTURE, levels_sheet, markdown, methods_sheet, terminal_table
+from benchmarks.accuracy.tables import BLOCKS, PAGE, PICTURE, markdown, methods_sheet, terminal_table
 from benchmarks.accuracy.targets import Measured, sheets_of
 from benchmarks.tables import write_page
 
@@ -48,7 +48,6 @@ def main() -> None:
         sheets += [
             first_calls.first_calls_sheet(seeds[:FEW], of_first_calls),
             methods_sheet(shadow),
-            levels_sheet(shadow),
         ]
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -17,7 +17,6 @@ from benchmarks.accuracy.parameters import DAY_SECONDS, Kind, Nature, Parameters
 NOTHING = "nobody"
 MARKS = "marks"
 HANG_UPS = "marks and hang-ups"
-RING_OUTS = "marks and calls left to ring"
 SPLIT = "half mark, half hang up"
 RELENTLESS = "half mark, all hang up, again and again"
 OWN_LIST = "the same, let in by the own list"
@@ -114,11 +113,6 @@ def _mark_and_hang_up(it: Attack) -> list[Dated]:
     return [*_mark(it), *(it.call(user, Conduct.HANG_UP) for user in it.colluders)]
 
 
-def _mark_and_let_ring(it: Attack) -> list[Dated]:
-    """Everyone also lets one call of the number ring out, on an own DID."""
-    return [*_mark(it), *(it.call(user, Conduct.RING_OUT) for user in it.colluders)]
-
-
 def _share_the_work(it: Attack) -> list[Dated]:
     """One half takes a call and hangs up, then the other marks, both out of all groups: each witness moves one family.
 
@@ -196,7 +190,6 @@ ATTACKS: dict[str, Callable[[Attack], list[Dated]]] = {
     NOTHING: _nothing,
     MARKS: _mark,
     HANG_UPS: _mark_and_hang_up,
-    RING_OUTS: _mark_and_let_ring,
     SPLIT: _share_the_work,
     RELENTLESS: _again_and_again,
     OWN_LIST: _let_in_and_hang_up,

@@ -41,7 +41,6 @@ class Conduct(Enum):
     """What a colluder does with a call, whatever he would have done else."""
 
     HANG_UP = "takes it and hangs up"
-    RING_OUT = "lets it ring"
 
 
 class Fate(NamedTuple):

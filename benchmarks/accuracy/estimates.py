@@ -63,11 +63,6 @@ def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: What, *cells: 
     return estimate([total[what] / total[What.NUMBERS] if total[What.NUMBERS] else 0.0 for total in totals])
 
 
-def calls(seeds: Iterable[Counts], cell: Cell, at_least: Level = Level.NONE) -> int:
-    """How many calls that is."""
-    return sum(sum(counts.get(cell, [])[at_least:]) for counts in seeds)
-
-
 def shown(percent: float) -> str:
     """To a tenth, and small ones to a hundredth."""
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"

@@ -22,7 +22,6 @@ from reputation.outcome import OutcomeRecord
 
 NUMBER = "+12015550123"
 TRAPS = "+442071839"  # the first digits of the DIDs that belong to nobody
-LONG_RING_SECONDS = 30.0  # of a call that a colluder lets ring
 LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
@@ -92,8 +91,6 @@ def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, Ou
     if attempt.conduct is Conduct.HANG_UP:
         talk, ended_by = p.attack_talk_seconds, EndedBy.CALLEE
         return True, answered_call(attempt, fate.ring_answered, talk, ended_by, handling)
-    if attempt.conduct is Conduct.RING_OUT:
-        return False, unanswered_call(attempt, LONG_RING_SECONDS, False, handling)
     labelled = handling.action in LABELLED
     if fate.answered >= habits.answered * (p.reaction.answered if labelled else 1.0):
         ring = attempt.ring_seconds or fate.ring_unanswered

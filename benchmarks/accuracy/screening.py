@@ -44,7 +44,7 @@ from reputation.standing import Standing
 from reputation.velocity import WINDOW_SECONDS, Earlier
 from reputation.weights import DEFAULT, Weights
 
-BALANCED, STRICT = "balanced", "strict"
+STRICT = "strict"
 CALLER = Number(NUMBER, NUMBER, CallerKind.NUMBER)
 SALT = b"the salt of the control sample"
 OWN_BLOCK = "callee-blocklist"

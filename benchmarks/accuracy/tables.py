@@ -9,9 +9,9 @@ from typing import NamedTuple
 from rich.table import Table
 
 from benchmarks.accuracy.attacks import HANG_UPS, MARKS, SPLIT
-from benchmarks.accuracy.estimates import calls, of, shown
+from benchmarks.accuracy.estimates import of, shown
 from benchmarks.accuracy.methods import BASELINES, MODEL
-from benchmarks.accuracy.parameters import ESTABLISHED, NEW_KINDS, STANDARD, Kind
+from benchmarks.accuracy.parameters import ESTABLISHED, STANDARD, Kind
 from benchmarks.accuracy.reading import NEW, Cell, Counts
 from reputation.model import Level
 
@@ -29,12 +29,10 @@ BLOCKS = (
     "sharing between sites",
     "how soon spam is warned of",
     "methods",
-    "levels",
     "complaints of the last day",
     "complaints of the last fifth",
 )
 STOPPED = Level.CHALLENGE
-LEVELS = tuple(Level)[1:]
 
 
 class Sheet(NamedTuple):
@@ -82,21 +80,6 @@ def _method_row(seeds: Sequence[Counts], method: str, attack: str, name: str | N
         attacked(NEW, (1, 3, 10, 40)),
         of(seeds, STOPPED, *attack_cells(method, NEW, attack)).text,
     ]
-
-
-def levels_sheet(seeds: Sequence[Counts]) -> Sheet:
-    """Every kind of caller, and how far the model goes."""
-    rows = []
-    for kind in (kind for kind in Kind if kind not in NEW_KINDS):
-        cell = Cell(MODEL, kind)
-        rows.append([kind.value, f"{calls(seeds, cell):,}", *(of(seeds, level, cell).text for level in LEVELS)])
-    return Sheet(
-        "levels", "CallSieve, where nobody screens: % of calls at least at each level.", _level_headings("caller"), rows
-    )
-
-
-def _level_headings(first: str) -> tuple[str, ...]:
-    return (first, "calls", *(level.word for level in LEVELS))
 
 
 def terminal_table(sheet: Sheet) -> Table:

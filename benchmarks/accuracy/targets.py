@@ -93,7 +93,8 @@ def of_nine_storms(found: Measured) -> Estimate | None:
 
 
 class Target(NamedTuple):
-    """What we set out to reach. `landed`: version 2 of the model, in this simulator; `reference`: that of the design.
+    """What we set out to reach. `landed`: version 2 of the model, in this simulator, on seeds 1001 to 1003;
+    `reference`: that of the design.
 
     `least`: whether more is better. Without a limit the figure is only shown.
     """
@@ -122,66 +123,66 @@ def _lost(target: str, attack: str, count: int, office: str = STANDARD_NAME) -> 
 
 BASE, COLD, NOTICED = STANDARD_NAME, offices.COLD, offices.COLD_NOTICED
 TARGETS = (
-    Target("spam stopped before it rings", _stopped(BASE), None, 32.2, 30, True),
-    Target("spam that rings without a label", of_calls(BASE, What.PLAIN, cell(SPAM)), None, 35.0, 36),
-    Target("24 % listed: stopped", _stopped(offices.LISTED), None, 41.1, 38, True),
-    Target("24 % listed: rings without a label", of_calls(offices.LISTED, What.PLAIN, cell(SPAM)), None, 28.4, 30),
+    Target("spam stopped before it rings", _stopped(BASE), 31.7, 32.2, 30, True),
+    Target("spam that rings without a label", of_calls(BASE, What.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
+    Target("24 % listed: stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True),
+    Target("24 % listed: rings without a label", of_calls(offices.LISTED, What.PLAIN, cell(SPAM)), 35.9, 28.4, 30),
     Target(
         "of 5 % of the machines, wrongly listed: lost",
         of_calls(offices.WRONGLY, What.STOPPED, cell(MACHINES)),
-        None,
+        0,
         None,
         5,
     ),
-    Target("listed, 2 traps, signed: stopped", _stopped(offices.TRAPS), None, 50.2, 46, True),
-    Target("listed, 2 traps, unsigned: stopped", _stopped(offices.TRAPS_UNSIGNED), None, 44.0, 40, True),
-    Target("listed, 5 traps, unsigned: stopped", _stopped(offices.TRAPS_5), None, 49.6, 45, True),
-    Target("hangs up and calls again: stopped", _stopped(offices.REDIALS), None, 48.9, 42, True),
-    Target("half of missed calls get a message: stopped", _stopped(offices.MESSAGES), None, 22.2, 18, True),
-    Target("three accomplices: stopped", _stopped(offices.ACCOMPLICES), None, 22.9, 18, True),
-    Target("few people mark: stopped", _stopped(offices.FEW_MARKS), None, 26.5, 22, True),
-    Target("small office: stopped", _stopped(offices.SMALL), None, 12.9, 12, True),
-    Target("hard spam: stopped", _stopped(offices.HARD), None, 8.6, 8, True),
-    Target("honest calls stopped, worst kind", worst_honest(BASE), None, 0.0, 0.02),
-    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, What.STOPPED, cell(MACHINES)), None, 0.16, 0.5),
-    Target("cold: machines' calls lost, without", of_calls(COLD, What.STOPPED, cell(MACHINES)), None, None, 1),
-    Target("lines ever labelled", of_numbers(BASE, What.EVER_LABELLED, cell(LINES)), None, 3.4, 4),
-    Target("lines ever labelled, cold", of_numbers(COLD, What.EVER_LABELLED, cell(LINES)), None, 47, 45),
+    Target("listed, 2 traps, signed: stopped", _stopped(offices.TRAPS), 30.8, 50.2, 46, True),
+    Target("listed, 2 traps, unsigned: stopped", _stopped(offices.TRAPS_UNSIGNED), 30.7, 44.0, 40, True),
+    Target("listed, 5 traps, unsigned: stopped", _stopped(offices.TRAPS_5), 30.7, 49.6, 45, True),
+    Target("hangs up and calls again: stopped", _stopped(offices.REDIALS), 0, 48.9, 42, True),
+    Target("half of missed calls get a message: stopped", _stopped(offices.MESSAGES), 2.7, 22.2, 18, True),
+    Target("three accomplices: stopped", _stopped(offices.ACCOMPLICES), 17, 22.9, 18, True),
+    Target("few people mark: stopped", _stopped(offices.FEW_MARKS), 6.9, 26.5, 22, True),
+    Target("small office: stopped", _stopped(offices.SMALL), 0.12, 12.9, 12, True),
+    Target("hard spam: stopped", _stopped(offices.HARD), 11.1, 8.6, 8, True),
+    Target("honest calls stopped, worst kind", worst_honest(BASE), 0, 0.0, 0.02),
+    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, What.STOPPED, cell(MACHINES)), 0, 0.16, 0.5),
+    Target("cold: machines' calls lost, without", of_calls(COLD, What.STOPPED, cell(MACHINES)), 0.28, None, 1),
+    Target("lines ever labelled", of_numbers(BASE, What.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
+    Target("lines ever labelled, cold", of_numbers(COLD, What.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
     Target(
         "machines that ever lose a call, cold, with notice",
         of_numbers(NOTICED, What.EVER_LOST, cell(MACHINES)),
-        None,
+        4.2,
         10.4,
         11,
     ),
-    Target("the same without notice", of_numbers(COLD, What.EVER_LOST, cell(MACHINES)), None, None, None),
+    Target("the same without notice", of_numbers(COLD, What.EVER_LOST, cell(MACHINES)), 4.2, None, None),
     Target(
         "established machine lost to 40, with notice",
         _lost(ESTABLISHED_MACHINE, SPLIT, 40, offices.NOTICED),
-        None,
+        2.7,
         2.2,
         3,
     ),
-    Target("established machine lost to 40, without", _lost(ESTABLISHED_MACHINE, SPLIT, 40), None, None, 9),
-    Target("new person lost to 10", _lost(PERSON, SPLIT, 10), None, 0.0, 0.1),
-    Target("new person lost to 40", _lost(PERSON, SPLIT, 40), None, 0.2, 0.5),
-    Target("new machine lost to 10", _lost(MACHINE, SPLIT, 10, offices.NOTICED), None, 0.0, 1),
-    Target("the same without notice", _lost(MACHINE, SPLIT, 10), None, None, None),
-    Target("spoofed owner: new machine's calls lost", _lost(MACHINE, SPOOFED, 0), None, 29, 25),
-    Target("the same by another trunk", _lost(MACHINE, SPOOFED_ELSEWHERE, 0), None, None, None),
-    Target("the same, with notice", _lost(MACHINE, SPOOFED, 0, offices.NOTICED), None, None, None),
-    Target("spoofed owner: established machine's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), None, None, None),
-    Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), None, None, 0.02),
-    Target("turned away without being asked, worst case", turned_away_unasked, None, 0, 0),
-    Target("storm, every second DID: tagged", of_first_calls(Style.SECOND_DIDS), None, None, 50, True),
-    Target("storm, steps of 200 s: tagged", of_first_calls(Style.SLOW_WALK), None, None, 30, True),
-    Target("storm, 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), None, None, 25, True),
-    Target("storms, mean of the nine styles: tagged", of_nine_storms, None, None, 60, True),
-    Target("honest first calls: tagged", of_first_calls(*HONEST_STYLES), None, None, 0.5),
-    Target("back to back: stopped", _stopped(offices.IN_A_ROW), None, None, None),
-    Target("every second call signed: stopped", _stopped(offices.MIXED), None, None, None),
-    Target("9 of 10 missed calls get a message: stopped", _stopped(offices.MESSAGES_90), None, None, None),
-    Target("half of failed challenges get a message: stopped", _stopped(offices.MESSAGES_FAILED), None, None, None),
+    Target("established machine lost to 40, without", _lost(ESTABLISHED_MACHINE, SPLIT, 40), 7.1, None, 9),
+    Target("new person lost to 10", _lost(PERSON, SPLIT, 10), 0.21, 0.0, 0.1),
+    Target("new person lost to 40", _lost(PERSON, SPLIT, 40), 1.9, 0.2, 0.5),
+    Target("new machine lost to 10", _lost(MACHINE, SPLIT, 10, offices.NOTICED), 2, 0.0, 1),
+    Target("the same without notice", _lost(MACHINE, SPLIT, 10), 4.8, None, None),
+    Target("spoofed owner: new machine's calls lost", _lost(MACHINE, SPOOFED, 0), 19.9, 29, 25),
+    Target("the same by another trunk", _lost(MACHINE, SPOOFED_ELSEWHERE, 0), 21.6, None, None),
+    Target("the same, with notice", _lost(MACHINE, SPOOFED, 0, offices.NOTICED), 13.8, None, None),
+    Target("spoofed owner: established machine's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), 0.97, None, None),
+    Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), 0, None, 0.02),
+    Target("turned away without being asked, worst case", turned_away_unasked, 0, 0, 0),
+    Target("storm, every second DID: tagged", of_first_calls(Style.SECOND_DIDS), 0.06, None, 50, True),
+    Target("storm, steps of 200 s: tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
+    Target("storm, 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), 27.1, None, 25, True),
+    Target("storms, mean of the nine styles: tagged", of_nine_storms, 68.3, None, 60, True),
+    Target("honest first calls: tagged", of_first_calls(*HONEST_STYLES), 0.53, None, 0.5),
+    Target("back to back: stopped", _stopped(offices.IN_A_ROW), 21.9, None, None),
+    Target("every second call signed: stopped", _stopped(offices.MIXED), 16.5, None, None),
+    Target("9 of 10 missed calls get a message: stopped", _stopped(offices.MESSAGES_90), 0, None, None),
+    Target("half of failed challenges get a message: stopped", _stopped(offices.MESSAGES_FAILED), 16, None, None),
 )
 
 
@@ -201,7 +202,10 @@ def targets_sheet(measured: Measured) -> Sheet:
             limit = "" if one.limit is None else f"{'>=' if one.least else '<='} {one.limit:g}"
             before = ["-" if figure is None else f"{figure:g}" for figure in (one.landed, one.reference)]
             rows.append([one.what, *before, limit, value.text, one.verdict(value)])
-    says = "With `strict`, in % of calls, or of numbers where it says `ever`. Met: the mean is within the target."
+    says = (
+        "With `strict`, in % of calls, or of numbers where it says `ever`. Met: the mean is within the target."
+        " Version 2: seeds 1001 to 1003."
+    )
     return Sheet("targets", says, ("what", "version 2", "reference", "to reach", "measured", ""), rows)
 
 

@@ -13,7 +13,6 @@ from benchmarks.accuracy.attacks import (
     NOTHING,
     OWN_LIST,
     RELENTLESS,
-    RING_OUTS,
     SLOW,
     SPLIT,
     SPOOFED,
@@ -27,7 +26,7 @@ from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Plan, Stream, instant, make_office, new_number, service, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, STANDARD, Kind, Nature
 from benchmarks.accuracy.reading import NEW, Cell, levels_of, measure_attacks, thinned
-from reputation.model import Disposition, Level, Mark
+from reputation.model import Level, Mark
 from reputation.outcome import OutcomeRecord
 from reputation.signals import was_hung_up_on
 
@@ -76,12 +75,6 @@ def test_each_also_hangs_up_once() -> None:
     assert {call.answered_by for call in calls} == {mark.reporter for mark in marks}
     assert len(calls) == 10
     assert all(was_hung_up_on(call) and call.talk_seconds == 3.0 for call in calls)
-
-
-def test_each_also_lets_one_call_ring() -> None:
-    _, calls = added(RING_OUTS, 10)
-    assert len({call.rung for call in calls}) == len(calls) == 10
-    assert all(call.disposition is Disposition.NO_ANSWER for call in calls)
 
 
 def test_in_the_fourth_nobody_does_both() -> None:
@@ -156,7 +149,7 @@ def test_a_new_number_is_a_day_old_and_calls_once_a_day() -> None:
     assert len(calls) / 40 / 46 == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.parametrize("attack", [MARKS, HANG_UPS, RING_OUTS])
+@pytest.mark.parametrize("attack", [MARKS, HANG_UPS])
 def test_colluders_who_each_do_the_same_get_no_number_rejected(attack: str) -> None:
     for plan in (service(OFFICE, 1), new_number(OFFICE, Kind.NEW_PERSON, 1)):
         stream = shadow_of(OFFICE, attacked(OFFICE, plan, attack, 40, 1))

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.accuracy.chart import svg
 from benchmarks.accuracy.closed_loop import Tally, What
-from benchmarks.accuracy.estimates import Estimate, calls, estimate, of, share_of, shares
+from benchmarks.accuracy.estimates import Estimate, estimate, of, share_of, shares
 from benchmarks.accuracy.first_calls import Style
 from benchmarks.accuracy.first_calls import Tally as FirstCalls
 from benchmarks.accuracy.office import make_office, plans
@@ -28,10 +28,6 @@ def test_a_share_is_of_the_calls_at_least_at_the_level() -> None:
     assert shares(SEEDS, [CELL], Level.CHALLENGE) == [0.5, 1.0]
     assert shares(SEEDS, [CELL], Level.REJECT) == [0.25, 1.0]
     assert shares(SEEDS, [CELL, OTHER], Level.CHALLENGE) == [0.25, 0.5]
-
-
-def test_calls_are_counted() -> None:
-    assert calls(SEEDS, CELL) == 104
 
 
 def test_own_blocks_are_left_out_of_the_closed_loop() -> None:
