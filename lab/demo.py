@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -333,7 +334,7 @@ def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)
-        if record and record["at"] >= began:
+        if record and datetime.fromisoformat(record["at"]).timestamp() >= began:
             return record
         time.sleep(0.05)
     return {}

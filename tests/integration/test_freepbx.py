@@ -341,6 +341,7 @@ def test_a_hook_of_somebody_elses_gets_one_line_of_ours(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state", SETTINGS, custom=THEIRS) as office:
         (tmp_path / "state" / "policies").mkdir(parents=True)
         (tmp_path / "state" / "policies" / "office.toml").write_text(POLICY)
+        (tmp_path / "state" / "policies" / "night.toml").write_text(NIGHT)
         said = office.install("--freepbx", "--reload")
         be_patient(office)
         assert f"extensions_custom.conf:1 is yours: for {EXTENSION_HOOK.purpose}" in said
