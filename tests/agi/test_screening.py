@@ -115,6 +115,7 @@ async def test_the_store_is_asked_once_about_the_call() -> None:
             verification=Verification.FAILED,
             hour=hour_at(NOW, DEFAULT.quiet),
             first_call=NOTHING_BEFORE,
+            name="",
         )
     ]
     assert memory.give_up_at == [NOW + 0.4]

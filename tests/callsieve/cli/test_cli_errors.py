@@ -448,6 +448,7 @@ ELSEWHERE = {
     "test_cli_policy_cases.py": ("policy test",),
     "test_cli_prompts.py": ("prompts build", "prompts list", "prompts play", "prompts remove"),
     "test_cli_replay.py": ("replay",),
+    "test_cli_try.py": ("policy try",),
     "test_store_replay.py": ("calls export",),
     "test_cli_errors.py": ("api", "public page", "public backend", "web"),
     "test_cli_serve.py": ("serve",),
