@@ -27,8 +27,9 @@ MEANS = {
     Showed.UNANSWERED: "nobody can tell",
 }
 PRICE = (
-    "The price, in simulation: of honest people who call once, 2.9 % are lost where",
-    "a quarter of the calls is asked, 8.3 % where all are. Machines press no digit.",
+    "The price, in the simulation of the design (not repeated with this preset yet):",
+    "2.9 % of honest people who call once are lost where a quarter of the calls is",
+    "asked, 8.3 % where all are. Machines press no digit.",
 )
 
 
