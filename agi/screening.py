@@ -87,7 +87,7 @@ class Knowledge(Protocol):
         """How a challenge ended."""
         ...
 
-    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+    async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """What a person says by a feature code, one of CODES. The word for what became of it.
 
         Nothing becomes of it after that monotonic instant: TimeoutError.
@@ -268,7 +268,7 @@ class Screening:
             raise ProtocolError("a mark needs an endpoint and a code")
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
         left = min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
-        return answers.answer_to_mark(await self.knowledge.obey_code(endpoint, code, now, started + left))
+        return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, started + left))
 
     async def prove(self, request: Request) -> bytes:
         """`/prove`: the code that the caller keyed, who then has proven control of the number that is shown.

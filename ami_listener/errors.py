@@ -36,7 +36,7 @@ class TroubleKind(Enum):
         return self.value[0]
 
     @property
-    def way_out(self) -> str:
+    def remedy(self) -> str:
         return self.value[1]
 
 
@@ -55,7 +55,7 @@ class Trouble:
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.where}: {self.kind.words}{detail}: {self.kind.way_out}"
+        return f"{self.where}: {self.kind.words}{detail}: {self.kind.remedy}"
 
 
 class AmiError(Exception):

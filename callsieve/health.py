@@ -30,7 +30,7 @@ class Check:
         name: The name of the check.
         status: How it is.
         detail: What was found.
-        way_out: What to do about it; empty for nothing.
+        remedy: What to do about it; empty for nothing.
         at: When it was looked at.
         stored: Root found it, who may look at more than we may.
     """
@@ -38,7 +38,7 @@ class Check:
     name: str
     status: CheckStatus
     detail: str | Wording
-    way_out: str | Wording = ""
+    remedy: str | Wording = ""
     at: Instant = 0.0
     stored: bool = False
 

@@ -117,8 +117,8 @@ def run_trial(
 
 def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, problems: Problems) -> list[Trial]:
     if file.keys() & POLICY_KEYS:
-        way_out = "callsieve policy test CASES.toml --policy FILE.toml tries it"
-        problems.add(f"this is a policy, not cases: {way_out}", ())
+        remedy = "callsieve policy test CASES.toml --policy FILE.toml tries it"
+        problems.add(f"this is a policy, not cases: {remedy}", ())
         return []
     for key in (key for key in file if key != "case"):
         problems.add(f"unknown key {key}{nearest(key, ['case'])}", (key,))

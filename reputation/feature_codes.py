@@ -74,7 +74,7 @@ LIST_ADD, LIST_REMOVE = LIST_CHANGES = ("list add", "list remove")
 RECENT_CHANGES = 50
 
 
-def obey_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
+def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: float) -> str:
     """One of CODES, dialled on an endpoint. Call it in a transaction."""
     reporter = reporter_of(db, endpoint)
     if code == "expect":

@@ -294,7 +294,7 @@ class Memory:
         if number is not None and result is ChallengeResult.PASSED:
             self.passes.append((number, auth_class, at))
 
-    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+    async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         self.codes.append((endpoint, code, at))
         return self.word_for_codes
 

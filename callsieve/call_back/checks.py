@@ -19,19 +19,19 @@ NOT_SEEN = Wording("the console does not see the helper")
 LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 
-def are_placed(ground: CheckContext) -> Finding:
+def are_placed(context: CheckContext) -> Finding:
     """Whoever asks on the public page to be called back is."""
-    socket = ground.loaded.settings.public.call_back
+    socket = context.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)
-    if ground.fetch is None and not Path(socket).parent.exists():
+    if context.fetch is None and not Path(socket).parent.exists():
         return unknown(NOT_SEEN)  # by the daemon's console, which has a /run of its own
     try:
         ping(Path(socket))
     except HelperError as error:
         return warn(Wording("nobody is called back: {why}", {"why": str(error)}), START_HELPER)
     with suppress(ConsoleError):
-        if SPOOL_MODULE not in ground.modules:
+        if SPOOL_MODULE not in context.modules:
             return warn(Wording("nobody is called back: Asterisk does not read its call spool"), LOAD_MODULE)
     return ok(Wording("the helper answers"))
 

@@ -249,13 +249,13 @@ def missing_part(settings: HelperSettings, state: Path) -> str | None:
 
 def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     spool = Path(settings.spool)
-    for directory, way_out in (
+    for directory, remedy in (
         (state, "systemd makes it: StateDirectory= of the unit, or --state"),
         (spool, "spool = in the helper's settings is not Asterisk's astspooldir"),
         (spool / OUTGOING, "Asterisk makes it when pbx_spool.so is loaded; or spool = is not its astspooldir"),
     ):
         if not directory.is_dir():
-            yield f"{directory}: there is no such directory: {way_out}"
+            yield f"{directory}: there is no such directory: {remedy}"
         elif not os.access(directory, os.W_OK | os.X_OK):
             yield f"{directory}: user {os.geteuid()} may not write there: run the helper as Asterisk's user"
     places = [Path(settings.sounds)] if settings.sounds else [Path(place) for place in USUAL_SOUNDS]

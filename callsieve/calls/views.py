@@ -282,19 +282,19 @@ def _decision(db: sqlite3.Connection, request: DecisionKey) -> DecisionRecord:
 NAME = "name"
 
 
-def can_record(ground: CheckContext) -> Finding:
+def can_record(context: CheckContext) -> Finding:
     """Without it, who is to be asked for a name is asked for a digit."""
-    is_asked = any(rule.ask == NAME for policy in ground.policies for rule in policy.rules)
-    if not is_asked and ground.loaded.settings.actions.ask != NAME:
+    is_asked = any(rule.ask == NAME for policy in context.policies for rule in policy.rules)
+    if not is_asked and context.loaded.settings.actions.ask != NAME:
         return ok(Wording("nobody is asked for a name"))
-    folder = ground.loaded.state / FOLDER
+    folder = context.loaded.state / FOLDER
     where: Places = {"folder": str(folder)}
     if not folder.is_dir():
         return warn(
             Wording("{folder} is not there: a digit is asked for instead", where),
             Wording("callsieve serve makes it at its start"),
         )
-    group = ground.place.etc.stat().st_gid  # root's own says nothing of who Asterisk runs as
+    group = context.place.etc.stat().st_gid  # root's own says nothing of who Asterisk runs as
     if group and folder.stat().st_gid != group:
         return warn(
             Wording("{folder} is not of Asterisk's group: a digit is asked for instead", where),

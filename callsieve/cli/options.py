@@ -86,12 +86,12 @@ def escaped(text: str) -> str:
     return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
 
 
-def check_new(out: Path, way_out: str = "choose another, or remove it") -> None:
+def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
     """CommandError where there is a file of this name."""
     with acting_for(out):
         is_there = out.is_file()
     if is_there:
-        raise CommandError(f"{out}: there is a file of this name: {way_out}")
+        raise CommandError(f"{out}: there is a file of this name: {remedy}")
 
 
 @contextmanager

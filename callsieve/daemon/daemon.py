@@ -127,8 +127,8 @@ class Daemon:
             ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
             house = (
                 self._read_holidays,
-                self._keep_house,
-                self._tell,
+                self._run_housekeeping,
+                self._write_telemetry,
                 self._keep_console,
                 self._keep_recordings,
                 self._watch_dialplan,
@@ -151,8 +151,8 @@ class Daemon:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            way_out = " and run: callsieve asterisk install"
-            raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", way_out) from None
+            remedy = " and run: callsieve asterisk install"
+            raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", remedy) from None
 
     async def _listen_unix(self) -> None:
         """Where the directory is read-only, calls are answered over TCP alone: all but `callsieve-agi` ask there."""
@@ -300,7 +300,7 @@ class Daemon:
         for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
             await asyncio.to_thread(read_plans, (region,))
 
-    async def _tell(self) -> None:
+    async def _write_telemetry(self) -> None:
         """Says how it goes, for the console and /metrics. Off the loop: a disk that stalls holds up no call."""
         started_at = time.time()
         while True:
@@ -315,7 +315,7 @@ class Daemon:
     async def _keep_console(self) -> None:
         await keep_console(lambda: self._loaded)
 
-    async def _keep_house(self) -> None:
+    async def _run_housekeeping(self) -> None:
         """Once a day a backup, and once an hour what is too old goes: never before the day's backup is made. Not in the
         first minute: calls wait.
         """
@@ -352,13 +352,13 @@ def _make_directories(loaded: Loaded) -> None:
 
 async def _tidy_up(store: Path) -> None:
     """Deleting takes the disk of calls, and looking numbers up in their countries' plans the processor."""
-    done, text = await _apart("reputation.store.housekeeping", str(store))
+    done, text = await run_in_subprocess("reputation.store.housekeeping", str(store))
     logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
 
 
 async def _back_up(store: Path) -> bool:
     """Whether it could be done. Copying a large store takes the time and the disk of calls."""
-    done, text = await _apart("reputation.store.backup", str(store))
+    done, text = await run_in_subprocess("reputation.store.backup", str(store))
     logger.log(
         logging.INFO if done else logging.WARNING,
         "%s: %s",
@@ -371,14 +371,14 @@ async def _back_up(store: Path) -> bool:
 async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> None:
     """What the called people think of each number takes up to half a second to find out."""
     arguments = (str(store), msgspec.json.encode(weights).decode(), *([networks] if networks else []))
-    done, text = await _apart("reputation.store.own_health", *arguments)
+    done, text = await run_in_subprocess("reputation.store.own_health", *arguments)
     if not done:
         logger.warning("own numbers are not graded: %s", text)
     elif problem := text.partition("\n")[2]:
         logger.warning("[outbound] networks is not used: %s", problem)
 
 
-async def _apart(module: str, *arguments: str) -> tuple[bool, str]:
+async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
     """Runs a module of ours in a process of its own, behind everybody else: whether it went well, and what it said."""
     command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
     pipe = asyncio.subprocess.PIPE

@@ -22,7 +22,7 @@ from typing import TypeVar, TypeVarTuple
 from reputation.appeals import KeyedCode, ProofAnswer
 from reputation.backoff import LONGEST_SECONDS, wait_seconds
 from reputation.facts import Facts, FactsQuery
-from reputation.feature_codes import LastCall, last_call_of, obey_code
+from reputation.feature_codes import LastCall, apply_feature_code, last_call_of
 from reputation.model import AuthClass, ChallengeResult, DecisionRecord
 from reputation.own.outbound_types import OutboundFacts, OutboundQuery, OutboundRecord
 from reputation.store.appeals import prove_keyed
@@ -120,13 +120,13 @@ class StoreSupervisor:
         """How a challenge ended."""
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
 
-    async def obey_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
+    async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """A feature code of one of our people. TimeoutError: it was too late, and nothing was changed.
 
         When nobody waits any more the phone has heard that it did not work. Should it be written all the same (the
         disk was slow with this COMMIT), it is taken back: the person will try again.
         """
-        writing = asyncio.ensure_future(self.write(obey_code, endpoint, code, at, give_up_at=give_up_at))
+        writing = asyncio.ensure_future(self.write(apply_feature_code, endpoint, code, at, give_up_at=give_up_at))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -138,7 +138,7 @@ class StoreSupervisor:
     async def _take_back(self, writing: asyncio.Future[str], endpoint: str, code: str, at: float) -> None:
         try:
             await writing
-            await self.write(obey_code, endpoint, code, at)  # the same code at the same instant undoes it
+            await self.write(apply_feature_code, endpoint, code, at)  # the same code at the same instant undoes it
         except (StoreError, TimeoutError) as error:
             logger.warning("a code that came too late: %s", error)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from callsieve.calls.records import appeal_in_words
 from callsieve.digest.operations import Digest
-from callsieve.replay.false_positives import FalsePositive, ways_out
+from callsieve.replay.false_positives import FalsePositive, remedies
 from callsieve.replay.report import counts_of, mistakes_as_json
 from callsieve.settings import Web
 from callsieve.text.times import day
@@ -220,7 +220,7 @@ def _undo(one: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
 
 def undo_commands(one: FalsePositive) -> tuple[str, ...]:
     """What lets the number ring from now on; of a machine also how its owner is verified for good."""
-    ways = ways_out(one.number)
+    ways = remedies(one.number)
     return (ways["allow"], ways["prove"]) if one.is_machine else (ALLOW.format(number=one.number),)
 
 
@@ -300,6 +300,6 @@ def _findings(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for one in digest.findings:
         about = {"status": Wording(one.status.value), "name": Wording(one.name), "detail": one.detail}
         words = Wording("{status}: {name}: {detail}", about)
-        if one.way_out:
-            words = Wording("{what} → {way_out}", {"what": words, "way_out": one.way_out})
+        if one.remedy:
+            words = Wording("{what} → {remedy}", {"what": words, "remedy": one.remedy})
         yield DigestLine(writer.say(words))

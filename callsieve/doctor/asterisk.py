@@ -100,22 +100,22 @@ ANOTHER = Wording("choose another")
 NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
-def is_reachable(ground: CheckContext) -> Finding:
+def is_reachable(context: CheckContext) -> Finding:
     """Asterisk answers, and is a release that we know. A central console needs none."""
     try:
-        version = ground.version
+        version = context.version
     except NotAllowed:
         raise
     except ConsoleError as error:
-        has_asterisk = (Path(ground.loaded.settings.asterisk.etc) / "asterisk.conf").exists()
-        if not has_asterisk and (organisation := ground.central_organisation):
+        has_asterisk = (Path(context.loaded.settings.asterisk.etc) / "asterisk.conf").exists()
+        if not has_asterisk and (organisation := context.central_organisation):
             return ok(
                 Wording("none needed: this is the central console of {organisation}", {"organisation": organisation})
             )
         if not isinstance(error, NotRunning):
             return fail(str(error))
-        way_out = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
-        return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), way_out)
+        remedy = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
+        return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), remedy)
     if version is None:
         return unknown(Wording("it answers, but not with a version"))
     if version.branch < OLDEST:
@@ -130,9 +130,9 @@ def is_reachable(ground: CheckContext) -> Finding:
     return ok(version.text)
 
 
-def is_safe(ground: CheckContext) -> Finding:
+def is_safe(context: CheckContext) -> Finding:
     """No known hole in what we use."""
-    version = ground.version
+    version = context.version
     if version is None or version.certified:
         return unknown(
             Wording("which fixes this release has is not known here"), Wording("see Asterisk's security advisories")
@@ -140,16 +140,16 @@ def is_safe(ground: CheckContext) -> Finding:
     for advisory in ADVISORIES:
         if advisory.concerns(version):
             about: Places = {"name": advisory.name, "what": advisory.what, "module": advisory.module}
-            way_out = Wording("update Asterisk, or `noload = {module}.so` in modules.conf", about)
-            if advisory.module in ground.modules:
-                return fail(Wording("{name}: {what}", about), way_out)
-            return warn(Wording("{name}: {what}; {module} is not loaded", about), way_out)
+            remedy = Wording("update Asterisk, or `noload = {module}.so` in modules.conf", about)
+            if advisory.module in context.modules:
+                return fail(Wording("{name}: {what}", about), remedy)
+            return warn(Wording("{name}: {what}; {module} is not loaded", about), remedy)
     return ok(Wording("none that concerns what we use"))
 
 
-def has_modules(ground: CheckContext) -> Finding:
+def has_modules(context: CheckContext) -> Finding:
     """The modules that our dialplan needs are there."""
-    loaded = ground.modules
+    loaded = context.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
             named = [Wording("{name} ({purpose})", {"name": name, "purpose": what}) for name, what in missing.items()]
@@ -167,11 +167,11 @@ def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dic
     return {name: text for name, text in wanted.items() if not loaded & set(ALTERNATIVES.get(name, (name,)))}
 
 
-def can_reject(ground: CheckContext) -> Finding:
+def can_reject(context: CheckContext) -> Finding:
     """Rejected calls get the SIP code that the trunk is set to."""
-    if "info about application" in ground.ask("core show application PJSIPHangup").lower():
+    if "info about application" in context.ask("core show application PJSIPHangup").lower():
         return ok(Wording("PJSIPHangup is there"))
-    if "chan_pjsip" not in ground.modules:
+    if "chan_pjsip" not in context.modules:
         return warn(Wording("there is no chan_pjsip: rejected calls get the nearest code that Hangup has"))
     return warn(
         Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
@@ -179,22 +179,22 @@ def can_reject(ground: CheckContext) -> Finding:
     )
 
 
-def is_on(ground: CheckContext) -> Finding:
+def is_on(context: CheckContext) -> Finding:
     """Screening is not switched off."""
-    until = ground.off_until
-    if until is not None and until > ground.now:
-        return warn(Wording("screening is off {until}", {"until": until_words(until, ground.now)}), "callsieve on")
+    until = context.off_until
+    if until is not None and until > context.now:
+        return warn(Wording("screening is off {until}", {"until": until_words(until, context.now)}), "callsieve on")
     return ok(Wording("screening is on"))
 
 
-def has_user(ground: CheckContext) -> Finding:
+def has_user(context: CheckContext) -> Finding:
     """The manager user is there, may do what it needs and no more, and its file is private."""
-    name = ground.loaded.settings.ami.username
+    name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)
     if not name.isprintable() or " " in name:
         return fail(Wording("[ami] username has spaces or control characters in it"), ANOTHER)
-    permissions = permissions_in(ground.ask(f"manager show user {name}"))
+    permissions = permissions_in(context.ask(f"manager show user {name}"))
     if permissions is None:
         return fail(
             Wording("Asterisk has no manager user {user}", {"user": name}), f'{INSTALL}; asterisk -rx "manager reload"'
@@ -203,7 +203,7 @@ def has_user(ground: CheckContext) -> Finding:
     if missing := READS - read:
         may_not: Places = {"user": name, "what": ", ".join(sorted(missing))}
         return fail(Wording("{user} may not read {what}", may_not), differs(INSTALL))
-    path = ground.place.manager
+    path = context.place.manager
     if path.exists() and path.stat().st_mode & 0o007:
         return fail(Wording("others may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
     may: Places = {"user": name, "what": ", ".join(sorted(write))}
@@ -214,9 +214,9 @@ def has_user(ground: CheckContext) -> Finding:
     return ok(Wording("{user} may listen, and has no right to write", {"user": name}))
 
 
-def can_log_in(ground: CheckContext) -> Finding:
+def can_log_in(context: CheckContext) -> Finding:
     """Asterisk takes the name and secret of these settings."""
-    ami = ground.loaded.settings.ami
+    ami = context.loaded.settings.ami
     if not ami.username:
         return warn(NO_LISTENER, INSTALL)
     if not (ami.username + ami.secret).isprintable():
@@ -235,18 +235,18 @@ def can_log_in(ground: CheckContext) -> Finding:
             Wording("is Asterisk frozen?"),
         )
     except OSError as error:
-        if ground.is_asterisk_down:
+        if context.is_asterisk_down:
             return unknown(NOT_ASKED)
-        way_out = Wording("if Asterisk runs: enabled = yes and port in manager.conf's [general]")
-        return fail(f"{where}: {error.strerror}", way_out)
+        remedy = Wording("if Asterisk runs: enabled = yes and port in manager.conf's [general]")
+        return fail(f"{where}: {error.strerror}", remedy)
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in said:
         return ok(
             Wording("as {user} on {where}, {ms:.0f} ms", {"user": ami.username, "where": where, "ms": milliseconds})
         )
     if b"Response: Error" in said:
-        way_out = Wording(
+        remedy = Wording(
             "the secret in manager.d/callsieve.conf must be that of [ami]: {command}", {"command": INSTALL}
         )
-        return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), way_out)
+        return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), remedy)
     return unknown(Wording("what answers on {where} is not Asterisk's manager interface", {"where": where}))

@@ -1,6 +1,6 @@
 """`callsieve doctor`: is everything as it must be for calls to be screened? Start here.
 
-Each check is a small function from what is on the ground to one finding; none changes anything, and each is bounded:
+Each check is a small function from what is on the context to one finding; none changes anything, and each is bounded:
 Asterisk's console answers in 5 s or is asked no more, sockets and the store have 2 s.
 
 Is everything as it must be? The doctor's checks, made in the background and kept: no page waits for them.
@@ -26,9 +26,9 @@ from policies.policy import PolicyError
 from reputation.wording import Wording
 
 
-def _names_what_is_off(ground: finding.CheckContext) -> finding.Finding:
+def _names_what_is_off(context: finding.CheckContext) -> finding.Finding:
     """Say which optional capabilities the settings switch off."""
-    off = ground.loaded.settings.capabilities.off
+    off = context.loaded.settings.capabilities.off
     return finding.ok(
         Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else finding.NONE
     )
@@ -69,12 +69,12 @@ def checks_of(capabilities: Capabilities) -> list[finding.HealthCheck]:
     return sorted(found, key=lambda check: check.place)
 
 
-def examine(checks: Iterable[finding.HealthCheck], ground: finding.CheckContext) -> Iterator[Check]:
+def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext) -> Iterator[Check]:
     """Make the checks one after the other."""
     for check in checks:
         try:
             with as_root() if check.as_root else nullcontext():
-                found = check.find(ground)
+                found = check.find(context)
         except ConsoleError:
             found = finding.unknown(finding.NOT_ASKED)
         except SettingsError:
@@ -87,7 +87,7 @@ def examine(checks: Iterable[finding.HealthCheck], ground: finding.CheckContext)
             )
         except OSError as error:
             found = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")
-        yield Check(check.name, found.status, found.detail, found.way_out, ground.now)
+        yield Check(check.name, found.status, found.detail, found.remedy, context.now)
 
 
 EVERY_SECONDS = 20.0
@@ -128,6 +128,6 @@ class HealthWatch:
         loaded = self._load()
         now = time.time()
         stored = read_findings(loaded.findings_path)
-        ground = finding.CheckContext(loaded, finding.not_asked, now)
-        checks = tuple(finding.gathered(completed(examine(self._checks, ground), stored, now)))
-        return SystemHealth(now, checks, bool(ground.central_organisation))
+        context = finding.CheckContext(loaded, finding.not_asked, now)
+        checks = tuple(finding.gathered(completed(examine(self._checks, context), stored, now)))
+        return SystemHealth(now, checks, bool(context.central_organisation))

@@ -60,9 +60,9 @@ def answer_on(connection: socket.socket, deadline: float, end: bytes | None = No
     return said
 
 
-def daemon_answers(ground: CheckContext) -> Finding:
+def daemon_answers(context: CheckContext) -> Finding:
     """Return whether the daemon answers on its FastAGI port, and says that all is well."""
-    listen = ground.loaded.settings.agi.listen
+    listen = context.loaded.settings.agi.listen
     address = address_of(listen)
     try:
         with naming(listen):
@@ -80,8 +80,8 @@ def daemon_answers(ground: CheckContext) -> Finding:
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
         )
-    finding = _judged(ground, answer, listen, holder_of(address[1]))
-    if answer.variables.get("CALLSIEVE_RULE") == "status" and is_outdated(ground.loaded.state, ground.now):
+    finding = _judged(context, answer, listen, holder_of(address[1]))
+    if answer.variables.get("CALLSIEVE_RULE") == "status" and is_outdated(context.loaded.state, context.now):
         return outdated(listen, answer.variables.get("CALLSIEVE_REASON", ""))
     return finding
 
@@ -94,9 +94,9 @@ def outdated(where: str, trouble: str) -> Finding:
     return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
 
 
-def socket_answers(ground: CheckContext) -> Finding:
+def socket_answers(context: CheckContext) -> Finding:
     """The same over the Unix socket, which the classic script uses."""
-    path = ground.loaded.socket_path
+    path = context.loaded.socket_path
     where: Places = {"file": str(path)}
 
     def connect(seconds: float) -> socket.socket:
@@ -125,21 +125,21 @@ def socket_answers(ground: CheckContext) -> Finding:
         return warn(Wording("nobody answers on {file}", where), START)
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), RESTART)
-    return _judged(ground, answer, str(path), "another process")
+    return _judged(context, answer, str(path), "another process")
 
 
-def is_asked_by_asterisk(ground: CheckContext) -> Finding:
+def is_asked_by_asterisk(context: CheckContext) -> Finding:
     """Nobody on this machine but Asterisk, root and the service asked the daemon for anything since its start."""
-    told = ground.fresh_telemetry
+    told = context.fresh_telemetry
     if told is None:
         return unknown(Wording("the daemon did not say lately"), START)
     if told.is_blind:
-        way_out = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
-        return fail(Wording("the kernel does not say who asks: no call is screened"), way_out)
+        remedy = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
+        return fail(Wording("the kernel does not say who asks: no call is screened"), remedy)
     if told.server.strangers:
-        way_out = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
+        remedy = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
         return fail(
-            Wording("{count} connections of another user were refused", {"count": told.server.strangers}), way_out
+            Wording("{count} connections of another user were refused", {"count": told.server.strangers}), remedy
         )
     return ok(Wording("only Asterisk, root and the service asked"))
 
@@ -148,15 +148,15 @@ def _without_ami(reason: str, ami: Ami) -> str:
     """What the daemon says is wrong, but for its connection to Asterisk: that is down, as the check of it says."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
-        said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.way_out}")
+        said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")
         reason = re.sub(said, "", reason)
     return reason.strip("; ")
 
 
-def _judged(ground: CheckContext, answer: StatusAnswer, where: str, holder: str) -> Finding:
+def _judged(context: CheckContext, answer: StatusAnswer, where: str, holder: str) -> Finding:
     rule, reason = answer.variables.get("CALLSIEVE_RULE"), answer.variables.get("CALLSIEVE_REASON", "")
-    if ground.is_asterisk_down:
-        reason = _without_ami(reason, ground.loaded.settings.ami)
+    if context.is_asterisk_down:
+        reason = _without_ami(reason, context.loaded.settings.ami)
     about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
     more = Wording("its log says more")
     if rule == "status" and reason:

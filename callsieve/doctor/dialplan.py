@@ -60,35 +60,35 @@ def askers(dialplan: Dialplan) -> frozenset[str]:
     return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
 
 
-def is_loaded(ground: CheckContext) -> Finding:
+def is_loaded(context: CheckContext) -> Finding:
     """Asterisk has all of our contexts, as this version has them."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
-    missing = sorted(ours - ground.dialplan.contexts)
+    missing = sorted(ours - context.dialplan.contexts)
     if not missing:
-        return _same_version(ground, len(ours))
-    way_out = RELOAD if _is_installed(ground) else INSTALL
-    if lost := askers(ground.dialplan):
+        return _same_version(context, len(ours))
+    remedy = RELOAD if _is_installed(context) else INSTALL
+    if lost := askers(context.dialplan):
         callers: Places = {"contexts": ", ".join(sorted(lost))}
-        return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), way_out)
+        return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), remedy)
     if len(missing) == len(ours):
-        return fail(Wording("not loaded"), way_out)
-    return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), way_out)
+        return fail(Wording("not loaded"), remedy)
+    return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), remedy)
 
 
-def _is_installed(ground: CheckContext) -> bool:
-    place = ground.place
+def _is_installed(context: CheckContext) -> bool:
+    place = context.place
     lines = list(walk(place.etc, place.etc / "extensions.conf"))
     paths = [place.dialplan / name for name in DIALPLAN_FILES]
     return all(path.exists() and is_included(place.etc, lines, path) for path in paths)
 
 
-def _same_version(ground: CheckContext, count: int) -> Finding:
-    path = ground.place.dialplan / "callsieve.conf"
+def _same_version(context: CheckContext, count: int) -> Finding:
+    path = context.place.dialplan / "callsieve.conf"
     text = read_text(path)
     agi = agi_of(text or "")
     if text is None or agi is None:
-        etc = ground.place.etc
+        etc = context.place.etc
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
             lost = Wording("{count} contexts are loaded, but in no file: they go at the next reload", {"count": count})
@@ -97,7 +97,7 @@ def _same_version(ground: CheckContext, count: int) -> Finding:
         return ok(Wording("{count} contexts are loaded, from {file}", loaded))
     try:
         there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
-        key = "" if agi == OUR_AGI or isinstance(ground.read, SettingsError) else ground.loaded.settings.agi.key
+        key = "" if agi == OUR_AGI or isinstance(context.read, SettingsError) else context.loaded.settings.agi.key
         current = {path.with_name(name): dialplan_text(name, agi, key) for name in there}
     except InstallError as error:
         return fail(str(error))
@@ -107,14 +107,14 @@ def _same_version(ground: CheckContext, count: int) -> Finding:
     return ok(Wording("{count} contexts are loaded", {"count": count}))
 
 
-def asks_us(ground: CheckContext) -> Finding:
+def asks_us(context: CheckContext) -> Finding:
     """The dialplan asks where the daemon of these settings answers."""
-    asked = _asked(ground)
+    asked = _asked(context)
     if asked is None:
         return unknown(Wording("[callsieve] is not loaded"))
-    listen = ground.loaded.settings.agi.listen
+    listen = context.loaded.settings.agi.listen
     if asked == OUR_AGI:
-        return _classic(ground)
+        return _classic(context)
     if not is_answered_at(asked, listen):
         differing: Places = {"asked": asked, "listen": listen}
         return fail(
@@ -123,14 +123,14 @@ def asks_us(ground: CheckContext) -> Finding:
     return ok(asked)
 
 
-def _asked(ground: CheckContext) -> str | None:
+def _asked(context: CheckContext) -> str | None:
     """What Asterisk's dialplan asks; what its files say where Asterisk cannot be asked."""
     try:
-        there = globals_in(ground.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
-        return there or _default_agi(ground.dialplan)
+        there = globals_in(context.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
+        return there or _default_agi(context.dialplan)
     except ConsoleError:
-        asked = asked_in_files(ground.place.etc)
-        if asked is None or is_answered_at(asked, ground.loaded.settings.agi.listen):
+        asked = asked_in_files(context.place.etc)
+        if asked is None or is_answered_at(asked, context.loaded.settings.agi.listen):
             raise  # the files are well, and say nothing of what Asterisk has read
         return asked
 
@@ -140,9 +140,9 @@ def _default_agi(dialplan: Dialplan) -> str | None:
     return next((agi for agi in found if agi is not None), None)
 
 
-def _classic(ground: CheckContext) -> Finding:
+def _classic(context: CheckContext) -> Finding:
     """The classic scripts are there and go to our socket."""
-    directory, socket = ground.place.agi_bin, ground.loaded.socket_path
+    directory, socket = context.place.agi_bin, context.loaded.socket_path
     if directory is None:
         return unknown(Wording("the classic script is asked, and Asterisk does not say where its scripts are"))
     for name in asked_for(packaged_dialplan()):
@@ -151,19 +151,19 @@ def _classic(ground: CheckContext) -> Finding:
         if text is None or not path.stat().st_mode & stat.S_IXOTH:
             return fail(Wording("{file} is not there, or not to be run by Asterisk", where), f"{INSTALL} --classic")
         if str(socket) not in text:
-            way_out = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
-            return warn(Wording("{file} does not go to {socket}", where), way_out)
+            remedy = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
+            return warn(Wording("{file} does not go to {socket}", where), remedy)
     return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
-def reaches_phones(ground: CheckContext) -> Finding:
+def reaches_phones(context: CheckContext) -> Finding:
     """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
-    steps = others(ground.dialplan)
-    if TRUNK_CONTEXT in ground.dialplan.contexts:
+    steps = others(context.dialplan)
+    if TRUNK_CONTEXT in context.dialplan.contexts:
         return _reaches_freepbxs_phones(steps)
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
-    if FREEPBX_CONTEXT in ground.dialplan.contexts:
+    if FREEPBX_CONTEXT in context.dialplan.contexts:
         return warn(Wording("FreePBX makes its own Dial, without our options"), f"{INSTALL} --freepbx")
     return warn(Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), DIAL_LINE)
 
@@ -190,12 +190,12 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     )
 
 
-def are_labelled(ground: CheckContext) -> Finding:
+def are_labelled(context: CheckContext) -> Finding:
     """Every Dial that a call to one of our numbers may come to carries our options. FreePBX makes its own Dial."""
-    found = reaches_phones(ground)
-    if found.status is not CheckStatus.OK or TRUNK_CONTEXT in ground.dialplan.contexts:
+    found = reaches_phones(context)
+    if found.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return found
-    bare = dict(_unlabelled(ground, trunks_of(ground)))
+    bare = dict(_unlabelled(context, trunks_of(context)))
     if not bare:
         return found
     said = [Wording("{number} ({step})", {"number": number, "step": step}) for number, step in bare.items()]
@@ -204,15 +204,15 @@ def are_labelled(ground: CheckContext) -> Finding:
     return warn(Wording("their Dial carries no label and no whisper: {numbers}", {"numbers": numbers}), DIAL_LINE)
 
 
-def _unlabelled(ground: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
+def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
     """The numbers of which a phone rings without our options, and the place of its Dial. ConsoleError."""
-    variables = globals_in(ground.ask("dialplan show globals"))
-    plan = DialplanReach(ground.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
+    variables = globals_in(context.ask("dialplan show globals"))
+    plan = DialplanReach(context.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
     outside = {f"{kind}/{trunk.name}" for trunk in trunks for kind in ("PJSIP", "IAX2", "SIP")}
     for trunk in trunks:
-        context = trunk.context or ""
-        for number in numbers_to_try(ground, trunk, context, variables, ())[:MOST_NUMBERS]:
-            reaches = [plan.of(form, context) for form in number.forms if plan.found(form, context)]
+        dialplan_context = trunk.context or ""
+        for number in numbers_to_try(context, trunk, dialplan_context, variables, ())[:MOST_NUMBERS]:
+            reaches = [plan.of(form, dialplan_context) for form in number.forms if plan.found(form, dialplan_context)]
             steps = sorted(step for reach in reaches for phone, step in reach.unlabelled if phone not in outside)
             if steps:
                 yield number.name, steps[0]
@@ -223,11 +223,11 @@ def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
-def hears_of_emergencies(ground: CheckContext) -> Finding:
+def hears_of_emergencies(context: CheckContext) -> Finding:
     """Emergency calls open the window in which nobody who calls back is turned away."""
-    if any(_EMERGENCY.search(step.application) for step in others(ground.dialplan)):
+    if any(_EMERGENCY.search(step.application) for step in others(context.dialplan)):
         return ok(Wording("open the window for those who call back"))
-    if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(ground.dialplan)):
+    if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(context.dialplan)):
         return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
     return warn(
         Wording("nothing tells us of emergency calls: who calls back is screened"),
@@ -235,29 +235,29 @@ def hears_of_emergencies(ground: CheckContext) -> Finding:
     )
 
 
-def has_free_codes(ground: CheckContext) -> Finding:
+def has_free_codes(context: CheckContext) -> Finding:
     """Nobody else uses our feature codes."""
-    if trunk_numbers.is_module_installed(ground.dialplan):
+    if trunk_numbers.is_module_installed(context.dialplan):
         return ok(Wording("FreePBX has them: Admin > Feature Codes"))
-    features = features_in(ground.ask("features show"))
+    features = features_in(context.ask("features show"))
     clashes = [
         Wording("{code} is {name}", {"code": code, "name": name})
         for name, code in features.items()
         if code in FEATURE_CODES
     ]
     # Whoever dials our codes is not in the context for trunks, whose patterns take them like any number.
-    dialled = (step for step in others(ground.dialplan) if not step.context.endswith(FREEPBX_DIALS))
+    dialled = (step for step in others(context.dialplan) if not step.context.endswith(FREEPBX_DIALS))
     clashes += code_clashes(step for step in dialled if step.context != TRUNK_CONTEXT)
-    if clashes and not any(inner == CODES_CONTEXT for _, inner in ground.dialplan.includes):
+    if clashes and not any(inner == CODES_CONTEXT for _, inner in context.dialplan.includes):
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
         return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))
     if clashes:
-        way_out = Wording("give the other one another code, or leave ours out")
-        if ground.is_freepbx:
-            way_out = Wording("give the other one another code (Admin > Feature Codes), or leave ours out")
-        return warn(listed(clashes[:4], "{some}; {more}"), way_out)
+        remedy = Wording("give the other one another code, or leave ours out")
+        if context.is_freepbx:
+            remedy = Wording("give the other one another code (Admin > Feature Codes), or leave ours out")
+        return warn(listed(clashes[:4], "{some}; {more}"), remedy)
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
-    if swallowing and any(lets_hang_up(step.application) for step in others(ground.dialplan)):
+    if swallowing and any(lets_hang_up(step.application) for step in others(context.dialplan)):
         return warn(
             Wording("during a call {feature} hears our codes first", {"feature": swallowing[0]}),
             Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),

@@ -59,7 +59,7 @@ class Finding:
 
     status: CheckStatus
     detail: str | Wording
-    way_out: str | Wording = ""
+    remedy: str | Wording = ""
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
@@ -268,7 +268,7 @@ class ScheduledCheck:
 
 def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Find:
     """Return the check that asks the store alone."""
-    return lambda ground: ground.judge_store(judge)
+    return lambda context: context.judge_store(judge)
 
 
 def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:

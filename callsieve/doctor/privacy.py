@@ -26,13 +26,13 @@ _CLOSED = re.compile(r"^TemporaryFileSystem=([^\s:]+)(?::\S*)?$", re.MULTILINE)
 _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 
-def settings_are_private(ground: CheckContext) -> Finding:
+def settings_are_private(context: CheckContext) -> Finding:
     """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
-    if isinstance(ground.read, SettingsUnreadable):
-        return unknown(str(ground.read), Wording("run this as root"))
-    if isinstance(ground.read, SettingsError):
-        return fail(str(ground.read), Wording("correct the file; until then the daemon can neither start nor reload"))
-    file, state = ground.loaded.file, ground.loaded.state
+    if isinstance(context.read, SettingsUnreadable):
+        return unknown(str(context.read), Wording("run this as root"))
+    if isinstance(context.read, SettingsError):
+        return fail(str(context.read), Wording("correct the file; until then the daemon can neither start nor reload"))
+    file, state = context.loaded.file, context.loaded.state
     if file is not None:
         mode = file.stat().st_mode
         if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
@@ -41,11 +41,11 @@ def settings_are_private(ground: CheckContext) -> Finding:
         written = parse_settings(file.read_text("utf-8"), str(file))
         if mode & 0o004 and (written.ami.secret or written.agi.key):
             return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
-        service = dict(_RUNS_AS.findall(read_text(ground.place.unit) or ""))
+        service = dict(_RUNS_AS.findall(read_text(context.place.unit) or ""))
         if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):
             may_not: Places = {"user": service["User"], "what": str(file)}
-            way_out = f"chgrp {service['Group']} {file}; chmod g+r {file}"
-            return fail(Wording("{user} may not read {what}", may_not), way_out)
+            remedy = f"chgrp {service['Group']} {file}; chmod g+r {file}"
+            return fail(Wording("{user} may not read {what}", may_not), remedy)
         if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
             others = Wording(
                 "others than root may change {file}, and root runs [asterisk] command", {"file": str(file)}
@@ -78,9 +78,9 @@ def _may_read(file: Path, user: str, group: str) -> bool:
     return may(file.parent, 0o1) and may(file, 0o4)
 
 
-def are_readable_by_us_alone(ground: CheckContext) -> Finding:
+def are_readable_by_us_alone(context: CheckContext) -> Finding:
     """Those that the settings name, as the owner of the state directory sees them."""
-    names = dict.fromkeys(secret_files(ground.loaded.settings))
+    names = dict.fromkeys(secret_files(context.loaded.settings))
     wrong: list[OutsideError] = []
     for name in names:
         try:
@@ -94,19 +94,19 @@ def are_readable_by_us_alone(ground: CheckContext) -> Finding:
     return ok(Wording("in files, readable by us alone: {count}", {"count": len(names)}) if names else NO_SECRET)
 
 
-def is_closed(ground: CheckContext) -> Finding:
+def is_closed(context: CheckContext) -> Finding:
     """Neither everybody nor the service may use it."""
-    folder = setting_in(ground.ask("core show settings"), "Run/Sockets directory")
+    folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))
     path = Path(folder).resolve() / CONTROL_SOCKET
     status = path.stat()
     where: Places = {"file": str(path)}
-    way_out = Wording("take astctlpermissions out of asterisk.conf, and restart Asterisk")
+    remedy = Wording("take astctlpermissions out of asterisk.conf, and restart Asterisk")
     if status.st_mode & 0o002:
-        return warn(Wording("everybody on this machine may use {file}: that is a shell as Asterisk", where), way_out)
-    if status.st_mode & 0o020 and _is_open_to_service(read_text(ground.place.unit) or "", path, status.st_gid):
-        return warn(Wording("the service may use {file}: that is a shell as Asterisk", where), way_out)
+        return warn(Wording("everybody on this machine may use {file}: that is a shell as Asterisk", where), remedy)
+    if status.st_mode & 0o020 and _is_open_to_service(read_text(context.place.unit) or "", path, status.st_gid):
+        return warn(Wording("the service may use {file}: that is a shell as Asterisk", where), remedy)
     return ok(Wording("closed to the service"))
 
 

@@ -42,14 +42,14 @@ class _EnoughAsked(Exception):
 class Extensions:
     """What matches an extension in a context, as Asterisk's console says. Each is asked once, and so many in all."""
 
-    def __init__(self, ground: CheckContext) -> None:
-        self._ground = ground
+    def __init__(self, context: CheckContext) -> None:
+        self._context = context
         self._found: dict[tuple[str, str], list[Match]] = {}
         self._orders: dict[str, list[tuple[str, bool]]] = {}
 
     def matches(self, extension: str, context: str) -> list[Match]:
         """In the order in which Asterisk tries them: own ones, then switches, then includes. ConsoleError."""
-        dialplan = self._ground.dialplan
+        dialplan = self._context.dialplan
         if context not in dialplan.contexts or not _ASKABLE.fullmatch(extension):
             return []
         said = self._asked(extension, context)
@@ -64,7 +64,7 @@ class Extensions:
 
     def _order(self, context: str) -> list[tuple[str, bool]]:
         if context not in self._orders:
-            self._orders[context] = list(_reached(self._ground.dialplan, context, set()))
+            self._orders[context] = list(_reached(self._context.dialplan, context, set()))
         return self._orders[context]
 
     def _asked(self, extension: str, context: str) -> list[Match]:
@@ -72,7 +72,7 @@ class Extensions:
         if key not in self._found:
             if len(self._found) >= MOST_QUESTIONS:
                 raise _EnoughAsked
-            self._found[key] = matches_in(self._ground.ask(f"dialplan show {extension}@{context}"))
+            self._found[key] = matches_in(self._context.ask(f"dialplan show {extension}@{context}"))
         return self._found[key]
 
 
@@ -102,19 +102,19 @@ class Survey:
     left_out: int = 0
 
 
-def are_screened(ground: CheckContext) -> Finding:
+def are_screened(context: CheckContext) -> Finding:
     """Calls from each trunk to each number are screened."""
-    asking = sorted(askers(ground.dialplan))
-    trunks = trunks_of(ground)
+    asking = sorted(askers(context.dialplan))
+    trunks = trunks_of(context)
     for trunk in trunks:
-        if trunk.context is not None and trunk.context not in ground.dialplan.contexts:
+        if trunk.context is not None and trunk.context not in context.dialplan.contexts:
             where: Places = {"trunk": trunk.name, "context": trunk.context}
             return fail(Wording("calls are LOST: {trunk} arrives in {context}, and it is not loaded", where), RELOAD)
-    if _module_screens(ground, trunks):
-        return _screened_by_module(ground)
+    if _module_screens(context, trunks):
+        return _screened_by_module(context)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
-        return fail(Wording("no context asks CallSieve: no call is screened"), _way_out(ground, trunks))
-    if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(ground.place.etc):
+        return fail(Wording("no context asks CallSieve: no call is screened"), _remedy(context, trunks))
+    if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(context.place.etc):
         nobody = Wording("no trunk arrives in {context}: no call is screened", {"context": TRUNK_CONTEXT})
         return warn(nobody, ON_FREEPBX)
     if not trunks:
@@ -123,10 +123,10 @@ def are_screened(ground: CheckContext) -> Finding:
             Wording("asked in {contexts}; no trunk was found to check", asked),
             Wording("[[trunk]] in the settings"),
         )
-    survey = survey_of(ground, trunks)
+    survey = survey_of(context, trunks)
     if survey.unscreened:
         said = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
-        return fail(said, _way_out(ground, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
+        return fail(said, _remedy(context, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:
         return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
@@ -138,18 +138,19 @@ def are_screened(ground: CheckContext) -> Finding:
     return ok(about)
 
 
-def _module_screens(ground: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
+def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
     """Our FreePBX module is there, and the calls of every trunk come to the routes that it writes into."""
-    dialplan = ground.dialplan
+    dialplan = context.dialplan
     contexts = [trunk.context for trunk in trunks]
     return trunk_numbers.is_module_installed(dialplan) and all(
-        context == TRUNK_CONTEXT or (context is not None and trunk_numbers.takes_calls_of(dialplan, context))
-        for context in contexts
+        dialplan_context == TRUNK_CONTEXT
+        or (dialplan_context is not None and trunk_numbers.takes_calls_of(dialplan, dialplan_context))
+        for dialplan_context in contexts
     )
 
 
-def _screened_by_module(ground: CheckContext) -> Finding:
-    routes = trunk_numbers.inbound_routes(ground.dialplan)
+def _screened_by_module(context: CheckContext) -> Finding:
+    routes = trunk_numbers.inbound_routes(context.dialplan)
     if not routes.screened:
         return warn(
             Wording("our FreePBX module screens no inbound route"), "fwconsole reload; Connectivity > Inbound Routes"
@@ -161,11 +162,11 @@ def _screened_by_module(ground: CheckContext) -> Finding:
     return ok(about)
 
 
-def are_known(ground: CheckContext) -> Finding:
+def are_known(context: CheckContext) -> Finding:
     """Each number could be followed to the end, and leads somewhere."""
-    if _module_screens(ground, trunks_of(ground)):
+    if _module_screens(context, trunks_of(context)):
         return ok(Wording("FreePBX's inbound routes: see trunks"))
-    survey = survey_of(ground, trunks_of(ground))
+    survey = survey_of(context, trunks_of(context))
     if survey.unclear:
         return unknown(
             Wording("cannot tell: {numbers}", {"numbers": _named(survey.unclear)}),
@@ -183,24 +184,24 @@ def are_known(ground: CheckContext) -> Finding:
     return ok(about)
 
 
-def survey_of(ground: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
+def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
     """Follow each number from each trunk's context. ConsoleError."""
-    extensions, survey = Extensions(ground), Survey()
-    variables = globals_in(ground.ask("dialplan show globals"))
-    since = ground.now - DIALLED_DAYS * 86_400
-    dialled = ground.read_rows(lambda db: dialled_numbers(db, since, ground.now))
+    extensions, survey = Extensions(context), Survey()
+    variables = globals_in(context.ask("dialplan show globals"))
+    since = context.now - DIALLED_DAYS * 86_400
+    dialled = context.read_rows(lambda db: dialled_numbers(db, since, context.now))
     contexts: set[str] = set()
     taken: dict[str, bool] = {}
     for trunk in trunks:
-        context = trunk.context
-        if context is None:
+        dialplan_context = trunk.context
+        if dialplan_context is None:
             survey.unclear.append(Wording("the context of {trunk} was not found", {"trunk": trunk.name}))
             continue
-        for number in numbers_to_try(ground, trunk, context, variables, dialled):
-            if context in contexts and not number.is_named:
+        for number in numbers_to_try(context, trunk, dialplan_context, variables, dialled):
+            if dialplan_context in contexts and not number.is_named:
                 continue  # another trunk's calls arrive there as well
             try:
-                verdict = _verdict(extensions, number, context, variables)
+                verdict = _verdict(extensions, number, dialplan_context, variables)
             except _EnoughAsked:
                 survey.left_out += 1
                 continue
@@ -208,7 +209,7 @@ def survey_of(ground: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
                 taken[number.name] = taken.get(number.name, False) or verdict is not None
             if verdict is not None:
                 _note(survey, number, trunk, verdict)
-        contexts.add(context)
+        contexts.add(dialplan_context)
     survey.not_taken = [name for name, is_taken in taken.items() if not is_taken]
     return survey
 
@@ -239,19 +240,19 @@ def _note(survey: Survey, number: TriedNumber, trunk: TrunkContext, verdict: Rou
         survey.nowhere.append(Wording(WORDS[RouteReason.MISSING].template, about))
 
 
-def _way_out(ground: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
+def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
     """The front context: one change of `context=` for a trunk."""
-    if TRUNK_CONTEXT in ground.dialplan.contexts:
+    if TRUNK_CONTEXT in context.dialplan.contexts:
         return ON_FREEPBX
     ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))
     contexts = list(dict.fromkeys(ours)) or ["from-trunk"]
-    fronts = [front_context_of(context) for context in contexts]
+    fronts = [front_context_of(dialplan_context) for dialplan_context in contexts]
     steps: Places = {
-        "command": " ".join((INSTALL, *(f"--inbound {context}" for context in contexts))),
+        "command": " ".join((INSTALL, *(f"--inbound {dialplan_context}" for dialplan_context in contexts))),
         "context": ", ".join(fronts),
         "reload": TRUNKS_RELOAD,
     }
-    if ground.dialplan.contexts.issuperset(fronts):
+    if context.dialplan.contexts.issuperset(fronts):
         return Wording("context = {context} for the trunk, then {reload}", steps)
     return Wording("{command}; then context = {context} for the trunk", steps)
 

@@ -28,36 +28,36 @@ CALLERS_LOOKED_AT = 200
 SILENT_CALLS = 50
 
 
-def are_decided(ground: CheckContext) -> Finding:
+def are_decided(context: CheckContext) -> Finding:
     """The inbound calls of the last days, since screening was switched on, have a decision each."""
     try:
-        off = ground.off_until or 0
+        off = context.off_until or 0
     except ConsoleError:
         off = 0
-    if off > ground.now:
+    if off > context.now:
         return ok(Wording("not looked at while screening is off"))
-    return ground.judge_store(lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, ground)))
+    return context.judge_store(lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, context)))
 
 
-def _left_out(ground: CheckContext) -> frozenset[str]:
+def _left_out(context: CheckContext) -> frozenset[str]:
     """Numbers that somebody left out in FreePBX."""
-    settings = ground.loaded.settings
+    settings = context.loaded.settings
     regions = {settings.numbers.region, *(trunk.region for trunk in settings.trunk if trunk.region)}
     try:
-        return numbers_left_out(ground.dialplan, regions)
+        return numbers_left_out(context.dialplan, regions)
     except ConsoleError:
         return frozenset()
 
 
-def can_read_callers(ground: CheckContext) -> Finding:
+def can_read_callers(context: CheckContext) -> Finding:
     """Callers' numbers are read by the plan of the right country."""
-    return ground.judge_store(lambda db, now: _judged_callers(db, now, ground.loaded))
+    return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 
-def hears_carriers(ground: CheckContext) -> Finding:
+def hears_carriers(context: CheckContext) -> Finding:
     """A carrier that checks callers itself has said so of one of its calls, since the daemon started."""
-    checking = [trunk.name for trunk in ground.loaded.settings.trunk if trunk.verstat]
-    telemetry = ground.telemetry
+    checking = [trunk.name for trunk in context.loaded.settings.trunk if trunk.verstat]
+    telemetry = context.telemetry
     if not checking or telemetry is None:
         return ok(NONE)
     heard = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}

@@ -29,7 +29,7 @@ OLD_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a clock may be set back a little
 NAME = "seen by root"
 NEVER = Wording("what only root may see was not looked at yet")
-WAY_OUT = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
+REMEDY = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
 
 _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
@@ -146,7 +146,7 @@ def _read(path: Path) -> bytes:
 def _decoded(data: bytes) -> Findings:
     findings = msgspec.json.decode(data, type=Findings)
     for check in findings.checks:
-        for text in (check.detail, check.way_out):
+        for text in (check.detail, check.remedy):
             _check_fits(text)
             str(text)
     if not all(map(math.isfinite, (findings.at, *(check.at for check in findings.checks)))):
@@ -181,7 +181,7 @@ def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -
         if not words.is_old(now):
             return found
         words = Wording("what only root may see was looked at {when}", {"when": ago(words.at, now)})
-    return [*found, Check(NAME, CheckStatus.WARN, words, WAY_OUT, now)]
+    return [*found, Check(NAME, CheckStatus.WARN, words, REMEDY, now)]
 
 
 def _better(made: Check, stored: Check | None) -> Check:

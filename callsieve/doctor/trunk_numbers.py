@@ -59,13 +59,13 @@ class TriedNumber:
     is_named: bool = False
 
 
-def trunks_of(ground: CheckContext) -> list[TrunkContext]:
+def trunks_of(context: CheckContext) -> list[TrunkContext]:
     """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
-    named = islice(ground.loaded.settings.trunk, TRUNKS_ASKED)
-    trunks = [TrunkContext(table.name, _context_of(ground, table), table) for table in named] or _trunks_of_asterisk(
-        ground
+    named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
+    trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
+        context
     )
-    return trunks or ([TrunkContext("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(ground.place.etc) else [])
+    return trunks or ([TrunkContext("FreePBX", TRUNK_CONTEXT)] if freepbx_sends_us_calls(context.place.etc) else [])
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
@@ -73,58 +73,65 @@ def freepbx_sends_us_calls(etc: Path) -> bool:
     return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
-def _context_of(ground: CheckContext, table: TrunkTable) -> str | None:
+def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
     match = _CHANNELS.fullmatch(table.channels)
     if match and match[1] == "PJSIP":
-        return endpoint_context_in(ground.ask(f"pjsip show endpoint {match[2]}"))
+        return endpoint_context_in(context.ask(f"pjsip show endpoint {match[2]}"))
     if match:
-        return _iax_contexts(ground).get(match[2])
-    contexts = set(dahdi_contexts(ground.place.etc)) if table.channels.startswith("DAHDI/") else set()
+        return _iax_contexts(context).get(match[2])
+    contexts = set(dahdi_contexts(context.place.etc)) if table.channels.startswith("DAHDI/") else set()
     return contexts.pop() if len(contexts) == 1 else None
 
 
-def _trunks_of_asterisk(ground: CheckContext) -> list[TrunkContext]:
+def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
     """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
-    people = ground.loaded.settings.person
+    people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
-    identified = identified_in(ground.ask("pjsip show endpoints"))
+    identified = identified_in(context.ask("pjsip show endpoints"))
     names = [name for name in identified if name not in phones and not is_phone_name(f"PJSIP/{name}")]
     trunks = [
-        TrunkContext(name, endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")))
+        TrunkContext(name, endpoint_context_in(context.ask(f"pjsip show endpoint {name}")))
         for name in names[:TRUNKS_ASKED]
     ]
-    if "chan_iax2" in ground.modules:
-        trunks += [TrunkContext(name, context) for name, context in _iax_contexts(ground).items() if name not in phones]
-    if "chan_dahdi" in ground.modules:
-        trunks += [TrunkContext("DAHDI", context) for context in dahdi_contexts(ground.place.etc)]
+    if "chan_iax2" in context.modules:
+        trunks += [
+            TrunkContext(name, dialplan_context)
+            for name, dialplan_context in _iax_contexts(context).items()
+            if name not in phones
+        ]
+    if "chan_dahdi" in context.modules:
+        trunks += [TrunkContext("DAHDI", dialplan_context) for dialplan_context in dahdi_contexts(context.place.etc)]
     return trunks
 
 
-def undescribed_trunks(ground: CheckContext, phones: Container[str]) -> list[str]:
+def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
     """PJSIP endpoints that are known by address, are none of our `phones` and in no `[[trunk]]`. ConsoleError."""
-    described = [table.channels for table in ground.loaded.settings.trunk]
+    described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
-        for name in identified_in(ground.ask("pjsip show endpoints"))
+        for name in identified_in(context.ask("pjsip show endpoints"))
         if name not in _NOBODYS and (trunk := undescribed_trunk(f"PJSIP/{name}-00000000", phones)) is not None
     ]
     return [trunk for trunk in trunks if not any(fnmatchcase(f"{trunk}-00000000", channels) for channels in described)]
 
 
-def _iax_contexts(ground: CheckContext) -> dict[str, str | None]:
+def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
     """The context of each IAX2 user; None where several may be meant."""
-    return {name: _uncut(context, ground) for name, context in iax_users_in(ground.ask("iax2 show users")).items()}
+    return {
+        name: _uncut(dialplan_context, context)
+        for name, dialplan_context in iax_users_in(context.ask("iax2 show users")).items()
+    }
 
 
-def _uncut(context: str, ground: CheckContext) -> str | None:
+def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
     """The one loaded context that begins so, for a name that Asterisk may have cut to the width of its column."""
-    if len(context) < IAX_COLUMN:
-        return context
-    whole = [loaded for loaded in ground.dialplan.contexts if loaded.startswith(context)]
+    if len(dialplan_context) < IAX_COLUMN:
+        return dialplan_context
+    whole = [loaded for loaded in context.dialplan.contexts if loaded.startswith(dialplan_context)]
     if len(whole) > 1:
         return None
-    return whole[0] if whole else context
+    return whole[0] if whole else dialplan_context
 
 
 def dahdi_contexts(etc: Path) -> list[str]:
@@ -142,14 +149,18 @@ def dahdi_contexts(etc: Path) -> list[str]:
 
 
 def numbers_to_try(
-    ground: CheckContext, trunk: TrunkContext, context: str, variables: Mapping[str, str], dialled: Sequence[str]
+    context: CheckContext,
+    trunk: TrunkContext,
+    dialplan_context: str,
+    variables: Mapping[str, str],
+    dialled: Sequence[str],
 ) -> list[TriedNumber]:
     """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
 
     A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
     """
-    patterns, extensions = numbers_in_dialplan(ground.dialplan, context, variables)
-    settings = ground.loaded.settings
+    patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
+    settings = context.loaded.settings
     exempt = {form for did in settings.did if not did.screen for form in _forms(did.number, settings.numbers.region)}
     named = [TriedNumber(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
     numbers = [*named, *patterns, *(TriedNumber(text, (text,)) for text in extensions)]

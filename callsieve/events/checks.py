@@ -23,9 +23,9 @@ START = "systemctl enable --now callsieve-events"
 LIST = "callsieve events list"
 
 
-def are_delivered(ground: CheckContext) -> Finding:
+def are_delivered(context: CheckContext) -> Finding:
     """Receivers of the settings are told what happens."""
-    return ground.judge_store(lambda db, now: _judged(events_shown(db, ground.loaded.settings, now)))
+    return context.judge_store(lambda db, now: _judged(events_shown(db, context.loaded.settings, now)))
 
 
 def _judged(shown: EventsShown) -> Finding:

@@ -40,7 +40,7 @@ CAPABILITY = Capability(
         "company-added": N_("The company's evidence is taken from the next fetch on."),
         "company-removed": N_("The company's evidence counts no longer."),
         "company-paused": N_("The company is paused: nothing that it says counts."),
-        "company-heeded": N_("The company counts again, and is measured anew."),
+        "company-resumed": N_("The company counts again, and is measured anew."),
     },
     has_templates=True,
     checks="checks:CHECKS",

@@ -20,9 +20,9 @@ EXCHANGE = "callsieve exchange status"
 EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or callsieve exchange run by cron")
 
 
-def has_fresh_exchange(ground: CheckContext) -> Finding:
+def has_fresh_exchange(context: CheckContext) -> Finding:
     """What other companies publish still comes, and what we publish is of yesterday or today."""
-    return ground.judge_store(lambda db, now: _exchange_found(exchange_shown(db, ground.loaded, now), now))
+    return context.judge_store(lambda db, now: _exchange_found(exchange_shown(db, context.loaded, now), now))
 
 
 def _exchange_found(shown: ExchangeShown, now: float) -> Finding:

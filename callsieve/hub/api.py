@@ -17,5 +17,5 @@ ENDPOINTS = (
         Role.ADMINISTRATOR,
         example=IgnoreRequest("berlin", "marks its own customers"),
     ),
-    endpoint("POST", "/sites/{site}/heed", site_operations.heed, Scope.ADMIN, Role.ADMINISTRATOR),
+    endpoint("POST", "/sites/{site}/resume", site_operations.resume, Scope.ADMIN, Role.ADMINISTRATOR),
 )

@@ -12,7 +12,7 @@ OTHER_SITES = {
         Undo(by="callsieve.hub.site_operations:SAME_PERSON", role=Role.ADMINISTRATOR),
     ),
     **dict.fromkeys(
-        ("hub ignore", "hub heed"), Undo(by="callsieve.hub.site_operations:IGNORED", role=Role.ADMINISTRATOR)
+        ("hub ignore", "hub resume"), Undo(by="callsieve.hub.site_operations:IGNORED", role=Role.ADMINISTRATOR)
     ),
 }
 CAPABILITY = Capability(
@@ -30,7 +30,7 @@ CAPABILITY = Capability(
         "hub sites": "cli.commands:show_sites",
         "hub evidence": "cli.evidence:evidence",
         "hub ignore": "cli.evidence:ignore",
-        "hub heed": "cli.evidence:heed",
+        "hub resume": "cli.evidence:resume",
         "hub erasures": "cli.evidence:show_erasures",
         "hub keep": "cli.evidence:keep",
         "hub people list": "cli.evidence:show_people",
@@ -54,7 +54,7 @@ CAPABILITY = Capability(
     },
     messages={
         "site-ignored": N_("Nothing counts here that the site tells."),
-        "site-heeded": N_("The site counts again."),
+        "site-resumed": N_("The site counts again."),
         "number-kept": N_("What is known of the number is kept."),
         "people-same": N_("They are one human, who counts once."),
         "people-apart": N_("The name is somebody else's."),

@@ -38,13 +38,13 @@ QUOTA = Wording("the database's administrator may let it keep more: callsieve hu
 NEWER = Wording("update CallSieve here: callsieve hub sites --json says the version of each site")
 
 
-def is_exchanged(ground: CheckContext) -> Finding:
+def is_exchanged(context: CheckContext) -> Finding:
     """What people say here is told to other sites, and what they say comes here."""
-    loaded = ground.loaded
+    loaded = context.loaded
     if not loaded.settings.hub.address:
-        return ground.judge_store(lambda db, _now: _off(db))
+        return context.judge_store(lambda db, _now: _off(db))
     trouble = _trouble_with_secret(loaded)
-    return trouble or ground.judge_store(lambda db, now: _judged_all(db, loaded, now))
+    return trouble or context.judge_store(lambda db, now: _judged_all(db, loaded, now))
 
 
 def _judged_all(db: sqlite3.Connection, loaded: Loaded, now: float) -> Finding:

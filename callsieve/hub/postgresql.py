@@ -50,7 +50,7 @@ FORBIDDEN: Final = "42501"
 LOCKED: Final = "55P03"
 EXCEEDED: Final = "54000"
 # What libpq says of a connection that is refused, and the way out. It gives no SQLSTATE for these.
-WAYS_OUT: Final = (
+REMEDIES: Final = (
     ("certificate verify failed", "?sslrootcert=/etc/callsieve/hub.pem at the end of the address names its authority"),
     ('failed for user "callsieve:', "callsieve hub join gives the site another password"),
     ("is not permitted to log in", "this site was expelled or has left; callsieve hub join lets it take part again"),
@@ -184,5 +184,5 @@ def _words_of(error: psycopg.Error) -> str:
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]
-    way_out = next((way for said, way in WAYS_OUT if said in words), "")
-    return f"{words} ({way_out})" if way_out else words
+    remedy = next((way for said, way in REMEDIES if said in words), "")
+    return f"{words} ({remedy})" if remedy else words

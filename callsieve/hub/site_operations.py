@@ -123,10 +123,10 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
     return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
-def heed(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
+def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
     """Let a site count again, as if it had never been ignored."""
-    with change(db, context, "hub heed", name=site) as changed:
-        ignored = other_sites.heed_site(db, site)
+    with change(db, context, "hub resume", name=site) as changed:
+        ignored = other_sites.resume_site(db, site)
         if ignored is None:
             raise Refused("not-ignored", Wording("{site} is not ignored", {"site": site[:32]}))
         changed.before = ignored._asdict()
@@ -179,7 +179,7 @@ SAME_PERSON = UndoKind(
 IGNORED = UndoKind(
     lambda _db, _row, value: record_of(other_sites.Ignored, value),
     lambda db, _, ignored: next((one for one in other_sites.ignored_of(db) if one.site == ignored.site), None),
-    lambda db, _, ignored: other_sites.heed_site(db, ignored.site),
+    lambda db, _, ignored: other_sites.resume_site(db, ignored.site),
     lambda db, _, ignored: other_sites.ignore_site(db, ignored),
 )
 

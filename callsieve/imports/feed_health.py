@@ -282,9 +282,9 @@ BAD_FEEDS: Final = frozenset({FeedStatus.FAILED, FeedStatus.STALE})
 FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
 
 
-def has_fresh_feeds(ground: CheckContext) -> Finding:
+def has_fresh_feeds(context: CheckContext) -> Finding:
     """Return whether feeds still come, and are as large as they used to be; those of the settings are fetched."""
-    return ground.judge_store(lambda db, now: _judged(db, ground.loaded.settings, now))
+    return context.judge_store(lambda db, now: _judged(db, context.loaded.settings, now))
 
 
 def _judged(db: sqlite3.Connection, settings: Settings, now: float) -> Finding:

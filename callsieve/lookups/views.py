@@ -180,13 +180,13 @@ SHOW = "callsieve lookups show"
 FAILURES = 5
 
 
-def are_made(ground: CheckContext) -> Finding:
+def are_made(context: CheckContext) -> Finding:
     """Whoever is to be asked is asked, and answers."""
-    settings = ground.loaded.settings
+    settings = context.loaded.settings
     if not settings.lookup:
         return ok(NONE)
-    trouble = _trouble_at(str(ground.loaded.state_path(SOCKET_NAME)))
-    return trouble or ground.judge_store(lambda db, now: _sources_found(db, now, settings))
+    trouble = _trouble_at(str(context.loaded.state_path(SOCKET_NAME)))
+    return trouble or context.judge_store(lambda db, now: _sources_found(db, now, settings))
 
 
 def _trouble_at(path: str) -> Finding | None:

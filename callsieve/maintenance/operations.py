@@ -89,30 +89,30 @@ LEAST_FREE = 50 * 1024 * 1024
 LATE_SECONDS = 2 * 86_400.0
 
 
-def is_window_closed(ground: finding.CheckContext) -> finding.Finding:
+def is_window_closed(context: finding.CheckContext) -> finding.Finding:
     """Return whether the window after an emergency call is closed, by the store and by Asterisk's database."""
     try:
-        asterisk_at, error = ground.emergency_at, None
+        asterisk_at, error = context.emergency_at, None
     except ConsoleError as not_asked:
         asterisk_at, error = None, not_asked
 
     def judge(db: sqlite3.Connection, now: float) -> finding.Finding:
-        window = window_of(db, ground.loaded.settings, now, asterisk_at)
+        window = window_of(db, context.loaded.settings, now, asterisk_at)
         if window.is_open:
             return finding.warn(
                 Wording("no call is screened: {window}", {"window": window.said}), "callsieve emergency close"
             )
         return finding.ok(window.said)
 
-    found = ground.judge_store(judge)
+    found = context.judge_store(judge)
     if error is not None and found.status is CheckStatus.OK:
         raise error
     return found
 
 
-def store_opens(ground: finding.CheckContext) -> finding.Finding:
+def store_opens(context: finding.CheckContext) -> finding.Finding:
     """The store opens, is of this version, and has room to grow."""
-    path = ground.loaded.store_path
+    path = context.loaded.store_path
     if not path.exists():
         if is_lost(path):
             return finding.fail(
@@ -149,8 +149,8 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
             Wording("the disk is full: {about}", {"about": about}), Wording("free some space in {folder}", room)
         )
     if free < LEAST_FREE + 2 * size:
-        way_out = Wording("free some space in {folder}: a backup needs {size}", room)
-        return finding.warn(Wording("there is little space: {about}", {"about": about}), way_out)
+        remedy = Wording("free some space in {folder}: a backup needs {size}", room)
+        return finding.warn(Wording("there is little space: {about}", {"about": about}), remedy)
     if damaged := quarantined_of(path):
         older: Places = {"about": about, "file": damaged[-1].name}
         return finding.warn(
@@ -159,13 +159,13 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
     return finding.ok(about)
 
 
-def has_backup(ground: finding.CheckContext) -> finding.Finding:
+def has_backup(context: finding.CheckContext) -> finding.Finding:
     """There is a backup of yesterday or today."""
-    path = ground.loaded.store_path
+    path = context.loaded.store_path
     backups = backups_of(path)
     if not backups:
         return finding.warn(Wording("none yet: the daemon makes one a day"), "callsieve db backup")
-    days = (ground.now - backups[0].stat().st_mtime) / 86400
+    days = (context.now - backups[0].stat().st_mtime) / 86400
     if days > BACKUP_DAYS:
         return finding.warn(
             Wording("the last one is {days:.0f} days old", {"days": days}),
@@ -184,8 +184,8 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
     if not found:
         return finding.ok(Wording("not yet: the daemon begins a minute after its start"))
     if is_held(db):
-        way_out = Wording("set the clock; if it is right: callsieve housekeeping run")
-        return finding.warn(Wording("nothing is removed: the clock is not where it was at the last run"), way_out)
+        remedy = Wording("set the clock; if it is right: callsieve housekeeping run")
+        return finding.warn(Wording("nothing is removed: the clock is not where it was at the last run"), remedy)
     if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)
         return finding.fail(
@@ -193,8 +193,8 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
         )
     if late:
         about: Places = {"jobs": ", ".join(late), "when": ago(found[late[0]].at, now)}
-        way_out = Wording("callsieve housekeeping run; does the daemon run?")
-        return finding.warn(Wording("late: {jobs}, last {when}", about), way_out)
+        remedy = Wording("callsieve housekeeping run; does the daemon run?")
+        return finding.warn(Wording("late: {jobs}, last {when}", about), remedy)
     latest = max(found.values(), key=lambda report: report.at)
     removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
     return finding.ok(

@@ -90,10 +90,10 @@ ASKED_LATE_SECONDS = 3 * 86_400.0  # the timer asks every morning
 WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or callsieve own watch ask by cron")
 
 
-def watches_our_numbers(ground: CheckContext) -> Finding:
+def watches_our_numbers(context: CheckContext) -> Finding:
     """Somebody looks what others show of our own numbers when it is time, and where others can be asked, they are."""
-    can_ask = bool(ground.loaded.settings.lookup)
-    return ground.judge_store(lambda db, now: _watch_found(db, now, can_ask))
+    can_ask = bool(context.loaded.settings.lookup)
+    return context.judge_store(lambda db, now: _watch_found(db, now, can_ask))
 
 
 def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:

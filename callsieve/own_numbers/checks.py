@@ -14,15 +14,15 @@ _GUARD, _HOOK = OUTBOUND_HOOK.asks, OUTBOUND_HOOK.context
 _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
-def guards_calls(ground: CheckContext) -> Finding:
+def guards_calls(context: CheckContext) -> Finding:
     """The outbound guard is asked; where it is not, whether that was to be expected."""
-    steps = others(ground.dialplan)
+    steps = others(context.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
-    if _GUARD in ground.dialplan.contexts and asking in ([], [_HOOK]):
+    if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):
         return _on_freepbx(steps, is_asked=bool(asking))
     if asking:
         return ok(Wording("asked in {contexts}", {"contexts": ", ".join(asking)}))
-    if ground.loaded.settings.outbound.observe:
+    if context.loaded.settings.outbound.observe:
         return ok(
             Wording("nobody asks: no call that leaves is looked at (the documentation says how, under Own numbers)")
         )

@@ -38,7 +38,7 @@ _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 # Parameters are quoted as the library does it; what comes back stays bytes, for a table may hold any.
 _QUOTED_ONLY: dict[Any, Any] = {kind: encode for kind, encode in conversions.items() if not isinstance(kind, int)}
 # The server's error -> the way out. https://mariadb.com/kb/en/mariadb-error-codes/
-_WAYS_OUT = {
+_REMEDIES = {
     1044: "let the user read it: GRANT SELECT ON {database}.* TO '{user}'@'localhost'",
     1045: "name the right user, and the password in MYSQL_PWD or when asked",
     1049: "name the database as HOST/DATABASE; FreePBX's is asteriskcdrdb",
@@ -189,7 +189,7 @@ def said(address: Address) -> Iterator[None]:
     except (pymysql.MySQLError, RuntimeError, UnicodeError) as error:  # RuntimeError: a login it cannot do
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         text = str(error.args[-1]) if error.args else type(error).__name__
-        way = _WAYS_OUT.get(code, "see the server's log").format(database=address.database, user=address.user)
+        way = _REMEDIES.get(code, "see the server's log").format(database=address.database, user=address.user)
         raise DatabaseError(f"{address}: {_line(text)}; {way}") from None
 
 

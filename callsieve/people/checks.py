@@ -26,11 +26,11 @@ WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {nam
 CORRECT = Wording("correct its [[did]] in {file}, or take it out there and run: {command}")
 
 
-def knows_us(ground: CheckContext) -> Finding:
+def knows_us(context: CheckContext) -> Finding:
     """Trunks, numbers and people have names, so that lists, marks and trust can be about them."""
-    settings = ground.loaded.settings
-    dids = len({did.number for did in (*ground.read_rows(all_dids), *dids_of(settings))})
-    known_people = (*ground.read_rows(all_people), *people_of(settings))
+    settings = context.loaded.settings
+    dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
+    known_people = (*context.read_rows(all_people), *people_of(settings))
     people = len({one.extension for one in known_people})
     counts = (
         (len(settings.trunk), Wording("1 trunk"), Wording("{n} trunks", {"n": len(settings.trunk)})),
@@ -41,10 +41,10 @@ def knows_us(ground: CheckContext) -> Finding:
     if not settings.trunk:
         if settings.ami.username and not people:
             guessed = Wording("{known}: what is a phone is guessed, from names like PJSIP/201", {"known": words})
-            return warn(guessed, ground.take_over)
+            return warn(guessed, context.take_over)
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, Wording("[[trunk]] in the settings"))
-    trunks = _undescribed_trunks(ground, {one.endpoint for one in known_people if one.endpoint})
+    trunks = _undescribed_trunks(context, {one.endpoint for one in known_people if one.endpoint})
     if trunks:
         missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
         way = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
@@ -52,18 +52,18 @@ def knows_us(ground: CheckContext) -> Finding:
     return ok(words)
 
 
-def _undescribed_trunks(ground: CheckContext, phones: Container[str]) -> list[str]:
+def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
     """Nothing where Asterisk cannot be asked: another check says that."""
     try:
-        return undescribed_trunks(ground, phones)
+        return undescribed_trunks(context, phones)
     except ConsoleError:
         return []
 
 
-def are_people(ground: CheckContext) -> Finding:
+def are_people(context: CheckContext) -> Finding:
     """The callee of each DID is a person of the settings or of an import."""
-    settings, file = ground.loaded.settings, ground.loaded.settings_file
-    people = {one.extension for one in (*ground.read_rows(all_people), *people_of(settings))}
+    settings, file = context.loaded.settings, context.loaded.settings_file
+    people = {one.extension for one in (*context.read_rows(all_people), *people_of(settings))}
     named = [(index, did.callee) for index, did in enumerate(settings.did) if did.callee is not None]
     unknown = [(index, callee) for index, callee in named if callee not in people]
     if not unknown:
@@ -74,16 +74,16 @@ def are_people(ground: CheckContext) -> Finding:
         '{file}: line {line}: did.callee = "{callee}" is no person, and counts for nothing',
         {"file": str(file), "line": line, "callee": callee},
     )
-    return warn(and_more(where, len(unknown) - 1), _way_out(callee, people, ground.take_over))
+    return warn(and_more(where, len(unknown) - 1), _remedy(callee, people, context.take_over))
 
 
-def are_rung(ground: CheckContext) -> Finding:
+def are_rung(context: CheckContext) -> Finding:
     """Calls to a DID ring the phone of its callee, or those of its groups."""
-    settings = ground.loaded.settings
-    people = (*ground.read_rows(all_people), *people_of(settings))
+    settings = context.loaded.settings
+    people = (*context.read_rows(all_people), *people_of(settings))
     group_of = {person.extension: person.group for person in people}
-    dids = {did.number: did for did in (*ground.read_rows(all_dids), *dids_of(settings))}
-    rang = _often_rung(ground)
+    dids = {did.number: did for did in (*context.read_rows(all_dids), *dids_of(settings))}
+    rang = _often_rung(context)
     named = [(dids[number], who) for number, who in rang.items() if number in dids and _says_who(dids[number])]
     others = [(did, who) for did, who in named if not _are_named(did, who, group_of)]
     if not others:
@@ -93,16 +93,16 @@ def are_rung(ground: CheckContext) -> Finding:
     said: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
     template = (WRONG_CALLEE if did.callee else WRONG_GROUPS).template
     is_typed = did.number in {one.number for one in dids_of(settings)}
-    where: Places = {"file": str(ground.loaded.settings_file), "command": ground.take_over}
-    way_out = Wording(CORRECT.template, where) if is_typed else ground.take_over
-    return warn(and_more(Wording(template, said), len(others) - 1), way_out)
+    where: Places = {"file": str(context.loaded.settings_file), "command": context.take_over}
+    remedy = Wording(CORRECT.template, where) if is_typed else context.take_over
+    return warn(and_more(Wording(template, said), len(others) - 1), remedy)
 
 
-def _often_rung(ground: CheckContext) -> dict[str, list[str]]:
+def _often_rung(context: CheckContext) -> dict[str, list[str]]:
     """Whose phones calls to each number rang, but for those that rang once in a while."""
-    since = ground.now - LOOKED_BACK_DAYS * DAY_SECONDS
+    since = context.now - LOOKED_BACK_DAYS * DAY_SECONDS
     found: dict[str, list[str]] = {}
-    for one in ground.read_rows(lambda db: rang_by_number(db, since, ground.now)):
+    for one in context.read_rows(lambda db: rang_by_number(db, since, context.now)):
         if one.times >= max(LEAST_CALLS, LEAST_SHARE * one.calls):
             found.setdefault(one.did, []).append(one.who)
     return found
@@ -119,7 +119,7 @@ def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> 
     return all(group_of.get(one) in did.groups for one in who)
 
 
-def _way_out(callee: str, people: set[str], take_over: str) -> Wording:
+def _remedy(callee: str, people: set[str], take_over: str) -> Wording:
     places: Places = {"callee": callee, "command": take_over}
     add = Wording('add [[person]] extension = "{callee}", or run: {command}', places)
     if close := get_close_matches(callee, sorted(people), n=1):

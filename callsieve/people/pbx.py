@@ -107,28 +107,28 @@ class _Phones:
         return dialled[1] if dialled and dialled[1] in self.people else None
 
 
-def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
+def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
     """What the PBX knows. ConsoleError, OSError; NotThisPbx."""
-    shown = ground.ask("dialplan show")
-    is_freepbx = bool(cli_output.database_in(ground.ask("database show AMPUSER")))
+    shown = context.ask("dialplan show")
+    is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
         raise NotThisPbx("this is FreePBX, which knows more: use --from freepbx")
     if not is_freepbx and kind is PbxKind.FREEPBX:
         raise NotThisPbx("FreePBX has no people in Asterisk's database (database show AMPUSER): use --from asterisk")
-    plan = DialplanReach(shown, cli_output.globals_in(ground.ask("dialplan show globals")), freepbx=is_freepbx)
-    phones = _phones_of_freepbx(ground) if is_freepbx else _phones_of_asterisk(ground, shown)
+    plan = DialplanReach(shown, cli_output.globals_in(context.ask("dialplan show globals")), freepbx=is_freepbx)
+    phones = _phones_of_freepbx(context) if is_freepbx else _phones_of_asterisk(context, shown)
     for queue, members in phones.queues.items():
         found = {one for member in members if (one := phones.member(member)) is not None}
         if NAME.fullmatch(queue) and found:
             phones.groups[queue] = found
     _add_ring_groups(plan, phones, freepbx=is_freepbx)
     team_of = _teams(phones)
-    numbers = _freepbx_numbers(ground, plan) if is_freepbx else _asterisk_numbers(ground, phones)
+    numbers = _freepbx_numbers(context, plan) if is_freepbx else _asterisk_numbers(context, phones)
     reaches = {number: [plan.of(*spot) for spot in spots] for number, spots in numbers.items()}
     dids = {number: _did_of(number, found, phones, team_of) for number, found in reaches.items()}
     nobodys = [did.number for did in dids.values() if not (did.callee or did.groups)]
     people = [replace(person, group=team_of.get(person.extension)) for person in phones.people.values()]
-    site = site_of(ground.loaded.settings)
+    site = site_of(context.loaded.settings)
     trunks = [FoundTrunk(f"{trunk}-*", site.described_trunk(f"{trunk}-00000000")) for trunk in phones.trunks]
     return FoundPbx(
         kind,
@@ -143,11 +143,13 @@ def read_pbx(ground: CheckContext, kind: PbxKind) -> FoundPbx:
 # People
 
 
-def _phones_of_freepbx(ground: CheckContext) -> _Phones:
+def _phones_of_freepbx(context: CheckContext) -> _Phones:
     """Extensions are AMPUSER's, phones DEVICE's; who belongs to a queue but logs in is in QPENALTY."""
-    users, devices = (cli_output.database_in(ground.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE"))
+    users, devices = (
+        cli_output.database_in(context.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE")
+    )
     phones = _Phones()
-    site = site_of(ground.loaded.settings)
+    site = site_of(context.loaded.settings)
     by_extension: dict[str, dict[str, str]] = {}
     for key, value in users.items():
         if key.count("/") == 2:
@@ -165,28 +167,28 @@ def _phones_of_freepbx(ground: CheckContext) -> _Phones:
                 )
                 continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
-    phones.queues = cli_output.queue_members_in(ground.ask("queue show"))
-    for key in cli_output.database_in(ground.ask("database show QPENALTY")):
+    phones.queues = cli_output.queue_members_in(context.ask("queue show"))
+    for key in cli_output.database_in(context.ask("database show QPENALTY")):
         parts = key.split("/")
         if len(parts) == 4 and parts[2] == "agents":
             phones.queues.setdefault(parts[1], []).append(f"Local/{parts[3]}@from-queue/n")
-    endpoints = [f"PJSIP/{one.name}" for one in cli_output.pjsip_endpoints_in(ground.ask("pjsip show endpoints"))]
+    endpoints = [f"PJSIP/{one.name}" for one in cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))]
     devices_here = {dial for key, dial in devices.items() if key.endswith("/dial")}  # also those nobody is logged in at
     known = {dial for dial in devices_here if site.described_trunk(f"{dial}-00000000") is None}
     phones.trunks = [one for one in endpoints if one not in known and one.partition("/")[2] not in _NOBODYS]
     return phones
 
 
-def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
+def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
     """PJSIP's endpoints that are no trunks, and whatever phone of another kind an extension's hint watches."""
-    phones = _Phones(queues=cli_output.queue_members_in(ground.ask("queue show")))
+    phones = _Phones(queues=cli_output.queue_members_in(context.ask("queue show")))
     hints: dict[str, list[str]] = {}
     for extension, watched in cli_output.hints_in(shown):
         for phone in _PHONE.findall(watched):
             hints.setdefault(phone, []).append(extension)
-    boxes = cli_output.mailbox_names_in(ground.ask("voicemail show users"))
-    site = site_of(ground.loaded.settings)
-    endpoints = cli_output.pjsip_endpoints_in(ground.ask("pjsip show endpoints"))
+    boxes = cli_output.mailbox_names_in(context.ask("voicemail show users"))
+    site = site_of(context.loaded.settings)
+    endpoints = cli_output.pjsip_endpoints_in(context.ask("pjsip show endpoints"))
     asked = 0
     for one in endpoints:
         phone = f"PJSIP/{one.name}"
@@ -200,7 +202,7 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
             continue
         asked += 1
         values = (
-            cli_output.endpoint_values_in(ground.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
+            cli_output.endpoint_values_in(context.ask(f"pjsip show endpoint {one.name}")) if asked <= MOST_ASKED else {}
         )
         if values.get("context", "").startswith("callsieve") or values.get("context") == TRUNK_CONTEXT:
             phones.trunks.append(phone)
@@ -220,7 +222,7 @@ def _phones_of_asterisk(ground: CheckContext, shown: str) -> _Phones:
     known = {f"PJSIP/{one.name}" for one in endpoints}
     for phone, extensions in hints.items():
         # Asterisk's samples have hints of phones whose channel driver is not there.
-        is_here = phone not in known and f"chan_{phone.partition('/')[0].lower()}" in ground.modules
+        is_here = phone not in known and f"chan_{phone.partition('/')[0].lower()}" in context.modules
         if is_here and site.described_trunk(f"{phone}-00000000") is None:
             phones.add(Person(extensions[0], phone, name=boxes.get(extensions[0])))
     return phones
@@ -283,27 +285,31 @@ def _people_in(reach: Reach, phones: _Phones) -> set[str]:
 Spots = dict[str, list[tuple[str, str]]]
 
 
-def _freepbx_numbers(ground: CheckContext, plan: DialplanReach) -> Spots:
-    contexts = [context for context in plan.contexts if _FREEPBX_DIDS.fullmatch(context)]
-    spots = ((extension, context) for context in contexts for extension in plan.extensions(context))
-    return _by_number(spots, ground.loaded.settings.numbers.region)
+def _freepbx_numbers(context: CheckContext, plan: DialplanReach) -> Spots:
+    contexts = [dialplan_context for dialplan_context in plan.contexts if _FREEPBX_DIDS.fullmatch(dialplan_context)]
+    spots = (
+        (extension, dialplan_context)
+        for dialplan_context in contexts
+        for extension in plan.extensions(dialplan_context)
+    )
+    return _by_number(spots, context.loaded.settings.numbers.region)
 
 
-def _asterisk_numbers(ground: CheckContext, phones: _Phones) -> Spots:
+def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
     """The numbers of each trunk's context, and of those that it passes the dialled number on to."""
-    variables = cli_output.globals_in(ground.ask("dialplan show globals"))
-    home = ground.loaded.settings.numbers.region
-    contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(ground)]
+    variables = cli_output.globals_in(context.ask("dialplan show globals"))
+    home = context.loaded.settings.numbers.region
+    contexts = [(one.context, (one.table.region if one.table else None) or home) for one in trunks_of(context)]
     others = (phone.partition("/")[2] for phone in phones.trunks[:MOST_TRUNKS])
-    contexts += [(cli_output.endpoint_context_in(ground.ask(f"pjsip show endpoint {name}")), home) for name in others]
+    contexts += [(cli_output.endpoint_context_in(context.ask(f"pjsip show endpoint {name}")), home) for name in others]
     found: Spots = {}
-    for context, region in dict.fromkeys(contexts):
-        patterns, extensions = numbers_in_dialplan(ground.dialplan, context or "", variables)
+    for dialplan_context, region in dict.fromkeys(contexts):
+        patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context or "", variables)
         for pattern in patterns:
             if re.search(r"\d{3}", pattern.name) and (remark := _of_pattern(pattern.name)) not in phones.remarks:
                 phones.remarks.append(remark)
         # In some countries a number as short as an extension is a service number.
-        spots = ((one, context or "") for one in extensions if len(one) > 4 and one not in phones.people)
+        spots = ((one, dialplan_context or "") for one in extensions if len(one) > 4 and one not in phones.people)
         for number, more in _by_number(spots, region).items():
             found[number] = [*found.get(number, ()), *(one for one in more if one not in found.get(number, ()))]
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, fail, ok, warn
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
-from callsieve.policy.records import STOPPING_WORDS, WAY_OUT, WAY_OUT_ON_FREEPBX, stops_calls
+from callsieve.policy.records import REMEDY, REMEDY_ON_FREEPBX, STOPPING_WORDS, stops_calls
 from callsieve.policy_selection import is_file, policy_called, running_name, text_of
 from callsieve.settings import Loaded
 from callsieve.site_policies import NEW, OLD
@@ -155,10 +155,10 @@ YOUNG_SECONDS = 7 * DAY_SECONDS
 FEW_DECISIONS = 500
 
 
-def policy_loads(ground: CheckContext) -> Finding:
+def policy_loads(context: CheckContext) -> Finding:
     """The policy, and those of its scopes, can be used."""
     try:
-        policies = policies_of(ground.loaded)
+        policies = policies_of(context.loaded)
     except PolicyError as error:
         return fail(str(error), "callsieve policy check")
     policy = policies.default
@@ -169,12 +169,12 @@ def policy_loads(ground: CheckContext) -> Finding:
     return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
 
 
-def may_act(ground: CheckContext) -> Finding:
+def may_act(context: CheckContext) -> Finding:
     """A policy that does more than observe has seen enough calls here."""
-    acting = ground.acting_policies
+    acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))
-    return ground.judge_store(lambda db, now: _judged_age(db, now, acting[0].name))
+    return context.judge_store(lambda db, now: _judged_age(db, now, acting[0].name))
 
 
 def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
@@ -188,32 +188,32 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
     return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))
 
 
-def takes_stopped_calls(ground: CheckContext) -> Finding:
+def takes_stopped_calls(context: CheckContext) -> Finding:
     """Calls that are routed, or fail a challenge, have somewhere to go."""
-    acting = ground.acting_policies
-    if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(ground)):
+    acting = context.acting_policies
+    if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
         return ok(Wording("no policy or list entry in force challenges or routes calls"))
-    if route := ground.loaded.settings.actions.route:
-        return _judged_route(ground, route)
-    settings = dids_of(ground.loaded.settings)
-    boxes = mailboxes_in(ground.ask("voicemail show users"))
-    if not ground.loaded.store_path.exists():
-        return _judged_boxes(ground, settings, boxes)
+    if route := context.loaded.settings.actions.route:
+        return _judged_route(context, route)
+    settings = dids_of(context.loaded.settings)
+    boxes = mailboxes_in(context.ask("voicemail show users"))
+    if not context.loaded.store_path.exists():
+        return _judged_boxes(context, settings, boxes)
 
     def judge(db: sqlite3.Connection, _now: float) -> Finding:
-        return _judged_boxes(ground, [*all_dids(db), *settings], boxes)
+        return _judged_boxes(context, [*all_dids(db), *settings], boxes)
 
-    return ground.judge_store(judge)
+    return context.judge_store(judge)
 
 
-def _has_stopping_entry(ground: CheckContext) -> bool:
+def _has_stopping_entry(context: CheckContext) -> bool:
     """Whether a list entry challenges or routes calls. False if the store cannot be read: its own check says so."""
-    return ground.read_store(lambda db: has_entry_with(db, STOPPING_WORDS, ground.now), default=False)
+    return context.read_store(lambda db: has_entry_with(db, STOPPING_WORDS, context.now), default=False)
 
 
-def _judged_route(ground: CheckContext, route: str) -> Finding:
-    context, extension, _ = route.split(",")
-    if dialplan_in(ground.ask(f"dialplan show {extension}@{context}")).steps:
+def _judged_route(context: CheckContext, route: str) -> Finding:
+    dialplan_context, extension, _ = route.split(",")
+    if dialplan_in(context.ask(f"dialplan show {extension}@{dialplan_context}")).steps:
         return ok(route)
     return warn(
         Wording(
@@ -224,7 +224,7 @@ def _judged_route(ground: CheckContext, route: str) -> Finding:
     )
 
 
-def _judged_boxes(ground: CheckContext, dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
+def _judged_boxes(context: CheckContext, dids: Iterable[Did], boxes: frozenset[str]) -> Finding:
     """`dids`: of two with the same number the later one counts."""
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
@@ -236,7 +236,7 @@ def _judged_boxes(ground: CheckContext, dids: Iterable[Did], boxes: frozenset[st
             "no place for stopped calls ({which}): a routed call rings on, a failed challenge is turned away",
             {"which": which},
         ),
-        WAY_OUT_ON_FREEPBX if ground.is_freepbx else WAY_OUT,
+        REMEDY_ON_FREEPBX if context.is_freepbx else REMEDY,
     )
 
 

@@ -237,8 +237,8 @@ def usable(load: Callable[[], T], name: str = "") -> T:
 
 STOPPING = frozenset({Action.CHALLENGE, Action.ROUTE})
 STOPPING_WORDS = frozenset(action.word for action in STOPPING)
-WAY_OUT = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
-WAY_OUT_ON_FREEPBX = Wording(
+REMEDY = Wording("set [actions] route, or give each [[did]] a callee who has a voicemail box")
+REMEDY_ON_FREEPBX = Wording(
     "set [actions] route ({example} is the voicemail of 201), or give each [[did]] a callee who has a voicemail box",
     {"example": "ext-local,vmu201,1"},
 )

@@ -107,7 +107,7 @@ def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
             command, input=fed, capture_output=True, timeout=SECONDS_ALLOWED, check=False, **acting_ids()
         )
     except FileNotFoundError:
-        raise PromptError(f"{command[0]} is not there: {way_out_of([command[0]])}") from None
+        raise PromptError(f"{command[0]} is not there: {remedy_for([command[0]])}") from None
     except subprocess.TimeoutExpired:
         raise PromptError(f"{where}: {command[0]} did not end within {SECONDS_ALLOWED:.0f} s") from None
     if done.returncode:
@@ -116,7 +116,7 @@ def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
     return done.stdout
 
 
-def way_out_of(missing: list[str]) -> str:
+def remedy_for(missing: list[str]) -> str:
     """How the programs come onto this machine."""
     return f"install them, as with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
 
@@ -229,7 +229,7 @@ def build(
     is called for each. PromptError without the programs, or OSError; then every file is as it was.
     """
     if missing := programs_missing([file.source for file in made]):
-        raise PromptError(f"{' and '.join(missing)}: not found; {way_out_of(missing)}")
+        raise PromptError(f"{' and '.join(missing)}: not found; {remedy_for(missing)}")
     results = dict(_contents_of(made, tell))
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     failures = [str(error) for error in results.values() if isinstance(error, PromptError)]
@@ -326,14 +326,14 @@ WITHOUT = (
 )
 
 
-def are_built(ground: CheckContext) -> Finding:
+def are_built(context: CheckContext) -> Finding:
     """Without them nobody is warned by voice, and Asterisk's own sounds say the rest, in their own words."""
-    own = own_directories(ground.loaded)
+    own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()
     built = 0
     try:
-        sounds = sounds_of_asterisk(ground.ask)
+        sounds = sounds_of_asterisk(context.ask)
     except PromptError as error:
         return unknown(str(error).partition(":")[0])
     try:

@@ -38,9 +38,9 @@ NOT_ASKED = Wording("the console asks nobody outside")
 MARK = "/public.css"
 
 
-def is_served(ground: CheckContext) -> Finding:
+def is_served(context: CheckContext) -> Finding:
     """It answers where the proxy asks, rulings can be signed, and somebody hears of what is filed."""
-    loaded = ground.loaded
+    loaded = context.loaded
     public = loaded.settings.public
     if not public.enabled:
         return ok(OFF)
@@ -53,17 +53,17 @@ def is_served(ground: CheckContext) -> Finding:
             return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
     if not (loaded.settings.actions.appeal or public.in_answers):
         return warn(Wording("nobody who is turned away hears a reference, which an appeal needs"), APPEAL)
-    return ground.judge_store(lambda db, _now: _told(db, loaded))
+    return context.judge_store(lambda db, _now: _told(db, loaded))
 
 
-def is_reached(ground: CheckContext) -> Finding:
+def is_reached(context: CheckContext) -> Finding:
     """Its address leads to it, over TLS that browsers trust. The console does not ask."""
-    public = ground.loaded.settings.public
+    public = context.loaded.settings.public
     if not public.enabled:
         return ok(OFF)
-    if ground.fetch is None:
+    if context.fetch is None:
         return unknown(NOT_ASKED)
-    said = ground.fetch(public.address + MARK)
+    said = context.fetch(public.address + MARK)
     if isinstance(said, Wording):
         return warn(said, PROXY)
     status, body = said
@@ -109,8 +109,8 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
     if ids is None or group not in os.getgrouplist(PUBLIC_USER, ids[1]):
         return None
     places: Places = {"user": PUBLIC_USER, "group": name}
-    way_out = Wording("gpasswd --delete {user} {group}, then systemctl restart callsieve-public", places)
-    return fail(Wording("its user {user} is in the group {group}, which may write the store", places), way_out)
+    remedy = Wording("gpasswd --delete {user} {group}, then systemctl restart callsieve-public", places)
+    return fail(Wording("its user {user} is in the group {group}, which may write the store", places), remedy)
 
 
 def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:

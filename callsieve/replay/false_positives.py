@@ -35,7 +35,7 @@ FEW_LINES = 2
 KEPT_TIMES = 12
 BY_LISTS = frozenset({"blocklist", "callee-blocklist"})
 # How to let a machine ring; NUMBER is its number. Codes for scripts.
-WAYS_OUT = {
+REMEDIES = {
     "not-spam": "*38",
     "allow": 'callsieve list add allow NUMBER --note "machine, wanted"',
     "prove": "callsieve identity code NUMBER",
@@ -165,9 +165,9 @@ def count_of(mistakes: Iterable[FalsePositive]) -> int:
     return sum(mistake.calls for mistake in mistakes)
 
 
-def ways_out(number: str) -> dict[str, str]:
+def remedies(number: str) -> dict[str, str]:
     """How to let a machine with this number ring, by code."""
-    return {code: how.replace("NUMBER", number) for code, how in WAYS_OUT.items()}
+    return {code: how.replace("NUMBER", number) for code, how in REMEDIES.items()}
 
 
 def _rank(one: FalsePositive) -> tuple[object, ...]:

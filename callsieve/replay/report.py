@@ -18,7 +18,7 @@ from callsieve.replay.false_positives import (
     Talks,
     call_back_number,
     count_of,
-    ways_out,
+    remedies,
 )
 from callsieve.replay.history_file import Event, HistoryReader
 from callsieve.replay.label_effect import LabelEffect
@@ -292,7 +292,7 @@ def mistakes_as_json(mistakes: Sequence[FalsePositive]) -> dict[str, Any]:
         "numbers": [
             {"number": m.number, "calls": m.calls, "actions": m.actions, "rules": m.rules, "last_at": m.last_at}
             | {"why": list(map(str, m.why)), "likelihood": m.likelihood, "machine": m.is_machine}
-            | ({"ways_out": ways_out(m.number)} if m.is_machine else {})
+            | ({"remedies": remedies(m.number)} if m.is_machine else {})
             for m in mistakes
         ],
     }

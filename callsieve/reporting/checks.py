@@ -14,12 +14,12 @@ REPORTING_LATE_SECONDS = 3600.0  # the timer looks every five minutes
 REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or callsieve report send by cron")
 
 
-def reports_what_is_marked(ground: CheckContext) -> Finding:
+def reports_what_is_marked(context: CheckContext) -> Finding:
     """Where marks are to be reported to PhoneBlock, they are."""
-    told = reporting_to(ground.loaded)
+    told = reporting_to(context.loaded)
     if not told.enabled:
         return ok(Wording("nobody is told of marks"))
-    return ground.judge_store(_reporting_found)
+    return context.judge_store(_reporting_found)
 
 
 def _reporting_found(db: sqlite3.Connection, now: float) -> Finding:

@@ -76,8 +76,8 @@ def signing_key(state: Path) -> SigningKey:
     """The key of the state directory, made if there is none; two processes agree on one. KeyFileError, OSError."""
     path = state / KEY_FILE
     text = _read(path) or _made(path)
-    way_out = f"{path}: is no key: restore it from a backup; without it, remove it, and a new key is made"
-    return SigningKey(_decoded(text, way_out))
+    remedy = f"{path}: is no key: restore it from a backup; without it, remove it, and a new key is made"
+    return SigningKey(_decoded(text, remedy))
 
 
 def _read(path: Path) -> str:

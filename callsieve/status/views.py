@@ -116,65 +116,65 @@ class Status:
         return listening.connected
 
 
-def status_of(ground: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
+def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
     """Return how screening is now, with the quick ones of the checks. The daemon is asked apart.
 
-    `ground`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error.
+    `context`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error.
     """
     last_told = read_telemetry(loaded.state)
-    told = last_told if is_fresh(last_told, ground.now) else None
-    daemon = _daemon(ground, told, loaded)
+    told = last_told if is_fresh(last_told, context.now) else None
+    daemon = _daemon(context, told, loaded)
     asterisk_at = None
     with suppress(ConsoleError):
-        asterisk_at = ground.emergency_at
-    journal = read_store(loaded.store_path, lambda db: _journal(db, loaded, ground.now, asterisk_at), None)
+        asterisk_at = context.emergency_at
+    journal = read_store(loaded.store_path, lambda db: _journal(db, loaded, context.now, asterisk_at), None)
     made = [
-        *examine((one for one in checks if one.is_quick), ground),
-        Check(DAEMON, daemon.status, daemon.detail, daemon.way_out, ground.now),
+        *examine((one for one in checks if one.is_quick), context),
+        Check(DAEMON, daemon.status, daemon.detail, daemon.remedy, context.now),
     ]
     stored = read_findings(loaded.findings_path)
-    found = completed(made, stored, ground.now) + _more(stored, {check.name for check in made}, ground.now)
+    found = completed(made, stored, context.now) + _more(stored, {check.name for check in made}, context.now)
     if journal is not None and journal.failed_open:
-        found.append(_deadline(journal.failed_open, ground.now))
+        found.append(_deadline(journal.failed_open, context.now))
     screening, why, since, until = _screening(
-        ground, daemon, last_told, journal, {check.name: check for check in found}
+        context, daemon, last_told, journal, {check.name: check for check in found}
     )
-    policy, observing = _policy(loaded, told, is_broken=isinstance(ground.read, SettingsError))
+    policy, observing = _policy(loaded, told, is_broken=isinstance(context.read, SettingsError))
     if screening is ScreeningState.ON and observing:
         screening = ScreeningState.OBSERVING
     return Status(
-        at=ground.now,
+        at=context.now,
         screening=screening,
         why=why,
         since=since,
         until=until,
         policy=policy,
         observing=observing,
-        listen=None if isinstance(ground.read, SettingsError) else loaded.settings.agi.listen,
+        listen=None if isinstance(context.read, SettingsError) else loaded.settings.agi.listen,
         told=told,
         journal=journal,
         trouble=troubles(found),
         not_known=tuple(check for check in found if check.status is CheckStatus.UNKNOWN),
         loaded=loaded,
-        settings_error=str(ground.read) if isinstance(ground.read, SettingsError) else "",
+        settings_error=str(context.read) if isinstance(context.read, SettingsError) else "",
     )
 
 
 # What is asked
 
 
-def _daemon(ground: CheckContext, told: Telemetry | None, loaded: Loaded) -> Finding:
+def _daemon(context: CheckContext, told: Telemetry | None, loaded: Loaded) -> Finding:
     """What the daemon answers now; where we do not know its address, or it does not obey us, what it said lately."""
     with suppress(SettingsError):
-        if _is_obeyed(ground.loaded):
+        if _is_obeyed(context.loaded):
             with as_root():
-                return daemon_answers(ground)
+                return daemon_answers(context)
     if told is None:
         return unknown(
             Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
         )
-    listen = "FastAGI" if isinstance(ground.read, SettingsError) else ground.read.settings.agi.listen
-    if is_outdated(loaded.state, ground.now):
+    listen = "FastAGI" if isinstance(context.read, SettingsError) else context.read.settings.agi.listen
+    if is_outdated(loaded.state, context.now):
         return outdated(listen, told.trouble)
     if told.trouble:
         return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": told.trouble}))
@@ -235,7 +235,7 @@ State = tuple[ScreeningState, str | Wording, float | None, float | None]
 
 
 def _screening(
-    ground: CheckContext,
+    context: CheckContext,
     daemon: Finding,
     told: Telemetry | None,
     journal: JournalSummary | None,
@@ -247,9 +247,9 @@ def _screening(
     if switch.status is CheckStatus.WARN:
         until = None
         with suppress(ConsoleError):
-            until = ground.off_until
+            until = context.off_until
         return ScreeningState.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
-    if ground.is_asterisk_down:
+    if context.is_asterisk_down:
         return ScreeningState.DOWN, found["Asterisk"].detail, None, None
     if daemon.status is CheckStatus.FAIL:
         return ScreeningState.DOWN, daemon.detail, told.at if told is not None else None, None
@@ -257,7 +257,7 @@ def _screening(
         return ScreeningState.EMERGENCY, journal.window.said, journal.window.since, journal.window.until
     if daemon.status is CheckStatus.UNKNOWN:
         return ScreeningState.UNKNOWN, daemon.detail, None, None
-    if told is not None and is_fresh(told, ground.now) and (told.is_blind or told.breaker_open):
+    if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
         return ScreeningState.FAILING, told.trouble, None, None
     instants = [told.started_at if told is not None else None, switched.get("on")]
     failed = any(found[name].status is CheckStatus.FAIL for name in OF_ROUTES if name in found)

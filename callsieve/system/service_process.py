@@ -184,10 +184,10 @@ PROC = Path("/proc")
 _LISTENING = "0A"
 
 
-def address_taken(listen: str, key: str, way_out: str = "", proc: Path = PROC) -> OSError:
-    """The error for `listen` (`127.0.0.1:4578`) of the setting `key`, which somebody else has; `way_out` ends it."""
+def address_taken(listen: str, key: str, remedy: str = "", proc: Path = PROC) -> OSError:
+    """The error for `listen` (`127.0.0.1:4578`) of the setting `key`, which somebody else has; `remedy` ends it."""
     port = int(listen.rpartition(":")[2])
-    return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that, or set another {key}{way_out}")
+    return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that, or set another {key}{remedy}")
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:

@@ -206,27 +206,27 @@ CONNECT_SECONDS = 2.0
 # A token that ends within so long is to be replaced.
 DUE_SECONDS = 14 * 86_400.0
 OFF = Wording("it is off")
-WAY_OUT = Wording(
+REMEDY = Wording(
     "callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run: callsieve api"
 )
-WAY_OUT_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web")
+REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web")
 
 
-def is_served(ground: CheckContext) -> Finding:
+def is_served(context: CheckContext) -> Finding:
     """Somebody listens where programs ask, and no token asks about so many calls that some are not recorded."""
-    settings, path = ground.loaded.settings, ground.loaded.api_socket_path
+    settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)
     if not _answers(socket.AF_UNIX, str(path)):
-        return warn(Wording("nobody answers on {where}", {"where": str(path)}), WAY_OUT)
+        return warn(Wording("nobody answers on {where}", {"where": str(path)}), REMEDY)
     console = settings.web.listen if settings.web.enabled else ""
     where = tuple(filter(None, (console, settings.api.listen)))
     for listen in where:
         host, port = address_of(listen)
         if not _answers(socket.AF_INET6 if ":" in host else socket.AF_INET, (host, port)):
-            way_out = WAY_OUT_OF_CONSOLE if listen == console else WAY_OUT
-            return warn(Wording("nobody answers on {where}", {"where": listen}), way_out)
-    telemetry = ground.telemetry
+            remedy = REMEDY_OF_CONSOLE if listen == console else REMEDY
+            return warn(Wording("nobody answers on {where}", {"where": listen}), remedy)
+    telemetry = context.telemetry
     if telemetry is not None and telemetry.unrecorded:
         return warn(
             Wording(
@@ -248,11 +248,11 @@ def _answers(family: int, address: tuple[str, int] | str) -> bool:
         return probe.connect_ex(address) == 0
 
 
-def has_tokens(ground: CheckContext) -> Finding:
+def has_tokens(context: CheckContext) -> Finding:
     """There is a token, and none has ended or ends soon."""
-    if not ground.loaded.settings.api.enabled:
+    if not context.loaded.settings.api.enabled:
         return ok(OFF)
-    return ground.judge_store(_tokens_found)
+    return context.judge_store(_tokens_found)
 
 
 def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:

@@ -238,7 +238,7 @@ final class ModuleTest extends TestCase {
 		$text = self::HOSTILE;
 		$decision = array_fill_keys(['id', 'caller', 'caller_text', 'caller_kind', 'did', 'action', 'would_be', 'rule', 'reason'], $text) + ['at' => $text];
 		$this->answers(
-			['screening' => $text, 'why' => $text, 'since' => $text, 'trouble' => [['name' => $text, 'detail' => $text, 'way_out' => $text]], 'last_hour' => $text],
+			['screening' => $text, 'why' => $text, 'since' => $text, 'trouble' => [['name' => $text, 'detail' => $text, 'remedy' => $text]], 'last_hour' => $text],
 			[$decision + ['outcome' => ['disposition' => $text]], ['outcome' => null], ['caller' => [1]]],
 		);
 		$this->module->setScreened($text, '', false);

@@ -123,7 +123,7 @@ def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
 
 
 HOUR = 3600.0
-WAY_OUT = "Set the clock; if it is right, `callsieve housekeeping run` removes now, or the daemon in a week"
+REMEDY = "Set the clock; if it is right, `callsieve housekeeping run` removes now, or the daemon in a week"
 IDENTITY_DUE_DAYS = 30
 # Jobs are started once an hour: a little early is not another hour late.
 EARLY_SECONDS = 60.0
@@ -302,7 +302,7 @@ def main(arguments: list[str]) -> int:
                     leap, believed = leap_of(db, now), look_at_clock(db, now)
                 if not believed:
                     sys.stderr.write(
-                        f"nothing is removed: the clock is {leap / DAY:+.0f} days from the last run. {WAY_OUT}"
+                        f"nothing is removed: the clock is {leap / DAY:+.0f} days from the last run. {REMEDY}"
                     )
                     return 1
                 done = [in_words(report) for report in run_jobs(db, jobs_due(db, now), now)]

@@ -1,6 +1,6 @@
 """Other sites: which of their people are ours too, and taking a site's evidence out of every sum, exactly and back.
 
-    ignore_site(db, ignored)                  nothing of the site counts; its rows stay, so `heed_site` is exact
+    ignore_site(db, ignored)                  nothing of the site counts; its rows stay, so `resume_site` is exact
     declare_same(db, "201", "berlin:305")      one human, who counts once
     figures_of_sites(db)                       what each site contributed, and what our own rulings and calls say of it
 
@@ -180,7 +180,7 @@ def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
     return refresh_site(db, ignored.site)
 
 
-def heed_site(db: sqlite3.Connection, site: str) -> Ignored | None:
+def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
     """The site counts again, as if it had never been ignored. None: it is not."""
     found = next((Ignored(*row) for row in db.execute(HEED, (site,)).fetchall()), None)
     if found is not None:

@@ -140,7 +140,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
-    touched, signals, is_told = set(), [], _is_told(db)
+    touched, signals, is_wanted = set(), [], _is_wanted(db)
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
         found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
@@ -149,8 +149,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
-        if is_told:
-            _tell(db, outcome)
+        if is_wanted:
+            _emit_event(db, outcome)
         signals.append(learn(db, outcome))
         touched.add(outcome.number)
     refresh_all(db, (number for number in touched if number))
@@ -195,8 +195,8 @@ def _recorded(
 ) -> list[Recorded]:
     """Each number is folded once, however many calls it made."""
     touched: set[str | None] = set()
-    is_told = _is_told(db)
-    recorded = [_record(db, outcome, now, hours, touched, is_told=is_told) for outcome in outcomes]
+    is_wanted = _is_wanted(db)
+    recorded = [_record(db, outcome, now, hours, touched, is_wanted=is_wanted) for outcome in outcomes]
     refresh_all(db, (number for number in touched if number))
     return recorded
 
@@ -208,7 +208,7 @@ def _record(
     hours: CallingHours,
     touched: set[str | None],
     *,
-    is_told: bool,
+    is_wanted: bool,
 ) -> Recorded:
     if db.execute(IS_KNOWN, (outcome.linkedid,)).fetchone():
         return Recorded(new=False)
@@ -221,8 +221,8 @@ def _record(
         count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
-    if is_told:
-        _tell(db, outcome)
+    if is_wanted:
+        _emit_event(db, outcome)
     touched.add(outcome.number)
     return Recorded(new=True, signal=learn(db, outcome))
 
@@ -309,12 +309,12 @@ def _note_message(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
         db.execute(LEFT_A_MESSAGE, (outcome.at, outcome.number, outcome.linkedid))
 
 
-def _is_told(db: sqlite3.Connection) -> bool:
+def _is_wanted(db: sqlite3.Connection) -> bool:
     """Whether anybody wants to hear how calls end."""
     return bool(wanted_of(db, EventKind.CALL_ENDED))
 
 
-def _tell(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
+def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
     """The event of a call that was seen as it happened, once its decision is known: only then it is certain whether the
     number is withheld.
     """

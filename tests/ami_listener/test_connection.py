@@ -353,4 +353,4 @@ async def test_a_connection_that_cannot_be_made_says_why(host: str, kind: Troubl
         await asyncio.wait_for(connect(Account(host, 1, "callsieve", SECRET), EventQueue(), time.time), 20)
     assert caught.value.kind is kind
     assert kind.words
-    assert kind.way_out
+    assert kind.remedy

@@ -46,8 +46,8 @@ def test_what_the_system_says_is_a_trouble_of_ours(error: OSError, kind: Trouble
     assert error_of(error).kind is kind
 
 
-def test_every_trouble_has_words_of_its_own_and_a_way_out() -> None:
-    assert len({kind.words for kind in TroubleKind}) == len({kind.way_out for kind in TroubleKind}) == len(TroubleKind)
+def test_every_trouble_has_words_of_its_own_and_a_remedy() -> None:
+    assert len({kind.words for kind in TroubleKind}) == len({kind.remedy for kind in TroubleKind}) == len(TroubleKind)
 
 
 def test_a_trouble_reads_as_one_line() -> None:

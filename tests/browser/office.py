@@ -416,5 +416,5 @@ def store_what_root_found(office: Office) -> None:
         "asks at": ok("agi://127.0.0.1:4578"),
     }
     path.parent.mkdir()
-    checks = [Check(name, one.status, one.detail, one.way_out, at) for name, one in found.items()]
+    checks = [Check(name, one.status, one.detail, one.remedy, at) for name, one in found.items()]
     store_findings(path, findings_of(checks, at))

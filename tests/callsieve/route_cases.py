@@ -201,7 +201,7 @@ GLOBALLY = CARRIER.replace("from-carrier", "globally")
 SURVEYS = (CARRIER, FRONT + OWN + NOWHERE, GLOBALLY + OWN + NOWHERE)
 
 
-def ground_of(console: Callable[[str], str], settings: str = "", now: float = 0.0) -> CheckContext:
+def check_context_of(console: Callable[[str], str], settings: str = "", now: float = 0.0) -> CheckContext:
     """What the doctor looks at. Each endpoint has the context of its name, so settings can name a context."""
 
     def ask(command: str) -> str:
@@ -211,10 +211,10 @@ def ground_of(console: Callable[[str], str], settings: str = "", now: float = 0.
     return CheckContext(Loaded(settings=parse_settings(settings, "test"), file=None, state=Path("none")), ask, now)
 
 
-def verdict(ground: CheckContext, case: Case) -> RouteVerdict:
+def verdict(context: CheckContext, case: Case) -> RouteVerdict:
     """What is found of one case."""
-    variables = globals_in(ground.ask("dialplan show globals"))
-    return verdict_on(Extensions(ground).matches, case.number, case.context, variables)
+    variables = globals_in(context.ask("dialplan show globals"))
+    return verdict_on(Extensions(context).matches, case.number, case.context, variables)
 
 
 def recorded(command: str) -> str:

@@ -177,11 +177,11 @@ def test_the_doctor_without_a_daemon(office: Office) -> None:
 
 def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:
     checks = office.doctor(code=1)
-    dialplan = [checks["dialplan"][key] for key in ("status", "detail", "way_out")]
+    dialplan = [checks["dialplan"][key] for key in ("status", "detail", "remedy")]
     assert dialplan == ["fail", "not loaded", "callsieve asterisk install"]
     assert checks["control socket"]["status"] == "ok"
     assert checks["trunks"]["status"] == "fail"
-    assert checks["manager user"]["way_out"] == "callsieve asterisk install"
+    assert checks["manager user"]["remedy"] == "callsieve asterisk install"
 
 
 def test_calls_that_would_be_lost_are_cried_about(office: Office) -> None:
@@ -222,9 +222,9 @@ def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -
     office.asterisk.terminate()
     checks = office.doctor(code=1)
     assert [name for name, check in checks.items() if check["status"] == "fail"] == ["Asterisk"]
-    assert "systemctl start asterisk" in checks["Asterisk"]["way_out"]
+    assert "systemctl start asterisk" in checks["Asterisk"]["remedy"]
     assert [checks[name]["status"] for name in ("daemon", "manager login")] == ["ok", "unknown"], checks["daemon"]
-    assert [check for check in checks.values() if "manager.conf" in f"{check['detail']}{check['way_out']}"] == []
+    assert [check for check in checks.values() if "manager.conf" in f"{check['detail']}{check['remedy']}"] == []
 
 
 def test_nobody_to_ask_is_no_consent(office: Office) -> None:

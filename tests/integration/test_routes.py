@@ -14,7 +14,7 @@ import pytest
 
 from callsieve.doctor.routes import are_known, are_screened
 from lab import Asterisk
-from tests.callsieve.route_cases import ANSWERS, CASES, DIALPLAN, SURVEYS, Case, ground_of, verdict
+from tests.callsieve.route_cases import ANSWERS, CASES, DIALPLAN, SURVEYS, Case, check_context_of, verdict
 from tests.integration.bare import bare_office
 from tests.waiting import wait_until
 
@@ -34,7 +34,7 @@ def calls_processed(asterisk: Asterisk) -> int:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_the_doctor_says_what_asterisk_does(asterisk: Asterisk, case: Case) -> None:
-    found = verdict(ground_of(asterisk.cli), case)
+    found = verdict(check_context_of(asterisk.cli), case)
     assert (found.screening, found.why) == (case.screening, case.why), found
     if case.asks is None:
         return
@@ -70,7 +70,7 @@ def test_explicit_numbers_as_installed(tmp_path: Path) -> None:
         assert "from-carrier,2071838750,2 Dial(" in trunks["detail"]
         assert "+442071838751" in trunks["detail"]
 
-        assert trunks["way_out"] == (
+        assert trunks["remedy"] == (
             "callsieve asterisk install --inbound from-carrier; then context = callsieve-from-carrier for the trunk"
         )
         office.install("--reload", "--no-ami", "--inbound", "from-carrier")
@@ -94,10 +94,10 @@ def write_answers() -> None:
             return answers[command]
 
         for case in CASES.values():
-            verdict(ground_of(ask), case)
+            verdict(check_context_of(ask), case)
         for settings in SURVEYS:
-            are_screened(ground_of(ask, settings))
-            are_known(ground_of(ask, settings))
+            are_screened(check_context_of(ask, settings))
+            are_known(check_context_of(ask, settings))
     ANSWERS.write_text(json.dumps(answers, indent=1) + "\n", "utf-8")
 
 

@@ -54,7 +54,7 @@ def test_an_old_dialplan_is_said_and_mended(office: Office) -> None:
     assert "callsieve asterisk install" in line
     check = office.doctor(code=1)["asks at"]
     assert check["status"] == "fail"
-    assert "callsieve asterisk install" in check["way_out"]
+    assert "callsieve asterisk install" in check["remedy"]
 
     office.install("--reload", "--no-ami")
     assert [call.code for call in call_each_did(office)] == [200, 200, 200]

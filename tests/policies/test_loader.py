@@ -118,7 +118,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("text", "message"), [pytest.param(text, message, id=name) for name, text, message in ERRORS])
-def test_an_error_names_the_file_the_rule_and_the_way_out(text: str, message: str) -> None:
+def test_an_error_names_the_file_the_rule_and_the_remedy(text: str, message: str) -> None:
     assert message in refusal(text)
 
 

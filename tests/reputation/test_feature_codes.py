@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.feature_codes import WISHES_A_DAY, mark_call, obey_code, reporter_of
+from reputation.feature_codes import WISHES_A_DAY, apply_feature_code, mark_call, reporter_of
 from reputation.marking import MarkStatus
 from reputation.model import AuthClass, CallerKind, Direction, Disposition, EndedBy, Person, Verdict
 from reputation.outcome import OutcomeRecord
@@ -53,43 +53,43 @@ def called_by(db: sqlite3.Connection, caller: str | None, at: float = NOW) -> No
 
 def test_the_last_caller_was_spam_and_within_a_minute_was_not(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert obey_code(db, PHONE, "spam", NOW + 10) == "spam"
+    assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "spam"
     assert [(m.reporter, m.verdict) for m in marks_of(db, CALLER)] == [("201", Verdict.SPAM)]
-    assert obey_code(db, PHONE, "spam", NOW + 40) == "retracted"
+    assert apply_feature_code(db, PHONE, "spam", NOW + 40) == "retracted"
     assert [m.verdict for m in marks_of(db, CALLER)] == [Verdict.RETRACTED]
 
 
 def test_after_a_minute_the_same_code_renews(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert [obey_code(db, PHONE, "spam", NOW + seconds) for seconds in (10, 80)] == ["spam", "spam"]
+    assert [apply_feature_code(db, PHONE, "spam", NOW + seconds) for seconds in (10, 80)] == ["spam", "spam"]
 
 
 def test_the_last_caller_was_not_spam(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert obey_code(db, PHONE, "ok", NOW + 10) == "ok"
+    assert apply_feature_code(db, PHONE, "ok", NOW + 10) == "ok"
 
 
 @pytest.mark.parametrize("caller", [None, "nobody called"])
 def test_there_is_nobody_to_mark(db: sqlite3.Connection, caller: str | None) -> None:
     if caller is None:
         called_by(db, None)
-    assert obey_code(db, PHONE, "spam", NOW + 10) == "nobody"
+    assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "nobody"
 
 
 def test_who_may_not_be_marked_is_refused(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO own_number (number, source) VALUES (?, 'test')", (CALLER,))
     called_by(db, CALLER)
-    assert obey_code(db, PHONE, "spam", NOW + 10) == "refused"
+    assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "refused"
 
 
 def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
-    assert obey_code(db, PHONE, "expect", NOW) == "expecting"
+    assert apply_feature_code(db, PHONE, "expect", NOW) == "expecting"
     assert expected_call_of(db, "201") == ("201", NOW + EXPECT_SECONDS)
-    assert obey_code(db, PHONE, "expect", NOW + EXPECT_SECONDS - 1) == "not-expecting"
+    assert apply_feature_code(db, PHONE, "expect", NOW + EXPECT_SECONDS - 1) == "not-expecting"
     assert expected_call_of(db, "201") is None
     later = NOW + EXPECT_SECONDS
-    assert obey_code(db, PHONE, "expect", later) == "expecting"
-    assert obey_code(db, PHONE, "expect", later + EXPECT_SECONDS) == "expecting", "the window was over"
+    assert apply_feature_code(db, PHONE, "expect", later) == "expecting"
+    assert apply_feature_code(db, PHONE, "expect", later + EXPECT_SECONDS) == "expecting", "the window was over"
     said = [(row.what, row.name, row.who) for row in audit_rows(db)]
     assert said == [(what, "201", "phone 201") for what in ("expecting", "expecting", "not-expecting", "expecting")]
 
@@ -103,9 +103,9 @@ def test_the_last_caller_on_the_own_list_and_off_again(
     db: sqlite3.Connection, code: str, verdict: str, word: str
 ) -> None:
     called_by(db, CALLER)
-    assert obey_code(db, PHONE, code, NOW + 10) == word
+    assert apply_feature_code(db, PHONE, code, NOW + 10) == word
     assert own_list(db) == {CALLER: verdict}
-    assert obey_code(db, PHONE, code, NOW + 70) == "undone"
+    assert apply_feature_code(db, PHONE, code, NOW + 70) == "undone"
     assert own_list(db) == {}
     assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
         ("phone 201", "list remove"),
@@ -115,44 +115,49 @@ def test_the_last_caller_on_the_own_list_and_off_again(
 
 def test_what_is_taken_back_is_as_it_was_before(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    words = [obey_code(db, PHONE, code, NOW + at) for code, at in [("allow", 10), ("block", 100), ("block", 120)]]
+    words = [
+        apply_feature_code(db, PHONE, code, NOW + at) for code, at in [("allow", 10), ("block", 100), ("block", 120)]
+    ]
     assert words == ["allowed", "blocked", "allowed"]
     assert own_list(db) == {CALLER: "allow"}
 
 
 def test_after_a_minute_the_same_list_again_stays(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert [obey_code(db, PHONE, "block", NOW + at) for at in (10, 71)] == ["blocked", "blocked"]
+    assert [apply_feature_code(db, PHONE, "block", NOW + at) for at in (10, 71)] == ["blocked", "blocked"]
     assert own_list(db) == {CALLER: "block"}
 
 
 def test_what_was_taken_back_can_be_said_again(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert [obey_code(db, PHONE, "block", NOW + at) for at in (10, 20, 30)] == ["blocked", "undone", "blocked"]
+    assert [apply_feature_code(db, PHONE, "block", NOW + at) for at in (10, 20, 30)] == ["blocked", "undone", "blocked"]
 
 
 def test_a_mark_is_not_taken_back_by_the_code_of_the_list(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
-    assert [obey_code(db, PHONE, code, NOW + at) for code, at in [("spam", 10), ("block", 20)]] == ["spam", "blocked"]
+    assert [apply_feature_code(db, PHONE, code, NOW + at) for code, at in [("spam", 10), ("block", 20)]] == [
+        "spam",
+        "blocked",
+    ]
     assert own_list(db) == {CALLER: "block"}
 
 
 @pytest.mark.parametrize("code", ["allow", "block"])
 def test_there_is_nobody_for_the_list(db: sqlite3.Connection, code: str) -> None:
-    assert obey_code(db, PHONE, code, NOW) == "nobody"
+    assert apply_feature_code(db, PHONE, code, NOW) == "nobody"
     called_by(db, None)
-    assert obey_code(db, PHONE, code, NOW + 10) == "nobody"
+    assert apply_feature_code(db, PHONE, code, NOW + 10) == "nobody"
 
 
 def test_whispers_off_and_on(db: sqlite3.Connection) -> None:
     def unwhispered() -> tuple[str, ...]:
         return facts_of(db, make_query()).unwhispered
 
-    assert obey_code(db, PHONE, "whispers", NOW) == "whispers-off"
+    assert apply_feature_code(db, PHONE, "whispers", NOW) == "whispers-off"
     assert unwhispered() == (PHONE,)
-    assert obey_code(db, "PJSIP/lobby", "whispers", NOW) == "whispers-off"
+    assert apply_feature_code(db, "PJSIP/lobby", "whispers", NOW) == "whispers-off"
     assert set(unwhispered()) == {PHONE, "PJSIP/lobby"}
-    assert [obey_code(db, who, "whispers", NOW + 999) for who in (PHONE, "PJSIP/lobby")] == ["whispers-on"] * 2
+    assert [apply_feature_code(db, who, "whispers", NOW + 999) for who in (PHONE, "PJSIP/lobby")] == ["whispers-on"] * 2
     assert unwhispered() == ()
 
 
@@ -183,9 +188,9 @@ def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connec
     called_by(db, "+12015550199", NOW - 300)
     called(db, CALLER, NOW - 200)
     called(db, "+12015550198", NOW - 100, talk=0.0)  # nobody took it, so nobody has said anything
-    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
     assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW, OWN, "201", is_of_called=True)
-    assert obey_code(db, PHONE, "dnc", NOW + 59) == "undone"
+    assert apply_feature_code(db, PHONE, "dnc", NOW + 59) == "undone"
     assert do_not_call_of(db, CALLER) is None
     assert [(row.who, row.what) for row in audit_rows(db, CALLER)] == [
         ("phone 201", "own dnc remove"),
@@ -196,7 +201,7 @@ def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connec
 def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
     called(db, "+12015550199", NOW - 200)
     called_by(db, CALLER, NOW - 100)
-    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
     wish = do_not_call_of(db, CALLER)
     assert wish is not None
     assert not wish.is_of_called, "we had not called, so it counts against no number of ours"
@@ -205,7 +210,7 @@ def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
 def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 100)
     add_do_not_call(db, DoNotCall(CALLER, NOW - 30, OWN, "202"))
-    assert [obey_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
+    assert [apply_feature_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
     assert do_not_call_of(db, CALLER) == DoNotCall(CALLER, NOW - 30, OWN, "202")
 
 
@@ -214,21 +219,21 @@ def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
     for n in range(WISHES_A_DAY):
         add_do_not_call(db, DoNotCall(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
     called(db, CALLER, NOW - 100)
-    assert obey_code(db, PHONE, "dnc", NOW) == "refused"
+    assert apply_feature_code(db, PHONE, "dnc", NOW) == "refused"
     assert do_not_call_of(db, CALLER) is None
-    assert obey_code(db, PHONE, "dnc", NOW + 20) == "do-not-call", "the others are a day old now"
-    assert obey_code(db, PHONE, "dnc", NOW + 30) == "undone"
+    assert apply_feature_code(db, PHONE, "dnc", NOW + 20) == "do-not-call", "the others are a day old now"
+    assert apply_feature_code(db, PHONE, "dnc", NOW + 30) == "undone"
 
 
 def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 1820)  # ten seconds of ringing, nine of talk
-    assert obey_code(db, PHONE, "dnc", NOW) == "nobody"
+    assert apply_feature_code(db, PHONE, "dnc", NOW) == "nobody"
 
 
 def test_a_long_talk_is_meant_and_not_a_call_meanwhile(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 2460, talk=2390.0)
     called_by(db, "+12015550199", NOW - 1260)
-    assert obey_code(db, PHONE, "dnc", NOW) == "do-not-call"
+    assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
     assert do_not_call_of(db, CALLER) is not None
     assert do_not_call_of(db, "+12015550199") is None
 
@@ -244,11 +249,13 @@ def test_who_was_talked_to_last_is_found_by_an_index(db: sqlite3.Connection) -> 
 
 def test_quiet_hours_on_and_off_do_not_touch_the_whispers(db: sqlite3.Connection) -> None:
     upsert_people(db, [Person("202", "PJSIP/202", "sales")], "more")
-    assert obey_code(db, "PJSIP/202", "quiet", NOW) == "quiet-on"
-    assert obey_code(db, "PJSIP/lobby", "quiet", NOW) == "quiet-on"
+    assert apply_feature_code(db, "PJSIP/202", "quiet", NOW) == "quiet-on"
+    assert apply_feature_code(db, "PJSIP/lobby", "quiet", NOW) == "quiet-on"
     facts = facts_of(db, make_query())
     assert set(facts.quiet) == {Person("202", "PJSIP/202", "sales"), Person("PJSIP/lobby", "PJSIP/lobby", None)}
     assert facts.unwhispered == ()
-    assert [obey_code(db, who, "quiet", NOW + 999) for who in ("PJSIP/202", "PJSIP/lobby")] == ["quiet-off"] * 2
+    assert [apply_feature_code(db, who, "quiet", NOW + 999) for who in ("PJSIP/202", "PJSIP/lobby")] == [
+        "quiet-off"
+    ] * 2
     assert facts_of(db, make_query()).quiet == ()
     assert [row.what for row in audit_rows(db, None, 4)] == ["quiet-off", "quiet-off", "quiet-on", "quiet-on"]

@@ -43,10 +43,10 @@ from reputation.store.other_sites import (
     declare_same,
     figures_of,
     figures_of_sites,
-    heed_site,
     ignore_site,
     names_of,
     numbers_of_site,
+    resume_site,
     set_names,
     sites_of,
 )
@@ -308,7 +308,7 @@ def receive(db: sqlite3.Connection, rows: Rows) -> None:
 
 
 @given(histories, lies("berlin", 8), lies("rome", 8), st.randoms(use_true_random=False))
-def test_ignored_and_heeded_exactly(found: list[Any], berlin: Rows, rome: Rows, random: Any) -> None:
+def test_ignored_and_resumed_exactly(found: list[Any], berlin: Rows, rome: Rows, random: Any) -> None:
     """Without the site all is as if it had never sent a row, and with it again as before."""
     without = [one for one in found if not (isinstance(one, Mark) and site_of(one.reporter) == "berlin")]
     with closing(empty_store()) as db, closing(empty_store()) as other:
@@ -324,9 +324,9 @@ def test_ignored_and_heeded_exactly(found: list[Any], berlin: Rows, rome: Rows, 
         receive(db, berlin)
         assert standings(db) == standings(other), "what comes later does not count either"
         assert_fresh(db)
-        heeded = heed_site(db, "berlin")
-        assert heeded is not None
-        assert heeded.reason == "lies"
+        resumed = resume_site(db, "berlin")
+        assert resumed is not None
+        assert resumed.reason == "lies"
         assert standings(db) == before
         assert_fresh(db)
 

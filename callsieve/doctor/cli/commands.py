@@ -37,10 +37,10 @@ def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
     What root finds is stored, for the console and for users who may see less.
     """
     loaded, error = salvaged_settings_of(config)
-    ground = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
-    checks = list(examine(checks_of(ctx.obj), ground))
+    context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
+    checks = list(examine(checks_of(ctx.obj), context))
     with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
-        checks = _stored_or_completed(checks, loaded.findings_path, ground.now)
+        checks = _stored_or_completed(checks, loaded.findings_path, context.now)
     if as_json:
         print_json(checks)
     else:
@@ -79,8 +79,8 @@ def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
         if not (loaded.findings_path.exists() and stored_findings.may_store(loaded.findings_path)):
             return
     with suppress(OSError):
-        ground = CheckContext(loaded, lambda command: console(loaded.settings, command), time.time())
-        for found in examine([check], ground):
+        context = CheckContext(loaded, lambda command: console(loaded.settings, command), time.time())
+        for found in examine([check], context):
             with acting_for(loaded.findings_path.parent.parent):
                 stored_findings.renew_finding(loaded.findings_path, found)
 
@@ -103,7 +103,7 @@ def _table(checks: list[Check], now: float) -> Table:
         found = Text(clean(check.detail))  # it may quote a file that somebody else has written
         if check.stored:
             found.append(f" (root, {ago(check.at, now)})", style="dim")
-        if check.way_out:
-            found.append(f"\n→ {clean(check.way_out)}", style="cyan")
+        if check.remedy:
+            found.append(f"\n→ {clean(check.remedy)}", style="cyan")
         table.add_row(Text(check.status.value, STYLE_BY_STATUS[check.status.value]), check.name, found)
     return table

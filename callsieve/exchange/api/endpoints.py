@@ -20,5 +20,5 @@ ENDPOINTS = (
     endpoint("GET", COMPANY, views.find_company, Scope.READ, Role.VIEWER),
     endpoint("DELETE", COMPANY, operations.unsubscribe, *ADMIN),
     endpoint("POST", COMPANY + "/pause", operations.disable, *ADMIN),
-    endpoint("POST", COMPANY + "/heed", operations.enable, *ADMIN),
+    endpoint("POST", COMPANY + "/resume", operations.enable, *ADMIN),
 )

@@ -76,13 +76,13 @@ async def pause(req: PageRequest) -> Response:
     return req.go(PLACE, "company-paused")
 
 
-async def heed(req: PageRequest) -> Response:
+async def resume(req: PageRequest) -> Response:
     """Lets it count again."""
     try:
         await req.perform(operations.enable, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:
         return await show(req, refused)
-    return req.go(PLACE, "company-heeded")
+    return req.go(PLACE, "company-resumed")
 
 
 def exchange_page(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangePage:
@@ -103,6 +103,6 @@ PAGES = (
     Page("POST", f"{PLACE}/subscribe", subscribe, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/remove", remove, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/pause", pause, Role.ADMINISTRATOR),
-    Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/resume", resume, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/undo", undoing(PLACE, COMPANIES), Role.ADMINISTRATOR),
 )

@@ -347,5 +347,5 @@ def _ask(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except HubError as error:
-        way_out = " (as the database's administrator: --database)" if error.code == FORBIDDEN else ""
-        raise CommandError(f"the hub: {error if way_out else process.words_of(error)}{way_out}") from None
+        remedy = " (as the database's administrator: --database)" if error.code == FORBIDDEN else ""
+        raise CommandError(f"the hub: {error if remedy else process.words_of(error)}{remedy}") from None

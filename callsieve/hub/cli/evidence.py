@@ -1,4 +1,4 @@
-"""`callsieve hub evidence`, `ignore`, `heed`, `erasures`, `keep` and `people`: what other sites told, and what it is
+"""`callsieve hub evidence`, `ignore`, `resume`, `erasures`, `keep` and `people`: what other sites told, and what it is
 worth here."""
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def ignore(
     say_undo(judged.change_id, config)
 
 
-def heed(site: SiteArgument, config: options.ConfigOption = None) -> None:
+def resume(site: SiteArgument, config: options.ConfigOption = None) -> None:
     """Let a site count again, as if it had never been ignored."""
-    judged = options.perform(options.settings_of(config), site_operations.heed, site, existing=True)
+    judged = options.perform(options.settings_of(config), site_operations.resume, site, existing=True)
     say(f"{site} counts again.")
     say_undo(judged.change_id, config)
 

@@ -66,13 +66,13 @@ async def ignore(req: PageRequest) -> Response:
     return req.go(PLACE, "site-ignored")
 
 
-async def heed(req: PageRequest) -> Response:
+async def resume(req: PageRequest) -> Response:
     """The site counts again."""
     try:
-        await req.perform(site_operations.heed, req.form.get("site", ""))
+        await req.perform(site_operations.resume, req.form.get("site", ""))
     except Refused as refused:
         return await show_evidence(req, refused.words)
-    return req.go(PLACE, "site-heeded")
+    return req.go(PLACE, "site-resumed")
 
 
 async def keep(req: PageRequest) -> Response:
@@ -113,7 +113,7 @@ PAGES = (
     Page("GET", "/sites", show, Role.VIEWER),
     Page("GET", PLACE, show_evidence, Role.OPERATOR),
     Page("POST", f"{PLACE}/ignore", ignore, Role.ADMINISTRATOR),
-    Page("POST", f"{PLACE}/heed", heed, Role.ADMINISTRATOR),
+    Page("POST", f"{PLACE}/resume", resume, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/keep", keep, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/same", same, Role.ADMINISTRATOR),
     Page("POST", f"{PLACE}/apart", apart, Role.ADMINISTRATOR),

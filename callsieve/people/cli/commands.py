@@ -88,10 +88,10 @@ def import_people(
 
 
 def _read(loaded: Loaded, kind: PbxKind) -> FoundPbx:
-    ground = CheckContext(loaded, partial(console, loaded.settings), time.time())
+    context = CheckContext(loaded, partial(console, loaded.settings), time.time())
     try:
         with as_root():
-            return read_pbx(ground, kind)
+            return read_pbx(context, kind)
     except (ConsoleError, NotThisPbx) as error:
         raise CommandError(f"{error}. Nothing was changed") from None
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from callsieve.cli.input_file import warn_of_skipped
 from callsieve.cli.output import COLOURS, Cell, bold, cells_of, console, dim, plural, print_table, say, word
-from callsieve.replay.false_positives import WAYS_OUT, FalsePositive, count_of, ways_out
+from callsieve.replay.false_positives import REMEDIES, FalsePositive, count_of, remedies
 from callsieve.replay.label_effect import SEEN
 from callsieve.replay.report import ACTIONS, Period, ReplayReport
 from callsieve.text.times import when
@@ -169,17 +169,17 @@ def show_mistakes(mistakes: Sequence[FalsePositive], of: int, what: str, actions
     print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
     if len(mistakes) > len(shown):
         say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: --json has all of them"))
-    show_ways_out([one for one in shown if one.is_machine][:SHOWN_WAYS])
+    show_remedies([one for one in shown if one.is_machine][:SHOWN_WAYS])
 
 
-def show_ways_out(machines: Sequence[FalsePositive]) -> None:
+def show_remedies(machines: Sequence[FalsePositive]) -> None:
     """How to let machines that cannot press a digit ring, the likeliest wanted first."""
     if not machines:
         return
     say("Machines come first, the likeliest wanted of them. To let one ring, who has its message dials")
-    say(f"{WAYS_OUT['not-spam']}, its owner proves control of it ({WAYS_OUT['prove']}), or for everybody:")
+    say(f"{REMEDIES['not-spam']}, its owner proves control of it ({REMEDIES['prove']}), or for everybody:")
     for machine in machines:
-        say(f"  {ways_out(machine.number)['allow']}")
+        say(f"  {remedies(machine.number)['allow']}")
 
 
 def _row_of(mistake: FalsePositive) -> tuple[Cell, ...]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
 from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
 from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, replayed
-from callsieve.replay.cli.terminal import show_ways_out
+from callsieve.replay.cli.terminal import show_remedies
 from callsieve.replay.false_positives import FalsePositive
 from callsieve.replay.report import ReplayReport, mistakes_as_json
 from callsieve.replay.tried import Showed, TriedCalls
@@ -95,7 +95,7 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], as
         print_table(("caller", "calls", "because"), rows, keep=(0, 1), right=(1,))
         if len(lost) > SHOWN:
             say(dim(f"and {len(lost) - SHOWN:,} more: --json has all of them"))
-        show_ways_out(machines[:SHOWN])
+        show_remedies(machines[:SHOWN])
     if asks_strangers:
         for line in PRICE:
             say(line)

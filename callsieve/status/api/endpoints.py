@@ -27,7 +27,7 @@ async def show(req: ApiRequest) -> SystemStatus:
 
 
 def _masked(one: Check) -> Check:
-    return replace(one, detail=mask_numbers(str(one.detail)), way_out=mask_numbers(str(one.way_out)))
+    return replace(one, detail=mask_numbers(str(one.detail)), remedy=mask_numbers(str(one.remedy)))
 
 
 def _look(loaded: Loaded, now: float, checks: list[HealthCheck]) -> SystemStatus:

@@ -129,6 +129,6 @@ def _trouble(check: Check, now: float) -> Text:
     found = Text.assemble((f"{check.name}: ", style), clean(check.detail))
     if check.at < now:  # what root's doctor found may have been put right since
         found.append(f" (found {ago(check.at, now)}; callsieve doctor looks again)", style="dim")
-    if check.way_out:
-        found.append(f"\n→ {clean(check.way_out)}", style="cyan")
+    if check.remedy:
+        found.append(f"\n→ {clean(check.remedy)}", style="cyan")
     return found

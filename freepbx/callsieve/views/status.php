@@ -39,7 +39,7 @@ $hour = is_array($status['last_hour'] ?? null) ? $status['last_hour'] : [];
 		<ul id="callsieve-trouble">
 			<?php foreach ($status['trouble'] as $one) { ?>
 				<li><strong><?php echo $e($one['name'] ?? '') ?></strong>: <?php echo $e($one['detail'] ?? '') ?>
-					<?php if (($one['way_out'] ?? '') !== '') { ?><br>&rarr; <code><?php echo $e($one['way_out']) ?></code><?php } ?></li>
+					<?php if (($one['remedy'] ?? '') !== '') { ?><br>&rarr; <code><?php echo $e($one['remedy']) ?></code><?php } ?></li>
 			<?php } ?>
 		</ul>
 	<?php } ?>

@@ -11,7 +11,7 @@ import pytest
 
 from callsieve.changes.describe import change_in_words
 from callsieve.cli.options import who
-from reputation.feature_codes import obey_code
+from reputation.feature_codes import apply_feature_code
 from reputation.store.audit import Change, add_audit, audit_rows
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
@@ -96,7 +96,7 @@ WRITING_IN_THEIR_TURN = {
     *("hub join", "hub quota", "hub expel", "hub leave"),
     *("policy publish", "policy withdraw", "policy accept"),
     "signing rotate",
-    *("hub ignore", "hub heed", "hub keep", "hub people same", "hub people apart"),
+    *("hub ignore", "hub resume", "hub keep", "hub people same", "hub people apart"),
 }
 # What is known about numbers stays as it is: they only look, or it is about programs and files.
 NOT_WRITING = {
@@ -233,9 +233,9 @@ def test_what_is_dialled_is_in_it_too(callsieve: Program) -> None:
     with open_store(callsieve.store) as db, transaction(db):
         record_decisions(db, [make_record()])
         db.execute("INSERT INTO reached VALUES ('PJSIP/9', 1.0, 'c1', ?)", (CALLER,))
-        assert obey_code(db, "PJSIP/9", "spam", 2.0) == "spam"
-        assert obey_code(db, "PJSIP/9", "spam", 3.0) == "retracted"
-        assert obey_code(db, "PJSIP/8", "spam", 3.0) == "nobody"
+        assert apply_feature_code(db, "PJSIP/9", "spam", 2.0) == "spam"
+        assert apply_feature_code(db, "PJSIP/9", "spam", 3.0) == "retracted"
+        assert apply_feature_code(db, "PJSIP/8", "spam", 3.0) == "nobody"
     assert [(row["who"], row["what"]) for row in audit(callsieve)] == [
         ("phone PJSIP/9", "unmark"),
         ("phone PJSIP/9", "mark"),

@@ -134,7 +134,7 @@ def test_calls_show_says_that_nothing_was_said(tmp_path: Path, samples: list[int
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Callable[[str], CheckContext]:
+def context(tmp_path: Path) -> Callable[[str], CheckContext]:
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "extensions.conf").write_text("[c]\n")
@@ -161,30 +161,32 @@ def said_of(finding: Finding) -> tuple[CheckStatus, str]:
     return finding.status, str(finding.detail)
 
 
-def test_the_doctor_looks_only_where_names_are_asked_for(ground: Callable[[str], CheckContext], tmp_path: Path) -> None:
-    status, detail = said_of(can_record(ground("")))
+def test_the_doctor_looks_only_where_names_are_asked_for(
+    context: Callable[[str], CheckContext], tmp_path: Path
+) -> None:
+    status, detail = said_of(can_record(context("")))
     assert (status, detail.split()[0]) == (CheckStatus.OK, "nobody")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.toml").write_text(RULE)
-    finding = can_record(ground('[policy]\nname = "mine"\n'))
+    finding = can_record(context('[policy]\nname = "mine"\n'))
     assert (finding.status, "is not there" in str(finding.detail)) == (CheckStatus.WARN, True)
     (tmp_path / "policies" / "mine.toml").write_text("[[rule")
-    [check] = examine(CHECKS, ground('[policy]\nname = "mine"\n'))
+    [check] = examine(CHECKS, context('[policy]\nname = "mine"\n'))
     assert check.status is CheckStatus.UNKNOWN
 
 
-def test_the_doctor_says_why_no_name_can_be_recorded(ground: Callable[[str], CheckContext], tmp_path: Path) -> None:
+def test_the_doctor_says_why_no_name_can_be_recorded(context: Callable[[str], CheckContext], tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     os.chown(tmp_path / "etc", 0, 4712)
-    assert "not of Asterisk's group" in str(can_record(ground(ASKED)).detail)
+    assert "not of Asterisk's group" in str(can_record(context(ASKED)).detail)
     os.chown(folder, -1, 4712)
-    status, detail = said_of(can_record(ground(ASKED)))
+    status, detail = said_of(can_record(context(ASKED)))
     assert (status, detail.startswith("0 of at most 2000"), str(folder) in detail) == (CheckStatus.OK, True, True)
 
 
 def test_the_doctor_sees_that_there_is_no_room(
-    ground: Callable[[str], CheckContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: Callable[[str], CheckContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(challenge_recording, "MAX_FILES", 1)
     record(make_folder(tmp_path), "7KQ2M4XA-1")
-    assert "is full" in str(can_record(ground(ASKED)).detail)
+    assert "is full" in str(can_record(context(ASKED)).detail)

@@ -12,7 +12,7 @@ from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.main.capabilities import CHANGES
 from callsieve.settings import Loaded, Settings
-from reputation.feature_codes import obey_code
+from reputation.feature_codes import apply_feature_code
 from reputation.model import Person
 from reputation.store.audit import latest_of
 from reputation.store.database import open_store
@@ -37,13 +37,13 @@ def test_an_expected_call_is_undone_and_comes_back(db: sqlite3.Connection, tmp_p
         "ada", Role.OPERATOR, NOW + 600, Loaded(settings=Settings(), file=None, state=tmp_path), changes=CHANGES
     )
     with transaction(db):
-        obey_code(db, "PJSIP/201", "expect", NOW)
+        apply_feature_code(db, "PJSIP/201", "expect", NOW)
     (opened,) = latest_of(db, ("expecting",), 1)
     undo(db, context, UndoRequest(opened.id))
     assert expected_call_of(db, "201") is None
     with transaction(db):
         for seconds in (700, 800):
-            obey_code(db, "PJSIP/201", "expect", NOW + seconds)
+            apply_feature_code(db, "PJSIP/201", "expect", NOW + seconds)
     assert expected_call_of(db, "201") is None
     (closed,) = latest_of(db, ("not-expecting",), 1)
     undo(db, context, UndoRequest(closed.id))

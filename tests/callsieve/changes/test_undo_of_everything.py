@@ -32,7 +32,7 @@ from callsieve.policy import central
 from callsieve.policy import operations as policies
 from callsieve.tokens import operations as tokens
 from callsieve.users import operations as users
-from reputation.feature_codes import obey_code
+from reputation.feature_codes import apply_feature_code
 from reputation.model import Did, EntryKind, ListEntry, ListName, MarkChannel, Person, Verdict
 from reputation.store.audit import latest_of
 from reputation.store.database import open_store
@@ -67,7 +67,7 @@ def sql(*statements: str) -> Step:
 
 
 def dial(code: str) -> Step:
-    return lambda db, context: obey_code(db, "PJSIP/201", code, context.at)
+    return lambda db, context: apply_feature_code(db, "PJSIP/201", code, context.at)
 
 
 def appeal_filed(db: sqlite3.Connection, context: Context) -> None:
@@ -196,10 +196,10 @@ CASES: dict[str, tuple[Step, ...]] = {
     "exchange add": (OUR_KEY, step(exchange.subscribe, COMPANY)),
     "exchange remove": (OUR_KEY, step(exchange.subscribe, COMPANY), step(exchange.unsubscribe, "acme")),
     "hub ignore": (*MARKED_ELSEWHERE, step(sites.ignore, sites.IgnoreRequest("berlin", "a test"))),
-    "hub heed": (
+    "hub resume": (
         *MARKED_ELSEWHERE,
         step(sites.ignore, sites.IgnoreRequest("berlin", "a test")),
-        step(sites.heed, "berlin"),
+        step(sites.resume, "berlin"),
     ),
     "hub people same": (*MARKED_ELSEWHERE, step(sites.same_person, ("201", "berlin:305"))),
     "hub people apart": (

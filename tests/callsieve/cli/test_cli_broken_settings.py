@@ -138,7 +138,7 @@ def test_the_doctor_finds_broken_settings(callsieve: Program, content: bytes | N
     assert found["settings"]["status"] == "fail"
     assert str(callsieve.config) in found["settings"]["detail"]
     assert says in found["settings"]["detail"]
-    assert found["settings"]["way_out"]
+    assert found["settings"]["remedy"]
     assert {found[name]["status"] for name in ("policy", "store", "people", "daemon")} == {"unknown"}
     assert found["prompts"]["detail"] != ""
     assert callsieve("doctor").out.count("no settings") == 1

@@ -426,7 +426,7 @@ ELSEWHERE = {
         *("exchange fetch", "exchange run"),
     ),
     "test_cli_hub_evidence.py": (
-        *("hub evidence", "hub ignore", "hub heed", "hub people list", "hub people same", "hub people apart"),
+        *("hub evidence", "hub ignore", "hub resume", "hub people list", "hub people same", "hub people apart"),
         *("hub erasures", "hub keep"),
     ),
     "test_cli_lookups.py": ("lookups disable", "lookups enable", "lookups serve"),

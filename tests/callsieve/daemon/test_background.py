@@ -65,10 +65,10 @@ async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monk
 async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as (_, loaded):
         await asyncio.to_thread(wait_until, lambda: read_telemetry(tmp_path) is not None)
-        ground = CheckContext(loaded, str, time.time())
-        assert (await asyncio.to_thread(daemon_answers, ground)).status is CheckStatus.OK
+        context = CheckContext(loaded, str, time.time())
+        assert (await asyncio.to_thread(daemon_answers, context)).status is CheckStatus.OK
         monkeypatch.setattr(running_program, "program_stamp", lambda: "99.0 1")
-        found = await asyncio.to_thread(daemon_answers, ground)
-        assert (found.status, found.way_out) == (CheckStatus.WARN, RESTART_ALL)
-        shown = await asyncio.to_thread(status_of, ground, loaded, checks_of(ALL))
-        assert [check.way_out for check in shown.trouble if check.name == DAEMON] == [RESTART_ALL]
+        found = await asyncio.to_thread(daemon_answers, context)
+        assert (found.status, found.remedy) == (CheckStatus.WARN, RESTART_ALL)
+        shown = await asyncio.to_thread(status_of, context, loaded, checks_of(ALL))
+        assert [check.remedy for check in shown.trouble if check.name == DAEMON] == [RESTART_ALL]

@@ -68,7 +68,7 @@ async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
             return [row.what for row in audit_rows(db, None, 10)] == ["whispers-on", "whispers-off"]
 
     holding = asyncio.create_task(store.write(hold))
-    dialled = asyncio.create_task(store.obey_code(PHONE, "whispers", time.time(), math.inf))
+    dialled = asyncio.create_task(store.apply_feature_code(PHONE, "whispers", time.time(), math.inf))
     await asyncio.sleep(0)
     dialled.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -17,7 +17,7 @@ from callsieve.daemon.store_supervisor import StoreSupervisor
 from callsieve.settings import Ami, parse_settings
 from callsieve.wiring import site_of
 from lab.recorder import load_recording
-from reputation.feature_codes import obey_code
+from reputation.feature_codes import apply_feature_code
 from reputation.model import SignalCategory
 from reputation.own.daily_counts import OwnDay
 from reputation.store.evidence_rows import signals_of
@@ -93,7 +93,7 @@ async def test_an_install_without_people_learns_from_calls_and_codes(tmp_path: P
         await store.write(settle_outcomes, outcome.ended_at + 1e9)
         [signal] = await store.read(signals_of, CALLER)
         assert (signal.category, signal.callee) == (SignalCategory.HUNG_UP_ON, "PJSIP/201")
-        assert await store.write(obey_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
+        assert await store.write(apply_feature_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
 
 
 async def test_an_outcome_that_cannot_be_written_is_dropped_alone(tmp_path: Path) -> None:

@@ -30,12 +30,12 @@ def test_a_callee_without_a_person(tmp_path: Path) -> None:
     finding = found(tmp_path, DID)
     assert finding.status is CheckStatus.WARN
     assert f'{tmp_path}/callsieve.toml: line 3: did.callee = "201"' in str(finding.detail)
-    assert 'add [[person]] extension = "201", or run: callsieve import people' in str(finding.way_out)
+    assert 'add [[person]] extension = "201", or run: callsieve import people' in str(finding.remedy)
 
 
 def test_the_nearest_person_is_named(tmp_path: Path) -> None:
     finding = found(tmp_path, f'{DID}[[person]]\nextension = "2011"\n')
-    assert "2011" in str(finding.way_out)
+    assert "2011" in str(finding.remedy)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_who_rings(tmp_path: Path, line: str, calls: list[tuple[str, ...]], othe
     finding = rings(tmp_path, did_for(line), calls)
     assert finding.status is (CheckStatus.WARN if others else CheckStatus.OK)
     assert others is None or f"{NUMBER} rings {others}, and" in str(finding.detail)
-    assert others is None or "callsieve.toml" in str(finding.way_out)
+    assert others is None or "callsieve.toml" in str(finding.remedy)
 
 
 @pytest.mark.parametrize("changed", [{"transferred": True}, {"complete": False}])
@@ -126,4 +126,4 @@ def test_what_was_taken_over_is_taken_over_again(tmp_path: Path) -> None:
     write(tmp_path / "callsieve.db", upsert_dids, [Did(NUMBER, callee="201")], "asterisk")
     finding = rings(tmp_path, TEAM, [("203",)] * 3)
     assert finding.status is CheckStatus.WARN
-    assert str(finding.way_out) == "callsieve import people --from asterisk"
+    assert str(finding.remedy) == "callsieve import people --from asterisk"

@@ -310,7 +310,7 @@ ANN = '[[person]]\nextension = "201"\n'
 MANAGER = '[ami]\nusername = "callsieve"\nsecret = "s"\n'
 
 
-def make_ground(
+def make_check_context(
     tmp_path: Path, answers: Mapping[str, str] | None = None, settings: str = "", file: Path | None = None
 ) -> CheckContext:
     said = {**ANSWERS, **(answers or {})}
@@ -666,10 +666,10 @@ Look = Callable[[CheckContext], Finding]
 def test_findings(
     tmp_path: Path, look: Look, answers: Mapping[str, str], settings: str, status: str, words: str
 ) -> None:
-    finding = look(make_ground(tmp_path, answers, settings))
+    finding = look(make_check_context(tmp_path, answers, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     if status in ("warn", "fail"):
-        assert finding.way_out or look is asterisk.is_reachable
+        assert finding.remedy or look is asterisk.is_reachable
 
 
 @pytest.mark.parametrize(
@@ -690,37 +690,37 @@ def test_only_a_central_console_needs_no_asterisk(
     etc.mkdir()
     if has_asterisk:
         (etc / "asterisk.conf").touch()
-    ground = make_ground(tmp_path, settings=f'[asterisk]\netc = "{etc}"')
-    ground.console = nobody
-    ground.loaded.state.mkdir()
-    with open_store(ground.loaded.store_path) as db, transaction(db):
+    context = make_check_context(tmp_path, settings=f'[asterisk]\netc = "{etc}"')
+    context.console = nobody
+    context.loaded.state.mkdir()
+    with open_store(context.loaded.store_path) as db, transaction(db):
         set_link(db, "center", "main", "hub")
         note_standing(db, 0, has_twin=False, is_central=is_central)
-    assert asterisk.is_reachable(ground).status == status
+    assert asterisk.is_reachable(context).status == status
 
 
 def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
-    ground = make_ground(tmp_path, {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"})
+    context = make_check_context(tmp_path, {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"})
     directory = tmp_path / "etc" / "agi-bin" / "callsieve-agi"
     directory.mkdir(parents=True)
     scripts = [directory / name for name in asked_for(packaged_dialplan())]
     for script in scripts:
-        script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), ground.loaded.socket_path))
+        script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), context.loaded.socket_path))
         script.chmod(0o755)
-    assert doctor_dialplan.asks_us(ground).status is CheckStatus.OK
+    assert doctor_dialplan.asks_us(context).status is CheckStatus.OK
     scripts[0].write_text("#!/bin/sh\nexec python relay.py /elsewhere/agi.sock\n")
-    assert "does not go to" in str(doctor_dialplan.asks_us(ground).detail)
+    assert "does not go to" in str(doctor_dialplan.asks_us(context).detail)
     scripts[0].chmod(0o644)
-    assert "not to be run" in str(doctor_dialplan.asks_us(ground).detail)
+    assert "not to be run" in str(doctor_dialplan.asks_us(context).detail)
 
 
 def test_the_unix_socket(tmp_path: Path) -> None:
-    ground = make_ground(tmp_path)
-    path = ground.loaded.socket_path
+    context = make_check_context(tmp_path)
+    path = context.loaded.socket_path
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        assert "nobody answers" in str(daemon.socket_answers(ground).detail)
+        assert "nobody answers" in str(daemon.socket_answers(context).detail)
         server.listen()
 
         def serve() -> None:
@@ -733,15 +733,15 @@ def test_the_unix_socket(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        finding = daemon.socket_answers(ground)
+        finding = daemon.socket_answers(context)
         thread.join()
     assert finding.status is CheckStatus.OK
     assert str(finding.detail).startswith(f"{path}, ")
 
 
 def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ground = make_ground(tmp_path)
-    with open_store(ground.loaded.store_path):
+    context = make_check_context(tmp_path)
+    with open_store(context.loaded.store_path):
         pass
     usage = shutil.disk_usage(tmp_path)
     for free, status in (
@@ -750,16 +750,16 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
         (1 << 30, CheckStatus.OK),
     ):
         monkeypatch.setattr(shutil, "disk_usage", lambda _path, free=free: usage._replace(free=free))
-        assert store.store_opens(ground).status is status
-    (ground.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
-    assert "damaged" in str(store.store_opens(ground).detail)
+        assert store.store_opens(context).status is status
+    (context.loaded.state / "callsieve.db.damaged-20260921T141320").touch()
+    assert "damaged" in str(store.store_opens(context).detail)
 
 
 def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path) -> None:
-    def refuse(_ground: CheckContext) -> Finding:
+    def refuse(_context: CheckContext) -> Finding:
         raise PermissionError(13, "Permission denied", "/etc/asterisk/x")
 
-    (check,) = examine([HealthCheck(place=0, name="x", find=refuse)], make_ground(tmp_path))
+    (check,) = examine([HealthCheck(place=0, name="x", find=refuse)], make_check_context(tmp_path))
     assert (check.status, str(check.detail).split()[0]) == (CheckStatus.UNKNOWN, "/etc/asterisk/x:")
 
 
@@ -770,7 +770,7 @@ def test_it_fits_a_terminal(
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
     settings = f'[agi]\nlisten = "127.0.0.1:{closed}"\n{MANAGER}port = {closed}\n'
-    show_checks(list(examine(CHECKS, make_ground(tmp_path, settings=settings))))
+    show_checks(list(examine(CHECKS, make_check_context(tmp_path, settings=settings))))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
@@ -778,7 +778,7 @@ def test_it_fits_a_terminal(
     assert lines[-1].startswith("4 to be put right, ")
 
 
-def test_off_a_terminal_a_way_out_is_one_line(
+def test_off_a_terminal_a_remedy_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
@@ -806,14 +806,14 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     for name in DIALPLAN_FILES:
         (directory / name).write_text(packaged(name).replace("127.0.0.1:4578", "127.0.0.1:4600"))
-    ground = make_ground(tmp_path, dialplan_with(GOSUB))
-    assert doctor_dialplan.is_loaded(ground).status is CheckStatus.OK
+    context = make_check_context(tmp_path, dialplan_with(GOSUB))
+    assert doctor_dialplan.is_loaded(context).status is CheckStatus.OK
     hook = directory / OUTBOUND_HOOK.file
     hook.write_text(packaged(hook.name) + "; of an older version\n")
-    assert f"{hook} is not" in str(doctor_dialplan.is_loaded(ground).detail)
+    assert f"{hook} is not" in str(doctor_dialplan.is_loaded(context).detail)
     with (directory / "callsieve.conf").open("a") as file:
         file.write("; edited\n")
-    assert "callsieve.conf" in str(doctor_dialplan.is_loaded(ground).detail)
+    assert "callsieve.conf" in str(doctor_dialplan.is_loaded(context).detail)
 
 
 NO_BOXES = {"voicemail show users": "No such command 'voicemail show users'"}
@@ -847,7 +847,7 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
 def test_where_stopped_calls_go(
     tmp_path: Path, answers: dict[str, str], settings: str, status: str, words: str
 ) -> None:
-    finding = takes_stopped_calls(make_ground(tmp_path, answers, settings))
+    finding = takes_stopped_calls(make_check_context(tmp_path, answers, settings))
     assert finding.status == status
     assert words in str(finding.detail)
 
@@ -865,12 +865,12 @@ def test_where_stopped_calls_go(
 def test_where_calls_go_that_a_list_stops(
     tmp_path: Path, policy: str, action: str | None, expires_at: float | None, status: str
 ) -> None:
-    ground = make_ground(tmp_path, NO_BOXES, f'[policy]\nname = "{policy}"\n')
+    context = make_check_context(tmp_path, NO_BOXES, f'[policy]\nname = "{policy}"\n')
     (tmp_path / "state" / "policies").mkdir(parents=True)
     (tmp_path / "state" / "policies" / "lists.toml").write_text('default = "allow"\n')
-    with open_store(ground.loaded.store_path) as db, transaction(db):
+    with open_store(context.loaded.store_path) as db, transaction(db):
         add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, CALLER, action=action, expires_at=expires_at))
-    assert takes_stopped_calls(ground).status == status
+    assert takes_stopped_calls(context).status == status
 
 
 @pytest.mark.parametrize("settings", [MANAGER, '[agi]\nkey = "0123456789abcdef"\n'])
@@ -882,7 +882,7 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: CheckS
     file = tmp_path / "callsieve.toml"
     file.write_text(settings)
     file.chmod(mode)
-    finding = privacy.settings_are_private(make_ground(tmp_path, settings=settings, file=file))
+    finding = privacy.settings_are_private(make_check_context(tmp_path, settings=settings, file=file))
     assert finding.status is status
     assert "secret = " not in str(finding.detail)
 
@@ -891,7 +891,7 @@ def test_where_a_secret_stands_is_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "callsieve.toml"
     file.write_text('[[webhook]]\nname = "crm"\nurl = "https://crm.example.com"\nsecret = "env:CRM"\n')
     file.chmod(0o644)
-    assert privacy.settings_are_private(make_ground(tmp_path, file=file)).status is CheckStatus.OK
+    assert privacy.settings_are_private(make_check_context(tmp_path, file=file)).status is CheckStatus.OK
 
 
 @pytest.mark.root
@@ -909,11 +909,11 @@ def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode
     (tmp_path / "callsieve.service").write_text(
         f"[Service]\nUser={pwd.getpwuid(1).pw_name}\nGroup={grp.getgrgid(1).gr_name}\n"
     )
-    ground = make_ground(tmp_path, settings=MANAGER, file=file)
-    ground.place = replace(ground.place, units=tmp_path)
-    finding = privacy.settings_are_private(ground)
+    context = make_check_context(tmp_path, settings=MANAGER, file=file)
+    context.place = replace(context.place, units=tmp_path)
+    finding = privacy.settings_are_private(context)
     assert finding.status is status
-    assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.way_out)) == (status is CheckStatus.FAIL)
+    assert (f"chgrp {grp.getgrgid(1).gr_name} {file}" in str(finding.remedy)) == (status is CheckStatus.FAIL)
 
 
 @pytest.mark.root
@@ -937,28 +937,28 @@ def test_settings_that_the_service_may_change(
     (tmp_path / "callsieve.service").write_text(
         f"[Service]\nUser={pwd.getpwuid(1).pw_name}\nGroup={grp.getgrgid(1).gr_name}\n"
     )
-    ground = make_ground(tmp_path, settings=MANAGER, file=file)
-    ground.place = replace(ground.place, units=tmp_path)
-    finding = privacy.settings_are_private(ground)
+    context = make_check_context(tmp_path, settings=MANAGER, file=file)
+    context.place = replace(context.place, units=tmp_path)
+    finding = privacy.settings_are_private(context)
     assert finding.status is status
-    assert (f"chown root {file.parent} {file}" in str(finding.way_out)) == (status is CheckStatus.FAIL)
+    assert (f"chown root {file.parent} {file}" in str(finding.remedy)) == (status is CheckStatus.FAIL)
 
 
 def test_the_store(tmp_path: Path) -> None:
-    ground = make_ground(tmp_path)
-    path = ground.loaded.store_path
+    context = make_check_context(tmp_path)
+    path = context.loaded.store_path
     with open_store(path):
-        assert store.store_opens(ground).status is CheckStatus.OK
+        assert store.store_opens(context).status is CheckStatus.OK
     backup = make_backup(path, NOW)
     os.utime(backup, (NOW - 3600, NOW - 3600))
-    assert str(store.has_backup(ground).detail) == "1, the last one 1 h old"
+    assert str(store.has_backup(context).detail) == "1, the last one 1 h old"
     os.utime(backup, (NOW - 5 * 86400, NOW - 5 * 86400))
-    assert store.has_backup(ground).status is CheckStatus.WARN
+    assert store.has_backup(context).status is CheckStatus.WARN
     with open_store(path, migrated=False) as db:
         db.execute("DROP TABLE migration")
-    assert "older version" in str(store.store_opens(ground).detail)
+    assert "older version" in str(store.store_opens(context).detail)
     path.write_bytes(b"no store at all, but a letter to my aunt" * 100)
-    assert store.store_opens(ground).status is CheckStatus.FAIL
+    assert store.store_opens(context).status is CheckStatus.FAIL
 
 
 # Bounds
@@ -1008,16 +1008,16 @@ def test_a_service_in_a_restart_loop(
     monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    found = daemon.daemon_answers(make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"'))
-    assert (found.status, found.way_out) == (CheckStatus.FAIL, says)
+    found = daemon.daemon_answers(make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"'))
+    assert (found.status, found.remedy) == (CheckStatus.FAIL, says)
 
 
 @pytest.mark.parametrize("shown", [pytest.param({}, id="asterisk"), pytest.param(FREEPBX_SHOWN, id="freepbx")])
 def test_advice_about_freepbx_is_for_freepbx(tmp_path: Path, shown: dict[str, str]) -> None:
     answers = CODES_IN_USE + step_of("from-internal", "NoOp()").replace("'s'", "'*37'")
-    ground = make_ground(tmp_path, {"dialplan show": answers + shown.get("dialplan show", "")})
-    ways_out = [str(doctor_dialplan.has_free_codes(ground).way_out), ground.take_over]
-    assert ["Admin > Feature Codes" in ways_out[0], "freepbx" in ways_out[1]] == [bool(shown)] * 2
+    context = make_check_context(tmp_path, {"dialplan show": answers + shown.get("dialplan show", "")})
+    remedies = [str(doctor_dialplan.has_free_codes(context).remedy), context.take_over]
+    assert ["Admin > Feature Codes" in remedies[0], "freepbx" in remedies[1]] == [bool(shown)] * 2
 
 
 @pytest.mark.parametrize(
@@ -1046,8 +1046,8 @@ def test_the_daemon(
 ) -> None:
     monkeypatch.setattr(daemon, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
-        ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
-        finding = daemon.daemon_answers(ground)
+        context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
+        finding = daemon.daemon_answers(context)
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
@@ -1064,8 +1064,8 @@ def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{server.getsockname()[1]}"')
-        finding = daemon.daemon_answers(ground)
+        context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{server.getsockname()[1]}"')
+        finding = daemon.daemon_answers(context)
         thread.join(20)
     assert finding.status is CheckStatus.FAIL
     assert f"pid {os.getpid()}" in str(finding.detail)
@@ -1076,9 +1076,9 @@ def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
 def test_no_daemon(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    ground = make_ground(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
-    assert "nobody answers" in str(daemon.daemon_answers(ground).detail)
-    assert "is not there" in str(daemon.socket_answers(ground).detail)
+    context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
+    assert "nobody answers" in str(daemon.daemon_answers(context).detail)
+    assert "is not there" in str(daemon.socket_answers(context).detail)
 
 
 @pytest.mark.parametrize(
@@ -1095,7 +1095,7 @@ def test_the_manager_login(
 ) -> None:
     monkeypatch.setattr(asterisk, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
     with listening(answer) as port:
-        finding = asterisk.can_log_in(make_ground(tmp_path, settings=f"{MANAGER}port = {port}\n"))
+        finding = asterisk.can_log_in(make_check_context(tmp_path, settings=f"{MANAGER}port = {port}\n"))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
@@ -1106,8 +1106,8 @@ def test_an_asterisk_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
         asked.append(command)
         raise ConsoleError("Asterisk did not answer within 5 s")
 
-    ground = CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), ask, NOW)
-    checks = list(examine(CHECKS, ground))
+    context = CheckContext(Loaded(settings=Settings(), file=None, state=tmp_path), ask, NOW)
+    checks = list(examine(CHECKS, context))
     assert len(asked) == 1
     assert [check.name for check in checks] == [check.name for check in CHECKS]
     assert (checks[0].status, str(checks[0].detail).endswith("5 s")) == (CheckStatus.FAIL, True)

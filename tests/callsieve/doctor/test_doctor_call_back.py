@@ -16,7 +16,7 @@ from tests.callsieve.call_back.helping import call_files, helper_process, make_p
 MODULES = "Module  Description  Use Count  Status  Support Level\npbx_spool.so  Outgoing Spool  0  Running  core\n"
 
 
-def ground(socket: Path | str, modules: str | None = MODULES) -> CheckContext:
+def context(socket: Path | str, modules: str | None = MODULES) -> CheckContext:
     def ask(command: str) -> str:
         if modules is None:
             raise NotRunning("it does not run")
@@ -27,12 +27,12 @@ def ground(socket: Path | str, modules: str | None = MODULES) -> CheckContext:
 
 
 def test_nobody_is_where_nobody_is_to_be() -> None:
-    assert are_placed(ground("")).status is CheckStatus.OK
+    assert are_placed(context("")).status is CheckStatus.OK
 
 
 def test_a_helper_that_does_not_run_is_said(tmp_path: Path) -> None:
-    found = are_placed(ground(tmp_path / "door"))
-    assert (found.status, "enabled = true" in str(found.way_out)) == (CheckStatus.WARN, True)
+    found = are_placed(context(tmp_path / "door"))
+    assert (found.status, "enabled = true" in str(found.remedy)) == (CheckStatus.WARN, True)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_helper_that_does_not_run_is_said(tmp_path: Path) -> None:
 def test_a_helper_that_answers(tmp_path: Path, modules: str | None, status: CheckStatus) -> None:
     spool = make_parts(tmp_path / "spool")
     with helper_process(tmp_path, settings_text(spool)) as door:
-        assert are_placed(ground(door, modules)).status is status
+        assert are_placed(context(door, modules)).status is status
     assert call_files(spool) == []
 
 
@@ -54,4 +54,4 @@ def test_a_helper_without_its_prompts_is_said(tmp_path: Path) -> None:
     spool = make_parts(tmp_path / "spool")
     (spool / "sounds" / "en" / "callsieve" / "proof-ask.wav").unlink()
     with helper_process(tmp_path, settings_text(spool)) as door:
-        assert are_placed(ground(door)).status is CheckStatus.WARN
+        assert are_placed(context(door)).status is CheckStatus.WARN

@@ -69,50 +69,50 @@ def test_where_nobody_is_to_be_asked_nothing_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_process_that_runs(tmp_path: Path) -> None:
-    ground = looks(tmp_path)
+    context = looks(tmp_path)
     with running(tmp_path):
-        found = are_made(ground)
+        found = are_made(context)
     assert (found.status, str(found.detail)) == (CheckStatus.OK, "1 sources, 0 requests today")
 
 
 @pytest.mark.parametrize("is_left_over", [False, True])
 def test_a_process_that_does_not_run(tmp_path: Path, *, is_left_over: bool) -> None:
-    ground = looks(tmp_path)
+    context = looks(tmp_path)
     if is_left_over:
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(str(tmp_path / "lookups.sock"))
-    found = are_made(ground)
+    found = are_made(context)
     assert found.status is CheckStatus.WARN
     assert "does not run" in str(found.detail)
-    assert "callsieve-lookups" in str(found.way_out)
+    assert "callsieve-lookups" in str(found.remedy)
 
 
 def test_a_process_that_does_not_answer(tmp_path: Path) -> None:
-    ground = looks(tmp_path)
+    context = looks(tmp_path)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(tmp_path / "lookups.sock"))
         door.listen()
-        found = are_made(ground)
+        found = are_made(context)
     assert found.status is CheckStatus.WARN
     assert "does not answer" in str(found.detail)
 
 
 def test_a_source_that_was_switched_off_is_named(tmp_path: Path) -> None:
-    ground = looks(tmp_path)
-    with open_store(ground.loaded.store_path) as db, transaction(db):
+    context = looks(tmp_path)
+    with open_store(context.loaded.store_path) as db, transaction(db):
         switch_off(db, "scores", NOW, '{"code": "worse-than-chance", "right": 3, "told": 50}')
     with running(tmp_path):
-        found = are_made(ground)
+        found = are_made(context)
     assert str(found.detail) == "scores is off: worse than chance: right about 3 of 50 numbers"
-    assert str(found.way_out) == "callsieve lookups enable scores"
+    assert str(found.remedy) == "callsieve lookups enable scores"
 
 
 def test_a_source_that_fails_most_of_the_time_is_named(tmp_path: Path) -> None:
-    ground = looks(tmp_path)
-    with open_store(ground.loaded.store_path) as db:
+    context = looks(tmp_path)
+    with open_store(context.loaded.store_path) as db:
         for _ in range(FAILURES):
             reserve(db, "scores", NOW, DailyLimits(99))
             record_failure(db, "scores", NOW, "timeout")
     with running(tmp_path):
-        found = are_made(ground)
+        found = are_made(context)
     assert str(found.detail) == "scores: 5 of 5 requests failed today, the last: timeout"

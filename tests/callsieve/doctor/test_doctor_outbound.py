@@ -9,7 +9,7 @@ import pytest
 from callsieve.doctor import dialplan as doctor_dialplan
 from callsieve.install.freepbx import OUTBOUND_HOOK
 from callsieve.own_numbers import checks as outbound
-from tests.callsieve.doctor.test_doctor import make_ground
+from tests.callsieve.doctor.test_doctor import make_check_context
 
 ACTING = "[outbound]\nobserve = false"
 ASKING = "Gosub(callsieve-freepbx-outbound,s,1)"
@@ -68,11 +68,11 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
     ],
 )
 def test_findings(tmp_path: Path, shown: str, settings: str, status: str, words: str) -> None:
-    finding = outbound.guards_calls(make_ground(tmp_path, {"dialplan show": shown}, settings))
+    finding = outbound.guards_calls(make_check_context(tmp_path, {"dialplan show": shown}, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
-    assert bool(finding.way_out) is (status == "warn")
+    assert bool(finding.remedy) is (status == "warn")
 
 
 def test_the_hook_hears_of_emergency_calls(tmp_path: Path) -> None:
-    ground = make_ground(tmp_path, {"dialplan show": on_freepbx(ASKING)})
-    assert "marked Emergency" in str(doctor_dialplan.hears_of_emergencies(ground).detail)
+    context = make_check_context(tmp_path, {"dialplan show": on_freepbx(ASKING)})
+    assert "marked Emergency" in str(doctor_dialplan.hears_of_emergencies(context).detail)

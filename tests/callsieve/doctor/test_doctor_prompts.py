@@ -31,7 +31,7 @@ def put(folder: Path, language: str) -> None:
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     finding = found(tmp_path)
-    assert (finding.status, finding.way_out) == (CheckStatus.WARN, "callsieve prompts build")
+    assert (finding.status, finding.remedy) == (CheckStatus.WARN, "callsieve prompts build")
     missing = f"{COUNT} of {COUNT} missing"
     assert str(finding.detail) == "; ".join([f"en: {missing}", f"zh: {missing}", *(str(what) for _, what in WITHOUT)])
 

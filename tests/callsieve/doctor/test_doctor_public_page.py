@@ -101,7 +101,7 @@ def test_who_is_turned_away_hears_the_reference(state: Path, appeal: bool, more:
     with listening(OURS) as port:
         found = is_served(looks(state, port, more, appeal=appeal))
     assert found.status is status
-    assert ("appeal = true" in str(found.way_out)) is (status is WARN)
+    assert ("appeal = true" in str(found.remedy)) is (status is WARN)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_a_page_in_asterisks_group_may_write_the_store(
 
 
 def test_a_page_that_is_off_needs_nothing(tmp_path: Path) -> None:
-    ground = CheckContext(Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path), str, NOW)
-    assert is_served(ground).status is is_reached(ground).status is OK
+    context = CheckContext(Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path), str, NOW)
+    assert is_served(context).status is is_reached(context).status is OK
 
 
 def test_without_its_key_no_appeal_can_be_upheld(state: Path) -> None:
@@ -165,9 +165,9 @@ def test_its_address_leads_to_it(state: Path, answer: bytes | None, status: Chec
 
 
 def test_the_console_asks_nobody_outside(state: Path) -> None:
-    ground = looks(state, 1)
-    ground.fetch = None
-    assert is_reached(ground).status is UNKNOWN
+    context = looks(state, 1)
+    context.fetch = None
+    assert is_reached(context).status is UNKNOWN
 
 
 def test_no_certificate_is_overlooked(state: Path) -> None:
@@ -185,6 +185,6 @@ def test_an_appeal_that_is_due_shows_before_it_is_late(state: Path, before_due: 
         accepted = take_step(db, open_appeal(db, make_appeal()).reference, AppealStep.ACCEPT, NOW)
     due = due_at(accepted)
     assert due is not None
-    ground = looks(state, 1)
-    ground.now = due - before_due
-    assert has_no_appeal_overdue(ground).status is status
+    context = looks(state, 1)
+    context.now = due - before_due
+    assert has_no_appeal_overdue(context).status is status

@@ -30,7 +30,7 @@ from tests.callsieve.route_cases import (
     NOWHERE,
     OWN,
     Case,
-    ground_of,
+    check_context_of,
     recorded,
     verdict,
 )
@@ -38,17 +38,17 @@ from tests.callsieve.route_cases import (
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_what_becomes_of_a_call(case: Case) -> None:
-    found = verdict(ground_of(recorded), case)
+    found = verdict(check_context_of(recorded), case)
     assert (found.screening, found.why) == (case.screening, case.why)
 
 
 def test_the_step_that_took_the_call_is_named() -> None:
-    found = verdict(ground_of(recorded), CASES["an explicit number wins over the pattern"])
+    found = verdict(check_context_of(recorded), CASES["an explicit number wins over the pattern"])
     assert found.where == "from-carrier,2071838750,2 Dial(Local/1@rings,1)"
 
 
 def test_a_number_that_leads_nowhere_behind_us_is_named() -> None:
-    found = verdict(ground_of(recorded), Case("2071838799", "globally", RouteScreening.SCREENED))
+    found = verdict(check_context_of(recorded), Case("2071838799", "globally", RouteScreening.SCREENED))
     assert (found.screening, found.nowhere) == (RouteScreening.SCREENED, "office,2071838799,1")
 
 
@@ -182,41 +182,41 @@ ASKS = f"[ Context 'from-carrier' created by 'pbx_config' ]\n  'late' =>  1. {US
 
 
 def test_numbers_that_are_not_screened_are_named() -> None:
-    found = are_screened(ground_of(recorded, CARRIER))
+    found = are_screened(check_context_of(recorded, CARRIER))
     assert found.status is CheckStatus.FAIL
     assert "2071838750 from carrier: from-carrier,2071838750,2 Dial(" in str(found.detail)
     assert "and 8 more" in str(found.detail)
 
 
 def test_what_cannot_be_told_is_a_line_of_its_own() -> None:
-    found = are_known(ground_of(recorded, CARRIER))
+    found = are_known(check_context_of(recorded, CARRIER))
     assert found.status is CheckStatus.UNKNOWN
     assert "from-carrier,2071838753,1 Goto(" in str(found.detail)
 
 
 def test_behind_the_front_context_all_is_screened() -> None:
-    ground = ground_of(recorded, FRONT + OWN)
-    assert are_screened(ground).status is CheckStatus.OK
-    assert are_known(ground).status is CheckStatus.OK
+    context = check_context_of(recorded, FRONT + OWN)
+    assert are_screened(context).status is CheckStatus.OK
+    assert are_known(context).status is CheckStatus.OK
 
 
 def test_a_number_that_the_front_context_has_nowhere_to_send() -> None:
-    ground = ground_of(recorded, FRONT + OWN + NOWHERE)
-    assert are_screened(ground).status is CheckStatus.OK
-    assert "+442071838799" in str(are_known(ground).detail)
+    context = check_context_of(recorded, FRONT + OWN + NOWHERE)
+    assert are_screened(context).status is CheckStatus.OK
+    assert "+442071838799" in str(are_known(context).detail)
 
 
 def test_a_number_that_no_own_context_takes() -> None:
-    ground = ground_of(recorded, GLOBALLY + OWN + NOWHERE)
-    assert are_screened(ground).status is CheckStatus.OK
-    found = are_known(ground)
+    context = check_context_of(recorded, GLOBALLY + OWN + NOWHERE)
+    assert are_screened(context).status is CheckStatus.OK
+    found = are_known(context)
     assert found.status is CheckStatus.WARN
     assert "+442071838799" in str(found.detail)
 
 
 def test_a_fax_need_not_be_screened() -> None:
-    ground = ground_of(recorded, CARRIER + FAX)
-    survey = survey_of(ground, trunks_of(ground))
+    context = check_context_of(recorded, CARRIER + FAX)
+    survey = survey_of(context, trunks_of(context))
     assert not any("2071838750 from" in str(said) for said in survey.unscreened)
 
 
@@ -228,16 +228,16 @@ def test_so_many_questions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(command)
         return recorded(command)
 
-    ground = ground_of(ask, FRONT + OWN)
-    survey = survey_of(ground, trunks_of(ground))
+    context = check_context_of(ask, FRONT + OWN)
+    survey = survey_of(context, trunks_of(context))
     assert len([command for command in asked if "@" in command]) == 8
     assert survey.left_out > 0
-    assert f"{survey.left_out} more were not checked" in str(are_screened(ground).detail)
+    assert f"{survey.left_out} more were not checked" in str(are_screened(context).detail)
 
 
 def test_a_trunk_that_asterisk_does_not_have() -> None:
-    ground = ground_of(recorded, FRONT.replace("PJSIP/", "SIP/"))
-    found = are_known(ground)
+    context = check_context_of(recorded, FRONT.replace("PJSIP/", "SIP/"))
+    found = are_known(context)
     assert found.status is CheckStatus.UNKNOWN
     assert "carrier" in str(found.detail)
 
@@ -246,8 +246,8 @@ def test_numbers_that_callers_dialled_are_followed(tmp_path: Path) -> None:
     loaded = Loaded(settings=parse_settings(GLOBALLY, "test"), file=None, state=tmp_path)
     with open_store(loaded.store_path) as db:
         outcome(db, at=99.0, did="+442071838799")
-    ground = CheckContext(loaded, ground_of(recorded, GLOBALLY).console, 100.0)
-    assert "+442071838799" in str(are_known(ground).detail)
+    context = CheckContext(loaded, check_context_of(recorded, GLOBALLY).console, 100.0)
+    assert "+442071838799" in str(are_known(context).detail)
 
 
 def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
@@ -261,14 +261,14 @@ def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
 
 
 def test_a_trunk_that_arrives_where_there_is_nothing() -> None:
-    found = are_screened(ground_of(recorded, CARRIER.replace("from-carrier", "callsieve-not-reloaded")))
+    found = are_screened(check_context_of(recorded, CARRIER.replace("from-carrier", "callsieve-not-reloaded")))
     assert found.status is CheckStatus.FAIL
-    assert found.way_out == RELOAD
+    assert found.remedy == RELOAD
 
 
 def test_no_number_is_known() -> None:
     answers = {"dialplan show": ASKS, "dialplan show globals": "", "pjsip show endpoint from-carrier": ""}
-    found = are_screened(ground_of(answers.__getitem__, CARRIER))
+    found = are_screened(check_context_of(answers.__getitem__, CARRIER))
     assert found.status is CheckStatus.UNKNOWN
 
 
@@ -287,15 +287,15 @@ def test_thousands_of_numbers_are_looked_at_in_time() -> None:
 
     def ask(command: str) -> str:
         asked.append(command)
-        question, _, context = command.partition("@")
-        if not context:
+        question, _, dialplan_context = command.partition("@")
+        if not dialplan_context:
             return "" if "globals" in command else front + ours + behind + numbers
         number = question.removeprefix("dialplan show ")
         there = f"{behind}  '{number}' =>  1. Goto(ext-group,1,1) [x:1]\n"
-        return {TRUNK_CONTEXT: front, "from-trunk": there}.get(context, ours)
+        return {TRUNK_CONTEXT: front, "from-trunk": there}.get(dialplan_context, ours)
 
-    ground = ground_of(ask, CARRIER.replace("from-carrier", TRUNK_CONTEXT))
-    survey = survey_of(ground, trunks_of(ground))
+    context = check_context_of(ask, CARRIER.replace("from-carrier", TRUNK_CONTEXT))
+    survey = survey_of(context, trunks_of(context))
     assert (survey.unscreened, survey.unclear, survey.nowhere) == ([], [], [])
     assert survey.followed == (routes.MOST_QUESTIONS - 1) // 2
     assert survey.followed + survey.left_out == 2001
@@ -350,7 +350,9 @@ def test_an_iax2_context_may_be_longer_than_its_column(loaded: list[str], contex
         "dialplan show": "".join(f"[ Context '{name}' created by 'pbx_config' ]\n" for name in loaded),
         "dialplan show globals": "",
     }
-    assert {trunk.name: trunk.context for trunk in trunks_of(ground_of(answers.__getitem__))}["carrier"] == context
+    assert {trunk.name: trunk.context for trunk in trunks_of(check_context_of(answers.__getitem__))}[
+        "carrier"
+    ] == context
 
 
 def test_trunks_are_found_without_settings(tmp_path: Path) -> None:
@@ -364,8 +366,8 @@ def test_trunks_are_found_without_settings(tmp_path: Path) -> None:
         "module show": "chan_iax2.so x 0 Running core\nchan_dahdi.so x 0 Running core\n",
         "core show settings": f"  Configuration directory:     {tmp_path}\n",
     }
-    ground = ground_of(answers.__getitem__, '[[person]]\nextension = "7"\nendpoint = "PJSIP/desk"\n')
-    found = [(trunk.name, trunk.context) for trunk in trunks_of(ground)]
+    context = check_context_of(answers.__getitem__, '[[person]]\nextension = "7"\nendpoint = "PJSIP/desk"\n')
+    found = [(trunk.name, trunk.context) for trunk in trunks_of(context)]
     assert found == [("front", "front"), ("acme", "from-iax"), ("DAHDI", "from-pstn")]
     assert dahdi_contexts(tmp_path) == ["from-pstn"]
 
@@ -381,9 +383,9 @@ def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> No
         "dialplan show globals": "",
         f"dialplan show 55550100@{TRUNK_CONTEXT}": shown,
     }
-    assert are_screened(ground_of(answers.__getitem__)).status is CheckStatus.WARN
+    assert are_screened(check_context_of(answers.__getitem__)).status is CheckStatus.WARN
     (tmp_path / name).write_text(f"[trunk]\ncontext={TRUNK_CONTEXT}\n")
-    assert are_screened(ground_of(answers.__getitem__)).status is CheckStatus.OK
+    assert are_screened(check_context_of(answers.__getitem__)).status is CheckStatus.OK
 
 
 def test_nobody_asks() -> None:
@@ -391,7 +393,7 @@ def test_nobody_asks() -> None:
         "dialplan show": ASKS.replace("callsieve", "office"),
         "pjsip show endpoint from-carrier": "context : from-carrier\n",
     }
-    assert are_screened(ground_of(answers.__getitem__, CARRIER)).status is CheckStatus.FAIL
+    assert are_screened(check_context_of(answers.__getitem__, CARRIER)).status is CheckStatus.FAIL
 
 
 def test_matches_of_a_number() -> None:

@@ -92,7 +92,7 @@ def test_a_number_whose_calls_are_missed(tmp_path: Path, db: sqlite3.Connection)
     assert found.status is CheckStatus.FAIL
     assert "+4420******99" in str(found.detail)
     assert "8799" not in str(found.detail)
-    assert found.way_out
+    assert found.remedy
 
 
 def test_a_number_that_nobody_has_is_not_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
@@ -156,16 +156,16 @@ def test_nothing_is_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Co
 
 @pytest.mark.parametrize("ended_by", ["time", "hand"])
 def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Connection, ended_by: str) -> None:
-    ground = looks(tmp_path, off=f"Value: {NOW - 1800:.0f}\n") if ended_by == "time" else looks(tmp_path)
+    context = looks(tmp_path, off=f"Value: {NOW - 1800:.0f}\n") if ended_by == "time" else looks(tmp_path)
     add_decision(db, NOW - 6 * DAY)
     add_call(db, NOW - 3600, decided=False)
     if ended_by == "hand":
         add_audit(db, Change("on"), "joe", NOW - 1800)
     db.commit()
-    assert are_decided(ground).status is CheckStatus.OK
+    assert are_decided(context).status is CheckStatus.OK
     add_call(db, NOW - 900, decided=False)
     db.commit()
-    assert are_decided(ground).status is CheckStatus.FAIL
+    assert are_decided(context).status is CheckStatus.FAIL
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_callers_of_another_country(
     assert found.status is status
     if status is CheckStatus.WARN:
         assert "6 of the last 10" in str(found.detail)
-        assert "callsieve.toml: [numbers] region is US" in str(found.way_out)
+        assert "callsieve.toml: [numbers] region is US" in str(found.remedy)
 
 
 ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
@@ -247,4 +247,4 @@ def test_a_carrier_that_checks_callers_says_so(
     write_telemetry(tmp_path, msgspec.structs.replace(make_telemetry(), by_carrier=heard))
     found = hears_carriers(looks(tmp_path, settings))
     assert found.status is status
-    assert ("CALLSIEVE_VERSTAT_HEADER" in str(found.way_out)) == (status is CheckStatus.WARN)
+    assert ("CALLSIEVE_VERSTAT_HEADER" in str(found.remedy)) == (status is CheckStatus.WARN)

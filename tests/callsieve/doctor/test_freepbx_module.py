@@ -32,7 +32,7 @@ def routes(*text: str) -> str:
     return "[ Context 'ext-did-0002' created by 'x' ]\n  'foo' => 1. NoOp(bar) [x:1]\n" + "".join(text)
 
 
-def ground(dialplan: str, context: str = "from-trunk") -> CheckContext:
+def check_context_of(dialplan: str, context: str = "from-trunk") -> CheckContext:
     said = {
         "dialplan show": MODULE + CODES + TRUNK + DIDS + dialplan,
         "pjsip show endpoint carrier": f" context : {context}\n",
@@ -61,17 +61,17 @@ def test_routes_are_told_apart() -> None:
     ids=["all", "one-left-out", "none", "a-trunk-that-comes-to-no-route"],
 )
 def test_trunks(text: str, context: str, status: CheckStatus, detail: str) -> None:
-    found = are_screened(ground(text, context))
+    found = are_screened(check_context_of(text, context))
     assert found.status is status, found.detail
     assert detail in str(found.detail)
 
 
 def test_numbers_are_not_followed_through_freepbx() -> None:
-    assert are_known(ground(routes(route("1", SCREENED)))).status is CheckStatus.OK
+    assert are_known(check_context_of(routes(route("1", SCREENED)))).status is CheckStatus.OK
 
 
 def test_the_codes_of_the_module_are_no_clash() -> None:
-    found = has_free_codes(ground(""))
+    found = has_free_codes(check_context_of(""))
     assert found.status is CheckStatus.OK
     assert "Feature Codes" in str(found.detail)
 

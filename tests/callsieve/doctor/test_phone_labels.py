@@ -6,7 +6,7 @@ import pytest
 
 from callsieve.doctor.dialplan import are_labelled
 from callsieve.health import CheckStatus
-from tests.callsieve.route_cases import ground_of
+from tests.callsieve.route_cases import check_context_of
 
 SETTINGS = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/callsieve-from-trunk-*"\n'
 FRONT = """\
@@ -52,7 +52,7 @@ LABELLED = "  '2071838750' =>   1. Dial(PJSIP/201,30,tT${CALLSIEVE_DIAL})       
 )
 def test_each_number_without_a_label_is_named(steps: str, named: list[str]) -> None:
     answers = {"dialplan show": FRONT + steps, "dialplan show globals": ""}
-    found = are_labelled(ground_of(lambda command: answers.get(command, ""), SETTINGS))
+    found = are_labelled(check_context_of(lambda command: answers.get(command, ""), SETTINGS))
     assert found.status is (CheckStatus.WARN if named else CheckStatus.OK)
     assert [one for one in named if one not in str(found.detail)] == []
     assert "2071838750" not in str(found.detail)

@@ -347,6 +347,6 @@ def test_a_control_socket_that_the_service_may_use(
     closing = closed.format(run=run.resolve().parent)
     (units / OUR_UNIT).write_text(f"[Service]\nGroup={group or mine}\n{closing}")
     loaded = Loaded(settings=Settings(), file=None, state=office.state)
-    ground = CheckContext(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)
-    ground.place = InstallPaths(office.folder, 0, units=units)
-    assert is_closed(ground).status is status
+    context = CheckContext(loaded, lambda _command: f"  Run/Sockets directory:       {run}\n", NOW)
+    context.place = InstallPaths(office.folder, 0, units=units)
+    assert is_closed(context).status is status

@@ -122,7 +122,7 @@ def test_without_receivers_nothing_is_told_of_them(tmp_path: Path) -> None:
 def checked(tmp_path: Path, text: str = HOOK) -> tuple[str, str, str]:
     loaded = Loaded(settings=settings(text), file=None, state=tmp_path)
     found = are_delivered(CheckContext(loaded, lambda _command: "", NOW))
-    return found.status.value, str(found.detail), str(found.way_out)
+    return found.status.value, str(found.detail), str(found.remedy)
 
 
 def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_company_is_added_paused_and_taken_out(tmp_path: Path) -> None:
         program.done("POST", f"{COMPANIES}/partner/pause")
         assert api.program(Role.VIEWER).get(COMPANIES, on=False)["items"][0]["off_why"]["code"] == "by-hand"
         assert program.get(COMPANIES, on=True)["items"] == []
-        program.done("POST", f"{COMPANIES}/partner/heed")
+        program.done("POST", f"{COMPANIES}/partner/resume")
         gone = program.done("DELETE", f"{COMPANIES}/partner")
         assert program.get(COMPANIES)["items"] == []
         program.done("POST", f"/changes/{gone['change_id']}/undo")
@@ -74,7 +74,7 @@ SETTING = f'[[exchange]]\nname = "ours"\nurl = "{URL}"\nkey = "{KEY}"\n'
         pytest.param("DELETE", f"{COMPANIES}/ours", None, (409, "in-the-settings"), id="of-the-settings"),
         pytest.param("DELETE", f"{COMPANIES}/nobody", None, (404, "no-such-company"), id="nobody"),
         pytest.param("POST", f"{COMPANIES}/nobody/pause", None, (404, "no-such-company"), id="pause-nobody"),
-        pytest.param("POST", f"{COMPANIES}/ours/heed", None, (409, "on-already"), id="heeded-already"),
+        pytest.param("POST", f"{COMPANIES}/ours/resume", None, (409, "on-already"), id="resumed-already"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]) -> None:

@@ -12,14 +12,14 @@ from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 
 
 def found_by_doctor(company: Company) -> tuple[str, str, str]:
-    ground = CheckContext(company.load(), lambda _command: "", time.time())
-    [check] = examine(CHECKS, ground)
-    return check.status, str(check.detail), str(check.way_out)
+    context = CheckContext(company.load(), lambda _command: "", time.time())
+    [check] = examine(CHECKS, context)
+    return check.status, str(check.detail), str(check.remedy)
 
 
 def test_the_doctor_says_that_nobody_publishes(berlin: Company) -> None:
-    status, _, way_out = found_by_doctor(berlin)
-    assert (status, "callsieve-exchange.timer" in way_out) == ("warn", True)
+    status, _, remedy = found_by_doctor(berlin)
+    assert (status, "callsieve-exchange.timer" in remedy) == ("warn", True)
     berlin.publish()
     assert found_by_doctor(berlin)[0] == "ok"
     berlin.config.write_text("")

@@ -43,10 +43,10 @@ def test_a_key_is_shown_before_it_is_believed(console: Console) -> None:
     assert (one.name, one.url, one.key, one.weight) == ("partner", URL, KEY, 0.5)
 
 
-def test_a_company_is_paused_heeded_and_removed(console: Console) -> None:
+def test_a_company_is_paused_resumed_and_removed(console: Console) -> None:
     browser = console.browser("administrator")
     browser.post("/exchange/subscribe", **ASKED, sure=KEY_ID)
-    for what, off, named in (("pause", True, True), ("heed", False, True), ("remove", False, False)):
+    for what, off, named in (("pause", True, True), ("resume", False, True), ("remove", False, False)):
         browser.post(f"/exchange/{what}", name="partner")
         [state] = console.office.read(peer_states)
         assert (state.off_at is not None, state.in_settings) == (off, named), what

@@ -13,7 +13,7 @@ from tests.callsieve.browsing import NOW
 from tests.office import CALLER
 
 
-def test_a_site_is_listed_ignored_and_heeded(tmp_path: Path) -> None:
+def test_a_site_is_listed_ignored_and_resumed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with open_store(office.store) as db, transaction(db):
         for who in ("berlin:305", "paris:7"):
@@ -28,5 +28,5 @@ def test_a_site_is_listed_ignored_and_heeded(tmp_path: Path) -> None:
         program.done("POST", "/sites/berlin/ignore", {"reason": "broken into"})
         assert program.get("/sites")["items"][0]["ignored"]["reason"] == "broken into"
         assert program.refused("POST", "/sites/berlin/ignore", {"reason": "again"}) == (409, "ignored-already")
-        program.done("POST", "/sites/berlin/heed")
+        program.done("POST", "/sites/berlin/resume")
         assert program.get("/sites")["items"][0]["ignored"] is None

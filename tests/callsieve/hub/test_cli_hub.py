@@ -216,14 +216,14 @@ def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("address", "way_out"),
+    ("address", "remedy"),
     [
         pytest.param("mysql://root@127.0.0.1/callsieve", "write its address as postgresql://", id="not-postgresql"),
         pytest.param("root@127.0.0.1/callsieve", "write its address as postgresql://", id="no-scheme"),
     ],
 )
-def test_an_address_that_is_none(berlin: Program, address: str, way_out: str) -> None:
-    assert way_out in berlin.fails("hub", "join", "--database", address)
+def test_an_address_that_is_none(berlin: Program, address: str, remedy: str) -> None:
+    assert remedy in berlin.fails("hub", "join", "--database", address)
 
 
 def test_a_password_that_is_not_the_sites(berlin: Program, joined: None) -> None:

@@ -1,4 +1,4 @@
-"""`callsieve hub evidence`, `ignore`, `heed`, `people`: what other sites told, and what an administrator says to it."""
+"""`callsieve hub evidence`, `ignore`, `resume` and `people`: evidence of other sites, and the decisions about it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_nothing_was_told(tmp_path: Path) -> None:
     assert program("hub", "people", "list", "--json").json == []
 
 
-def test_a_site_is_ignored_heeded_and_undone(program: Program) -> None:
+def test_a_site_is_ignored_resumed_and_undone(program: Program) -> None:
     assert witnesses(program) == 2
     text = program.ok("hub", "ignore", "berlin", "--reason", "broken into")
     assert witnesses(program) == 1
@@ -83,11 +83,11 @@ def test_a_site_is_ignored_heeded_and_undone(program: Program) -> None:
     program.ok("undo", change_of(text))
     assert witnesses(program) == 2
     program.ok("hub", "ignore", "berlin", "--reason", "broken into")
-    text = program.ok("hub", "heed", "berlin")
+    text = program.ok("hub", "resume", "berlin")
     assert witnesses(program) == 2
     program.ok("undo", change_of(text))
     assert witnesses(program) == 1
-    rows = [row for row in program("audit", "--json").json if row["what"] == "undo hub heed"]
+    rows = [row for row in program("audit", "--json").json if row["what"] == "undo hub resume"]
     assert [row["name"] for row in rows] == ["berlin"]
 
 
@@ -111,7 +111,7 @@ def test_a_human_of_two_sites_is_declared_and_undone(program: Program) -> None:
         (("hub", "ignore", "rome", "--reason", "x"), "no site 'rome'"),
         (("hub", "ignore", "berlni", "--reason", "x"), "berlin"),
         (("hub", "ignore", "berlin", "--reason", " "), "say why"),
-        (("hub", "heed", "berlin"), "not ignored"),
+        (("hub", "resume", "berlin"), "not ignored"),
         (("hub", "people", "same", "201", "rome:1"), "no site 'rome'"),
         (("hub", "people", "same", "999", "berlin:305"), "no person '999'"),
         (("hub", "people", "same", "201", "202"), "of one site"),

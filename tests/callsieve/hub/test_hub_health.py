@@ -83,13 +83,13 @@ class TestDoctor:
         assert looked_at(loaded).status is CheckStatus.OK
         with open_store(loaded.store_path) as db, transaction(db):
             set_link(db, "berlin", "main", "hub")
-        assert (looked_at(loaded).status, looked_at(loaded).way_out) == (CheckStatus.WARN, "callsieve hub leave")
+        assert (looked_at(loaded).status, looked_at(loaded).remedy) == (CheckStatus.WARN, "callsieve hub leave")
 
     def test_it_has_not_joined(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         secret_path(berlin.loaded).unlink()
         found = looked_at(berlin.loaded)
-        assert (found.status, found.way_out) == (CheckStatus.WARN, "callsieve hub join")
+        assert (found.status, found.remedy) == (CheckStatus.WARN, "callsieve hub join")
 
     def test_others_may_read_the_secret(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
@@ -115,7 +115,7 @@ class TestDoctor:
         assert looked_at(berlin.loaded).status is CheckStatus.OK
         found = looked_at(berlin.loaded, time.time() + LEAST_LATE_SECONDS + 60)
         assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 1)
-        assert "restart callsieve-hub" in str(found.way_out)
+        assert "restart callsieve-hub" in str(found.remedy)
 
     def test_rows_that_are_of_no_use_until_an_update(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")

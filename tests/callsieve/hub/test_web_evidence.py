@@ -1,4 +1,4 @@
-"""What other sites told, in the console: a site is ignored and heeded, people are declared one, and both are undone."""
+"""Evidence of other sites in the console: sites are ignored and resumed, people joined, and both undone."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def test_sites_are_in_the_menu_of_a_central_console_alone(console: Console, is_c
     assert ('href="/sites"' in console.browser("viewer").text("/")) == is_central
 
 
-def test_a_site_is_ignored_heeded_and_undone(console: Console) -> None:
+def test_a_site_is_ignored_resumed_and_undone(console: Console) -> None:
     browser = console.browser("administrator")
     browser.post("/sites/evidence/ignore", site="berlin", reason="broken into")
     assert "broken into" in browser.text("/sites/evidence")
     assert [one.site for one in console.office.read(ignored_of)] == ["berlin"]
-    browser.post("/sites/evidence/heed", site="berlin")
+    browser.post("/sites/evidence/resume", site="berlin")
     assert console.office.read(ignored_of) == []
     undo_latest(browser)
     assert [one.reason for one in console.office.read(ignored_of)] == ["broken into"]
-    assert [change[0] for change in changes_of(console.office)] == ["undo hub heed", "hub heed", "hub ignore"]
+    assert [change[0] for change in changes_of(console.office)] == ["undo hub resume", "hub resume", "hub ignore"]
 
 
 def test_an_erasure_waits_and_is_refused(console: Console) -> None:
@@ -83,7 +83,7 @@ def test_people_of_two_sites_are_one_and_apart(console: Console) -> None:
     [
         ("ignore", {"site": "rome", "reason": "x"}),
         ("ignore", {"site": "berlin", "reason": " "}),
-        ("heed", {"site": "berlin"}),
+        ("resume", {"site": "berlin"}),
         ("same", {"person": "berlin:305", "other": "berlin:306"}),
         ("apart", {"person": "201"}),
     ],

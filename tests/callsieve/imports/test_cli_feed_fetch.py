@@ -268,18 +268,18 @@ def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
 
 def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
     def found() -> tuple[str, str, str]:
-        ground = CheckContext(callsieve.load(), lambda _command: "", time.time())
-        [check] = examine(CHECKS, ground)
-        return check.status, str(check.detail), str(check.way_out)
+        context = CheckContext(callsieve.load(), lambda _command: "", time.time())
+        [check] = examine(CHECKS, context)
+        return check.status, str(check.detail), str(check.remedy)
 
     callsieve.ok("db", "migrate")
-    status, _, way_out = found()
-    assert (status, "callsieve-feeds.timer" in way_out) == ("warn", True)
+    status, _, remedy = found()
+    assert (status, "callsieve-feeds.timer" in remedy) == ("warn", True)
     callsieve.fetch()
     assert found()[0] == "ok"
     callsieve.later(2)
-    status, _, way_out = found()
-    assert (status, "callsieve-feeds.timer" in way_out) == ("warn", True)
+    status, _, remedy = found()
+    assert (status, "callsieve-feeds.timer" in remedy) == ("warn", True)
 
 
 def test_the_table_says_when_it_is_fetched_next(callsieve: FedOffice) -> None:

@@ -91,7 +91,7 @@ def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -
         (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1:.0f}")
     [check] = [one for one in callsieve("doctor", "--json").json if one["name"] == "emergency window"]
     told = ("ok", "") if by == "nobody" else ("warn", "callsieve emergency close")
-    assert (check["status"], check["way_out"]) == told
+    assert (check["status"], check["remedy"]) == told
     assert ("joe" in check["detail"]) == (by == "hand")
 
 

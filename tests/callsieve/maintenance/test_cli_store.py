@@ -73,7 +73,7 @@ def test_check_says_what_is_well(filled: Program) -> None:
     assert (found["problem"], found["pending_migrations"], found["backup_count"]) == (None, [], 1)
 
 
-def test_a_damaged_store_is_one_line_that_says_the_way_out(filled: Program) -> None:
+def test_a_damaged_store_is_one_line_that_says_the_remedy(filled: Program) -> None:
     damage(filled.store)
     for command in (("db", "check"), ("lookup", CALLER), ("list", "show"), ("db", "backup")):
         line = filled.fails(*command)

@@ -42,7 +42,7 @@ def log_odds(callsieve: Program) -> float:
     return float(callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"])
 
 
-def ground(callsieve: Program, later: float = 0.0) -> CheckContext:
+def check_context_of(callsieve: Program, later: float = 0.0) -> CheckContext:
     loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
     return CheckContext(loaded, str, time.time() + later)
 
@@ -140,10 +140,10 @@ def test_what_ends_soon_is_due(callsieve: Program) -> None:
 
 
 def test_the_doctor_says_what_waits(callsieve: Program) -> None:
-    assert has_no_marks_to_review(ground(callsieve)).status is CheckStatus.OK
-    assert has_no_identity_due(ground(callsieve)).status is CheckStatus.OK
+    assert has_no_marks_to_review(check_context_of(callsieve)).status is CheckStatus.OK
+    assert has_no_identity_due(check_context_of(callsieve)).status is CheckStatus.OK
     burst(callsieve)
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
-    assert str(has_no_marks_to_review(ground(callsieve)).detail).endswith(": 1")
-    assert has_no_identity_due(ground(callsieve)).status is CheckStatus.OK
-    assert str(has_no_identity_due(ground(callsieve, 7 * DAY)).detail).endswith("14 days: 1")
+    assert str(has_no_marks_to_review(check_context_of(callsieve)).detail).endswith(": 1")
+    assert has_no_identity_due(check_context_of(callsieve)).status is CheckStatus.OK
+    assert str(has_no_identity_due(check_context_of(callsieve, 7 * DAY)).detail).endswith("14 days: 1")

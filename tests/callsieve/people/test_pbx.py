@@ -25,10 +25,10 @@ CONSOLE = {
 
 def test_a_hint_may_watch_a_trunk_of_the_settings(tmp_path: Path) -> None:
     settings = Settings(trunk=(TrunkTable(name="carrier", channels="IAX2/carrier-*"),))
-    ground = CheckContext(
+    context = CheckContext(
         Loaded(settings=settings, file=None, state=tmp_path), lambda command: CONSOLE.get(command, ""), 0.0
     )
-    found = read_pbx(ground, PbxKind.ASTERISK)
+    found = read_pbx(context, PbxKind.ASTERISK)
     assert [(one.extension, one.endpoint) for one in found.people] == [("204", "IAX2/joe")]
 
 

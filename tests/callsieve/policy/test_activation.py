@@ -98,7 +98,7 @@ def test_who_changes_the_settings_afterwards_has_the_last_word(loaded: Loaded) -
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"policy": 7}', "\x00" * 9000])
-def test_a_damaged_file_is_said_with_the_way_out(loaded: Loaded, text: str) -> None:
+def test_a_damaged_file_is_said_with_the_remedy(loaded: Loaded, text: str) -> None:
     activate(loaded, "strict")
     (loaded.state / "policies" / "activated").write_text(text)
     with pytest.raises(PolicyError, match=r"activated: .*callsieve policy activate"):

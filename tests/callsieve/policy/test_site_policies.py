@@ -99,10 +99,10 @@ def test_the_doctor_names_what_cannot_be_used(branch: Office) -> None:
     branch.write(note_pulled, NOW)
     write_secret(secret_path(loaded), SiteLogin("role", "password"))
     answers: dict[str, str] = {}
-    ground = CheckContext(loaded, answers.__getitem__, NOW + 1)
-    assert is_exchanged(ground).status is CheckStatus.OK
+    context = CheckContext(loaded, answers.__getitem__, NOW + 1)
+    assert is_exchanged(context).status is CheckStatus.OK
     tell(branch, "obsrve = true\n")
-    finding = is_exchanged(ground)
+    finding = is_exchanged(context)
     assert finding.status is CheckStatus.WARN
     assert not isinstance(finding.detail, str)
     assert finding.detail.places == {"names": OFFICE}

@@ -156,8 +156,8 @@ def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) ->
     )
     assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True), (OTHER, False)]
     told = summary_as_json(found)["probable_mistakes"]["numbers"]
-    assert (told[0]["machine"], sorted(told[0]["ways_out"])) == (True, ["allow", "not-spam", "prove"])
-    assert (told[1]["machine"], "ways_out" in told[1]) == (False, False)
+    assert (told[0]["machine"], sorted(told[0]["remedies"])) == (True, ["allow", "not-spam", "prove"])
+    assert (told[1]["machine"], "remedies" in told[1]) == (False, False)
 
 
 def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callsieve.replay.cli.terminal import show_mistakes
-from callsieve.replay.false_positives import FalsePositive, KnownCallers, Stops, ways_out
+from callsieve.replay.false_positives import FalsePositive, KnownCallers, Stops, remedies
 from reputation.model import Answered, AuthClass, Challenged, ChallengeResult, Mark, SignalCategory
 from reputation.outcome import Signal
 from reputation.standing import Rows
@@ -163,8 +163,8 @@ def test_the_likeliest_machine_comes_first() -> None:
     ]
 
 
-def test_each_machine_has_its_ways_out() -> None:
-    assert ways_out(CALLER) == {
+def test_each_machine_has_its_remedies() -> None:
+    assert remedies(CALLER) == {
         "not-spam": "*38",
         "allow": f'callsieve list add allow {CALLER} --note "machine, wanted"',
         "prove": f"callsieve identity code {CALLER}",
@@ -172,13 +172,13 @@ def test_each_machine_has_its_ways_out() -> None:
 
 
 def test_the_terminal_names_the_way_out_of_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    way_out = f'callsieve list add allow {CALLER} --note "machine, wanted"'
+    remedy = f'callsieve list add allow {CALLER} --note "machine, wanted"'
     machine = wanted(Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(SILENT)))
     assert machine is not None
     show_mistakes([machine], 1, "stopped")
-    assert way_out in capsys.readouterr().out
+    assert remedy in capsys.readouterr().out
     show_mistakes([replace(machine, is_machine=False)], 1, "stopped")
-    assert way_out not in capsys.readouterr().out
+    assert remedy not in capsys.readouterr().out
 
 
 def test_a_block_by_hand_is_no_mistake_for_a_message() -> None:

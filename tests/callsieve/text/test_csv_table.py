@@ -94,7 +94,7 @@ def test_the_columns_that_are_there_are_named() -> None:
             make_table(header)
 
 
-def test_text_that_is_not_utf_8_names_the_line_and_the_way_out() -> None:
+def test_text_that_is_not_utf_8_names_the_line_and_the_remedy() -> None:
     table = make_table(b"number,name\n1,Joe\n2,Jos\xe9\n")
     with pytest.raises(TableError, match=r"line 3: .*0xe9.*iconv") as caught:
         list(table)
