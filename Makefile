@@ -75,6 +75,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m lab.plain_english
 	$(BIN)/python -m pip check
 
 # Redocly's rules for docs/reference/openapi.json. Needs Node.js and npm, so it is no part of `make check`: CI runs it.
