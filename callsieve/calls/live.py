@@ -13,7 +13,7 @@ from functools import partial
 from heapq import merge
 from typing import NamedTuple
 
-from callsieve.replay.false_positives import STOPPED, WARNED, FalsePositive, Stops, Talks, call_back_number
+from callsieve.replay.false_positives import STOPPED, WARNED, DecidedCall, FalsePositive, Stops, Talks, call_back_number
 from callsieve.replay.summary import known_in_store
 from callsieve.web.i18n import N_
 from callsieve.web.rendering import Cache
@@ -281,7 +281,7 @@ def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositiv
 
 def _add(one: DecisionRecord | OutcomeRecord, stops: Stops, talks: Talks, db: sqlite3.Connection) -> None:
     if isinstance(one, DecisionRecord):
-        stops.add_call(one.caller, one.at, one.would_be, one.rule, one.did)
+        stops.add_call(DecidedCall(one.caller, one.at, one.would_be, one.rule, one.did, one.level))
         return
     talks.add(one)
     number = call_back_number(one, partial(one_ring_before, db))

@@ -4,7 +4,8 @@ What speaks for a number is known only later, so all calls are counted first: `S
 then asked. The replay and `callsieve summary` share it.
 
 A wanted machine (a reminder, an alarm, a lift) cannot press a digit and is hardly called back: of a number that sources
-or people's lists do not stop, what its evidence says for it counts too, and machines come first.
+or people's lists do not stop, what its evidence says for it counts too, and machines come first. A number that was
+asked only because nobody here knows it (preset `strangers`) needs less, and none is listed that then pressed the digit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from reputation.families.behaviour import SIGNAL_WORDS
-from reputation.model import Challenged, ChallengeResult, Direction, Identity, SignalCategory, Verdict
+from reputation.model import Challenged, ChallengeResult, Direction, Identity, Level, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import VERIFIED_LEVEL
 from reputation.signals import ANOTHER_DAY_SECONDS, is_call_back, is_long_talk
@@ -31,6 +32,8 @@ WANTED = 3
 # Calls that often, on as many days, within so much of the time of day, to so few of our lines: nobody but a machine.
 REGULAR_CALLS = 3
 REGULAR_SECONDS = 1800.0
+REGULAR_WITHIN_SECONDS = 30 * DAY_SECONDS
+SAME_CALL_SECONDS = 60.0  # a challenge is dated by its call's beginning, a decision is later
 FEW_LINES = 2
 KEPT_TIMES = 12
 BY_LISTS = frozenset({"blocklist", "callee-blocklist"})
@@ -44,6 +47,22 @@ REMEDIES = {
 STOPPED = frozenset({"challenge", "route", "reject"})
 WARNED = frozenset({"warn"})
 MANY_TALKERS = 2
+
+
+class DecidedCall(NamedTuple):
+    """A decision about an inbound call to a number of ours. `level`: what the evidence alone would have justified."""
+
+    number: str | None
+    at: float
+    action: str
+    rule: str
+    did: str | None
+    level: str
+
+    @property
+    def is_asked_unsuspected(self) -> bool:
+        """Whether the caller was asked to press a digit on no evidence: only because nobody here knows the number."""
+        return self.action == "challenge" and self.level == Level.NONE.word
 
 
 class KnownCallers(NamedTuple):
@@ -78,9 +97,15 @@ class FalsePositive:
 
 @dataclass(slots=True)
 class _Of:
-    """Calls of one number. `called_back`: as many as there were when we last called the number and talked."""
+    """Calls of one number.
+
+    Attributes:
+        called_back: As many as there were when we last called the number and talked.
+        unsuspected: How many of them were asked on no evidence.
+    """
 
     actions: Counter[str] = field(default_factory=Counter)
+    unsuspected: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     last_at: float = 0.0
     called_back: Counter[str] = field(default_factory=Counter)
@@ -96,22 +121,23 @@ class Stops:
         self._actions = actions
         self._of: dict[str, _Of] = {}
 
-    def add_call(self, number: str | None, at: float, action: str, rule: str, did: str | None) -> None:
-        """One decision about an inbound call to a number of ours."""
-        if action not in self._actions:
+    def add_call(self, call: DecidedCall) -> None:
+        """Count a call, if one of the actions was ordered on it."""
+        if call.action not in self._actions:
             return
         self.calls += 1
-        if number is None:
+        if call.number is None:
             return
-        of = self._of.get(number)
+        of = self._of.get(call.number)
         if of is None:
-            of = self._of[number] = _Of()
-        of.actions[action] += 1
-        of.rules[rule] += 1
-        of.last_at = at
-        of.times.append(at)
+            of = self._of[call.number] = _Of()
+        of.actions[call.action] += 1
+        of.rules[call.rule] += 1
+        of.unsuspected += call.is_asked_unsuspected
+        of.last_at = call.at
+        of.times.append(call.at)
         if len(of.lines) <= FEW_LINES:
-            of.lines.add(did or "")
+            of.lines.add(call.did or "")
 
     def call_back(self, number: str) -> None:
         """One of us calls the number and talks."""
@@ -178,10 +204,14 @@ Reason = tuple[int, Wording]
 
 
 def _mistake(number: str, of: _Of, talkers: int, known: KnownCallers, rows: Rows) -> FalsePositive | None:
+    if of.unsuspected == of.actions.total() and _with_result(rows, ChallengeResult.PASSED):
+        return None
     sure = [*_reasons_of_store(known), *_reasons_of_talks(talkers)]
     is_listed = of.rules.keys() <= BY_LISTS
-    failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(of))
+    failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(of, rows))
     shown = [] if is_listed else [*regular, *_reasons_of_evidence(rows, talkers)]
+    if shown and of.unsuspected:
+        shown.append((LITTLE, Wording("it was asked only because nobody here knows it")))
     if of.called_back:
         sure.insert(0, (SURE, Wording("we called it back later and talked")))
     likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
@@ -217,12 +247,15 @@ def _reasons_of_talks(people: int) -> Iterator[Reason]:
         yield LIKELY, Wording("{people} of us talked with it for more than a minute", {"people": people})
 
 
-def _reasons_of_times(of: _Of) -> Iterator[Reason]:
-    """Whether its calls were as regular as only a machine's are."""
-    days = 1 + sum(after - before >= ANOTHER_DAY_SECONDS for before, after in pairwise(of.times))
-    if days < REGULAR_CALLS or len(of.lines) > FEW_LINES:
+def _reasons_of_times(of: _Of, rows: Rows) -> Iterator[Reason]:
+    """Yield whether its calls were as regular as only a machine's are; earlier calls that were challenged count too."""
+    begin, end = of.last_at - REGULAR_WITHIN_SECONDS, of.times[0] - SAME_CALL_SECONDS
+    earlier = [one for one in rows.challenges if one.linkedid and begin < one.at < end]
+    at = sorted([*(one.at for one in earlier), *of.times])[-KEPT_TIMES:]
+    days = 1 + sum(after - before >= ANOTHER_DAY_SECONDS for before, after in pairwise(at))
+    if days < REGULAR_CALLS or len(of.lines | {one.did for one in earlier}) > FEW_LINES:
         return
-    times = sorted(at % DAY_SECONDS for at in of.times)
+    times = sorted(one % DAY_SECONDS for one in at)
     gaps = [after - before for before, after in pairwise((*times, times[0] + DAY_SECONDS))]
     if DAY_SECONDS - max(gaps) <= REGULAR_SECONDS:
         yield LIKELY, Wording("it calls the same line at the same time of day")

@@ -12,6 +12,7 @@ from typing import Any
 from callsieve.replay.engine import Judged, Replay
 from callsieve.replay.false_positives import (
     WARNED,
+    DecidedCall,
     FalsePositive,
     KnownCallers,
     Stops,
@@ -194,8 +195,10 @@ class ActionCounts:
             self.treated_otherwise.add(outcome.caller)
         self.talks.add(outcome)
         if action != NOTHING:
-            for counted in (self.stops, self.warnings):
-                counted.add_call(outcome.caller, outcome.at, action, decision.rule, outcome.did)
+            level = decision.level.word
+            call = DecidedCall(outcome.caller, outcome.at, action, decision.rule, outcome.did, level)
+            self.stops.add_call(call)
+            self.warnings.add_call(call)
         if len(judged.decisions) > 1:
             before = judged.decisions[1].would_be.word
             self.against[before] += 1

@@ -13,7 +13,15 @@ from functools import partial
 from heapq import merge
 from typing import Any
 
-from callsieve.replay.false_positives import WARNED, FalsePositive, KnownCallers, Stops, Talks, call_back_number
+from callsieve.replay.false_positives import (
+    WARNED,
+    DecidedCall,
+    FalsePositive,
+    KnownCallers,
+    Stops,
+    Talks,
+    call_back_number,
+)
 from callsieve.replay.report import Period, counts_of, day_of, mistakes_as_json, periods_of
 from policies.decision import FAIL_OPEN_RULE
 from policies.reasons import why_of
@@ -178,8 +186,9 @@ class _Tally:
             self.fail_open[str(why_of(one.reason))] += 1
         rule = self.rules.setdefault(one.rule, _Of())
         rule.actions[action] += 1
-        self.stops.add_call(one.caller, one.at, action, one.rule, one.did)
-        self.warnings.add_call(one.caller, one.at, action, one.rule, one.did)
+        call = DecidedCall(one.caller, one.at, action, one.rule, one.did, one.level)
+        self.stops.add_call(call)
+        self.warnings.add_call(call)
         if one.caller is not None:
             rule.numbers.add(one.caller)
             caller = self.callers.setdefault(one.caller, _Of())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,13 +18,21 @@ from reputation.model import Direction
 from reputation.store.connection import open_store, transaction
 from reputation.store.lists import Contact, add_contacts
 from reputation.store.outcomes import record_outcome
-from tests.integration.office import decision_on, heard_digits, install_prompts, is_asked, played, pressing
+from tests.integration.office import (
+    decision_on,
+    heard_digits,
+    install_prompts,
+    is_asked,
+    played,
+    pressing,
+    start_listening,
+)
 from tests.reputation.store_builders import make_outcome
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
-PASSED, AGAIN, FAILED, BOXED, UNASKED, DIALLED, COLLEAGUE, BY_DAY, GAVE_UP, AFTER_112, CALLS_BACK, FROZEN = (
-    f"+120155501{n:02d}" for n in range(60, 72)
+PASSED, AGAIN, FAILED, BOXED, UNASKED, DIALLED, COLLEAGUE, BY_DAY, GAVE_UP, AFTER_112, CALLS_BACK, FROZEN, MACHINE = (
+    f"+120155501{n:02d}" for n in range(60, 73)
 )
 CONTACT = "+12015550179"
 DIGIT, ANOTHER = "7", "1"
@@ -56,7 +65,7 @@ def pbx() -> Iterator[ScreenedPbx]:
         (pbx.state / "policies" / "day.toml").write_text(DAY.format("06:00", "07:00"))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", night())
-            pbx.daemon.start()
+            start_listening(pbx, settings)
         install_prompts(pbx, dict.fromkeys(PROMPTS, 0.3))
         with open_store(pbx.daemon.store) as db, transaction(db):
             add_contacts(db, "crm", [Contact(CONTACT, "Jo", None, company_key("Acme Dental Supplies Ltd"))])
@@ -172,6 +181,18 @@ def test_who_fails_at_one_with_voicemail_ends_there(pbx: ScreenedPbx, phones: tu
     assert pressing(pbx, BOXED, ALICE, ANOTHER, ANOTHER).code == 200
     assert [phone.invites() for phone in phones] == [[], []]
     assert any('VoiceMail("PJSIP/carrier' in line for line in pbx.asterisk.log_lines()[-400:])
+
+
+def test_the_digest_lists_a_machine_that_left_its_message_and_its_command_lets_it_ring(pbx: ScreenedPbx) -> None:
+    pbx.carrier.call(CallSpec(caller=MACHINE, did=ALICE, voice=True, hang_up_after=24.0, timeout=60.0))
+    wait_until(partial(is_in_digest, pbx, MACHINE), "the machine in the digest")
+    pbx.daemon.callsieve("list", "add", "allow", MACHINE, "--note", "machine, wanted")
+    rings_plainly(pbx, CallSpec(caller=MACHINE, did=ALICE, hang_up_after=0.5))
+
+
+def is_in_digest(pbx: ScreenedPbx, number: str) -> bool:
+    listed = json.loads(pbx.daemon.callsieve("digest", "today", "--json").stdout)["probable_mistakes"]["numbers"]
+    return [one["machine"] for one in listed if one["number"] == number] == [True]
 
 
 def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:

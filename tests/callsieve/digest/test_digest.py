@@ -18,13 +18,23 @@ from callsieve.doctor.stored_findings import findings_of, store_findings
 from callsieve.health import Check, CheckStatus
 from callsieve.imports.feed_health import FeedStatus
 from reputation.appeals import Appeal, AppealStep
-from reputation.model import AuthClass, ChallengeResult, Direction, Disposition, EndedBy, Mark, MarkChannel, Verdict
+from reputation.model import (
+    AuthClass,
+    Challenged,
+    ChallengeResult,
+    Direction,
+    Disposition,
+    EndedBy,
+    Mark,
+    MarkChannel,
+    Verdict,
+)
 from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded, GradeReason
 from reputation.own.register import OwnNumber
 from reputation.own.suspicion import Network, Suspicion
 from reputation.store.appeals import open_appeal, take_step
-from reputation.store.evidence import record_challenge
+from reputation.store.evidence import record_challenge, settle_challenge
 from reputation.store.imports import Feed, import_numbers
 from reputation.store.journal import record_decisions
 from reputation.store.marks import add_mark
@@ -34,7 +44,7 @@ from reputation.store.own_labels import Look, put_look
 from reputation.store.own_register import put_own
 from reputation.users import Role
 from tests.callsieve.browsing import Office
-from tests.callsieve.console_calls import make_decision
+from tests.callsieve.console_calls import DID, make_decision
 from tests.callsieve.program import at_of
 
 DAY = date(2026, 11, 26)
@@ -224,6 +234,18 @@ def test_whole_numbers_come_with_what_puts_it_right(full: Office) -> None:
         "https://pbx.example.com/numbers/%2B12017421834",
     )
     assert "AP9E4100 of Carol Ltd: in force, to be decided until" in plain_text(text)
+
+
+def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:
+    asked = make_decision("AAAAAAA1", at=NOON, caller=CALLER, rule="stranger", level="none")
+    office.write(record_decisions, [asked])
+    left = Challenged(CALLER, AuthClass.UNKNOWN, DID, ChallengeResult.MESSAGE, NOON - 1, asked.linkedid)
+    office.write(settle_challenge, left)
+    found = digest_of(office)
+    assert [(one.number, one.is_machine) for one in found.mistakes] == [(CALLER, True)]
+    assert digest_text(found).sections[0].lines[0].commands[0].startswith(f"callsieve list add allow {CALLER} ")
+    (wrong, *_) = digest_text(found, "zh").sections[0].lines
+    assert "it was asked" not in wrong.text
 
 
 def test_in_chinese_no_word_of_ours_is_english(full: Office) -> None:

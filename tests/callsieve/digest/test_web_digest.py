@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from reputation.model import AuthClass, Challenged, ChallengeResult
 from reputation.own.suspicion import Network, Suspicion
+from reputation.store.evidence import settle_challenge
 from reputation.store.lists import Contact, add_contacts, list_entries
 from reputation.store.own_health import record_suspicions
 from reputation.store.own_labels import Look, put_look
 from tests.callsieve.browsing import NOW, Console, Office
-from tests.callsieve.console_calls import CALLER, add_calls, make_decision
+from tests.callsieve.console_calls import CALLER, DID, add_calls, make_decision
 
 TODAY = "/digest/2025-12-29"
 OWN = "+12025550100"
+MACHINE, PASSED = "+12015550177", "+12015550178"
 
 
 @pytest.fixture
@@ -34,6 +37,21 @@ def test_an_operator_allows_with_one_click(console: Console) -> None:
     answer = operator.done(f"/numbers/{CALLER}/allow", back=TODAY, note="wanted")
     assert answer.status_code == 200
     assert [entry.first for entry in console.office.read(list_entries)] == [CALLER]
+
+
+def test_a_stranger_who_failed_and_left_a_message_is_let_through_with_one_click(console: Console) -> None:
+    """Preset `strangers`; who passed rang, and is no mistake."""
+    for number, result in ((MACHINE, ChallengeResult.MESSAGE), (PASSED, ChallengeResult.PASSED)):
+        asked = make_decision(f"A{number[-7:]}", at=NOW - 300, caller=number, rule="stranger", level="none")
+        add_calls(console.office, asked)
+        did = Challenged(number, AuthClass.UNKNOWN, DID, result, NOW - 301, asked.linkedid)
+        console.office.write(settle_challenge, did)
+    operator = console.browser("operator")
+    page = operator.text(TODAY)
+    way = f"/numbers/{MACHINE.replace('+', '%2B')}/allow"
+    assert (page.count(way), PASSED in page) == (1, False)
+    assert operator.done(way, back=TODAY, note="wanted").status_code == 200
+    assert [entry.first for entry in console.office.read(list_entries)] == [MACHINE]
 
 
 def test_a_viewer_sees_no_number_and_no_button(console: Console) -> None:

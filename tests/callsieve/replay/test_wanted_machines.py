@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callsieve.replay.cli.terminal import show_mistakes
-from callsieve.replay.false_positives import FalsePositive, KnownCallers, Stops, remedies
+from callsieve.replay.false_positives import DecidedCall, FalsePositive, KnownCallers, Stops, remedies
 from reputation.model import Answered, AuthClass, Challenged, ChallengeResult, Mark, SignalCategory
 from reputation.outcome import Signal
 from reputation.standing import Rows
@@ -42,6 +42,7 @@ def wanted(
     rows: Rows,
     *,
     rule: str = "level-challenge",
+    level: str = "challenge",
     times: tuple[float, ...] = (0.0,),
     dids: tuple[str, ...] = (DID,),
     known: KnownCallers | None = None,
@@ -49,7 +50,8 @@ def wanted(
     """What is said of CALLER, whose calls were stopped at these hours after NOW."""
     stops = Stops()
     for n, hours in enumerate(times):
-        stops.add_call(CALLER, NOW + hours * HOUR, "challenge", rule, dids[n % len(dids)])
+        did = dids[n % len(dids)]
+        stops.add_call(DecidedCall(CALLER, NOW + hours * HOUR, "challenge", rule, did, level))
     found = stops.mistakes(lambda _: 0, lambda _: known or KnownCallers(), lambda _: rows)
     return found[0] if found else None
 
@@ -153,7 +155,7 @@ def test_the_likeliest_machine_comes_first() -> None:
     stops = Stops()
     for calls, number in ((3, OTHERS[0]), (1, OTHERS[1]), (9, OTHERS[2])):
         for n in range(calls):
-            stops.add_call(number, NOW + n, "challenge", "level-challenge", DID)
+            stops.add_call(DecidedCall(number, NOW + n, "challenge", "level-challenge", DID, "challenge"))
     contact = KnownCallers(is_contact=True)
     found = stops.mistakes(lambda _: 0, lambda n: contact if n == OTHERS[2] else KnownCallers(), rows.__getitem__)
     assert [(one.number, one.is_machine) for one in found] == [
@@ -161,6 +163,60 @@ def test_the_likeliest_machine_comes_first() -> None:
         (OTHERS[0], True),
         (OTHERS[2], False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_listed"),
+    [
+        pytest.param(Rows(challenges=challenged(MESSAGE)), True, id="left-a-message"),
+        pytest.param(Rows(signals=[signal(SignalCategory.SECOND_TALK)]), True, id="talked-with-before"),
+        pytest.param(Rows(challenges=challenged(SILENT)), False, id="silence-alone"),
+        pytest.param(Rows(answered=answered("201"), challenges=challenged(SILENT)), False, id="answered-once"),
+        pytest.param(Rows(marks("203"), challenges=challenged(MESSAGE)), False, id="but-marked"),
+        pytest.param(
+            Rows(signals=[signal(SignalCategory.SECOND_TALK)], challenges=challenged(SILENT, PASSED)),
+            False,
+            id="but-passed",
+        ),
+    ],
+)
+def test_a_stranger_who_failed_needs_less(rows: Rows, is_listed: bool) -> None:
+    """Preset `strangers` asks on no evidence."""
+    found = wanted(rows, rule="stranger", level="none")
+    assert (found is not None) is is_listed
+    assert found is None or found.is_machine is bool(rows.challenges)
+
+
+@pytest.mark.parametrize(
+    ("result", "is_listed"), [pytest.param(PASSED, False, id="passed"), pytest.param(SILENT, True, id="failed")]
+)
+def test_a_stranger_who_passed_is_no_mistake_though_we_called_back(result: ChallengeResult, is_listed: bool) -> None:
+    rows = Rows(challenges=challenged(result))
+    stops = Stops()
+    stops.add_call(DecidedCall(CALLER, NOW, "challenge", "stranger", DID, "none"))
+    stops.call_back(CALLER)
+    found = stops.mistakes(lambda _: 0, lambda _: KnownCallers(), lambda _: rows)
+    assert bool(found) is is_listed
+
+
+def at_hours(*hours: float, did: str = DID) -> list[Challenged]:
+    return [
+        Challenged(CALLER, AuthClass.UNKNOWN, did, SILENT, NOW + one * HOUR - 1.0, f"c{one}") for one in sorted(hours)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("challenges", "is_regular"),
+    [
+        pytest.param(at_hours(0, -24, -48), True, id="three-days"),
+        pytest.param(at_hours(0, -24, -47), False, id="at-another-time"),
+        pytest.param(at_hours(0, -24, -24 * 31), False, id="too-long-ago"),
+        pytest.param(at_hours(-24, did="a") + at_hours(-48, did="b"), False, id="many-lines"),
+    ],
+)
+def test_challenges_of_earlier_days_tell_a_regular_machine(challenges: list[Challenged], is_regular: bool) -> None:
+    """So that the digest of one day can tell it too."""
+    assert (wanted(Rows(challenges=challenges)) is not None) is is_regular
 
 
 def test_each_machine_has_its_remedies() -> None:
