@@ -83,7 +83,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
             found = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
             found = finding.unknown(
-                Wording("{file}: this user may not look", {"file": str(error.filename)}), Wording("run this as root")
+                Wording("{file}: this user may not read it", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
             found = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")

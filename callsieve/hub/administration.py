@@ -1,8 +1,8 @@
-"""What the administrator of the hub's database does: its schema and its sites. HubError where the database says no.
+"""Administration of the hub's database: its schema, its sites, and the login of this site.
 
-async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
+    async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
 
-Where the hub is, and the secret that this site logs in with: what `callsieve hub join` has written, for us alone.
+All functions that take a `hub` raise HubError when the database refuses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWNER: Final = "callsieve_hub"
 SITES: Final = "callsieve_site"
 PARTITIONS: Final = 16
 LEAST_VERSION: Final = 140_000
-# From this version on CREATEROLE is a right over the roles that one administers: the owner may forbid sites to log in.
+# From this version on, CREATEROLE covers only roles that one administers: the owner may forbid sites to log in.
 ROLES_VERSION: Final = 160_000
 MIGRATION: Final = """
 CREATE TABLE IF NOT EXISTS callsieve.migration (
@@ -44,39 +44,39 @@ GRANTS: Final = (
                                    callsieve.remove_number(callsieve.site, text, boolean),
                                    callsieve.wake_others(text, text, boolean, timestamptz) FROM {SITES}""",
 )
-# A site reads and calls functions, and makes nothing in the hub's database: no temporary objects and no tables.
+# A site only reads and calls functions. It may create neither tables nor temporary objects in the hub's database.
 REVOKES: Final = (
     """DO $$ BEGIN
         EXECUTE format('REVOKE CREATE, TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
         IF to_regnamespace('public') IS NOT NULL THEN REVOKE CREATE ON SCHEMA public FROM PUBLIC; END IF;
     END $$""",
 )
-# Nor large objects, which no quota bounds, nor locks that fill the one table of locks, nor programs in plpgsql. Those
-# are not the hub's: only a superuser may take them away.
+# Large objects (which no quota bounds), advisory locks (which fill the one lock table) and plpgsql belong to
+# PostgreSQL, not to the hub: only a superuser may revoke them.
 OF_SUPERUSER: Final = (
-    f"""DO $$ DECLARE one regprocedure; BEGIN
-        FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+    f"""DO $$ DECLARE func regprocedure; BEGIN
+        FOR func IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
                       AND proname ~ '^(lo_|loread$|lowrite$|pg_(try_)?advisory_)' LOOP
-            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', one);
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', func);
         END LOOP;
         REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
         GRANT USAGE ON LANGUAGE plpgsql TO {OWNER};
     END $$""",
 )
-# Room on the disk for the sorts of one process: a limit that a role cannot lift itself.
+# Disk space for the sorts of one process. A role cannot lift this limit itself.
 LIMIT_TEMPORARY: Final = "ALTER ROLE \"{role}\" SET temp_file_limit = '1GB'"
 IS_SUPERUSER: Final = "SELECT current_setting('is_superuser') = 'on'"
-# Databases of the same server that sites can log in to as well, where nothing is revoked.
+# Other databases of the same server that sites can log in to. Nothing is revoked there.
 OPEN_ELSEWHERE: Final = f"""
 SELECT datname FROM pg_database
  WHERE datallowconn AND datname <> current_database() AND has_database_privilege('{SITES}', oid, 'CONNECT') ORDER BY 1
 """
-# Logins of sites that were expelled or have left that are open: of an older CallSieve, or in PostgreSQL 14 and 15.
+# Open logins of sites that were expelled or have left: from an older CallSieve, or on PostgreSQL 14 and 15.
 OPEN_LOGINS: Final = """
 SELECT role FROM callsieve.site JOIN pg_roles ON rolname = role
  WHERE expelled_at IS NOT NULL AND (rolcanlogin OR pg_has_role(pg_roles.oid, 'callsieve_site', 'MEMBER'))
 """
-# After a dump was restored elsewhere, transactions are counted from another number: all rows get new places.
+# A dump restored on another server has other transaction numbers: every row gets a new place.
 IS_MOVED: Final = """
 SELECT EXISTS (SELECT 1 FROM callsieve.evidence_row WHERE xid > pg_current_xact_id())
     OR EXISTS (SELECT 1 FROM callsieve.notice WHERE xid > pg_current_xact_id())
@@ -100,17 +100,18 @@ SET_QUOTA: Final = "UPDATE callsieve.site SET most_rows = %s WHERE organisation 
 
 
 class SiteLogin(NamedTuple):
-    """What a site logs in with."""
+    """The role and password with which a site logs in."""
 
     role: str
     password: str
 
 
 class Initialised(NamedTuple):
-    """What was done: migrations applied, and whether a restored database was taken into use again.
+    """What `initialise` did: the migrations it applied, and whether the database is a restored backup.
 
-    `is_closed`: what only a superuser can take away from sites was taken away; `elsewhere`: databases of the same
-    server that they can log in to.
+    `is_closed`: a superuser's rights were used to restrict sites fully. `elsewhere`: other databases of the server
+    that
+    sites can log in to.
     """
 
     migrations: tuple[str, ...]
@@ -120,7 +121,7 @@ class Initialised(NamedTuple):
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
-    """Makes the roles and the schema, or brings them up to date. Doing it twice changes nothing."""
+    """Create the roles and the schema, or bring them up to date. A second run changes nothing."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
         raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
@@ -140,7 +141,9 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
                 await hub.rows("INSERT INTO callsieve.migration (version, name, sha256) VALUES (%s, %s, %s)", values)
                 applied.append(name)
             elif known[number] != digest:
-                raise HubError(f"migration {name} is not the one that was applied to this database")
+                raise HubError(
+                    f"migration {name} differs from the one applied to this database: use the version that made it"
+                )
         if newer := known.keys() - {number for number, _, _ in _migrations()}:
             raise HubError(f"the database was made by a newer CallSieve (migration {max(newer)}): update this one")
         await _make_partitions(hub, partitions)
@@ -167,11 +170,11 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
 
 
 async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
-    """Makes a role for the site, or gives it another password; one that was expelled takes part again."""
+    """Create the role of a site, or give an existing or expelled site a new password."""
     role, password = f"callsieve:{organisation}:{site}", secrets.token_hex(24)
     async with hub.transaction():
-        is_there = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
-        verb = "ALTER" if is_there else "CREATE"
+        exists = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+        verb = "ALTER" if exists else "CREATE"
         # Both texts are of alphabets that need no escaping (kinds.SITE, hexadecimal digits).
         await hub.rows(f"{verb} ROLE \"{role}\" LOGIN PASSWORD '{password}' CONNECTION LIMIT 8")
         await _grant_to_site(hub, role)
@@ -184,35 +187,32 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """It has no part in the hub any more, and all that came from it goes. Returns how many rows went in the hub.
+    """Remove a site and all its rows from the hub. Return the number of rows removed.
 
-    For the administrator of the database, or a central site.
+    Only the database's administrator or a central site may do this.
     """
-    ((gone,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
+    ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
         async with hub.transaction():
             await _close_logins(hub)
-    return int(gone)
+    return int(removed)
 
 
 async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
-    """The hub keeps so many rows of the site and no more. Returns how many it has. HubError where there is none.
-
-    For the administrator of the database.
-    """
+    """Set how many rows of a site the hub keeps, and return how many it has now. For the database's administrator."""
     async with hub.transaction():
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
-        found = await hub.rows(SET_QUOTA, (rows, organisation, site))
-    if not found:
-        raise HubError("there is no such site")
-    return int(found[0][0])
+        updated = await hub.rows(SET_QUOTA, (rows, organisation, site))
+    if not updated:
+        raise HubError(f"the hub has no site {site} of {organisation}")
+    return int(updated[0][0])
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Let the role take part, and the owner end its sessions and take its part away again.
+    """Grant the role access as a site, and let the owner end its sessions and revoke the grant.
 
-    From PostgreSQL 16 on a grant is taken back by its grantor alone: the owner grants.
+    From PostgreSQL 16 on, only the grantor can revoke a grant: so the owner grants.
     """
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
@@ -258,22 +258,22 @@ def _migrations() -> Iterator[tuple[int, str, str]]:
 
 
 def address_of_site(loaded: Loaded) -> str:
-    """The address with our login. HubError where there is none."""
+    """Return the hub's address with this site's login, or raise HubError if the settings or the secret lack it."""
     settings = loaded.settings.hub
     if not settings.address:
-        raise HubError(f"{loaded.settings_file}: [hub] has no address: nothing is shared")
-    where = secret_source(loaded)
+        raise HubError(f"{loaded.settings_file}: [hub] has no address, so nothing is shared")
+    source = secret_source(loaded)
     try:
-        role, separator, password = secret_of(where).partition(" ")
+        role, separator, password = secret_of(source).partition(" ")
     except OutsideError as error:
-        raise HubError(f"{error.words}; callsieve hub join writes it") from None
+        raise HubError(f"{error.words}; `callsieve hub join` writes it") from None
     if not separator:
-        raise HubError(f"{where}: is not what callsieve hub join writes")
+        raise HubError(f"{source}: not in the format that `callsieve hub join` writes: run it again")
     return with_login(settings.address, role, password)
 
 
 def write_secret(path: Path, login: SiteLogin) -> None:
-    """The login in a file that its owner alone may read, in the place of one that is there. OSError."""
+    """Write the login to a file that only its owner may read, and replace an existing one."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)

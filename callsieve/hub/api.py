@@ -1,4 +1,4 @@
-"""Other sites of the organisation, for programs. What only the hub's database can do stays with its administrator."""
+"""Endpoints for the other sites of the organisation. Changes that need the hub's database are not offered here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capability `hub` adds to the program: evidence shared between sites."""
+"""The capability `hub`: sites share their evidence."""
 
 from __future__ import annotations
 
@@ -45,19 +45,21 @@ CAPABILITY = Capability(
     navigation=(Entry(3, "/sites", N_("Sites"), is_central=True),),
     changes={
         **OTHER_SITES,
-        "hub erasure": Wording("What sites share about a number goes everywhere; a backup from before may have it."),
-        "hub expel": Wording("A site takes part again once it has joined: callsieve hub join."),
-        "hub join": Wording("A site takes part no more: callsieve hub leave."),
-        "hub keep": Wording("It can still be erased: callsieve privacy erase NUMBER."),
-        "hub leave": Wording("A site takes part again once it has joined: callsieve hub join."),
-        "hub quota": Wording("Set another: callsieve hub quota."),
+        "hub erasure": Wording(
+            "The number's shared rows are deleted at every site; an older backup may still have them."
+        ),
+        "hub expel": Wording("To let the site take part again: callsieve hub join."),
+        "hub join": Wording("To stop taking part: callsieve hub leave."),
+        "hub keep": Wording("To erase it after all: callsieve privacy erase NUMBER."),
+        "hub leave": Wording("To let the site take part again: callsieve hub join."),
+        "hub quota": Wording("To set another quota: callsieve hub quota."),
     },
     messages={
-        "site-ignored": N_("Nothing counts here that the site tells."),
+        "site-ignored": N_("Evidence from this site is ignored."),
         "site-resumed": N_("The site counts again."),
-        "number-kept": N_("What is known of the number is kept."),
-        "people-same": N_("They are one human, who counts once."),
-        "people-apart": N_("The name is somebody else's."),
+        "number-kept": N_("The number's data is kept."),
+        "people-same": N_("The two names are one person, who counts once."),
+        "people-apart": N_("The name is a separate person again."),
     },
     has_templates=True,
     checks="checks:CHECKS",

@@ -1,6 +1,6 @@
-"""The health check of the hub: this site has a login that nobody else can read, and still exchanges with the others.
+"""Health check of the hub: this site's login is private, and rows are exchanged with the other sites.
 
-It looks at the store alone, where the process that exchanges says how it goes, and so never waits for PostgreSQL.
+It reads only the store, where the hub process records its state, and so never waits for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ from reputation.store.outbox import forget_state, set_state, tell_change
 from reputation.wording import Places, Wording
 
 HUB = "hub"
-OFF = Wording("off: nothing is shared")
+OFF = Wording("off: this PBX shares nothing")
 JOIN = "callsieve hub join"
 LEAVE = "callsieve hub leave"
 ERASURES = "callsieve hub erasures"
 START = Wording("systemctl enable --now callsieve-hub; callsieve hub status asks the hub itself")
-RESTART = Wording("systemctl restart callsieve-hub; calls are decided as ever, from what is here")
-ASK = Wording("callsieve hub status asks it now; calls are decided as ever, from what is here")
-TWIN = Wording("give one of both another [hub] site and callsieve hub join, or standby = true if it is the standby")
-QUOTA = Wording("the database's administrator may let it keep more: callsieve hub quota SITE ROWS")
-NEWER = Wording("update CallSieve here: callsieve hub sites --json says the version of each site")
+RESTART = Wording("systemctl restart callsieve-hub; meanwhile calls are decided with this site's own data")
+ASK = Wording("callsieve hub status asks it now; meanwhile calls are decided with this site's own data")
+TWIN = Wording(
+    "give one of the two another [hub] site and run callsieve hub join, or set standby = true if it is the standby"
+)
+QUOTA = Wording("the database's administrator can raise the limit: callsieve hub quota SITE ROWS")
+NEWER = Wording("update CallSieve here; callsieve hub sites --json shows the version of each site")
 
 
 def is_exchanged(context: CheckContext) -> Finding:
-    """What people say here is told to other sites, and what they say comes here."""
+    """Check that rows are exchanged with the other sites."""
     loaded = context.loaded
     if not loaded.settings.hub.address:
         return context.judge_store(lambda db, _now: _off(db))
@@ -49,35 +51,33 @@ def is_exchanged(context: CheckContext) -> Finding:
 
 def _judged_all(db: sqlite3.Connection, loaded: Loaded, now: float) -> Finding:
     finding = _judged(hub_figures(db, loaded.settings.hub, now), now)
-    unusable = ", ".join(one.name for one in site_policies(db, loaded) if one.problem)
+    unusable = ", ".join(policy.name for policy in site_policies(db, loaded) if policy.problem)
     if finding.status is not CheckStatus.OK or not unusable:
         return finding
-    return warn(
-        Wording("policies of other sites that cannot be used: {names}", {"names": unusable}), "callsieve policy list"
-    )
+    return warn(Wording("unusable policies of other sites: {names}", {"names": unusable}), "callsieve policy list")
 
 
 def _off(db: sqlite3.Connection) -> Finding:
     if link_of(db) is None:
         return ok(OFF)
-    return warn(Wording("[hub] has no address, and this site has not left the hub: what changes is kept for it"), LEAVE)
+    return warn(Wording("[hub] has no address, but this site has not left the hub: its changes pile up here"), LEAVE)
 
 
 def _trouble_with_secret(loaded: Loaded) -> Finding | None:
-    """One in the environment of the service cannot be seen from here."""
+    """Return what is wrong with the secret file; a secret in the service's environment cannot be checked here."""
     source = secret_source(loaded)
     if not source.startswith(SECRET_IN_FILE):
         return None
     path = Path(source.removeprefix(SECRET_IN_FILE))
     if path.exists() and not os.access(path, os.R_OK):
-        return unknown(Wording("{file}: this user may not look", {"file": str(path)}), Wording("run this as root"))
+        return unknown(Wording("{file}: this user may not read it", {"file": str(path)}), Wording("run this as root"))
     try:
         secret_of(source)
     except OutsideError as error:
         if error.code == OutsideProblem.SECRET_READABLE.code:
             return fail(error.words, f"chmod 0600 {path}")
         if not path.exists():
-            return warn(Wording("this PBX has not joined: there is no {file}", {"file": str(path)}), JOIN)
+            return warn(Wording("this PBX has not joined the hub: {file} does not exist", {"file": str(path)}), JOIN)
         return warn(error.words, JOIN)
     return None
 
@@ -85,36 +85,38 @@ def _trouble_with_secret(loaded: Loaded) -> Finding | None:
 def _judged(figures: HubFigures, now: float) -> Finding:
     link, health = figures.link, figures.health
     waiting: Places = {"why": health.detail or "", "count": figures.waiting}
-    # What waits came after the last exchange, which took all that there was.
-    late = Wording("{why}; rows that wait since then: {count}", waiting) if figures.waiting else health.detail or ""
+    # The last exchange took everything there was, so the waiting rows came after it.
+    late = Wording("{why}; rows waiting since then: {count}", waiting) if figures.waiting else health.detail or ""
     if health.status is HubStatus.FAILED:
         return warn(late, ASK)
     if health.status is HubStatus.STALE:
         return warn(late, RESTART)
     if link is None or link.pulled_at is None:
-        going_on = Wording("{why}; rows that wait: {count}", waiting)
-        return warn(health.detail or "", START) if link is None else ok(going_on)
+        first_exchange = Wording("{why}; rows waiting: {count}", waiting)
+        return warn(health.detail or "", START) if link is None else ok(first_exchange)
     if link.has_twin:
-        return warn(Wording("another PBX takes part as {site}, too", {"site": link.site}), TWIN)
+        return warn(Wording("another PBX also takes part as {site}", {"site": link.site}), TWIN)
     if link.full_at:
         full: Places = {"most": link.full_at, "count": figures.waiting}
-        return warn(Wording("the hub keeps {most} rows of this site and no more; rows that wait: {count}", full), QUOTA)
+        return warn(Wording("the hub keeps at most {most} rows of this site; rows waiting: {count}", full), QUOTA)
     if figures.erasures:
         return warn(
-            Wording("erasures of other sites that wait for a yes: {count}", {"count": figures.erasures}), ERASURES
+            Wording("erasures by other sites that wait for your confirmation: {count}", {"count": figures.erasures}),
+            ERASURES,
         )
     if link.refused:
-        return warn(Wording("rows of other sites that cannot be used: {count}", {"count": link.refused}), NEWER)
+        return warn(Wording("unusable rows of other sites: {count}", {"count": link.refused}), NEWER)
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}
     return ok(
         Wording(
-            "{site} of {organisation}: complete {when}, rows that wait: {count}", {**about, "count": figures.waiting}
+            "{site} of {organisation}: last complete exchange {when}, rows waiting: {count}",
+            {**about, "count": figures.waiting},
         )
     )
 
 
-def _tell_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Tell once when the last exchange is too long ago, and not when there is one again."""
+def _emit_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
+    """Emit an event once when the last exchange is too long ago."""
     if not settings.hub.address:
         forget_first_try(db)
         forget_state(db, HUB)
@@ -131,19 +133,19 @@ def _tell_late(db: sqlite3.Connection, settings: Settings, now: float) -> None:
 
 
 def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
-    """Return how this site's part in the hub is."""
-    yield single("hub_up", "1 while all is exchanged with the hub.", figures.health.status is HubStatus.OK)
-    yield single("hub_outbox_rows", "Rows of ours that wait to be told.", figures.waiting)
+    """Yield the metrics of this site's part in the hub."""
+    yield single("hub_up", "1 while the exchange with the hub works.", figures.health.status is HubStatus.OK)
+    yield single("hub_outbox_rows", "Rows of this site that wait to be sent.", figures.waiting)
     if figures.link is not None and figures.link.pulled_at is not None:
         at = figures.link.pulled_at
-        yield single("hub_last_exchange_timestamp_seconds", "When all was exchanged last, UTC seconds.", at)
+        yield single("hub_last_exchange_timestamp_seconds", "Time of the last complete exchange, UTC seconds.", at)
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return what /metrics shows of the hub."""
+    """Return the hub's part of /metrics."""
     table = loaded.settings.hub
     return hub_metrics(hub_figures(db, table, now)) if table.address else iter(())
 
 
 CHECKS = (HealthCheck(place=350, name="hub", find=is_exchanged),)
-SCHEDULED = (ScheduledCheck((EventKind.HUB_STALE,), _tell_late),)
+SCHEDULED = (ScheduledCheck((EventKind.HUB_STALE,), _emit_late),)

@@ -1,4 +1,4 @@
-"""What a site says to the hub, and hears: each function is one or two statements. All raise HubError."""
+"""The statements that a site sends to the hub. All functions raise HubError."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PUSH: Final = """
 SELECT place, dated_us FROM callsieve.push(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
                                            %s::bigint[], %s::boolean[], %s::boolean[])
 """
-# The order is that of the index: by the column `xid`, not by the integer that is made of it.
+# The order of the index: by the column `xid`, not by the integer made of it.
 NOTICES: Final = f"""
 SELECT what, subject, asked_by, extract(epoch FROM at)::float8,
        EXISTS (SELECT 1 FROM callsieve.site WHERE is_central AND name = asked_by), xid::text::bigint AS transaction, id
@@ -34,7 +34,7 @@ SELECT what, subject, asked_by, extract(epoch FROM at)::float8,
    AND xid < pg_snapshot_xmin(pg_current_snapshot())
  ORDER BY xid, id LIMIT {MOST_NOTICES}
 """
-# Whoever owns the database may have taken its bounds away.
+# The owner of the database may have removed its limits: a site applies its own.
 MOST_CHARACTERS: Final = MOST_POLICY + 1
 NEWS: Final = f"""
 SELECT kind, origin, number, left(key, {MOST_CHARACTERS}), left(payload, {MOST_CHARACTERS}),
@@ -53,8 +53,11 @@ Place = tuple[int, int]
 
 
 class SiteReport(NamedTuple):
-    """How we do. `run`: a word that this process has chosen; `history`: that of the hub, as it was said last;
-    `has_pulled`: since the last report.
+    """The state that a site reports to the hub.
+
+    `run`: a random identifier of this process. `history`: the hub's history, as it last said. `has_pulled`: since
+    the last
+    report.
     """
 
     outbox: int
@@ -68,11 +71,13 @@ class SiteReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Who we are to the hub. `version`: the latest of ours that it has; `now_us`, `xid`: its clock and transactions.
+    """The hub's answer to a report.
 
-    `channel`: where it says that there is something new. `lost_xid`, `told_version`: the server is another one than
-    that of the history that was reported, and may have lost transactions from there on, and what we told after that
-    version. `most_rows`: so many of ours it keeps. `has_twin`: another process takes part under our name.
+    `version`: the latest version of this site that the hub has. `now_us`, `xid`: its clock and transaction number.
+    `channel`: where it announces news. `lost_xid`, `told_version`: set when the server is another one than that of
+    the
+    reported history. It may lack transactions from `lost_xid` on, and this site's rows after `told_version`.
+    `most_rows`: the quota of this site. `has_twin`: another process takes part under this site's name.
     """
 
     hub: str
@@ -91,7 +96,7 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """`erase` a number, or `expel` a site. `at`: UTC seconds by the hub's clock; `by_central`: a central site asked."""
+    """An order to `erase` a number or `expel` a site. `at`: UTC seconds by the hub's clock."""
 
     what: str
     subject: str
@@ -103,7 +108,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came: rows with their places, and up to where there is nothing more; None: there is."""
+    """The rows and notices of one pull. `all_to`: everything up to this place is pulled; None while more is waiting."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -112,34 +117,34 @@ class Pulled:
 
 
 async def greet(hub: Hub, report: SiteReport) -> Greeting:
-    """Says that we are there, and how we do."""
+    """Report this site's state, and return the hub's answer."""
     (row,) = await hub.rows(HELLO, report)
     await hub.rows("SELECT callsieve.end_long_transactions()")
     return Greeting(*row)
 
 
 async def listen(hub: Hub, channel: str) -> None:
-    """From now on the connection hears when somebody has pushed."""
+    """Listen on the channel on which other sites announce their pushes."""
     if not CHANNEL.fullmatch(channel):
-        raise HubError("the hub names no channel")
+        raise HubError("the hub gave an invalid channel name: is its CallSieve another version?")
     await hub.rows(f"LISTEN {channel}")
 
 
 async def stop_listening(hub: Hub) -> None:
-    """It hears nothing any more."""
+    """Stop listening on all channels."""
     await hub.rows("UNLISTEN *")
 
 
 class Pushed(NamedTuple):
-    """`dates`: of the rows that the hub has dated otherwise, by `seq`. `left_out`: what it has no room for."""
+    """The result of a push, by `seq`: rows that the hub dated otherwise, and rows `left_out` for lack of room."""
 
     dates: dict[int, int]
     left_out: frozenset[int]
 
 
 async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
-    """Sends the rows of the batch."""
-    sent = [(one.seq, one.row, one.is_private) for one in batch if one.row is not None]
+    """Send the rows of a batch."""
+    sent = [(entry.seq, entry.row, entry.is_private) for entry in batch if entry.row is not None]
     if not sent:
         return Pushed({}, frozenset())
     rows = [row for _, row, _ in sent]
@@ -160,49 +165,57 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """The next rows and notices after these places. `own`: ours as well; `private`: what only a standby needs, too."""
+    """Return the next rows and notices after these places.
+
+    `own`: include this site's rows. `private`: include rows that only a standby needs.
+    """
     places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
-    (_, *_, up_to, _), *found = await hub.rows(NEWS, (*places, limit, own, private))
+    (_, *_, up_to, _), *records = await hub.rows(NEWS, (*places, limit, own, private))
     notices = [
-        HubNotice(what, subject, by, at_us / MICROSECONDS, by_central, (xid, id))
-        for what, by, subject, key, _, _, at_us, _, by_central, xid, id in found
+        HubNotice(what, subject, asked_by, at_us / MICROSECONDS, by_central, (xid, id))
+        for what, asked_by, subject, key, _, _, at_us, _, by_central, xid, id in records
         if key is None
     ]
     if len(notices) == MOST_NOTICES:
-        return Pulled(notices, [], [], None)  # first all of them: rows may have come after an expulsion
-    came = found[len(notices) :]
-    rows, places_of_rows = [SharedRow(*row[:9]) for row in came], [(xid, id) for *_, xid, id in came]
+        return Pulled(notices, [], [], None)  # all notices first: rows may have followed an expulsion
+    row_records = records[len(notices) :]
+    rows, places_of_rows = [SharedRow(*row[:9]) for row in row_records], [(xid, id) for *_, xid, id in row_records]
     return Pulled(notices, rows, places_of_rows, None if len(rows) == limit else (up_to - 1, LAST_ID))
 
 
 async def collect(hub: Hub) -> None:
-    """From now on others are woken by the first row that is pushed, and by `wake` for those that follow it soon.
+    """Let pushes wake others at most once in a while; `wake` announces the rows that follow soon.
 
-    A connection that lasts makes each plan of the hub's functions once.
+    The connection lasts, so the plans of the hub's functions are made once.
     """
     await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Wakes all sites, unless it was done since our last push was over, so many seconds ago."""
+    """Wake all sites, unless that happened since our last push ended, so many seconds ago."""
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
 async def notices_after(hub: Hub, place: Place) -> list[HubNotice]:
-    """The next of them; there are more when they are MOST_NOTICES."""
-    told = await hub.rows(NOTICES, (str(place[0]), place[1]))
-    return [HubNotice(what, subject, by, at, central, (xid, id)) for what, subject, by, at, central, xid, id in told]
+    """Return the next notices after a place; there are more when they are MOST_NOTICES."""
+    records = await hub.rows(NOTICES, (str(place[0]), place[1]))
+    return [
+        HubNotice(what, subject, asked_by, at, central, (xid, id))
+        for what, subject, asked_by, at, central, xid, id in records
+    ]
 
 
 async def erase(hub: Hub, number: str) -> None:
-    """Have every site forget the number. HubError, with the code EXCEEDED where we may have no more erased today."""
-    ((gone,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
-    if int(gone) < 0:
-        raise HubError("the hub takes no more erasures of this site today", EXCEEDED)  # one before its migration 3
+    """Have every site erase the number. HubError has the code EXCEEDED when the daily limit is reached."""
+    ((removed,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
+    if int(removed) < 0:
+        raise HubError(
+            "the hub's daily limit of erasures by this site is reached: the rest follows tomorrow", EXCEEDED
+        )  # one before its migration 3
 
 
 async def forget(hub: Hub, number: str) -> None:
-    """Remove our own rows about a number that another site had erased."""
+    """Remove this site's rows about a number that another site erased."""
     try:
         await hub.rows("SELECT callsieve.forget(%s)", (number,))
     except HubError as error:
@@ -211,7 +224,7 @@ async def forget(hub: Hub, number: str) -> None:
 
 
 async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
-    """We take part no more. `keep`: what we have told stays with the others until it is too old."""
+    """Leave the hub. With `keep`, other sites keep this site's rows until they expire."""
     if keep:
         await hub.rows("SELECT callsieve.leave()")
     else:
@@ -219,18 +232,18 @@ async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
 
 
 async def expire(hub: Hub, most: int) -> int:
-    """Removes some of what is too old. Returns how many rows went."""
+    """Remove some expired rows, and return how many."""
     await hub.rows("SELECT callsieve.forget_fresh()")
-    ((gone,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
-    return int(gone)
+    ((removed,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
+    return int(removed)
 
 
 async def sites(hub: Hub) -> list[SiteState]:
-    """The sites of our organisation."""
+    """Return the sites of our organisation."""
     return [SiteState(*row) for row in await hub.rows(SITES)]
 
 
 async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
-    """Rows and sums of digests by kind and origin, as the hub has them."""
-    found = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
-    return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in found}
+    """Return the number of rows and the sum of their digests, by kind and origin, as the hub has them."""
+    sums = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
+    return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in sums}

@@ -1,7 +1,4 @@
-"""What a site does about its part in the hub, in its own store. The hub's side is in `administration` and `client`.
-
-Where the secret of this site is, for who looks at it without PostgreSQL.
-"""
+"""A site's part in the hub, from its own store and settings. The hub's side is in `administration` and `client`."""
 
 from __future__ import annotations
 
@@ -27,14 +24,13 @@ from reputation.store.hub.outgoing import outbox_size, stop_capture
 from reputation.store.hub.sites import PolicyInForce, note_sites
 from reputation.wording import Wording
 
-# An exchange is late after so many of its usual times, and no less than ten minutes: a database that is restarted is
-# no news.
+# The exchange is late after so many of its usual intervals, but not before ten minutes: a database restart is no news.
 LATE_AFTER = 3.0
 LEAST_LATE_SECONDS = 600.0
 
 
 class HubStatus(StrEnum):
-    """`waiting`: the first exchange is not complete; `failed`: the last try had no success; `stale`: nobody tries."""
+    """`waiting`: the first exchange is not complete. `failed`: the last try failed. `stale`: nobody tries."""
 
     OK = "ok"
     WAITING = "waiting"
@@ -44,7 +40,7 @@ class HubStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HubHealth:
-    """How it is, and why; no words where it is well. `is_late`: the last exchange is too long ago."""
+    """The state of the exchange, and why if it is not OK. `is_late`: the last exchange is too long ago."""
 
     status: HubStatus
     detail: Wording | None = None
@@ -52,23 +48,23 @@ class HubHealth:
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> HubHealth:
-    """How it is at that time. No `link`: it has not taken part yet, and tries to since `first_try`."""
+    """Return the state of the exchange. Without a `link` this site has not exchanged anything since `first_try`."""
     if link is None:
         since, failure = (None, "") if first_try is None else first_try
-        going_on = Wording("nothing was exchanged yet")
+        pending = Wording("nothing has been exchanged yet")
     else:
         since, failure = link.failed_at if link.pulled_at is None else link.pulled_at, link.failure
-        going_on = Wording("the first exchange goes on")
+        pending = Wording("the first exchange is running")
     if since is None:
-        return HubHealth(HubStatus.WAITING, going_on)
+        return HubHealth(HubStatus.WAITING, pending)
     age = max(0.0, now - since)
     is_late = age > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
-    late = Wording("nothing was exchanged for {span}", {"span": span_words(age)})
+    late = Wording("no exchange for {span}", {"span": span_words(age)})
     if failure:
         return HubHealth(HubStatus.FAILED, Wording("{late}: {failure}", {"late": late, "failure": failure}), is_late)
     if is_late:
         return HubHealth(HubStatus.STALE, late, is_late)
-    return HubHealth(HubStatus.WAITING, going_on) if link is None else HubHealth(HubStatus.OK)
+    return HubHealth(HubStatus.WAITING, pending) if link is None else HubHealth(HubStatus.OK)
 
 
 NUMBERS_AT_ONCE = 200
@@ -77,7 +73,7 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """How this site takes part. `waiting`: rows on their way; `is_filling`: more that were there before it joined."""
+    """This site's part in the hub. `waiting`: rows to send. `is_filling`: rows from before it joined are missing."""
 
     link: Link | None
     waiting: int
@@ -86,7 +82,7 @@ class LinkShown:
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
-    """As the store knows it."""
+    """Return this site's part in the hub, from the store."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     return LinkShown(link, waiting, is_filling, tuple(other_sites(db, link.site)) if link else ())
@@ -94,7 +90,7 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """How this site's part is, how many rows are on their way, and how many erasures wait for a yes."""
+    """This site's part in the hub for monitoring. `waiting`: rows to send. `erasures`: those that wait for a yes."""
 
     link: Link | None
     waiting: int
@@ -103,25 +99,25 @@ class HubFigures:
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
-    """As the store knows it, for those who watch."""
+    """Return the figures for monitoring, from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
     return HubFigures(link, waiting, health_of(link, table.poll_seconds, now, first_try(db)), len(waiting_erasures(db)))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the policy by which this PBX decides as its files are now; None where it cannot be used."""
+    """Return the policy that the current files give, or None if it cannot be used."""
     try:
         policies = policies_of(loaded)
     except PolicyError:
         return None
-    scopes = [(one.did, one.trunk, one.group, policy_shown(one.policy)) for one in policies.scopes]
+    scopes = [(scope.did, scope.trunk, scope.group, policy_shown(scope.policy)) for scope in policies.scopes]
     rules = encode((policy_shown(policies.default), scopes))
     return PolicyInForce(policies.default.name, sha256(rules).hexdigest()[:DIGITS])
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
-    """Nothing is shared any more. Unless `keep`, what other sites told is taken out, some at a time."""
+    """Stop sharing, and unless `keep`, delete other sites' rows in steps."""
     link = link_of(db)
     for origin in () if keep or link is None else other_sites(db, link.site):
         more = True
@@ -141,10 +137,10 @@ SECRET: Final = "hub.secret"
 
 
 def secret_path(loaded: Loaded) -> Path:
-    """Where `hub join` writes it."""
+    """Return the file to which `hub join` writes the secret."""
     return loaded.state_path(SECRET)
 
 
 def secret_source(loaded: Loaded) -> str:
-    """`file:/path` or `env:NAME`, as the settings say."""
+    """Return where the secret is: `file:/path` or `env:NAME`."""
     return loaded.settings.hub.secret or f"{SECRET_IN_FILE}{secret_path(loaded)}"

@@ -1,8 +1,8 @@
-"""The one module that knows psycopg: connections to the hub whose every wait is bounded.
+"""Connections to the hub's PostgreSQL, with a time limit on every wait. The only module that imports psycopg.
 
     async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
 
-Whatever the server, the network or the address does wrong is a HubError; its text names no password.
+Every fault of server, network or address becomes a HubError. Its text contains no password.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ except ImportError:  # it is an extra; the manual page imports this anyway
 
 CONNECT_SECONDS: Final = 10.0
 STATEMENT_SECONDS: Final = 20.0
-ADMINISTRATION_SECONDS: Final = 3600.0  # to take out what a site has told, or to place all rows anew
-# A line that is cut without a word is noticed within four seconds: once it is whole again, a new connection is there
-# at once, and an old one waits for the next of TCP's repetitions, which are twice as far apart each time.
+ADMINISTRATION_SECONDS: Final = 3600.0  # to delete all rows of a site, or to give all rows new places
+# A silently broken connection is noticed within four seconds. A new connection then works as soon as the network does,
+# while an old one waits for TCP's next retransmission, whose interval doubles each time.
 KEEPALIVE: Final = {
     "keepalives_idle": 2,
     "keepalives_interval": 1,
     "keepalives_count": 2,
     "tcp_user_timeout": 4_000,
 }
-# What holds for our sessions there: one whose site is gone must not hold up others for long.
+# Limits of our sessions at the server: the session of a lost site must not hold up others for long.
 AT_THE_SERVER: Final = {
     "lock_timeout": 10_000,
     "idle_in_transaction_session_timeout": 30_000,
@@ -42,24 +42,24 @@ AT_THE_SERVER: Final = {
     "tcp_keepalives_interval": 2,
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    "jit": "off",  # what is asked reads some hundred rows by an index: to compile it took a hundred times as long
+    "jit": "off",  # our queries read some hundred rows by index: compiling took a hundred times as long
 }
 MOST_WORDS: Final = 300
 UNDEFINED: Final = ("3F000", "42P01", "42883")  # no such schema, table, function
 FORBIDDEN: Final = "42501"
 LOCKED: Final = "55P03"
 EXCEEDED: Final = "54000"
-# What libpq says of a connection that is refused, and the way out. It gives no SQLSTATE for these.
+# libpq's messages for a refused connection (it gives no SQLSTATE for these), and what to do.
 REMEDIES: Final = (
-    ("certificate verify failed", "?sslrootcert=/etc/callsieve/hub.pem at the end of the address names its authority"),
-    ('failed for user "callsieve:', "callsieve hub join gives the site another password"),
-    ("is not permitted to log in", "this site was expelled or has left; callsieve hub join lets it take part again"),
-    ("no pg_hba.conf entry", "a line of PostgreSQL's pg_hba.conf lets this machine in; an expelled site joins again"),
+    ("certificate verify failed", "add ?sslrootcert=/etc/callsieve/hub.pem to the address to trust its authority"),
+    ('failed for user "callsieve:', "run callsieve hub join for a new password"),
+    ("is not permitted to log in", "this site was expelled or has left; to take part again: callsieve hub join"),
+    ("no pg_hba.conf entry", "add this machine to PostgreSQL's pg_hba.conf; an expelled site must join again"),
 )
 
 
 class HubError(Exception):
-    """The hub cannot be reached, or did not do what was asked. `code`: PostgreSQL's SQLSTATE, empty without one."""
+    """The hub cannot be reached, or refused a request. `code`: PostgreSQL's SQLSTATE, or empty."""
 
     def __init__(self, words: str, code: str = "") -> None:
         super().__init__(words)
@@ -67,21 +67,21 @@ class HubError(Exception):
 
 
 class Hub:
-    """An open connection. All of its methods raise HubError."""
+    """An open connection. All methods raise HubError."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], seconds: float = STATEMENT_SECONDS) -> None:
         self._connection = connection
         self._seconds = seconds
 
     async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of one statement, which is a transaction of its own outside of `transaction`."""
+        """Run one statement and return its rows. Outside of `transaction` it is a transaction of its own."""
         async with _bounded(self._seconds):
             cursor = await self._connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []
 
     @asynccontextmanager
     async def transaction(self, level: str = "READ COMMITTED") -> AsyncIterator[None]:
-        """All of the block or nothing."""
+        """Run the block in one transaction."""
         await self.rows(f"BEGIN ISOLATION LEVEL {level}")
         try:
             yield
@@ -92,18 +92,18 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """What the channels that are listened to say next, all that comes at once; none where they are silent."""
+        """Return the next notifications of the channels listened to, or none after `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
     async def close(self) -> None:
-        """Ends the connection, whatever state it is in."""
+        """Close the connection, whatever its state."""
         await self._connection.close()
 
 
 @asynccontextmanager
 async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> AsyncIterator[Hub]:
-    """A connection for the block, on which a statement takes no longer than that. HubError."""
+    """Open a connection for the block, with a time limit per statement."""
     text = connection_text(address, seconds)
     async with _bounded(CONNECT_SECONDS + 1.0):
         connection = await psycopg.AsyncConnection.connect(text, autocommit=True)
@@ -115,11 +115,11 @@ async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> Asy
 
 
 def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
-    """The address with our limits; a server that is not on this machine has to prove who it is. HubError."""
-    said = _parts_of(address)
-    host = str(said.get("hostaddr") or said.get("host") or "")
-    if not _is_here(host) and "sslmode" not in said:
-        said = {**said, "sslmode": "verify-full", "sslrootcert": said.get("sslrootcert") or "system"}
+    """Return the address with our limits. A server on another machine must prove its identity by a certificate."""
+    parts = _parts_of(address)
+    host = str(parts.get("hostaddr") or parts.get("host") or "")
+    if not _is_here(host) and "sslmode" not in parts:
+        parts = {**parts, "sslmode": "verify-full", "sslrootcert": parts.get("sslrootcert") or "system"}
     limits: dict[str, Any] = {
         "connect_timeout": int(CONNECT_SECONDS),
         "application_name": "callsieve-hub",
@@ -128,19 +128,19 @@ def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
         ),
         **KEEPALIVE,
     }
-    return make_conninfo("", **(limits | said))
+    return make_conninfo("", **(limits | parts))
 
 
 def place_of(address: str) -> str:
-    """Host, port and database of an address, for people: no user and no password. HubError."""
-    said = _parts_of(address)
-    return f"{said.get('host') or 'localhost'}:{said.get('port') or 5432}/{said.get('dbname') or 'callsieve'}"
+    """Return host, port and database of an address for display, without user and password."""
+    parts = _parts_of(address)
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or 'callsieve'}"
 
 
 def with_login(address: str, user: str, password: str) -> str:
-    """The same address for another user, who has a password and no certificate. HubError.
+    """Return the same address with another user and password, and without a client certificate.
 
-    libpq looks for a certificate in the home directory: of root's, where root acts as the service's user, who may not.
+    Else libpq looks for a certificate in root's home directory, which the service's user may not read.
     """
     login = {"user": user, "password": password, "sslcertmode": "disable"}
     return make_conninfo("", **(_parts_of(address) | login))
@@ -153,11 +153,11 @@ def _parts_of(address: str) -> dict[str, Any]:
     try:
         return {**conninfo_to_dict(address)}
     except psycopg.Error:
-        raise HubError("write its address as postgresql://hub.example.com:5432/callsieve") from None
+        raise HubError("the address is not valid: write it as postgresql://hub.example.com:5432/callsieve") from None
 
 
 def _is_here(host: str) -> bool:
-    """Whether it is this machine: a socket in a directory, or loopback."""
+    """Return whether the host is this machine: a socket directory, or loopback."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:
@@ -180,9 +180,9 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _words_of(error: psycopg.Error) -> str:
-    """One line. What libpq says of a connection ends with the reason."""
+    """Return one line for people. libpq's own text of a failed connection ends with the reason."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]
-    remedy = next((way for said, way in REMEDIES if said in words), "")
+    remedy = next((remedy for text, remedy in REMEDIES if text in words), "")
     return f"{words} ({remedy})" if remedy else words

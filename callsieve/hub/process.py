@@ -1,6 +1,6 @@
-"""`callsieve hub run` as a process: one at a time, until SIGTERM; SIGHUP reads the settings again.
+"""The process `callsieve hub run`: one per store, until SIGTERM. SIGHUP reads the settings again.
 
-A hub that is away is tried again and again, with more time between; the store goes on without it.
+It retries an unreachable hub with growing pauses. Calls are screened without it meanwhile.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from reputation.store.hub.link import note_failure
 logger = logging.getLogger("callsieve.hub.process")
 
 LOCK: Final = "hub.lock"
-SERVED_ALREADY: Final = "the hub is served already, by process {process}: stop it first (systemctl stop callsieve-hub)"
+SERVED_ALREADY: Final = "process {process} already serves the hub: stop it first (systemctl stop callsieve-hub)"
 FIRST_RETRY_SECONDS: Final = 0.5
-# Or half of [hub] poll_seconds, if that is more: thousands of sites are told to come back more slowly. As it is, a hub
-# that is there again has what all sites know within five seconds.
+# Or half of [hub] poll_seconds if that is longer: thousands of sites should come back more slowly. With this value, all
+# rows are exchanged within five seconds after the hub is back.
 LONGEST_RETRY_SECONDS: Final = 2.0
 WELL_AFTER_SECONDS: Final = 60.0
-NOT_MADE: Final = "this database is no hub yet, or one of an older CallSieve: callsieve hub init"
+NOT_MADE: Final = "this database is not set up as a hub, or by an older CallSieve: run callsieve hub init"
 
 
 def run(load: Callable[[], Loaded]) -> None:
-    """Shares what this store knows until SIGTERM or SIGINT. SettingsError, AlreadyRunning."""
+    """Exchange rows with the hub until SIGTERM or SIGINT. SettingsError and AlreadyRunning are left to the caller."""
     loaded = load()
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
         asyncio.run(_serve(load, loaded))
 
 
 def run_once(loaded: Loaded) -> None:
-    """Exchanges everything that there is now. HubError, StoreError, AlreadyRunning."""
+    """Exchange everything once. HubError, StoreError and AlreadyRunning are left to the caller."""
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
-        erased = asyncio.run(_once(loaded, _word()))
+        erased = asyncio.run(_once(loaded, _run_id()))
     _clear(loaded, erased)
 
 
@@ -68,7 +68,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
     stop, reload = follow_signals()
     watchdog = asyncio.create_task(service_process.run_watchdog())
     service_process.ready()
-    failures, run = 0, _word()
+    failures, run = 0, _run_id()
     while not stop.is_set():
         if reload.is_set():
             reload.clear()
@@ -80,12 +80,12 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
             await asyncio.to_thread(_clear, loaded, done.numbers)
             continue
         except StoreReplaced:
-            logger.warning("the store is another one: it is opened again")
+            logger.warning("store file replaced: opening it again")
         except (HubError, StoreError) as error:
             failures = 1 if time.monotonic() - began > WELL_AFTER_SECONDS else failures + 1
             words = words_of(error)
-            logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "nothing is shared: %s", words)
-            # Many sites lose a hub at once, and must not all come back at once.
+            logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "exchange with the hub failed: %s", words)
+            # Many sites lose a hub at the same moment. Random pauses keep them from coming back at once.
             longest = max(LONGEST_RETRY_SECONDS, loaded.settings.hub.poll_seconds / 2)
             seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, longest) * random.uniform(0.5, 1.0)
             with suppress(TimeoutError):
@@ -97,21 +97,21 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """What is wrong with the hub, and the way out."""
+    """Return what is wrong with the hub, and what to do."""
     if isinstance(error, HubError) and error.code in UNDEFINED:
         return NOT_MADE
     if isinstance(error, HubError) and error.code == FORBIDDEN:
-        return f"{error} (callsieve hub sites, on another)"
+        return f"{error} (run callsieve hub sites at another site)"
     return str(error)
 
 
-def _word() -> str:
-    """By which the hub knows this process from another one under the same name."""
+def _run_id() -> str:
+    """Return an identifier that tells this process from another one under the same site name."""
     return secrets.token_hex(8)
 
 
 async def _share(loaded: Loaded, run: str) -> None:
-    """HubError, StoreError, NumbersErased. What is wrong with the hub stands in the store, for who looks."""
+    """Exchange until something fails, and record a failure of the hub in the store."""
     store = await Store.open(loaded.store_path)
     try:
         async with connection_to(address_of_site(loaded)) as hub:
@@ -125,8 +125,10 @@ async def _share(loaded: Loaded, run: str) -> None:
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
-    """What the rows of erased numbers have left in files. Only while the store is closed here."""
+    """Clear the files that erased numbers are in. Call it only while the store is closed."""
     for number in sorted(numbers):
         is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:
-            logger.warning("a number was erased as another site wanted; some files still have it: privacy erase")
+            logger.warning(
+                "number erased on request of another site, but some files still contain it: run callsieve privacy erase"
+            )

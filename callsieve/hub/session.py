@@ -1,4 +1,4 @@
-"""What is known of the hub as long as a connection lasts, and the store's side of each step: one transaction each."""
+"""State of one connection to the hub, and the store transactions of each step."""
 
 from __future__ import annotations
 
@@ -49,28 +49,26 @@ from reputation.users import Role
 
 logger = logging.getLogger("callsieve.hub.sync")
 
-FILL: Final = 200  # numbers whose rows are put into the outbox at once
-REST_SECONDS: Final = 0.01  # after a write, for others
-# How far clocks of two PBXs of one site may be apart by which their versions are made.
+FILL: Final = 200  # numbers whose rows enter the outbox in one transaction
+REST_SECONDS: Final = 0.01  # after a write, so that others can write
+# How far the clocks of two PBXs of one site may differ. Versions of rows are made from these clocks.
 LOSS_US: Final = 300 * MICROSECONDS
 WRITE_SECONDS: Final = 0.03
 
-HEARD_SECONDS: Final = 300.0  # so late may a notice have become visible
+HEARD_SECONDS: Final = 300.0  # a notice may become visible this late
 
-WAKE_SECONDS: Final = (
-    0.1  # between two pulls after wake-ups; more, up to the longest, after those that were for nothing
-)
+WAKE_SECONDS: Final = 0.1  # between two pulls after wake-ups; grows to the longest while wake-ups bring nothing
 
 LONGEST_WAKE_SECONDS: Final = 1.5
 
-# A clock that is so far off is not NTP's: what it has dated is put on the hub's.
+# A clock this far off is not set by NTP: its rows get the hub's time.
 CLOCK_SECONDS: Final = 2.0
 
 ACTOR: Final = "hub"
 
 
 class PullPace:
-    """When to pull: every so often, and soon after a wake-up. One that was for nothing makes the next wait longer."""
+    """The times to pull: regularly, and soon after a wake-up. A wake-up without news lengthens the next wait."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -79,11 +77,11 @@ class PullPace:
         self._pulled_at = -math.inf
 
     def pull_at(self) -> float:
-        """An instant of time.monotonic()."""
+        """Return the next time to pull, as time.monotonic()."""
         return self._pulled_at + min(self._poll_seconds, self._rest_seconds if self.is_woken else math.inf)
 
     def note_pull(self, now: float, *, has_news: bool) -> None:
-        """All is pulled as of then, an instant of time.monotonic()."""
+        """Record that everything was pulled at `now`, a value of time.monotonic()."""
         is_in_vain = self.is_woken and not has_news
         self._rest_seconds = min(2 * self._rest_seconds, LONGEST_WAKE_SECONDS) if is_in_vain else WAKE_SECONDS
         self.is_woken, self._pulled_at = False, now
@@ -91,19 +89,23 @@ class PullPace:
 
 @dataclass(slots=True)
 class HubSession:
-    """What is known of the hub as long as a connection lasts. `own`, `private`: whether rows of ours are pulled, and
-    what only a standby and a central site need; `has_pulled`: since the last heartbeat. `told_us`: the latest version
-    of ours that the hub had at the beginning, whoever sent it. `waits_to`: the outbox up to that `seq` waits for room
-    in the hub, which is tried again at `try_at`, and erasures at `erase_at`, instants of time.monotonic(). `is_deaf`:
-    nobody can wake us up. `pushed_at`: when the first and the last push were over for which others may not have been
-    woken, by whether all in them was private; `has_pushed`: since the last pull.
+    """State of one connection to the hub.
+
+    `own`, `private`: whether to pull this site's own rows, and rows that only a standby or central site needs.
+    `has_pulled`: since the last heartbeat. `hub_version`: the latest version of this site's rows that the hub had at
+    the start,
+    whoever sent it. `waits_to`: the outbox up to this `seq` waits for room in the hub. `try_at`, `erase_at`: when
+    to retry
+    that and the erasures, as time.monotonic(). `is_deaf`: it listens to no wake-ups. `pushed_at`: end of the first
+    and last
+    push that others may not know of, by whether all rows were private. `has_pushed`: since the last pull.
     """
 
     link: Link
     pace: PullPace
     offset_us: int
     clock_us: int
-    told_us: int
+    hub_version: int
     own: bool
     private: bool
     channel: str
@@ -119,7 +121,7 @@ class HubSession:
 
 
 def is_counted_anew(link: Link, greeting: Greeting) -> bool:
-    """Whether the places that we remember say nothing: the hub counts its transactions from another number."""
+    """Return whether our remembered places are void, because the hub counts its transactions from another number."""
     return greeting.lost_xid == 0 or min(max(link.rows_to[0], link.notices_to[0]), _lost(greeting)) > greeting.xid
 
 
@@ -128,7 +130,7 @@ def _lost(greeting: Greeting) -> float:
 
 
 def heard_to(link: Link, greeting: Greeting) -> float:
-    """Notices are read from their beginning again: which were obeyed before, by the hub's clock."""
+    """Return up to when notices were carried out, by the hub's clock, if they are read from the start again."""
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
@@ -136,32 +138,35 @@ def heard_to(link: Link, greeting: Greeting) -> float:
 
 
 def offset_of(greeting: Greeting, before: float, after: float) -> int:
-    """How far our clock is ahead of the hub's, in microseconds; 0 where it is as good as right."""
+    """Return how far our clock is ahead of the hub's, in microseconds; 0 within the measuring error."""
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
     if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
         return 0
-    logger.warning("our clock is %+.0f s off the hub's: what it dates is dated by the hub's", offset)
+    logger.warning("our clock is %+.0f s off the hub's: rows get the hub's time", offset)
     return int(offset * MICROSECONDS)
 
 
 def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
+    """Create the link to the hub, and queue all rows of this site."""
     set_link(db, greeting.site, greeting.organisation, greeting.hub)
     outgoing.start_capture(db, private=private)
     outgoing.send_all_again(db, private=private)
 
 
-def tell_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
+def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
+    """Queue some rows of this site again."""
     outgoing.tell_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
+    """Bring capture, ownership of rows and the remembered places up to date with the settings and the hub."""
     link = link_of(db)
     assert link is not None
     outgoing.start_capture(db, private=private)
     with writing_for_hub(db):
         refresh_all(db, settle_all(db, link.site, follow))
     program = program_version()
-    if greeting.lost_xid:  # what was pulled from there on may never have been
+    if greeting.lost_xid:  # the hub may have lost what was pulled from there on
         place = (greeting.lost_xid - 1, client.LAST_ID)
         note_rows_to(db, min(link.rows_to, place))
         note_notices_to(db, min(link.notices_to, place))
@@ -170,25 +175,28 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
         note_notices_to(db, (0, 0))
         pull_again(db)
     elif link.program != program:
-        pull_again(db)  # what an older one had no use for
+        pull_again(db)  # an older version may have ignored some rows
     note_program(db, program)
 
 
 def acknowledge_batch(
     db: sqlite3.Connection, link: Link, batch: list[outgoing.Outgoing], dates: dict[int, int], follow: frozenset[str]
 ) -> None:
+    """Record that the hub has a batch."""
     outgoing.acknowledge(db, link, batch, dates, follow, time.time())
 
 
 def apply_some(
-    db: sqlite3.Connection, link: Link, found: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
+    db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    done, refused = apply_rows(db, link, [row for row, _ in found], follow, WRITE_SECONDS)
-    note_rows_to(db, found[done - 1][1])
+    """Apply as many pulled rows as fit in WRITE_SECONDS. Return how many were done and how many were unusable."""
+    done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
+    note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
 
 
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
+    """Record that everything up to a place was pulled."""
     note_rows_to(db, place)
     note_notices_to(db, place)
     note_pulled(db, time.time())
@@ -197,70 +205,72 @@ def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) 
 
 
 def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
-    """Return whether everything about the number is gone."""
+    """Erase a number on behalf of a site. Return whether everything about it is gone."""
     actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
-    return site_operations.obey(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
+    return site_operations.erase_for_site(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
 
 
-def tell_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
+def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
+    """Emit an event for policies that wait to be accepted."""
     central.tell_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
 def accept_policy(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
+    """Accept a policy of another site, as the settings order."""
     context = Context(f"{ACTOR} {site_of(name)}", Role.ADMINISTRATOR, time.time(), loaded)
     central.accept(db, context, central.AcceptRequest(name))
 
 
 def is_of_another(link: Link, greeting: Greeting) -> bool:
-    """Return whether the link is of another hub, or was made under another name of this site."""
+    """Return whether the link belongs to another hub, or to another name of this site."""
     return (link.hub, link.site) != (greeting.hub, greeting.site)
 
 
 async def linked(store: Store, link: Link | None, greeting: Greeting, settings: HubTable) -> Link:
-    """Return the store's side of the link, made or brought up to date."""
+    """Return the link to the hub in the store, created or brought up to date."""
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
-        what = "the hub" if link.hub != greeting.hub else f"the site, once {link.site},"
-        logger.warning("%s is another one: all is exchanged anew", what)
+        subject = "the hub" if link.hub != greeting.hub else f"the site, once {link.site},"
+        logger.warning("%s has changed: everything is exchanged again", subject)
         await forget_others(store, link, follow)
     if link is None or is_another:
-        await tell_site_again(store, site, private, -1)
+        await send_site_again(store, site, private, -1)
         await store.write(join, greeting, private)
     elif greeting.told_version is not None:
-        await tell_site_again(store, site, private, min(greeting.version, greeting.told_version) - LOSS_US)
+        await send_site_again(store, site, private, min(greeting.version, greeting.told_version) - LOSS_US)
     elif greeting.version < link.clock_us:
-        await tell_site_again(store, site, private, greeting.version - LOSS_US)
+        await send_site_again(store, site, private, greeting.version - LOSS_US)
     await store.write(prepare, private, follow, greeting)
     link = await store.read(link_of)
     assert link is not None
     if link.pulled_at is not None and time.time() - link.pulled_at > (MARKER_DAYS - 1) * DAY:
-        logger.warning("nothing was heard for %.0f days: all is pulled anew", MARKER_DAYS)
+        logger.warning("no exchange for %.0f days: pulling everything again", MARKER_DAYS)
         await forget_others(store, link, follow)
         await store.write(pull_again)
         link = replace(link, rows_to=(0, 0))
     return link
 
 
-async def tell_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
-    """Tell the hub again what it may have lost of the rows of this site."""
+async def send_site_again(store: Store, site: str, private: bool, told_to: int) -> None:
+    """Send this site's rows again that the hub may have lost."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.untold_after, site, told_to, after, FILL):
-        await store.write(tell_keys_again, site, keys, private)
+        await store.write(send_keys_again, site, keys, private)
         rows, after = rows + len(keys), keys[-1]
         await asyncio.sleep(REST_SECONDS)
     if rows:
-        logger.warning("the hub may have lost %d rows that we had told: they are told again", rows)
+        logger.warning("the hub may have lost %d of our rows: sending them again", rows)
 
 
 async def forget_others(store: Store, link: Link, follow: frozenset[str]) -> None:
-    """Take out what all other sites told."""
+    """Delete the rows of all other sites."""
     for origin in await store.read(other_sites, link.site):
         await expel(store, link, origin, follow)
 
 
 async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -> None:
-    """Take out what a site told, some rows at a time."""
+    """Delete the rows of one site in steps."""
     more = True
     while more:
         more = await store.write(expel_some, link, origin, follow, FILL)
@@ -268,18 +278,18 @@ async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -
 
 
 async def take_policies(store: Store, loaded: Loaded) -> None:
-    """What other sites publish waits to be accepted, or is accepted at once where the settings say so."""
+    """Offer newly published policies of other sites for acceptance, or accept them if the settings say so."""
     try:
-        came = await store.read(central.arrived, loaded)
-        for one in came if loaded.settings.hub.accept_policies else ():
-            await store.write(accept_policy, one.name, loaded)
-            logger.info("the policy %s was accepted, as [hub] accept_policies says", one.name)
-        waiting = [] if loaded.settings.hub.accept_policies else came
-        await store.write(tell_policies, waiting, loaded)
+        arrived = await store.read(central.arrived, loaded)
+        for policy in arrived if loaded.settings.hub.accept_policies else ():
+            await store.write(accept_policy, policy.name, loaded)
+            logger.info("policy accepted: %s ([hub] accept_policies is on)", policy.name)
+        waiting = [] if loaded.settings.hub.accept_policies else arrived
+        await store.write(emit_policies, waiting, loaded)
         await asyncio.to_thread(central.note_arrived, loaded, waiting)
         await store.read(central.drop_stale, loaded)
         for shown in await store.read(central.site_policies, loaded):
             if shown.problem:
-                logger.warning("a policy cannot be used, what was accepted of it stays: %s", shown.problem)
+                logger.warning("unusable policy of another site, the accepted version stays: %s", shown.problem)
     except (OSError, Refused) as error:
-        logger.warning("policies of other sites are left as they were: %s", error)
+        logger.warning("policies of other sites were not updated: %s", error)

@@ -1,11 +1,9 @@
-"""What an administrator says of other sites: who of their people is one of ours, and whose evidence counts for nothing.
+"""Decisions about other sites: same people, ignored sites, and numbers that other sites erased.
 
-All of it is of this store alone, needs no hub, and is undone by its row in the audit.
-
-Numbers that another site had erased: obeyed whole, or in part until an administrator here says yes.
-
-obey(db, context, Erasure(...))     operation of the hub's process
-keep(db, context, number)           operation: no. Yes is `callsieve privacy erase`.
+They change only this store, need no hub, and each is undone through its row in the audit. An erasure by another site is
+carried out whole, or in part until an administrator here confirms it with `callsieve privacy erase` or refuses it:
+    erase_for_site(db, context, Erasure(...))   for the hub's process
+    keep(db, context, number)                   refuse
 """
 
 from __future__ import annotations
@@ -40,19 +38,19 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """`names`: all that the human is known by now; of a declaration that was taken back, the one."""
+    """`names`: all names of the person now; for a separated name, that name alone."""
 
     change_id: int | None
     names: tuple[str, ...]
 
 
 class SiteVerdict(NamedTuple):
-    """A site that counts for nothing now, or counts again.
+    """A site that is ignored now, or counts again.
 
     Attributes:
         site: The site.
-        numbers: How many numbers it has told something about.
-        later: They are too many for one transaction: the daemon makes their sums anew.
+        numbers: How many numbers it has shared evidence about.
+        later: The numbers are too many for one transaction, and the daemon recomputes them in steps.
     """
 
     change_id: ChangeId | None
@@ -62,7 +60,7 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A site that is not believed, and why.
+    """A site to ignore, and why.
 
     Attributes:
         reason: The reason.
@@ -73,58 +71,61 @@ class IgnoreRequest(msgspec.Struct, frozen=True):
 
 
 def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[other_sites.SiteFigures]:
-    """Return the other sites that have told something, and what is known of each here."""
-    return page_from(other_sites.figures_of_sites(db), request, lambda one: (one.site,), lambda one: one)
+    """Return the other sites that have shared something, with their figures."""
+    return page_from(other_sites.figures_of_sites(db), request, lambda row: (row.site,), lambda row: row)
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
-    """Both names are one human's, who counts once."""
-    one, other = (_person(db, context, name) for name in names)
-    if site_of(one) == site_of(other):
-        raise Refused("same-site", Wording("{one} and {other} are of one site", {"one": one, "other": other}))
-    with change(db, context, "hub people same", name=one) as changed:
-        before = [other_sites.names_of(db, name) for name in (one, other)]
-        if other in before[0]:
-            raise Refused("same-already", Wording("{one} and {other} are one already", {"one": one, "other": other}))
-        together = other_sites.declare_same(db, one, other)
+    """Declare that two names are the same person, who counts once."""
+    first, second = (_person(db, context, name) for name in names)
+    if site_of(first) == site_of(second):
+        raise Refused("same-site", Wording("{one} and {other} are at the same site", {"one": first, "other": second}))
+    with change(db, context, "hub people same", name=first) as changed:
+        before = [other_sites.names_of(db, name) for name in (first, second)]
+        if second in before[0]:
+            raise Refused(
+                "same-already",
+                Wording("{one} and {other} are already the same person", {"one": first, "other": second}),
+            )
+        together = other_sites.declare_same(db, first, second)
         sites = [site_of(name) for name in together]
         if len(set(sites)) < len(sites):
-            words = Wording("then two people of one site would be one: {names}", {"names": ", ".join(together)})
+            words = Wording("this would join two people of the same site: {names}", {"names": ", ".join(together)})
             raise Refused("same-site", words)
-        changed.before, changed.after = {"people": _humans(*before)}, {"people": _humans(together)}
+        changed.before, changed.after = {"people": _joined(*before)}, {"people": _joined(together)}
     return Declared(changed.id, together)
 
 
 def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declared:
-    """The name is somebody's who has no other."""
+    """Declare that a name is a separate person again."""
     with change(db, context, "hub people apart", name=name) as changed:
         before = other_sites.names_of(db, name)
         if len(before) == 1:
-            raise Refused("no-other-name", Wording("{name} is not known by another name", {"name": name[:64]}))
-        others = tuple(one for one in before if one != name)
+            raise Refused("no-other-name", Wording("{name} has no other name", {"name": name[:64]}))
+        others = tuple(other for other in before if other != name)
         other_sites.set_names(db, others)
         other_sites.set_names(db, (name,))
-        changed.before, changed.after = {"people": _humans(before)}, {"people": _humans(others, (name,))}
+        changed.before, changed.after = {"people": _joined(before)}, {"people": _joined(others, (name,))}
     return Declared(changed.id, (name,))
 
 
 def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> SiteVerdict:
-    """Let nothing count here that a site tells."""
+    """Ignore the evidence of a site."""
     site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
     _site(db, site)
     if not reason:
-        raise Refused("no-reason", Wording("say why, for those who come after you"), "reason")
+        raise Refused("no-reason", Wording("give the reason, for other administrators"), "reason")
     ignored = other_sites.Ignored(site, context.at, context.actor, reason)
     with change(db, context, "hub ignore", name=site) as changed:
-        if any(one.site == site for one in other_sites.ignored_of(db)):
-            raise Refused("ignored-already", Wording("{site} counts for nothing already", {"site": site}))
+        if any(entry.site == site for entry in other_sites.ignored_of(db)):
+            raise Refused("ignored-already", Wording("{site} is already ignored", {"site": site}))
         numbers = other_sites.ignore_site(db, ignored)
         changed.after = ignored._asdict()
     return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
 def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
-    """Let a site count again, as if it had never been ignored."""
+    """Let a site count again, exactly as before it was ignored."""
     with change(db, context, "hub resume", name=site) as changed:
         ignored = other_sites.resume_site(db, site)
         if ignored is None:
@@ -133,20 +134,22 @@ def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerd
     return SiteVerdict(changed.id, site)
 
 
-def _humans(*people: Sequence[str]) -> list[str]:
-    """Each with all names, as the audit keeps it."""
+def _joined(*people: Sequence[str]) -> list[str]:
+    """Return the names of each person as one text, for the audit."""
     return [SAME.join(names) for names in people]
 
 
 def _person(db: sqlite3.Connection, context: Context, name: str) -> str:
-    """One of ours, or somebody of a site that has told something."""
+    """Return the name of a person here, or at a site that has shared something."""
     if site_of(name):
         _site(db, site_of(name))
         return name
     people = names_of_people(db, context.settings)
     if name not in people:
         hint = nearest(name, people) if people else ""
-        raise Refused("unknown-person", f"there is no person {name[:40]!r}{hint}; one of another site is site:person")
+        raise Refused(
+            "unknown-person", f"unknown person {name[:40]!r}{hint}; write a person of another site as site:person"
+        )
     return name
 
 
@@ -154,14 +157,14 @@ def _site(db: sqlite3.Connection, site: str) -> None:
     sites = other_sites.sites_of(db)
     if site not in sites:
         hint = nearest(site, sites) if sites else ""
-        raise Refused("unknown-site", f"no site {site[:40]!r} has told anything{hint}")
+        raise Refused("unknown-site", f"no site {site[:40]!r} has shared anything{hint}")
 
 
 # How changes are undone.
 
 
 def _groups(people: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Return the names of each human, once."""
+    """Return the names of each person, once."""
     return tuple(sorted({tuple(names) for names in people}))
 
 
@@ -173,34 +176,34 @@ def _set_groups(db: sqlite3.Connection, groups: tuple[tuple[str, ...], ...]) -> 
 SAME_PERSON = UndoKind(
     lambda _db, _row, value: _groups(names.split(SAME) for names in value["people"]),
     lambda db, _, groups: _groups(other_sites.names_of(db, name) for names in groups for name in names),
-    lambda *_: None,  # who they were takes its place
+    lambda *_: None,  # the earlier grouping replaces it
     lambda db, _, groups: _set_groups(db, groups),
 )
 IGNORED = UndoKind(
     lambda _db, _row, value: record_of(other_sites.Ignored, value),
-    lambda db, _, ignored: next((one for one in other_sites.ignored_of(db) if one.site == ignored.site), None),
+    lambda db, _, ignored: next((entry for entry in other_sites.ignored_of(db) if entry.site == ignored.site), None),
     lambda db, _, ignored: other_sites.resume_site(db, ignored.site),
     lambda db, _, ignored: other_sites.ignore_site(db, ignored),
 )
 
 
-# What does not wait for a yes: evidence, what is made of it, and records of changes, which name who made them still.
-GOES: Final = {
+# Deleted without confirmation: evidence, what is derived from it, and records of changes (they keep their author).
+ERASED_AT_ONCE: Final = {
     *(kind.name for kind in incoming.EVIDENCE),
     *("standing", "hub_row", "hub_outbox", "hub_erasure", "erasure_request", "audit", "event", "api_answer"),
 }
 
 
 class Erasure(NamedTuple):
-    """A site had the number erased. `is_whole`: it is this site, one that it follows, or a central one."""
+    """An erasure by a site. `is_whole`: by this site, one that it follows, or a central one."""
 
     number: str
     site: str
     is_whole: bool
 
 
-def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase what the site may have erased here; the rest waits. Return whether everything about the number is gone."""
+def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
+    """Erase what the site may erase here; the rest waits. Return whether everything about the number is gone."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number
@@ -212,7 +215,7 @@ def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
         assert link is not None
         incoming.forget_evidence(db, link, stored.number, erasure.site, frozenset(context.loaded.settings.hub.follow))
         left = number_operations.stored_about(db, context, stored.number).erasable
-        if any(count for table, count in left.items() if table not in GOES):
+        if any(count for table, count in left.items() if table not in ERASED_AT_ONCE):
             with change(db, context, "hub erasure", stored.number) as changed:
                 incoming.request_erasure(db, incoming.ErasureRequest(stored.number, erasure.site, context.at))
                 changed.after = {"site": erasure.site}
@@ -224,10 +227,10 @@ def obey(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
 
 
 def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
-    """Keep what is known here of a number that another site had erased. Return it in E.164."""
+    """Keep the data of a number that another site erased. Return the number in E.164."""
     e164 = number_field(context, number)
     with change(db, context, "hub keep", e164):
         if not incoming.waits_for_yes(db, e164):
-            raise Refused("no-erasure", Wording("no erasure of {number} waits", {"number": e164}), "number")
+            raise Refused("no-erasure", Wording("no erasure of {number} is waiting", {"number": e164}), "number")
         incoming.keep_number(db, e164, context.at)
     return e164

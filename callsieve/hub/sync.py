@@ -1,7 +1,7 @@
-"""Keeps a store and the hub alike: pushes what changed here, pulls what changed elsewhere, until it is cancelled.
+"""The exchange between a store and the hub: it pushes what changed here and pulls what changed elsewhere.
 
-The store is written in transactions of some hundredths of a second, each a function that cannot wait for the network:
-whatever the hub does, nobody waits for a lock. What is read for a push, or was pulled, is bounded.
+The store is written in transactions of some hundredths of a second, by functions that never wait for the network. So a
+slow hub never holds a lock of the store. Reads for a push and results of a pull are bounded.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ from reputation.store.hub.sites import note_policy, note_sites, told_policy
 logger = logging.getLogger("callsieve.hub.sync")
 
 BATCH: Final = 250  # rows sent in one transaction
-PULL: Final = 500  # rows asked for at once: at most 4 MB, and 5 MB more of each site that publishes 50 large policies
-LOOK_SECONDS: Final = 0.15  # between two looks at what changed here
-# So long rows are collected that follow one that woke the others (callsieve/hub/schema/0004_wakeups.sql).
+PULL: Final = 500  # rows asked for at once: at most 4 MB, and 5 MB more for each site that publishes 50 large policies
+CHECK_SECONDS: Final = 0.15  # between two checks for changes here
+# Rows that follow a waking push are collected for this long (callsieve/hub/schema/0004_wakeups.sql).
 COLLECT_SECONDS: Final = 0.75
-MOST_HEARD: Final = 100  # wake-ups between two looks
-BATCHES: Final = 20  # before others are pulled
-PULLS: Final = 10  # before ours are pushed
-FULL_SECONDS: Final = 60.0  # between two tries whether the hub has room again
+MOST_HEARD: Final = 100  # wake-ups between two checks
+BATCHES: Final = 20  # pushed before pulling
+PULLS: Final = 10  # before pushing
+FULL_SECONDS: Final = 60.0  # between two checks whether the hub has room again
 HEARTBEAT_SECONDS: Final = 10.0
 POLICY_SECONDS: Final = 60.0
 CLEAN_SECONDS: Final = 600.0
@@ -74,11 +74,11 @@ POLICY: Final = "published_policy"
 
 
 class StoreReplaced(Exception):
-    """The store's file is another one than the one that is open."""
+    """The store's file was replaced since it was opened."""
 
 
 class NumbersErased(Exception):
-    """Numbers were erased as another site wanted. What they left in files is cleared when the store is closed."""
+    """Numbers were erased on request of another site. Their traces in files can be cleared once the store is closed."""
 
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()
@@ -86,9 +86,9 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """One store, one hub. `once` and `run` raise HubError and StoreError; what was begun is whole or nothing.
+    """One store and one hub. `once` and `run` raise HubError and StoreError; each transaction is whole or undone.
 
-    `run`: a word that no other process has.
+    `run`: a random identifier of this process.
     """
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
@@ -99,17 +99,20 @@ class Sync:
         self._settings = loaded.settings.hub
         self._follow = frozenset(self._settings.follow)
         self._files = files_of(loaded.store_path)
-        self._policies_due = True  # there may be some of other sites that were not looked at yet
-        self._heard_to = 0.0  # what is dated before, by the hub's clock, was obeyed already
+        self._policies_due = True  # other sites may have published some that were not checked yet
+        self._heard_to = 0.0  # older notices, by the hub's clock, were carried out already
 
     async def run(self) -> None:
-        """Until it is cancelled. NumbersErased when there is something that only a closed store can be cleared
-        of, StoreChanged when it is to be opened again.
+        """Exchange until cancelled.
+
+        Raises:
+            NumbersErased: files are to be cleared while the store is closed.
+            StoreReplaced: the store is to be opened again.
         """
         session = await self._begin()
         await client.listen(self._hub, session.channel)
         await client.collect(self._hub)
-        if session.own:  # the hub has what a backup that was put back has not
+        if session.own:  # the hub has rows that a restored backup lacks
             await self._pull_all(session)
         beat_at = clean_at = policy_at = 0.0
         while True:
@@ -133,7 +136,7 @@ class Sync:
                 await self._wait(session)
 
     async def once(self) -> None:
-        """Everything that there is now, in both directions."""
+        """Exchange everything that there is now, in both directions."""
         session = await self._begin()
         await self._note_policy()
         if session.own:
@@ -152,19 +155,19 @@ class Sync:
         greeting = await self._greet(link, 0, has_pulled=False)
         if (greeting.site, greeting.organisation) != (self._settings.site, self._settings.organisation):
             who = f"{greeting.site} of {greeting.organisation}"
-            raise HubError(f"the hub takes us for {who}: the secret is that of another site (callsieve hub join)")
+            raise HubError(f"the hub takes us for {who}: the secret belongs to that site (callsieve hub join)")
         offset_us = offset_of(greeting, before, time.time())
         if link is not None and (is_of_another(link, greeting) or is_counted_anew(link, greeting)):
             self._heard_to = heard_to(link, greeting)
         link = await linked(self._store, link, greeting, self._settings)
         own = self._settings.standby or greeting.version > link.clock_us
-        logger.info("%s shares with the hub %s", greeting.site, greeting.hub)
+        logger.info("%s exchanges rows with the hub %s", greeting.site, greeting.hub)
         return HubSession(
             link,
             PullPace(self._settings.poll_seconds),
             offset_us,
             clock_us=max(greeting.version, link.clock_us),
-            told_us=greeting.version,
+            hub_version=greeting.version,
             own=own,
             private=self._settings.standby or greeting.is_central,
             channel=greeting.channel,
@@ -177,7 +180,7 @@ class Sync:
         return await client.greet(self._hub, client.SiteReport(waiting, *about_us))
 
     async def _note_policy(self) -> None:
-        """Tell the standby by which policy this PBX decides."""
+        """Publish the name and digest of this PBX's policy for its standby."""
         if self._settings.standby or not self._settings.private:
             return
         policy = await asyncio.to_thread(policy_in_force, self._loaded)
@@ -192,26 +195,26 @@ class Sync:
             await client.listen(self._hub, session.channel)
             session.is_deaf = False
         link, full_at = session.link, greeting.most_rows if session.waits_to else 0
-        standing = full_at, greeting.has_twin, greeting.is_central
-        if (link.full_at, link.has_twin, link.is_central) != standing:
-            await self._store.write(note_standing, *standing)
+        state = full_at, greeting.has_twin, greeting.is_central
+        if (link.full_at, link.has_twin, link.is_central) != state:
+            await self._store.write(note_standing, *state)
             session.link = replace(link, full_at=full_at, has_twin=greeting.has_twin, is_central=greeting.is_central)
             if greeting.has_twin and not link.has_twin:
-                logger.warning("another PBX takes part as %s, too: one of both needs another name", link.site)
+                logger.warning("another PBX also takes part as %s: one of the two needs another name", link.site)
             if full_at and not link.full_at:
-                logger.warning("the hub keeps %d rows of ours and no more: the others wait here", full_at)
+                logger.warning("the hub keeps at most %d of our rows: the others wait here", full_at)
         if greeting.is_central:  # for its console
             await self._store.write(note_sites, await client.sites(self._hub))
 
     async def _push_some(self, session: HubSession) -> bool:
-        """What waits, and then what was there before anything was shared, some at a time. Whether there is more."""
+        """Push waiting rows, then older rows that were never shared, in steps. Return whether more is left."""
         if not await self._store.read(outgoing.has_outgoing):
             return False
         if time.monotonic() >= session.erase_at:
-            await self._tell_erasures(session)
-        # Of a number that is to be forgotten nothing is told first.
+            await self._send_erasures(session)
+        # Notices come first: nothing may be sent about a number that is to be erased.
         for notice in await client.notices_after(self._hub, session.link.notices_to):
-            await self._obey(session, notice)
+            await self._follow_notice(session, notice)
         for _ in range(BATCHES):
             after = session.waits_to
             if after and time.monotonic() >= session.try_at:
@@ -231,7 +234,7 @@ class Sync:
                 return False
         return True
 
-    async def _tell_erasures(self, session: HubSession) -> None:
+    async def _send_erasures(self, session: HubSession) -> None:
         for number in await self._store.read(outgoing.numbers_to_erase):
             try:
                 await client.erase(self._hub, number)
@@ -245,11 +248,11 @@ class Sync:
 
     async def _push(self, session: HubSession, batch: list[outgoing.Outgoing], after: int) -> None:
         dates, left_out = await client.push(self._hub, batch)
-        if sent := [one.is_private for one in batch if one.row is not None]:
+        if sent := [row.is_private for row in batch if row.row is not None]:
             now = time.monotonic()
             first, _ = session.pushed_at.get(all(sent), (now, now))
             session.pushed_at[all(sent)], session.has_pushed = (first, now), True
-        taken = [one for one in batch if one.seq not in left_out]
+        taken = [row for row in batch if row.seq not in left_out]
         await self._store.write(acknowledge_batch, session.link, taken, dates, self._follow)
         if left_out:
             if not session.waits_to:
@@ -259,7 +262,7 @@ class Sync:
             session.waits_to = 0
 
     async def _wake_others(self, session: HubSession) -> None:
-        """For rows that followed others too soon to wake anybody by themselves."""
+        """Wake other sites for rows that followed a waking push too soon."""
         for is_private, (first, last) in [*session.pushed_at.items()]:
             if (now := time.monotonic()) >= first + COLLECT_SECONDS:
                 await client.wake(self._hub, now - last, private=is_private)
@@ -270,76 +273,78 @@ class Sync:
             pass
 
     async def _pull_some(self, session: HubSession) -> bool:
-        """What is new, as far as it is not too much at once. Whether there is more."""
-        came, where = 0, session.link
+        """Pull new rows and notices, up to a limit. Return whether more is left."""
+        received, start = 0, session.link
         for _ in range(PULLS):
             link = session.link
             pulled = await client.pull(
                 self._hub, link.rows_to, link.notices_to, PULL, own=session.own, private=session.private
             )
-            came += len(pulled.rows) + len(pulled.notices)
+            received += len(pulled.rows) + len(pulled.notices)
             for notice in pulled.notices:
-                await self._obey(session, notice)
+                await self._follow_notice(session, notice)
             await self._apply(session, pulled.rows, pulled.places)
             if pulled.all_to is not None:
-                await self._store.write(note_all_pulled, pulled.all_to, session.told_us if session.own else 0)
+                await self._store.write(note_all_pulled, pulled.all_to, session.hub_version if session.own else 0)
                 place = pulled.all_to
                 session.link = replace(session.link, rows_to=place, notices_to=place, pulled_at=time.time())
                 session.own, session.has_pulled = self._settings.standby, True
-                # We are woken by our own rows, too, when other sites may have pushed meanwhile.
-                session.pace.note_pull(time.monotonic(), has_news=came > 0 or session.has_pushed)
+                # Our own rows wake us as well, while other sites may have pushed too.
+                session.pace.note_pull(time.monotonic(), has_news=received > 0 or session.has_pushed)
                 session.has_pushed = False
                 if self._policies_due:
                     self._policies_due = False
                     await take_policies(self._store, self._loaded)
                 return False
-        return session.link != where
+        return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Passes over what a hub does not send: rows of ours that were not asked for, and of a time to come."""
+        """Apply pulled rows, except those that no honest hub sends: our own unless asked for, or from the future."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
-        found = [
+        usable = [
             (row, place)
             for row, place in zip(rows, places, strict=True)
             if (session.own or row.origin != session.link.site) and row.at_us <= latest_us
         ]
-        if passed_over := len(rows) - len(found):
-            await self._store.write(note_refused, passed_over)
-        refused = passed_over
-        while found:
+        if skipped := len(rows) - len(usable):
+            await self._store.write(note_refused, skipped)
+        refused = skipped
+        while usable:
             began = time.monotonic()
-            done, unusable = await self._store.write(apply_some, session.link, found, self._follow)
+            done, unusable = await self._store.write(apply_some, session.link, usable, self._follow)
             refused += unusable
-            session.link = replace(session.link, rows_to=found[done - 1][1])
-            found = found[done:]
-            if found:
-                await asyncio.sleep((time.monotonic() - began) / 2)  # others want to write, too
-        if passed_over:
+            session.link = replace(session.link, rows_to=usable[done - 1][1])
+            usable = usable[done:]
+            if usable:
+                await asyncio.sleep((time.monotonic() - began) / 2)  # let others write
+        if skipped:
             await self._store.write(note_rows_to, places[-1])
             session.link = replace(session.link, rows_to=places[-1])
         if refused:
             level = logging.DEBUG if session.has_refused else logging.WARNING
-            logger.log(level, "%d rows of other sites cannot be used: is another CallSieve newer?", refused)
+            logger.log(
+                level, "%d rows of other sites are unusable: update CallSieve if other sites have a newer one", refused
+            )
             session.has_refused = True
 
-    async def _obey(self, session: HubSession, notice: HubNotice) -> None:
+    async def _follow_notice(self, session: HubSession, notice: HubNotice) -> None:
         if notice.what == "erase" and notice.at > self._heard_to:
-            await self._obey_erasure(session, notice)
+            await self._follow_erasure(session, notice)
         elif notice.what == "expel" and notice.subject != session.link.site:
             by = notice.asked_by or "the hub's administrator"
-            logger.warning("%s was expelled by %s: what came from there is taken out", notice.subject, by)
+            logger.warning("site %s was expelled by %s: its rows are deleted", notice.subject, by)
             await expel(self._store, session.link, notice.subject, self._follow)
             self._policies_due = True
         await self._store.write(note_notices_to, notice.place)
         session.link = replace(session.link, notices_to=notice.place)
 
-    async def _obey_erasure(self, session: HubSession, notice: HubNotice) -> None:
+    async def _follow_erasure(self, session: HubSession, notice: HubNotice) -> None:
         site, is_followed = notice.asked_by, notice.asked_by in self._follow
         erasure = Erasure(notice.subject, site, is_followed or notice.by_central or site == session.link.site)
         if await self._store.write(erase_here, erasure, self._loaded):
             session.erased.add(notice.subject)
-        if is_followed and not notice.by_central:  # what is ours the hub has left to us
+        if is_followed and not notice.by_central:  # the hub leaves our own rows to us
             await client.forget(self._hub, notice.subject)
 
     async def _clean(self, session: HubSession) -> None:
@@ -349,34 +354,34 @@ class Sync:
         except HubError as error:
             if error.code != LOCKED:
                 raise
-            logger.warning("the hub removes nothing: %s", error)
+            logger.warning("the hub did not remove expired rows: %s", error)
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: HubSession) -> None:
-        """Until something is to be pulled, or it is time to look at what changed here.
+        """Wait until it is time to pull, or to check for changes here.
 
-        Whoever can log in to the server may wake everybody up, as often as he likes: who hears too much stops listening
-        for a while, and asks as often as the settings say.
+        Anybody who can log in to the server can wake all sites at will. After too many wake-ups this one stops
+        listening for a
+        while, and polls as often as the settings say.
         """
-        until, heard = time.monotonic() + LOOK_SECONDS, 0
+        until, wakeups = time.monotonic() + CHECK_SECONDS, 0
         until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])
         while (left := min(until, session.pace.pull_at()) - time.monotonic()) > 0:
-            said = await self._hub.notices(left)
-            heard += len(said)
-            session.pace.is_woken |= any(self._is_news(session, words) for words in said)
-            if heard > MOST_HEARD and not session.is_deaf:
-                logger.warning("the hub wakes us up too often: it is asked every %d s", self._settings.poll_seconds)
+            payloads = await self._hub.notices(left)
+            wakeups += len(payloads)
+            session.pace.is_woken |= any(self._is_news(session, payload) for payload in payloads)
+            if wakeups > MOST_HEARD and not session.is_deaf:
+                logger.warning(
+                    "too many wake-ups from the hub: polling every %d s instead", self._settings.poll_seconds
+                )
                 await client.stop_listening(self._hub)
                 session.is_deaf = True
         if await asyncio.to_thread(files_of, self._loaded.store_path) != self._files:
             raise StoreReplaced
 
-    def _is_news(self, session: HubSession, words: str) -> bool:
-        """What somebody says who has pushed is a hint: `site`, or `site/private`."""
-        site, _, what = words.partition("/")
+    def _is_news(self, session: HubSession, payload: str) -> bool:
+        """Return whether a wake-up announces news. Its payload is a hint by the pusher: `site` or `site/private`."""
+        site, _, what = payload.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby
         return not is_of_us and (what != "private" or session.private)
-
-
-# In the store's threads, each in one transaction:

@@ -1,4 +1,4 @@
-"""How the hub and its sites are and what sites contributed, for the terminal and for JSON. Pure."""
+"""Descriptions of the hub, its sites and their evidence, for the terminal and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from callsieve.text.times import when
 from reputation.store.hub.sites import SiteState
 from reputation.store.other_sites import SiteFigures
 
-# A process says every 10 s that it is there.
+# A process reports to the hub every 10 s.
 UP_SECONDS = 30.0
-TWIN_SECONDS = 60.0  # each of two says so every 10 s
+TWIN_SECONDS = 60.0  # each of the two reports every 10 s
 FIGURES = ("marks", "people", "signals", "answered", "numbers", "agreed", "disagreed", "retracted", "wrong", "last_at")
 
 
 def is_up(site: SiteState) -> bool:
-    """Whether its process was heard of lately."""
+    """Return whether the site's process reported lately."""
     return site.expelled_at is None and site.seen_at is not None and site.now - site.seen_at < UP_SECONDS
 
 
 def state_of(site: SiteState) -> str:
-    """In one word."""
+    """Return the site's state in one word."""
     if site.expelled_at is not None:
         return "expelled"
     return "up" if is_up(site) else "down" if site.seen_at is not None else "never seen"
 
 
 def lag_of(site: SiteState) -> float | None:
-    """Seconds since it had everything that others told; None: it never had."""
+    """Return the seconds since the site had everything that others shared, or None if it never had."""
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
 def remarks_on(site: SiteState) -> list[str]:
-    """What an administrator is to do something about."""
-    found = []
+    """Return problems that the administrator should solve."""
+    remarks = []
     if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
-        found.append("two PBXs take part under this name: give one another, or standby = true")
+        remarks.append("two PBXs take part under this name: rename one, or set standby = true")
     if 0 < site.most_rows <= site.rows_kept:
-        found.append(f"the hub keeps {site.most_rows:,} rows of it and no more: callsieve hub quota {site.name} ROWS")
+        remarks.append(f"the hub keeps at most {site.most_rows:,} rows of it: callsieve hub quota {site.name} ROWS")
     if site.offset_seconds:
-        found.append(f"its clock is {site.offset_seconds:+,.0f} s off the hub's")
-    return found
+        remarks.append(f"its clock is {site.offset_seconds:+,.0f} s off the hub's")
+    return remarks
 
 
 def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[str, Any]:
-    """Everything that the hub knows of it, and what is known here of what it told."""
-    told = None if figures is None else {name: getattr(figures, name) for name in FIGURES}
+    """Return everything that the hub knows of a site, and the figures of what it shared here."""
+    shared = None if figures is None else {name: getattr(figures, name) for name in FIGURES}
     return {
-        "told": told,
+        "told": shared,
         "site": site.name,
         "state": state_of(site),
         "central": site.is_central,
@@ -70,7 +70,7 @@ def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[st
 
 
 def link_as_json(shown: LinkShown) -> dict[str, Any]:
-    """How this site takes part."""
+    """Return this site's part in the hub."""
     link = shown.link
     return {
         "site": link.site if link else None,
@@ -90,7 +90,7 @@ def link_as_json(shown: LinkShown) -> dict[str, Any]:
 
 
 def figures_as_json(figures: SiteFigures) -> dict[str, Any]:
-    """All figures of a site."""
+    """Return all figures of a site."""
     ignored = figures.ignored
     return {
         "site": figures.site,
@@ -111,10 +111,10 @@ def figures_as_json(figures: SiteFigures) -> dict[str, Any]:
 
 
 def remarks_on_evidence(figures: SiteFigures) -> str:
-    """What is to be known of a site besides its figures."""
-    found = []
+    """Return remarks about a site that its figures do not show."""
+    remarks = []
     if figures.ignored is not None:
-        found.append(f"counts for nothing since {when(figures.ignored.at)}: {figures.ignored.reason}")
+        remarks.append(f"ignored since {when(figures.ignored.at)}: {figures.ignored.reason}")
     if figures.settled.disagree:
-        found.append(f"{plural(figures.settled.disagree, 'ruling')} here against its marks: it is trusted less")
-    return "; ".join(found)
+        remarks.append(f"{plural(figures.settled.disagree, 'ruling')} here against its marks: it is trusted less")
+    return "; ".join(remarks)

@@ -1,4 +1,4 @@
-"""`callsieve hub`: several PBXs that share what they know through one PostgreSQL."""
+"""`callsieve hub`: several PBXs share what they know through one PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -41,61 +41,67 @@ from reputation.store.other_sites import SiteFigures, figures_of_sites
 
 T = TypeVar("T")
 START = "systemctl enable --now callsieve-hub"
-NO_STORE = "this PBX has no store yet; the daemon makes it: systemctl enable --now callsieve"
+NO_STORE = "this PBX has no store yet; start the daemon, which makes it: systemctl enable --now callsieve"
 DatabaseOption = Annotated[
     str,
     typer.Option(
         "--database",
         metavar="ADDRESS",
-        help="The database, as its administrator, password in PGPASSWORD; else [hub] address, as PGUSER.",
+        help="The database, for its administrator with PGPASSWORD. Default: [hub] address, user PGUSER.",
     ),
 ]
 OrganisationOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Whose site it is; else [hub] organisation.", show_default=False)
+    str, typer.Option(metavar="NAME", help="Organisation of the site. Default: [hub] organisation.", show_default=False)
 ]
-SiteArgument = Annotated[str, typer.Argument(help="The site, as [hub] site of its settings.", show_default=False)]
+SiteArgument = Annotated[
+    str, typer.Argument(help="Name of the site, as in [hub] site of its settings.", show_default=False)
+]
 
 
 def init(
     database: DatabaseOption = "",
-    partitions: Annotated[int, typer.Option(min=1, max=1024, help="Of the large table, at the first time.")] = 16,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1024, help="Partitions of the large table; used only by the first run.")
+    ] = 16,
     config: options.ConfigOption = None,
 ) -> None:
-    """Make the hub's schema and roles in a PostgreSQL, or bring them up to date."""
+    """Create the hub's schema and roles in a PostgreSQL database, or bring them up to date."""
     address = database or _address(options.settings_of(config))
     with as_root():
-        done = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
-    if done.is_moved:
-        say("The database comes from a backup: every site exchanges everything anew.")
-    if done.migrations:
-        say(f"{place_of(address)} is a hub: {plural(len(done.migrations), 'migration')} applied.")
+        result = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
+    if result.is_moved:
+        say("The database was restored from a backup: every site exchanges everything again.")
+    if result.migrations:
+        say(f"{place_of(address)} is a hub: {plural(len(result.migrations), 'migration')} applied.")
     else:
         say(f"{place_of(address)} is up to date.")
-    if not done.is_closed:
-        warn(
-            "sites may make large objects and take locks here: only a superuser can forbid that (hub init again as one)"
-        )
-    if done.elsewhere:
-        warn(f"sites may log in to {', '.join(done.elsewhere)}, too (the documentation, Many PBXs, prevents that)")
+    if not result.is_closed:
+        warn("sites can create large objects and take locks: run hub init again as a superuser to forbid that")
+    if result.elsewhere:
+        warn(f"sites can also log in to {', '.join(result.elsewhere)}: see Many PBXs in the documentation")
 
 
 def join(
     database: DatabaseOption = "",
-    site: Annotated[str, typer.Option(metavar="SITE", help="Another site than this one.")] = "",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret there (0600).")] = None,
-    central: Annotated[bool, typer.Option("--central", help="It sees what is private of all sites.")] = False,
+    site: Annotated[str, typer.Option(metavar="SITE", help="The site, if not this one.")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret to this file (mode 0600).")] = None,
+    central: Annotated[
+        bool, typer.Option("--central", help="Make it a central site: it sees the private rows of all sites.")
+    ] = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Give a site its role in the hub, and write the secret that it logs in with."""
-    loaded = _administrators_settings(config, said=bool(database and site and out))
+    """Create a site's role in the hub, and write the secret with which it logs in."""
+    loaded = _administrators_settings(config, is_complete=bool(database and site and out))
     settings = loaded.settings.hub
     name = site or settings.site
     if not SITE.fullmatch(name):
-        raise CommandError(f"{loaded.settings_file}: [hub] site names this PBX among the others; or say --site SITE")
+        raise CommandError(
+            f"{loaded.settings_file}: [hub] site has no valid name for this PBX: set it, or give --site SITE"
+        )
     if name != settings.site and out is None:
-        raise CommandError(f"--out: {name} is another site: say where its secret is to be written")
+        raise CommandError(f"--out: {name} is another site: give the file for its secret")
     if out is None and not options.has_store(loaded):
-        # The service's state directory may not be there yet: the secret would go where no service looks for it.
+        # The service's state directory may not exist yet. A secret written elsewhere would not be found by the service.
         raise CommandError(f"{loaded.store_path}: {NO_STORE}")
     address = database or _address(loaded)
     organisation = settings.organisation
@@ -106,19 +112,19 @@ def join(
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         write_secret(path, login)
     options.note_done(loaded, Change("hub join", None, name))
-    say(f"{name} of {organisation} may log in to the hub; its secret is in {path}.")
+    say(f"{name} of {organisation} can log in to the hub; its secret is in {path}.")
     if out is not None:
-        say(f"Take it to {name}, and there:")
+        say(f"Copy it to {name}, and run there:")
         say_command(f"install -m 600 -o callsieve -g asterisk {shlex.quote(out.name)} {SERVICE_STATE / SECRET}")
     say_command(START)
 
 
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Exchange what there is, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Exchange everything once, then stop.")] = False,
     config: options.ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Share what this PBX knows with the others. Runs until it is stopped; SIGHUP reads the settings again."""
+    """Exchange rows with the hub until stopped. SIGHUP reads the settings again."""
     loaded = served_settings(config)
     _address(loaded)
     configure_logs(as_json=log_json)
@@ -136,93 +142,97 @@ def run(
 
 
 def status(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show how this site takes part in the hub: what waits, what came last, who is up."""
+    """Show this site's part in the hub: waiting rows, the last exchange, and which sites are up."""
     loaded, now = options.settings_of(config), time.time()
     with options.existing_store(loaded) as db:
-        shown = operations.link_shown(db)
-        of_first = told_policy(db) if loaded.settings.hub.standby else None
-    found, failure = _sites_or_why_not(loaded)
-    ours = operations.policy_in_force(loaded) if of_first is not None else None
+        link_state = operations.link_shown(db)
+        first_policy = told_policy(db) if loaded.settings.hub.standby else None
+    sites, failure = _sites_or_why_not(loaded)
+    policy = operations.policy_in_force(loaded) if first_policy is not None else None
     if as_json:
-        policies = {"policy": ours and ours._asdict(), "policy_of_first": of_first and of_first._asdict()}
-        of_hub = {"reachable": not failure, "hub_sites": [site_as_json(one) for one in found]}
-        options.print_json(link_as_json(shown) | policies | of_hub)
+        policies = {"policy": policy and policy._asdict(), "policy_of_first": first_policy and first_policy._asdict()}
+        hub_state = {"reachable": not failure, "hub_sites": [site_as_json(site) for site in sites]}
+        options.print_json(link_as_json(link_state) | policies | hub_state)
         return
-    if shown.link is None:
+    if link_state.link is None:
         settings = loaded.settings.hub
         if settings.address:
-            say(f"As {settings.site} of {settings.organisation} this PBX has exchanged nothing yet.")
+            say(f"This PBX ({settings.site} of {settings.organisation}) has not exchanged anything yet.")
             if not failure:
                 say_command(START)
         else:
-            say("This PBX shares nothing yet: the documentation says how, under Many PBXs.")
+            say("This PBX shares nothing yet. See Many PBXs in the documentation.")
     else:
-        link = shown.link
+        link = link_state.link
         standby = ", its standby" if loaded.settings.hub.standby else ""
-        more = ", and more that were here before" if shown.is_filling else ""
+        more = ", and older ones that are being added" if link_state.is_filling else ""
         print_pairs(
             (
                 ("site", f"{link.site} of {link.organisation}{standby}"),
-                ("waiting", f"{plural(shown.waiting, 'row')}{more}"),
+                ("waiting", f"{plural(link_state.waiting, 'row')}{more}"),
                 ("pushed", "" if link.pushed_at is None else str(ago(link.pushed_at, now))),
                 ("complete", "never" if link.pulled_at is None else str(ago(link.pulled_at, now))),
-                ("not usable", plural(link.refused, "row") if link.refused else ""),
-                ("rows of", ", ".join(shown.sites)),
-                ("policy", f"{ours.name}, as at the first" if ours is not None and ours == of_first else ""),
+                ("unusable", plural(link.refused, "row") if link.refused else ""),
+                ("rows of", ", ".join(link_state.sites)),
+                (
+                    "policy",
+                    f"{policy.name}, as at the main PBX" if policy is not None and policy == first_policy else "",
+                ),
             )
         )
-        if of_first is not None and ours != of_first:
-            here = "none that can be used" if ours is None else f"{ours.name} ({ours.digest})"
-            say(f"The policy in force here is {here}, and at the first {of_first.name} ({of_first.digest}): copy its")
-            say("policies and settings, or calls are decided otherwise after a switch-over.")
+        if first_policy is not None and policy != first_policy:
+            here = "unusable" if policy is None else f"{policy.name} ({policy.digest})"
+            say(f"The policy in force here is {here}, but at the main PBX")
+            say(f"{first_policy.name} ({first_policy.digest}). Copy its policies and settings,")
+            say("or calls are treated differently after a switch-over.")
         if link.has_twin:
-            say(f"Another PBX takes part as {link.site}, too: give one of both another [hub] site")
-            say("and callsieve hub join, or standby = true if it is the standby.")
+            say(f"Another PBX also takes part as {link.site}: give one of the two another [hub] site")
+            say("and run callsieve hub join, or set standby = true if it is the standby.")
         if link.full_at:
-            say(f"The hub keeps {plural(link.full_at, 'row')} of this site and no more; the others wait here. Its")
-            say(f"administrator may let it keep more: callsieve hub quota {link.site} ROWS")
+            say(f"The hub keeps at most {plural(link.full_at, 'row')} of this site; the others wait here. Its")
+            say(f"administrator can raise the limit: callsieve hub quota {link.site} ROWS")
     if failure:
-        say(f"{failure}. Calls are decided as ever, from what is here.")
+        say(f"{failure}. Calls are decided with this site's own data.")
         raise SystemExit(1)
     if not loaded.settings.hub.address:
         return
-    _print_sites(found)
-    if not found:
+    _print_sites(sites)
+    if not sites:
         raise SystemExit(1)
 
 
 def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the sites of the hub: who is up, how far behind, and what each has told."""
+    """Show the sites of the hub: which are up, how far behind they are, and what each has shared."""
     loaded = options.settings_of(config)
-    found = _ask(_with(_site_address(loaded), client.sites))
+    sites = _ask(_with(_site_address(loaded), client.sites))
     figures: dict[str, SiteFigures] = {}
     if options.has_store(loaded):
         with options.existing_store(loaded) as db:
-            figures = {one.site: one for one in figures_of_sites(db)}
+            figures = {row.site: row for row in figures_of_sites(db)}
     if as_json:
-        options.print_json([site_as_json(one, figures.get(one.name)) for one in found])
+        options.print_json([site_as_json(site, figures.get(site.name)) for site in sites])
         return
-    _print_sites(found)
+    _print_sites(sites)
     if figures:
-        say("What came from them:")
+        say("Received from them:")
         print_figures(list(figures.values()))
 
 
 def quota(
     site: SiteArgument,
-    rows: Annotated[int, typer.Argument(min=1, max=10**12, help="So many, and no more.", show_default=False)],
+    rows: Annotated[int, typer.Argument(min=1, max=10**12, help="The most rows to keep.", show_default=False)],
     database: DatabaseOption = "",
     organisation: OrganisationOption = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Set how many rows of a site the hub keeps; what else it has to tell waits there."""
-    loaded = _administrators_settings(config, said=bool(database))
-    whose = organisation or loaded.settings.hub.organisation
+    """Set how many rows of a site the hub keeps. Further rows wait at the site."""
+    loaded = _administrators_settings(config, is_complete=bool(database))
+    owner = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
     with as_root() if database else nullcontext():
-        kept = _ask(_with(address, lambda hub: administration.set_quota(hub, whose, site, rows)))
+        kept = _ask(_with(address, lambda hub: administration.set_quota(hub, owner, site, rows)))
     options.note_done(loaded, Change("hub quota", None, site))
-    say(f"The hub keeps {plural(rows, 'row')} of {site} and no more; it has {kept:,} now.")
+    say(f"The hub keeps at most {plural(rows, 'row')} of {site}; it has {kept:,} now.")
 
 
 def expel(
@@ -232,32 +242,32 @@ def expel(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Take all out that came from a site, everywhere, and let it tell nothing more."""
-    loaded = _administrators_settings(config, said=bool(database))
-    whose = organisation or loaded.settings.hub.organisation
+    """Remove a site from the hub, and delete its rows everywhere."""
+    loaded = _administrators_settings(config, is_complete=bool(database))
+    owner = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
-    if not options.confirmed(f"Take all out that {site} of {whose} has told, at every site?", yes=yes):
+    if not options.confirmed(f"Delete all rows of {site} of {owner} at every site?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     with as_root() if database else nullcontext():
-        gone = _ask(_with(address, lambda hub: administration.expel_site(hub, whose, site), ADMINISTRATION_SECONDS))
+        removed = _ask(_with(address, lambda hub: administration.expel_site(hub, owner, site), ADMINISTRATION_SECONDS))
     options.note_done(loaded, Change("hub expel", None, site))
-    say(f"{site} is expelled: {plural(gone, 'row')} gone from the hub; every site takes out what it has of them.")
-    say("callsieve hub join lets it take part again, from then on with what it tells anew.")
+    say(f"Expelled {site}: {plural(removed, 'row')} deleted from the hub; every site deletes its copies.")
+    say("To let it take part again with new rows: callsieve hub join.")
 
 
 def leave(
     keep: Annotated[
-        bool, typer.Option("--keep", help="What was told stays, here and there, until it is too old.")
+        bool, typer.Option("--keep", help="Keep the rows shared so far, here and at other sites, until they expire.")
     ] = False,
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Take part no more: what this site has told goes everywhere, and what others told goes here."""
+    """Leave the hub, and delete this site's rows elsewhere and other sites' rows here."""
     loaded = options.settings_of(config)
     settings = loaded.settings.hub
     if not settings.site:
-        raise CommandError(f"{loaded.settings_file}: [hub] names no site: this PBX has no part in a hub")
+        raise CommandError(f"{loaded.settings_file}: [hub] site is not set: this PBX takes no part in a hub")
     if not options.confirmed(f"Leave the hub as {settings.site}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
@@ -265,43 +275,43 @@ def leave(
         leaving = partial(client.leave, organisation=settings.organisation, site=settings.site, keep=keep)
         _ask(_with(_site_address(loaded), leaving))
     except CommandError as error:
-        warn(f"the hub does not know yet: {error}. Its administrator may say: callsieve hub expel {settings.site}")
+        warn(f"the hub was not told: {error}. Its administrator can run: callsieve hub expel {settings.site}")
     if options.has_store(loaded):
         options.perform(loaded, operations.forget_hub, keep, existing=True)
     secret_path(loaded).unlink(missing_ok=True)
-    say("This PBX shares nothing any more. Take [hub] address out of the settings, and:")
+    say("This PBX shares nothing now. Remove [hub] address from the settings, and run:")
     say_command("systemctl disable --now callsieve-hub")
 
 
-def _print_sites(found: list[SiteState]) -> None:
-    if not found:
-        say("This site has no part in the hub, or was expelled: callsieve hub join lets it take part again.")
+def _print_sites(sites: list[SiteState]) -> None:
+    if not sites:
+        say("This site takes no part in the hub, or was expelled. To join (again): callsieve hub join.")
         return
     rows = [
         (
-            one.name,
-            state_of(one),
-            "" if (lag := lag_of(one)) is None else f"{lag:,.0f} s",
-            f"{one.outbox:,}",
-            f"{one.rows_pushed:,}",
-            "" if one.seen_at is None else str(ago(one.seen_at, one.now)),
+            site.name,
+            state_of(site),
+            "" if (lag := lag_of(site)) is None else f"{lag:,.0f} s",
+            f"{site.outbox:,}",
+            f"{site.rows_pushed:,}",
+            "" if site.seen_at is None else str(ago(site.seen_at, site.now)),
         )
-        for one in found
+        for site in sites
     ]
     below = [
         "; ".join(
             filter(
                 None,
                 (
-                    "central" if one.is_central else "",
-                    f"expelled {when(one.expelled_at)}" if one.expelled_at is not None else "",
-                    *remarks_on(one),
+                    "central" if site.is_central else "",
+                    f"expelled {when(site.expelled_at)}" if site.expelled_at is not None else "",
+                    *remarks_on(site),
                 ),
             )
         )
-        for one in found
+        for site in sites
     ]
-    headings = ("site", "state", "behind", "waiting", "told", "seen")
+    headings = ("site", "state", "behind", "waiting", "sent", "seen")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4), right=(2, 3, 4), below=below)
 
 
@@ -314,19 +324,21 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
         return [], str(error)
 
 
-def _administrators_settings(config: Path | None, *, said: bool) -> Loaded:
-    """The settings. The database's administrator may not read those of a PBX on that machine, and needs none where
-    the options have `said` all. SettingsError."""
+def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
+    """Return the settings.
+
+    The database's administrator may be unable to read a PBX's settings, and needs none if the options are complete.
+    """
     loaded, error = options.salvaged_settings_of(config)
-    if error is not None and not (said and isinstance(error, SettingsUnreadable)):
+    if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error
     return loaded
 
 
 def _address(loaded: Loaded) -> str:
-    """The hub's, as the settings have it."""
+    """Return the hub's address from the settings."""
     if not loaded.settings.hub.address:
-        raise CommandError(f"{loaded.settings_file}: [hub] has no address (the documentation, under Many PBXs)")
+        raise CommandError(f"{loaded.settings_file}: [hub] has no address (see Many PBXs in the documentation)")
     return loaded.settings.hub.address
 
 
@@ -343,7 +355,7 @@ async def _with(address: str, work: Any, seconds: float = STATEMENT_SECONDS) -> 
 
 
 def _ask(work: Coroutine[Any, Any, T]) -> T:
-    """What the hub says. CommandError."""
+    """Run an exchange with the hub, and raise CommandError in the place of HubError."""
     try:
         return asyncio.run(work)
     except HubError as error:

@@ -1,6 +1,8 @@
-"""The sites of the organisation, at a central one: who is up, how far behind, and what they have told.
+"""Console pages about the organisation's sites.
 
-What other sites told and whether our own people agree; which nobody believes, and who works at two of them.
+At a central site: which are up, how far behind, and what they shared. Everywhere: other sites' evidence, whether our
+own
+people agree with it, ignored sites, and people who work at two sites.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
 from reputation.users import Role
 from reputation.wording import Wording
 
-# What `state_of` says, for the catalogues.
+# The results of `state_of`, for the translation catalogues.
 STATES = (N_("up"), N_("down"), N_("never seen"), N_("expelled"))
 
 
 async def show(req: PageRequest) -> Response:
-    """As the hub's process has noted them last."""
-    sites = [(one, state_of(one), lag_of(one)) for one in await req.read(noted_sites)]
+    """Show the sites as the hub's process last noted them."""
+    sites = [(site, state_of(site), lag_of(site)) for site in await req.read(noted_sites)]
     return req.page("hub/sites.html", sites=sites)
 
 
@@ -40,7 +42,7 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The page. `erasures`: those that wait for a yes; `people`: the names of each human who is known by several."""
+    """The contents of the page. `erasures`: those that wait for a yes. `people`: names of people known by several."""
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]
@@ -49,7 +51,7 @@ class EvidencePage:
 
 
 async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Response:
-    """The page, with what was wrong of what was asked."""
+    """Show the evidence of other sites, and what was wrong with a request."""
     evidence = await req.read(evidence_page)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     about = {"evidence": evidence, "problem": problem, "typed": typed}
@@ -57,7 +59,7 @@ async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Respon
 
 
 async def ignore(req: PageRequest) -> Response:
-    """Nothing counts here that the site tells."""
+    """Ignore the evidence of a site."""
     try:
         request = IgnoreRequest(req.form.get("site", ""), req.form.get("reason", ""))
         await req.perform(site_operations.ignore, request)
@@ -67,7 +69,7 @@ async def ignore(req: PageRequest) -> Response:
 
 
 async def resume(req: PageRequest) -> Response:
-    """The site counts again."""
+    """Let an ignored site count again."""
     try:
         await req.perform(site_operations.resume, req.form.get("site", ""))
     except Refused as refused:
@@ -76,7 +78,7 @@ async def resume(req: PageRequest) -> Response:
 
 
 async def keep(req: PageRequest) -> Response:
-    """Keep what is known here of a number that another site had erased."""
+    """Keep the data of a number that another site erased."""
     try:
         await req.perform(site_operations.keep, req.form.get("number", ""))
     except Refused as refused:
@@ -85,7 +87,7 @@ async def keep(req: PageRequest) -> Response:
 
 
 async def same(req: PageRequest) -> Response:
-    """Two people of two sites are one human."""
+    """Declare that two names are the same person."""
     names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
     try:
         await req.perform(site_operations.same_person, names)
@@ -95,7 +97,7 @@ async def same(req: PageRequest) -> Response:
 
 
 async def apart(req: PageRequest) -> Response:
-    """One of the names is somebody else's."""
+    """Declare that a name is a separate person again."""
     try:
         await req.perform(site_operations.other_person, req.form.get("person", ""))
     except Refused as refused:
@@ -104,7 +106,7 @@ async def apart(req: PageRequest) -> Response:
 
 
 def evidence_page(db: sqlite3.Connection) -> EvidencePage:
-    """What the page shows."""
+    """Return the contents of the page."""
     sites, waiting, people = figures_of_sites(db), waiting_erasures(db), map(tuple, all_same(db))
     return EvidencePage(tuple(sites), tuple(waiting), tuple(people), latest_changes(db, OTHER_SITES))
 
