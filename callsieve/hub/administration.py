@@ -107,7 +107,7 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """What `initialise` did: the migrations it applied, and whether the database is a restored backup.
+    """Result of `initialise`: the migrations it applied, and whether the database is a restored backup.
 
     `is_closed`: a superuser's rights were used to restrict sites fully. `elsewhere`: other databases of the server
     that
@@ -189,7 +189,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
     """Remove a site and all its rows from the hub. Return the number of rows removed.
 
-    Only the database's administrator or a central site may do this.
+    Only the database's administrator or the central console may do this.
     """
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")

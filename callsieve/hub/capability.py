@@ -20,7 +20,7 @@ CAPABILITY = Capability(
     is_optional=True,
     help=(Help("hub", Group.RUNNING, "Share what several PBXs know, through PostgreSQL."),),
     help_within={
-        "hub people": "Who works at several sites, and counts once.",
+        "hub people": "People who work at several sites, and count once.",
     },
     commands={
         "hub init": "cli.commands:init",

@@ -48,7 +48,7 @@ class HubHealth:
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> HubHealth:
-    """Return the state of the exchange. Without a `link` this site has not exchanged anything since `first_try`."""
+    """Return the state of the exchange. A site without a `link` tries to join since `first_try`."""
     if link is None:
         since, failure = (None, "") if first_try is None else first_try
         pending = Wording("nothing has been exchanged yet")

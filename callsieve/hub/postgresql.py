@@ -54,7 +54,7 @@ REMEDIES: Final = (
     ("certificate verify failed", "add ?sslrootcert=/etc/callsieve/hub.pem to the address to trust its authority"),
     ('failed for user "callsieve:', "run callsieve hub join for a new password"),
     ("is not permitted to log in", "this site was expelled or has left; to take part again: callsieve hub join"),
-    ("no pg_hba.conf entry", "add this machine to PostgreSQL's pg_hba.conf; an expelled site must join again"),
+    ("no pg_hba.conf entry", "add this server to PostgreSQL's pg_hba.conf; an expelled site must join again"),
 )
 
 
@@ -157,7 +157,7 @@ def _parts_of(address: str) -> dict[str, Any]:
 
 
 def _is_here(host: str) -> bool:
-    """Return whether the host is this machine: a socket directory, or loopback."""
+    """Return whether the host is this server: a socket directory, or loopback."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:

@@ -91,7 +91,7 @@ class PullPace:
 class HubSession:
     """State of one connection to the hub.
 
-    `own`, `private`: whether to pull this site's own rows, and rows that only a standby or central site needs.
+    `own`, `private`: whether to pull this site's own rows, and rows that only a standby or the central console needs.
     `has_pulled`: since the last heartbeat. `hub_version`: the latest version of this site's rows that the hub had at
     the start,
     whoever sent it. `waits_to`: the outbox up to this `seq` waits for room in the hub. `try_at`, `erase_at`: when

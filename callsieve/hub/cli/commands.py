@@ -86,7 +86,7 @@ def join(
     site: Annotated[str, typer.Option(metavar="SITE", help="The site, if not this one.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret to this file (mode 0600).")] = None,
     central: Annotated[
-        bool, typer.Option("--central", help="Make it a central site: it sees the private rows of all sites.")
+        bool, typer.Option("--central", help="Make it the central console, which sees the private rows of all sites.")
     ] = False,
     config: options.ConfigOption = None,
 ) -> None:

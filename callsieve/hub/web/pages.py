@@ -1,8 +1,7 @@
 """Console pages about the organisation's sites.
 
-At a central site: which are up, how far behind, and what they shared. Everywhere: other sites' evidence, whether our
-own
-people agree with it, ignored sites, and people who work at two sites.
+At the central console: which are up, how far behind, and what they shared. Everywhere: other sites' evidence,
+whether our own people agree with it, ignored sites, and people who work at two sites.
 """
 
 from __future__ import annotations
