@@ -22,6 +22,7 @@ from callsieve.signing.keys import SigningKey
 from callsieve.signing.statements import sign
 from callsieve.text.times import day, iso_with_zone
 from callsieve.version import program_version
+from callsieve.web.i18n import ENGLISH, TAGS, translations_of
 from callsieve.web.rendering import document_of
 from policies.outbound import FAIL_OPEN_RULE, PASSAGE_BY_WORD, Passage
 from policies.reasons import why_of
@@ -194,13 +195,16 @@ def day_bounds(text: str) -> tuple[float, float] | None:
     return midnight, next_midnight
 
 
-def proof_page(proof: DayProof, *, whole_numbers: bool) -> str:
-    """A page of HTML that needs nothing else, with each call."""
+def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH) -> str:
+    """Return the day with each call as one HTML file that needs no other."""
 
     def name(number: str | None) -> str:
         return (number or "") if whole_numbers else _masked(number)
 
-    return document_of("call_lists", "comply.html", "en", {"proof": proof, "name": name, "version": proof.version})
+    catalogue = translations_of(language)
+    shown = {"proof": proof, "name": name, "version": proof.version, "lang": TAGS[language]}
+    shown |= {"_": catalogue.gettext, "catalogue": catalogue, "sees_numbers": True}
+    return document_of("call_lists", "comply.html", language, shown)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:

@@ -126,7 +126,7 @@ class LookupShown:
         elif self.skill.judgement is not Judgement.BETTER:
             found.append(JUDGED[self.skill.judgement])
         if self.lately.failed and self.failure:
-            places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": self.failure}
+            places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": Wording(self.failure)}
             found.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
             found.append(Wording("our own marks are reported there: it does not convict"))
@@ -218,7 +218,7 @@ def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Fi
     if failing:
         name, usage = failing[0]
         failure = lookups.last_failure(db, name) or ""
-        about: Places = {"source": name, "failed": usage.failed, "asked": usage.asked, "failure": failure}
+        about: Places = {"source": name, "failed": usage.failed, "asked": usage.asked, "failure": Wording(failure)}
         words = Wording("{source}: {failed} of {asked} requests failed today, the last: {failure}", about)
         return warn(and_more(words, len(failing) - 1), SHOW)
     asked = sum(usage.asked for _, usage in usages)

@@ -116,7 +116,9 @@ def _of_feeds(imported: tuple[Imported, ...]) -> Wording:
     spam = [row for row in imported if row.verdict == "spam"]
     fine = len(imported) - len(spam)
     said = listed_by(len(spam), "spam")
-    if kinds := ", ".join(sorted({row.category for row in spam if row.category})):
+    if kinds := listed(
+        [Wording(kind) for kind in sorted({row.category for row in spam if row.category})], "{some}, {more}"
+    ):
         said = Wording("{listed} ({kinds})", {"listed": said, "kinds": kinds})
     if not fine:
         return said

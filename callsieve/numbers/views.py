@@ -109,7 +109,7 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
     for mark in known.marks:
         case = known.cases.case_against(mark)
         wrong = case and Wording("wrong: {case}", {"case": case})
-        details = (mark.category, mark.reason, Wording(mark.channel.value), wrong)
+        details = (mark.category and Wording(mark.category), mark.reason, Wording(mark.channel.value), wrong)
         detail = listed([one for one in details if one], "{some}, {more}")
         yield Witness(mark.at, mark.reporter, f"marked {mark.verdict.value}", detail, "marks", mark.auth_class)
     for signal in known.signals:
@@ -120,11 +120,12 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
         if one.linkedid:  # else it is a proof of control, which the page has as the identity
             yield Witness(one.at, one.did, f"challenge-{one.result.value}", "", "caller", one.auth_class)
     for row in known.facts.imported:
-        detail = ", ".join(filter(None, (row.category, row.name, row.note)))
+        kind = row.category and Wording(row.category)
+        detail = listed([one for one in (kind, row.name, row.note) if one], "{some}, {more}")
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)
     for word in known.facts.peers:
         at, people = monday_of(word.last_week), Wording("{n} people there or more", {"n": word.witnesses})
-        said: list[str | Wording] = [word.category, people] if word.category else [people]
+        said: list[str | Wording] = [Wording(word.category), people] if word.category else [people]
         detail = "" if word.is_cleared else listed(said, "{some}, {more}")
         what = "cleared" if word.is_cleared else "listed spam"
         yield Witness(at, word.peer, what, detail, "peers", AuthClass.UNKNOWN)

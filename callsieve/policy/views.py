@@ -10,6 +10,7 @@ from typing import Annotated
 
 from callsieve.policy.catalogue import PolicyFile, known_names, policy_files, running_or_settings
 from callsieve.policy.central import SitePolicy, own_published, site_policies
+from callsieve.policy.condition_words import words_of
 from callsieve.policy.records import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
@@ -23,6 +24,7 @@ from policies.reasons import Why
 from reputation.encoding import HIDDEN, told
 from reputation.model import ActionWord
 from reputation.store.site import PublishedPolicy
+from reputation.wording import Wording
 
 DIFF_LINES = 3
 
@@ -42,6 +44,7 @@ class RuleShown:
     name: str
     action: ActionWord
     when: tuple[str, ...]
+    conditions: Annotated[tuple[tuple[str, str | Wording], ...], HIDDEN]
     why: Annotated[Why, HIDDEN]
     label: str | None
     ask: str | None
@@ -153,6 +156,7 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
             rule.name,
             rule.action.word,
             tuple(condition.text for condition in rule.when),
+            tuple((condition.text, words_of(condition)) for condition in rule.when),
             rule.reason,
             rule.label,
             rule.ask,

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from callsieve.changes.describe import change_of, name_of
 from callsieve.text.times import ago, day, iso, span_words, when, when_exactly
-from callsieve.web.i18n import LANGUAGES, translated, translations_of
+from callsieve.web.i18n import LANGUAGES, N_, translated, translations_of
 from policies.reasons import Why, is_of_sample, why_of
 from reputation.model import Reputation
 from reputation.numbers import masked
@@ -72,6 +72,22 @@ def _person(context: Context, name: str) -> str:
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
 
+# Who made a change, as the audit names it: a user at the console, or the phone of a person.
+_ACTORS = (
+    (re.compile(r"(.+) \(console\)"), N_("{name} (console)")),
+    (re.compile(r"phone (.+)"), N_("phone {name}")),
+)
+
+
+@pass_context
+def _actor(context: Context, who: str) -> str:
+    """Return who made a change, in the visitor's language."""
+    for pattern, template in _ACTORS:
+        if found := pattern.fullmatch(who):
+            return _text(context, Wording(template, {"name": found[1]}))
+    return who
+
+
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
     """A text of ours as a sentence."""
@@ -95,6 +111,7 @@ FILTERS: Mapping[str, Any] = {
     "number": _number,
     "text": _text,
     "person": _person,
+    "actor": _actor,
     "sentence": _sentence,
     "reason": _reason,
     "is_of_sample": is_of_sample,

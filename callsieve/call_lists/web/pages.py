@@ -94,7 +94,7 @@ async def show_day(req: PageRequest) -> Response:
 async def print_day(req: PageRequest) -> Response:
     """The same as a page of its own, to print or keep; called numbers are masked."""
     proof, _ = await _proof(req, req.query.get("day", "").strip()[:40])
-    page = proof_page(proof, whole_numbers=False)
+    page = proof_page(proof, whole_numbers=False, language=req.language)
     if req.query.get("download"):
         return as_file(page, f"callsieve-outbound-{day(proof.first)}.html", "text/html; charset=utf-8")
     style = page.partition("<style>")[2].partition("</style>")[0]

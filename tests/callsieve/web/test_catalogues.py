@@ -18,6 +18,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from callsieve.call_lists.comply import CHECKS as OUTBOUND_CHECKS
 from callsieve.changes.describe import NOT_SHOWN, name_of
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import HEADING_BY_REASON
@@ -25,31 +26,41 @@ from callsieve.doctor.stored_findings import NAME
 from callsieve.exchange.health import ExchangeProblem, PeerStatus
 from callsieve.imports.feed_health import FAILURES
 from callsieve.main.capabilities import ALL, CHANGES
+from callsieve.outside.errors import OutsideProblem
+from callsieve.policy.condition_words import SHOWN_AS
 from callsieve.text.times import UNITS, ago, span_words
 from callsieve.web.i18n import CATALOGUES, translated, translations_of
 from policies.decision import ACTION_BY_WORD, OWN_RULES
 from policies.loader import PRESETS, load_policy
+from policies.outbound import Passage
 from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
+from policies.vocabulary import WEEKDAYS
 from reputation.appeals import Appeal, AppealState, ProofAnswer
 from reputation.explaining import parts_of
 from reputation.families.behaviour import SIGNAL_WORDS
 from reputation.families.kind import Speaker
 from reputation.families.table import MAY_TAG
 from reputation.model import (
+    AuthClass,
+    CallerKind,
     Did,
     EntryKind,
     Family,
     Happening,
     Identity,
+    Level,
     ListEntry,
     ListName,
     Mark,
     MarkChannel,
     Person,
     Verdict,
+    Verification,
 )
+from reputation.numbers import NumberType
 from reputation.own.grades import REASON_WORDS
 from reputation.own.register import NumberState, OwnNumber
+from reputation.plan.rows import Purpose
 from reputation.store.do_not_call import Complaint, DoNotCall
 from reputation.store.identities import Epoch
 from reputation.store.lists import PersonalEntry
@@ -119,8 +130,22 @@ def _texts() -> Iterator[tuple[str, str]]:
         *ACTION_BY_WORD,
     ):
         yield "a word of a change", word
-    for name in OWN_RULES | {rule.name for preset in PRESETS for rule in load_policy(preset).rules}:
+    rules = [rule for preset in PRESETS for rule in load_policy(preset).rules]
+    for name in {*OWN_RULES, *(rule.name for rule in rules), *OUTBOUND_CHECKS, *(passage.word for passage in Passage)}:
         yield "a rule of ours", name
+    for label in {rule.label for rule in rules if rule.label}:
+        yield "a label of a rule", label
+    for problem in OutsideProblem:
+        yield "why a request failed", problem.code
+    for word in condition_values():
+        yield "a value of a condition", word
+
+
+def condition_values() -> set[str]:
+    """The words that conditions of policies take."""
+    kinds = (Verification, AuthClass, CallerKind, NumberType, Purpose)
+    words = {str(member) for kind in kinds for member in kind} | {level.word for level in Level} | set(WEEKDAYS)
+    return {SHOWN_AS.get(word, word) for word in words}
 
 
 def fields_of_changes() -> set[str]:

@@ -1,0 +1,110 @@
+"""The conditions of a rule in words, for people who do not read policy files. The Chinese is in the catalogue.
+
+words_of(condition) -> Wording, such as "level: challenge or higher"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.policy import Condition
+from policies.vocabulary import CallsWithin, Clock, Days, DidsCalled
+from reputation.model import Level
+from reputation.wording import N_, Wording, listed
+
+# By condition: what is said of its value. `either` joins several values.
+WITH_VALUE: Mapping[str, str] = {
+    "level_at_least": N_("level: {value} or higher"),
+    "points_between": N_("points: {value}"),
+    "listed": N_("listed by {value}"),
+    "category": N_("category: {value}"),
+    "attestation": N_("attestation: {value}"),
+    "verification": N_("signature check: {value}"),
+    "auth_class": N_("class of the call: {value}"),
+    "caller_kind": N_("kind of caller: {value}"),
+    "country": N_("country: {value}"),
+    "number_type": N_("type of number: {value}"),
+    "purpose": N_("number range for: {value}"),
+    "prefix": N_("number begins with {value}"),
+    "did": N_("number dialled: {value}"),
+    "trunk": N_("trunk: {value}"),
+    "callee_group": N_("group of the callee: {value}"),
+    "neighbours_called": N_("other new numbers of the same block that called within the hour: {value} or more"),
+    "dids_in_a_row": N_("our numbers that new numbers called one after the other: {value} or more"),
+    "passed_within": N_("passed a challenge within {value} days"),
+    "name_matches": N_("caller's name is like {value}"),
+}
+# By condition: what is said where it asks for true, and where it asks for false.
+EITHER: Mapping[str, tuple[str, str]] = {
+    "allocated": (N_("the number can exist"), N_("nobody has such a number")),
+    "same_exchange": (N_("same exchange as the number dialled"), N_("other exchange than the number dialled")),
+    "block_listed": (N_("lists of spam name its block"), N_("no list of spam names its block")),
+    "first_call": (N_("first call of the number"), N_("the number has called before")),
+    "stranger": (N_("nobody here knows the caller"), N_("somebody here knows the caller")),
+    "relationship": (N_("somebody here has a relationship with the caller"), N_("no relationship with the caller")),
+    "verified": (N_("caller is verified"), N_("caller is not verified")),
+    "own_number_spoofed": (N_("shows one of our own numbers from outside"), N_("does not show one of our own numbers")),
+    "diverted": (N_("call was diverted"), N_("call was not diverted")),
+    "name_missing": (N_("came without a name"), N_("came with a name")),
+}
+CALLS, CALLS_OF_BLOCK = (
+    N_("calls of the number within {minutes} min: {count} or more"),
+    N_("calls of its block within {minutes} min: {count} or more"),
+)
+DIDS, HOURS, DAYS = (
+    N_("our numbers called within {minutes} min: {count} or more"),
+    N_("from {since} to {until} ({zone})"),
+    N_("on {days} ({zone})"),
+)
+LOCAL, OR, AND = N_("local time"), N_("{some} or {more}"), N_("{some} and {more}")
+TO = N_("{first} to {last}")
+NOT = N_("not ({text})")
+# Values whose word on screens differs from the one in a file.
+SHOWN_AS = {"invalid": N_("unreadable")}
+
+
+def words_of(condition: Condition) -> str | Wording:
+    """Return a condition in words, or as the file has it where there are no words for it."""
+    name, operand = condition.name, condition.operand
+    if name == "not":
+        return Wording(NOT, {"text": _all_of(operand)})
+    if name in ("any", "all"):
+        return listed([_all_of(branch) for branch in operand], OR if name == "any" else AND)
+    if isinstance(operand, bool) and name in EITHER:
+        return Wording(EITHER[name][0 if operand else 1])
+    if isinstance(operand, CallsWithin):
+        template = CALLS_OF_BLOCK if operand.block else CALLS
+        return Wording(template, {"minutes": operand.minutes, "count": operand.at_least})
+    if isinstance(operand, DidsCalled):
+        return Wording(DIDS, {"minutes": operand.minutes, "count": operand.at_least})
+    if isinstance(operand, Clock):
+        clock = {"since": f"{operand.since:%H:%M}", "until": f"{operand.until:%H:%M}", "zone": _zone(operand)}
+        return Wording(HOURS, clock)
+    if isinstance(operand, Days):
+        return Wording(DAYS, {"days": _either(operand.days), "zone": _zone(operand)})
+    if name in WITH_VALUE:
+        return Wording(WITH_VALUE[name], {"value": _value(operand)})
+    return condition.text
+
+
+def _all_of(conditions: tuple[Condition, ...]) -> str | Wording:
+    return listed([words_of(condition) for condition in conditions], AND)
+
+
+def _zone(operand: Clock | Days) -> str | Wording:
+    return Wording(LOCAL) if operand.zone is None else str(operand.zone)
+
+
+def _value(operand: Any) -> str | Wording:
+    if isinstance(operand, Level):
+        return Wording(operand.word)
+    if isinstance(operand, frozenset):
+        return _either(operand)
+    if isinstance(operand, tuple):
+        return Wording(TO, {"first": operand[0], "last": operand[1]})
+    return str(operand)
+
+
+def _either(words: frozenset[str]) -> str | Wording:
+    return listed([Wording(SHOWN_AS.get(word, word)) for word in sorted(words)], OR)
