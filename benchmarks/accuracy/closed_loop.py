@@ -43,6 +43,7 @@ class What(Enum):
     EVER_LABELLED = auto()
     EVER_ASKED = auto()
     EVER_LOST = auto()
+    EVER_LISTED = auto()  # ... said by the digest of a day to be probably wanted (strangers.py)
 
 
 Tally = Counter[What]

@@ -27,6 +27,7 @@ from reputation.model import (
     CallerKind,
     ControlSample,
     Did,
+    Direction,
     Identity,
     Imported,
     Mark,
@@ -39,8 +40,8 @@ from reputation.model import (
 from reputation.numbers import Number
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
-from reputation.signals import proofs_of_control
-from reputation.standing import Standing
+from reputation.signals import DIALLED_SECONDS, proofs_of_control
+from reputation.standing import Rows, Standing
 from reputation.velocity import WINDOW_SECONDS, Earlier
 from reputation.weights import DEFAULT, Weights
 
@@ -70,19 +71,20 @@ class OtherSite(Protocol):
 
 
 class Screening:
-    """What is known of one number, and what is done with its calls. `identity`: what is proven of its owner; `listed`:
-    whether sources list it.
+    """What is known of one number, and what is done with its calls by a policy, or a preset by its name.
+
+    `identity`: what is proven of its owner; `listed`: whether sources list it.
     """
 
     def __init__(
         self,
-        preset: str,
+        policy: str | Policy,
         p: Parameters,
         weights: Weights = DEFAULT,
         identity: Identity | None = None,
         listed: bool = False,
     ) -> None:
-        self._policy = _preset(preset)
+        self._policy = _preset(policy) if isinstance(policy, str) else policy
         self._parameters = p
         self._weights = weights
         self._store = MemoryStore(weights)
@@ -92,6 +94,7 @@ class Screening:
         self._allowed: set[str] = set()
         self._blocked: set[str] = set()
         self._calls: list[tuple[float, str]] = []
+        self._dialled_at: float | None = None
         self._people = p.users
         self.others: Sequence[OtherSite] = ()  # what this site hears of
         self._sample = ControlSample(SALT, weights.sample.every)
@@ -107,8 +110,14 @@ class Screening:
         """Whether one of its people has marked the number."""
         return any(mark.verdict is Verdict.SPAM for mark in self._store.marks(NUMBER))
 
+    def rows(self) -> Rows:
+        """Return all that is known of the number."""
+        return self._store.rows(NUMBER)
+
     def learn(self, outcome: OutcomeRecord) -> None:
         """A call is over."""
+        if outcome.direction is Direction.OUTBOUND:
+            self._dialled_at = outcome.at
         self._store.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
@@ -154,7 +163,12 @@ class Screening:
         circumstances = Circumstances(auth_class, attestation, verification, people=self._people)
         facts = facts_from(
             CallContext(
-                did=did, callee=callee, ties=ties, one_ring_at=self._store.one_ring_at(NUMBER, now), sample=self._sample
+                did=did,
+                callee=callee,
+                ties=ties,
+                one_ring_at=self._store.one_ring_at(NUMBER, now),
+                sample=self._sample,
+                dialled_at=self._dialled(now),
             ),
             evidence,
             reputation_of(evidence, circumstances, self._weights, now),
@@ -163,6 +177,10 @@ class Screening:
         )
         call = IncomingCall(linkedid, CALLER, user.did, trunk, False, attestation, verification)
         return decide(call, facts, self._policy, now)
+
+    def _dialled(self, now: float) -> float | None:
+        at = self._dialled_at
+        return None if at is None or now - at >= DIALLED_SECONDS else at
 
     def _ties(self, extension: str, now: float) -> list[PersonalTie]:
         ties = [PersonalTie(Tie.TALKED, who, at=at) for who, at in self._store.talks(NUMBER, now) if who == extension]

@@ -25,6 +25,7 @@ BLOCKS = (
     "first calls",
     "attacks",
     "offices",
+    "strangers",
     "collusion across sites",
     "sharing between sites",
     "how soon spam is warned of",

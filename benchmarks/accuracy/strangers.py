@@ -1,0 +1,218 @@
+"""The preset `strangers` in the closed loop: what a random digit costs honest callers, and what it keeps away.
+
+    python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
+
+The policy is the product's file `policies/presets/strangers.toml`; only its hours are replaced. The simulated office is
+called from 9 to 18 o'clock, each minute as likely, so that 2 h 15 min of every day are a quarter of the calls.
+No stranger is whom somebody of the office called within 30 days. The office has no contacts and no companies, and no
+call is withheld or comes from a service range: all those are asked less, or each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import NamedTuple
+
+from rich.console import Console
+
+from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
+from benchmarks.accuracy.estimates import share_of, share_of_numbers
+from benchmarks.accuracy.happening import NUMBER, Dated, Listing
+from benchmarks.accuracy.office import Office, Plan, in_order, make_office, new_number, plans
+from benchmarks.accuracy.parameters import DAY_SECONDS, NEW_KINDS, STANDARD, START, Kind, Nature, Parameters
+from benchmarks.accuracy.reading import Cell
+from benchmarks.accuracy.running import FIRST_SEED, nature_of, seeds_of, shown_while
+from benchmarks.accuracy.screening import Screening
+from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
+from benchmarks.tables import write_page
+from callsieve.replay.false_positives import DecidedCall, KnownCallers, Stops
+from policies.decision import Decision
+from policies.loader import load_policy, parse_policy, policy_text
+from policies.policy import Policy
+
+BALANCED, QUARTER, HALF, ALL = "nobody (`balanced`)", "a quarter of the hours", "half of the hours", "all hours"
+HOURS = {QUARTER: ("09:00", "11:15"), HALF: ("09:00", "13:30"), ALL: None}
+ASKED = (BALANCED, *HOURS)
+HOURS_OF_PRESET = re.compile(r"^any = \[\n.*?^\]\n", re.DOTALL | re.MULTILINE)
+RULES = 2  # of the preset: for callers with a number, and for those who withhold it
+SEEDS = 10
+# Fewer numbers of each kind than in the standard office: shares are the same, and each takes time.
+FEWER = replace(
+    STANDARD,
+    contacts=60,
+    services=10,
+    one_off_a_day=30,
+    spammers=50,
+    single_use_a_day=30,
+    storms=0,
+    wangiri_bursts=0,
+)
+NEW_NUMBERS = 20  # of each kind, a seed; each begins to call on some day of the first half
+DIGEST_SECONDS = 7 * 3600.0  # after midnight
+WITH_DIGEST = "an administrator lets through what the digest lists"
+RANG = (What.PLAIN, What.TAGGED, What.WARNED)
+Tallies = Mapping[Cell, Tally]
+
+
+@cache
+def policy_of(asked: str) -> Policy:
+    """Return the product's preset with other hours."""
+    if asked == BALANCED:
+        return load_policy("balanced")
+    hours = HOURS[asked]
+    condition = f'hours = {{ from = "{hours[0]}", to = "{hours[1]}", zone = "UTC" }}\n' if hours else ""
+    text, replaced = HOURS_OF_PRESET.subn(condition, policy_text("strangers"))
+    assert replaced == RULES, "the preset says its hours in another way"
+    return parse_policy(text, "strangers-here", "strangers-here.toml", load_policy)
+
+
+@dataclass(slots=True)
+class Digests:
+    """The digest of each day, as far as one number is concerned. `listed_at`: when one first said that it is wanted."""
+
+    screening: Screening
+    listed_at: float | None = None
+    _day: float = 0.0
+    _stops: Stops = field(default_factory=Stops)
+
+    def see(self, _site: int, at: float, decision: Decision) -> None:
+        """Count a call; the first of a day is preceded by the digest of the last day with calls."""
+        if at >= self._day + DAY_SECONDS:
+            self.read()
+            self._day, self._stops = at // DAY_SECONDS * DAY_SECONDS, Stops()
+        action, level = decision.action.word, decision.level.word
+        self._stops.add_call(DecidedCall(NUMBER, at, action, decision.rule, None, level))
+
+    def read(self) -> None:
+        """Read the digest of the day."""
+        rows = self.screening.rows()
+        if self.listed_at is None and self._stops.mistakes(lambda _: 0, lambda _: KnownCallers(), lambda _: rows):
+            self.listed_at = self._day + DAY_SECONDS + DIGEST_SECONDS
+
+
+def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | None]:
+    """Return what became of a number's calls, and when a digest first listed it."""
+    screening = Screening(policy, office.parameters)
+    digests = Digests(screening)
+    (tally,) = tallies_of([Site(office, plan, screening)], START, digests.see)
+    digests.read()
+    tally[What.EVER_LISTED] = int(digests.listed_at is not None)
+    return tally, digests.listed_at
+
+
+def measure(seed: int, p: Parameters = FEWER) -> Tallies:
+    """Play one office with each policy; wanted machines also with an administrator who reads the digest."""
+    tallies: dict[Cell, Tally] = {}
+    office = make_office(p, seed)
+    for plan in _plans(office):
+        kinds = (plan.kind.value, nature_of(plan))
+        for asked in ASKED:
+            tally, listed_at = play(office, plan, policy_of(asked))
+            for calls in kinds:
+                tallies.setdefault(Cell(asked, calls), Tally()).update(tally)
+            if plan.line.nature is Nature.MACHINE:
+                if listed_at is not None:
+                    tally, _ = play(office, allowed(office, plan, listed_at), policy_of(asked))
+                for calls in kinds:
+                    tallies.setdefault(Cell(asked, calls, WITH_DIGEST), Tally()).update(tally)
+    return tallies
+
+
+def allowed(office: Office, plan: Plan, at: float) -> Plan:
+    """Return the plan of a number that everybody lets in from an instant on."""
+    listings: list[Dated] = [(at, Listing(user.extension)) for user in office.users]
+    return plan._replace(events=in_order([*plan.events, *listings]))
+
+
+def _plans(office: Office) -> Iterator[Plan]:
+    yield from plans(office)
+    for kind in NEW_KINDS:
+        for n in range(NEW_NUMBERS):
+            first_day = office.chance(kind, n, "first day").uniform(0, office.parameters.days / 2)
+            yield new_number(office, kind, n, first_day)
+
+
+def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
+    """Measure all seeds, politely."""
+    with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(15,)) as pool:
+        return list(shown_while(pool.map(measure, seeds), "strangers", len(seeds)))
+
+
+class Row(NamedTuple):
+    """A line of the table: which calls, and what became of them; of numbers if that is an `EVER_`."""
+
+    says: str
+    calls: str
+    what: tuple[What, ...]
+    how: str = ""
+
+
+PERSON, MACHINE = (kind.value for kind in NEW_KINDS)
+ONE_OFF, SERVICE_MACHINE = Kind.ONE_OFF.value, f"{Kind.SERVICE}: {Nature.MACHINE}"
+LOST, LISTED = (What.STOPPED,), (What.EVER_LISTED,)
+ROWS = (
+    Row("people who call once or twice: asked", ONE_OFF, (What.EVER_ASKED,)),
+    Row("**people who call once or twice: lost**", ONE_OFF, (What.EVER_LOST,)),
+    Row("people who call every day from a new number: calls lost", PERSON, LOST),
+    Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
+    Row("people whom the office calls too, in no address book: asked", Kind.CONTACT.value, (What.EVER_ASKED,)),
+    Row("**wanted machines with a new number: calls lost**", MACHINE, LOST),
+    Row(f"the same, where {WITH_DIGEST}", MACHINE, LOST, WITH_DIGEST),
+    Row("wanted machines that call several times a day: calls lost", SERVICE_MACHINE, LOST),
+    Row(f"the same, where {WITH_DIGEST}", SERVICE_MACHINE, LOST, WITH_DIGEST),
+    Row("**persistent spam: calls that ring**", Kind.SPAM.value, RANG),
+    Row("persistent spam: calls that ring without a label", Kind.SPAM.value, (What.PLAIN,)),
+    Row("**single-use spam: calls that ring**", Kind.SINGLE_USE.value, RANG),
+    Row("wanted machines with a new number: listed by a digest", MACHINE, LISTED),
+    Row("persistent spam: listed by a digest", Kind.SPAM.value, LISTED),
+    Row("single-use spam: listed by a digest", Kind.SINGLE_USE.value, LISTED),
+)
+EVER = frozenset({What.EVER_ASKED, What.EVER_LOST, What.EVER_LISTED})
+
+
+def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
+    """Return the price and what it buys, by how many of the hours strangers are asked."""
+    lines = []
+    for row in ROWS:
+        cells = [Cell(asked, row.calls, row.how) for asked in ASKED]
+        of_numbers = row.what[0] in EVER
+        shares = [
+            share_of_numbers(seeds, row.what[0], one) if of_numbers else share_of(seeds, row.what, one) for one in cells
+        ]
+        lines.append([row.says, *(share.text for share in shares)])
+    says = (
+        "Callers whom nobody here knows are asked for a digit in so many of the hours. In % of calls; of numbers for"
+        " people who call once or twice, `asked` and `listed`. Assumed: 92 % of people, 60 % of human spammers and 5 %"
+        " of robots pass, and no wanted machine; of the people who fail, 30 % call again within three minutes. 30 % of"
+        " wanted machines and 8 % of spam leave a message when nobody answers or they fail."
+    )
+    return Sheet("strangers", says, ("strangers are asked in", *ASKED), lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.strangers", description=__doc__)
+    default = f"{FIRST_SEED}-{FIRST_SEED + SEEDS - 1}"
+    parser.add_argument("--seeds", type=seeds_of, default=default, metavar="A-B", help=f"the seeds ({default})")
+    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
+    parser.add_argument("--write", action="store_true", help="keep the table in the page of results")
+    arguments = parser.parse_args()
+    seeds: Sequence[int] = arguments.seeds
+    sheet = strangers_sheet(measure_all(seeds, arguments.workers))
+    sheet = sheet._replace(says=f"{sheet.says} Seeds {seeds[0]} to {seeds[-1]}; 95 % intervals in brackets.")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(terminal_table(sheet))
+    console.print(f"{sum(os.times()[:4]):.0f} s of processor time")
+    if arguments.write:
+        write_page(PAGE, {sheet.name: markdown(sheet)}, BLOCKS)
+
+
+if __name__ == "__main__":
+    main()
