@@ -1,8 +1,6 @@
-"""A call while it goes on: its channels, and what has happened so far. Times are given, nothing is looked up.
+"""The state of a call in progress: its channels, its bridges, and what has happened so far. No I/O and no clock.
 
-Asterisk's channels are of three kinds for us: trunks, phones, and those nobody is at the end of (Local and the like).
-
-Who hears whom: the bridges of one Asterisk and the channels in them.
+Asterisk's channels are of three kinds here: trunks, phones, and those without a person (Local and the like).
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ _VAIN = (Disposition.NO_ANSWER, Disposition.REJECTED, Disposition.BUSY, Disposit
 
 
 class CallKind(Enum):
-    """What is at the far end of a channel."""
+    """The kind of a channel, by what is at its far end."""
 
     TRUNK = 1
     PHONE = 2
@@ -36,7 +34,7 @@ class CallKind(Enum):
 
 
 def kind_of(channel_name: str, trunk: str | None) -> CallKind:
-    """The kind of a channel; `trunk` is the name of the trunk it belongs to."""
+    """Return the kind of a channel. `trunk` is the name of the trunk that it belongs to."""
     if trunk is not None:
         return CallKind.TRUNK
     return CallKind.NOBODY if channel_name.partition("/")[0] in _NOBODY else CallKind.PHONE
@@ -44,9 +42,9 @@ def kind_of(channel_name: str, trunk: str | None) -> CallKind:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """One channel. `linkedid` is the one Asterisk gave last, `call` the call we count it to.
+    """One channel. `linkedid` is the latest from Asterisk, `call` the call that the channel is counted to.
 
-    `left`: its far end has hung up when nobody heard it yet, or any more.
+    `left`: its far end has hung up while it was not connected to anybody.
     """
 
     uniqueid: str
@@ -64,9 +62,9 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call. `main` is the channel that called; `outside` the one whose talking counts.
+    """One call. `main` is the channel that called, `outside` the channel of the other party, whose talk time counts.
 
-    `left_by`: who answered and was gone before the two were connected, while it rings nowhere else.
+    `left_by`: the side that answered and left before the two were connected, while no other phone rings.
     """
 
     linkedid: str
@@ -116,7 +114,7 @@ class Call:
     earlier: Outcome | None = None
 
     def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
-        """The channel that called is known now, and with it which way the call goes."""
+        """Set the channel that called, and with it the direction of the call."""
         self.main = self.outside = main
         self.caller, self.caller_name = caller, caller_name
         if main.kind is CallKind.TRUNK:
@@ -125,7 +123,7 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """A channel is being called; one on a trunk leads out of the house."""
+        """Record that a channel is being called. One on a trunk makes the call an outbound or a forwarded one."""
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:
@@ -136,14 +134,14 @@ class Call:
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
-        """It rings at the end of a channel (180)."""
+        """Record that the far end of a channel rings (180)."""
         if channel.up or channel.kind is CallKind.NOBODY:
             return
         self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
         self._begin_ringing(channel)
 
     def hear(self, channel: Channel, at: float) -> None:
-        """The far end sends audio before it answers (183): a ringing tone, an announcement, or voicemail."""
+        """Record audio before the answer (183): a ringing tone, an announcement, or voicemail."""
         if channel.up or channel.kind is CallKind.NOBODY:
             return
         self.first_media_at = at if self.first_media_at is None else self.first_media_at
@@ -161,14 +159,14 @@ class Call:
         self._note_phone(channel)
 
     def stop_ringing(self, channel: Channel, at: float) -> None:
-        """It does not ring there any more."""
+        """Record that the far end of a channel no longer rings."""
         if channel.ringing:
             channel.ringing = False
             self.ringing -= 1
             self.silent_at = at
 
     def answer(self, channel: Channel, at: float) -> None:
-        """Somebody took the call there."""
+        """Record that the far end of a channel answered."""
         self.stop_ringing(channel, at)
         channel.up = True
         if channel.kind is CallKind.NOBODY:
@@ -184,16 +182,16 @@ class Call:
                 self.machine = True
 
     def end_dial(self, channel: Channel, status: str, at: float) -> None:
-        """Nobody took the call there."""
+        """Record that the far end of a channel did not answer."""
         self.stop_ringing(channel, at)
         if channel.kind is not CallKind.NOBODY and not channel.up:
             self.vain.add(channel.refused or disposition_of(status) or Disposition.FAILED)
 
     def request_hangup(self, channel: Channel, cause: int | None, sip_code: int | None) -> None:
-        """The far end of a channel wants to end it: who that is, and whether it is the whole call, is told here.
+        """Record that the far end of a channel hangs up, and decide which side ended the call.
 
-        On an unanswered channel of the caller Asterisk says this too when the dialplan hangs up with a SIP code of its
-        own (PJSIPHangup): the caller's giving up is 487.
+        For an unanswered channel of the caller, Asterisk also sends this when the dialplan hangs up with its own SIP
+        code (PJSIPHangup). When the caller gives up, the code is 487.
         """
         if channel is self.main and not channel.up:
             gave_up = sip_code == 487 or (sip_code is None and cause in (None, 0, 16, 127))
@@ -211,7 +209,7 @@ class Call:
                 self.left_by = self._side_of(channel)
 
     def set_talking(self, talking: bool, at: float) -> None:
-        """Whether the outside party is connected to somebody from now on."""
+        """Record whether the outside party is connected to somebody from now on."""
         if talking and self.talking_since is None:
             self.talking_since, self.talked = at, True
             # A busy Asterisk connects the two only after one of them is gone again.
@@ -235,7 +233,7 @@ class Call:
 
 
 def outcome_of(call: Call, at: float) -> Outcome:
-    """What is to be said of a call that ended at `at`."""
+    """Return the outcome of a call that ended at `at`."""
     ended_at = at if call.ended_at is None else call.ended_at
     call.set_talking(False, ended_at)
     disposition = _disposition_of(call)
@@ -295,7 +293,7 @@ def _disposition_of(call: Call) -> Disposition:
 
 
 def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
-    """Nobody asked for it: Asterisk did, unless a phone had declined. Of a call not seen whole we do not know."""
+    """Return the side that ended the call: Asterisk if no side asked for it and no phone had declined."""
     if call.ended_by is not None:
         return call.ended_by
     if not call.complete:
@@ -307,7 +305,7 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
 
 
 class Bridges:
-    """Bounded: beyond `limit` the oldest is forgotten, and whoever enters it then enters a bridge we do not know."""
+    """The bridges of one Asterisk and their channels. Beyond `limit` the oldest is dropped, and counts as unknown."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -318,24 +316,24 @@ class Bridges:
         return len(self._members)
 
     def create(self, bridge: str) -> None:
-        """A bridge that is empty now."""
+        """Add an empty bridge."""
         self._members[bridge] = {}
         self._unknown.discard(bridge)
         if len(self._members) > self._limit:
             self.destroy(next(iter(self._members)))
 
     def destroy(self, bridge: str) -> None:
-        """It is gone."""
+        """Remove a bridge."""
         self._members.pop(bridge, None)
         self._unknown.discard(bridge)
 
     def clear(self) -> None:
-        """Nothing is known any more."""
+        """Remove all bridges."""
         self._members.clear()
         self._unknown.clear()
 
     def enter(self, channel: Channel, bridge: str, at: float) -> bool:
-        """A channel is in a bridge; False if we cannot know who else is."""
+        """Put a channel into a bridge; return False if the other members are not known for certain."""
         if bridge not in self._members:
             self.create(bridge)
             self._unknown.add(bridge)
@@ -346,23 +344,22 @@ class Bridges:
         return bridge not in self._unknown
 
     def leave(self, channel: Channel, at: float) -> None:
-        """A channel is in no bridge any more."""
+        """Take a channel out of its bridge."""
         members = self._members.get(channel.bridge or "", {})
         members.pop(channel.uniqueid, None)
         channel.bridge = None
         self._refresh([channel, *members.values()], at)
 
     def forget(self, channel: Channel) -> None:
-        """A channel that we follow no longer."""
+        """Remove a channel that is no longer followed."""
         self._members.get(channel.bridge or "", {}).pop(channel.uniqueid, None)
 
     def _refresh(self, channels: Iterable[Channel], at: float) -> None:
-        """Talking may have begun or ended in every call that has a channel there."""
         for call in {channel.call.linkedid: channel.call for channel in channels}.values():
             call.set_talking(self._talks(call), at)
 
     def _talks(self, call: Call) -> bool:
-        """Whether the outside party hears somebody: directly, or through a Local channel with a person behind it."""
+        # The other party is connected directly, or through a Local channel with a person behind it.
         outside = call.outside
         if outside is None or outside.bridge is None:
             return False

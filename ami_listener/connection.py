@@ -1,21 +1,20 @@
 """One connection to Asterisk's manager interface. The only module that imports panoramisk.
 
-    opened -> greeted by Asterisk -> logged in -> packets go to the inbox, answers to who asked -> lost, for a reason
+    opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
-Of panoramisk 1.4 its `Manager` carries the protocol and sends, and its `Action` numbers and writes what is sent. The
-rest has defects (docs/decisions/fenced-libraries.md), so the protocol is ours and is all that ever hears the socket:
+From panoramisk 1.4 this uses `Manager`, which carries the protocol and sends, and `Action`, which numbers and writes
+actions. The rest has defects (docs/decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
-- it decodes each chunk by itself, keeps any amount, and splits it again each time: bytes are kept and bounded by
-  `fields`
-- its `Message` gives a str or a list for the same header, unquotes `Result`, and loses a last header without value:
-  `fields` reads them
-- its `dispatch` loses the rest of a chunk when a callback raises, and makes tasks that nobody holds: nothing is
-  registered there; a packet is put into the inbox, which is all that happens on reading
-- `Manager.connect` tries again every 2 s when refused, and so does `Manager.connection_lost` even after `close`: the
-  socket is opened here and handed over, and the Manager is never told of the end
-- it repeats the login on its own: it is not given the account; it repeats actions on the next connection: there is a
-  new Manager for each; its pinger does not wait for answers: it is stopped, the supervisor asks
-- it logs actions that cannot be sent, secret and all, and lets a value forge further headers: `send` is ours
+- panoramisk decodes each chunk separately, stores any amount and splits it again each time. `framing` keeps bytes, with
+  a limit.
+- `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
+- `dispatch` loses the rest of a chunk when a callback raises, and its tasks can be garbage-collected. No callback is
+  registered; packets go into the inbox.
+- `Manager.connect` and `Manager.connection_lost` connect again every 2 s, even after `close`. The socket is opened here
+  and handed over, and `Manager` does not learn that the connection has ended.
+- It repeats logins and actions on the next connection. It gets no account, and each connection has a new `Manager`.
+- Its pinger does not wait for answers, so the supervisor pings.
+- It logs actions that it cannot send, with the secret, and values can forge headers. `AmiProtocol.send` replaces it.
 """
 
 from __future__ import annotations
@@ -34,22 +33,22 @@ from ami_listener import parsing
 from ami_listener.errors import AmiError, TroubleKind, error_of
 from ami_listener.framing import EventQueue, Packet, PacketReader
 
-# What is learnt from: calls, feature codes, queues. Nothing else is sent to us.
+# The classes of events that CallSieve needs: calls, feature codes, queues. Asterisk sends no others.
 EVENTS = "call,user,agent"
 
-# None changes anything in Asterisk, and none needs a right to write.
+# None of them changes anything in Asterisk, so the manager user needs no write permission.
 ACTIONS = frozenset({"Login", "Ping", "Logoff"})
 
-# What Asterisk answers to every action while it stops (process_message in its manager.c).
+# Asterisk's response to every action while it shuts down (process_message in its manager.c).
 SHUTTING_DOWN = "Asterisk is shutting down"
 LOGOFF_SECONDS = 0.5
 
-# Asterisk writes each event by itself, some 20 of a call. Nobody waits for what is learnt, so they are read together: a
-# short pause after events saves the process as many wake-ups. None after a read as large as this, for there is more,
-# nor while an answer is waited for.
+# Asterisk writes each of the about 20 events of a call separately. Events are not urgent, so a short pause after each
+# read collects several and saves wake-ups. There is no pause after a large read, because more data is waiting, nor
+# while a response is awaited.
 PAUSE_SECONDS = 0.02
 LARGE_READ = 32 * 1024
-# Between two events of one read, which are read at the same time: what rang and was answered in it did ring.
+# Added between two events of one read, so that a phone that rang and was answered within one read did ring.
 MOMENT_SECONDS = 1e-6
 
 GREETING = b"Asterisk Call Manager/"
@@ -58,7 +57,7 @@ GREETING_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where Asterisk's manager interface is, and who we are there."""
+    """The address of Asterisk's manager interface, and the user and secret to log in with."""
 
     host: str
     port: int
@@ -67,6 +66,7 @@ class Account:
 
     @property
     def where(self) -> str:
+        """Return the address as host:port."""
         return f"{self.host}:{self.port}"
 
 
@@ -78,15 +78,17 @@ class Response:
 
     @property
     def succeeded(self) -> bool:
+        """Return whether Asterisk did what the action asked for."""
         return self.response.get("Response") == "Success"
 
     @property
     def message(self) -> str:
+        """Return Asterisk's own words, or an empty text."""
         return self.response.get("Message", "")
 
 
 class AmiProtocol(asyncio.Protocol):
-    """What panoramisk's Manager holds as its protocol: it calls `send` and `close`, and sets attributes we ignore."""
+    """The protocol of panoramisk's Manager, which calls `send` and `close`, and sets attributes that are ignored."""
 
     def __init__(self, inbox: EventQueue, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
@@ -105,9 +107,11 @@ class AmiProtocol(asyncio.Protocol):
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Put events into the inbox, and hand responses to the senders of their actions."""
         if self.lost.done():
             return
         self.received_bytes += len(data)
@@ -127,21 +131,23 @@ class AmiProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         # `exc` is an OSError or None; a bare end of file says nothing more.
+        """End the connection with what the system said."""
         detail = exc.strerror if isinstance(exc, OSError) and exc.strerror else ""
         self.fail(AmiError(TroubleKind.LOST, detail))
 
     # Called by Manager.
 
     def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
-        """Write one of our actions; its future gets the answer, or nothing if the connection is lost before.
+        """Write an action; return the future of its response, which stays open if the connection is lost first.
 
-        ValueError, without the values: they may be the secret.
+        Raises:
+            ValueError: Unknown action, or control characters. The text leaves out values, which may be the secret.
         """
         name = action["Action"]
         if name not in ACTIONS:
-            raise ValueError(f"{name} is not an action of ours")
+            raise ValueError(f"unknown action {name}: use one of {', '.join(sorted(ACTIONS))}")
         if any(not value.isprintable() for value in action.values()):
-            raise ValueError(f"{name}: a value has control characters in it")
+            raise ValueError(f"action {name}: a value contains control characters")
         numbered = Action(dict(action))
         self._asked[str(numbered.id)] = numbered.future
         if self._transport is not None and not self.lost.done():
@@ -149,16 +155,14 @@ class AmiProtocol(asyncio.Protocol):
         return cast("asyncio.Future[Response]", numbered.future)
 
     def close(self) -> None:
-        """End the connection at once: what is not written yet is of no use any more."""
+        """End the connection at once, without sending what still waits."""
         if self._pause is not None:
             self._pause.cancel()
         if self._transport is not None:
             self._transport.abort()
 
-    # What happens then.
-
     def fail(self, error: AmiError) -> None:
-        """The connection is over, for this reason; the first reason counts."""
+        """End the connection for a reason; the first reason counts."""
         if not self.lost.done():
             self.lost.set_result(error)
         self.close()
@@ -173,7 +177,7 @@ class AmiProtocol(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _read_greeting(self, data: bytes) -> bytes:
-        """What comes after Asterisk's first line; nothing while it is not whole, or is not Asterisk's."""
+        """Return what follows Asterisk's greeting, once the greeting is complete."""
         line, end, rest = (self._first_line + data).partition(b"\r\n")
         self._first_line = line
         if not line.startswith(GREETING[: len(line)]) or len(line) > GREETING_LIMIT:
@@ -186,7 +190,7 @@ class AmiProtocol(asyncio.Protocol):
         return b""
 
     def _take_answer(self, packet: Packet) -> bool:
-        """Whether this packet is the answer to something asked here."""
+        """Hand a response to the sender of its action; return False for any other packet."""
         fields = packet.fields()
         if "Response" not in fields:
             return False
@@ -199,7 +203,7 @@ class AmiProtocol(asyncio.Protocol):
 
 
 class Connection:
-    """An open connection. Made by `connect`; `abort` ends it, `log_off` ends it politely."""
+    """An open connection. `connect` makes one, `log_off` and `abort` end it."""
 
     def __init__(self, manager: Any, protocol: AmiProtocol) -> None:
         self._manager = manager
@@ -207,33 +211,33 @@ class Connection:
 
     @property
     def lost(self) -> asyncio.Future[AmiError]:
-        """Done when the connection is over; the result says why."""
+        """Return the future that is done when the connection has ended, with the reason."""
         return self._protocol.lost
 
     @property
     def received_bytes(self) -> int:
-        """Everything that was ever received: as long as it grows, the other side is alive."""
+        """Return how many bytes were received so far. While this grows, the other side is alive."""
         return self._protocol.received_bytes
 
     @property
     def heard_at(self) -> float:
-        """When something was last received, or the connection was made."""
+        """Return when something was last received, or else when the connection was made."""
         return self._protocol.heard_at
 
     def ask(self, action: str, **values: str) -> asyncio.Future[Response]:
-        """Send an action. ValueError if it is not one of ours."""
+        """Send one of ACTIONS and return the future of its response."""
         return cast("asyncio.Future[Response]", self._manager.send_action({"Action": action, **values}))
 
     async def greeting(self, seconds: float) -> None:
-        """Wait until Asterisk has said who it is: nobody else gets our secret. AmiError."""
+        """Wait for Asterisk's greeting, so that the secret goes to nobody else; raise AmiError if it does not come."""
         await self.wait_for(self._protocol.greeted, seconds, TroubleKind.SILENT)
 
     async def log_in(self, account: Account, seconds: float) -> None:
-        """Log in. AmiError; after a refusal or no answer the secret may have been a wrong one."""
+        """Log in; raise AmiError if that is refused or not answered. In both cases the secret may be wrong."""
         try:
             asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
         except ValueError:
-            raise AmiError(TroubleKind.BAD_LOGIN) from None  # whose context would have the secret
+            raise AmiError(TroubleKind.BAD_LOGIN) from None  # the traceback of the first error would show the secret
         answer = await self.wait_for(asked, seconds, TroubleKind.SILENT)
         if answer.message == SHUTTING_DOWN:
             raise AmiError(TroubleKind.STOPPING)
@@ -241,7 +245,7 @@ class Connection:
             raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
-        """The future's result; AmiError if the connection is lost before, or of `kind` when it takes too long."""
+        """Return a future's result; raise AmiError if the connection is lost first, or of `kind` after `seconds`."""
         await self.either(future, seconds)
         if future.done():
             return future.result()
@@ -253,19 +257,19 @@ class Connection:
         await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     async def log_off(self) -> None:
-        """Say good-bye, and end it within half a second whether or not it is heard."""
+        """Log off and end the connection, within half a second even if Asterisk does not respond."""
         with contextlib.suppress(AmiError):
             await self.wait_for(self.ask("Logoff"), LOGOFF_SECONDS, TroubleKind.DEAF)
         self.abort()
 
     def abort(self) -> None:
-        """End it at once. What is read from now on is not looked at."""
-        self._protocol.fail(AmiError(TroubleKind.LOST, "we closed it"))
+        """End the connection at once."""
+        self._protocol.fail(AmiError(TroubleKind.LOST, "closed by CallSieve"))
         self._manager.close()
 
 
 async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float]) -> Connection:
-    """Open a connection, to the first address of the host that takes it; not yet logged in. AmiError."""
+    """Open a connection, without logging in, to the first address of the host that accepts it; else raise AmiError."""
     loop = asyncio.get_running_loop()
     manager = Manager(
         loop=loop,
@@ -281,7 +285,7 @@ async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float
 
 
 async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[asyncio.Transport, AmiProtocol]:
-    """One address after the other: asyncio would lose the error numbers when it does this."""
+    """Try one address after the other. asyncio's own way of doing this would lose the error numbers."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("no address")
     try:

@@ -1,4 +1,4 @@
-"""What can go wrong with the connection to Asterisk, in words, each with the way out."""
+"""Errors of the connection to Asterisk, each with a remedy."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ from enum import Enum
 
 
 class TroubleKind(Enum):
-    """Why there is no connection, or why one ended. The value is words and the way out."""
+    """The reason why there is no connection, or why one ended. The value is a description and a remedy."""
 
     NO_HOST = ("no such host", "correct [ami] host")
     REFUSED = (
         "connection refused",
         "is Asterisk running? enabled = yes and port in manager.conf must match [ami] port",
     )
-    UNREACHABLE = ("cannot be reached", "is the network up, and [ami] host the right one?")
-    TIMED_OUT = ("did not accept the connection in time", "a firewall in between? is [ami] host the right one?")
-    NOT_AMI = ("is not Asterisk's manager interface", "correct [ami] port: that of manager.conf, usually 5038")
-    SILENT = ("accepted the connection and said nothing", "is Asterisk frozen? asterisk -rx 'core show uptime'")
+    UNREACHABLE = ("cannot be reached", "check the network and [ami] host")
+    TIMED_OUT = ("did not accept the connection in time", "check [ami] host, and firewalls on the way")
+    NOT_AMI = ("is not Asterisk's manager interface", "set [ami] port to the port in manager.conf, usually 5038")
+    SILENT = ("accepted the connection but sent no greeting", "check Asterisk: asterisk -rx 'core show uptime'")
     LOGIN_REFUSED = (
-        "the manager user, its secret or our address was refused",
-        "the secret in manager.d/callsieve.conf must be that of [ami] and its permit our address; "
-        "Asterisk's log says which; callsieve asterisk install",
+        "the manager user, its secret or this server's address was refused",
+        "make the secret in manager.d/callsieve.conf that of [ami], and let its permit include this server's address; "
+        "Asterisk's log says which is wrong; callsieve asterisk install writes both",
     )
-    BAD_LOGIN = ("[ami] username or secret has control characters in it", "choose another")
-    LOST = ("Asterisk closed the connection", "nothing to do if it was restarted; else Asterisk's log says why")
-    STOPPING = ("Asterisk is shutting down", "nothing to do: we connect again when it is back")
-    DEAF = ("no answer any more", "is Asterisk frozen, or the network in between?")
-    FAILED = ("the listener failed", "the log has the details: please report it")
+    BAD_LOGIN = ("[ami] username or secret contains control characters", "choose another")
+    LOST = ("Asterisk closed the connection", "nothing to do after a restart; otherwise see Asterisk's log")
+    STOPPING = ("Asterisk is shutting down", "nothing to do: CallSieve connects again")
+    DEAF = ("no longer answers", "check that Asterisk runs, and the network to it")
+    FAILED = ("the listener failed", "report the error in the log to the developers")
 
     @property
     def words(self) -> str:
+        """Return the description."""
         return self.value[0]
 
     @property
     def remedy(self) -> str:
+        """Return what an administrator can do about it."""
         return self.value[1]
 
 
-# errno of a connection that was not made -> why. Anything else is UNREACHABLE.
+# errno of a failed connection -> reason. Any other is UNREACHABLE.
 _KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: TroubleKind.TIMED_OUT}
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong, where (host:port), and what the system said if it adds something. `at`: when the outage began."""
+    """An error with its place (host:port) and the system's own words. `at` is when the outage began."""
 
     at: float
     kind: TroubleKind
@@ -59,7 +61,7 @@ class Trouble:
 
 
 class AmiError(Exception):
-    """The connection is over, or was not made. The detail is for people, and never has a secret in it."""
+    """The connection has ended or could not be made. `detail` never contains a secret."""
 
     def __init__(self, kind: TroubleKind, detail: str = "") -> None:
         super().__init__(kind.words, detail)
@@ -68,7 +70,7 @@ class AmiError(Exception):
 
 
 def error_of(error: OSError) -> AmiError:
-    """What the system said, as ours."""
+    """Return the AmiError for an error of the system."""
     if isinstance(error, socket.gaierror):
         return AmiError(TroubleKind.NO_HOST)
     if isinstance(error, TimeoutError):

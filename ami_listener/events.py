@@ -1,6 +1,6 @@
-"""What Asterisk tells us, as values: the few AMI events that say how a call goes. `parsing` makes them.
+"""The few AMI events that say how a call goes, as values made by `parsing`.
 
-Caller text in them is untrusted; what Asterisk did not say is empty.
+Text from the caller in them is untrusted. A value that Asterisk did not send is empty.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ami_listener.outcome import Presentation
 
 
 class ChannelRef(NamedTuple):
-    """Which channel an event is about; `name` is `PJSIP/201-0000002a`."""
+    """The channel that an event is about. An example of a name is `PJSIP/201-0000002a`."""
 
     uniqueid: str
     linkedid: str
@@ -19,7 +19,7 @@ class ChannelRef(NamedTuple):
 
 
 class NewChannel(NamedTuple):
-    """A channel begins; `exten` is what was dialled on it. `placed`: this PBX calls, nobody calls it."""
+    """A new channel. `exten` was dialled on it. `placed`: Asterisk made the channel to call somebody."""
 
     channel: ChannelRef
     caller: str
@@ -29,21 +29,21 @@ class NewChannel(NamedTuple):
 
 
 class NewState(NamedTuple):
-    """`state`: 5 ringing, 6 up (channelstate.h)."""
+    """A new state of a channel: 5 is ringing, 6 is up (channelstate.h)."""
 
     channel: ChannelRef
     state: int
 
 
 class NewCallerId(NamedTuple):
-    """A channel's caller ID changed."""
+    """The caller ID of a channel has changed."""
 
     channel: ChannelRef
     presentation: Presentation
 
 
 class DialBegin(NamedTuple):
-    """`dest` is being called. `number` is what is dialled there, `presented` the number it is shown."""
+    """A channel, `dest`, is being called with `number`. `presented` is the caller's number that it is shown."""
 
     channel: ChannelRef | None
     dest: ChannelRef
@@ -52,33 +52,33 @@ class DialBegin(NamedTuple):
 
 
 class DialState(NamedTuple):
-    """RINGING, PROGRESS and the like."""
+    """Progress of a dial: RINGING, PROGRESS and the like."""
 
     dest: ChannelRef
     status: str
 
 
 class DialEnd(NamedTuple):
-    """ANSWER, or why not."""
+    """The end of a dial: ANSWER, or the reason why not."""
 
     dest: ChannelRef
     status: str
 
 
 class BridgeCreated(NamedTuple):
-    """A bridge whose members we shall all have seen."""
+    """A new bridge, so all of its members will have been seen."""
 
     bridge: str
 
 
 class BridgeDestroyed(NamedTuple):
-    """It is gone."""
+    """The end of a bridge."""
 
     bridge: str
 
 
 class BridgeEnter(NamedTuple):
-    """`holding`: in it nobody hears anybody (parking)."""
+    """A channel has entered a bridge. In a `holding` bridge (parking) the members do not hear each other."""
 
     channel: ChannelRef
     bridge: str
@@ -86,14 +86,14 @@ class BridgeEnter(NamedTuple):
 
 
 class BridgeLeave(NamedTuple):
-    """A channel left a bridge."""
+    """A channel has left a bridge."""
 
     channel: ChannelRef
     bridge: str
 
 
 class HangupRequest(NamedTuple):
-    """The channel's far end wants to end it (or, before the answer, the dialplan has: PJSIPHangup)."""
+    """The far end of a channel hangs up, or, before the answer, the dialplan (PJSIPHangup)."""
 
     channel: ChannelRef
     cause: int | None
@@ -101,7 +101,7 @@ class HangupRequest(NamedTuple):
 
 
 class Hangup(NamedTuple):
-    """A channel ends; `presentation` of its number by then."""
+    """The end of a channel, with the presentation of its number at that time."""
 
     channel: ChannelRef
     cause: int | None
@@ -110,39 +110,39 @@ class Hangup(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A blind or attended transfer and every channel that it names."""
+    """A blind or attended transfer, with every channel that takes part."""
 
     channels: tuple[ChannelRef, ...]
 
 
 class Pickup(NamedTuple):
-    """`channel` takes the call that rings at `target`."""
+    """`channel` has picked up the call that rang at `target`."""
 
     channel: ChannelRef
     target: ChannelRef
 
 
 class Parked(NamedTuple):
-    """A channel waits in a car park."""
+    """A channel has been parked."""
 
     channel: ChannelRef
 
 
 class QueueJoined(NamedTuple):
-    """A channel waits in a queue."""
+    """A channel has joined a queue."""
 
     channel: ChannelRef
     queue: str
 
 
 class ConferenceJoined(NamedTuple):
-    """A channel is in a conference."""
+    """A channel has joined a conference."""
 
     channel: ChannelRef
 
 
 class MessageWaiting(NamedTuple):
-    """The state of a mailbox; `channel` is the one that changed it, if any."""
+    """The number of new messages in a mailbox, and the channel that changed it, if known."""
 
     channel: ChannelRef | None
     mailbox: str
@@ -150,26 +150,26 @@ class MessageWaiting(NamedTuple):
 
 
 class NetworkBlocked(NamedTuple):
-    """Our own UserEvent: a network refused to carry this channel's call, not a person to take it."""
+    """A UserEvent of the dialplan: a network, not a person, refused this channel's call."""
 
     channel: ChannelRef
 
 
 class MachineAnswered(NamedTuple):
-    """Our own UserEvent: a machine answered this channel's call, as Asterisk's AMD or the dialplan found out."""
+    """A UserEvent of the dialplan: a machine answered this channel's call, according to AMD or the dialplan."""
 
     channel: ChannelRef
 
 
-class CallIdTold(NamedTuple):
-    """Our own UserEvent: the SIP Call-ID of this channel, which is a trunk's."""
+class CallIdReported(NamedTuple):
+    """A UserEvent of the dialplan: the SIP Call-ID of this channel, which is a trunk's."""
 
     channel: ChannelRef
     call_id: str
 
 
 class KeyPressed(NamedTuple):
-    """Our own UserEvent: somebody pressed the key for spam during a call. Nothing for the tracker."""
+    """A UserEvent of the dialplan: the callee pressed the key for spam during a call. The tracker does not use it."""
 
     channel: ChannelRef
 
@@ -177,5 +177,5 @@ class KeyPressed(NamedTuple):
 Event = (
     NewChannel | NewState | NewCallerId | DialBegin | DialState | DialEnd | BridgeCreated
     | BridgeDestroyed | BridgeEnter | BridgeLeave | HangupRequest | Hangup | Transfer | Pickup | Parked | QueueJoined
-    | ConferenceJoined | MessageWaiting | NetworkBlocked | MachineAnswered | CallIdTold
+    | ConferenceJoined | MessageWaiting | NetworkBlocked | MachineAnswered | CallIdReported
 )  # fmt: skip

@@ -1,19 +1,16 @@
-"""AMI without I/O: bytes in, packets out.
+"""AMI without I/O: bytes in, packets out, and the bounded queue that they wait in.
 
     packets = reader.receive_data(data)
 
-A packet is a block of `Name: value` lines up to an empty line. Bytes are kept until a packet is whole and decoded
-packet by packet, so a character cut between two reads is no different from one that was not. What Asterisk repeats
-(`ChanVariable`) is kept apart; of any other name that occurs twice the first counts, because the second may have been
-slipped in with a caller's text. A packet has some 20 fields and an event needs 5, so `some` looks for those alone.
+A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only once a packet is complete, so a
+character may be split between two reads. If a name occurs twice the first value counts, because the second may have
+been injected with a caller's text. A packet has about 20 fields and an event needs 5, so `some` searches for those.
 
-What came from Asterisk and waits to be looked at: bounded, in order, and honest about what it could not hold.
+The connection only appends to the queue, so Asterisk's output is always read, however slow the consumer is. Asterisk
+disconnects a client that does not read for a second.
 
-The connection only puts in here, so that however slow the consumer is Asterisk is always read: one that finds its
-reader stalled for a second disconnects it.
-
-    taking everything -> full: the first loss is marked by a Gap, all packets are counted and dropped
-                      -> half empty again: taking everything
+    accepting all -> full: a Gap marks the first loss, further packets are counted and dropped
+                  -> half empty: accepting all again
 """
 
 from __future__ import annotations
@@ -29,23 +26,23 @@ _LINE_END, _END = b"\r\n", b"\r\n\r\n"
 _EVENT = b"Event: "
 _BANNER = "Asterisk Call Manager/"
 
-# What ast_escape_c() of Asterisk's utils.c writes.
+# The escapes written by ast_escape_c() of Asterisk's utils.c.
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-# Fields to look for: the name of each, how its line begins, and how long that is.
+# Fields to search for: the name, the beginning of the line, and the length of that.
 Names = tuple[tuple[str, str, int], ...]
 
 
 class Packet(NamedTuple):
-    """One event or answer. `name` is the event's, or empty for anything else."""
+    """One event or response. `name` is the name of the event, empty for a response."""
 
     text: str
     name: str
 
     def fields(self) -> dict[str, str]:
-        """Every field but the channel variables, as Asterisk wrote it: names are still escaped."""
+        """Return every field except channel variables, as Asterisk wrote it: names are still escaped."""
         lines = self.text.split("\r\n")
         lines.reverse()  # of two fields with one name the first is to stay
         try:
@@ -54,34 +51,33 @@ class Packet(NamedTuple):
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """What `fields()` has for some names, by what `fields_named` made of them."""
-        text, found = self.text, {}
+        """Return the fields that `fields_named` was made for, as far as the packet has them."""
+        text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
             if start >= 0:
                 end = text.find("\r\n", start + length)
                 value = text[start + length :] if end < 0 else text[start + length : end]
-                found[name] = value.removeprefix(" ")
-        return found
+                fields[name] = value.removeprefix(" ")
+        return fields
 
     def variables(self) -> dict[str, str]:
-        """The variables of the packet's first channel: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
-        found: dict[str, str] = {}
+        """Return the variables of the first channel: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
+        variables: dict[str, str] = {}
         if "\r\nChanVariable" not in self.text:
-            return found
+            return variables
         for line in self.text.split("\r\n"):
             if line.startswith(("ChanVariable: ", "ChanVariable(")):
                 name, equals, value = line.partition(": ")[2].partition("=")
                 if equals:
-                    found.setdefault(name, unescape(value))
-        return found
+                    variables.setdefault(name, unescape(value))
+        return variables
 
 
 class PacketReader:
-    """One connection's bytes. `dropped` counts packets over PACKET_LIMIT: reading goes on after the next empty line.
+    """The bytes of one connection. `dropped` counts packets over PACKET_LIMIT, after which reading goes on.
 
-    Where there are `wanted` events, others are counted in `unwanted` and given to nobody: of what Asterisk says of a
-    call that is half.
+    `unwanted` counts the events that are not `wanted`. They are half of what Asterisk sends about a call.
     """
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
@@ -94,7 +90,7 @@ class PacketReader:
         self._skipping = False
 
     def receive_data(self, data: bytes) -> list[Packet]:
-        """What was read from the connection; gives the packets that are whole now."""
+        """Take in bytes from the connection and return the packets that are now complete."""
         buffer = self._buffer
         buffer += data
         blocks: list[bytes] = []
@@ -109,31 +105,31 @@ class PacketReader:
             self._skipping = True
             del buffer[:-3]  # which may be the beginning of an end
         self._searched = max(len(buffer) - 3, 0)
-        return self._of_use(blocks)
+        return self._decode_wanted(blocks)
 
-    def _of_use(self, blocks: list[bytes]) -> list[Packet]:
-        found, wanted = [], self._wanted
+    def _decode_wanted(self, blocks: list[bytes]) -> list[Packet]:
+        packets, wanted = [], self._wanted
         for block in blocks:
             if len(block) > PACKET_LIMIT:
                 self.dropped += 1
             elif not (stripped := block.strip(_LINE_END)):
                 continue
             elif name := wanted.get(first := stripped.partition(_LINE_END)[0]):
-                found.append(Packet(stripped.decode("utf-8", "replace"), name))
+                packets.append(Packet(stripped.decode("utf-8", "replace"), name))
             elif self._wants_all or not first.startswith(_EVENT):
-                found.append(packet_of(stripped.decode("utf-8", "replace")))
+                packets.append(packet_of(stripped.decode("utf-8", "replace")))
             else:
                 self.unwanted += 1
-        return found
+        return packets
 
 
 def fields_named(*names: str) -> Names:
-    """For `Packet.some`: fields with these names, which are not that of the first line."""
+    """Return the argument of `Packet.some` for fields with these names. None of them may be that of the first line."""
     return tuple((name, f"\r\n{name}:", len(name) + 3) for name in names)
 
 
 def packet_of(text: str) -> Packet:
-    """A packet from its lines; Asterisk's greeting before the first one is taken off."""
+    """Return the packet made of these lines, without Asterisk's greeting before the first line."""
     if text.startswith(_BANNER):
         text = text.partition("\r\n")[2]
     kind, _, name = text.partition("\r\n")[0].partition(": ")
@@ -141,7 +137,7 @@ def packet_of(text: str) -> Packet:
 
 
 def unescape(text: str) -> str:
-    """Caller names and variables as they were before Asterisk escaped them for AMI."""
+    """Return a caller's name or a variable as it was before Asterisk escaped it for AMI."""
     return _ESCAPED.sub(_unescaped, text) if "\\" in text else text
 
 
@@ -153,22 +149,22 @@ def _partition(line: str) -> tuple[str, str, str]:
     return line.partition(":")
 
 
-# About 27,000 events of the usual size: 5 s of 5,000 a second.
+# About 27,000 events of the usual size, which is 5 s at 5,000 events a second.
 LIMIT_CHARACTERS = 16 * 1024 * 1024
 
-# The consumer shares its loop with calls that wait for a decision, so it gives way after this long.
+# The consumer shares its event loop with calls that wait for a decision, so it yields after this time.
 SLICE_SECONDS = 0.001
 
 
 class Received(NamedTuple):
-    """One packet that is not the answer to something we asked. `at` is when it was read."""
+    """A packet that is not a response, with the time at which it was read."""
 
     at: float
     packet: Packet
 
 
 class Gap(NamedTuple):
-    """From `since` on something may have been missed: no call in progress at `at` was seen whole."""
+    """Events since `since` may be lost: no call that was in progress at `at` has been seen completely."""
 
     at: float
     since: float
@@ -179,7 +175,7 @@ Notice = Received | Gap
 
 
 class EventQueue:
-    """`put...` in, `notices` out. `limit` is the size of what waits, in characters of its packets."""
+    """The queue between connection and consumer. `limit` is the size of the waiting packets in characters."""
 
     def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:
         self.received = 0
@@ -195,16 +191,16 @@ class EventQueue:
 
     @property
     def waiting(self) -> int:
-        """How many notices nobody has looked at."""
+        """Return the number of notices that wait for the consumer."""
         return len(self._items)
 
     @property
     def oldest_at(self) -> float | None:
-        """When the first notice that still waits came."""
+        """Return when the first waiting notice came."""
         return self._items[0].at if self._items else None
 
     def put(self, packet: Packet, at: float) -> None:
-        """Add a packet, or count it as lost; before the first that is lost there is a Gap."""
+        """Append a packet, or count it as lost and append a Gap before the first lost one."""
         self.received += 1
         self.received_at = at
         if self._losing:
@@ -212,28 +208,28 @@ class EventQueue:
         elif self._characters + len(packet.text) > self._limit:
             self._losing = True
             self.dropped += 1
-            self.put_gap(Gap(at, at, "more events than could be looked at"))
+            self.put_gap(Gap(at, at, "too many events to process"))
         else:
             self._characters += len(packet.text)
             self._add(Received(at, packet))
 
     def skip(self, count: int, at: float) -> None:
-        """Count packets that are of no use to anybody."""
+        """Count packets that are not needed."""
         self.received += count
         self.received_at = at
 
     def put_gap(self, gap: Gap) -> None:
-        """Add a Gap, whatever the bound."""
+        """Append a Gap even if the queue is full."""
         self.gaps += 1
         self._add(gap)
 
     def close(self) -> None:
-        """`notices` ends when what waits has been taken."""
+        """End `notices` once the waiting ones have been taken."""
         self._closed = True
         self._wake.set()
 
     async def notices(self) -> AsyncIterator[Notice]:
-        """Everything in order. For one consumer; after `close` it ends."""
+        """Yield all notices in order, to one consumer, until `close`."""
         loop = asyncio.get_running_loop()
         while True:
             give_way_at = loop.time() + SLICE_SECONDS

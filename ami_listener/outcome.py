@@ -1,9 +1,8 @@
-"""How a call ended: one value for each call, whatever happened to it in between.
+"""The outcome of a call: one value for each call, whatever happened during it.
 
-The same call offered again: a carrier that got 4xx or 5xx tries once more, and that is one call, not two.
-
-An unanswered inbound call that the caller did not give up is held back for OFFER_SECONDS. If the same caller comes to
-the same DID on the same trunk meanwhile, the two become one outcome; else it is let go as it was.
+A carrier that gets 4xx or 5xx offers the same call again. An unanswered inbound call that the caller did not give up
+therefore waits for OFFER_SECONDS. If the same caller comes to the same DID on the same trunk in that time, the two
+become one outcome.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ UNANSWERED_BY_CAUSE = {
 # will not carry it (RFC 8688).
 UNWANTED, NETWORK_REJECTED = 607, 608
 
-# DialStatus of a channel that nobody at its end hung up (app_dial.c), and the disposition of a CDR, of which a back end
-# may write the number instead (cdr.h: AST_CDR_NOANSWER and so on are bits).
+# The DialStatus of a channel that was not hung up at its end (app_dial.c), and the disposition of a CDR. Some CDR back
+# ends write its number instead (cdr.h: AST_CDR_NOANSWER and so on are bits).
 _BY_WORD = {
     "ANSWERED": Disposition.ANSWERED,
     "8": Disposition.ANSWERED,
@@ -50,12 +49,12 @@ _BY_WORD = {
 
 
 def disposition_of(word: str) -> Disposition | None:
-    """Ours for a word of Asterisk's, which writes `NOANSWER` in an event and `NO ANSWER` in a CDR."""
+    """Return the disposition for Asterisk's word, which is `NOANSWER` in an event and `NO ANSWER` in a CDR."""
     return _BY_WORD.get(word.replace(" ", "").upper())
 
 
 class Presentation(StrEnum):
-    """Whether the caller's number may be shown. UNKNOWN is the rule: AMI says it only if `channelvars` has it."""
+    """Whether the caller's number may be shown. Usually UNKNOWN: AMI sends it only if `channelvars` has it."""
 
     ALLOWED = "allowed"
     WITHHELD = "withheld"
@@ -64,21 +63,23 @@ class Presentation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One call from its first channel to its last. Only `complete` ones may count as evidence of anything.
+    """One call from its first channel to its last. Only a `complete` one may become evidence. Times are in UTC seconds.
 
-    `at` and `ended_at` are UTC seconds. `direction` is None where we came in so late that the call's first channel was
-    never seen; FAILED is also what ended before any phone rang, or was answered by the PBX alone. `caller` is the raw
-    number of an inbound call, even of a withheld one (the decision knows that), or what our own phone calls itself;
-    `placed_by` is that phone's endpoint. `did` is what an inbound caller dialled, `dialled` what an outbound one did.
-    `answered_by` and `rang` are endpoints (`PJSIP/201`); `answered_by` is a trunk's endpoint when the far end answered:
-    of an inbound call, at the number `forwarded_to`. `ring_seconds` is from the first phone's ringing to the first
-    answer, or until nothing rang any more; `talk_seconds` how long the outside party (of an internal call, the caller)
-    was connected to somebody. `cause` is Q.850 as Asterisk last set it on the caller's channel, `sip_code` of a call
-    that was never answered. `forked_to` is how many phones rang at once. `earlier` are the linkedids of the same call
-    offered before by the carrier: `at` is then the first one's start, and ringing is added up. `answered_by_pbx`:
-    nobody took the call, but a menu, a queue, voicemail or a challenge had answered. Of a call that went out
-    `blocked` is one that a network refused, not a person, and `machine` one that a machine answered: the dialplan says
-    so, or it was diverted after ringing and announced by audio.
+    Attributes:
+        direction: None if the call's first channel was not seen.
+        disposition: FAILED also if the call ended before any phone rang, or only the PBX answered.
+        caller: The raw number of an inbound call, even of a withheld one, or the caller ID of the phone that called.
+        placed_by: The endpoint of the phone that called.
+        answered_by: The endpoint that answered. It is a trunk's if the far end answered, at `forwarded_to` if inbound.
+        rang: The endpoints that rang; `forked_to` is how many rang at once.
+        ring_seconds: From the first ringing to the first answer or the end of all ringing, over all offers.
+        talk_seconds: How long the other party (of an internal call, the caller) was connected to somebody.
+        cause: The Q.850 cause that Asterisk set last on the caller's channel.
+        sip_code: The SIP code of a call that was never answered.
+        answered_by_pbx: Only a menu, a queue, voicemail or a challenge answered.
+        blocked: A network, not a person, refused the outbound call.
+        machine: A machine answered the outbound call: the dialplan says so, or it was diverted and audio came first.
+        earlier: The linkedids of the earlier offers.
     """
 
     linkedid: str
@@ -117,19 +118,17 @@ class Outcome:
     earlier: tuple[str, ...] = ()
 
 
-# From a tracked Outcome to the OutcomeRecord that is stored: numbers normalised, words of the store. Pure.
-
 RegionOf = Callable[[str | None], str]
 
-# CALLERID(num-pres) as numbers.caller_of reads it.
+# The values of CALLERID(num-pres) that numbers.caller_of knows.
 PRESENTATIONS = {Presentation.WITHHELD: "prohib"}
 MAX_TEXT = 64
 
 
 def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
-    """The record of a call; None for one of which so little was seen that nobody knows where it came from.
+    """Return the record to be stored for a call, with normalised numbers; None if its direction is unknown.
 
-    `region_of` gives the region in which a trunk (None: the PBX itself) writes its national numbers.
+    `region_of` returns the region in which a trunk (None: the PBX itself) writes its national numbers.
     """
     direction = outcome.direction
     if direction is None:
@@ -171,12 +170,11 @@ def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
 
 
 def is_emergency_call(outcome: Outcome, region: str) -> bool:
-    """Whether somebody here called an emergency number, after which nothing is screened for a while."""
+    """Return whether a phone here called an emergency number, which suspends screening for a while."""
     return outcome.direction is Direction.OUTBOUND and is_emergency(outcome.dialled, region)
 
 
 def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str | None, CallerKind]:
-    """The caller of an inbound call by number; of our own by the phone, in whose place the store puts the person."""
     if direction is not Direction.INBOUND:
         return outcome.placed_by or own_name(outcome.caller[:MAX_TEXT]) or None, CallerKind.INTERNAL
     caller = caller_of(outcome.caller, region, PRESENTATIONS.get(outcome.presentation, ""))
@@ -184,7 +182,7 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
 
 
 def _extension(_text: str, _region: str) -> None:
-    """Among ourselves no number is dialled: 411 is an extension."""
+    """Return None: what is dialled between phones here is an extension, even if it looks like a number (411)."""
 
 
 def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> str | None:
@@ -193,19 +191,20 @@ def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> s
 
 OFFER_SECONDS = 30.0
 HELD_LIMIT = 10_000
-# A carrier tries a few ways. Who calls every half a minute for ever makes calls of his own, and each lot is told.
+# A carrier tries a few routes. More offers than this come from somebody who calls every half a minute, so they are
+# separate calls.
 MOST_OFFERS = 5
 
 Key = tuple[str, str, str | None]
 
 
 def key_of(outcome: Outcome) -> Key:
-    """What makes two offers the same call."""
+    """Return the values that all offers of one call share."""
     return outcome.caller, outcome.did, outcome.trunk
 
 
 def may_be_offered_again(outcome: Outcome) -> bool:
-    """Whether the carrier may try once more; not when the PBX had answered (voicemail), nor a call seen in part."""
+    """Return whether the carrier may offer the call again: not if the PBX answered or the call was seen in part."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
@@ -218,7 +217,7 @@ def may_be_offered_again(outcome: Outcome) -> bool:
 
 
 def merge(earlier: Outcome, later: Outcome) -> Outcome:
-    """Two offers of one call: how the later one ended, and the whole of the ringing."""
+    """Return one outcome for two offers: it ended as the later one, and the ringing is added up."""
     return replace(
         later,
         at=earlier.at,
@@ -232,7 +231,7 @@ def merge(earlier: Outcome, later: Outcome) -> Outcome:
 
 @dataclass(slots=True)
 class CarrierRetries:
-    """Outcomes held back, the oldest first. Bounded: beyond HELD_LIMIT the oldest is let go."""
+    """The outcomes that wait for another offer, the oldest first. Beyond HELD_LIMIT the oldest is released."""
 
     _held: dict[Key, Outcome] = field(default_factory=dict)
 
@@ -240,7 +239,7 @@ class CarrierRetries:
         return len(self._held)
 
     def hold(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Keep one back; gives what has to go for it."""
+        """Keep an outcome; yield those that it displaces."""
         key = key_of(outcome)
         if (other := self._held.pop(key, None)) is not None:
             yield other
@@ -249,14 +248,14 @@ class CarrierRetries:
             yield self._held.pop(next(iter(self._held)))
 
     def take(self, key: Key, at: float) -> Outcome | None:
-        """The earlier offer of a call that begins at `at`, which is then no longer held."""
+        """Remove and return the earlier offer of a call that begins at `at`."""
         held = self._held.get(key)
         if held is None or at - held.ended_at > OFFER_SECONDS:
             return None
         return self._held.pop(key)
 
     def due(self, at: float) -> Iterator[Outcome]:
-        """Those nobody tried again in time."""
+        """Yield the outcomes that were not offered again in time."""
         while self._held:
             key = next(iter(self._held))
             if at - self._held[key].ended_at <= OFFER_SECONDS:
@@ -264,6 +263,6 @@ class CarrierRetries:
             yield self._held.pop(key)
 
     def give_up(self) -> Iterator[Outcome]:
-        """All of them at once, when we cannot see any more whether they are offered again: so not complete."""
+        """Yield all outcomes as incomplete, when further offers can no longer be seen."""
         while self._held:
             yield replace(self._held.pop(next(iter(self._held))), complete=False)

@@ -1,6 +1,6 @@
-"""AMI packets -> events: the table at the end says what Asterisk calls them. No AMI field travels past this file.
+"""AMI packets to events: the table at the end has Asterisk's name of each. AMI field names are used in this file only.
 
-Field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
+The field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ami_listener.events import (
     BridgeDestroyed,
     BridgeEnter,
     BridgeLeave,
-    CallIdTold,
+    CallIdReported,
     ChannelRef,
     ConferenceJoined,
     DialBegin,
@@ -49,11 +49,10 @@ Fields = Mapping[str, str]
 
 
 def _names_of(*prefixes: str) -> tuple[str, ...]:
-    """The fields of the channels with these prefixes."""
     return tuple(prefix + name for prefix in prefixes for name in ("Channel", "Uniqueid", "Linkedid"))
 
 
-# What is read of each event.
+# The fields that are read of each event.
 _TIMESTAMP = fields_named("Timestamp")
 _TRANSFER_PREFIXES = ("Transferer", "Transferee", "OrigTransferer", "SecondTransferer", "TransferTarget")
 _NEW_CHANNEL = fields_named(*_names_of(""), "ChannelState", "CallerIDNum", "CallerIDName", "Exten")
@@ -74,25 +73,25 @@ _OURS = fields_named(*_names_of(""), "UserEvent", "Refused", "Answered", "CallId
 
 
 def parse_event(packet: Packet) -> Event | None:
-    """The event in a packet; None for an answer, for an event of no use here, and for one without its channel."""
+    """Return the event in a packet; None for a response, an event that is not needed, or one without its channel."""
     maker = EVENTS.get(packet.name)
     return None if maker is None else maker(packet)
 
 
 def at_of(packet: Packet, now: float) -> float:
-    """When it happened, in UTC seconds: Asterisk says so with `timestampevents = yes`, else it is `now`."""
-    told = packet.some(_TIMESTAMP)
-    if not told:
+    """Return when an event happened in UTC seconds: from Asterisk with `timestampevents = yes`, otherwise `now`."""
+    fields = packet.some(_TIMESTAMP)
+    if not fields:
         return now
     try:
-        at = float(told["Timestamp"])
+        at = float(fields["Timestamp"])
     except ValueError:
         return now
     return at if 0.0 < at < 1e11 else now
 
 
 def dialled_number(dial_string: str) -> str:
-    """The number in what Dial was given: `+1201@carrier`, `carrier/sip:+1201@host`, `g0/+1201`, `PJSIP/201`."""
+    """Return the number in the argument of Dial: `+1201@carrier`, `carrier/sip:+1201@host`, `g0/+1201`, `PJSIP/201`."""
     last = dial_string.rpartition("/")[2]
     return last.removeprefix("sip:").removeprefix("sips:").partition("@")[0][:NUMBER_LIMIT]
 
@@ -105,13 +104,13 @@ def _channel(fields: Fields, prefix: str = "") -> ChannelRef | None:
 
 
 def _number(fields: Fields, name: str) -> str:
-    """A number, empty for Asterisk's `<unknown>`."""
+    """Return a number, empty for Asterisk's `<unknown>`."""
     value = fields.get(name, "")
     return "" if value == "<unknown>" else value[:NUMBER_LIMIT]
 
 
 def _integer(fields: Fields, name: str) -> int | None:
-    """A small whole number; TechCause may be `SIP 486` or `486`. None when it is not there."""
+    """Return a small whole number; TechCause may be `SIP 486` or `486`. None if the field is missing."""
     last = fields.get(name, "").rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
@@ -248,8 +247,8 @@ def _message_waiting(packet: Packet) -> Event | None:
     return MessageWaiting(_channel(fields), fields.get("Mailbox", ""), _integer(fields, "New") or 0)
 
 
-def _told_of_call(packet: Packet) -> Event | None:
-    """What our dialplan says of a call that went out; the words are fixed there, but for the Call-ID."""
+def _outbound_report(packet: Packet) -> Event | None:
+    """Return what the dialplan reports about an outbound call. Its words are fixed except for the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
@@ -257,12 +256,12 @@ def _told_of_call(packet: Packet) -> Event | None:
     if fields.get("Refused") == "network":
         return NetworkBlocked(channel)
     if call_id := fields.get("CallId", "")[:CALL_ID_LIMIT]:
-        return CallIdTold(channel, call_id)
+        return CallIdReported(channel, call_id)
     return MachineAnswered(channel) if fields.get("Answered") == "machine" else None
 
 
 def parse_key(packet: Packet) -> KeyPressed | None:
-    """The key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
+    """Return the key for spam pressed during a call ([callsieve-incall] in the dialplan); None for any other event."""
     if packet.name != "UserEvent":
         return None
     fields = packet.some(_OURS)
@@ -291,5 +290,5 @@ EVENTS: Mapping[str, Callable[[Packet], Event | None]] = {
     "QueueCallerJoin": _queue_joined,
     "ConfbridgeJoin": _conference_joined,
     "MessageWaiting": _message_waiting,
-    "UserEvent": _told_of_call,
+    "UserEvent": _outbound_report,
 }

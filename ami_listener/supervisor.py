@@ -1,15 +1,14 @@
-"""Keeps one connection to Asterisk and says honestly what was not seen. The clock of this package is here.
+"""Keep one connection to Asterisk, and mark the times in which events were missed. The clock of this package is here.
 
-    state       what ends it well   what then     what ends it badly            what then
-    CONNECTING  connected           LOGGING_IN    refused, no such host, ...    WAITING 0.25-10 s, doubling
-    LOGGING_IN  login accepted      LISTENING     silent, not Asterisk          the same
-                                                  login refused                 WAITING 60 s
-    LISTENING   -                   -             lost, or no answer to a ping  Gap, WAITING as above
-    WAITING     time is up          CONNECTING    -                             -
-    (any)       close()             CLOSED
+    state       on success      next state    on failure                    next state
+    CONNECTING  connected       LOGGING_IN    refused, no such host, ...    WAITING 0.25-10 s, doubling
+    LOGGING_IN  login accepted  LISTENING     silent, not Asterisk          the same
+                                              login refused                 WAITING 60 s
+    LISTENING   -               -             lost, or no reply to a ping   Gap, WAITING as above
+    WAITING     time is up      CONNECTING    -                             -
+    (any)       close()         CLOSED
 
-A login without an answer counts as refused until one was accepted: with a wrong secret it would have been one more
-wrong login.
+A login without a response counts as refused until one has been accepted: the secret may be wrong.
 """
 
 from __future__ import annotations
@@ -29,25 +28,26 @@ from reputation.backoff import wait_seconds
 
 logger = logging.getLogger("ami_listener.supervisor")
 
-# Troubles that do not end by themselves: somebody must be told, even in the middle of an outage.
+# Errors that an administrator must correct: each gets a warning, even in the middle of an outage.
 _NEEDS_SOMEBODY = frozenset(
     {TroubleKind.NO_HOST, TroubleKind.NOT_AMI, TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN}
 )
 
-# Asking again at once is no use, and an offence if it is the secret.
+# Trying again at once does not help, and with a wrong secret it looks like an attack.
 _REFUSALS = frozenset({TroubleKind.LOGIN_REFUSED, TroubleKind.BAD_LOGIN})
 
 # Asterisk may ban an address that tries a wrong secret again and again, and its log would fill.
 REFUSED_LOGIN_SECONDS = 60.0
 
-# A connection that lasted this long was a good one: the next failure is the first in a row.
+# After a connection that lasted this long, the next failure is the first in a row.
 STABLE_SECONDS = 10.0
 
 
 def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = False) -> float:
-    """The wait after the `failures`-th failure in a row, from 1; `chance` in 0..1 spreads it over its second half.
+    """Return how long to wait after the `failures`-th failure in a row, counted from 1.
 
-    Never long: every second without Asterisk is calls not seen. After a refused login never less than a minute.
+    `chance` in 0..1 spreads the wait over its second half. Waits are short, because calls are missed meanwhile. After a
+    refused login the wait is at least a minute.
     """
     if login_refused:
         return REFUSED_LOGIN_SECONDS * (1 + chance / 10)
@@ -55,7 +55,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
 
 
 class AmiListenerState(StrEnum):
-    """Where the listener is; see the table above."""
+    """The state of the listener; see the table above."""
 
     CONNECTING = "connecting"
     LOGGING_IN = "logging in"
@@ -66,10 +66,10 @@ class AmiListenerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long things may take. A dead peer is noticed within `ping_seconds + answer_seconds`.
+    """Time limits. A dead peer is noticed within `ping_seconds + answer_seconds`.
 
-    Silence counts in `slices`, so that a process that was held up itself does not take that for a dead peer. While
-    other bytes come the answer to a ping may take `patience` times as long: it queues behind them.
+    Silence is counted in `slices`, so that a process that was suspended does not blame its peer. While other bytes
+    come, the reply to a ping may take `patience` times as long, because it waits behind them.
     """
 
     connect_seconds: float = 5.0
@@ -82,7 +82,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """What doctor and metrics show. `behind_seconds` is the age of the oldest event that waits to be looked at."""
+    """The state for `callsieve doctor` and metrics. `behind_seconds` is the age of the oldest event that waits."""
 
     state: AmiListenerState
     connected_since: float | None
@@ -98,9 +98,9 @@ class ListenerStatus:
 
 
 class AmiListener:
-    """`start`, take `notices`, `close`. Asterisk is always read; what the consumer cannot take in time is a Gap.
+    """The listener: `start` it, take `notices`, `close` it. Events that the consumer is too slow for become a Gap.
 
-    `clock` gives UTC seconds, `chance` 0..1; `sleep` is how it waits between connections.
+    `clock` returns UTC seconds, `chance` 0..1, and `sleep` waits between connections.
     """
 
     def __init__(
@@ -130,6 +130,7 @@ class AmiListener:
 
     @property
     def status(self) -> ListenerStatus:
+        """Return the present state."""
         now, inbox = self._clock(), self._inbox
         oldest_at = inbox.oldest_at
         return ListenerStatus(
@@ -147,11 +148,11 @@ class AmiListener:
         )
 
     def start(self) -> None:
-        """Begin to connect; never fails, whatever the account says."""
+        """Begin to connect. Does not raise, whatever the account is."""
         self._task = asyncio.create_task(self._run(), name="ami-listener")
 
     async def close(self) -> None:
-        """Log off and connect no more, within a second. `notices` ends when what waits has been taken."""
+        """Log off within a second. `notices` ends once the waiting ones have been taken."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -159,7 +160,7 @@ class AmiListener:
         self._inbox.close()
 
     def notices(self) -> AsyncIterator[Notice]:
-        """Packets and gaps in the order in which they came, over all connections. For one consumer."""
+        """Return packets and gaps of all connections in order, for one consumer."""
         return self._inbox.notices()
 
     async def _run(self) -> None:
@@ -176,11 +177,11 @@ class AmiListener:
             seconds = reconnect_seconds(failures, self._chance(), login_refused=refused)
             self._note(error.kind, error.detail)
             self._state = AmiListenerState.WAITING
-            logger.debug("connecting again in %.1f s", seconds)
+            logger.debug("connecting again: seconds=%.1f", seconds)
             await self._sleep(seconds)
 
     async def _one_connection(self) -> AmiError:
-        """Connect, log in and listen until that ends, and say why it did."""
+        """Connect, log in and listen until the connection ends, and return why it did."""
         connection = None
         try:
             self._login_in_doubt = False
@@ -195,7 +196,7 @@ class AmiListener:
                 await connection.log_off()
             raise
         except Exception:  # the outermost point: whatever happened, connect again
-            logger.exception("the connection to Asterisk's manager interface failed")
+            logger.exception("connection to Asterisk's manager interface failed")
             reason = AmiError(TroubleKind.FAILED)
         finally:
             if connection is not None:
@@ -231,7 +232,7 @@ class AmiListener:
         logger.info("listening to Asterisk at %s%s", self._account.where, after)
 
     async def _watch(self, connection: Connection) -> None:
-        """Ping for ever. AmiError when the connection is lost or the other side gives no answer."""
+        """Ping until the connection is lost or a ping is not answered, then raise AmiError."""
         while True:
             await asyncio.wait({connection.lost}, timeout=self._pace.ping_seconds)
             if connection.lost.done():
@@ -255,7 +256,7 @@ class AmiListener:
         raise AmiError(TroubleKind.DEAF)
 
     def _note(self, kind: TroubleKind, detail: str) -> None:
-        """Remember what went wrong. One WARNING for an outage, and one for each thing that somebody must mend."""
+        """Remember an error. Log one warning for an outage, and one for each kind that needs an administrator."""
         before = self._trouble
         since = self._clock() if before is None else before.at
         self._trouble = self._last_trouble = Trouble(since, kind, self._account.where, detail)

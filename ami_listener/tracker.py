@@ -1,12 +1,11 @@
-"""Follow every call through its events to its outcome. Start here to see how calls are told apart.
+"""Follow every call from its events to its outcome. Start here to see how calls are told apart.
 
     tracker = CallTracker(trunk_of)
     outcomes = tracker.receive(event, at)
 
-No I/O and no clock. A channel belongs to the call of the linkedid it was born with and moves when Asterisk gives it
-another (pick-up, parking, attended transfer); a call is over when it has no channel left. Whatever is not known for
-certain - what was before we listened, what happened while the connection was gone - makes a call incomplete, and an
-incomplete call is never evidence. Memory is bounded whatever comes.
+No I/O and no clock. A channel belongs to the call of its first linkedid, and moves when Asterisk gives it another
+(pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was not seen completely
+is incomplete and never evidence. All memory is bounded.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ TrunkOf = Callable[[str], str | None]
 
 
 class Held(NamedTuple):
-    """How many of each a tracker remembers. All are bounded."""
+    """The number of things of each kind that a tracker remembers."""
 
     calls: int
     channels: int
@@ -41,7 +40,7 @@ class Held(NamedTuple):
 
 
 class CallTracker:
-    """All calls of one Asterisk. `trunk_of` gives the name of the trunk that a channel name belongs to, if any."""
+    """All calls of one Asterisk. `trunk_of` returns the name of the trunk that a channel name belongs to, if any."""
 
     def __init__(
         self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
@@ -58,12 +57,12 @@ class CallTracker:
 
     @property
     def calls_in_progress(self) -> int:
-        """How many calls there are now."""
+        """Return the number of calls in progress."""
         return len(self._calls)
 
     @property
     def held(self) -> Held:
-        """How much it remembers now."""
+        """Return how much is remembered now."""
         return Held(
             calls=len(self._calls),
             channels=len(self._channels),
@@ -73,20 +72,20 @@ class CallTracker:
         )
 
     def receive(self, event: Event, at: float) -> list[Outcome]:
-        """Take in one event that happened at `at`; gives the calls that are over with it."""
+        """Take in one event that happened at `at`; return the calls that have ended with it."""
         _HANDLERS[type(event)](self, event, at)
         return self._outcomes(at)
 
     def tick(self, at: float) -> list[Outcome]:
-        """Let time pass when nothing happens: about once a second is enough."""
+        """Let time pass without an event, about once a second; return the calls that have ended."""
         self._drop_old(at)
         return self._outcomes(at)
 
     def gap(self, at: float) -> list[Outcome]:
-        """The connection is lost, or we are to stop: every call in progress ends here for us, incomplete.
+        """End every call in progress as incomplete, because the connection is lost or the program stops.
 
-        Asterisk is not asked afterwards which of them still go on: that takes a right that we do without
-        (docs/decisions/manager-rights.md). One that goes on is met again as a call whose beginning we missed.
+        Asterisk is not asked afterwards which calls still go on: that needs a permission that CallSieve does without
+        (docs/decisions/manager-rights.md). A call that goes on is seen again as one whose beginning was missed.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)
@@ -98,7 +97,7 @@ class CallTracker:
     # Channels and calls
 
     def _find(self, ref: ChannelRef | None) -> Channel | None:
-        """A channel we know, in the call that Asterisk now counts it to."""
+        """Return a known channel, moved to the call that Asterisk counts it to now."""
         channel = None if ref is None else self._channels.get(ref.uniqueid)
         if channel is None or ref is None:
             return None
@@ -108,7 +107,7 @@ class CallTracker:
         return channel
 
     def _meet(self, ref: ChannelRef, at: float) -> Channel:
-        """A channel that is surely there; one whose beginning we missed makes its call incomplete."""
+        """Return the channel, adding it if needed. One whose beginning was missed makes its call incomplete."""
         channel = self._find(ref)
         if channel is not None:
             return channel
@@ -137,7 +136,7 @@ class CallTracker:
         return channel
 
     def _move(self, channel: Channel, target: Call | None) -> None:
-        """A channel is part of another call now. The outside caller of a call never is: his call stays his own."""
+        """Move a channel to another call, except the outside caller of a call, whose call stays separate."""
         old = channel.call
         if target is None or target is old or (channel is old.main and old.direction is not Direction.INTERNAL):
             return
@@ -146,7 +145,7 @@ class CallTracker:
         channel.ringing = False
         channel.call = target
         target.channels[channel.uniqueid] = channel
-        if not old.channels:  # 202 dialled the pick-up code: no call of its own, but part of the one it took
+        if not old.channels:  # a phone that dialled the pick-up code is part of the call that it picked up
             self._calls.pop(old.linkedid, None)
 
     def _forget(self, channel: Channel) -> None:
@@ -155,7 +154,6 @@ class CallTracker:
         self._bridges.forget(channel)
 
     def _drop(self, call: Call, at: float) -> None:
-        """A call that we follow no longer."""
         call.complete = False
         for channel in list(call.channels.values()):
             self._forget(channel)
@@ -171,7 +169,7 @@ class CallTracker:
     def _finish(self, call: Call, at: float) -> None:
         self._calls.pop(call.linkedid, None)
         outcome = outcome_of(call, at)
-        call.main = call.outside = None  # which know the call: else all of it waits for the garbage collector
+        call.main = call.outside = None  # breaks the reference cycle, so that the memory is freed at once
         if call.earlier is not None:
             outcome = merge(call.earlier, outcome)
         if may_be_offered_again(outcome):
@@ -197,13 +195,13 @@ class CallTracker:
             call = self._calls.get(ref.linkedid)
             self._add(ref, call) if call else self._meet(ref, at)
             return
-        if ref.linkedid in self._calls:  # its other channels were there first: we came in between
+        if ref.linkedid in self._calls:  # an event of its other channels came first: the start was missed
             self._meet(ref, at)
             return
         call = self._open(ref.linkedid, at)
         channel = self._add(ref, call)
         if event.placed and channel.kind is CallKind.TRUNK:
-            return  # Originate or a call file: nobody has called us, and nothing says who is called
+            return  # Originate or a call file: there is no caller, and the called number is not known
         call.begin(channel, event.caller, event.caller_name, event.exten)
         if call.direction is Direction.INBOUND and event.caller:
             call.earlier = self._offers.take((call.caller, call.did, call.trunk), at)
@@ -223,7 +221,7 @@ class CallTracker:
             self._note_presentation(channel, event.presentation)
 
     def _note_presentation(self, channel: Channel, presentation: Presentation) -> None:
-        """Of an inbound caller's number; what was withheld once stays so."""
+        """Set the presentation of an inbound caller's number. A number that was withheld once stays withheld."""
         call = channel.call
         if channel is call.main and channel.kind is CallKind.TRUNK and call.presentation is not Presentation.WITHHELD:
             call.presentation = call.presentation if presentation is Presentation.UNKNOWN else presentation
@@ -264,7 +262,7 @@ class CallTracker:
         if event.holding:
             return
         if channel is call.outside and call.talked:
-            call.ended_by = None  # who left before was not the end: transfer, parking
+            call.ended_by = None  # a transfer or parking: the party that left did not end the call
         channel.up = True
         if not self._bridges.enter(channel, event.bridge, at):
             call.complete = False
@@ -330,12 +328,12 @@ class CallTracker:
         if (channel := self._find(event.channel)) is not None:
             channel.call.machine = True
 
-    def _on_call_id_told(self, event: events.CallIdTold, at: float) -> None:
+    def _on_call_id_reported(self, event: events.CallIdReported, at: float) -> None:
         if (channel := self._find(event.channel)) is not None:
             channel.call.call_id = event.call_id
 
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
-        """A message was left if there are more than before: listening to some makes fewer."""
+        """Note a new message if there are more than before. Listening to messages makes them fewer."""
         before = self._mailboxes.pop(event.mailbox, 0)
         self._mailboxes[event.mailbox] = event.new
         if len(self._mailboxes) > MAILBOXES_LIMIT:
@@ -366,5 +364,5 @@ _HANDLERS: dict[type[object], Callable[[CallTracker, Any, float], None]] = {
     events.MessageWaiting: CallTracker._on_message_waiting,
     events.NetworkBlocked: CallTracker._on_network_blocked,
     events.MachineAnswered: CallTracker._on_machine_answered,
-    events.CallIdTold: CallTracker._on_call_id_told,
+    events.CallIdReported: CallTracker._on_call_id_reported,
 }

@@ -286,7 +286,7 @@ async def test_the_secret_is_never_logged(caplog: pytest.LogCaptureFixture, monk
 @pytest.mark.parametrize("action", ["Command", "Originate", "Hangup", "Setvar", "login"])
 async def test_only_actions_that_change_nothing_are_sent(action: str) -> None:
     async with connected() as (manager, _, connection):
-        with pytest.raises(ValueError, match="not an action"):
+        with pytest.raises(ValueError, match=action):
             connection.ask(action)
         assert manager.names() == ["Login"]
 

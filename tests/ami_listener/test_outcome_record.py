@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ami_listener.events import CallIdTold, MachineAnswered, NetworkBlocked
+from ami_listener.events import CallIdReported, MachineAnswered, NetworkBlocked
 from ami_listener.framing import packet_of
 from ami_listener.outcome import Outcome, Presentation, record_of
 from ami_listener.parsing import parse_event, parse_key
@@ -141,7 +141,7 @@ TOLD = KEY.replace("CallSieveMark", "CallSieveOutbound")
         pytest.param(TOLD + "Refused: network", NetworkBlocked, id="a-network-refused"),
         pytest.param(TOLD + "Answered: machine", MachineAnswered, id="a-machine-answered"),
         pytest.param(TOLD + "Refused: person", None, id="another-word"),
-        pytest.param(TOLD + "CallId: 5c1f@192.0.2.7", CallIdTold, id="a-call-id"),
+        pytest.param(TOLD + "CallId: 5c1f@192.0.2.7", CallIdReported, id="a-call-id"),
         pytest.param(TOLD.replace("CallSieveOutbound", "Other") + "Refused: network", None, id="somebody-elses"),
         pytest.param(TOLD.replace("Uniqueid: 1.1\r\n", "") + "Refused: network", None, id="no-channel"),
     ],
