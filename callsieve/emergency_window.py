@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from callsieve.changes.operation import Context, change
 from callsieve.settings import Settings
@@ -66,6 +66,12 @@ class EmergencyWindow:
         return Wording("opened by an emergency call at {since}, until {until}", about)
 
 
+class OpenWindow(NamedTuple):
+    """An open window, as the audit keeps it. `since`: when it was opened."""
+
+    since: Instant
+
+
 def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
@@ -81,7 +87,7 @@ def window_of(
 def open_window(db: sqlite3.Connection, context: Context, _request: None = None) -> EmergencyWindow:
     """Open the window in which no call is screened, as an emergency call from here does."""
     with change(db, context, "emergency open") as changed:
-        changed.after = {"opened_at": context.at}
+        changed.after = OpenWindow(context.at)
         site.record_emergency(db, context.at, who="")
     return window_of(db, context.settings, context.at)
 
@@ -93,6 +99,6 @@ def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | 
     """
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
-        changed.before = {"opened_at": window.since} if window.is_open else None
+        changed.before = window.since and OpenWindow(window.since) if window.is_open else None
         site.close_window(db, context.at)
     return window

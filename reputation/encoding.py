@@ -100,6 +100,30 @@ def plain(value: Any) -> Any:
     return value.value.replace(" ", "_") if isinstance(value, StrEnum) else msgspec.to_builtins(value)
 
 
+def parse_plain(value: Any, kind: Any) -> Any:
+    """Return the value of this type from which `plain` made dicts, lists, texts and numbers.
+
+    Raises:
+        KeyError: A field is missing.
+        msgspec.ValidationError: It does not fit the type.
+    """
+    origin, more = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        is_instant = _INSTANT in kind.__metadata__
+        return msgspec.convert(value, datetime).timestamp() if is_instant else parse_plain(value, more[0])
+    if origin in (Union, UnionType):
+        return None if value is None else parse_plain(value, next(one for one in more if one is not types.NoneType))
+    if is_record(kind):
+        hints = get_type_hints(kind, include_extras=True)
+        return kind(**{name: parse_plain(value[name], hints[name]) for name in _defaults_of(kind)})
+    if origin is tuple:
+        return tuple(parse_plain(one, more[0]) for one in value)
+    if isinstance(kind, EnumType):
+        members: Any = kind
+        value = {plain(one): one.value for one in members}.get(value, value)
+    return msgspec.convert(value, kind)
+
+
 def instant_text(at: Any) -> Any:
     """Return UTC seconds as RFC 3339; None for None, and a list for several."""
     if at is None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from reputation.encoding import parse_plain
 from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
 from reputation.model import DecisionRecord, ListName, MarkChannel, Tie, Verdict, Wish
 from reputation.store import do_not_call, lists
@@ -134,11 +135,11 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
     known = lists.expected_call_of(db, reporter)
     if known is not None and known.until > at:
         lists.stop_expecting(db, reporter)
-        add_audit(db, Change("not-expecting", name=reporter, before=known._asdict()), _who(reporter), at)
+        add_audit(db, Change("not-expecting", name=reporter, before=known), _who(reporter), at)
         return Spoken.NOT_EXPECTING
     window = lists.ExpectedCall(reporter, at + lists.EXPECT_SECONDS)
     lists.expect_call(db, *window)
-    add_audit(db, Change("expecting", name=reporter, after=window._asdict()), _who(reporter), at)
+    add_audit(db, Change("expecting", name=reporter, after=window), _who(reporter), at)
     return Spoken.EXPECTING
 
 
@@ -150,14 +151,14 @@ def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
     known = do_not_call.do_not_call_of(db, last.number)
     if known is not None and known.person == reporter and 0 <= at - known.at <= UNDO_SECONDS:
         do_not_call.remove_do_not_call(db, last.number)
-        add_audit(db, Change("own dnc remove", last.number, before=known._asdict()), _who(reporter), at)
+        add_audit(db, Change("own dnc remove", last.number, before=known), _who(reporter), at)
         return Spoken.UNDONE
     if known is None and do_not_call.count_said_since(db, reporter, at - DAY_SECONDS) >= WISHES_A_DAY:
         return Spoken.REFUSED
     is_of_called = do_not_call.was_called(db, last.own_number, last.number, at)
     wish = do_not_call.DoNotCall(last.number, at, last.own_number, reporter, is_of_called=is_of_called)
     if do_not_call.add_do_not_call(db, wish):
-        add_audit(db, Change("own dnc add", last.number, after=wish._asdict()), _who(reporter), at)
+        add_audit(db, Change("own dnc add", last.number, after=wish), _who(reporter), at)
     return Spoken.DO_NOT_CALL
 
 
@@ -183,7 +184,7 @@ def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName
     before = next((entry for entry in lists.personal_entries(db, reporter) if entry.number == number), None)
     after = lists.PersonalEntry(reporter, number, list_name, at)
     lists.set_personal_entry(db, after)
-    add_audit(db, Change(LIST_ADD, number, before=before and before._asdict(), after=after._asdict()), who, at)
+    add_audit(db, Change(LIST_ADD, number, before=before, after=after), who, at)
     return SPOKEN_OF_LIST[list_name]
 
 
@@ -199,7 +200,7 @@ def _take_back(db: sqlite3.Connection, reporter: str, change: AuditRow, at: floa
     after = None if replaced is None else replaced._replace(at=at)
     if after is not None:
         lists.set_personal_entry(db, after)
-    change_back = Change(LIST_REMOVE, number, before=removed and removed._asdict(), after=after and after._asdict())
+    change_back = Change(LIST_REMOVE, number, before=removed, after=after)
     add_audit(db, change_back, _who(reporter), at)
     return Spoken.UNDONE if after is None else SPOKEN_OF_LIST[after.verdict]
 
@@ -208,8 +209,8 @@ def _entry_of(text: str | None) -> lists.PersonalEntry | None:
     """A personal entry as the audit keeps it; None where there was none."""
     if text is None:
         return None
-    kept = msgspec.json.decode(text)
-    return lists.PersonalEntry(kept["person"], kept["number"], ListName(kept["verdict"]), kept["at"])
+    kept: lists.PersonalEntry = parse_plain(msgspec.json.decode(text), lists.PersonalEntry)
+    return kept
 
 
 def _who(reporter: str) -> str:

@@ -25,6 +25,7 @@ from callsieve.lists.operations import EntryKey, EntryRequest, PersonalKey, add,
 from callsieve.numbers.calls_now import Stop, StopKind, calls_now, stops_of
 from policies.policy import PolicyError
 from reputation import appeals
+from reputation.encoding import parse_plain
 from reputation.model import ListName
 from reputation.site_names import new_id, parse_id
 from reputation.store import appeals as store
@@ -392,7 +393,7 @@ def _put_back(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
 
 
 APPEAL = UndoKind(
-    lambda _db, _row, value: msgspec.convert(value, appeals.Appeal),
+    lambda _db, _row, value: parse_plain(value, appeals.Appeal),
     lambda db, _, appeal: appeal_of(db, appeal.reference),
     lambda *_: None,  # what it was takes its place
     lambda db, _, appeal: _put_back(db, appeal),

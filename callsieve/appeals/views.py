@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
-
 from callsieve.appeals.capability import CLEARED, STEPS
 from callsieve.appeals.operations import AppealText, appeal_about
 from callsieve.changes.describe import NumberText, number_field, value_of_side
@@ -27,7 +25,7 @@ from callsieve.wiring import site_of
 from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.appeals import LIVE, Appeal, AppealState, due_at, is_overdue
-from reputation.encoding import FLAT, Instant
+from reputation.encoding import FLAT, Instant, plain
 from reputation.events import AppealDue, EventKind
 from reputation.model import AuthClass, DecisionRecord, Mark, Reputation, Verdict
 from reputation.owner_sentence import owner_sentence
@@ -228,7 +226,7 @@ def _queued(appeal: Appeal, public: frozenset[str], now: float) -> Queued:
 
 def _undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
     latest = latest_changes(db, STEPS, appeal.number)
-    as_it_is = msgspec.to_builtins(appeal)
+    as_it_is = plain(appeal)
     return next((one.id for one in latest if one.can_undo and value_of_side(one.row.after) == as_it_is), None)
 
 

@@ -107,7 +107,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
     consent = Consent(number, at, until, proof, context.actor, note)
     with change(db, context, "own consent add", number) as changed:
         before = consent_of(db, number)
-        changed.before, changed.after = before and before._asdict(), consent._asdict()
+        changed.before, changed.after = before, consent
         put_consent(db, consent)
     return ConsentChange(changed.id, consent)
 
@@ -119,7 +119,7 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> Cons
         consent = remove_consent(db, number)
         if consent is None:
             raise Refused("no-consent", Wording("no consent of {number} is noted", {"number": number}))
-        changed.before = consent._asdict()
+        changed.before = consent
     return ConsentChange(changed.id, consent)
 
 
@@ -143,7 +143,7 @@ def bring_in(db: sqlite3.Connection, context: Context, found: Mapping[str, Conse
         with change(db, context, "own consent import") as changed:
             for was, one in told:
                 put_consent(db, one)
-                row = Change("own consent import", one.number, before=was and was._asdict(), after=one._asdict())
+                row = Change("own consent import", one.number, before=was, after=one)
                 add_audit(db, row, context.actor, context.at)
             changed.after = {"added": added, "changed": len(told) - added}
     return ConsentImport(changed.id, added, len(told) - added)

@@ -13,14 +13,16 @@ from msgspec import Meta
 from callsieve.changes.operation import Context, Refused
 from callsieve.text.number_entry import EntryError, number_from
 from callsieve.text.times import TimeError, since_of, when
+from reputation.encoding import Instant, parse_plain
 from reputation.store.audit import AuditRow, value_of
 from reputation.wording import Wording, listed
 
-# The number and what stands on a list have columns of their own; nobody asks for the inner name of a class or an epoch
+# What stands on a list has a column of its own; nobody asks for the inner name of a class or an epoch
 # that is 0, and what counts is said on the number's page.
 NOT_SHOWN = {
-    *("number", "first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
+    *("first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
     *("is_of_called", "undone", "off_why"),
+    *("password_at", "case_id", "addresses", "is_over", "due_at"),
     "text",  # of a policy, which `callsieve policy show` shows
 }
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.
@@ -38,7 +40,7 @@ def name_of(what: str) -> Wording:
 
 def change_of(row: AuditRow) -> str | Wording:
     """The change of a row: `level 1 -> 2`."""
-    return change_in_words(value_of_side(row.before), value_of_side(row.after))
+    return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
@@ -46,9 +48,9 @@ def value_of_side(text: str | None) -> Any:
     return None if text is None else value_of(text)
 
 
-def change_in_words(before: Any, after: Any) -> str | Wording:
-    """`level 1 -> 2`, `name Acme, level 1`, or in brackets what is gone."""
-    was, is_now = dict(_worth_saying(before)), dict(_worth_saying(after))
+def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
+    """`level 1 -> 2`, `name Acme, level 1`, or in brackets what is gone. The number that it is `about` is not said."""
+    was, is_now = dict(_worth_saying(before, about)), dict(_worth_saying(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
     changed = {
@@ -69,19 +71,19 @@ def _field(name: str, value: str | Wording) -> Wording:
     return WITH_THEIR_FIELD.get(f"{name} {value}") or Wording(f"{plain} {{value}}", {"value": value})
 
 
-def _worth_saying(value: Any) -> Iterator[tuple[str, str | Wording]]:
+def _worth_saying(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
     """The fields that say something, instants as people read them. When it was done is in a column of its own."""
     if not isinstance(value, dict):
         return
     for key, one in value.items():
-        if key in NOT_SHOWN or one in (None, "", False, [], {}) or key in ("at", "added_at"):
+        if key in NOT_SHOWN or one in (None, "", False, [], {}, about) or key in ("at", "added_at"):
             continue
         yield key.removesuffix("_at").replace("_", " "), _said(key, one)
 
 
 def _said(key: str, one: Any) -> str | Wording:
-    if isinstance(one, float) and (key.endswith("_at") or key == "since"):
-        return when(one)
+    if isinstance(one, str) and (key.endswith("_at") or key in ("since", "until")):
+        return when(parse_plain(one, Instant))
     if key in OUR_WORDS and one != "block":
         return Wording(str(one))
     if isinstance(one, dict):

@@ -44,6 +44,10 @@ class Context:
     changes: Changes = field(default_factory=dict)
     scopes: tuple[Scope, ...] = ()
 
+    def __post_init__(self) -> None:
+        # RFC 3339 has microseconds. What the audit keeps must lead back to the row with this instant in its key.
+        object.__setattr__(self, "at", round(self.at, 6))
+
     @property
     def settings(self) -> Settings:
         """The settings in force."""

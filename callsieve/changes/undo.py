@@ -17,7 +17,9 @@ from callsieve.capability import NOT_KEPT, Changes, Undo
 from callsieve.changes.describe import ChangeId, name_of
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.text.times import when
+from reputation.encoding import plain
 from reputation.store import audit
+from reputation.store.tables.every import TABLE_BY_NAME
 from reputation.users import Role
 from reputation.wording import Wording
 
@@ -80,10 +82,10 @@ class UndoKind(NamedTuple):
     replaces: bool = False
 
 
-def put_row_back(table: str) -> UndoKind:
-    """Return how a row of a table is put back as it was."""
+def put_row_back(table: str, record: type) -> UndoKind:
+    """Return how a row of a table is put back as it was, of which the audit keeps such a record."""
     return UndoKind(
-        lambda db, _row, value: audit.stored_row(db, table, value),
+        lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
         lambda db, _, row: row.remove(db),
         lambda db, _, row: row.put(db),
@@ -91,19 +93,12 @@ def put_row_back(table: str) -> UndoKind:
     )
 
 
-def record_of(record: Any, value: dict[str, Any]) -> Any:
-    """Return the record that the audit keeps.
-
-    Raises:
-        KeyError: A field is missing: an older version kept less.
-    """
-    return msgspec.convert([value[field] for field in record._fields], record)
-
-
 def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
     """Return how a change is undone. A command may change one thing or another: `value` tells which."""
     if undo.table:
-        return put_row_back(undo.table)
+        record = TABLE_BY_NAME[undo.table].row
+        assert record is not None, undo.table
+        return put_row_back(undo.table, record)
     module, _, name = undo.by.partition(":")
     found = getattr(import_module(module), name)
     return found if isinstance(found, UndoKind) else found(value)
@@ -200,7 +195,8 @@ def _take_back(db: sqlite3.Connection, context: Context, row: audit.AuditRow) ->
         before, after = (None if value is None else kind.read(db, row, value) for value in (was, is_now))
     except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
         raise Refused("cannot-undo", NOT_KEPT) from None
-    if kind.current(db, context, after or before) != after:
+    # An instant is kept to the microsecond.
+    if plain(kind.current(db, context, after or before)) != plain(after):
         raise Refused("changed-since", CHANGED)
     if after is not None and (before is None or not kind.replaces):
         kind.remove(db, context, after)

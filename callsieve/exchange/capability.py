@@ -7,7 +7,10 @@ from reputation.users import Role
 from reputation.wording import N_, Wording
 
 COMPANIES = {
-    **dict.fromkeys(("exchange enable", "exchange disable"), Undo(table="peer", role=Role.ADMINISTRATOR)),
+    **dict.fromkeys(
+        ("exchange enable", "exchange disable"),
+        Undo(by="callsieve.exchange.operations:SWITCH", role=Role.ADMINISTRATOR),
+    ),
     **dict.fromkeys(
         ("exchange add", "exchange remove"),
         Undo(by="callsieve.exchange.operations:SUBSCRIPTION", role=Role.ADMINISTRATOR),

@@ -14,7 +14,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,7 +22,7 @@ from msgspec import Meta
 
 from callsieve.changes.describe import ChangeId, NameText
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.changes.undo import UndoKind, record_of
+from callsieve.changes.undo import UndoKind
 from callsieve.exchange.fetch import FolderSource, ServerSource, Taken, offered, take
 from callsieve.exchange.health import (
     companies_of,
@@ -34,14 +34,14 @@ from callsieve.exchange.health import (
 )
 from callsieve.exchange.views import PeerShown, exchange_shown
 from callsieve.exchange_settings import ExchangeTable, exchange_problems
-from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest
+from callsieve.lookups.operations import Judgement, OffReason, SwitchRequest, SwitchState, read_reason, undo_of_switch
 from callsieve.outside.errors import KeptFailure, OutsideError, OutsideProblem
 from callsieve.outside.http_client import OutsideClient
 from callsieve.setting_types import NAME, WRITTEN_AS
 from callsieve.signing.keys import KeyFileError, PublicKey, signing_key
 from policies.files import nearest
 from reputation.backoff import wait_seconds
-from reputation.encoding import HIDDEN, Instant, find_misfit, told
+from reputation.encoding import HIDDEN, Instant, encode, find_misfit, parse_plain, told
 from reputation.store.errors import StoreError
 from reputation.store.peers import (
     PeerState,
@@ -228,7 +228,7 @@ def subscribe(db: sqlite3.Connection, context: Context, request: SubscribeReques
         if (same := next((other.name for other in others if other.key == one.key), None)) is not None:
             raise Refused("key-taken", Wording("is that of {name!r}: one company is one voice", {"name": same}), "key")
         put_subscription(db, one)
-        changed.before, changed.after = before and before._asdict(), one._asdict()
+        changed.before, changed.after = before, one
     return _change(db, context, changed.id, one.name)
 
 
@@ -242,7 +242,7 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> Com
             raise Refused("in-the-settings", words)
         remove_subscription(db, name)
         register_peers(db, context.settings)
-        changed.before = found._asdict()
+        changed.before = found
     return CompanyChange(changed.id, None)
 
 
@@ -264,7 +264,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
     """Switch a company off: it is not fetched, and nothing that it said counts."""
     with change(db, context, "exchange disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
-        if not switch_peer_off(db, request.name, context.at, msgspec.json.encode(request.why).decode()):
+        if not switch_peer_off(db, request.name, context.at, encode(request.why).decode()):
             raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
         changed.after = _switched(db, request.name)
     return _change(db, context, changed.id, request.name)
@@ -309,10 +309,10 @@ def _state(db: sqlite3.Connection, name: str) -> PeerState:
     return found
 
 
-def _switched(db: sqlite3.Connection, name: str) -> dict[str, Any]:
-    """Whether it is on, as the audit keeps it. Refused."""
+def _switched(db: sqlite3.Connection, name: str) -> SwitchState:
     state = _state(db, name)
-    return {"name": name, "off_at": state.off_at, "off_why": state.off_why, "since": state.since}
+    why = None if state.off_why is None else read_reason(state.off_why)
+    return SwitchState(name, state.off_at, why, state.since)
 
 
 def _change(db: sqlite3.Connection, context: Context, change_id: int | None, name: str) -> CompanyChange:
@@ -323,8 +323,9 @@ def _change(db: sqlite3.Connection, context: Context, change_id: int | None, nam
 # How changes are undone.
 
 
+SWITCH = undo_of_switch("peer", _switched)
 SUBSCRIPTION = UndoKind(
-    lambda _db, _row, value: record_of(Subscription, value),
+    lambda _db, _row, value: parse_plain(value, Subscription),
     lambda db, _, company: subscription_of(db, company.name),
     lambda db, _, company: remove_subscription(db, company.name),
     lambda db, _, company: put_subscription(db, company),

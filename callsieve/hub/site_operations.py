@@ -18,10 +18,11 @@ from msgspec import Meta
 from callsieve.changes.describe import ChangeId, number_field
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
-from callsieve.changes.undo import UndoKind, record_of
+from callsieve.changes.undo import UndoKind
 from callsieve.lists.operations import names_of_people
 from callsieve.numbers import operations as number_operations
 from policies.files import nearest
+from reputation.encoding import parse_plain
 from reputation.site_names import site_of
 from reputation.store import other_sites
 from reputation.store.hub import incoming
@@ -120,7 +121,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
         if any(entry.site == site for entry in other_sites.ignored_of(db)):
             raise Refused("ignored-already", Wording("{site} is already ignored", {"site": site}))
         numbers = other_sites.ignore_site(db, ignored)
-        changed.after = ignored._asdict()
+        changed.after = ignored
     return SiteVerdict(changed.id, site, numbers, numbers > FOLDED_AT_ONCE)
 
 
@@ -130,7 +131,7 @@ def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerd
         ignored = other_sites.resume_site(db, site)
         if ignored is None:
             raise Refused("not-ignored", Wording("{site} is not ignored", {"site": site[:32]}))
-        changed.before = ignored._asdict()
+        changed.before = ignored
     return SiteVerdict(changed.id, site)
 
 
@@ -180,7 +181,7 @@ SAME_PERSON = UndoKind(
     lambda db, _, groups: _set_groups(db, groups),
 )
 IGNORED = UndoKind(
-    lambda _db, _row, value: record_of(other_sites.Ignored, value),
+    lambda _db, _row, value: parse_plain(value, other_sites.Ignored),
     lambda db, _, ignored: next((entry for entry in other_sites.ignored_of(db) if entry.site == ignored.site), None),
     lambda db, _, ignored: other_sites.resume_site(db, ignored.site),
     lambda db, _, ignored: other_sites.ignore_site(db, ignored),

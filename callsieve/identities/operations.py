@@ -16,6 +16,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.text.times import TimeError, expiry_of
 from reputation.appeals import ProofAnswer, new_code
+from reputation.encoding import parse_plain
 from reputation.model import Identity
 from reputation.store.identities import LASTS_SECONDS, identity_of, note_control, remove_identity, set_identity
 from reputation.store.public_appeals import keep_code, try_code
@@ -187,7 +188,7 @@ def _line(field: str, typed: str) -> str:
 
 
 IDENTITY = UndoKind(
-    lambda _db, _row, value: msgspec.convert({**value, "note": value["note"]}, Identity),  # none without its proof
+    lambda _db, _row, value: parse_plain(value, Identity),
     lambda db, _, identity: identity_of(db, identity.number),
     lambda db, _, identity: remove_identity(db, identity.number),
     lambda db, context, identity: set_identity(db, identity, context.at),

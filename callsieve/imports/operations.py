@@ -10,13 +10,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from math import ceil
 from operator import attrgetter
 from typing import Any, NamedTuple
-
-import msgspec
 
 from callsieve.changes.describe import ChangeId
 from callsieve.changes.operation import Context, Refused, change
@@ -28,6 +25,7 @@ from callsieve.settings import Settings
 from callsieve.text.csv_table import NOTHING_USABLE, RowProblem, nothing_usable
 from callsieve.wiring import calling_hours_of, dids_of, known_own_numbers, people_of
 from policies.files import nearest
+from reputation.encoding import parse_plain, plain
 from reputation.model import Did, Person
 from reputation.store import imports as number_store
 from reputation.store.audit import Change, add_audit
@@ -290,7 +288,7 @@ def note_each(
 
 
 def _kept(one: From | None) -> dict[str, object] | None:
-    return {**asdict(one.one), "source": one.source} if one else None
+    return {**plain(one.one), "source": one.source} if one else None
 
 
 def _rows(count: int | None) -> dict[str, int] | None:
@@ -320,7 +318,7 @@ def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tupl
 
 
 PERSON = UndoKind(
-    lambda _db, _row, value: From(msgspec.convert(value, Person), value["source"]),
+    lambda _db, _row, value: From(parse_plain(value, Person), value["source"]),
     lambda db, _, person: person_from(db, person.one.extension),
     lambda db, _, person: remove_person(db, person.one.extension),
     lambda db, _, person: upsert_people(db, [person.one], person.source),
@@ -341,4 +339,5 @@ def undo_of_person(value: dict[str, Any]) -> UndoKind:
 def _did_of(value: dict[str, Any]) -> Did:
     """Return a DID as kept; of an older version it had one group."""
     old = value.get("group")
-    return msgspec.convert({**value, "groups": value.get("groups", [old] if old else [])}, Did)
+    did: Did = parse_plain({**value, "groups": value.get("groups", [old] if old else [])}, Did)
+    return did

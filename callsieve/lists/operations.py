@@ -245,7 +245,7 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
     entry = lists.PersonalEntry(request.person, number, request.list_name, context.at)
     with change(db, context, "list add", number) as changed:
         before = next((one for one in lists.personal_entries(db, request.person) if one.number == number), None)
-        changed.before, changed.after = before and before._asdict(), entry._asdict()
+        changed.before, changed.after = before, entry
         # A block that came with a mark goes with it: said by hand, it stays.
         changed.is_nothing = lists.is_by_hand(db, entry)
         if not changed.is_nothing:
@@ -260,7 +260,7 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
         there = [one for one in lists.personal_entries(db, request.person) if one.number == number]
         if not there or request.list_name not in (None, there[0].verdict):
             raise _not_listed(number, request.list_name, f" of {request.person}")
-        changed.before = there[0]._asdict()
+        changed.before = there[0]
         lists.remove_personal_entry(db, request.person, number)
     return PersonalChange(changed.id, number, person_text(request.person, names_of_people(db, context.settings)))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-import msgspec
-
 from callsieve.changes.operation import Context, Refused
 from callsieve.changes.undo import ADMINISTRATORS, UndoKind, put_row_back
 from callsieve.text.number_entry import area_covered, objections_to
 from callsieve.wiring import known_own_numbers
+from reputation.encoding import parse_plain
 from reputation.model import ListEntry
-from reputation.store.lists import add_entry, entry_there, remove_entry
+from reputation.store.lists import PersonalEntry, add_entry, entry_there, remove_entry
 from reputation.users import Role
 
 
@@ -25,12 +24,12 @@ def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> Non
 
 
 ENTRY = UndoKind(
-    lambda _db, _row, value: msgspec.convert(value, ListEntry),
+    lambda _db, _row, value: parse_plain(value, ListEntry),
     lambda db, _, entry: entry_there(db, entry),
     lambda db, _, entry: remove_entry(db, entry),
     _put_back,
 )
-PERSONAL = put_row_back("personal_entry")
+PERSONAL = put_row_back("personal_entry", PersonalEntry)
 
 
 def undo_of_entry(value: dict[str, Any]) -> UndoKind:

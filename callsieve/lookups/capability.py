@@ -17,7 +17,7 @@ CAPABILITY = Capability(
     checks="views:CHECKS",
     units=(Unit("callsieve-lookups.service", "lookups serve"),),
     changes={
-        "lookups enable": Undo(table="lookup_source", role=Role.ADMINISTRATOR),
-        "lookups disable": Undo(table="lookup_source", role=Role.ADMINISTRATOR),
+        "lookups enable": Undo(by="callsieve.lookups.operations:SWITCH", role=Role.ADMINISTRATOR),
+        "lookups disable": Undo(by="callsieve.lookups.operations:SWITCH", role=Role.ADMINISTRATOR),
     },
 )

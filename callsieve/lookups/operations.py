@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from callsieve.changes.describe import NameText
 from callsieve.changes.operation import Context, Refused, change
+from callsieve.changes.undo import UndoKind
 from callsieve.lookup_settings import LookupTable
 from callsieve.lookups.sources import PHONEBLOCK
 from callsieve.reporting import operations as reporting
 from callsieve.settings import Settings
 from policies.files import nearest
-from reputation.encoding import HIDDEN
+from reputation.encoding import HIDDEN, Instant, encode, parse_plain
 from reputation.formulas import Interval, difference, wilson
 from reputation.store import lookups
 from reputation.store.lookups import compared
@@ -140,6 +142,15 @@ class SwitchRequest(msgspec.Struct, frozen=True):
     why: Annotated[OffReason, HIDDEN] = SWITCHED_BY_HAND
 
 
+class SwitchState(NamedTuple):
+    """Whether a source is on, as the audit keeps it: since when, or when and why it was switched off."""
+
+    name: str
+    off_at: Instant | None
+    off_why: OffReason | None
+    since: Instant
+
+
 def read_reason(kept: str) -> OffReason:
     """As the store has it; what cannot be read was done by somebody."""
     try:
@@ -151,20 +162,20 @@ def read_reason(kept: str) -> OffReason:
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
     """Operation: asks the source no more, and nothing that it said counts. The id of the change. Refused."""
     with change(db, context, "lookups disable", name=request.name) as changed:
-        changed.before = _state(db, request.name)._asdict()
-        if not lookups.switch_off(db, request.name, context.at, msgspec.json.encode(request.why).decode()):
+        changed.before = _switched(db, request.name)
+        if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
             raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
-        changed.after = _state(db, request.name)._asdict()
+        changed.after = _switched(db, request.name)
     return _id(changed.id)
 
 
 def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
     """Operation: asks the source again; it is measured anew from now on. The id of the change. Refused."""
     with change(db, context, "lookups enable", name=request.name) as changed:
-        changed.before = _state(db, request.name)._asdict()
+        changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):
             raise Refused("on-already", Wording("{source} is on already", {"source": request.name}))
-        changed.after = _state(db, request.name)._asdict()
+        changed.after = _switched(db, request.name)
     return _id(changed.id)
 
 
@@ -181,6 +192,30 @@ def disable_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
                 disable(db, context, SwitchRequest(state.name, reason))
                 done.append(state.name)
     return done
+
+
+def _switched(db: sqlite3.Connection, name: str) -> SwitchState:
+    state = _state(db, name)
+    why = None if state.off_why is None else read_reason(state.off_why)
+    return SwitchState(name, state.off_at, why, state.since)
+
+
+def _switch_back(db: sqlite3.Connection, table: str, state: SwitchState) -> None:
+    why = None if state.off_why is None else encode(state.off_why).decode()
+    lookups.put_switch(db, table, (state.off_at, why, state.since, state.name))
+
+
+def undo_of_switch(table: str, switched: Callable[[sqlite3.Connection, str], SwitchState]) -> UndoKind:
+    """Return how a row of this table is on or off again."""
+    return UndoKind(
+        lambda _db, _row, value: parse_plain(value, SwitchState),
+        lambda db, _, state: switched(db, state.name),
+        lambda *_: None,  # the state before takes its place
+        lambda db, _, state: _switch_back(db, table, state),
+    )
+
+
+SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:

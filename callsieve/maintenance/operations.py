@@ -18,12 +18,13 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.doctor import finding
 from callsieve.doctor.daemon import START
-from callsieve.emergency_window import window_of
+from callsieve.emergency_window import OpenWindow, window_of
 from callsieve.health import CheckStatus
 from callsieve.monitoring.metrics import MetricFamily, single
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, Settings
 from callsieve.text.times import ago
+from reputation.encoding import parse_plain
 from reputation.events import EventKind
 from reputation.store import database
 from reputation.store.backup import backups_of, has_backup_of_today, make_backup, quarantined_of
@@ -75,10 +76,10 @@ def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str
 
 # What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
 WINDOW = UndoKind(
-    lambda _db, _row, value: float(value["opened_at"]),
-    lambda db, context, _: opened_and_closed_at(db, context.at)[0],
+    lambda _db, _row, value: parse_plain(value, OpenWindow),
+    lambda db, context, _: (at := opened_and_closed_at(db, context.at)[0]) and OpenWindow(at),
     lambda db, context, _: close_window(db, context.at),
-    lambda db, _, opened_at: reopen_window(db, opened_at),
+    lambda db, _, window: reopen_window(db, window.since),
 )
 
 

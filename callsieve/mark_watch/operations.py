@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -100,7 +100,7 @@ def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> Re
         next_at=next_check_of(request.next_look, context.at, "next"),
     )
     with change(db, context, "own watch add", number) as changed:
-        changed.after = kept(look)
+        changed.after = look
         label = own_labels.add_look(db, look)
         if new is not None:
             own_labels.put_screenshot(db, look, new)
@@ -137,8 +137,3 @@ def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewS
         raise Refused("no-room", words, "screenshot")
     plain = "".join(filter(str.isprintable, name)).strip()[-NAME_CHARACTERS:] or f"screenshot.{kind}"
     return own_labels.NewScreenshot(plain, kind, content)
-
-
-def kept(look: own_labels.Look) -> dict[str, Any]:
-    """For the audit."""
-    return look._asdict()

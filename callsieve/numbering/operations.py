@@ -15,6 +15,7 @@ from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoKind
 from callsieve.plan_files import plan_folder
 from callsieve.settings import Loaded
+from reputation.encoding import parse_plain
 from reputation.plan.loader import PlanError, parse_plan, shipped_plans
 from reputation.plan.rows import PlanFile
 from reputation.wording import Wording
@@ -61,8 +62,8 @@ def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> 
     file, loaded = plan_files.name_of(plan), context.loaded
     with change(db, context, "plan update", name=plan.country) as changed, _files(context):
         before = plan_files.keep_version(loaded, file)
-        changed.before = _kept(before)
-        changed.after = _kept(plan_files.put_in_force(loaded, file, request.raw))
+        changed.before = before
+        changed.after = plan_files.put_in_force(loaded, file, request.raw)
     return PlanUpdate(changed.id, plan, before is not None)
 
 
@@ -76,14 +77,9 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
             words = "there is no {file} in {folder}: callsieve plan show says what there is"
             raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
         plan_files.keep_version(loaded, file)
-        changed.before = _kept(there)
+        changed.before = there
         plan_files.take_out(loaded, file)
     return PlanRemoval(changed.id, file, not request.own and country in {plan.country for plan in shipped_plans()})
-
-
-def _kept(version: plan_files.PlanVersion | None) -> dict[str, str] | None:
-    """How the audit keeps a version."""
-    return None if version is None else version._asdict()
 
 
 @contextmanager
@@ -114,7 +110,7 @@ def _refusing(
 
 
 PLAN = UndoKind(
-    lambda _db, _row, value: plan_files.PlanVersion(str(value["file"]), str(value["digest"])),
+    lambda _db, _row, value: parse_plain(value, plan_files.PlanVersion),
     _refusing(lambda loaded, version: plan_files.version_there(loaded, version.file)),
     _refusing(lambda loaded, version: plan_files.take_out(loaded, version.file)),
     _refusing(plan_files.put_back),

@@ -28,13 +28,13 @@ from callsieve.changes.describe import (
     since_field,
 )
 from callsieve.changes.operation import Context, Refused, change
-from callsieve.changes.undo import UndoKind, record_of
+from callsieve.changes.undo import UndoKind
 from callsieve.lists.operations import names_of_people
 from callsieve.settings import Loaded
 from callsieve.text.times import when
 from policies.files import nearest
 from reputation import marking
-from reputation.encoding import FLAT
+from reputation.encoding import FLAT, parse_plain, plain
 from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, say_again, undo_mark
 from reputation.model import Identity, Mark, MarkChannel, Verdict
 from reputation.site_names import new_id
@@ -44,7 +44,6 @@ from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import Epoch, epoch_of, epochs_of, identity_of, lower_epoch, raise_epoch
 from reputation.store.marks import (
     Correction,
-    Review,
     correction_of,
     numbers_to_review,
     reporters_of,
@@ -236,9 +235,9 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
             raise Refused("nothing-to-review", Wording("no marks of {number} wait for a review", {"number": e164}))
-        changed.before = _fields(review_of(db, e164))
+        changed.before = review_of(db, e164)
         marks.review(db, e164, context.at, context.actor)
-        changed.after = _fields(review_of(db, e164))
+        changed.after = review_of(db, e164)
     return Reviewed(changed.id, e164)
 
 
@@ -246,7 +245,7 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
     """Nobody has looked: bursts of the number wait again."""
     e164 = number_field(context, number)
     with change(db, context, "review undo", e164) as changed:
-        changed.before = _fields(marks.forget_review(db, e164))
+        changed.before = marks.forget_review(db, e164)
         if changed.before is None:
             raise Refused("not-reviewed", Wording("nobody has reviewed {number}", {"number": e164}))
     return Reviewed(changed.id, e164)
@@ -263,12 +262,8 @@ def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest
                 hint = nearest(reporter, there) if there else ""
                 raise Refused("no-such-mark", f"{reporter[:40]} has no spam mark on {e164} that counts{hint}")
         marks.correct(db, correction, context.at)
-        changed.after = correction._asdict() | {"reason": reason}
+        changed.after = plain(correction) | {"reason": reason}
     return Reviewed(changed.id, e164, correction.reporters)
-
-
-def _fields(one: Review | None) -> dict[str, object] | None:
-    return one and one._asdict()
 
 
 # The owner of a number.
@@ -287,7 +282,7 @@ def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -
         raise_epoch(db, e164, at, reason, context.actor)
         epoch = epoch_of(db, e164)
         assert epoch is not None
-        changed.after = epoch._asdict()
+        changed.after = epoch
     return OwnerChange(changed.id, epoch, identity if _has_ended(identity, identity_of(db, e164), context.at) else None)
 
 
@@ -299,7 +294,7 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
         if epoch is None:
             words = Wording("{number} is not known to have another owner", {"number": e164})
             raise Refused("not-reassigned", words)
-        changed.before = epoch._asdict()
+        changed.before = epoch
     return OwnerChange(changed.id, epoch)
 
 
@@ -318,19 +313,19 @@ def _last_word(db: sqlite3.Connection, mark: Mark) -> Mark | None:
 
 
 MARK = UndoKind(
-    lambda _db, _row, value: msgspec.convert(value, Mark),
+    lambda _db, _row, value: parse_plain(value, Mark),
     lambda db, _, mark: _last_word(db, mark),
     lambda db, _, mark: undo_mark(db, mark),
     lambda db, context, mark: say_again(db, mark, context.at),
 )
 CORRECTION = UndoKind(
-    lambda _db, _row, value: record_of(Correction, value),
+    lambda _db, _row, value: parse_plain(value, Correction),
     lambda db, _, correction: correction_of(db, correction.case_id),
     lambda db, _, correction: undo_correction(db, correction.case_id),
     lambda db, context, correction: correct_marks(db, correction, context.at),
 )
 OWNER = UndoKind(
-    lambda _db, _row, value: record_of(Epoch, value),
+    lambda _db, _row, value: parse_plain(value, Epoch),
     lambda db, _, epoch: next((one for one in epochs_of(db, epoch.number)[:1] if one.at >= epoch.at), None),
     lambda db, _, epoch: lower_epoch(db, epoch.number),
     lambda db, _, epoch: raise_epoch(db, epoch.number, epoch.at, epoch.reason, epoch.who),

@@ -16,7 +16,7 @@ REGISTER = {
 WISHES = dict.fromkeys(("own dnc add", "own dnc remove"), Undo(table="do_not_call"))
 # What is told of one number: the capability `mark_watch` writes the look, and the page of the number shows both.
 TOLD = {
-    "own complaint": Undo(by="callsieve.own_numbers.operations:COMPLAINT"),
+    "own complaint": Undo(table="own_complaint"),
     "own watch add": Undo(by="callsieve.own_numbers.operations:LOOK"),
 }
 CAPABILITY = Capability(

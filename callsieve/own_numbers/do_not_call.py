@@ -127,7 +127,7 @@ def list_number(db: sqlite3.Connection, context: Context, request: WishRequest) 
         wish = DoNotCall(number, context.at, own, request.person or context.actor, note)
         wish = wish._replace(is_of_called=was_called(db, own, number, context.at))
         with change(db, context, "own dnc add", number) as changed:
-            changed.after = wish._asdict()
+            changed.after = wish
             add_do_not_call(db, wish)
     return WishChange(changed.id, wish)
 
@@ -139,7 +139,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> Wish
         wish = remove_do_not_call(db, number)
         if wish is None:
             raise Refused("not-listed", Wording("{number} is not on the list", {"number": number}))
-        changed.before = wish._asdict()
+        changed.before = wish
     return WishChange(changed.id, wish)
 
 
@@ -151,7 +151,7 @@ def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest
     _check_not_ours(db, context, sender, "from")
     complaint = Complaint(own, sender, context.at, note, was_called(db, own, sender, context.at))
     with change(db, context, "own complaint", own) as changed:
-        changed.after = _kept(complaint)
+        changed.after = complaint
         add_complaint(db, complaint)
     return ComplaintChange(changed.id, complaint, own_of(db, own) is not None)
 
@@ -164,7 +164,7 @@ def take_back_complaint(db: sqlite3.Connection, context: Context, request: TakeB
         removed = remove_complaint(db, own, sender, request.at)
         if removed is None:
             raise _no_complaint(own, sender)
-        changed.before = _kept(removed)
+        changed.before = removed
     return ComplaintChange(changed.id, removed, own_of(db, own) is not None)
 
 
@@ -195,12 +195,6 @@ def _no_complaint(own: str, sender: str | None) -> Refused:
         return Refused("no-complaint", Wording("no complaint about {own_number} is recorded", {"own_number": own}))
     places: Places = {"number": sender, "own_number": own}
     return Refused("no-complaint", Wording("no complaint of {number} about {own_number} is recorded", places))
-
-
-def _kept(complaint: Complaint) -> dict[str, object]:
-    """For the audit, whose row is about our number. Who complains is found there when that number is erased."""
-    about = {"from": complaint.number, "note": complaint.note, "at": complaint.at}
-    return about | {"is_of_called": complaint.is_of_called}
 
 
 MOST_SHOWN = 500

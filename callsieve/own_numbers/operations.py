@@ -17,7 +17,7 @@ import msgspec
 
 from callsieve.changes.describe import ChangeId, NumberText, TimeText, number_field
 from callsieve.changes.operation import Context, Refused, change, whole
-from callsieve.changes.undo import UndoKind, put_row_back, record_of
+from callsieve.changes.undo import UndoKind, put_row_back
 from callsieve.own_numbers.fields import (
     CHECK_EVERY,
     FIELDS,
@@ -36,9 +36,10 @@ from callsieve.text.csv_table import NOTHING_USABLE, CsvTable, csv_of, nothing_u
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import TimeError, instant_of, iso_with_zone, since_of
 from policies.files import nearest
+from reputation.encoding import parse_plain
 from reputation.numbers import number_of
 from reputation.own.register import NumberState, OwnNumber, RegisterError, checked, rested, retired, used_again
-from reputation.store.audit import Change, StoredRow, add_audit, stored_row
+from reputation.store.audit import Change, StoredRow, add_audit
 from reputation.store.own_labels import Look, remove_screenshot
 from reputation.store.own_register import own_of, put_own, remove_own
 from reputation.wording import Wording
@@ -234,25 +235,20 @@ def _is_same_second(one: object, other: object) -> bool:
 
 
 OWN_NUMBER = UndoKind(
-    lambda _db, _row, value: msgspec.convert(value, OwnNumber),
+    lambda _db, _row, value: parse_plain(value, OwnNumber),
     lambda db, _, own: own_of(db, own.number),
     lambda db, _, own: remove_own(db, own.number),
     lambda db, _, own: put_own(db, own),
-)
-COMPLAINT = put_row_back("own_complaint")._replace(
-    read=lambda db, row, value: stored_row(
-        db, "own_complaint", {**value, "own_number": row.number, "number": value["from"]}
-    )
 )
 
 
 def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
     """With its picture, which does not come back when this is undone: of a wrong one nothing is to stay."""
     row.remove(db)
-    remove_screenshot(db, record_of(Look, dict(row.values)))
+    remove_screenshot(db, row.record)
 
 
-LOOK = put_row_back("own_label")._replace(remove=lambda db, _, row: _remove_look(db, row))
+LOOK = put_row_back("own_label", Look)._replace(remove=lambda db, _, row: _remove_look(db, row))
 
 
 COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")

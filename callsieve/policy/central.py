@@ -25,6 +25,7 @@ from callsieve.policy.records import NOTE_CHARACTERS, Note, PolicyName, is_versi
 from callsieve.settings import Loaded
 from callsieve.site_policies import (
     NEW,
+    SiteVersion,
     digest_of,
     drop_new,
     files_there,
@@ -136,7 +137,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
             )
         policy = PublishedPolicy(wanted, text, note, context.at)
         put_published(db, policy)
-        changed.before, changed.after = before and before._asdict(), policy._asdict()
+        changed.before, changed.after = before, policy
     return PolicyPublished(changed.id, policy.name)
 
 
@@ -147,7 +148,7 @@ def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
         if before is None or site_of(name):
             raise Refused("not-published", Wording("{name} is not published here", {"name": name}))
         remove_published(db, name)
-        changed.before = before._asdict()
+        changed.before = before
     return PolicyPublished(changed.id, before.name)
 
 
@@ -165,7 +166,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
     if before == found.text:
         raise Refused("accepted-already", Wording("{name}: nothing new has come since it was accepted", {"name": name}))
     with change(db, context, "policy accept", name=name) as changed:
-        changed.before, changed.after = _kept(before), _kept(found.text)
+        changed.before, changed.after = (text and SiteVersion(name, digest_of(text)) for text in (before, found.text))
         with writing(loaded):
             put_accepted(loaded, name, found.text)
         calls = tuple(used_for(name, loaded))
@@ -283,7 +284,3 @@ def _is_followed(name: str, loaded: Loaded) -> bool:
 def _which(name: str) -> str:
     found = SITE_POLICY.fullmatch(name)
     return (found and found["which"]) or ""
-
-
-def _kept(text: str | None) -> dict[str, str] | None:
-    return None if text is None else {"digest": digest_of(text)}

@@ -36,8 +36,9 @@ from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.loader import load_policy
 from policies.policy import Policy, PolicyError
-from reputation.encoding import HIDDEN, told
+from reputation.encoding import HIDDEN, parse_plain, told
 from reputation.store.audit import StoredRow
+from reputation.store.site import PublishedPolicy
 from reputation.wording import Wording
 
 
@@ -152,7 +153,7 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
     """Return what is published in its place; the hub may have dated it otherwise, which is no change."""
     found = row.read(db)
-    return found and found._replace(values={**found.values, "published_at": row.values["published_at"]})
+    return found and found._replace(record=found.record._replace(published_at=row.record.published_at))
 
 
 def _is_in_force(context: Context, name: str) -> bool:
@@ -187,9 +188,9 @@ ACTIVE = UndoKind(
     lambda *_: None,  # the one before takes its place
     lambda db, context, name: _activate(db, context, name),
 )
-PUBLISHED = put_row_back("published_policy")._replace(current=lambda db, _, row: _published(db, row))
+PUBLISHED = put_row_back("published_policy", PublishedPolicy)._replace(current=lambda db, _, row: _published(db, row))
 ACCEPTED = UndoKind(
-    lambda _db, row, value: SiteVersion(row.name, str(value["digest"])),
+    lambda _db, _row, value: parse_plain(value, SiteVersion),
     lambda _db, context, version: version_there(context.loaded, version.name),
     lambda _db, context, version: _take_out(context, version),
     lambda db, context, version: _go_back(db, context, version),

@@ -11,7 +11,7 @@ import socket
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -25,7 +25,7 @@ from callsieve.settings import address_of
 from callsieve.text.times import TimeError, day, expiry_of
 from policies.files import nearest
 from reputation import users
-from reputation.encoding import Instant
+from reputation.encoding import Instant, parse_plain
 from reputation.store.users import KeptToken, add_token, all_tokens, remove_token, token_of
 from reputation.users import ROLE_BY_WORD, Scope
 from reputation.wording import Wording
@@ -106,7 +106,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
             raise Refused("name-taken", TAKEN)
         if len(there) >= MOST_TOKENS:
             raise Refused("too-many-tokens", TOO_MANY)
-        changed.after = _kept_in_audit(token)
+        changed.after = token
         add_token(db, token, digest)
     return TokenAdded(changed.id, secret, token)
 
@@ -118,7 +118,7 @@ def revoke(db: sqlite3.Connection, context: Context, name: NameText) -> TokenRev
         raise Refused("own-token", OWN)
     with change(db, context, "token revoke", name=name) as changed:
         token = _token_named(db, name).token
-        changed.before = _kept_in_audit(token)
+        changed.before = token
         remove_token(db, name)
     return TokenRevoked(changed.id, token)
 
@@ -143,13 +143,8 @@ def is_over(token: users.ApiToken, now: float) -> bool:
     return token.expires_at is not None and token.expires_at <= now
 
 
-def _kept_in_audit(token: users.ApiToken) -> dict[str, Any]:
-    """Return a token as a row of the audit has it: without what proves it."""
-    return {**msgspec.to_builtins(token), "role": token.role.word}
-
-
 TOKEN = UndoKind(
-    lambda _db, _row, value: msgspec.convert({**value, "role": ROLE_BY_WORD[value["role"]]}, users.ApiToken),
+    lambda _db, _row, value: parse_plain(value, users.ApiToken),
     lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
     lambda db, _, token: remove_token(db, token.name),
     lambda *_: None,  # nobody has its secret any more

@@ -160,7 +160,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChang
     with change(db, context, "user add", name=request.name) as changed:
         role = check_new(db, context, request)
         user = ConsoleUser(request.name, role, request.person, context.at, context.at)
-        changed.after = _as_json(user)
+        changed.after = user
         add_user(db, user, request.password)
     return RoleChange(changed.id, role, role)
 
@@ -204,7 +204,7 @@ def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUse
 def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
     """Take the console away from somebody; all their sessions are over."""
     with change(db, context, "user remove", name=name) as changed:
-        changed.before = _as_json(other_user(db, context, name))
+        changed.before = other_user(db, context, name)
         take_away(db, context, name)
     return UserChange(changed.id, name)
 
@@ -313,10 +313,6 @@ def _role(word: str) -> Role:
         words = f"there is no role {word[:40]!r}{nearest(word, ROLE_BY_WORD)}"
         raise Refused("unknown-role", words)
     return ROLE_BY_WORD[word]
-
-
-def _as_json(user: ConsoleUser) -> dict[str, object]:
-    return {"name": user.name, "role": user.role.word, "person": user.extension}
 
 
 # How changes are undone: a user by name, with the role.

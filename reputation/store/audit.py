@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from reputation.encoding import Instant
+from reputation.columns import fields_of
+from reputation.encoding import Instant, encode, parse_plain
 
 ADD = "INSERT INTO audit (at, who, what, number, name, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)"
 LAST = "SELECT max(at) FROM audit WHERE what = ?"
@@ -32,7 +33,7 @@ SELECT at, who, what, number, name, before, after FROM audit
 class Change:
     """What a person does. `what` is the command; it is about one `number`, or about what `name` says.
 
-    `before` and `after` are how it was and how it is now: anything that msgspec writes as JSON, None where there is
+    `before` and `after` are how it was and how it is now: records that `--json` and the API show, None where there is
     nothing. `id`: by what it is found again, once it is written. `is_nothing`: it was so already.
     """
 
@@ -67,7 +68,7 @@ class AuditRow(NamedTuple):
 
 def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> None:
     """Writes the row. `who`: a login name, or `phone 201` for what was dialled on a phone."""
-    row = (at, who, change.what, change.number, change.name, _json(change.before), _json(change.after))
+    row = (at, who, change.what, change.number, change.name, *map(_json, (change.before, change.after)))
     change.id = db.execute(ADD, row).lastrowid
 
 
@@ -83,7 +84,7 @@ def last_change(db: sqlite3.Connection, what: str) -> float | None:
 
 
 def _json(value: object) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else encode(value).decode()
 
 
 def value_of(text: str) -> Any:
@@ -173,9 +174,6 @@ def _kept(row: tuple[Any, ...]) -> KeptChange:
     return KeptChange(row[0], AuditRow(*row[1:]))
 
 
-# Names of fields that are not those of their columns.
-COLUMN_BY_FIELD = {"is_of_called": "of_called"}
-TABLE_COLUMNS = "SELECT name FROM pragma_table_info(?)"
 KEYS = """
 SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_index_info(key.name) AS part
  WHERE key."unique" GROUP BY key.name
@@ -183,45 +181,47 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """Values of some columns of a row, and those of them by which it is found."""
+    """A row of a table, as the record that the audit keeps, and the columns by which it is found."""
 
     table: str
-    values: Mapping[str, Any]
+    record: Any
     key: tuple[str, ...]
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        return {one.column: getattr(self.record, one.name) for one in fields_of(type(self.record))}
 
     @property
     def _where(self) -> str:
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the same columns of the row as they are now; None: there is no such row."""
-        columns = ", ".join(self.values)
-        found = db.execute(f"SELECT {columns} FROM {self.table} WHERE {self._where}", self.values).fetchone()
-        return found and self._replace(values=dict(zip(self.values, found, strict=True)))
+        """Return the row as it is now; None: there is no such row."""
+        values, kind = self._values, type(self.record)
+        sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
+        found = db.execute(sql, values).fetchone()
+        return found and self._replace(record=msgspec.convert(found, kind, strict=False))
 
     def put(self, db: sqlite3.Connection) -> None:
         """Give the row these values, or add it. Other columns stay."""
-        changed = ", ".join(f"{column} = :{column}" for column in self.values)
-        if db.execute(f"UPDATE {self.table} SET {changed} WHERE {self._where}", self.values).rowcount == 0:
-            columns, places = ", ".join(self.values), ", ".join(f":{column}" for column in self.values)
-            db.execute(f"INSERT INTO {self.table} ({columns}) VALUES ({places})", self.values)
+        values = self._values
+        changed = ", ".join(f"{column} = :{column}" for column in values)
+        if db.execute(f"UPDATE {self.table} SET {changed} WHERE {self._where}", values).rowcount == 0:
+            columns, places = ", ".join(values), ", ".join(f":{column}" for column in values)
+            db.execute(f"INSERT INTO {self.table} ({columns}) VALUES ({places})", values)
 
     def remove(self, db: sqlite3.Connection) -> None:
         """Remove the row."""
-        db.execute(f"DELETE FROM {self.table} WHERE {self._where}", self.values)
+        db.execute(f"DELETE FROM {self.table} WHERE {self._where}", self._values)
 
 
-def stored_row(db: sqlite3.Connection, table: str, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the row of a table that the audit keeps.
+def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
+    """Return the row of a table of which the audit keeps a record of this type.
 
     Raises:
-        KeyError: No unique key of the table is kept.
+        KeyError: A field is missing.
+        msgspec.ValidationError: A field does not fit.
     """
-    columns = {name for (name,) in db.execute(TABLE_COLUMNS, (table,))}
-    fields = {COLUMN_BY_FIELD.get(field, field): value for field, value in kept.items()}
-    values = {column: value for column, value in fields.items() if column in columns}
+    columns = {one.column for one in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
-    key = next((key for key in keys if values.keys() >= set(key)), None)
-    if key is None:
-        raise KeyError(table)
-    return StoredRow(table, values, key)
+    return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

@@ -41,7 +41,7 @@ class Complaint(NamedTuple):
 
     own_number: str
     number: str
-    at: float
+    at: Instant
     note: str = ""
     is_of_called: Annotated[bool, Column("of_called")] = False
 

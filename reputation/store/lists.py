@@ -109,7 +109,7 @@ class ExpectedCall(NamedTuple):
     """The person expects a call until then: everybody rings them, and nobody is asked or warned of."""
 
     person: Annotated[str, Key()]
-    until: float
+    until: Instant
 
 
 class PersonalEntry(NamedTuple):

@@ -179,6 +179,11 @@ def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
+def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
+    """Write when and why a source is off, since when it is measured, and its name. Call it in a transaction."""
+    db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
+
+
 def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer]:
     """What each source said of the number last, expired or not."""
     return {row[0]: StoredAnswer(*row) for row in db.execute(ANSWERS, (number,))}

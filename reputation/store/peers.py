@@ -369,7 +369,7 @@ class Subscription(NamedTuple):
     url: str
     key: str
     weight: float
-    added_at: float
+    added_at: Instant
     private: int = 0
 
 

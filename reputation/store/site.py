@@ -11,6 +11,7 @@ import sqlite3
 from typing import Annotated, NamedTuple
 
 from reputation.columns import ORIGIN, Key, column_list, insert_sql
+from reputation.encoding import Instant
 from reputation.events import EmergencyClosed, EmergencyOpened, EventKind
 from reputation.site_names import is_ours
 from reputation.store.audit import Change, add_audit
@@ -105,7 +106,7 @@ class PublishedPolicy(NamedTuple):
     name: Annotated[str, Key(), ORIGIN]
     text: str
     note: str
-    published_at: float
+    published_at: Instant
 
 
 COLUMNS = column_list(PublishedPolicy)

@@ -343,7 +343,7 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
     for person, note in {NUISANCE: "", CUSTOMER: "asked twice, and was friendly about it"}.items():
         wish = DoNotCall(person, now - 2 * DAY, OWN, "201", note)
         add_do_not_call(db, wish)
-        add_audit(db, Change("own dnc add", person, "", None, wish._asdict()), "phone 201", wish.at)
+        add_audit(db, Change("own dnc add", person, "", None, wish), "phone 201", wish.at)
     for own in (known, resting):
         put_own(db, own)
         add_audit(db, Change("own add", own.number, "", None, own), "ada (console)", now - 9 * DAY)

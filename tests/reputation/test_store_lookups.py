@@ -10,7 +10,6 @@ from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Imported, Level, Verdict
 from reputation.numbers import stored_number
 from reputation.store.as_of import background_of
-from reputation.store.audit import stored_row
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.imports import Feed, import_numbers
@@ -23,6 +22,7 @@ from reputation.store.lookups import (
     calls_of_listed,
     compared,
     last_failure,
+    put_switch,
     record_answer,
     record_failure,
     replace_sources,
@@ -109,7 +109,7 @@ def test_a_source_that_is_off_says_nothing(store: Path) -> None:
     assert write(store, switch_off, "phoneblock", NOW, "{}")
     assert not write(store, switch_off, "phoneblock", NOW + 1, "{}")
     assert not known(store).imported
-    write(store, lambda db: stored_row(db, "lookup_source", before._asdict()).put(db))
+    write(store, put_switch, "lookup_source", (None, None, before.since, "phoneblock"))
     assert known(store).imported
     write(store, switch_off, "phoneblock", NOW, "{}")
     assert write(store, switch_on, "phoneblock", NOW + 2)

@@ -142,7 +142,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     put_consent(db, Consent(number, NOW, None, "contract 7", "201", "by letter"))
     add_numbers(db, begin_copy(db, "us-dnc", "US", "dnc.csv", NOW, NOW), [number])
     add_complaint(db, Complaint(DID, number, NOW, "by letter"))
-    add_audit(db, Change("own complaint", DID, after={"from": number, "note": "by letter", "at": NOW}), "joe", NOW)
+    add_audit(db, Change("own complaint", DID, after=Complaint(DID, number, NOW, "by letter")), "joe", NOW)
     record_outbound(db, [make_outbound(number, NOW)])
     put_screenshot(db, Look(DID, f"an app of {number[-4:]}", NOW, ""), NewScreenshot(f"{shown}.png", "png", b"PNG"))
     answer_about(db, number, NOW)

@@ -62,8 +62,8 @@ IGNORED_SITE = Table(
 )
 # A row about a complaint names our number, and who complains in what was written down.
 _OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint') AND :number IN (
-    CASE WHEN json_valid(before) THEN json_extract(before, '$.from') END,
-    CASE WHEN json_valid(after) THEN json_extract(after, '$.from') END)"""
+    CASE WHEN json_valid(before) THEN json_extract(before, '$.number') END,
+    CASE WHEN json_valid(after) THEN json_extract(after, '$.number') END)"""
 AUDIT = Table(
     name="audit",
     label=("change by one of us", "changes by us"),

@@ -272,8 +272,8 @@ def test_the_latest_come_first_and_a_number_has_its_own(tmp_path: Path) -> None:
         pytest.param({"note": "bank"}, {"note": ""}, "note bank -> nothing", id="emptied"),
         pytest.param({"rows": 1}, {"rows": 1}, "", id="same"),
         pytest.param("not JSON of ours", {"name": "A"}, "name A", id="damaged"),
-        pytest.param(None, {"expires_at": 4102444800.0}, "expires 2100-01-01 00:00", id="instant"),
+        pytest.param(None, {"expires_at": "2100-01-01T00:00:00Z"}, "expires 2100-01-01 00:00", id="instant"),
     ],
 )
 def test_a_change_in_words(before: Any, after: Any, words: str) -> None:
-    assert str(change_in_words(before, after)) == words
+    assert str(change_in_words(before, after, "+1")) == words

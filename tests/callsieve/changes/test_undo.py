@@ -11,6 +11,7 @@ import pytest
 
 from callsieve.changes.operation import Context, Refused, change
 from callsieve.changes.undo import UndoRequest, undo, why_final
+from callsieve.emergency_window import OpenWindow
 from callsieve.main.capabilities import CHANGES
 from callsieve.web.i18n import translations_of
 from reputation.model import Did
@@ -110,7 +111,7 @@ def test_nobody_undoes_the_role_that_they_have(office: Office) -> None:
 
 def test_a_window_is_open_again_until_its_end(office: Office) -> None:
     office.write(record_emergency, NOW - 60)
-    change_id = office.write(note, "emergency close", "", {"opened_at": NOW - 60})
+    change_id = office.write(note, "emergency close", "", OpenWindow(NOW - 60))
     office.write(close_window, NOW)
     office.write(undo, context_of(office, at=NOW + 5), UndoRequest(change_id))
     assert office.read(opened_and_closed_at, NOW + 5) == (NOW - 60, None)
@@ -118,7 +119,7 @@ def test_a_window_is_open_again_until_its_end(office: Office) -> None:
 
 def test_a_window_opened_in_error_is_closed(office: Office) -> None:
     office.write(record_emergency, NOW - 5)
-    change_id = office.write(note, "emergency open", "", None, {"opened_at": NOW - 5})
+    change_id = office.write(note, "emergency open", "", None, OpenWindow(NOW - 5))
     office.write(undo, context_of(office), UndoRequest(change_id))
     assert office.read(opened_and_closed_at, NOW) == (None, NOW)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from callsieve.call_lists import consents
 from callsieve.capability import Undo
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
+from callsieve.cli.options import json_text
 from callsieve.exchange import operations as exchange
 from callsieve.hub import site_operations as sites
 from callsieve.identities import operations as identities
@@ -32,9 +34,10 @@ from callsieve.policy import central
 from callsieve.policy import operations as policies
 from callsieve.tokens import operations as tokens
 from callsieve.users import operations as users
+from reputation.encoding import encode
 from reputation.feature_codes import apply_feature_code
 from reputation.model import Did, EntryKind, ListEntry, ListName, MarkChannel, Person, Verdict
-from reputation.store.audit import latest_of
+from reputation.store.audit import changed_at_once, latest_of
 from reputation.store.database import open_store
 from reputation.store.registers import Consent
 from reputation.store.site import PublishedPolicy, put_published
@@ -44,6 +47,7 @@ from reputation.users import Role
 from tests.office import CALLER, SETTINGS, Office
 
 NOW = 1_800_000_000.0
+UNEVEN = 0.123_456_789  # clocks are finer than RFC 3339
 OURS = "+12025550100"
 OTHERS = """
 [hub]
@@ -262,11 +266,45 @@ def test_all_is_as_before(tmp_path: Path, what: str) -> None:
                 step(db, Context("joe", Role.ADMINISTRATOR, at, office.load(), changes=CHANGES))
 
         for count, one in enumerate(before):
-            run(one, NOW + 60 * count)
+            run(one, NOW + 60 * count + UNEVEN)
         contents_before, files_before = contents(db, what), files(office.state)
-        run(last, NOW + 3600)
+        run(last, NOW + 3600 + UNEVEN)
         assert what in DIFFERENT or (contents(db, what), files(office.state)) != (contents_before, files_before)
         request = UndoRequest(latest_of(db, (what,), 1)[0].id)
         run(lambda db, context: undo(db, context, request), NOW + 3601)
         assert contents(db, what) == contents_before
         assert files(office.state) == files_before
+
+
+def values(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """All plain values at any depth, each with the name of its field."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from values(one, key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from values(one, name)
+    else:
+        yield name, value
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_audit_command_and_api_have_one_encoding(tmp_path: Path, what: str) -> None:
+    office = Office(tmp_path, SETTINGS + OTHERS)
+    answer: object = None
+    with open_store(office.store) as db:
+        for count, one in enumerate(CASES[what]):
+            context = Context("joe", Role.ADMINISTRATOR, NOW + 60 * count + UNEVEN, office.load(), changes=CHANGES)
+            with transaction(db):
+                answer = one(db, context)
+        rows = [one.row for one in changed_at_once(db, latest_of(db, (what,), 1)[0].row)]
+    told = json.loads(encode(answer))
+    assert json.loads(json_text(answer)) == told
+    said: dict[str, list[object]] = {}
+    for name, value in values(told):
+        said.setdefault(name, []).append(value)
+    for side in (text for row in rows for text in (row.before, row.after) if text):
+        for name, value in values(json.loads(side)):
+            assert not isinstance(value, float) or value < NOW / 2, f"{name} is no RFC 3339"
+            if name in said and side == (rows[0].after or rows[0].before):
+                assert value in said[name], name
