@@ -18,7 +18,7 @@ from callsieve.settings import Loaded
 from callsieve.site_policies import files_there
 from policies.engine import CAPS, STEPS
 from policies.lint import trusting_rules, unknown_names
-from policies.loader import load_policy, policy_text, read_policy
+from policies.loader import PRESETS, load_policy, policy_text, read_policy
 from policies.policy import Policy, PolicyError, PolicyProblem
 from policies.reasons import Why
 from reputation.encoding import HIDDEN, told
@@ -86,6 +86,16 @@ class PolicyShown:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetCard:
+    """A preset as a card: its sentence, and the price, which is named first. `problem`: why it cannot be used."""
+
+    name: str
+    sentence: Wording
+    price: Wording | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class PoliciesShown:
     """The page. `running` None: it cannot be used, and `problem` says why. `activated`: it stands beside the settings.
 
@@ -99,6 +109,7 @@ class PoliciesShown:
     settings_name: str
     activated: bool
     scopes: tuple[tuple[str, str], ...]
+    presets: tuple[PresetCard, ...]
     others: tuple[PolicyFile, ...]
     versions: tuple[PolicyVersion, ...]
     sites: tuple[SitePolicy, ...] = ()
@@ -183,6 +194,7 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
         problem = str(error)
     versions = tuple(versions_of(loaded))
     written = {version.name for version in versions} | files_there(loaded)
+    files = policy_files(loaded, but=written)
     return PoliciesShown(
         running=running,
         problem=problem,
@@ -190,7 +202,8 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
         settings_name=settings.policy.name,
         activated=activated,
         scopes=tuple((_scope(one.did, one.trunk, one.group), one.policy) for one in settings.scope),
-        others=tuple(policy_files(loaded, but=written)),
+        presets=tuple(PresetCard(one.name, *PRESETS[one.name], one.problem) for one in files if one.name in PRESETS),
+        others=tuple(one for one in files if one.name not in PRESETS),
         versions=versions,
         sites=tuple(site_policies(db, loaded)),
         told=tuple(own_published(db)),

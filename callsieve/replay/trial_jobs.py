@@ -28,13 +28,21 @@ FAILED = "it ended without a report; the console's log says more"
 
 @dataclass(slots=True)
 class TrialJob:
-    """One of them. `digest` is that of the draft, `share` how much is done; at the end `report` or `problem`."""
+    """A trial of a draft, or of a preset.
+
+    Attributes:
+        digest: Of the text that is tried.
+        preset: Its name; empty for a draft.
+        share: How much is done.
+        report: What was found, at the end; else `problem`.
+    """
 
     who: str
     digest: str
     days: int
     running: str
     began_at: float
+    preset: str = ""
     share: float = 0.0
     report: Mapping[str, Any] | None = None
     problem: str = ""

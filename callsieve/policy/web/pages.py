@@ -36,7 +36,7 @@ from callsieve.replay.trial_jobs import TrialJob, TrialJobs
 from callsieve.settings import Loaded
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
-from policies.loader import is_policy_name, load_policy, policy_text
+from policies.loader import PRESETS, is_policy_name, load_policy, policy_text
 from policies.policy import PolicyError
 from reputation.store.tables.table import OUTCOME_DAYS
 from reputation.users import Role
@@ -188,13 +188,26 @@ async def try_out(req: PageRequest) -> Response:
     return req.go("/policies/trial")
 
 
+async def try_preset(req: PageRequest) -> Response:
+    """Begin to replay the last days with a preset, against the running policy."""
+    loaded, name = req.state.loaded, req.form.get("name", "")
+    if name not in PRESETS:
+        raise NotFound
+    text = first_draft(name, loaded)
+    job = TrialJob(req.me.name, digest_of(text), OUTCOME_DAYS, running_or_settings(loaded), req.now, name)
+    if not req.state.service(TrialJobs).start(loaded, job, text):
+        raise Refused("busy", BUSY)
+    return req.go("/policies/trial")
+
+
 async def trial(req: PageRequest) -> Response:
     """How far the trial is, and what it found."""
     trials, text = req.state.service(TrialJobs), draft_of(req.state.loaded, req.me.name)
     latest = trials.latest
     is_mine = latest is not None and text is not None and latest.digest == digest_of(text)
     template = "policy/_trial.html" if req.is_fragment else "policy/trial.html"
-    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running)
+    price = PRESETS[latest.preset].price if latest is not None and latest.preset else None
+    return req.page(template, trial=latest, is_mine=is_mine, running=trials.is_running, price=price)
 
 
 async def stop(req: PageRequest) -> Response:
@@ -254,6 +267,7 @@ PAGES = (
     Page("GET", "/policies/draft", edit, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/check", check, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/try", try_out, Role.ADMINISTRATOR),
+    Page("POST", "/policies/try", try_preset, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/activate", activate_draft, Role.ADMINISTRATOR),
     Page("POST", "/policies/draft/discard", discard, Role.ADMINISTRATOR),
     Page("GET", "/policies/trial", trial, Role.ADMINISTRATOR),

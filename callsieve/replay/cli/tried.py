@@ -8,14 +8,16 @@ import typer
 from rich.text import Text
 
 from callsieve.cli.options import ConfigOption, JsonOption, print_json, settings_of
-from callsieve.cli.output import Cell, bold, dim, plural, print_table, say, word
+from callsieve.cli.output import Cell, bold, dim, plural, print_pairs, print_table, say, word
 from callsieve.replay.cli.commands import ReplayQuestion, chosen_policy, replayed
 from callsieve.replay.cli.terminal import show_remedies
 from callsieve.replay.false_positives import FalsePositive
 from callsieve.replay.report import ReplayReport, mistakes_as_json
 from callsieve.replay.tried import Showed, TriedCalls
-from policies.policy import Policy
+from policies.loader import PRESETS
+from policies.policy import Policy, PolicySet
 from reputation.store.tables.table import OUTCOME_DAYS
+from reputation.wording import Wording
 
 SHOWN = 5
 # What is said of each kind of callers.
@@ -26,11 +28,6 @@ MEANS = {
     Showed.MESSAGE: "wanted mostly",
     Showed.UNANSWERED: "nobody can tell",
 }
-PRICE = (
-    "The price, in the simulation of the design (not repeated with this preset yet):",
-    "2.9 % of honest people who call once are lost where a quarter of the calls is",
-    "asked, 8.3 % where all are. Machines press no digit.",
-)
 
 
 def try_policy(
@@ -48,9 +45,13 @@ def try_policy(
     if as_json:
         print_json(_as_json(report, tried, lost))
     else:
-        policy = chosen[1]
-        asks_strangers = isinstance(policy, Policy) and any(rule.name == "stranger" for rule in policy.rules)
-        _show(report, tried, lost, asks_strangers)
+        _show(report, tried, lost, _price_of(chosen[1]))
+
+
+def _price_of(policy: Policy | PolicySet) -> Wording | None:
+    """Return the price of the first preset that the policy builds on and that has one."""
+    chain = policy.chain if isinstance(policy, Policy) else ()
+    return next((price for name in chain if name in PRESETS and (price := PRESETS[name].price)), None)
 
 
 def _as_json(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive]) -> dict[str, Any]:
@@ -76,9 +77,11 @@ def _as_json(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive])
     }
 
 
-def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], asks_strangers: bool) -> None:
+def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], price: Wording | None) -> None:
     newly = sum(tried.calls.values())
     say(bold(report.policy), f" on {report.history}: {plural(report.calls, 'inbound call')}, in {report.seconds:.1f} s")
+    if price is not None:
+        print_pairs([("The price:", str(price))])
     if not newly:
         say(f"It would have asked or stopped no call that {report.against} lets ring.")
     else:
@@ -96,9 +99,6 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], as
         if len(lost) > SHOWN:
             say(dim(f"and {len(lost) - SHOWN:,} more: --json has all of them"))
         show_remedies(machines[:SHOWN])
-    if asks_strangers:
-        for line in PRICE:
-            say(line)
 
 
 def _show_callers(tried: TriedCalls) -> None:

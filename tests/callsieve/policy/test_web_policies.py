@@ -17,7 +17,7 @@ from callsieve.policy_selection import activated_of, running_name
 from callsieve.replay.trial import MOST_CHANGES
 from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS
-from policies.loader import MAX_BYTES, load_policy
+from policies.loader import MAX_BYTES, PRESETS, load_policy
 from policies.policy import PolicyError
 from policies.reasons import PresetReason
 from reputation.model import CallerKind
@@ -70,6 +70,10 @@ def keep(browser: Browser, text: str = DRAFT) -> str:
 def tried(browser: Browser, text: str = DRAFT, days: str = "7") -> str:
     """The page of the trial once it is over."""
     assert browser.post("/policies/draft/try", text=text, days=days).headers["location"] == "/policies/trial"
+    return end_of_trial(browser)
+
+
+def end_of_trial(browser: Browser) -> str:
     give_up_at = time.monotonic() + TRIAL_SECONDS
     while time.monotonic() < give_up_at:
         page = browser.text("/policies/trial")
@@ -257,6 +261,42 @@ def test_no_text_breaks_the_check(ada: Browser) -> None:
     for text in ("[" * 5000, "a = " + "9" * 6000, "\x00", *PAYLOADS):
         answer = ada.post("/policies/draft/check", text=text.encode("utf-8", "replace").decode())
         assert answer.status_code == 200, text
+
+
+# Presets.
+
+
+def test_each_preset_has_a_card_with_its_sentence_and_its_price_first(console: Console, ada: Browser) -> None:
+    page = ada.text("/policies")
+    cards = re.findall(r'<li class="card.*?</li>', page, re.DOTALL)
+    assert len(cards) == len(PRESETS)
+    for card, (name, preset) in zip(cards, PRESETS.items(), strict=True):
+        assert f"/policies/named/{name}" in card
+        assert str(preset.sentence) in card
+        assert ('action="/policies/try"' in card) is (name != "cautious"), "of the one in force there is nothing to try"
+        if preset.price is not None:
+            assert card.index(str(preset.price)) < card.index(str(preset.sentence))
+    viewer = console.browser("viewer").text("/policies")
+    assert str(PRESETS["strangers"].price) in viewer
+    assert 'action="/policies/try"' not in viewer
+
+
+def test_a_preset_is_tried_and_used_and_the_draft_stays(with_calls: Console) -> None:
+    ada = with_calls.browser("administrator")
+    keep(ada)
+    assert ada.post("/policies/try", name="strangers").headers["location"] == "/policies/trial"
+    page = end_of_trial(ada)
+    assert "40 calls from" in page
+    assert page.index(str(PRESETS["strangers"].price)) < page.index("calls would be treated differently")
+    assert 'name="name" value="strangers"' in page
+    ada.done("/policies/activate", name="strangers")
+    assert running_name(with_calls.office.load()) == "strangers"
+    assert "anon" in ada.text("/policies/draft")
+
+
+@pytest.mark.parametrize("name", ["", "console-1", "../cautious", "office"])
+def test_only_presets_are_tried_by_name(ada: Browser, name: str) -> None:
+    assert ada.post("/policies/try", name=name).status_code == 404
 
 
 # Trying.

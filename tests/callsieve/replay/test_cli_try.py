@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_whom_strangers_would_have_asked(office: Program) -> None:
 def test_it_names_the_price_and_fits_the_terminal(office: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     said = office.ok("policy", "try", "strangers")
-    assert "2.9 %" in said
+    assert said.index("price") < said.index(TALKER)
     assert TALKER in said
     assert max(map(len, said.splitlines())) <= 80
 
@@ -74,7 +75,13 @@ def test_it_names_the_price_and_fits_the_terminal(office: Program, monkeypatch: 
 def test_a_policy_that_asks_nobody_more(office: Program) -> None:
     report = json.loads(office("policy", "try", "observe", "--json").out)
     assert report["asked_or_stopped"]["calls"] == 0
-    assert "2.9 %" not in office.ok("policy", "try", "observe")
+    assert "price" not in office.ok("policy", "try", "observe")
+
+
+def test_a_policy_that_builds_on_the_preset_has_its_price(office: Program, tmp_path: Path) -> None:
+    policy = tmp_path / "ours.toml"
+    policy.write_text('extends = "strangers"\n')
+    assert "price" in office.ok("policy", "try", policy)
 
 
 def test_a_policy_that_is_not_there(office: Program) -> None:
