@@ -43,6 +43,53 @@ class Check:
     stored: bool = False
 
 
+class ScreeningState(StrEnum):
+    """What becomes of a call that comes in now. In all states but `on` and `observing` it is not screened.
+
+    `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
+    """
+
+    ON = "on"
+    OBSERVING = "observing"
+    WAITING = "waiting"
+    OFF = "off"
+    EMERGENCY = "emergency"
+    NOT_CONNECTED = "not_connected"
+    FAILING = "failing"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """Whether calls are screened: what the pill on every page of the console shows.
+
+    Attributes:
+        state: The state.
+        at: When it was found out.
+        policy: The name of the policy in force, None where it is not known.
+        since: When the state began, as far as that is known.
+        until: When the state ends by itself, None for not at all.
+        why: Why calls are not screened; empty where they are.
+        remedy: What to do about it; empty for nothing.
+        is_partial: Some trunks send their calls to CallSieve, and some do not.
+    """
+
+    state: ScreeningState
+    at: float = 0.0
+    policy: str | None = None
+    since: float | None = None
+    until: float | None = None
+    why: str | Wording = ""
+    remedy: str | Wording = ""
+    is_partial: bool = False
+
+    @property
+    def daemon_answers(self) -> bool:
+        """Return whether the daemon is known to run and to decide about calls."""
+        return self.state not in (ScreeningState.DOWN, ScreeningState.FAILING, ScreeningState.UNKNOWN)
+
+
 WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.OK)
 
 

@@ -15,7 +15,7 @@ from callsieve.install.freepbx import TRUNK_CONTEXT
 from callsieve.install.front_context import front_context_of
 from callsieve.pbx.cli_output import Dialplan, Match, globals_in, matches_in
 from reputation.store.calls import dialled_numbers
-from reputation.wording import Places, Wording, listed
+from reputation.wording import N_, Places, Wording, listed
 
 # A PBX may have thousands of numbers, and each question is a process of its own: 10 ms here.
 MOST_QUESTIONS = 500
@@ -23,6 +23,11 @@ MOST_NAMED = 3
 TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
+NO_CONTEXT = N_("no context asks CallSieve: no call is screened")
+NO_TRUNK = N_("no trunk arrives in {context}: no call is screened")
+NO_ROUTE = N_("our FreePBX module screens no inbound route")
+# `callsieve status` and the console say "not connected" where the check of the trunks finds one of these.
+NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE})
 WORDS = {
     RouteReason.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
     RouteReason.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
@@ -113,9 +118,9 @@ def are_screened(context: CheckContext) -> Finding:
     if _module_screens(context, trunks):
         return _screened_by_module(context)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):
-        return fail(Wording("no context asks CallSieve: no call is screened"), _remedy(context, trunks))
+        return fail(Wording(NO_CONTEXT), _remedy(context, trunks))
     if asking == [TRUNK_CONTEXT] and not freepbx_sends_us_calls(context.place.etc):
-        nobody = Wording("no trunk arrives in {context}: no call is screened", {"context": TRUNK_CONTEXT})
+        nobody = Wording(NO_TRUNK, {"context": TRUNK_CONTEXT})
         return warn(nobody, ON_FREEPBX)
     if not trunks:
         asked: Places = {"contexts": ", ".join(asking)}
@@ -152,9 +157,7 @@ def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bo
 def _screened_by_module(context: CheckContext) -> Finding:
     routes = trunk_numbers.inbound_routes(context.dialplan)
     if not routes.screened:
-        return warn(
-            Wording("our FreePBX module screens no inbound route"), "fwconsole reload; Connectivity > Inbound Routes"
-        )
+        return warn(Wording(NO_ROUTE), "fwconsole reload; Connectivity > Inbound Routes")
     about = Wording("our FreePBX module screens {count} inbound routes", {"count": len(routes.screened)})
     if routes.left_out:
         left: Places = {"about": about, "routes": ", ".join(routes.left_out[:MOST_NAMED])}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -26,15 +27,17 @@ from callsieve.calls.live import ActivityCache, LiveCalls
 from callsieve.calls.records import appeal_in_words
 from callsieve.capability import Capabilities
 from callsieve.decide.operations import DaemonClient
-from callsieve.doctor.checks import HealthWatch, checks_of
+from callsieve.doctor.checks import checks_of, system_health
 from callsieve.events.api.endpoints import EventStreams
+from callsieve.health import Screening, ScreeningState, SystemHealth
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
+from callsieve.status.views import screening_now
 from callsieve.users.passwords import HalfLogins
 from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
-from callsieve.web.app_state import AppState
+from callsieve.web.app_state import AppState, Watch
 from callsieve.web.rendering import Templates
 from callsieve.web.request import Menu, Page
 from callsieve.web.security_headers import SecurityHeaders
@@ -42,6 +45,7 @@ from callsieve.web.throttle import RateLimits
 
 WITH_TEMPLATES = tuple(one.name for one in CAPABILITIES if one.has_templates)
 STATIC_SECONDS = 3600
+SCREENING_SECONDS = 5.0
 
 
 def pages_of(capabilities: Capabilities) -> list[Page]:
@@ -81,7 +85,10 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     """What the pages of a console with these settings share."""
     loaded = load()
     on = ALL.without(loaded.settings.capabilities.off)
-    state = AppState(load, clock, make_templates(), HealthWatch(load, checks_of(on)))
+    checks = checks_of(on)
+    health = Watch(SystemHealth(), partial(system_health, load, checks))
+    screening = Watch(Screening(ScreeningState.UNKNOWN), partial(screening_now, load, checks), SCREENING_SECONDS)
+    state = AppState(load, clock, make_templates(), health, screening)
     state.changes = on.changes
     state.provide(on, menu_of(on), LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins())
     state.provide(LoginTries(), EventStreams(), DaemonClient.of(state.loaded), RateLimits(window_seconds=1.0))

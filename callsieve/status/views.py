@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from callsieve.calls.records import CallDecision, decision_shown
 from callsieve.doctor.checks import OFF_SWITCH, examine
 from callsieve.doctor.daemon import daemon_answers, outdated
-from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, read_store, unknown
+from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, not_asked, read_store, unknown
+from callsieve.doctor.routes import NOT_CONNECTED
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
-from callsieve.health import Check, CheckStatus, troubles
+from callsieve.health import Check, CheckStatus, Screening, ScreeningState, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root, obeyed_users
@@ -37,25 +38,20 @@ from reputation.wording import Wording
 HOUR_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a decision may be dated a moment later than our clock
 DAEMON = "daemon"
+SCREENED_CALLS = "screened calls"
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail where calls do not come to us: the daemon may be well, and nobody is screened.
-OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", "screened calls")
-NOT_ASKED_ABOUT = Wording("calls come in that nobody asks about: see trouble")
+OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", SCREENED_CALLS)
+NOT_ASKED_ABOUT = Wording("some calls come in and are not screened: see trouble")
+NO_CALL_YET = Wording("no call has reached CallSieve yet")
+MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: callsieve calls tail")
 
-
-class ScreeningState(StrEnum):
-    """What becomes of a call that comes in now. All but the first two: it goes on unscreened."""
-
-    ON = "on"
-    OBSERVING = "observing"
-    OFF = "off"
-    EMERGENCY = "emergency"
-    FAILING = "failing"
-    DOWN = "down"
-    UNKNOWN = "unknown"
-
-
-IS_SCREENED = {ScreeningState.ON: True, ScreeningState.OBSERVING: True, ScreeningState.UNKNOWN: None}
+IS_SCREENED = {
+    ScreeningState.ON: True,
+    ScreeningState.OBSERVING: True,
+    ScreeningState.WAITING: None,
+    ScreeningState.UNKNOWN: None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +67,13 @@ class JournalSummary:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All of it. `since`: when the present state began, as far as that is known; `until`: when it ends by itself.
+    """Whether calls are screened, and everything that `callsieve status` prints.
 
     `told`: what the daemon said of itself, None where it did not lately. `journal`: None where the store cannot be
     read. `not_known`: what this user may not see, or nothing could be asked about.
     """
 
-    at: float
-    screening: ScreeningState
-    why: str | Wording
-    since: float | None
-    until: float | None
-    policy: str | None
+    screening: Screening
     observing: bool | None
     listen: str | None
     told: Telemetry | None
@@ -95,8 +86,8 @@ class Status:
     @property
     def is_screened(self) -> bool | None:
         """Whether a call that comes in now is decided about; None: that cannot be told, or depends on the trunk."""
-        screened = IS_SCREENED.get(self.screening, False)
-        return None if screened and self.why else screened
+        screened = IS_SCREENED.get(self.screening.state, False)
+        return None if screened and self.screening.is_partial else screened
 
     @property
     def is_well(self) -> bool:
@@ -136,19 +127,12 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
     found = completed(made, stored, context.now) + _more(stored, {check.name for check in made}, context.now)
     if journal is not None and journal.failed_open:
         found.append(_deadline(journal.failed_open, context.now))
-    screening, why, since, until = _screening(
-        context, daemon, last_told, journal, {check.name: check for check in found}
-    )
+    screening = _screening(context, daemon, last_told, journal, {check.name: check for check in found})
     policy, observing = _policy(loaded, told, is_broken=isinstance(context.read, SettingsError))
-    if screening is ScreeningState.ON and observing:
-        screening = ScreeningState.OBSERVING
+    if screening.state is ScreeningState.ON and observing:
+        screening = replace(screening, state=ScreeningState.OBSERVING)
     return Status(
-        at=context.now,
-        screening=screening,
-        why=why,
-        since=since,
-        until=until,
-        policy=policy,
+        screening=replace(screening, at=context.now, policy=policy),
         observing=observing,
         listen=None if isinstance(context.read, SettingsError) else loaded.settings.agi.listen,
         told=told,
@@ -158,6 +142,12 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
         loaded=loaded,
         settings_error=str(context.read) if isinstance(context.read, SettingsError) else "",
     )
+
+
+def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> Screening:
+    """Return whether calls are screened, for who must not reach Asterisk's console."""
+    loaded = load()
+    return status_of(CheckContext(loaded, not_asked, time.time()), loaded, checks).screening
 
 
 # What is asked
@@ -220,18 +210,24 @@ def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple
 
 
 def _more(stored: Findings | Wording, made: Container[str], now: float) -> list[Check]:
-    """What root's doctor found to be wrong and we did not look at, if it looked lately: a trunk that asks nobody."""
+    """Return what root's doctor found to be wrong lately, where we did not look."""
     if isinstance(stored, Wording) or stored.is_old(now):
         return []
-    return [check for check in stored.checks if check.status is CheckStatus.FAIL and check.name not in made]
+    return [check for check in stored.checks if check.name not in made and (_is_broken(check) or _asks_nobody(check))]
+
+
+def _is_broken(check: Check) -> bool:
+    return check.status is CheckStatus.FAIL
+
+
+def _asks_nobody(check: Check) -> bool:
+    """Return whether this is the finding that no trunk sends its calls to CallSieve."""
+    return isinstance(check.detail, Wording) and check.detail.template in NOT_CONNECTED
 
 
 def _deadline(calls: int, now: float) -> Check:
     about = Wording("calls that went on undecided in the last hour: {calls:,}", {"calls": calls})
     return Check("fail-open", CheckStatus.WARN, about, "callsieve calls search --rule fail-open", now)
-
-
-State = tuple[ScreeningState, str | Wording, float | None, float | None]
 
 
 def _screening(
@@ -240,29 +236,53 @@ def _screening(
     told: Telemetry | None,
     journal: JournalSummary | None,
     found: dict[str, Check],
-) -> State:
-    """What keeps calls from being screened: first what people did, then what broke. `told`: the daemon's last word."""
+) -> Screening:
+    """Return what keeps calls from being screened: first what people did, then what broke.
+
+    Args:
+        told: What the daemon last said of itself, however long ago.
+        found: The findings by the name of their check.
+    """
     switched = journal.switched_at if journal is not None else {}
     switch = found[OFF_SWITCH.name]
     if switch.status is CheckStatus.WARN:
         until = None
         with suppress(ConsoleError):
             until = context.off_until
-        return ScreeningState.OFF, switch.detail, switched.get("off"), None if until in (None, FOR_EVER) else until
+        until = None if until == FOR_EVER else until
+        return Screening(
+            ScreeningState.OFF, since=switched.get("off"), until=until, why=switch.detail, remedy="callsieve on"
+        )
     if context.is_asterisk_down:
-        return ScreeningState.DOWN, found["Asterisk"].detail, None, None
+        asterisk = found["Asterisk"]
+        return Screening(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
     if daemon.status is CheckStatus.FAIL:
-        return ScreeningState.DOWN, daemon.detail, told.at if told is not None else None, None
+        since = told.at if told is not None else None
+        return Screening(ScreeningState.DOWN, since=since, why=daemon.detail, remedy=daemon.remedy)
     if journal is not None and journal.window.is_open:
-        return ScreeningState.EMERGENCY, journal.window.said, journal.window.since, journal.window.until
+        window = journal.window
+        return Screening(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.said)
     if daemon.status is CheckStatus.UNKNOWN:
-        return ScreeningState.UNKNOWN, daemon.detail, None, None
+        return Screening(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
-        return ScreeningState.FAILING, told.trouble, None, None
+        return Screening(ScreeningState.FAILING, why=told.trouble)
+    if (cause := _not_connected(journal, found)) is not None:
+        return Screening(ScreeningState.NOT_CONNECTED, why=cause.detail, remedy=cause.remedy)
+    is_partial = any(_is_broken(found[name]) for name in OF_ROUTES if name in found)
+    if not is_partial and journal is not None and journal.last_call is None:
+        return Screening(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL)
     instants = [told.started_at if told is not None else None, switched.get("on")]
-    failed = any(found[name].status is CheckStatus.FAIL for name in OF_ROUTES if name in found)
-    why = NOT_ASKED_ABOUT if failed else ""
-    return ScreeningState.ON, why, max((at for at in instants if at is not None), default=None), None
+    since = max((at for at in instants if at is not None), default=None)
+    return Screening(ScreeningState.ON, since=since, why=NOT_ASKED_ABOUT if is_partial else "", is_partial=is_partial)
+
+
+def _not_connected(journal: JournalSummary | None, found: Mapping[str, Check]) -> Check | None:
+    """Return the finding that no trunk sends its calls to CallSieve, None where there is none."""
+    if (finding := next(filter(_asks_nobody, found.values()), None)) is not None:
+        return finding
+    calls = found.get(SCREENED_CALLS)
+    was_ever_asked = journal is None or journal.last_call is not None
+    return calls if calls is not None and _is_broken(calls) and not was_ever_asked else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,18 +401,18 @@ class SystemStatus:
 
 def system_status(status: Status, version: str) -> SystemStatus:
     """Return the status, ready to be written."""
-    journal, told, loaded = status.journal, status.told, status.loaded
+    journal, told, loaded, screening = status.journal, status.told, status.loaded, status.screening
     listening = told.listening if told is not None else None
     return SystemStatus(
         version=version,
-        at=status.at,
-        screening=status.screening,
+        at=screening.at,
+        screening=screening.state,
         screened=status.is_screened,
         well=status.is_well,
-        why=str(status.why),
-        since=status.since,
-        until=status.until,
-        policy=ActivePolicy(status.policy, status.observing),
+        why=str(screening.why),
+        since=screening.since,
+        until=screening.until,
+        policy=ActivePolicy(screening.policy, status.observing),
         last_call=None if journal is None else journal.last_call,
         last_hour=None if journal is None else _last_hour(journal),
         daemon=DaemonState(status.listen, *((told.started_at, told.at) if told is not None else (None, None))),

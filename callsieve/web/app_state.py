@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
-from callsieve.health import SystemHealth
+from callsieve.health import Screening, ScreeningState, SystemHealth
 from callsieve.policy_selection import watched_files
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.store_client import StoreClient
@@ -33,21 +35,53 @@ SLOW_SECONDS = 30.0
 HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that calls need too
 
 
-class HealthSource(Protocol):
-    """Whatever looks at the health in the background."""
+WATCHED_SECONDS = 120.0  # nobody asks for so long: nothing is looked at any more
+
+
+class Watch(Generic[T]):
+    """A value that is found out again every few seconds, in a thread, for as long as somebody asks for it.
+
+    `value`: what is known before the first time. Without `find` it stays so.
+    """
+
+    def __init__(self, value: T, find: Callable[[], T] | None = None, every_seconds: float = 20.0) -> None:
+        self._value = value
+        self._find = find
+        self._every_seconds = every_seconds
+        self._asked_at = time.monotonic()
+        self._first = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @property
-    def latest(self) -> SystemHealth: ...
-    async def close(self) -> None: ...
+    def latest(self) -> T:
+        """The value as it was found last. Asking keeps it fresh."""
+        self._asked_at = time.monotonic()
+        if self._find is not None and (self._task is None or self._task.done()):
+            with suppress(RuntimeError):  # no loop runs: somebody only draws a page
+                self._task = asyncio.get_running_loop().create_task(self._watch(self._find), name="watch")
+        return self._value
 
-
-class NoHealth:
-    """The health where no page shows it: nothing is known."""
-
-    latest = SystemHealth()
+    async def first(self, seconds: float) -> T:
+        """Return the latest value, and wait at most so long for the first one."""
+        value = self.latest
+        if self._task is None or self._first.is_set():
+            return value
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._first.wait()
+        return self._value
 
     async def close(self) -> None:
-        """Do nothing."""
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self, find: Callable[[], T]) -> None:
+        while time.monotonic() - self._asked_at < WATCHED_SECONDS:
+            self._value = await asyncio.to_thread(find)
+            self._first.set()
+            await asyncio.sleep(self._every_seconds)
 
 
 @runtime_checkable
@@ -60,7 +94,7 @@ class Closing(Protocol):
 class AppState:
     """`clock` is in UTC seconds. Settings and policies are read again when their files have changed.
 
-    `templates` and `health` are the console's: the API process has no pages.
+    `templates`, `health` and `screening` are the console's: the API process has no pages.
     """
 
     def __init__(
@@ -68,7 +102,8 @@ class AppState:
         load: Callable[[], Loaded],
         clock: Callable[[], float],
         templates: Templates | None = None,
-        health: HealthSource | None = None,
+        health: Watch[SystemHealth] | None = None,
+        screening: Watch[Screening] | None = None,
     ) -> None:
         self._load = load
         self._loaded = load()
@@ -83,7 +118,8 @@ class AppState:
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
         self._templates = templates
-        self.health: HealthSource = health or NoHealth()
+        self.health = health or Watch(SystemHealth())
+        self.screening = screening or Watch(Screening(ScreeningState.UNKNOWN))
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
         self._services: dict[type, object] = {}
@@ -144,6 +180,7 @@ class AppState:
             if isinstance(service, Closing):
                 await service.close()
         await self.health.close()
+        await self.screening.close()
         await self.slow_store.close()
         await self.store.close()
 

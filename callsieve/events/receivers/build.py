@@ -27,12 +27,13 @@ from callsieve.events.kinds import DeliveryError, Event, Receiver, as_told, body
 from callsieve.events.receivers.mail import MailReceiver
 from callsieve.events.receivers.mqtt import MqttReceiver
 from callsieve.events.receivers.notify import NotifyReceiver
+from callsieve.health import ScreeningState
 from callsieve.integration_settings import WebhookTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.http_client import OutsideClient, RequestLimits
 from callsieve.outside.secrets import secret_of
 from callsieve.settings import Loaded
-from callsieve.status.views import ScreeningState, Status, status_of
+from callsieve.status.views import Status, status_of
 from reputation.numbers import masked, spaced
 from reputation.store.activity import counts_over
 from reputation.store.connection import Store
@@ -45,6 +46,8 @@ from reputation.users import Role
 SCREENING_TEXTS = {
     ScreeningState.ON: "Calls are screened.",
     ScreeningState.OBSERVING: "CallSieve only watches: every call rings.",
+    ScreeningState.WAITING: "CallSieve is ready, and no call has come in yet.",
+    ScreeningState.NOT_CONNECTED: "No call comes through CallSieve: every call rings.",
     ScreeningState.OFF: "Screening is switched off: every call rings.",
     ScreeningState.EMERGENCY: "Somebody called an emergency number: for a while every call rings.",
     ScreeningState.FAILING: "Something is wrong with CallSieve: every call rings.",
@@ -72,8 +75,8 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
     caller = last.record.caller if last is not None else None
     name = read_store(loaded.store_path, lambda db: name_of_number(db, caller, now), "") if caller else ""
     return {
-        "screening": status.screening.value,
-        "screening_text": SCREENING_TEXTS[status.screening],
+        "screening": status.screening.state.value,
+        "screening_text": SCREENING_TEXTS[status.screening.state],
         "trouble": _trouble(status),
         "calls_today": None if counted is None else counted.total(),
         "warned_today": None if counted is None else counted["warn"],

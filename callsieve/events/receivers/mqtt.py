@@ -23,10 +23,10 @@ import msgspec
 
 from callsieve.events.alerts import alert_of, one_line
 from callsieve.events.kinds import DeliveryError, Event, as_told, body_of
+from callsieve.health import ScreeningState
 from callsieve.integration_settings import MqttTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
-from callsieve.status.views import ScreeningState
 from callsieve.version import program_version
 from reputation.backoff import wait_seconds
 

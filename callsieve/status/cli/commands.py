@@ -14,9 +14,9 @@ from callsieve.cli.options import ConfigOption, JsonOption, print_json, salvaged
 from callsieve.cli.output import Cell, cells_of, clean, lines, ordered, plural, print_pairs, word
 from callsieve.doctor.checks import checks_of
 from callsieve.doctor.finding import CheckContext, gathered
-from callsieve.health import Check, CheckStatus
+from callsieve.health import Check, CheckStatus, ScreeningState
 from callsieve.pbx.cli_client import console
-from callsieve.status.views import ACTIONS, JournalSummary, ScreeningState, Status, status_of, system_status
+from callsieve.status.views import ACTIONS, JournalSummary, Status, status_of, system_status
 from callsieve.text.times import ago, when
 from callsieve.version import program_version
 from reputation.model import DecisionRecord
@@ -27,6 +27,8 @@ BAR_CELLS = 40
 HEADLINES = {
     ScreeningState.ON: ("on", "bold green"),
     ScreeningState.OBSERVING: ("observing: decides and records, never acts", "bold yellow"),
+    ScreeningState.WAITING: ("ready, but no call has reached CallSieve yet", "bold yellow"),
+    ScreeningState.NOT_CONNECTED: ("NOT CONNECTED: every call goes on unscreened", "bold red"),
     ScreeningState.OFF: ("OFF: every call goes on unscreened", "bold red"),
     ScreeningState.EMERGENCY: ("EMERGENCY WINDOW: every call goes on unscreened", "bold red"),
     ScreeningState.FAILING: ("FAILING: calls go on unscreened", "bold red"),
@@ -54,32 +56,40 @@ def status(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption
 def _pairs(status: Status) -> Iterator[tuple[str, Cell]]:
     yield "screening", _headline(status)
     yield "policy", _policy(status)
-    yield "last call", _last_call(status.journal, status.at)
+    yield "last call", _last_call(status.journal, status.screening.at)
     yield "last hour", _last_hour(status.journal)
     yield "Asterisk", _listener(status)
     yield (
         "trouble",
-        Text("\n").join(_trouble(check, status.at) for check in gathered(status.trouble)) if status.trouble else "none",
+        Text("\n").join(_trouble(check, status.screening.at) for check in gathered(status.trouble))
+        if status.trouble
+        else "none",
     )
     yield "not known", lines(f"{check.name}: {check.detail}" for check in gathered(status.not_known))
 
 
 def _headline(status: Status) -> Text:
-    said, style = HEADLINES[status.screening]
-    headline = Text(said, "bold yellow" if status.screening is ScreeningState.ON and status.why else style)
-    if status.since is not None:
-        headline.append(f", since {when(status.since)} ({ago(status.since, status.at)})", "")
-    if status.until is not None:
-        headline.append(f", until {when(status.until)}", "")
-    if status.why and status.why not in [check.detail for check in status.trouble]:
-        headline.append(f"\n{clean(status.why)}", "")
+    screening = status.screening
+    words, style = HEADLINES[screening.state]
+    if screening.is_partial:
+        words, style = "on for some calls only", "bold yellow"
+    headline = Text(words, style)
+    if screening.since is not None:
+        headline.append(f", since {when(screening.since)} ({ago(screening.since, screening.at)})", "")
+    if screening.until is not None:
+        headline.append(f", until {when(screening.until)}", "")
+    if screening.state is ScreeningState.WAITING:
+        headline.append(f"\n→ {clean(screening.remedy)}", "cyan")
+    elif screening.why and screening.why not in [check.detail for check in status.trouble]:
+        headline.append(f"\n{clean(screening.why)}", "")
     return headline
 
 
 def _policy(status: Status) -> str:
-    if status.policy is None:
+    policy = status.screening.policy
+    if policy is None:
         return "not known"
-    return f"{status.policy} (observes only)" if status.observing else status.policy
+    return f"{policy} (observes only)" if status.observing else policy
 
 
 def _last_call(journal: JournalSummary | None, now: float) -> Cell:
