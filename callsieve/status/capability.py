@@ -10,5 +10,6 @@ CAPABILITY = Capability(
     commands={
         "status": "cli.commands:status",
     },
+    pages=("web.pages",),
     endpoints=("api.endpoints",),
 )

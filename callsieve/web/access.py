@@ -37,6 +37,7 @@ THEME_COOKIE = "callsieve-theme"
 YEAR_SECONDS = 365 * 86400
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
+FIRST_SECONDS = 1.0  # a page waits so long until it is known whether calls are screened
 
 ERRORS = {
     400: N_("This request makes no sense to the console."),
@@ -141,22 +142,27 @@ def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Res
 
 async def _admitted(page: Page, req: PageRequest) -> PageRequest:
     """The request with its user and its form. Redirected or HTTPException for who may not."""
-    req = await with_session(req)
+    req = await with_session(req, is_poll=page.is_poll)
     if page.role is not None:
         if req.user is None:
             raise Redirected(_to_login(req, page))
         if req.user.role < page.role:
             raise HTTPException(403)
+        await req.state.screening.first(FIRST_SECONDS)
     if page.method == "POST":
         form, files = await form_of(req.http, page.most_bytes)
         req = replace(req, form=form, files=files)
         if not _is_ours(req):
             raise HTTPException(419)
+        req.state.screening.forget()  # what the form changes is seen by the next page
     return req
 
 
-async def with_session(req: PageRequest) -> PageRequest:
-    """The request with the session of its cookie, if there is one. Once a minute the store learns that it was used."""
+async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageRequest:
+    """Return the request with the session of its cookie, if there is one.
+
+    Once a minute the store learns that the session was used, but not by a poll.
+    """
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
         return req
@@ -165,7 +171,7 @@ async def with_session(req: PageRequest) -> PageRequest:
         return req
     user, session = found
     req.http.state.logged_in = True  # connections.py closes others first
-    if req.now - session.seen_at >= TOUCH_SECONDS:
+    if not is_poll and req.now - session.seen_at >= TOUCH_SECONDS:
         task = asyncio.ensure_future(_touch(req.state, session.token, req.now))
         req.state.background.add(task)
         task.add_done_callback(req.state.background.discard)

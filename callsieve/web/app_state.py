@@ -71,6 +71,13 @@ class Watch(Generic[T]):
                 await self._first.wait()
         return self._value
 
+    def forget(self) -> None:
+        """Find it out again as soon as somebody asks."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._first.clear()
+
     async def close(self) -> None:
         """Stop."""
         if self._task is not None:

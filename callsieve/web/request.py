@@ -190,7 +190,8 @@ class PageRequest:
             "on": menu.on,
             "said": menu.messages.get(self.query.get("said", ""), ""),
             "observing": self.state.observing if self.user else "",
-            "off": health.off if health else None,
+            "screening": self.state.screening.latest,
+            "has_pill": not (health and health.is_central),
             "window": _open_window(self.window, health) if self.window and health else "",
             "policy_trouble": self.state.policy_trouble if self.user else "",
             "now": self.now,
@@ -298,6 +299,7 @@ class Page:
     """One line. `role`: the least that may, None for everybody, also who is not logged in.
 
     A POST carries the token of its form, or is refused before `handler` sees it; `most_bytes` bounds what it sends.
+    `is_poll`: a page asks for it by itself, so it does not keep a session alive.
     """
 
     method: str
@@ -305,3 +307,4 @@ class Page:
     handler: Handler
     role: Role | None
     most_bytes: int = FORM_BYTES
+    is_poll: bool = False

@@ -131,10 +131,15 @@ function watchLive() {
   const state = document.getElementById("live-state");
   const most = Math.max(20, body.rows.length);
   const source = new EventSource(body.dataset.live);
-  const show = (on) => {
-    state.textContent = on ? state.dataset.on : state.dataset.off;
-    state.classList.toggle("on", on);
+  let isOpen = false;
+  // "Live" is green only while the daemon answers: without it no call arrives here, however well we listen.
+  const show = (on = isOpen) => {
+    isOpen = on;
+    const answers = document.getElementById("screening")?.dataset.answers !== "no";
+    state.textContent = !on ? state.dataset.off : answers ? state.dataset.on : state.dataset.silent;
+    state.classList.toggle("on", on && answers);
   };
+  document.addEventListener("htmx:afterSettle", () => show());
   source.addEventListener("open", () => show(true));
   source.addEventListener("error", () => show(false));
   source.addEventListener("over", () => {
