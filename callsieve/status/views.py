@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from callsieve.calls.records import CallDecision, decision_shown
 from callsieve.doctor.checks import OFF_SWITCH, examine
 from callsieve.doctor.daemon import daemon_answers, outdated
-from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, not_asked, read_store, unknown
+from callsieve.doctor.finding import RESTART, CheckContext, Finding, HealthCheck, fail, not_asked, read_store, unknown
 from callsieve.doctor.routes import NOT_CONNECTED
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
@@ -26,6 +26,7 @@ from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root, obeyed_users
 from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, is_outdated, read_telemetry
+from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.decision import ACTION_BY_WORD, FAIL_OPEN_RULE
 from policies.policy import PolicyError
@@ -114,7 +115,7 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
     """
     last_told = read_telemetry(loaded.state)
     told = last_told if is_fresh(last_told, context.now) else None
-    daemon = _daemon(context, told, loaded)
+    daemon = _daemon(context, last_told, loaded)
     asterisk_at = None
     with suppress(ConsoleError):
         asterisk_at = context.emergency_at
@@ -132,7 +133,7 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
     if screening.state is ScreeningState.ON and observing:
         screening = replace(screening, state=ScreeningState.OBSERVING)
     return Status(
-        screening=replace(screening, at=context.now, policy=policy),
+        screening=replace(screening, at=screening.at or context.now, policy=policy),
         observing=observing,
         listen=None if isinstance(context.read, SettingsError) else loaded.settings.agi.listen,
         told=told,
@@ -153,21 +154,24 @@ def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> 
 # What is asked
 
 
-def _daemon(context: CheckContext, told: Telemetry | None, loaded: Loaded) -> Finding:
-    """What the daemon answers now; where we do not know its address, or it does not obey us, what it said lately."""
+def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) -> Finding:
+    """Return what the daemon answers now; where we may not ask it, or not know its address, its last report."""
     with suppress(SettingsError):
         if _is_obeyed(context.loaded):
             with as_root():
                 return daemon_answers(context)
-    if told is None:
-        return unknown(
-            Wording("this user may not ask the daemon, and it said nothing lately"), Wording("run this as root")
-        )
     listen = "FastAGI" if isinstance(context.read, SettingsError) else context.read.settings.agi.listen
+    trouble = last_told.trouble if last_told is not None else ""
     if is_outdated(loaded.state, context.now):
-        return outdated(listen, told.trouble)
-    if told.trouble:
-        return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": told.trouble}))
+        return outdated(listen, trouble)
+    if last_told is None:
+        return unknown(
+            Wording("this user may not ask the daemon, and it has not reported"), Wording("run this as root")
+        )
+    if not is_fresh(last_told, context.now):
+        return fail(Wording("it has not reported since {when}", {"when": when(last_told.at)}), RESTART)
+    if trouble:
+        return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": trouble}))
     return Finding(CheckStatus.OK, Wording("it said that all is well"))
 
 
@@ -251,7 +255,12 @@ def _screening(
             until = context.off_until
         until = None if until == FOR_EVER else until
         return Screening(
-            ScreeningState.OFF, since=switched.get("off"), until=until, why=switch.detail, remedy="callsieve on"
+            ScreeningState.OFF,
+            switch.at,
+            since=switched.get("off"),
+            until=until,
+            why=switch.detail,
+            remedy="callsieve on",
         )
     if context.is_asterisk_down:
         asterisk = found["Asterisk"]

@@ -13,14 +13,19 @@ import msgspec
 import pytest
 
 from callsieve.daemon.background import write_telemetry
+from callsieve.doctor.checks import checks_of
+from callsieve.doctor.routes import NOT_CONNECTED
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.health import Check, CheckStatus
+from callsieve.health import Check, CheckStatus, ScreeningState
+from callsieve.main.capabilities import ALL
+from callsieve.status.views import screening_now
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
 from reputation.encoding import instant_text
 from reputation.store.database import open_store
 from reputation.store.journal import record_decisions
 from reputation.store.site import record_emergency
+from reputation.wording import Wording
 from tests.callsieve.daemon.test_telemetry import make_telemetry
 from tests.callsieve.doctor.test_doctor_screening import add_call
 from tests.callsieve.program import Program, Result, make_record
@@ -64,6 +69,10 @@ class StatusOffice(Program):
         """The exit code, and what is printed for scripts."""
         result = self("status", "--json")
         return result.code, result.json
+
+    def add_call(self) -> None:
+        """As if a call had been decided about a minute ago."""
+        self.add_decisions(make_record("7KQ2M4XA", at=time.time() - 60, action="allow", would_be="allow"))
 
     def tell(self, **changed: Any) -> None:
         """As if a daemon had just said so."""
@@ -130,6 +139,8 @@ def test_it_is_one_screen(running: StatusOffice, monkeypatch: pytest.MonkeyPatch
 def test_a_policy_that_observes(tmp_path: Path) -> None:
     office = StatusOffice(tmp_path, SETTINGS + '\n[policy]\nname = "observe"\n')
     with office.daemon:
+        assert office.status()[1]["screening"] == "waiting"
+        office.add_call()
         code, said = office.status()
     assert (code, said["screening"], said["screened"]) == (0, "observing", True)
 
@@ -175,6 +186,7 @@ def test_no_asterisk(running: StatusOffice) -> None:
 def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
     """What is not known is named; it is not taken for trouble."""
     running.put_asterisk("#!/bin/sh\necho 'sudo: a password is required'\nexit 1\n")
+    running.add_call()
     _, said = running.status()
     assert "off switch" in [check["name"] for check in said["not_known"]]
     assert said["screening"] == "on"
@@ -189,6 +201,7 @@ def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
     ],
 )
 def test_what_the_daemon_says(office: StatusOffice, changed: dict[str, Any], screening: str) -> None:
+    office.add_call()
     with office.daemon:
         wait_until(lambda: read_telemetry(office.state) is not None)
         office.daemon.freeze()  # it says no more of itself
@@ -215,11 +228,12 @@ def test_settings_that_are_broken(running: StatusOffice) -> None:
     """The daemon goes on with the old ones, and the file, the line and the key are named."""
     running.config.write_text(running.daemon.config.read_text() + "\n[agi2]\nx = 1\n")
     running.tell()
+    running.add_call()
     code, said = running.status()
     line = running.config.read_text().splitlines().index("[agi2]") + 1
     assert (code, said["screening"], troubles(said)["settings"]) == (1, "on", "fail")
     assert said["settings"]["error"].startswith(f"{running.config}: line {line}: agi2: unknown key")
-    assert said["last_hour"]["calls"] == 0
+    assert said["last_hour"]["calls"] == 1
 
 
 def test_settings_that_are_broken_and_no_daemon(office: StatusOffice) -> None:
@@ -249,8 +263,45 @@ def test_calls_come_in_and_nobody_asks(running: StatusOffice) -> None:
     running.write(lambda db: add_call(db, time.time() - 600, decided=False))
     code, said = running.status()
     assert (code, said["well"], troubles(said)["screened calls"]) == (1, False, "fail")
-    assert (said["screening"], said["screened"], said["last_call"]) == ("on", None, None)
+    assert (said["screening"], said["screened"], said["last_call"]) == ("not_connected", False, None)
     assert said["why"] in " ".join(running("status").out.split())
+
+
+def test_no_call_has_come_in_yet(running: StatusOffice) -> None:
+    code, said = running.status()
+    assert (code, said["screening"], said["screened"], said["well"]) == (1, "waiting", None, False)
+    running.add_call()
+    assert running.status()[1]["screening"] == "on"
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("detail", "screening", "screened"),
+    [
+        *(
+            pytest.param(Wording(one, {"context": "callsieve"}), "not_connected", False)
+            for one in sorted(NOT_CONNECTED)
+        ),
+        pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),
+    ],
+)
+def test_trunks_that_do_not_ask(running: StatusOffice, detail: Wording, screening: str, screened: bool | None) -> None:
+    """A check that only warns counts as well: on FreePBX no call is screened until a trunk is connected."""
+    running.add_call()
+    status = CheckStatus.WARN if screening == "not_connected" else CheckStatus.FAIL
+    findings = findings_of([Check("trunks", status, detail, "callsieve asterisk install")], time.time())
+    store_findings(running.load().findings_path, findings)
+    code, said = running.status()
+    assert (code, said["screening"], said["screened"]) == (1, screening, screened)
+
+
+def test_the_console_knows_it_without_asterisk(office: StatusOffice) -> None:
+    """A daemon that says nothing any more is down, for who reads only its last report."""
+    office.add_call()
+    checks = checks_of(ALL)
+    for age, state in ((1.0, ScreeningState.ON), (FRESH_SECONDS + 1, ScreeningState.DOWN)):
+        write_telemetry(office.state, make_telemetry(time.time() - age))
+        assert screening_now(office.load, checks).state is state
 
 
 def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
@@ -266,6 +317,7 @@ def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
     findings = running.load().findings_path
     for age, code in ((60.0, 1), (7200.0, 0)):
         store_findings(findings, findings_of([trunks], time.time() - age))
+        running.add_call() if age == 60.0 else None
         ended, said = running.status()
         assert (ended, "trunks" in troubles(said)) == (code, code == 1)
         assert ("callsieve doctor looks again" in " ".join(running("status").out.split())) is (code == 1)
