@@ -13,12 +13,9 @@ import msgspec
 import pytest
 
 from callsieve.daemon.background import write_telemetry
-from callsieve.doctor.checks import checks_of
 from callsieve.doctor.routes import NOT_CONNECTED
 from callsieve.doctor.stored_findings import findings_of, store_findings
-from callsieve.health import Check, CheckStatus, ScreeningState
-from callsieve.main.capabilities import ALL
-from callsieve.status.views import screening_now
+from callsieve.health import Check, CheckStatus
 from callsieve.telemetry import FRESH_SECONDS, Listening, read_telemetry
 from lab.daemon import Daemon
 from reputation.encoding import instant_text
@@ -278,10 +275,7 @@ def test_no_call_has_come_in_yet(running: StatusOffice) -> None:
 @pytest.mark.parametrize(
     ("detail", "screening", "screened"),
     [
-        *(
-            pytest.param(Wording(one, {"context": "callsieve"}), "not_connected", False)
-            for one in sorted(NOT_CONNECTED)
-        ),
+        *((Wording(one, {"context": "callsieve"}), "not_connected", False) for one in sorted(NOT_CONNECTED)),
         pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),
     ],
 )
@@ -295,13 +289,15 @@ def test_trunks_that_do_not_ask(running: StatusOffice, detail: Wording, screenin
     assert (code, said["screening"], said["screened"]) == (1, screening, screened)
 
 
-def test_the_console_knows_it_without_asterisk(office: StatusOffice) -> None:
-    """A daemon that says nothing any more is down, for who reads only its last report."""
+@pytest.mark.root
+def test_a_daemon_that_reports_no_more_is_down(office: StatusOffice) -> None:
+    """For a user who may read its report and may not ask it, as the console's."""
     office.add_call()
-    checks = checks_of(ALL)
-    for age, state in ((1.0, ScreeningState.ON), (FRESH_SECONDS + 1, ScreeningState.DOWN)):
+    open_to_all(office)
+    for age, screening in ((1.0, "on"), (FRESH_SECONDS + 1, "down")):
         write_telemetry(office.state, make_telemetry(time.time() - age))
-        assert screening_now(office.load, checks).state is state
+        (office.state / "daemon.json").chmod(0o644)
+        assert office.as_nobody("status", "--json").json["screening"] == screening
 
 
 def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
@@ -323,13 +319,18 @@ def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
         assert ("callsieve doctor looks again" in " ".join(running("status").out.split())) is (code == 1)
 
 
+def open_to_all(office: StatusOffice) -> None:
+    office.config.chmod(0o644)
+    office.state.chmod(0o755)
+    for folder in (office.folder, *office.folder.parents):
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            folder.chmod(folder.stat().st_mode | 0o711)
+
+
 @pytest.mark.root
 def test_who_may_not_look_is_told(running: StatusOffice) -> None:
     """And the daemon, which does not obey strangers, is not asked: it would count them as trouble."""
+    open_to_all(running)
     running.state.chmod(0o700)
-    running.config.chmod(0o644)
-    for folder in (running.folder, *running.folder.parents):
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(folder.stat().st_mode | 0o711)
     result: Result = running.as_nobody("status", "--json")
     assert (result.code, result.json["screening"], result.json["screened"]) == (1, "unknown", None)
