@@ -1,0 +1,88 @@
+"""Whether calls are screened, in the head of every page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from callsieve.health import Screening, ScreeningState, SystemHealth
+from callsieve.web.access import TOUCH_SECONDS
+from callsieve.web.app_state import Watch
+from callsieve.web.i18n import LANGUAGES
+from reputation.store.users import sessions_of
+from reputation.wording import Wording
+from tests.callsieve.browsing import NOW, Office
+
+BROKEN = (ScreeningState.DOWN, ScreeningState.NOT_CONNECTED, ScreeningState.FAILING)
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def pill_of(page: str) -> tuple[str, str]:
+    """The class of the pill, and whether it says that the daemon answers."""
+    found = re.search(r'<a class="pill p-([a-z_]+)" id="screening"[^>]* data-answers="(yes|no)"', page)
+    assert found
+    return found[1], found[2]
+
+
+@pytest.mark.parametrize("state", list(ScreeningState))
+def test_every_page_has_the_state_and_a_banner_where_it_is_broken(office: Office, state: ScreeningState) -> None:
+    why = Wording("the daemon: {trouble}", {"trouble": HOSTILE})
+    with office.console() as console:
+        console.state.screening = Watch(Screening(state, NOW, HOSTILE, NOW - 60, NOW + 60, why, HOSTILE))
+        browser = console.browser("viewer")
+        texts = set()
+        for language in LANGUAGES:
+            for path in ("/", "/calls", "/policies", "/health"):
+                page = browser.text(path, headers={"accept-language": language})
+                name, answers = pill_of(page)
+                assert name == state
+                assert (answers == "no") == (
+                    state in (ScreeningState.DOWN, ScreeningState.FAILING, ScreeningState.UNKNOWN)
+                )
+                assert ('class="banner broken"' in page) == (state in BROKEN)
+                assert HOSTILE not in page
+            texts.add(re.sub(r"<[^>]*>", "", page.partition('id="screening"')[2].partition("</a>")[0]))
+        assert len(texts) == len(LANGUAGES)
+
+
+def test_a_page_that_stays_open_is_brought_up_to_date(office: Office) -> None:
+    """And asking for it keeps nobody logged in."""
+    with office.console() as console:
+        browser = console.browser("viewer")
+        office.clock.now += 2 * TOUCH_SECONDS
+        console.state.screening = Watch(Screening(ScreeningState.DOWN))
+        part = browser.text("/screening", headers={"hx-request": "true"})
+        assert pill_of(part) == ("down", "no")
+        assert 'hx-swap-oob="true"' in part
+        assert [one.seen_at for one in office.read(sessions_of, "vera")] == [NOW]
+        assert browser.get("/screening").headers["location"] == "/health"
+        assert console.browser(None).get("/screening").headers["location"].startswith("/login")
+
+
+def test_who_screens_nothing_has_no_pill(office: Office) -> None:
+    """A central console, and a visitor who is not logged in."""
+    with office.console() as console:
+        assert 'id="screening"' not in console.browser(None).text("/login")
+        console.state.health = Watch(SystemHealth(is_central=True))
+        assert 'id="screening"' not in console.browser("viewer").text("/calls")
+
+
+def test_what_a_form_changes_is_found_out_for_the_next_page(office: Office) -> None:
+    found = iter((ScreeningState.OFF, ScreeningState.ON))
+    with office.console() as console:
+        console.state.screening = Watch(
+            Screening(ScreeningState.UNKNOWN), lambda: Screening(next(found)), every_seconds=3600
+        )
+        browser = console.browser("operator")
+        assert pill_of(browser.text("/calls")) == ("off", "yes")
+        assert pill_of(browser.text("/calls")) == ("off", "yes")
+        browser.post("/preferences", theme="dark")
+        browser.post("/emergency/close")
+        assert pill_of(browser.text("/calls"))[0] == "on"
