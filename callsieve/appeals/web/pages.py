@@ -25,7 +25,7 @@ from callsieve.appeals.views import CaseShown, case_shown, queue_shown
 from callsieve.changes.operation import Context, Refused
 from callsieve.numbers.calls_now import StopKind
 from callsieve.numbers.web.pages import number_in
-from callsieve.web.request import NotFound, Page, PageRequest, as_file, local_path, take_back_named
+from callsieve.web.request import FORM_BYTES, NotFound, Page, PageRequest, as_file, local_path, take_back_named
 from reputation.appeals import ATTACHMENT_BYTES
 from reputation.site_names import parse_id
 from reputation.users import Role
@@ -192,7 +192,7 @@ PAGES = (
     Page("GET", "/appeals/{reference}", show, Role.OPERATOR),
     Page("GET", "/appeals/{reference}/evidence/{place}", fetch_evidence, Role.OPERATOR),
     *(
-        Page("POST", f"/appeals/{{reference}}/{name}", handler, Role.OPERATOR, *([size] if size else []))
+        Page("POST", f"/appeals/{{reference}}/{name}", handler, Role.OPERATOR, size or FORM_BYTES)
         for name, handler, size in _STEPS
     ),
 )

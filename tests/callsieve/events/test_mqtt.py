@@ -25,10 +25,10 @@ from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.events.receivers import mqtt
 from callsieve.events.receivers.build import ACTION_TEXTS, SCREENING_TEXTS, screening_state
 from callsieve.events.receivers.mqtt import ENTITIES, MqttReceiver, discovery_message
+from callsieve.health import ScreeningState
 from callsieve.integration_settings import MqttTable
 from callsieve.main.capabilities import ALL
 from callsieve.settings import parse_settings
-from callsieve.status.views import ScreeningState
 from lab.broker import USER, WATCHER, Broker
 from lab.certificates import Authority, make_key
 from lab.private_server import ADDRESS
