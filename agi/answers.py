@@ -1,6 +1,6 @@
 """From a decision to the CALLSIEVE_* variables that the dialplan acts on.
 
-All values but _LABEL, _DISPLAY, _NAME and _REASON are of fixed alphabets.
+All values except those of _LABEL, _DISPLAY, _NAME and _REASON come from fixed alphabets.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from reputation.model import Verification
 
 
 class Variable:
-    """All that we set. Two underscores: also on the channels that Dial makes, where the phone's part of the dialplan
-    reads it. Texts and no enum, whose members take ten times as long to look up until Python 3.12.
+    """The variables that an answer can set.
+
+    With two underscores a variable is also set on the channels that Dial makes, where the dialplan of the phone reads
+    it. Not an enum: until Python 3.12, looking up a member takes ten times as long.
     """
 
     KNOWN: Final = "__CALLSIEVE_KNOWN"
@@ -63,9 +65,9 @@ class Variable:
 
 OWN_NUMBER_RULE = "own-number"
 
-# Contexts of our dialplan. The first runs on each phone's channel before it rings: b() is the only way to reach the
-# phone's own INVITE. The next two run on the phone that picked up, before the two talk: the warning, or what a caller
-# who was asked for a name said. The last takes a routed call.
+# Contexts of our dialplan. The first runs on each phone's channel before it rings: only b() reaches the phone's own
+# INVITE. The next two run on the phone that answered, before the two talk: they play the whisper, or what the caller
+# said when asked for a name. The last receives a routed call.
 CONTEXTS = PHONE_CONTEXT, WHISPER_CONTEXT, SCREENED_CONTEXT, VOICEMAIL_CONTEXT = (
     "callsieve-phone",
     "callsieve-whisper",
@@ -75,19 +77,19 @@ CONTEXTS = PHONE_CONTEXT, WHISPER_CONTEXT, SCREENED_CONTEXT, VOICEMAIL_CONTEXT =
 PHONE = f"b({PHONE_CONTEXT}^s^1)"
 WHISPER = f"U({WHISPER_CONTEXT})"
 SCREENED = f"U({SCREENED_CONTEXT})"
-# Who may hear how to appeal; never of the callee's own list, which is nobody's business.
+# Callers who may hear how to appeal, except when the callee's own list decided.
 HEARD_BY_CALLER = (CHALLENGE, ROUTE, REJECT)
 CALLEES_BLOCKLIST_RULE = "callee-blocklist"
 
-# So that what decides always fits into agi.quoting.COMMAND_LIMIT, in characters.
+# In characters, so that the important variables always fit into agi.quoting.COMMAND_LIMIT.
 MAX_ENDPOINTS = 900
 
-# Shown, so that the phone must be told: the other actions never get there, or leave no trace.
+# Actions that change what the phone shows. Calls of the others do not reach it, or show nothing.
 SHOWN = (TAG, WARN)
 
 
 def whisper_of(decision: Decision) -> str:
-    """The warning for the callee: `whisper-` and this word is its prompt. Empty: the call comes without one."""
+    """Return the word of the whisper, whose prompt is `whisper-` and this word; empty for no whisper."""
     if decision.action is not WARN:
         return ""
     if decision.rule == OWN_NUMBER_RULE:
@@ -96,13 +98,13 @@ def whisper_of(decision: Decision) -> str:
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:
-    """What an administrator's own Dial() needs to carry, without commas."""
+    """Return the options that an administrator's own Dial() needs, without commas."""
     phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
     return phone + (WHISPER if decision.action is WARN else SCREENED if ask == "name" else "")
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """What a challenged caller is asked for; empty for all others. For a number only who shows none."""
+    """Return what a challenged caller is asked for, or an empty text. Only withheld callers are asked for a number."""
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -112,26 +114,26 @@ def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
 
 
 def appeal_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """The sounds that tell a caller how to appeal; empty where the settings say no, or nothing was held back."""
+    """Return the sounds that tell a caller how to appeal; empty if the settings say no or the call was not stopped."""
     if not site.appeal or not _may_appeal(decision, decision_id):
         return ""
     return sounds_of(appeal_keys(decision_id))
 
 
 def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
-    """Where a rejected caller may appeal, for the SIP answer; empty where the settings say no."""
+    """Return the address for an appeal, to be sent in the SIP answer; empty if the settings say no."""
     if not site.appeal_address or decision.action is not REJECT or not _may_appeal(decision, decision_id):
         return ""
     return f"{site.appeal_address}/r/{decision_id}"
 
 
 def _may_appeal(decision: Decision, decision_id: str) -> bool:
-    """Whether there is a decision to be found again. A callee's own list is nobody's business."""
+    """Return whether an appeal is possible. A callee's own list is private, so it is not."""
     return bool(decision_id) and decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """The language for a caller who may be spoken to."""
+    """Return the language for a caller to whom a prompt may be played."""
     if decision.action in HEARD_BY_CALLER or decision.action is WARN:
         return language_of(call.caller.country, site.language)
     return ""
@@ -140,10 +142,10 @@ def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
 def answer_to_screen(
     call: IncomingCall, decision: Decision, decision_id: str, site: Site, per_phone: PerPhone
 ) -> bytes:
-    """The whole answer to `/screen`. Empty variables are not sent. `decision_id`: empty where it is not recorded.
+    """Return the answer to `/screen`. Empty variables are left out. `decision_id` is empty if it was not recorded.
 
-    First those that may hold any text, or endpoints without end, of which those that matter most come first; then the
-    words, which go together.
+    Values with any text or many endpoints come first, the most important ones first among them. The words follow,
+    because they go into one command.
     """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
@@ -179,7 +181,7 @@ def answer_to_screen(
             (Variable.LANG, language_for(call, decision, site)),
         ]
     texts += [(Variable.NAME, shown.plain), (Variable.REASON, str(decision.reason))]
-    # Last: until it is set the call is allowed, on every phone, so an answer that is cut short changes nothing.
+    # Last: until it is set the call is allowed, so an answer that is cut short changes nothing.
     words.append((Variable.ACTION, decision.action.word))
     return set_variables([pair for pair in (*texts, *words) if pair[1]])
 
@@ -190,7 +192,7 @@ def answer_ask_for_headers() -> bytes:
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:
-    """Endpoints as the dialplan's LISTFILTER reads them; what does not fit is left out as a whole."""
+    """Return endpoints as the dialplan's LISTFILTER reads them. An endpoint that does not fit is left out."""
     joined = "&".join(endpoints)
     return joined if len(joined) <= MAX_ENDPOINTS else joined[: MAX_ENDPOINTS + 1].rpartition("&")[0]
 
@@ -202,7 +204,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Where the dialplan sends a routed call, one that did not pass its challenge, and one its callee sends away."""
+    """Return where the dialplan sends a call that is routed, fails its challenge, or is sent away by its callee."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
@@ -210,7 +212,7 @@ def _route_of(decision: Decision, site: Site) -> str:
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
-    """The answer to `/callee`: what this one person wants differently, or that nothing is."""
+    """Return the answer to `/callee`: the action that this person's own settings change, or `same`."""
     if decision is None or decision.observed:
         return set_variables([(Variable.CALLEE, "same")])
     pairs = [
@@ -223,7 +225,7 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 
 
 def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
-    """The answer to `/outbound`; what acts goes last, as above. `_UNTIL` is in whole seconds, rounded up."""
+    """Return the answer to `/outbound`, the action last. `_UNTIL` is in whole seconds, rounded up."""
     pairs = [
         (Variable.OUTBOUND_RULE, decision.rule),
         (Variable.OUTBOUND_ID, decision_id),
@@ -235,22 +237,22 @@ def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
 
 
 def answer_outbound_failed_open(reason: str) -> bytes:
-    """The answer when there is none: the call goes out."""
+    """Return the answer that lets an outgoing call go, if there is no decision."""
     return set_variables([(Variable.OUTBOUND_RULE, FAIL_OPEN_RULE), (Variable.OUTBOUND_REASON, reason)])
 
 
 def answer_to_mark(word: str) -> bytes:
-    """The answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
+    """Return the answer to `/mark`: the word that the dialplan speaks (an extension of [callsieve-say])."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
 
 
 def answer_to_prove(is_proven: bool) -> bytes:
-    """The answer to `/prove`. A caller is not told why a code is not right."""
+    """Return the answer to `/prove`. A caller does not learn why a code is wrong."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.PROVEN, "yes" if is_proven else "no")])
 
 
 def answer_to_explain(last: LastCall | None) -> bytes:
-    """The answer to `/explain`: the sentence, as sound files one after the other."""
+    """Return the answer to `/explain`: one sentence as sound files."""
     if last is None:
         keys: Keys = (NOBODY,)
     else:
@@ -259,15 +261,15 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_fail_open(reason: str) -> bytes:
-    """The answer when there is no decision: no action, and why, for the log of whoever looks."""
+    """Return the answer without a decision: no action, and the reason for the log."""
     return set_variables([(Variable.RULE, "fail-open"), (Variable.REASON, reason)])
 
 
 def answer_done() -> bytes:
-    """The answer to a request that only tells us something."""
+    """Return the answer to a request that only reports something."""
     return set_variables([(Variable.RULE, "recorded")])
 
 
 def answer_status(trouble: str) -> bytes:
-    """The answer to `/status`; an empty reason means that all is well."""
+    """Return the answer to `/status`. An empty reason means that all is well."""
     return set_variables([(Variable.RULE, "status"), (Variable.REASON, trouble)])

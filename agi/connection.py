@@ -1,4 +1,4 @@
-"""One connection of Asterisk's: what it sends, and the one answer that it gets. The server's part is in server.py."""
+"""One connection from Asterisk: its request, and the one answer. server.py has the part of the server."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ logger = logging.getLogger("agi.server")
 OPEN_TO_ALL = frozenset({"status"})
 RECEIVE_BYTES = 16 * 1024
 DRAIN_LIMIT = 64 * 1024
-# What Asterisk says after the answer of nearly every call: to MSet 0, to SET VARIABLE 1, and `HANGUP` is its good-bye
-# when it sees our end.
+# Asterisk's usual replies to an answer: 0 to MSet, 1 to SET VARIABLE, and `HANGUP` when it sees the end of it.
 _EXPECTED_REPLIES = frozenset((b"200 result=0", b"200 result=1", b"HANGUP"))
 ACCEPTED = (200, 100)
 NO_APPLICATION = "-2"  # to EXEC; nothing was set then
@@ -38,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One call. SETTLED means answered or given up; the connection may outlive that, or end before it."""
+    """One call. SETTLED means answered or given up. The connection may stay open longer, or end earlier."""
 
     __slots__ = (
         "_accepted_at",
@@ -74,8 +73,6 @@ class AgiConnection:
         self._received = 0
         self._watch()
 
-    # What Asterisk says.
-
     def _watch(self) -> None:
         self._server.poller.watch(self._socket.fileno(), self._read)
 
@@ -83,7 +80,7 @@ class AgiConnection:
         self._server.poller.forget(self._socket.fileno())
 
     def _read(self) -> bool:
-        """Takes what has come. False if that is nothing, or the end."""
+        """Read from the socket; return False if there was no data or the connection ended."""
         try:
             data = self._socket.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -99,7 +96,7 @@ class AgiConnection:
         return bool(data)
 
     def read_replies(self) -> None:
-        """Asterisk has had time to say all it will; if it has not closed, what comes is read as it comes."""
+        """Read Asterisk's replies to the answer, after it has had time to send them all."""
         while self._is_open and self._read():
             pass
         if self._is_open:
@@ -122,7 +119,7 @@ class AgiConnection:
             self._parse(data)
 
     def _end(self) -> None:
-        """Nothing more is read. The peer may have closed only its half: what is being decided is finished and sent."""
+        """Handle the end of input. The peer may have closed only its half, so a decision in progress is still sent."""
         self._peer_ended = True
         if self._state is _DECIDING:
             self._unwatch()
@@ -131,8 +128,6 @@ class AgiConnection:
             self._send(b"")
         else:
             self.close()
-
-    # What happens then.
 
     def _parse(self, data: bytes) -> None:
         request = None
@@ -155,11 +150,11 @@ class AgiConnection:
             self._decide(request)
 
     def _refuse(self, error: ProtocolError) -> None:
-        """What came is not AGI, or not a request of ours: forged, or from a dialplan of another version."""
+        """Fail open for data that is not AGI, and for a request that is forged or from another version's dialplan."""
         server = self._server
         server.stats.protocol_errors += 1
         if server.may_log(str(error)):
-            logger.info("refused: %s", error)
+            logger.info("refused a request: %s", error)
         self._fail_open(FailOpen.PROTOCOL)
 
     def _decide(self, request: Request) -> None:
@@ -192,7 +187,7 @@ class AgiConnection:
         try:
             self._answer(await decision)
         except asyncio.CancelledError:
-            self._fail_open(FailOpen.FAILED)  # unless it was we who cancelled: then the call has its answer
+            self._fail_open(FailOpen.FAILED)  # does nothing after `give_up`, which has answered already
             raise
         except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
             self._fail(error)
@@ -208,7 +203,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """When the phase ends that it is in. All began when the connection was accepted."""
+        """Return when the present phase ends. All phases are counted from the moment the connection was accepted."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds
@@ -216,7 +211,7 @@ class AgiConnection:
         return self._accepted_at + (seconds if self._state is _DECIDING else seconds + server.drain_seconds)
 
     def time_is_up(self) -> None:
-        """The phase has ended, and what should have ended it has not happened."""
+        """End the present phase because its time is over."""
         if self._state is _SETTLED:
             self.close()
         else:
@@ -230,7 +225,7 @@ class AgiConnection:
             self._server.stats.answered += 1
 
     def give_up(self, reason: FailOpen) -> None:
-        """Fail open, and let a decision that is still being made know that it has come too late."""
+        """Fail open, and cancel the decision that is still being made."""
         self._fail_open(reason)
         self._drop_decision()
 
@@ -238,7 +233,7 @@ class AgiConnection:
         if self._task is None or self._task.done():
             return
         if inspect.iscoroutine(self._decision) and inspect.getcoroutinestate(self._decision) == "CORO_CREATED":
-            self._decision.close()  # its task was made but has not begun: nobody will await it
+            self._decision.close()  # its task has not begun, so it would never be awaited
         self._task.cancel()
 
     def _fail_open(self, reason: FailOpen) -> None:
@@ -246,11 +241,11 @@ class AgiConnection:
             return
         if self._is_stranger:
             self._server.note_stranger(self._user)
-            reason, self._request = FailOpen.STRANGER, None  # what a stranger says is not kept
+            reason, self._request = FailOpen.STRANGER, None  # a stranger's request is not recorded
         self._send(b"" if self._lost else self._server.fail_open_answer(reason, self._request))
 
     def _send(self, answer: bytes) -> None:
-        """The one write of a call; from here on it is settled."""
+        """Write the one answer of a call, which is settled from here on."""
         server = self._server
         self._lost = self._lost or not self._is_taken(answer)
         if self._state is _DECIDING:
@@ -266,16 +261,16 @@ class AgiConnection:
             server.read_replies_later(self)
 
     def _is_taken(self, answer: bytes) -> bool:
-        """Whether the kernel took all of it. Its last command is what counts: less is as good as none."""
+        """Return whether the kernel took the whole answer. Its last command sets the action, so a part is useless."""
         try:
             is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # the peer has gone and the poller has not told us yet
+        except OSError:  # the peer has gone, which the poller has not reported yet
             return False
         return is_whole
 
     def close(self) -> None:
-        """Say and hear nothing more."""
+        """Close the connection."""
         self._unwatch()
         self._socket.close()
         self._server.forget(self)

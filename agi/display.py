@@ -1,10 +1,10 @@
-"""What a phone shows of a caller: the name, and before it in a word or two what we know. Pure.
+"""The text that a phone shows for a caller: the name, with a tag or `Verified:` before it. No I/O.
 
     shown_of(call, decision, display) -> Shown(label="SPAM?", plain="", tagged="SPAM? Joe")
 
-A name comes from whoever calls: it is cut to what phones show, nothing in it can steer a display, and a prefix of ours
-that it begins with is taken off. So a call that we have seen before (a transfer, a colleague's mobile phone) is not
-marked twice, and nobody verifies himself.
+Callers choose their names. So a name is cut to what phones show, characters that could steer a display are removed, and
+so are this program's own tags at its beginning. A call that comes here twice (a transfer, a mobile phone) is tagged
+once, and callers cannot claim to be verified.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reputation.model import Level
 from reputation.plan.rows import Purpose
 
 VERIFIED, SPAM, UNKNOWN, NEW_NUMBER = "verified", "spam", "unknown", "new-number"
-# By language and word; [display] of the settings may say others. The labels of the presets' rules are here, too.
+# By language and word. [display] in the settings can replace them. The tags of the presets' rules are here too.
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
         SPAM: "SPAM?",
@@ -75,8 +75,8 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 }
 # The categories of imported numbers and of marks that have a word of their own; anything else is `spam`.
 WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
-# What speaks against a caller by itself. Other ranges are named where nothing else does; whoever shows a bank's number
-# may be anybody, so it is a question.
+# Ranges that count against a caller. Other ranges are shown if nothing else is known. Their text is a question, because
+# a bank's number may be forged.
 AGAINST = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 BLOCKLIST_RULE = "blocklist"
 _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
@@ -85,14 +85,14 @@ _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 MAX_PREFIX = 15
 CHARACTERS = 32
 MIN_CHARACTERS, MAX_CHARACTERS = 20, 80
-_UNKNOWN = "unknown"  # how AGI writes that there is no name
+_UNKNOWN = "unknown"  # AGI's text for a missing name
 _MAX_REPEATED = 4
 _CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """The settings: the language of who is not known yet, how long a line is, and texts instead of ours."""
+    """The settings: the language of unknown people, the length of a line, and texts that replace the built-in ones."""
 
     language: str = ENGLISH
     characters: int = CHARACTERS
@@ -100,22 +100,23 @@ class Display:
     _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
-        """The prefix for a word; empty where the settings want none."""
+        """Return the text for a word; empty if the settings want none."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
     def texts(self, words: tuple[str, ...] = tuple(TEXTS[ENGLISH])) -> tuple[str, ...]:
-        """Those for these words in every language, ours and the settings', the longest first."""
+        """Return the texts for these words in every language, built-in and from the settings, the longest first."""
         if words not in self._texts:  # the settings do not change, and nearly every call asks for one of two
             tables = (*TEXTS.values(), *self.own_texts.values())
-            found = {table[word] for table in tables for word in words if table.get(word)}
-            self._texts[words] = tuple(sorted(found, key=len, reverse=True))
+            texts = {table[word] for table in tables for word in words if table.get(word)}
+            self._texts[words] = tuple(sorted(texts, key=len, reverse=True))
         return self._texts[words]
 
 
 class Shown(NamedTuple):
-    """`label`: the prefix alone. `tagged`: the whole display of a call that is shown with it. `plain`: that of one
-    without, which is also what somebody sees who knows the caller; empty: as the network has it.
+    """The text for the phones. `label` is the tag alone, `tagged` the whole text with it.
+
+    `plain` is the text without the tag, for people who know the caller. Empty: as received.
     """
 
     label: str = ""
@@ -127,7 +128,7 @@ AS_RECEIVED = Shown()
 
 
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
-    """What is shown of this call."""
+    """Return what the phones show of a call."""
     label = label_of(decision, display)
     if not (label or call.name or decision.name):
         return AS_RECEIVED
@@ -140,12 +141,12 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
         plain = "" if honest == name or decision.observed else honest or call.caller.dialled
     if not label:
         return Shown(plain=plain)
-    told = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())
-    return Shown(label, _fitting(label, told, display.characters), plain)
+    tagged_name = tidied(decision.name) if decision.name is not None else without_prefix(name, display.texts())
+    return Shown(label, _fitting(label, tagged_name, display.characters), plain)
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """The prefix of a call that is shown with one: the rule's own, else by category. Empty when nothing is shown."""
+    """Return the tag of a call: the rule's own, or by category; empty if the call is shown without one."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -155,8 +156,9 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """What is said of the caller: by category, by the range of the number, else `spam`; `new-number` where only the way
-    in which new numbers call speaks against him, and `unknown` if nothing does.
+    """Return the word for the tag: by category, by the range of the number, or `spam`.
+
+    `new-number`: only the pattern of calls from new numbers counts against the caller. `unknown`: nothing does.
     """
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST or not _is_bad(decision)):
@@ -165,7 +167,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """The same where it is heard and not read: there is no prompt for the range of a number, but for one of sellers."""
+    """Return the word for the whisper. Of the ranges only telemarketing has a prompt."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
@@ -174,7 +176,7 @@ def spoken_word_against(decision: Decision) -> str:
 
 
 def _is_new_number(decision: Decision) -> bool:
-    """Whether it is tagged for what strangers did shortly before, of whom he may be none: nobody has complained."""
+    """Return whether only first-call signals count against the caller. The caller may be unrelated to them."""
     if decision.level is not Level.TAG or decision.category is not None or decision.rule == BLOCKLIST_RULE:
         return False
     against = {family.name for family in decision.reputation.families if family.log_odds > 0}
@@ -186,17 +188,15 @@ def _is_bad(decision: Decision) -> bool:
 
 
 def tidied(raw_name: str) -> str:
-    """A name from the network as a display may be given it: one line of characters that are to be seen."""
+    """Return a name from the network as one line of printable characters."""
     printable = raw_name if raw_name.isprintable() else "".join(c if c.isprintable() else " " for c in raw_name)
     name = " ".join(printable.split())
     return "" if name.casefold() == _UNKNOWN else name
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """The name without the prefixes that it begins with, however they are written, a few times over; the first counts
-    before the others.
-    """
-    if not name:  # nearly every call outside of North America
+    """Return the name without the prefixes at its beginning, in any writing and repeated a few times, first to last."""
+    if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
     for _ in range(_MAX_REPEATED):
@@ -209,19 +209,19 @@ def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=16)
 def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
-    """The prefixes by how they are compared. There are a few such lists, of texts of ours and of the settings."""
+    """Return the prefixes by their folded form. The built-in texts and the settings make only a few such lists."""
     return {_folded(prefix): prefix for prefix in prefixes}
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """What follows the first of the prefixes that the name begins with as a word of its own; None if there is none."""
+    """Return what follows the first of the prefixes that is the first word of the name; None without one."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)
-    if folded.keys().isdisjoint(ends):  # nearly every name
+    if folded.keys().isdisjoint(ends):  # most names
         return None
-    found = (_after(name[ends[begun] :], prefix) for begun, prefix in folded.items() if begun in ends)
-    return next((left for left in found if left is not None), None)
+    remainders = (_after(name[ends[begun] :], prefix) for begun, prefix in folded.items() if begun in ends)
+    return next((left for left in remainders if left is not None), None)
 
 
 def _after(follows: str, prefix: str) -> str | None:
@@ -234,7 +234,7 @@ def _folded(text: str) -> str:
 
 
 def _fitting(prefix: str, name: str, characters: int) -> str:
-    """Prefix and name in a line: the prefix whole, the name as far as there is room."""
+    """Return prefix and name as one line: the whole prefix, and as much of the name as fits."""
     has_room_after_it = _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()  # as Mandarin punctuation has
     line = f"{prefix}{'' if has_room_after_it else ' '}{name}".strip()
     if _width_of(line) <= characters:
@@ -245,5 +245,5 @@ def _fitting(prefix: str, name: str, characters: int) -> str:
 
 
 def _width_of(text: str) -> int:
-    """Chinese characters take the room of two letters."""
+    """Return the width of a text in letters. A Chinese character is two letters wide."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,7 +1,7 @@
-"""From an AGI request to an IncomingCall: the edge where text from the network is read, once.
+"""From an AGI request to an IncomingCall: the edge where text from the network is parsed, once.
 
-Arguments that give trust are made by the dialplan from Asterisk's own facts; the rest came from SIP and was
-filtered there. The caller's number comes from the header block only (docs/reference/asterisk.md).
+The dialplan makes the arguments that give trust from Asterisk's own facts, and filters those that came by SIP. The
+caller's number comes from the header block only (docs/reference/asterisk.md).
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from reputation.numbers import Number, caller_of, did_number_of, is_emergency, n
 from reputation.own.outbound_types import OutboundRecord
 from reputation.site_names import own_name
 
-Said = tuple[Attestation, Verification]
+SignatureCheck = tuple[Attestation, Verification]
 
-NOTHING_SAID: Said = (Attestation.NONE, Verification.NONE)
+NO_CARRIER_CHECK: SignatureCheck = (Attestation.NONE, Verification.NONE)
 _MOST = 200  # the dialplan stops at 160
 _SCHEMES = ("sip:", "sips:", "tel:")
 _VERSTAT = re.compile(r";verstat=([0-9a-z-]{1,40})", re.ASCII)
-# 3GPP TS 24.229 and ATIS-1000074; the level behind it is usual, and in neither. A header of a carrier's own may have
-# the level alone, as P-Attestation-Indicator does.
+# 3GPP TS 24.229 and ATIS-1000074. Carriers usually append the level, which neither defines. A carrier's own header may
+# have the level alone, as P-Attestation-Indicator does.
 _WORD = re.compile(r"(?:tn-validation-(?P<outcome>passed|failed)(?:-(?P<level>[abc]))?|(?P<alone>[abc]))", re.ASCII)
 _OUTCOMES = {"passed": Verification.PASSED, "failed": Verification.FAILED}
 
 
-def said_beside(uri: str, number: str | None, region: str) -> Said:
-    """What `verstat` in a URI says of the caller's number; nothing for a caller without one."""
-    if "verstat" not in uri:  # nearly every call
-        return NOTHING_SAID
+def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureCheck:
+    """Return the attestation and verification of a `verstat` in the URI of the caller's number."""
+    if "verstat" not in uri:  # most calls
+        return NO_CARRIER_CHECK
     uri = uri[:_MOST].lower()
     words = set(_VERSTAT.findall(uri))
     if number is None or len(words) != 1 or not uri.startswith(_SCHEMES) or number_of(uri, region) != number:
-        return NOTHING_SAID
-    return said_by(words.pop())
+        return NO_CARRIER_CHECK
+    return parse_verstat(words.pop())
 
 
-def speaks(uri: str, header: str) -> bool:
-    """Whether the carrier says anything of the call, also that it has not checked the caller.
+def carrier_reports(uri: str, header: str) -> bool:
+    """Return whether the carrier reports anything about the call, even that it did not check the caller.
 
-    `header` is the carrier's own; where a call has none the dialplan hands over the URI of From in its place.
+    `header` is the carrier's own header. If a call has none, the dialplan passes the URI of From in its place.
     """
     uri, header = uri.lower(), header.lower()
     return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
 
 
-def said_by(word: str) -> Said:
+def parse_verstat(word: str) -> SignatureCheck:
     """Parse a `verstat` value."""
-    found = _WORD.fullmatch(word.lower())
-    if found is None:
-        return NOTHING_SAID
-    level = found["level"] or found["alone"]
+    match = _WORD.fullmatch(word.lower())
+    if match is None:
+        return NO_CARRIER_CHECK
+    level = match["level"] or match["alone"]
     attestation = Attestation(level.upper()) if level else Attestation.NONE
-    return attestation, _OUTCOMES.get(found["outcome"] or "", Verification.NONE)
+    return attestation, _OUTCOMES.get(match["outcome"] or "", Verification.NONE)
 
 
-# STIR_SHAKEN(0,verify_result) -> outcome: Asterisk 22's response codes, and the sentences of 18 to 20 with their
-# spaces filtered out. Only what speaks against the *caller* failed; a certificate that could not be fetched, or
-# a clock that is off, says nothing about him and counts as not verified, like everything that is not here.
+# STIR_SHAKEN(0,verify_result) -> verification: Asterisk 22's response codes, and the sentences of 18 to 20 without
+# their spaces. Only results that count against the *caller* are failures. A certificate that could not be fetched or a
+# wrong clock means not verified, like every result that is missing here.
 VERIFICATION = {
     "passed": Verification.PASSED,
     "success": Verification.PASSED,
@@ -75,11 +75,11 @@ VERIFICATION = {
     "Signaturefailed": Verification.FAILED,
     "Verificationmismatch": Verification.FAILED,
 }
-NOT_ATTESTED, NOT_VERIFIED = NOTHING_SAID
+NOT_ATTESTED, NOT_VERIFIED = NO_CARRIER_CHECK
 ATTESTATION = {"A": Attestation.A, "B": Attestation.B, "C": Attestation.C}
 
-# What the answer to /screen says in CALLSIEVE_AUTH and the dialplan gives back: the auth class, and apart from the
-# others a failed signature, after which no contact counts.
+# Values of CALLSIEVE_AUTH, which an answer sets and the dialplan sends back: the auth class, and separately a failed
+# signature, after which contacts do not count.
 FAILED, UNKNOWN = "failed", "unknown"
 AUTH = {
     "authenticated": (Attestation.A, Verification.PASSED),
@@ -88,20 +88,20 @@ AUTH = {
     FAILED: (Attestation.NONE, Verification.FAILED),
 }
 
-# agi_* header fields say "unknown" where Asterisk has nothing.
+# agi_* header fields are "unknown" if Asterisk has no value.
 NOTHING = ("", "unknown")
 _FIRST_URI = re.compile(r"(?:sips?|tel):([^;:@]{1,64})")
 MAX_ID = 64
 
 
 def incoming_call_of(request: Request, site: Site) -> IncomingCall:
-    """The call that `/screen` is asked about."""
+    """Return the call of a `/screen` request."""
     arguments, variables = request.arguments, request.variables
     trunk = _trunk_of(request, site)
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
     name = "" if name in NOTHING else name
     caller = caller_of(raw_number, trunk.region, arguments.get("pres", ""), name)
-    attestation, verification = _said_of(caller, arguments, trunk)
+    attestation, verification = _signature_of(caller, arguments, trunk)
     priority_callback = arguments.get("priority", "").lower() == "psap-callback"
     diverted_from = _diverted_from(variables.get("agi_rdnis", ""), arguments.get("diversion", ""), trunk.region)
     return IncomingCall(  # by place: by keyword it takes three times as long
@@ -120,43 +120,43 @@ def incoming_call_of(request: Request, site: Site) -> IncomingCall:
     )
 
 
-def _said_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) -> Said:
-    """What the network says of the call: what Asterisk verified itself, else what the carrier did."""
+def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) -> SignatureCheck:
+    """Return the result of Asterisk's own check of the signature, or else of the carrier's."""
     attestation = ATTESTATION.get(arguments.get("attestation", ""), NOT_ATTESTED)
     verification = VERIFICATION.get(arguments.get("verification", ""), NOT_VERIFIED)
     if verification is NOT_VERIFIED and trunk.carrier_counts and caller.key is not None:
-        word = said_beside(arguments.get("uri", ""), caller.key, trunk.region)
-        # A header of the carrier's own that the dialplan was told to read; From stands here where a call has none.
+        word = parse_verstat_uri(arguments.get("uri", ""), caller.key, trunk.region)
+        # The carrier's own header that the settings name; it is From if the call has none.
         header = arguments.get("header", "")
-        if header and word == NOTHING_SAID:
-            word = said_beside(header, caller.key, trunk.region)
-            word = said_by(header) if word == NOTHING_SAID else word
-        if word != NOTHING_SAID:
+        if header and word == NO_CARRIER_CHECK:
+            word = parse_verstat_uri(header, caller.key, trunk.region)
+            word = parse_verstat(header) if word == NO_CARRIER_CHECK else word
+        if word != NO_CARRIER_CHECK:
             return word
     return attestation, verification
 
 
 def withheld_number(caller: Number, raw_number: str, region: str, site: Site) -> str | None:
-    """The number that the trunk delivered of a caller who withholds it, where the settings let blocklists match it."""
+    """Return the number that the trunk delivered although it is withheld, if the settings let blocklists match it."""
     if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
     return number_of(raw_number, region)
 
 
 def linkedid_of(request: Request) -> str:
-    """Return the key of the call; that of the channel's own id when the dialplan did not pass it."""
+    """Return the key of the call, or of the channel if the dialplan did not pass it."""
     return own_name((request.arguments.get("linkedid") or request.variables.get("agi_uniqueid", ""))[:MAX_ID])
 
 
 def did_of(text: str, region: str) -> str | None:
-    """The dialled number as E.164 where it is one, else as it was dialled (an extension, `s`)."""
+    """Return the dialled number as E.164, or as it was dialled (an extension, `s`)."""
     return (did_number_of(text, region) or text[:MAX_ID]) if text else None
 
 
 def known_call_of(request: Request, site: Site) -> IncomingCall:
-    """The call as an earlier answer of ours described it (`caller=`, `auth=`), for `/callee` and `/challenge`."""
+    """Return the call of `/callee` or `/challenge`, which repeats an earlier answer (`caller=`, `auth=`)."""
     arguments = request.arguments
-    auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # an answer leaves that out
+    auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # an answer leaves UNKNOWN out
     if auth is None:
         raise ProtocolError("unknown auth class")
     trunk = _trunk_of(request, site)
@@ -169,13 +169,13 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
         trusted=trunk.trusted,
         attestation=auth[0],
         verification=auth[1],
-        name=None,  # by now it is what we show
+        name=None,  # the channel's name is the displayed text by now
         withheld=withheld_number(caller, request.variables.get("agi_callerid", ""), trunk.region, site),
     )
 
 
 def _known_caller(request: Request, region: str) -> Number:
-    """The number that an earlier answer gave. A caller who had none there has none now, whatever the channel says."""
+    """Return the caller's number from an earlier answer. If that had none, the channel's does not count either."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
     if known.key:
         return Number(known.key, known.key, known.kind)
@@ -184,38 +184,36 @@ def _known_caller(request: Request, region: str) -> Number:
 
 
 def _trunk_of(request: Request, site: Site) -> Trunk:
-    """The trunk that the dialplan names: behind a queue we are asked by a Local channel."""
+    """Return the trunk that the dialplan names. After a queue the request comes from a Local channel."""
     return site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
 
 
 def instant_of(text: str) -> float | None:
-    """An instant that the dialplan keeps in AstDB, as UTC seconds; None when there is none."""
+    """Return an instant that the dialplan keeps in AstDB, as UTC seconds; None for anything else."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def asked_at(text: str) -> float | None:
-    """When the dialplan asked: milliseconds there, UTC seconds here. None when it did not say (an older dialplan)."""
+    """Return when the dialplan asked, from milliseconds to UTC seconds; None from an older dialplan."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
 def _diverted_from(text: str, header: str, region: str) -> str | None:
-    """Who redirected the call to us, as Asterisk has it, else the first of a chain in one header: who did it last."""
-    if header and text in NOTHING and (found := _FIRST_URI.search(header)) is not None:
-        text = found[1]
+    """Return the number that diverted the call last: from Asterisk, or the first of the header's chain."""
+    if header and text in NOTHING and (match := _FIRST_URI.search(header)) is not None:
+        text = match[1]
     return None if text in NOTHING else (number_of(text, region) or text[:MAX_ID])
 
 
-# `/outbound`: from the request to the call that wants to go out, and from the decision to what is kept of it.
-
 MAX_ENDPOINT = 80
-# What makes a number international belongs to it, whoever puts it there: E.164, and the exit codes of most countries.
+# These prefixes make a number international, so they belong to it: E.164, and the exit codes of most countries.
 INTERNATIONAL = ("+", "00", "011")
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
-    """The call that `/outbound` is asked about. Numbers are read as the trunk writes them.
+    """Return the call of an `/outbound` request. Numbers are parsed as the trunk writes them.
 
-    `trunk=` is the trunk's name. A generated dialplan does not know our names and sends a channel of the trunk.
+    `trunk=` is the name of the trunk. A generated dialplan knows no names and sends a channel of the trunk.
     """
     arguments = request.arguments
     trunk = arguments.get("trunk") or None
@@ -232,7 +230,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """The number called: as it is dialled, else with what the trunk puts before it, which may be a carrier's code."""
+    """Return the called number: as dialled, or else with the trunk's prefix, which may be a carrier's code."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)
@@ -241,7 +239,7 @@ def _called(dialled: str, sent: str, region: str) -> Number | None:
 def outbound_record(
     decision_id: str, call: OutgoingCall, decision: OutboundDecision, site: Site, now: float, elapsed_ms: float
 ) -> OutboundRecord:
-    """The decision as it is kept."""
+    """Return the record of a decision for the store."""
     return OutboundRecord(
         id=decision_id,
         at=now,
@@ -260,5 +258,5 @@ def outbound_record(
 
 
 def outbound_fail_open(reason: str) -> OutboundDecision:
-    """The decision when there was none in time: the call goes out as if we were not there."""
+    """Return the decision that lets a call go because none was made in time."""
     return OutboundDecision(action=Passage.ALLOW, rule=FAIL_OPEN_RULE, reason=why_of_failure(reason))

@@ -1,11 +1,11 @@
-"""AGI without I/O: bytes in, values out. Start here to see what Asterisk says to us.
+"""AGI without I/O: bytes in, values out. Start here to see what Asterisk sends.
 
     session.receive_data(data)             b"" means that Asterisk hung up
     event = session.next_event()           Request, then Reply or HungUp, then Closed; None: need more data
 
-Asterisk first sends one block of `agi_name: value` lines up to a blank line, and then one reply for each
-command. Any bytes, however they are cut, give the same events or the same ProtocolError. An error names what
-is wrong and never repeats what was said: that text is the caller's.
+Asterisk first sends one block of `agi_name: value` lines up to a blank line, and then one reply for each command. Any
+bytes, however they are cut, give the same events or the same ProtocolError. An error names the problem and does not
+quote the input, which contains the caller's text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-# `callsieve doctor` asks how we are with this line, and no empty line after it. Another FastAGI server waits for more:
-# the empty line would start a script there, and FreePBX's server dies of one that it does not have.
+# `callsieve doctor` asks for the status with this line, without an empty line after it. An empty line would start a
+# script on another FastAGI server, and FreePBX's server crashes on an unknown script.
 STATUS_HELLO = b"callsieve: status\n"
 
 HEADER_LIMIT = 16 * 1024
 HEADER_LINES_LIMIT = 128
 LINE_LIMIT = 8 * 1024
 
-# What Asterisk 22 sends (res_agi.c, setup_env). Other names in the same style are taken as they are.
+# The names that Asterisk 22 sends (res_agi.c, setup_env). Other names of the same form are accepted too.
 _USUAL_NAMES = frozenset(
     f"agi_{name}"
     for name in (
@@ -46,7 +46,7 @@ _NAME = re.compile(r"agi_[a-z0-9_]+")
 _KEY = re.compile(r"[a-z_]+")
 _RESULT = re.compile(r"result=(\S*)(?: \((.*)\))?(?: endpos=(\d{1,18}))?")
 
-# What agi.quoting makes a space in the other direction: C0 and C1 controls, and the line ends of Unicode.
+# As agi.quoting does in the other direction: C0 and C1 controls, and the line ends of Unicode become spaces.
 _ONE_LINE = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), " ")
 
 # Replies with a sentence instead of a result (res_agi.c): trying, unknown command, dead channel, bad syntax.
@@ -54,17 +54,17 @@ _SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
 
 
 class ProtocolError(Exception):
-    """What Asterisk (or whoever it was) sent is not AGI. The reason never contains any of it."""
+    """The input is not AGI. The text does not quote it."""
 
 
 @dataclass(slots=True)  # not frozen: one is made for each call, in a fifth of the time
 class Request:
-    """What the dialplan asks.
+    """A request of the dialplan. Values of arguments and header lines are untrusted.
 
-    `path` says what for: the script of `agi://host/screen`, or the file name of a classic script. `arguments`
-    are the dialplan's, in its order, and come from the caller in part. `variables` are all of Asterisk's own
-    header lines under Asterisk's names, `agi_callerid` for instance; every value is untrusted text. `accepted_at`: the
-    monotonic instant of its connection, from which the deadline counts; None where there was none.
+    Attributes:
+        path: The script of `agi://host/screen`, or the file name of a classic script.
+        variables: All header lines of Asterisk by its names, `agi_callerid` for instance.
+        accepted_at: The monotonic time at which the connection was accepted, from which the deadline counts, if any.
     """
 
     path: str
@@ -75,10 +75,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Asterisk's answer to one command. `result` is "" and `data` the sentence when `code` is not 200.
+    """Asterisk's reply to a command. `result` is empty if `code` is not 200. `endpos` is in samples.
 
-    `data` is what stood in brackets: a caller's text at worst, so `(hangup)` means nothing here. `endpos` is
-    in samples.
+    `data` is the text in brackets, or the sentence of another code. It can be a caller's, so `(hangup)` means nothing.
     """
 
     code: int
@@ -89,12 +88,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """A `HANGUP` line: the channel is gone, the connection still stands."""
+    """A `HANGUP` line: the channel is gone, but the connection is still open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Asterisk closed the connection, between two lines."""
+    """Asterisk closed the connection between two lines."""
 
 
 Event = Request | Reply | HungUp | Closed
@@ -102,10 +101,7 @@ Event = Request | Reply | HungUp | Closed
 
 @dataclass(slots=True)
 class AgiSession:
-    """One AGI conversation, seen from the server. After a ProtocolError it stays broken and repeats it.
-
-    `accepted_at`: when its connection was accepted, for the request.
-    """
+    """One AGI conversation, seen from the server. After a ProtocolError every call raises it again."""
 
     accepted_at: float | None = None
     _buffer: bytearray = field(default_factory=bytearray)
@@ -116,14 +112,14 @@ class AgiSession:
     _error: str = ""
 
     def receive_data(self, data: bytes) -> None:
-        """What was read from the connection; b"" is its end, after which nothing counts."""
+        """Take in data from the connection. b"" is its end, after which further data is ignored."""
         if not data:
             self._ended = True
         elif not self._ended:
             self._buffer += data
 
     def next_event(self) -> Event | None:
-        """The next thing that was said, or None until there is more data. Raises ProtocolError."""
+        """Return the next event, or None until there is more data. Raise ProtocolError if the data is not AGI."""
         if self._error:
             raise ProtocolError(self._error)
         if self._in_header:
@@ -193,7 +189,7 @@ class AgiSession:
         return Reply(_SENTENCE_CODES[code], data=rest)
 
     def _usage_line(self, line: str) -> Reply | None:
-        """`520-` opens an explanation of several lines, `520 ` ends it: one reply."""
+        """Return one reply for an explanation of several lines, from `520-` to `520 `."""
         self._usage.append(line[4:] if line.startswith(("520-", "520 ")) else line)
         if sum(map(len, self._usage)) > LINE_LIMIT:
             self._fail(f"a reply is longer than {LINE_LIMIT} characters")
@@ -210,10 +206,10 @@ class AgiSession:
 
 
 def parse_request(block: str, accepted_at: float | None = None) -> Request:
-    """The header block, without its blank line, as a Request. Raises ProtocolError.
+    """Parse a header block without its blank line. Raise ProtocolError if it is not one.
 
-    A line that occurs twice, or an argument out of its turn, was forged by someone who could put a newline
-    into a name; a key that occurs twice, by someone who could put a comma into an argument.
+    A line that occurs twice, or an argument out of order, was forged with a newline in a name. A key that occurs twice
+    was forged with a comma in an argument.
     """
     lines = block.split("\n")
     if len(lines) > HEADER_LINES_LIMIT:
@@ -228,13 +224,13 @@ def parse_request(block: str, accepted_at: float | None = None) -> Request:
 
 
 def block_of(request: Request) -> bytes:
-    """The header block, with its blank line, of who asks in Asterisk's place: what Asterisk would send for this.
+    """Return the header block, with its blank line, that Asterisk would send for a request.
 
-    A line end in a value would be the caller's own line, so each control character becomes a space. ValueError: it is
-    longer than HEADER_LIMIT, or has a key that parse_request would refuse.
+    Control characters in values become spaces, because a line end would forge a line. ValueError: the block is longer
+    than HEADER_LIMIT, or has a key that parse_request refuses.
     """
     if not all(map(_KEY.fullmatch, request.arguments)) or not all(map(_NAME.fullmatch, request.variables)):
-        raise ValueError("a key is not written as Asterisk's are")
+        raise ValueError("an argument's key or a header's name has characters that AGI does not allow")
     lines = {"agi_network_script": request.path, **request.variables}
     arguments = enumerate(request.arguments.items(), 1)
     lines |= {f"agi_arg_{number}": f"{key}={value}" for number, (key, value) in arguments}
@@ -245,7 +241,7 @@ def block_of(request: Request) -> bytes:
 
 
 def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
-    """The Request that these header lines make; the arguments are taken out of them. Raises ProtocolError."""
+    """Return the request of these header lines, without its arguments in them. Raise ProtocolError if malformed."""
     arguments: dict[str, str] = {}
     count = 0
     for name in _ARGUMENTS:

@@ -1,12 +1,11 @@
-"""The one place that quotes text for Asterisk: nothing that came from the network reaches AGI another way.
+r"""The only place that quotes text for Asterisk. All text from the network goes through it.
 
-Asterisk splits an AGI command on spaces, takes `"..."` as one word and `\\` as "the next character as it is"
-(main: res_agi.c, parse_args); a newline ends the command and whatever follows it runs as the next one.
-So both special characters are escaped and every control character becomes a space.
+Asterisk splits an AGI command on spaces, takes `"..."` as one word and `\\` as "the next character as it is" (main:
+res_agi.c, parse_args). A newline ends the command, and the rest would run as the next one. So both special characters
+are escaped, and every control character becomes a space.
 
-A command costs Asterisk a read and a reply, so words, values proven to be of a fixed alphabet, are set together, by the
-application MSet. Any other text is the last argument of a SET VARIABLE of its own: an application reads its arguments
-once more, by rules of its own.
+Each command costs Asterisk a read and a reply. So words, which are values of a fixed alphabet, are set together by the
+application MSet. Any other text gets its own SET VARIABLE, because an application parses its arguments once more.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ COMMAND_LIMIT = 4096
 # C0 controls (newline, NUL and TAB among them), DEL, the C1 controls and the two Unicode line ends.
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
 _ESCAPES: dict[int, str] = {**dict.fromkeys(_CONTROLS, " "), ord("\\"): "\\\\", ord('"'): '\\"'}
-# Finds them faster than `translate` passes over their absence: nearly all text has none.
+# Most text has none of them, and this search is faster than `translate`.
 _SPECIAL = re.compile(f"[{re.escape(''.join(map(chr, _ESCAPES)))}]")
 _NAME_ALPHABET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-# Nothing that MSet splits at (comma, equals sign), takes away (quote, backslash) or counts (brackets), and no dollar;
-# or options of Dial, whose brackets are pairs. So short that as many as an answer has always fit: what decides is never
-# cut.
+# Without the characters that MSet splits at (comma, equals sign), removes (quote, backslash) or counts (brackets), and
+# without dollar signs; or options of Dial, whose brackets are pairs. Short enough that all words of an answer always
+# fit.
 _is_word = re.compile(
     r"[0-9A-Za-z+*#/_.@&?-][0-9A-Za-z+*#/_.@&? -]{0,127}|(?:[A-Za-z]\([a-z][0-9a-z^-]{0,39}\)){1,2}"
 ).fullmatch
@@ -36,20 +35,20 @@ _MOST_CHECKED = 64
 
 
 def quote(text: str) -> str:
-    """`text` as one AGI argument, quotes included. Control characters become spaces, the rest is kept."""
+    """Return `text` as one AGI argument with quotes. Control characters become spaces."""
     if _SPECIAL.search(text) is None:
         return f'"{text}"'
     return f'"{text.translate(_ESCAPES)}"'
 
 
 def set_variables(pairs: dict[str, str] | Sequence[tuple[str, str]]) -> bytes:
-    """The commands that set each pair, in order, as one value to be sent in one write: words that follow one another
-    by one `EXEC MSet`, all else by `SET VARIABLE`.
+    """Return the commands that set each pair in order, to be sent in one write.
 
-    At most COMMAND_LIMIT bytes in all: other values than words are cut at a character, before they are quoted, so a
-    command is always whole. Those that matter most come first: when the block is full, later ones are cut to nothing
-    but their commands are still sent. Raises ValueError for a name that is not [A-Z_]+ and when the commands do not
-    fit even so: both are our own mistakes, never a caller's.
+    Consecutive words are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has at most COMMAND_LIMIT
+    bytes: values other than words are shortened before quoting, so put the important ones first.
+
+    Raises:
+        ValueError: A name is not [A-Z_]+, or the commands do not fit even with empty values. Both are bugs.
     """
     items = list(pairs.items() if isinstance(pairs, dict) else pairs)
     block = _block(items)
@@ -79,15 +78,15 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """The name of a variable of ours. There are some forty, twenty in every answer."""
+    """Check the name of a variable. There are about forty, twenty of them in every answer."""
     if not name or not _NAME_ALPHABET.issuperset(name):
-        raise ValueError("a channel variable of ours is written in A-Z and _")
+        raise ValueError("a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:
         _checked.add(name)
 
 
 def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What fits: what the commands themselves and the words need is set aside, other values share the rest."""
+    """Shorten values other than words, the last ones first, until everything fits."""
     room = COMMAND_LIMIT - len(_block([item if _is_word(item[1]) else (item[0], "") for item in items]))
     if room < 0:
         raise ValueError(f"{len(items)} variables do not fit in {COMMAND_LIMIT} bytes")
@@ -101,7 +100,7 @@ def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _beginning_of(text: str, room: int) -> str:
-    """The longest beginning of `text` whose quoted form has at most `room` bytes between its quotes."""
+    """Return the longest beginning of `text` whose quoted form has at most `room` bytes between its quotes."""
     sizes = accumulate(_size_of(character) for character in text[: room + 1])
     return text[: sum(size <= room for size in sizes)]
 
@@ -115,7 +114,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def variables_in(answer: bytes) -> dict[str, str]:
-    """The variables that an answer of `set_variables` sets, for who asks in Asterisk's place."""
+    """Return the variables that an answer of `set_variables` sets."""
     variables = {}
     for name, quoted in _COMMAND.findall(answer):
         text = _ESCAPED.sub(r"\1", quoted.decode("utf-8", "replace"))

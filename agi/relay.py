@@ -1,11 +1,10 @@
-"""The classic AGI script: hands one call to the daemon and its answer back, and stays out of the way otherwise.
+"""The classic AGI script: passes one call to the daemon, and the daemon's answer to Asterisk.
 
     python -I -S /path/to/agi/relay.py [/run/callsieve/agi.sock]
 
-Asterisk starts one process per call, so the time this takes is start-up: it imports nothing of ours, and of the
-standard library only what is compiled in (`socket` and `signal` would double its time). Whatever goes wrong,
-within 0.4 s it ends with status 0 and has set nothing: the call goes on. Only a whole answer is passed on, in one
-write.
+Asterisk starts one process per call, so start-up time matters. The script imports only compiled-in modules of the
+standard library; `socket` and `signal` would double its time. Whatever goes wrong, it ends within 0.4 s with status 0
+and has set nothing, so the call goes on. Only a complete answer is passed on, in one write.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from select import select
 DEFAULT_SOCKET = "/run/callsieve/agi.sock"
 DEADLINE_SECONDS = 0.4
 HEADER_LIMIT = 16 * 1024
-ANSWER_LIMIT = 4096  # PIPE_BUF: a pipe takes that much at once or not at all. agi.quoting never makes more
+ANSWER_LIMIT = 4096  # PIPE_BUF: writes up to this size are atomic. An answer of agi.quoting is never larger
 REPLIES_LIMIT = 64 * 1024
 
 # Replies that end a command (res_agi.c). `100` and `520-` announce more.
@@ -28,15 +27,14 @@ _FINAL = (b"200 ", b"510 ", b"511 ", b"520 ")
 
 
 class RelayError(Exception):
-    """Why the call goes on unscreened: words of ours only."""
+    """The reason why the call goes on unscreened. The text contains no input."""
 
 
 def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
-    """One call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
+    """Pass one call from Asterisk on `stdin` and `stdout` (descriptors) to the daemon and back.
 
-    `stdout` is closed after the answer: Asterisk reads all commands at once but, as long as the script might send
-    more, waits for more after the first (res_agi.c, run_agi). Raises RelayError or OSError, and then nothing was
-    written.
+    `stdout` is closed after the answer. Otherwise Asterisk would wait for more after the first command, although it has
+    read them all (res_agi.c, run_agi). After RelayError or OSError nothing has been written.
     """
     deadline = time.monotonic() + seconds
     header = _read_header(stdin, deadline)
@@ -55,7 +53,7 @@ def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DE
 
 
 def _read_header(stdin: int, deadline: float) -> bytes:
-    """Asterisk's lines up to and with the blank one."""
+    """Read Asterisk's lines up to and with the blank one."""
     data = b""
     while b"\n\n" not in data:
         if not select([stdin], [], [], _left(deadline))[0]:
@@ -68,7 +66,7 @@ def _read_header(stdin: int, deadline: float) -> bytes:
 
 
 def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float) -> bytes:
-    """All commands of the daemon, which ends its half of the connection after them."""
+    """Return all commands of the daemon, which closes its half of the connection after them."""
     daemon.settimeout(_left(deadline))
     daemon.connect(path)
     daemon.sendall(header)
@@ -87,7 +85,7 @@ def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float
 
 
 def _pass_replies(daemon: _socket.socket, stdin: int, commands: int, deadline: float) -> None:
-    """Wait until Asterisk has done all commands, and let the daemon know what it said."""
+    """Wait until Asterisk has run all commands, and pass its replies to the daemon."""
     replies = b""
     try:
         while _finished(replies) < commands and len(replies) < REPLIES_LIMIT:
@@ -99,7 +97,7 @@ def _pass_replies(daemon: _socket.socket, stdin: int, commands: int, deadline: f
             replies += chunk
         daemon.settimeout(_left(deadline))
         daemon.sendall(replies)
-    except (OSError, RelayError):  # the call has its answer, and the daemon only counts
+    except (OSError, RelayError):  # the call has its answer, and the daemon only counts the replies
         pass
 
 
@@ -115,8 +113,8 @@ def _left(deadline: float) -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """The status is 0 whatever happens: to Asterisk, a call that goes on unscreened is no failure."""
-    _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)  # Asterisk's way to say that the caller hung up
+    """Relay the call. The exit status is always 0: for Asterisk, a call that goes on unscreened is no failure."""
+    _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)  # sent by Asterisk when the caller hangs up
     _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
     try:
         relay(arguments[0] if arguments else DEFAULT_SOCKET)
@@ -137,4 +135,4 @@ def _complain(reason: str) -> None:
 
 
 if __name__ == "__main__":
-    os._exit(main(sys.argv[1:]))  # nothing is buffered, and taking the interpreter down costs time
+    os._exit(main(sys.argv[1:]))  # nothing is buffered, and the normal exit of Python takes time

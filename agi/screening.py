@@ -1,9 +1,9 @@
-"""Screening: from a request of the dialplan to the answer. One read, one pure decision, one write.
+"""Screening: from a request of the dialplan to the answer. One read, one decision without I/O, one write.
 
-    request -> IncomingCall -> Facts (the store's one read, and the velocity counters) -> decide -> variables
+    request -> IncomingCall -> Facts (the store's facts query, and the velocity counters) -> decide -> variables
 
-The server around it enforces the deadline and turns every failure into `fail-open`. Here a read of the store also ends
-at the deadline, and a store that does not answer is not asked by every call (reputation/backoff.py).
+The server enforces the deadline and turns every failure into `fail-open`. A read of the store also ends at the
+deadline, and while the store does not answer, most calls skip it (reputation/backoff.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from agi import answers
 from agi.parsing import (
     MAX_ENDPOINT,
     asked_at,
+    carrier_reports,
     incoming_call_of,
     instant_of,
     known_call_of,
@@ -28,7 +29,6 @@ from agi.parsing import (
     outbound_fail_open,
     outbound_record,
     outgoing_call_of,
-    speaks,
 )
 from agi.protocol import ProtocolError, Request
 from agi.site import Site
@@ -59,88 +59,88 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """Asking others about a caller whom nobody here knows. What they say is found in the store."""
+    """Looks up callers who are unknown here. The results are read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Whether the store knows more of the number now. At that monotonic instant, or sooner, it is False."""
+        """Return whether the store knows more of the number now; False at that monotonic time at the latest."""
         ...
 
     def ask_again(self, number: str) -> None:
-        """Has what is known of the number brought up to date, for the next call; never waits."""
+        """Have the number looked up again for the next call, without waiting."""
         ...
 
 
 class Knowledge(Protocol):
-    """What screening needs of the store: one read, and three things to be told."""
+    """The methods of the store that screening uses."""
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """All that is known about a call; gives up at that monotonic instant."""
+        """Return all that is known about a call; give up at that monotonic time."""
         ...
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """An emergency call was made from here; `who` is for the audit."""
+        """Record an emergency call from here. `who` is for the audit."""
         ...
 
     async def record_challenge(
         self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
     ) -> None:
-        """How a challenge ended."""
+        """Record how a challenge ended."""
         ...
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
-        """What a person says by a feature code, one of CODES. The word for what became of it.
+        """Apply a feature code, one of CODES, and return the word for its result.
 
-        Nothing becomes of it after that monotonic instant: TimeoutError.
+        TimeoutError: it was not written by that monotonic time, and will not be.
         """
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Whether it is the code that was made for the number, whose control is proven by it.
+        """Return whether the code was made for the number, and if so record that its control is proven.
 
-        Nothing becomes of it after that monotonic instant: TimeoutError.
+        TimeoutError: it was not written by that monotonic time, and will not be.
         """
         ...
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """The last call for the person of an endpoint, and what was decided about it."""
+        """Return the last call for the person of an endpoint, and its decision."""
         ...
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """All that is known about a call that goes out."""
+        """Return all that is known about an outgoing call."""
         ...
 
     def record_outbound(self, record: OutboundRecord) -> None:
-        """The same queue for a decision about a call that goes out."""
+        """Queue the decision about an outgoing call for the journal, without waiting."""
         ...
 
     def record_decision(self, record: DecisionRecord) -> None:
-        """Puts a decision into the journal's queue; never waits."""
+        """Queue a decision for the journal, without waiting."""
         ...
 
 
-# What the dialplan may ask: each is a method of Screening.
-# What the dialplan tells while the call lasts; the rest is known when it is over.
-TOLD = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
-# The argument `record` of another switch's call that is to be decided and not recorded: it asks about too many.
+# Results of a challenge that the dialplan reports at once. The others are known when the call is over.
+REPORTED = {one.value: one for one in (ChallengeResult.PASSED, ChallengeResult.WRONG, ChallengeResult.SILENT)}
+# The argument `record` of a call that is decided but not recorded, because its switch sends too many.
 UNRECORDED = "no"
+# The requests of the dialplan: each is a method of Screening.
 PATHS = ("screen", "callee", "challenge", "emergency", "mark", "prove", "explain", "outbound", "status")
 
-# How long [callsieve-ask] waits for us, and what is kept of that for COMMIT and the way back.
+# How long [callsieve-ask] waits for an answer, and the part of it that COMMIT and sending need.
 ASTERISK_WAITS_SECONDS = 0.6
 ANSWERING_SECONDS = 0.05
 
-# Codes that may be keyed in calls from one number within an hour. Each code ends after five wrong ones besides.
+# Codes that may be keyed in calls from one number within an hour. A code also ends after five wrong tries.
 PROOFS_AN_HOUR = 10
 
-# Upper bounds of the histogram of decision times: what is usual, and the deadlines.
+# Upper bounds of the histogram of decision times: usual times, and the deadlines.
 BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 
 
 @dataclass(slots=True)
 class Counts:
-    """What the metrics show, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones.
+    """Figures for the metrics, since the start. `took`: decisions within each of BUCKETS_MS, and slower ones.
 
-    `by_carrier`: of trunks whose carrier's word counts, how many calls there were, and of how many it said anything.
+    `by_carrier`: of trunks whose carrier checks callers, how many calls there were, and how many had a result.
     """
 
     by_action: dict[str, int] = field(default_factory=dict)
@@ -150,20 +150,20 @@ class Counts:
     took_ms: float = 0.0
     by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def hears_of(self, trunk: str, speaks: bool) -> None:
-        """Counts one call of a carrier that checks callers itself."""
-        calls, said = self.by_carrier.get(trunk, (0, 0))
-        self.by_carrier[trunk] = calls + 1, said + speaks
+    def count_carrier_call(self, trunk: str, has_report: bool) -> None:
+        """Count one call of a carrier that checks callers itself."""
+        calls, reports = self.by_carrier.get(trunk, (0, 0))
+        self.by_carrier[trunk] = calls + 1, reports + has_report
 
-    def decided_in(self, elapsed_ms: float) -> None:
-        """Counts one decision."""
+    def count_decision(self, elapsed_ms: float) -> None:
+        """Count one decision."""
         self.took[bisect_left(BUCKETS_MS, elapsed_ms)] += 1
         self.took_ms += elapsed_ms
 
 
 @dataclass(slots=True)
 class Screening:
-    """Answers the requests of the dialplan. `site` and `policies` are replaced as wholes at a reload."""
+    """Answers the requests of the dialplan. A reload replaces `site` and `policies` as wholes."""
 
     site: Site
     policies: PolicySet
@@ -186,14 +186,14 @@ class Screening:
         self._paths = {path: getattr(self, path) for path in PATHS}
 
     def answer(self, request: Request) -> Coroutine[Any, Any, bytes]:
-        """The answer to any request. ProtocolError for a path that is not ours."""
+        """Return the answer to any request. Raise ProtocolError for an unknown path."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError(f"unknown path: {', '.join(f'/{known}' for known in PATHS)} are answered")
+            raise ProtocolError(f"unknown path: use one of {', '.join(f'/{known}' for known in PATHS)}")
         return path(request)
 
     async def screen(self, request: Request) -> bytes:
-        """`/screen`: decide about a call at the trunk."""
+        """Decide about a call at the trunk (`/screen`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = incoming_call_of(request, self.site), self.site.hours
         if _may_ask_for_headers(request.arguments) and (call.carrier_counts or self.policies.asks("diverted")):
@@ -208,7 +208,7 @@ class Screening:
         situation = situation_of(call, found, now, hours, lately)
         decision = decide(*situation.under(self.policies))
         if self.look_ups is not None and (
-            more := await self._looked_up(query, situation, decision, _accepted_at(request, started))
+            more := await self._look_up(query, situation, decision, _accepted_at(request, started))
         ):
             situation = situation_of(call, more, now, hours, lately)
             decision = decide(*situation.under(self.policies))
@@ -219,15 +219,15 @@ class Screening:
         answer = answers.answer_to_screen(call, decision, decision_id, self.site, per_phone)
         self._record(decision_id, call, facts, decision, now, started)
         if call.carrier_counts and call.trunk is not None:
-            told = request.arguments
-            self.counts.hears_of(call.trunk, speaks(told.get("uri", ""), told.get("header", "")))
+            uri, header = request.arguments.get("uri", ""), request.arguments.get("header", "")
+            self.counts.count_carrier_call(call.trunk, carrier_reports(uri, header))
         return answer
 
     async def callee(self, request: Request) -> bytes:
-        """`/callee`: what one person wants differently, now that it is known who the call is for."""
+        """Decide what one person's own settings change, now that the callee is known (`/callee`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
-        # The call counted when it came in, as the latest of its number; those before it are its earlier ones.
+        # The call was counted when it came in, as the latest of its number.
         *earlier, came_at = self.velocity.calls(call.caller, now) or (now,)
         endpoint, before = request.arguments.get("endpoint") or None, self._before(call, came_at)
         query = query_of(call, now, hours.quiet, endpoint, None, self.site.plan, before)
@@ -240,9 +240,9 @@ class Screening:
         return answers.answer_to_callee(call, decision, self.site)
 
     async def challenge(self, request: Request) -> bytes:
-        """`/challenge`: what the caller pressed. Who pressed the right digit is remembered for it."""
+        """Record what the caller did in a challenge (`/challenge`)."""
         call = known_call_of(request, self.site)
-        result = TOLD.get(request.arguments.get("result", ""))
+        result = REPORTED.get(request.arguments.get("result", ""))
         if result is None:
             raise ProtocolError("unknown result of a challenge")
         about = (call.linkedid, call.caller.key, call.auth_class, result)
@@ -250,17 +250,17 @@ class Screening:
         return answers.answer_done()
 
     async def emergency(self, request: Request) -> bytes:
-        """`/emergency`: somebody here is calling an emergency number. Opens the window."""
-        logger.warning("emergency call: screening stays open for %.0f s", self.site.hours.emergency_window_seconds)
+        """Open the emergency window, because somebody here calls an emergency number (`/emergency`)."""
+        logger.warning("emergency call: nothing is screened for %.0f s", self.site.hours.emergency_window_seconds)
         endpoint = endpoint_of(request.variables.get("agi_channel", ""))[:MAX_ENDPOINT]
         await self.knowledge.record_emergency(self.wall_clock(), f"phone {endpoint}")
         return answers.answer_done()
 
     async def mark(self, request: Request) -> bytes:
-        """`/mark`: a feature code. The reporter is the person of the endpoint that dialled it.
+        """Apply a feature code (`/mark`). The reporter is the person of the endpoint that dialled it.
 
-        What is not written in time is not written at all: the phone says that it did not work, and the same code again
-        within a minute would take it back.
+        A code that misses the deadline is dropped. The phone has already said that it failed, and dialling it again
+        within a minute would otherwise undo it.
         """
         started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
@@ -271,20 +271,20 @@ class Screening:
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, started + left))
 
     async def prove(self, request: Request) -> bytes:
-        """`/prove`: the code that the caller keyed, who then has proven control of the number that is shown.
+        """Check the code that a caller keyed to prove control of the number (`/prove`).
 
-        `ticket`: of a call that we placed to the number. Not where the network says that the number may be another's,
-        and not without end.
+        `ticket` belongs to a call that CallSieve placed to the number. Other calls have a limit per hour, and do not
+        count if the network says that the number may be forged.
         """
         started, now = self.monotonic(), self.wall_clock()
         call, code = known_call_of(request, self.site), request.arguments.get("code", "")
         number = call.caller.key
         if number is None or call.auth_class is AuthClass.UNAUTHENTICATED or not is_code(code):
             return answers.answer_to_prove(False)
-        # A call that we placed is not one of those that show any number they like: its code has five tries anyway.
+        # The limit is for callers with forged numbers. A call placed by CallSieve reaches the number itself.
         ticket = request.arguments.get("ticket", "")
         if not ticket and len(self.proofs.calls(call.caller, now)) >= PROOFS_AN_HOUR:
-            logger.warning("%s has keyed %d codes within an hour: not looked at", masked(number), PROOFS_AN_HOUR)
+            logger.warning("ignored a keyed code: number=%s codes_this_hour=%d", masked(number), PROOFS_AN_HOUR)
             return answers.answer_to_prove(False)
         if not ticket:
             self.proofs.add(call.caller, now)
@@ -294,20 +294,20 @@ class Screening:
         return answers.answer_to_prove(proven)
 
     async def explain(self, request: Request) -> bytes:
-        """`/explain`: why the last call for the person of an endpoint was treated as it was, to be spoken."""
+        """Return the spoken reason for the last call of an endpoint's person (`/explain`)."""
         endpoint = request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def outbound(self, request: Request) -> bytes:
-        """`/outbound`: whether a call of ours may go out now."""
+        """Decide whether an outgoing call may go out now (`/outbound`)."""
         started, now, site = self.monotonic(), self.wall_clock(), self.site
         call = outgoing_call_of(request, site)
         query = outbound_query(call, site.outbound, now)
         if query is None:
             return self._guarded(call, OutboundFacts(), now, started)
-        async with self._one_by_one:  # each sees what was decided about the one before it
+        async with self._one_by_one:  # each decision sees the one before it
             facts = await self._read(self.knowledge.outbound_facts, query, started)
             return self._guarded(call, facts, now, started)
 
@@ -316,18 +316,18 @@ class Screening:
         answer = answers.answer_to_outbound(decision, decision_id)
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self.knowledge.record_outbound(outbound_record(decision_id, call, decision, self.site, now, elapsed_ms))
-        told = (decision_id, masked(call.callee and call.callee.key), decision.action.word, decision.rule, elapsed_ms)
-        logger.info("outbound call %s to %s: %s by %s in %.1f ms", *told)
+        fields = (decision_id, masked(call.callee and call.callee.key), decision.action.word, decision.rule, elapsed_ms)
+        logger.info("outbound call %s to %s: %s by %s in %.1f ms", *fields)
         return answer
 
     async def status(self, _request: Request) -> bytes:
-        """`/status`: for `callsieve doctor`: what is wrong at the moment, or nothing."""
+        """Return what is wrong at the moment, for `callsieve doctor` (`/status`)."""
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
-        """The answer when there is none; the server calls it for every kind of failure. Counted.
+        """Return the answer of a failure, count it, and record it if a decision was due.
 
-        Recorded where a decision was asked for. One that cannot be parsed stands for a call, none does not.
+        A request that cannot be parsed is recorded as a call. A missing one is not.
         """
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
@@ -340,7 +340,7 @@ class Screening:
         return answers.answer_fail_open(reason)
 
     def _outbound_failed_open(self, reason: str, request: Request) -> bytes:
-        """The same for a call that goes out: it does."""
+        """Return the answer that lets an outgoing call go, and record it."""
         now, call = self.wall_clock(), OutgoingCall(linkedid=linkedid_of(request), callee=None)
         with contextlib.suppress(Exception):  # we are failing open already, perhaps because of this
             call = outgoing_call_of(request, self.site)
@@ -350,16 +350,16 @@ class Screening:
         return answers.answer_outbound_failed_open(reason)
 
     def _call_of(self, request: Request | None) -> IncomingCall:
-        """The call that a request was about, as far as it can be told: it may be the request that is broken."""
+        """Return the call of a request as far as it can be parsed: the request may be the cause of the failure."""
         try:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
-            logger.debug("a request that cannot be parsed")
+            logger.debug("request cannot be parsed")
         return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
-        """One read of the store, unless it did not answer lately."""
+        """Read from the store, unless the breaker is open."""
         if not self.breaker.allows(started):
             self.counts.store_refused += 1
             raise StoreUnavailable("the store did not answer lately")
@@ -371,13 +371,13 @@ class Screening:
         self.breaker.succeeded()
         return found
 
-    async def _looked_up(
+    async def _look_up(
         self, query: FactsQuery, situation: Case, decision: Decision, accepted_at: float
     ) -> Facts | None:
-        """The facts again where others were asked and said something in time. None: what is decided stays.
+        """Return the facts again if a look-up brought something in time; None if the decision stands.
 
-        It has been decided already: nothing that goes wrong here may cost the call its decision, and neither may the
-        time: the server's deadline counts from the moment when the connection was accepted.
+        The decision has been made already, so no error here may lose it. Neither may the time, which the server counts
+        from the moment the connection was accepted.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
         number = call.caller.key
@@ -392,11 +392,11 @@ class Screening:
         try:
             return await self.knowledge.facts(query, give_up_at) if await look_ups.ask(number, give_up_at) else None
         except Exception as error:  # noqa: BLE001 (see above)
-            logger.warning("a look-up: %s: decided without it", type(error).__name__)
+            logger.warning("look-up failed, decided without it: %s", type(error).__name__)
             return None
 
     def _lately(self, call: IncomingCall, request: Request, now: float) -> Lately:
-        """The earlier calls of the number and of its block, as the daemon counts them. This one counts from now on."""
+        """Count this call; return the earlier ones of its number and block."""
         number, emergency_at = call.caller, instant_of(request.arguments.get("emergency", ""))
         if number.key is None:
             return Lately(emergency_at=emergency_at)
@@ -404,16 +404,16 @@ class Screening:
         return Lately(calls, block_calls, emergency_at, dids=dids)
 
     def _before(self, call: IncomingCall, now: float) -> FirstCall | None:
-        """What strangers did shortly before, should the call be the first of its number."""
+        """Return the first-call signals, which count if this is the first call of its number."""
         return None if call.caller.key is None else self.first_calls.before(call.caller, call.did, now)
 
     def _record(
         self, decision_id: str, call: IncomingCall, facts: Facts, decision: Decision, now: float, started: float
     ) -> None:
-        """Journal, counters, and the one log line of a call. One without an id is counted only."""
+        """Write journal, counters and log line of a call. One without an id is only counted."""
         elapsed_ms = round(1000 * (self.monotonic() - started), 3)
         self._journal(decision_id, call, facts, decision, now, elapsed_ms)
-        self.counts.decided_in(elapsed_ms)
+        self.counts.count_decision(elapsed_ms)
         logger.info(
             "call %s from %s: %s by %s in %.1f ms",
             decision_id or "(not recorded)",
@@ -481,4 +481,4 @@ def _asks_for_decision(reason: str, request: Request | None) -> bool:
 
 
 class StoreUnavailable(Exception):
-    """The breaker is open: the call is not made to wait for a store that does not answer."""
+    """The breaker is open: calls do not wait for a store that failed to answer lately."""

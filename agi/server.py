@@ -1,22 +1,19 @@
-"""The AGI server: a thin shell around agi.protocol that always answers, and in time.
+"""The AGI server: a thin shell around agi.protocol that always answers in time.
 
-    accepted -> READING the header block -> DECIDING -> answered in one write -> SETTLED till Asterisk closes
+    accepted -> READING the header block -> DECIDING -> answered in one write -> SETTLED until Asterisk closes
 
-Every call has one deadline, counted from the moment it was accepted, and one way out of every failure: the
-fail-open answer. After the answer our half of the connection is closed: Asterisk reads several commands at once
-but runs the second only when it hears from us again, and the end is what it hears (res_agi.c, run_agi). What it
-replies is read until it closes too: closing with replies unread would send a reset, which can destroy commands
-that it has not read yet. A decision whose caller hung up meanwhile is still finished: a mark keyed in at the
-last moment counts.
+Every call has one deadline, counted from the moment it was accepted, and every failure ends in the fail-open answer.
+After the answer the server closes its half of the connection. Asterisk reads several commands at once, but runs the
+second only after it hears from the server again, and the end of input counts (res_agi.c, run_agi). Its replies are read
+until it closes too: closing with unread replies would send a reset, which can destroy commands that Asterisk has not
+read yet. A decision is finished even if the caller has hung up, so that a mark keyed at the last moment counts.
 
-Only Asterisk's user, root and our own are obeyed: the kernel says who connects (agi.sockets), and is asked before
-anything else is done. To anybody else each answer is fail-open, but for `/status`, which says only how we are. A few
-of them are heard at a time; all others are closed at once, so that calls do not wait behind them. A connection counts
-as a call once its request is complete; those before that are bounded by themselves, and the oldest gives way: Asterisk
-sends its request at once.
+Only Asterisk's user, root and the service's own user get decisions. The kernel says who connects (agi.sockets) before
+anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept open,
+so that calls do not wait behind them. A connection counts as a call once its request is complete. The number of
+incomplete ones is limited too, and the oldest is closed first, because Asterisk sends its request at once.
 
-A call costs one object and at most one task. One timer of the server's looks for connections whose phase has ended,
-which in normal use none has.
+A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
 
 from __future__ import annotations
@@ -40,18 +37,17 @@ from policies.reasons import FailOpen
 
 logger = logging.getLogger(__name__)
 
-# A call in the TCP queue of a server that is frozen or busy is freed by the dialplan after 0.6 s; one that finds the
-# queue full waits for TCP to ask again, which takes 1 s and no dialplan bounds. Anybody on this machine can fill it, so
-# it is as long as Linux allows by default (net.core.somaxconn). A full Unix queue refuses at once, which is what the
-# relay wants, so that one is small.
+# The dialplan frees a call in the TCP queue of a busy server after 0.6 s. If the queue is full, TCP tries again after
+# 1 s, which the dialplan cannot shorten. Any local user can fill the queue, so it is as long as Linux allows by default
+# (net.core.somaxconn). A full Unix queue refuses at once, as the relay needs, so that one is small.
 TCP_BACKLOG = 4096
 UNIX_BACKLOG = 64
 
-# Asterisk replies to each command by itself, in 0.5 ms for all: reading them together saves a wake-up for each.
-# Not much later than that, or the connections that are read at once hold up the calls of that moment.
+# Asterisk replies to each command separately, within 0.5 ms in all. Reading the replies together saves wake-ups. A
+# longer delay would collect so many connections that reading them delays calls.
 REPLIES_SECONDS = 0.005
-# Connections without a complete request: half of the 1024 descriptors that a service has. Of other users only so many
-# as one needs who looks how we are.
+# Connections without a complete request: half of the 1024 descriptors of a service. Other users get only the few that
+# they need to ask for the status.
 READERS_LIMIT = 512
 STRANGERS_LIMIT = 16
 
@@ -67,11 +63,10 @@ _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.W
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `in_flight` is now: requests that are complete, and neither answered nor hung up.
+    """Counters since the start. `in_flight` is now: complete requests that wait for a decision.
 
-    `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls
-    that hung up before either, `refused_commands` calls of which Asterisk did not take every command, `strangers`
-    connections of users that are not obeyed.
+    `answered` counts decisions that were sent, `failed_open` all other answers by reason, `abandoned` calls that hung
+    up first. `refused_commands` counts calls of which Asterisk refused a command, `strangers` other users.
     """
 
     accepted: int = 0
@@ -90,12 +85,11 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 
 @dataclass(slots=True)
 class AgiServer:
-    """Answers AGI connections with what `handle` says, or with `fail_open(reason, request)`.
+    """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
 
-    `handle` returns the commands to send or an awaitable of them; the first is cheaper, it needs no task.
-    `header_seconds` and `deadline_seconds` both count from the moment the connection was accepted. `users`: the user
-    IDs that are obeyed; so is who sends `key` along, if there is one. `is_blind`: the kernel does not say who connects,
-    so nobody is obeyed on TCP.
+    `handle` returns the commands to send, which is cheaper, or an awaitable of them. `header_seconds` and
+    `deadline_seconds` count from the moment the connection was accepted. `users` are the user IDs that get decisions,
+    besides anybody who sends `key`. `is_blind`: the kernel does not say who connects, so nobody gets decisions on TCP.
     """
 
     handle: Handler
@@ -121,25 +115,26 @@ class AgiServer:
     _logged_at: dict[str, float] = field(default_factory=dict)
 
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
-        """Serve a loopback address and return the port, for 0 means any. ValueError for any other address."""
+        """Serve a loopback address and return the port; 0 means any. Raise ValueError for any other address."""
         for address in await sockets.loopback_addresses_of(host):
             sock = sockets.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
             self._accept_from(sock, backlog)
             self.is_blind = self.is_blind or not self._peers.can_tell(sock)
             if self.is_blind and not self.key:
-                logger.critical("the kernel does not say who connects: no call is screened over %s", address)
+                logger.critical("no call is screened: the kernel does not say who connects: address=%s", address)
         return port
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
-        """Serve a Unix socket, 0660. A dead server's file is replaced; OSError if a live one owns it."""
+        """Serve a Unix socket, mode 0660. Replace the file of a dead server; raise OSError if a live one owns it."""
         sock = sockets.make_unix_socket(path)
         self._accept_from(sock, backlog)
-        os.rename(sockets.unborn_path_of(path), path)  # now that it listens: nobody ever sees a socket that refuses
+        # Only now that it listens, so that no client sees a socket that refuses.
+        os.rename(sockets.temporary_path_of(path), path)
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
-        """Accept no more, give the calls in flight `grace_seconds`, answer the rest with fail-open."""
+        """Stop accepting calls, give those in flight `grace_seconds`, and answer the rest with fail-open."""
         for acceptor in self._acceptors:
             acceptor.stop()
         for path, inode in self._sockets.items():
@@ -158,7 +153,7 @@ class AgiServer:
 
     @property
     def connections(self) -> int:
-        """How many are open now."""
+        """Return the number of open connections."""
         return len(self._connections)
 
     def give_up(self) -> None:
@@ -167,7 +162,6 @@ class AgiServer:
             connection.give_up(FailOpen.STOPPING)
 
     async def _connections_gone(self, seconds: float) -> None:
-        """Wait until no connection is left, `seconds` at most."""
         if self._connections:
             self._all_gone.clear()
             with contextlib.suppress(TimeoutError):
@@ -175,24 +169,24 @@ class AgiServer:
 
     @property
     def first_seconds(self) -> float:
-        """The shortest phase: no connection that is to come ends one sooner."""
+        """Return the length of the shortest phase."""
         return min(self.header_seconds, self.deadline_seconds)
 
     def _look(self) -> None:
-        """End the phases that are over. Look again when the next may be."""
+        """End the phases that are over, and set the timer for the next."""
         loop = asyncio.get_running_loop()
         now = loop.time() + 0.001  # uvloop's clock ticks in milliseconds
         self._timer = None
         try:
-            for connection in [one for one in self._connections if one.due <= now]:
+            for connection in [connection for connection in self._connections if connection.due <= now]:
                 connection.time_is_up()
         finally:
             if self._connections:
-                due = min(now + self.first_seconds, *(one.due for one in self._connections))
+                due = min(now + self.first_seconds, *(connection.due for connection in self._connections))
                 self._timer = loop.call_at(due, self._look)
 
     def read_replies_later(self, connection: AgiConnection) -> None:
-        """Read what Asterisk replies to the answer, together with that of other calls."""
+        """Read Asterisk's replies to an answer together with those of other calls."""
         if not self._unread:
             asyncio.get_running_loop().call_later(REPLIES_SECONDS, self._read_replies)
         self._unread.append(connection)
@@ -210,13 +204,13 @@ class AgiServer:
         acceptor.start(backlog)
 
     def _admit(self, sock: socket.SocketType, peer: Any, own: Any) -> None:
-        """Hear who has connected, or close the connection at once: that must cost next to nothing."""
+        """Make a connection, or close it at once if it is one too many, which must be cheap."""
         self.stats.accepted += 1
         user = self._peers.user_of(sock, peer, own)
         is_stranger = user not in self.users
         if is_stranger and not self.key:
             if user is None and not self.is_blind:
-                self.stats.abandoned += 1  # the other end has gone: nobody is there to be obeyed or answered
+                self.stats.abandoned += 1  # the other end has gone
                 sock.close()
                 return
             if len(self._strangers) >= STRANGERS_LIMIT:
@@ -235,51 +229,51 @@ class AgiServer:
             self._timer = asyncio.get_running_loop().call_at(connection.due, self._look)
 
     def forget(self, connection: AgiConnection) -> None:
-        """Take out a connection that is closed."""
+        """Remove a connection that is closed."""
         self._connections.discard(connection)
         self._strangers.discard(connection)
         if not self._connections:
             self._all_gone.set()
 
     def note_stranger(self, user: int | None) -> None:
-        """Count and log a connection of somebody who is not obeyed."""
+        """Count and log a connection of a user who is not allowed."""
         self.stats.strangers += 1
         if self.may_log(f"user {user}"):
-            who = "a user whom the kernel does not tell" if user is None else f"user {user}"
-            logger.warning("%s asked, who is not Asterisk's: not obeyed", who)
+            who = "unknown" if user is None else user
+            logger.warning("ignored a request: user=%s is not in [agi] users", who)
 
     def has_key(self, request: Request) -> bool:
-        """Return whether the key of the settings was sent along."""
-        said = request.arguments.get("key", "")
-        return self.key != "" and hmac.compare_digest(said.encode(errors="replace"), self.key.encode())
+        """Return whether the request carries the key of the settings."""
+        key = request.arguments.get("key", "")
+        return self.key != "" and hmac.compare_digest(key.encode(errors="replace"), self.key.encode())
 
     def fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
-        """The fail-open answer; nothing at all if even that fails, which means allow."""
+        """Return the fail-open answer; if even that fails, nothing, which means allow."""
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
             logger.log(_LOG_LEVELS.get(reason, logging.INFO), "%s: the call goes on unscreened", reason.value)
         try:
             return self.fail_open(reason.value, request)
         except Exception as error:  # noqa: BLE001 (the outermost point: nothing must come after it)
-            self.log_failure("the fail-open answer", error)
+            self.log_failure("fail-open answer", error)
             return b""
 
     def log_failure(self, what: str, error: Exception) -> None:
-        """Type and stack, never the message: it may quote a caller."""
+        """Log type and stack of an error, without its message, which may quote a caller."""
         if self.may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s failed: the call goes on: %s\n%s", what, type(error).__name__, stack)
+            logger.error("%s failed, the call goes on: %s\n%s", what, type(error).__name__, stack)
 
     def log_refused(self, reply: Reply) -> None:
-        """Log a command that Asterisk did not take."""
+        """Log a command that Asterisk refused."""
         self.stats.refused_commands += 1
-        said = NO_APPLICATION if reply.code in ACCEPTED else reply.code
-        if self.may_log(f"reply {said}"):
-            level = logging.INFO if said == _DEAD_CHANNEL else logging.WARNING
-            logger.log(level, "Asterisk answered a command with %s", said)
+        code = NO_APPLICATION if reply.code in ACCEPTED else reply.code
+        if self.may_log(f"reply {code}"):
+            level = logging.INFO if code == _DEAD_CHANNEL else logging.WARNING
+            logger.log(level, "Asterisk refused a command: code=%s", code)
 
     def may_log(self, key: str) -> bool:
-        """Once in a while for each key: at 400 calls/s an outage must not fill the disk as well."""
+        """Return whether to log this now: once in LOG_INTERVAL_SECONDS for each key."""
         now = asyncio.get_running_loop().time()
         if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
             return False

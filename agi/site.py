@@ -1,4 +1,4 @@
-"""What the settings say about this PBX, as far as answering a call needs it."""
+"""The part of the settings that is needed to answer a call."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from policies.situation import ScreeningHours
 from reputation.channels import endpoint_of
 from reputation.plan.rows import NO_PLAN, NumberPlan
 
-# What `[[trunk]] reject` takes -> SIP code (docs/reference/asterisk.md). 603: final, no other route is tried.
-# 607: a person did not want it (RFC 8197). 608: an engine refused it (RFC 8688).
+# `[[trunk]] reject` -> SIP code (docs/reference/asterisk.md). 603 is final, so the carrier tries no other route.
+# 607: a person did not want the call (RFC 8197). 608: an engine refused it (RFC 8688).
 SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
 
 
@@ -22,7 +22,7 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 class Trunk:
     """A trunk as the settings describe it. `channels` is a glob over channel names (`PJSIP/carrier-*`).
 
-    `verstat`: its carrier checks callers itself, and what it says of them counts; of a trusted one it does anyway.
+    `verstat`: its carrier checks callers, and the result counts. That of a trusted trunk always counts.
     """
 
     name: str
@@ -34,21 +34,20 @@ class Trunk:
 
     @property
     def carrier_counts(self) -> bool:
-        """Whether what the carrier says of callers counts."""
+        """Return whether the carrier's own check of callers counts."""
         return self.trusted or self.verstat
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The PBX: how national numbers are read, its trunks, and where calls go that are not for the phones.
+    """The PBX: its region, its trunks, and where calls go that are stopped.
 
-    `route` is `context,exten,1` or empty: the callee's voicemail as the dialplan finds it. `hours`: when screening
-    holds back.
-    `ask`, `language`, `appeal`: what a caller meets ([actions] of the settings). `appeal_address`: of the public page,
-    if it goes with the SIP answer of a call that is turned away. `recordings`: the directory where Asterisk may record
-    what callers say, empty where there is none or no room. `display`: what phones show.
-    `outbound`: what the outbound guard goes by. `match_withheld`: blocklists match the number that a trunk delivers of
-    a caller who withholds it. `plan`: the numbering plans of countries.
+    Attributes:
+        route: `context,exten,1`; empty for the callee's voicemail.
+        ask: From [actions], as are `language` and `appeal`: the question of a challenge if the rule has none.
+        appeal_address: The public page's address, if the SIP answer of a rejected call carries it.
+        recordings: The directory for what callers say; empty if Asterisk cannot record there.
+        match_withheld: Blocklists match the number that a trunk delivers of a caller who withholds it.
     """
 
     region: str = "US"
@@ -71,9 +70,9 @@ class Site:
         object.__setattr__(self, "_patterns", patterns)
 
     def trunk_of(self, channel: str) -> Trunk:
-        """The trunk of a channel; one that no `[[trunk]]` describes is untrusted and named as its endpoint.
+        """Return the trunk of a channel. One that is not described is untrusted and named after its endpoint.
 
-        Another switch may give the trunk's name: no channel of Asterisk's is named so, for each has a slash.
+        Another switch passes the name of a trunk instead. Only names of channels contain a slash.
         """
         for pattern, trunk in self._patterns:
             if pattern.match(channel) or trunk.name == channel:
@@ -81,23 +80,23 @@ class Site:
         return _undescribed(endpoint_of(channel), self.region)
 
     def described_trunk(self, channel: str) -> str | None:
-        """The name of the `[[trunk]]` that a channel belongs to, None when no `[[trunk]]` describes it."""
+        """Return the name of the `[[trunk]]` that a channel belongs to, or None."""
         return next((trunk.name for pattern, trunk in self._patterns if pattern.match(channel)), None)
 
     def region_of(self, trunk: str | None) -> str:
-        """The region in which a trunk, by its name, writes national numbers."""
+        """Return the region in which a trunk writes national numbers."""
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """How a call is turned away on a trunk, by its name: a key of SIP_CODE_BY_REJECT.
+        """Return how calls on a trunk are rejected, as a key of SIP_CODE_BY_REJECT.
 
-        A trunk that no `[[trunk]]` describes does as all described ones do, where they agree.
+        A trunk that is not described rejects like the described ones if those agree.
         """
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described
-        ways = {known.reject for known in self.trunks}
-        return ways.pop() if len(ways) == 1 else "603"
+        answers = {known.reject for known in self.trunks}
+        return answers.pop() if len(answers) == 1 else "603"
 
 
 @lru_cache(maxsize=1024)

@@ -1,9 +1,7 @@
-"""The sockets that AGI is served on: loopback and Unix only, for whoever reaches them can run the dialplan.
+"""The sockets on which AGI is served: loopback and Unix only, because their clients can influence calls.
 
-Who is at the other end of a connection: the kernel is asked, for FastAGI itself knows no password.
-
-A Unix socket tells by SO_PEERCRED, a TCP connection on loopback by netlink (sock_diag(7)), in about 10 us and without
-waiting: the kernel answers within our own system call.
+FastAGI has no password, so the kernel is asked who is at the other end. SO_PEERCRED tells it for a Unix socket, netlink
+(sock_diag(7)) for TCP on loopback. That takes about 10 us and does not wait.
 """
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ from typing import Any
 
 
 def is_loopback(address: str) -> bool:
-    """127.0.0.0/8 and ::1. Not IPv4 in IPv6 clothes, which Python 3.13 takes for loopback and 3.11 does not.
+    """Return whether an address is in 127.0.0.0/8 or is ::1. Raise ValueError if it is not an address.
 
-    ValueError for what is no address.
+    IPv4 mapped into IPv6 does not count: Python 3.13 takes it for loopback, 3.11 does not.
     """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
@@ -39,23 +37,23 @@ SOCKET_MODE = 0o660  # Asterisk's user is in our group
 
 
 async def loopback_addresses_of(host: str) -> list[str]:
-    """The addresses of `host`. ValueError unless all are loopback: this socket is worth root."""
+    """Return the addresses of `host`. Raise ValueError unless all are loopback."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     if not all(map(is_loopback, addresses)):
-        raise ValueError(f"{host!r} is not a loopback address: AGI is served to this machine only, use 127.0.0.1")
+        raise ValueError(f"{host!r} is not a loopback address: AGI is served on loopback only, use 127.0.0.1")
     return addresses
 
 
 def make_tcp_socket(address: str, port: int) -> socket.socket:
-    """A socket bound to a loopback address. OSError if another server has it."""
+    """Return a socket bound to a loopback address. Raise OSError if another server has it."""
     with contextlib.ExitStack() as undo:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         undo.callback(sock.close)
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Inherited by every connection: the answer leaves with our end in one packet, which wakes Asterisk once.
+        # Every connection inherits it: answer and end leave in one packet, which wakes Asterisk once.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         sock.bind((address, port))
         undo.pop_all()
@@ -63,36 +61,36 @@ def make_tcp_socket(address: str, port: int) -> socket.socket:
 
 
 def make_unix_socket(path: str, mode: int = SOCKET_MODE, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A socket bound beside `path`, to be moved there. OSError if `path` is in use or not a socket."""
+    """Return a socket bound beside `path`, to be moved there. Raise OSError if `path` is in use or not a socket."""
     _refuse_if_alive(path)
-    unborn = unborn_path_of(path)
-    if os.path.lexists(unborn):
-        os.unlink(unborn)
+    temporary = temporary_path_of(path)
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
     with contextlib.ExitStack() as undo:
         sock = socket.socket(socket.AF_UNIX, kind)
         undo.callback(sock.close)
         sock.setblocking(False)
-        _bind_unix(sock, unborn)
-        os.chmod(unborn, mode)
+        _bind_unix(sock, temporary)
+        os.chmod(temporary, mode)
         undo.pop_all()
         return sock
 
 
 def _bind_unix(sock: socket.socket, path: str) -> None:
-    """OSError with the path, which the system leaves out; so does Python of one that is too long."""
+    """Bind a socket; add the path to the error, where the system leaves it out."""
     try:
         sock.bind(path)
     except OSError as error:
         raise OSError(error.errno or errno.ENAMETOOLONG, error.strerror or str(error), path) from None
 
 
-def unborn_path_of(path: str) -> str:
-    """Where a socket is made before it listens."""
+def temporary_path_of(path: str) -> str:
+    """Return the path at which a socket is made before it listens."""
     return f"{path}.new"
 
 
 def _refuse_if_alive(path: str) -> None:
-    """Only a socket that refuses connections is left over from a dead server."""
+    """Raise OSError unless the path is free or the socket of a dead server, which refuses connections."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -106,42 +104,40 @@ def _refuse_if_alive(path: str) -> None:
 
 
 def unlink_own(path: str, inode: int) -> None:
-    """Remove our socket's file, unless another server has put its own there."""
+    """Remove a socket's file, unless another server has replaced it."""
     with contextlib.suppress(FileNotFoundError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)
 
 
-# Many sockets behind one descriptor of the event loop.
-#
-# To the loop an epoll is one file that can be read when any of its sockets can. A connection then costs one system call
-# to be watched, and nothing when it is closed: a transport of the loop costs as much as half a decision.
-
-
 @dataclass(slots=True)
 class Poller:
-    """Calls back for each watched descriptor that can be read, in the running event loop."""
+    """Calls back for each watched descriptor that has data to read, in the running event loop.
+
+    For the event loop an epoll is one file. Watching a connection costs one system call, and closing it none. A
+    transport of the loop costs as much as half a decision.
+    """
 
     _epoll: select.epoll = field(default_factory=select.epoll)
     _callbacks: dict[int, Callable[[], object]] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Begin to watch."""
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._call_back)
 
     def close(self) -> None:
-        """Watch nothing more. Changes nothing the second time."""
+        """Stop watching. The second call does nothing."""
         if not self._epoll.closed:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
-        """Call back whenever there is something to read, the end or an error included, until it is forgotten."""
+        """Call back for data, the end of input or an error, until the descriptor is forgotten."""
         self._callbacks[descriptor] = callback
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor, before it is closed. Do nothing if it is not watched."""
+        """Stop watching a descriptor before it is closed. Do nothing if it is not watched."""
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
@@ -152,21 +148,17 @@ class Poller:
                 callback()
 
 
-# Accepts the connections of a listening socket, one at each turn of the event loop.
-#
-# The event loops' own servers make a transport of every connection before anybody can look at it, and go on for as long
-# as there are new ones. Here each is seen first, and the calls that were accepted before get their turn in between.
-
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 0.1  # no descriptor is left: to try again at once would take the whole processor
+RETRY_SECONDS = 0.1  # when no descriptor is left: trying again at once would use the whole processor
 
 
 @dataclass(slots=True)
 class Acceptor:
-    """Pass each accepted connection to `admit`, with the peer's address and our own.
+    """Passes each accepted connection, which blocks, to `admit`, with the peer's address and the local one.
 
-    The connections block. The acceptor owns `listener`, which does not block and is bound to one address.
+    It accepts one at each turn of the event loop, so earlier calls get their turn. The loops' own servers make a
+    transport for every connection first. The acceptor owns `listener`, which does not block.
     """
 
     listener: socket.socket
@@ -179,7 +171,7 @@ class Acceptor:
         self._address = self.listener.getsockname()
 
     def start(self, backlog: int) -> None:
-        """Listen and accept, in the running event loop. OSError if the address is in use."""
+        """Listen and accept, in the running event loop. Raise OSError if the address is in use."""
         self.listener.listen(backlog)
         self._watch()
 
@@ -194,12 +186,12 @@ class Acceptor:
 
     def _accept(self) -> None:
         try:
-            # What `socket.accept` does, but for two enums that it makes of family and type for each connection: 4 us.
+            # As `socket.accept` does, without making two enums for each connection, which takes 4 us.
             descriptor, peer = self.listener._accept()  # type: ignore[attr-defined]
         except (BlockingIOError, ConnectionAbortedError):
-            return  # whoever it was has gone
+            return  # the client has gone
         except OSError as error:
-            logger.error("no connection can be accepted: %s", error.strerror)
+            logger.error("cannot accept connections: %s", error.strerror)
             loop = asyncio.get_running_loop()
             loop.remove_reader(self.listener)
             loop.call_later(RETRY_SECONDS, self._watch)
@@ -229,14 +221,15 @@ _CREDENTIALS = struct.Struct("=iII")  # ucred: process, user, group
 
 @dataclass(slots=True)
 class Peers:
-    """Tells the users of connections. One socket to the kernel, opened when it is first needed."""
+    """Finds the users of connections. Its one socket to the kernel is opened when it is first needed."""
 
     _netlink: socket.socket | None = None
     _sequence: int = 0
 
     def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
-        """The user ID of who opened the other end of this accepted socket; None if the kernel does not say. `peer` and
-        `own`: the addresses of its ends, where they are known.
+        """Return the user ID at the other end of an accepted socket, or None if the kernel does not say.
+
+        `peer` and `own` are the addresses of its ends, if they are known.
         """
         try:
             family = int(connection.family)  # once: it is made anew each time, which takes 2 us
@@ -248,49 +241,49 @@ class Peers:
             return None
 
     def can_tell(self, listening: socket.socket) -> bool:
-        """Whether the kernel says who owns a TCP socket: asked about one of ours that listens."""
+        """Return whether the kernel says who owns this listening TCP socket."""
         try:
-            said = self._ask(listening.family, listening.getsockname(), (ANY[listening.family], 0))
+            answer = self._ask(listening.family, listening.getsockname(), (ANY[listening.family], 0))
         except (OSError, struct.error):
             return False
-        return said is not None
+        return answer is not None
 
     def open(self) -> socket.socket:
-        """Open the socket to the kernel now: a process that is confined later could not. OSError."""
+        """Open the socket to the kernel now, before the process is confined. Raise OSError if that fails."""
         if self._netlink is None:
             self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_SOCK_DIAG)
         return self._netlink
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the socket to the kernel."""
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None
 
     def _user_on_loopback(self, family: int, connection: Any, peer: Any, own: Any) -> int | None:
         user = self._owner(family, peer or connection.getpeername(), own or connection.getsockname())
-        # Only while our end stands is the other end surely the one that opened it: a port that was left may be taken.
+        # If the connection has ended, another process may have taken the port of the other end.
         state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return user if state == TCP_ESTABLISHED else None
 
     def _owner(self, family: int, local: Any, remote: Any) -> int | None:
-        """Who owns the connected socket of these addresses. One that was closed would read as root's."""
-        said = self._ask(family, local, remote)
-        if said is None or said[_STATE_AT] != TCP_ESTABLISHED:
+        """Return the owner of the connected socket with these addresses. A closed one would look like root's."""
+        answer = self._ask(family, local, remote)
+        if answer is None or answer[_STATE_AT] != TCP_ESTABLISHED:
             return None
-        user, inode = _OWNER.unpack_from(said, _OWNER_AT)
+        user, inode = _OWNER.unpack_from(answer, _OWNER_AT)
         return int(user) if inode else None
 
     def _ask(self, family: int, local: Any, remote: Any) -> bytes | None:
-        """What the kernel says about the socket that has this local and this remote address; None: there is none."""
+        """Return the kernel's answer about the socket with these addresses, or None."""
         netlink = self._netlink or self.open()
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         netlink.send(self._question(family, local, remote))
         while True:  # an answer to an earlier question may be left; without any, this raises BlockingIOError
-            said = netlink.recv(4096)
-            _, kind, _, sequence, _ = _HEADER.unpack_from(said)
+            answer = netlink.recv(4096)
+            _, kind, _, sequence, _ = _HEADER.unpack_from(answer)
             if sequence == self._sequence:
-                return said if kind == SOCK_DIAG_BY_FAMILY else None
+                return answer if kind == SOCK_DIAG_BY_FAMILY else None
 
     def _question(self, family: int, local: Any, remote: Any) -> bytes:
         size = _QUESTION.size + _PORTS.size + 32 + len(_INTERFACE)
@@ -302,5 +295,5 @@ class Peers:
 
 @lru_cache(maxsize=16)
 def _packed(family: int, address: str) -> bytes:
-    """An address of this machine, of which there are few, as the kernel has it."""
+    """Return a local address as the kernel stores it."""
     return socket.inet_pton(family, address).ljust(16, b"\0")

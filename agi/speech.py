@@ -1,7 +1,7 @@
-"""What is said, as prompts one after the other: numbers, references, warnings, and why a call was treated so. Pure.
+"""Spoken texts as sequences of prompts: numbers, references, warnings, and why a call was treated so. No I/O.
 
-A prompt's key is one of asterisk-conf/prompts/*.toml; `sounds_of` makes of several what Playback, Read and BackGround
-take. The order of prompts is the same in every language: the texts are written so that it can be.
+The key of a prompt is one of asterisk-conf/prompts/*.toml. `sounds_of` joins several for Playback, Read and BackGround.
+The order of prompts is the same in every language, and the texts are written for that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FOLDER = "callsieve"  # below <sounds>/<language>/
 
 ENGLISH, MANDARIN = "en", "zh"
 LANGUAGES = (ENGLISH, MANDARIN)
-# Where most people understand Mandarin, by the country of the number; everybody else gets the fallback.
+# Countries in which most people understand Mandarin. Callers from others hear the fallback.
 LANGUAGE_BY_COUNTRY = {"CN": MANDARIN, "TW": MANDARIN, "HK": MANDARIN, "MO": MANDARIN}
 
 MAX_DIGITS = 15  # of E.164
@@ -35,7 +35,7 @@ MAX_REASONS = 3
 
 
 class Phrase(StrEnum):
-    """What is said without a number or a count in it."""
+    """Prompts without a number or a count."""
 
     APPEAL_HOW = "appeal-how"
     APPEAL_ADDRESS = "appeal-address"
@@ -68,7 +68,7 @@ class Phrase(StrEnum):
 
 
 def sounds_of(keys: Iterable[str]) -> str:
-    """Sound files as the dialplan plays them: `callsieve/say-spam&callsieve/digit-1`."""
+    """Return sound files as the dialplan plays them: `callsieve/say-spam&callsieve/digit-1`."""
     return "&".join(f"{FOLDER}/{key}" for key in keys)
 
 
@@ -78,27 +78,22 @@ def language_of(country: str | None, fallback: str = ENGLISH) -> str:
 
 
 def number_keys(text: str) -> Keys:
-    """A telephone number digit by digit; whatever is no digit is left out."""
+    """Return the prompts for a telephone number, digit by digit. Other characters are left out."""
     return tuple(f"digit-{c}" for c in text if c in "0123456789")[:MAX_DIGITS]
 
 
 def reference_keys(text: str) -> Keys:
-    """A reference such as a decision's id, spelled."""
+    """Return the prompts that spell a reference, such as a decision's id."""
     named = (c.lower() for c in text.upper() if c in ALPHABET)
     return tuple(f"digit-{c}" if c.isdigit() else f"letter-{c}" for c in named)[:MAX_REFERENCE]
 
 
-# A caller's reference. --------------------------------------------------------------------------------------
-
-
 def appeal_keys(decision_id: str) -> Keys:
-    """How a caller who did not get through can appeal: the reference and where to."""
+    """Return the prompts that tell a stopped caller the reference and where to appeal."""
     return (Phrase.APPEAL_HOW, *reference_keys(decision_id), Phrase.APPEAL_ADDRESS)
 
 
-# Why was this call treated so? ------------------------------------------------------------------------------
-
-# What decides alone: no evidence was looked at (policies.decision.OWN_RULES but `default`).
+# Rules that decide without evidence (policies.decision.OWN_RULES except `default`).
 REASON_BY_OWN_RULE = {
     FAIL_OPEN_RULE: Phrase.LATE,
     "internal": Phrase.INTERNAL,
@@ -115,7 +110,7 @@ REASON_BY_OWN_RULE = {
     "talked": Phrase.TALKED,
     "quiet-hours": Phrase.QUIET_HOURS,
 }
-# Rules of the presets that say more than the evidence does, and those that only say how much of it there is.
+# Rules of the presets with a reason of their own, and below those that only name a level of evidence.
 REASON_BY_RULE = {
     "own-number": Phrase.OWN_NUMBER,
     "failed-signature": Phrase.FALSE_SIGNATURE,
@@ -127,7 +122,7 @@ RULES_OF_EVIDENCE = frozenset({"default", "level-tag", "level-warn", "level-chal
 
 
 def explanation_keys(record: DecisionRecord) -> Keys:
-    """One sentence about a decision, at most 12 s: which call, what was done, and up to three reasons."""
+    """Return one sentence about a decision, at most 12 s: which call, what was done, and up to three reasons."""
     action = record.action if record.action in _ACTIONS else Action.ALLOW.word
     reasons = list(dict.fromkeys(_reasons(record)))[:MAX_REASONS]
     return (*_call_keys(record.caller), f"explain-{action}", *chain.from_iterable(reasons))
@@ -141,7 +136,7 @@ NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
-    """The sentence about a call that nobody asked us about."""
+    """Return the sentence about a call that was not screened."""
     return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 
@@ -151,7 +146,7 @@ def _call_keys(caller: str | None) -> Keys:
 
 
 def _reasons(record: DecisionRecord) -> Iterator[Keys]:
-    """The reasons, what counts most first."""
+    """Yield the reasons, the most important first."""
     if record.rule in REASON_BY_OWN_RULE:
         yield (REASON_BY_OWN_RULE[record.rule],)
         return
@@ -161,14 +156,14 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
         yield (REASON_BY_RULE[record.rule],)
     elif record.rule not in RULES_OF_EVIDENCE:
         yield (Phrase.RULE,)
-    found = [*_reasons_of_witnesses(record), *_reasons_of_evidence(record)]
-    yield from found
-    if not found and record.rule in RULES_OF_EVIDENCE:
+    reasons = [*_reasons_of_witnesses(record), *_reasons_of_evidence(record)]
+    yield from reasons
+    if not reasons and record.rule in RULES_OF_EVIDENCE:
         yield (Phrase.NOTHING,)
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """How many of our people have something against it, and how many it takes, where mostly they do."""
+    """Yield how many people here count against the caller, and how many it takes, if that is the main evidence."""
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:
@@ -186,7 +181,7 @@ def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
-    """What the families say for a call that was allowed, or against one that was not, the heaviest first."""
+    """Yield the evidence for a call that was allowed, or against one that was not, the heaviest first."""
     speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]

@@ -1,10 +1,12 @@
-"""The classic AGI script that decides in its own process, through pyst2: for where no daemon runs. The only module
-that imports pyst2, and only its `AGI`.
+"""The classic AGI script that decides in its own process, for systems without the daemon. It uses `AGI` of pyst2.
 
-What is overridden in pyst2 0.5.1, and why (docs/decisions/fenced-libraries.md): it writes headers and commands,
-which are personal data, to stderr; takes SIGHUP in its constructor, which only the main thread may; escapes
-nothing in `_quote`; takes newlines in a command; dies of an end of file, of `HANGUP`, of codes 100 and 511 and of
-bytes that are not UTF-8; loops for ever when a 520 is cut off; and takes a caller named `hangup` for a hang-up.
+No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/decisions/fenced-libraries.md):
+
+- It writes headers and commands, which are personal data, to stderr.
+- Its constructor handles SIGHUP, which only the main thread may do.
+- `_quote` escapes nothing, and a command may contain newlines.
+- It fails at an end of file, at `HANGUP`, at codes 100 and 511, and at bytes that are not UTF-8.
+- It never returns if a 520 is cut off, and takes a caller named `hangup` for a hang-up.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ Decide = Callable[[Request], bytes | Sequence[tuple[str, str]]]
 
 
 class _Silent:
-    """Takes what pyst2 writes to stderr."""
+    """Discards what pyst2 writes to stderr."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
-    """pyst2's AGI over binary streams. `request` is what the dialplan asks; raises AGIException only."""
+    """pyst2's AGI over binary streams. `request` is the dialplan's request. Raises AGIException only."""
 
     request: Request
 
@@ -67,18 +69,18 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         return quote(str(string))
 
     def send_command(self, command: str, *args: object) -> None:
-        """One line to Asterisk. AGIUsageError for what would be more than one, or too long."""
+        """Send one line to Asterisk. Raise AGIUsageError if it contains a line end or is too long."""
         line = " ".join([command, *map(str, args)]).strip()
         if any(character in line for character in "\r\n\0"):
-            raise AGIUsageError("a command is one line")
+            raise AGIUsageError("a command contains a line end")
         data = line.encode("utf-8", "replace") + b"\n"
         if len(data) > COMMAND_LIMIT:
-            raise AGIUsageError(f"a command has at most {COMMAND_LIMIT} bytes")
+            raise AGIUsageError(f"a command is longer than {COMMAND_LIMIT} bytes")
         self.stdout.write(data)
         self.stdout.flush()
 
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
-        """Asterisk's reply in pyst2's form, `{"result": (result, data)}`; `endpos` beside it if there is one."""
+        """Return Asterisk's reply in pyst2's form, `{"result": (result, data)}`, with `endpos` if there is one."""
         reply = self._next_event()
         while isinstance(reply, Reply) and reply.code == 100:
             reply = self._next_event()
@@ -103,9 +105,9 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
 
 
 def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
-    """One call: what `decide` answers, variables or ready commands, is set through pyst2. The exit status.
+    """Set the answer of `decide`, variables or ready commands, through pyst2, and return the exit status.
 
-    Never raises for what a call, a caller or a decision does: the call goes on and the status is still 0.
+    An error of the call or the decision is logged. The call goes on, and the status is still 0.
     """
     try:
         agi = StandaloneAgi(stdin, stdout)
@@ -119,7 +121,7 @@ def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
     except AGIHangup:
         logger.info("the caller hung up")
     except (AGIException, OSError) as error:
-        logger.warning("Asterisk did not take the answer: the call goes on: %s", type(error).__name__)
+        logger.warning("Asterisk refused the answer, the call goes on: %s", type(error).__name__)
     except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
-        logger.error("screening failed: the call goes on: %s", type(error).__name__)
+        logger.error("screening failed, the call goes on: %s", type(error).__name__)
     return 0

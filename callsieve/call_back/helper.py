@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from agi.sockets import SOCKET_MODE, make_unix_socket, unborn_path_of, unlink_own
+from agi.sockets import SOCKET_MODE, make_unix_socket, temporary_path_of, unlink_own
 from agi.speech import ENGLISH, FOLDER, LANGUAGE_BY_COUNTRY, language_of
 from callsieve.call_back.client import CREDENTIALS, LINE_BYTES, PING, HelperAnswer, sender_of
 from callsieve.call_back.settings import HelperSettings
@@ -329,7 +329,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
     with sock:
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        os.rename(unborn_path_of(str(path)), path)
+        os.rename(temporary_path_of(str(path)), path)
         inode = os.stat(path).st_ino
         try:
             yield sock

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from agi.sockets import make_unix_socket, unborn_path_of, unlink_own
+from agi.sockets import make_unix_socket, temporary_path_of, unlink_own
 from callsieve.changes.operation import Context
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.lookups.client import LINE_BYTES, SOCKET_NAME, LookupReply, line_of, question_in
@@ -50,7 +50,7 @@ async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
     door = _Door(look_up)
     sock = make_unix_socket(str(path), SOCKET_MODE)
     server = await asyncio.start_unix_server(door.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)
-    os.rename(unborn_path_of(str(path)), path)
+    os.rename(temporary_path_of(str(path)), path)
     inode = os.stat(path).st_ino
     try:
         yield

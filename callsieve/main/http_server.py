@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from agi.sockets import make_unix_socket, unborn_path_of
+from agi.sockets import make_unix_socket, temporary_path_of
 from callsieve.settings import SettingsError, address_of
 from callsieve.system.service_process import address_taken
 from callsieve.web.connections import Connections, protocol_of
@@ -98,7 +98,7 @@ def listening_unix(path: Path) -> socket.socket:
     """A Unix socket at the path, which this user and its group may open. OSError where another server has it."""
     sock = make_unix_socket(str(path))
     sock.listen(BACKLOG)
-    os.rename(unborn_path_of(str(path)), path)  # now that it listens: nobody ever sees a socket that refuses
+    os.rename(temporary_path_of(str(path)), path)  # now that it listens: nobody ever sees a socket that refuses
     return sock
 
 

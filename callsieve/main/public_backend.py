@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from agi.sockets import Peers, make_unix_socket, unborn_path_of, unlink_own
+from agi.sockets import Peers, make_unix_socket, temporary_path_of, unlink_own
 from callsieve.cli.errors import CommandError
 from callsieve.cli.options import ConfigOption
 from callsieve.logs import configure_logs
@@ -50,13 +50,13 @@ def backend(
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
     """The socket, which our user and the page's may open. OSError where another process has it."""
-    unborn = unborn_path_of(str(path))
+    temporary = temporary_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
         page = ids_of(PUBLIC_USER)
         if page is not None and page[1] in os.getgroups():  # by the unit
-            os.chown(unborn, -1, page[1])
+            os.chown(temporary, -1, page[1])
         sock.listen()
-        os.rename(unborn, path)
+        os.rename(temporary, path)
         inode = path.stat().st_ino
         try:
             yield sock

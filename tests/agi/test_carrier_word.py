@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agi.parsing import NOTHING_SAID, incoming_call_of, said_beside, said_by, speaks
+from agi.parsing import NO_CARRIER_CHECK, carrier_reports, incoming_call_of, parse_verstat, parse_verstat_uri
 from agi.quoting import variables_in
 from agi.site import Site, Trunk
 from policies.decision import IncomingCall
@@ -43,21 +43,21 @@ def call_of(arguments: str, trunk: str = "checks", caller: str = CALLER) -> Inco
         pytest.param("sip:2017421834@h;verstat=TN-Validation-Passed", (NONE, PASSED), id="a-national-number"),
         pytest.param(f"sips:{CALLER}@h;verstat=tn-validation-failed", (NONE, FAILED), id="failed"),
         pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Failed-A", (A, FAILED), id="failed-with-its-level"),
-        pytest.param(f"sip:{CALLER}@h;verstat=No-TN-Validation", NOTHING_SAID, id="not-signed"),
-        pytest.param(f"sip:{CALLER}@h", NOTHING_SAID, id="nothing"),
-        pytest.param("", NOTHING_SAID, id="no-header"),
-        pytest.param("sip:+12015550199@h;verstat=TN-Validation-Passed-A", NOTHING_SAID, id="of-another-number"),
-        pytest.param("sip:anonymous@h;verstat=TN-Validation-Passed-A", NOTHING_SAID, id="of-nobody"),
+        pytest.param(f"sip:{CALLER}@h;verstat=No-TN-Validation", NO_CARRIER_CHECK, id="not-signed"),
+        pytest.param(f"sip:{CALLER}@h", NO_CARRIER_CHECK, id="nothing"),
+        pytest.param("", NO_CARRIER_CHECK, id="no-header"),
+        pytest.param("sip:+12015550199@h;verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="of-another-number"),
+        pytest.param("sip:anonymous@h;verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="of-nobody"),
         pytest.param(
-            f"sip:{CALLER};verstat=TN-Validation-Passed-A@h;verstat=No-TN-Validation", NOTHING_SAID, id="twice"
+            f"sip:{CALLER};verstat=TN-Validation-Passed-A@h;verstat=No-TN-Validation", NO_CARRIER_CHECK, id="twice"
         ),
-        pytest.param(f"{CALLER};verstat=TN-Validation-Passed-A", NOTHING_SAID, id="no-uri"),
-        pytest.param(f"sip:{CALLER}@h;xverstat=TN-Validation-Passed-A", NOTHING_SAID, id="another-parameter"),
-        pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Passed-AA", NOTHING_SAID, id="another-word"),
+        pytest.param(f"{CALLER};verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="no-uri"),
+        pytest.param(f"sip:{CALLER}@h;xverstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="another-parameter"),
+        pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Passed-AA", NO_CARRIER_CHECK, id="another-word"),
     ],
 )
 def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verification]) -> None:
-    assert said_beside(uri, CALLER, "US") == said
+    assert parse_verstat_uri(uri, CALLER, "US") == said
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,16 @@ def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verifi
     [
         pytest.param(f"uri={BESIDE}", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="passed"),
         pytest.param(f"uri={BESIDE}", "trusted", (A, PASSED), AuthClass.AUTHENTICATED, id="passed-trusted"),
-        pytest.param(f"uri={BESIDE}", "any", NOTHING_SAID, AuthClass.UNKNOWN, id="of-any-trunk"),
+        pytest.param(f"uri={BESIDE}", "any", NO_CARRIER_CHECK, AuthClass.UNKNOWN, id="of-any-trunk"),
         pytest.param("header=TN-Validation-Passed-A", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="header"),
-        pytest.param("header=TN-Validation-Passed-A", "any", NOTHING_SAID, AuthClass.UNKNOWN, id="header-of-any-trunk"),
+        pytest.param(
+            "header=TN-Validation-Passed-A", "any", NO_CARRIER_CHECK, AuthClass.UNKNOWN, id="header-of-any-trunk"
+        ),
         pytest.param("header=B", "checks", (B, UNKNOWN), AuthClass.UNAUTHENTICATED, id="the-level-alone"),
         pytest.param(f"header={BESIDE}", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="from-in-its-place"),
-        pytest.param("uri=TN-Validation-Passed-A", "checks", NOTHING_SAID, AuthClass.UNKNOWN, id="a-word-is-no-uri"),
+        pytest.param(
+            "uri=TN-Validation-Passed-A", "checks", NO_CARRIER_CHECK, AuthClass.UNKNOWN, id="a-word-is-no-uri"
+        ),
         pytest.param(
             f"uri=sip:{CALLER}@h;verstat=TN-Validation-Failed",
             "trusted",
@@ -104,7 +108,7 @@ def test_on_which_trunks_it_counts(
 @pytest.mark.parametrize("key", ["uri", "header"])
 def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
     call = call_of(f"{key}=TN-Validation-Passed-A", caller="anonymous")
-    assert (call.attestation, call.verification) == NOTHING_SAID
+    assert (call.attestation, call.verification) == NO_CARRIER_CHECK
 
 
 @pytest.mark.parametrize(
@@ -148,8 +152,8 @@ def test_dialplan_is_asked_for_diversions(arguments: str, when: str, is_asked: b
 
 @given(st.text() | st.text("sip:tel+12@;=verstatTNValidation-Passed"))
 def test_any_text_is_read(text: str) -> None:
-    assert said_beside(text, CALLER, "US")[1] in Verification
-    assert said_by(text)[0] in Attestation
+    assert parse_verstat_uri(text, CALLER, "US")[1] in Verification
+    assert parse_verstat(text)[0] in Attestation
 
 
 @pytest.mark.parametrize(
@@ -166,4 +170,4 @@ def test_any_text_is_read(text: str) -> None:
     ],
 )
 def test_whether_the_carrier_says_anything(uri: str, header: str, expected: bool) -> None:
-    assert speaks(uri, header) is expected
+    assert carrier_reports(uri, header) is expected

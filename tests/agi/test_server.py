@@ -395,7 +395,7 @@ async def test_a_refused_command_is_counted_once_a_call(
         await until(lambda: not server.connections)
         assert server.stats.refused_commands == 2
     assert [record.levelno for record in caplog.records] == [level]
-    assert f"with {said}" in caplog.text
+    assert f"={said}" in caplog.text
     assert "12017421834" not in caplog.text
 
 

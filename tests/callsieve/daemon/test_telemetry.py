@@ -82,6 +82,6 @@ def test_a_silent_daemon_is_not_taken_for_alive() -> None:
 )
 def test_a_decision_is_counted_in_the_bucket_that_holds_it(elapsed_ms: float, bucket: int) -> None:
     counts = Counts()
-    counts.decided_in(elapsed_ms)
+    counts.count_decision(elapsed_ms)
     assert counts.took.index(1) == bucket
     assert (sum(counts.took), counts.took_ms) == (1, elapsed_ms)
