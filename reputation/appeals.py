@@ -43,10 +43,15 @@ class AppealState(StrEnum):
     """Where an appeal stands."""
 
     OPEN = "open"  # filed; it has no effect yet
-    IN_FORCE = "in force"  # challenge at most, until it is decided
+    IN_FORCE = "in_force"  # challenge at most, until it is decided
     UPHELD = "upheld"
     DENIED = "denied"
     WITHDRAWN = "withdrawn"
+
+    @property
+    def words(self) -> str:
+        """Return the state as people read it."""
+        return self.value.replace("_", " ")
 
 
 class AppealStep(StrEnum):

@@ -48,7 +48,7 @@ UPDATE appeal SET state = :state, proven = :proven, in_force_at = :in_force_at, 
 BY_REFERENCE = f"SELECT {COLUMNS} FROM appeal WHERE reference = ?"
 OF_NUMBER = f"SELECT {COLUMNS} FROM appeal WHERE number = ? ORDER BY opened_at DESC, reference"
 ALL = f"SELECT {COLUMNS} FROM appeal ORDER BY opened_at DESC, reference"
-ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in force') ORDER BY opened_at, reference"
+ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') ORDER BY opened_at, reference"
 
 
 class AppealRuling(NamedTuple):

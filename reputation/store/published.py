@@ -37,7 +37,7 @@ SELECT number, auth_class, (SELECT at FROM review WHERE review.number = standing
    AND NOT EXISTS (SELECT 1 FROM personal_entry WHERE personal_entry.number = standing.number AND verdict = 'allow')
    AND NOT EXISTS (SELECT 1 FROM identity WHERE identity.number = standing.number AND {EXPIRES_AT} > :now)
    AND NOT EXISTS (SELECT 1 FROM appeal WHERE appeal.number = standing.number
-                      AND (state IN ('open', 'in force') OR state = 'upheld' AND closed_at > :cleared_since))
+                      AND (state IN ('open', 'in_force') OR state = 'upheld' AND closed_at > :cleared_since))
    AND NOT EXISTS (SELECT 1 FROM list_prefix JOIN list_entry ON id = entry
                     WHERE prefix IN ({_PREFIXES}, standing.number) AND list = 'allow'
                       AND (kind = 'prefix' OR length(first) = length(standing.number))

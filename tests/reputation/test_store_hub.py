@@ -441,3 +441,18 @@ class TestStatements:
 def test_unusable_is_said_of_the_column(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db, transaction(db), pytest.raises(Unusable, match="auth_class"):
         apply_row(db, "london", make_row(key='["nonsense",0,"201"]'), NOBODY)
+
+
+def test_an_appeal_in_the_word_of_an_older_version_is_refused_and_converges(tmp_path: Path) -> None:
+    """The first PBX of a site sends `in force` until it is upgraded, and then the row again."""
+    payload = (
+        '{"name":"Bo","contact":"bo@example.com","statement":"","decision_id":null,"state":"in_force","proven":1,'
+        '"in_force_at":1.0,"closed_at":null,"reason":"","category_only":0}'
+    )
+    row = SharedRow("appeal", "london", CALLER, '["AP1"]', payload, "", AT_US, 2, False)
+    standby = tmp_path / "callsieve.db"
+    old = row._replace(payload=payload.replace('in_force"', 'in force"', 1), version=1)
+    assert apply(standby, [old]) == 1
+    assert apply(standby, [row]) == 0
+    with open_store(standby) as db:
+        assert db.execute("SELECT state FROM appeal").fetchall() == [("in_force",)]

@@ -79,7 +79,7 @@ def show_list(
         print_table(
             ("appeal", "number", "of", "is", "decide by", "filed"),
             (
-                (one.reference, one.number, one.name, one.state.value, _deadline(one, now), day(one.opened_at))
+                (one.reference, one.number, one.name, one.state.words, _deadline(one, now), day(one.opened_at))
                 for one in appeals
             ),
             keep=(0, 1, 3, 4, 5),
@@ -103,7 +103,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
     say()
     print_pairs(
         [
-            ("is", one.state.value + (", control of the number is proven" if one.proven else "")),
+            ("is", one.state.words + (", control of the number is proven" if one.proven else "")),
             ("decide by", _deadline(one, now)),
             ("reason", lines(one.reason.splitlines())),
             ("of", f"{one.name}, {one.contact}"),

@@ -126,7 +126,7 @@ APPEAL = Table(
     label=("appeal", "appeals"),
     numbers=("number",),
     order="opened_at",
-    kept=Kept(AUDIT_DAYS, "coalesce(closed_at, opened_at) < ? AND state <> 'in force'"),
+    kept=Kept(AUDIT_DAYS, "coalesce(closed_at, opened_at) < ? AND state <> 'in_force'"),
     row=Appeal,
     shared=Kind(scope=SharedWith.STANDBY, at="opened_at"),
     is_folded=True,

@@ -41,7 +41,7 @@ WORDS: Final = {
     ("expected_call", "until"): NOW + 600,
     ("did", "screen"): 1,
     ("emergency_close", "only_row"): 1,
-    ("appeal", "state"): "in force",
+    ("appeal", "state"): "in_force",
     ("own_register", "state"): "active",
     ("own_grade", "grade"): "watch",
     ("outcome", "direction"): "inbound",

@@ -52,8 +52,8 @@ ROWS: Final[Mapping[str, tuple[object, ...]]] = {
     "INSERT INTO one_ring VALUES (?, ?, 'unknown')": (RINGER, NOW - 900.1234567),
     "INSERT INTO review VALUES (?, ?, 'admin')": (BAD, NOW - 50),
     "INSERT INTO settled VALUES ('202', 'CASE1', 0, ?)": (NOW - 5000,),
-    "INSERT INTO appeal VALUES ('AP1', ?, 'Bo', 'bo@example.com', ?, 'We\ncall\nnobody', NULL, 'in force', 1, ?,"
-    " NULL, '', 0)": (APPEALED, NOW - 400, NOW - 300),
+    "INSERT INTO appeal VALUES ('AP1', ?, 'Bo', 'bo@example.com', ?, 'We\ncall\nnobody', NULL, 1, ?,"
+    " NULL, '', 0, 'in_force')": (APPEALED, NOW - 400, NOW - 300),
     "INSERT INTO same_person VALUES ('london:7', '201')": (),
     "INSERT INTO ignored_site VALUES ('paris', ?, 'admin', 'it lies')": (NOW - 600,),
     "INSERT INTO do_not_call VALUES (?, ?, ?, '201', 'said so', 0)": (STRANGER, NOW - 1000, OURS),
