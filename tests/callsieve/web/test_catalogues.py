@@ -135,8 +135,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         yield "a rule of ours", name
     for label in {rule.label for rule in rules if rule.label}:
         yield "a label of a rule", label
-    for problem in OutsideProblem:
-        yield "why a request failed", problem.code
+    for failure in OutsideProblem:
+        yield "why a request failed", failure.code
     for word in condition_values():
         yield "a value of a condition", word
 
