@@ -9,8 +9,8 @@ from reputation.wording import N_
 CAPABILITY = Capability(
     name="audit",
     help=(
-        Help("undo", Group.EVERY_DAY, "Take back a change, by its id in the audit."),
-        Help("audit", Group.RUNNING, "Who changed what, and when."),
+        Help("undo", Group.EVERY_DAY, "Undo a change, by its id in the audit."),
+        Help("audit", Group.RUNNING, "Show who changed what, and when."),
     ),
     commands={
         "audit": "cli.commands:show",

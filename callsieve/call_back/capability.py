@@ -6,7 +6,7 @@ from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="call_back",
-    help=(Help("call-back", Group.RUNNING, "Call numbers back whose owners appeal: the helper, its limits."),),
+    help=(Help("call-back", Group.RUNNING, "Call appealing number owners back: run it, set its limits."),),
     commands={
         "call-back serve": "cli.commands:serve",
         "call-back show": "cli.commands:show",

@@ -15,8 +15,8 @@ CAPABILITY = Capability(
     name="call_lists",
     is_optional=True,
     help_within={
-        "own consent": "People who agreed to be called, and what proves it.",
-        "own registers": "Copies of national do-not-call registers.",
+        "own consent": "Manage consents to be called, with their proof.",
+        "own registers": "Manage our copies of national do-not-call registers.",
     },
     commands={
         "own consent add": "cli.commands:add_consent",

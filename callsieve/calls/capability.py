@@ -7,7 +7,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="calls",
-    help=(Help("calls", Group.EVERY_DAY, "Find and show calls: what was decided, and why."),),
+    help=(Help("calls", Group.EVERY_DAY, "Find calls, and show what was decided and why."),),
     commands={
         "calls show": "cli.commands:show",
         "calls search": "cli.live:search",

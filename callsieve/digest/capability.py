@@ -8,7 +8,7 @@ from reputation.wording import N_
 CAPABILITY = Capability(
     name="digest",
     is_optional=True,
-    help=(Help("digest", Group.EVERY_DAY, "One day: what was probably wrong, what waits for somebody."),),
+    help=(Help("digest", Group.EVERY_DAY, "Show one day: likely mistakes, and what needs attention."),),
     commands={
         "digest": "cli.commands:digest",
     },

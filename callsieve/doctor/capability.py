@@ -6,7 +6,7 @@ from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="doctor",
-    help=(Help("doctor", Group.SETTING_UP, "Look at everything that screening needs."),),
+    help=(Help("doctor", Group.SETTING_UP, "Check everything that screening needs."),),
     commands={
         "doctor": "cli.commands:doctor",
     },

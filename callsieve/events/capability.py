@@ -10,8 +10,8 @@ CAPABILITY = Capability(
     name="events",
     is_optional=True,
     help=(
-        Help("alerts", Group.RUNNING, "Who is told of which events, when not, and how often."),
-        Help("events", Group.RUNNING, "Tell others what happens: receivers and dead letters."),
+        Help("alerts", Group.RUNNING, "Show alert rules, and test them."),
+        Help("events", Group.RUNNING, "Send events to other systems, and resend failed ones."),
     ),
     commands={
         "alerts list": "cli.commands:list_alerts",

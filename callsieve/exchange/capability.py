@@ -19,7 +19,7 @@ COMPANIES = {
 CAPABILITY = Capability(
     name="exchange",
     is_optional=True,
-    help=(Help("exchange", Group.NUMBERS, "Signed evidence for, and of, other companies."),),
+    help=(Help("exchange", Group.NUMBERS, "Exchange signed evidence with other companies."),),
     commands={
         "exchange publish": "cli.commands:publish_files",
         "exchange fetch": "cli.commands:fetch",

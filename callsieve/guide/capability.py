@@ -7,7 +7,7 @@ from callsieve.capability import Capability, Group, Help
 CAPABILITY = Capability(
     name="guide",
     is_optional=True,
-    help=(Help("guide", Group.NUMBERS, "Print the page for everybody with a phone."),),
+    help=(Help("guide", Group.NUMBERS, "Print the guide for everybody with a phone."),),
     commands={
         "guide": "cli.commands:guide",
     },

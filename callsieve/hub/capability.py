@@ -18,9 +18,9 @@ OTHER_SITES = {
 CAPABILITY = Capability(
     name="hub",
     is_optional=True,
-    help=(Help("hub", Group.RUNNING, "Share what several PBXs know, through PostgreSQL."),),
+    help=(Help("hub", Group.RUNNING, "Share evidence between several PBXs through PostgreSQL."),),
     help_within={
-        "hub people": "People who work at several sites, and count once.",
+        "hub people": "Manage people who work at several sites.",
     },
     commands={
         "hub init": "cli.commands:init",

@@ -8,7 +8,7 @@ from reputation.wording import N_, Wording
 IDENTITIES = dict.fromkeys(("identity add", "identity remove"), Undo(by="callsieve.identities.operations:IDENTITY"))
 CAPABILITY = Capability(
     name="identities",
-    help=(Help("identity", Group.NUMBERS, "Who a number belongs to, and how well that is proven."),),
+    help=(Help("identity", Group.NUMBERS, "Manage the owners of numbers and how they were proven."),),
     commands={
         "identity add": "cli.commands:add",
         "identity code": "cli.commands:code",

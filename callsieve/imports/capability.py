@@ -9,8 +9,8 @@ from reputation.wording import N_
 CAPABILITY = Capability(
     name="imports",
     help=(
-        Help("import", Group.SETTING_UP, "Read numbers, calls, contacts; people also from the PBX."),
-        Help("feeds", Group.NUMBERS, "Lists of numbers from others: fetch them, and how they are."),
+        Help("import", Group.SETTING_UP, "Import numbers, calls, contacts and people."),
+        Help("feeds", Group.NUMBERS, "Fetch lists of numbers from others, and show their state."),
     ),
     commands={
         "feeds": "cli.feeds:show_feeds",

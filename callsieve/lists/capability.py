@@ -14,7 +14,7 @@ LISTS = {
 }
 CAPABILITY = Capability(
     name="lists",
-    help=(Help("list", Group.EVERY_DAY, "Allowlists and blocklists."),),
+    help=(Help("list", Group.EVERY_DAY, "Manage allowlists and blocklists."),),
     commands={
         "list add": "cli.commands:add",
         "list remove": "cli.commands:remove",

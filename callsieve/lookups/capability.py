@@ -7,7 +7,7 @@ from reputation.users import Role
 
 CAPABILITY = Capability(
     name="lookups",
-    help=(Help("lookups", Group.NUMBERS, "Ask others about unknown callers; how good they are."),),
+    help=(Help("lookups", Group.NUMBERS, "Ask outside services about unknown callers; measure them."),),
     commands={
         "lookups serve": "cli.commands:serve",
         "lookups show": "cli.commands:show",

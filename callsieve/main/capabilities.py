@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _OF_MAIN = Capability(
     name="main",
     help=(
-        Help("help", Group.SETTING_UP, "All commands in groups: callsieve help all."),
-        Help("serve", Group.RUNNING, "Run the daemon, which answers Asterisk."),
+        Help("help", Group.SETTING_UP, "Show all commands in groups: callsieve help all."),
+        Help("serve", Group.RUNNING, "Run the daemon that answers Asterisk."),
         Help("api", Group.RUNNING, "Run the API for programs and other switches."),
         Help("web", Group.RUNNING, "Run the console without the daemon."),
-        Help("public", Group.RUNNING, "Run the page where owners of numbers appeal, and its backend."),
+        Help("public", Group.RUNNING, "Run the public page for appeals, and its backend."),
         Help("man", Group.RUNNING, "Print the manual page."),
-        Help("completion", Group.RUNNING, "Let a shell complete commands with the tab key."),
+        Help("completion", Group.RUNNING, "Print the script that completes commands in a shell."),
     ),
     commands={
         "help": "manual_page:help_all",

@@ -8,9 +8,9 @@ from reputation.wording import Wording
 CAPABILITY = Capability(
     name="maintenance",
     help=(
-        Help("emergency", Group.RUNNING, "The time after an emergency call, when nothing is screened."),
+        Help("emergency", Group.RUNNING, "Show or end the pause in screening after an emergency call."),
         Help("db", Group.RUNNING, "Check, back up, restore and migrate the store."),
-        Help("housekeeping", Group.RUNNING, "Remove from the store what is too old."),
+        Help("housekeeping", Group.RUNNING, "Remove old data from the store."),
     ),
     commands={
         "emergency open": "cli.emergency:open_window",

@@ -9,7 +9,7 @@ CAPABILITY = Capability(
     name="mark_watch",
     is_optional=True,
     help_within={
-        "own watch": "What platforms show of our own numbers.",
+        "own watch": "Record the labels that platforms show for our numbers.",
     },
     commands={
         "own watch add": "cli.commands:add",

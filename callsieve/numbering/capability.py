@@ -11,7 +11,7 @@ PLANS = dict.fromkeys(
 )
 CAPABILITY = Capability(
     name="numbering",
-    help=(Help("plan", Group.NUMBERS, "What ranges of numbers are for, and who says so."),),
+    help=(Help("plan", Group.NUMBERS, "Show what number ranges are for, by numbering plan."),),
     commands={
         "plan show": "cli.commands:show",
         "plan check": "cli.commands:check",

@@ -9,13 +9,13 @@ from reputation.wording import N_, Wording
 CAPABILITY = Capability(
     name="numbers",
     help=(
-        Help("lookup", Group.EVERY_DAY, "What is known about a number."),
+        Help("lookup", Group.EVERY_DAY, "Show what is known about a number."),
         Help("mark", Group.EVERY_DAY, "Mark a number as spam, or as not spam."),
-        Help("unmark", Group.EVERY_DAY, "Take back such a mark."),
-        Help("reassigned", Group.NUMBERS, "Numbers that have another owner now."),
-        Help("review", Group.NUMBERS, "Marks that wait for a look, or are wrong."),
-        Help("explain", Group.NUMBERS, "What marks can do; what the owner of a number may know."),
-        Help("privacy", Group.NUMBERS, "What is stored about a number: export or erase it."),
+        Help("unmark", Group.EVERY_DAY, "Remove a mark."),
+        Help("reassigned", Group.NUMBERS, "Record numbers that have a new owner."),
+        Help("review", Group.NUMBERS, "Review bursts of marks, and correct wrong ones."),
+        Help("explain", Group.NUMBERS, "Explain a reputation, for us or for the number's owner."),
+        Help("privacy", Group.NUMBERS, "Export or erase the data about a number."),
     ),
     commands={
         "lookup": "cli.lookup:lookup",

@@ -21,9 +21,9 @@ TOLD = {
 }
 CAPABILITY = Capability(
     name="own_numbers",
-    help=(Help("own", Group.EVERY_DAY, "Our own numbers: register them, keep them unmarked."),),
+    help=(Help("own", Group.EVERY_DAY, "Manage our own numbers, and keep them free of spam labels."),),
     help_within={
-        "own dnc": "People who do not want to be called.",
+        "own dnc": "Manage the list of people who do not want to be called.",
     },
     commands={
         "own add": "cli.commands:add",

@@ -8,7 +8,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="policy",
-    help=(Help("policy", Group.SETTING_UP, "What is done with which call: check, try and activate."),),
+    help=(Help("policy", Group.SETTING_UP, "Check, try and activate screening policies."),),
     commands={
         "policy list": "cli.commands:list_policies",
         "policy check": "cli.commands:check",

@@ -6,7 +6,7 @@ from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(
     name="prompts",
-    help=(Help("prompts", Group.RUNNING, "Make, list and play what callers and phones hear."),),
+    help=(Help("prompts", Group.RUNNING, "Make, list and play the spoken prompts."),),
     commands={
         "prompts build": "cli.commands:build_prompts",
         "prompts remove": "cli.commands:remove_prompts",

@@ -7,8 +7,8 @@ from callsieve.capability import Capability, Group, Help
 CAPABILITY = Capability(
     name="replay",
     help=(
-        Help("summary", Group.EVERY_DAY, "What was done with the calls of the last days."),
-        Help("replay", Group.SETTING_UP, "Try a policy on the calls of a history."),
+        Help("summary", Group.EVERY_DAY, "Summarise the calls of the last days."),
+        Help("replay", Group.SETTING_UP, "Try a policy on recorded calls."),
     ),
     commands={
         "summary": "cli.summary:summary",

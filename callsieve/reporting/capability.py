@@ -6,7 +6,7 @@ from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="reporting",
-    help=(Help("report", Group.NUMBERS, "Tell others about spam: PhoneBlock, or a complaint to copy."),),
+    help=(Help("report", Group.NUMBERS, "Report spam numbers to PhoneBlock, or print a complaint."),),
     commands={
         "report send": "cli.commands:send",
         "report list": "cli.commands:show_reports",

@@ -7,7 +7,7 @@ from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="signing",
-    help=(Help("signing", Group.RUNNING, "The key that statements for others are signed with."),),
+    help=(Help("signing", Group.RUNNING, "Manage the key that signs statements for other companies."),),
     commands={
         "signing key": "cli.commands:key",
         "signing rotate": "cli.commands:rotate_key",

@@ -6,7 +6,7 @@ from callsieve.capability import Capability, Group, Help
 
 CAPABILITY = Capability(
     name="status",
-    help=(Help("status", Group.EVERY_DAY, "Are calls screened now, what was done lately, what is wrong."),),
+    help=(Help("status", Group.EVERY_DAY, "Show whether calls are screened, recent calls and problems."),),
     commands={
         "status": "cli.commands:status",
     },

@@ -8,8 +8,8 @@ from reputation.wording import Wording
 CAPABILITY = Capability(
     name="switch",
     help=(
-        Help("off", Group.EVERY_DAY, "Switch screening off, for good or for a time."),
-        Help("on", Group.EVERY_DAY, "Switch screening on again."),
+        Help("off", Group.EVERY_DAY, "Switch screening off, for a while or until switched on."),
+        Help("on", Group.EVERY_DAY, "Switch screening on."),
     ),
     commands={
         "off": "cli.commands:off",

@@ -8,7 +8,7 @@ from reputation.wording import Wording
 
 CAPABILITY = Capability(
     name="tokens",
-    help=(Help("token", Group.RUNNING, "Which programs may use the API."),),
+    help=(Help("token", Group.RUNNING, "Manage the tokens of programs that use the API."),),
     endpoints=("api",),
     commands={
         "token add": "cli.commands:add",

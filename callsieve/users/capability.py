@@ -9,7 +9,7 @@ from reputation.wording import N_, Wording
 _SECRET = Wording("What was there before is a secret, which is not kept.")
 CAPABILITY = Capability(
     name="users",
-    help=(Help("user", Group.SETTING_UP, "Who may use the console."),),
+    help=(Help("user", Group.SETTING_UP, "Manage the users of the web console."),),
     commands={
         "user add": "cli.commands:add",
         "user list": "cli.commands:show",
