@@ -1,8 +1,6 @@
-"""The parts of the daemon that run beside its calls: one that fails is named, and started again less and less often.
+"""The daemon's background parts, which run beside calls: console, settings, dialplan watch, telemetry and others.
 
-What the daemon puts into a store that it opens, and what it takes out of it. A store that cannot is asked again.
-
-How the daemon writes what it says of itself (`callsieve/telemetry.py`).
+A part that fails is logged and started again after a growing pause.
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ Part = Callable[[], Coroutine[None, None, None]]
 
 
 class BackgroundParts:
-    """Coroutines that run until the daemon stops. None of them can take the serving down with it."""
+    """Coroutines that run until the daemon stops. A failure in one never stops the others or the serving of calls."""
 
     def __init__(self) -> None:
         self._failed_at: dict[str, float] = {}
@@ -78,7 +76,7 @@ class BackgroundParts:
                 failures = failures + 1 if time.monotonic() - began < WELL_AFTER_SECONDS else 1
                 seconds = wait_seconds(failures, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
                 logger.exception(
-                    "a part of the daemon failed (%s): again in %.0f s; calls are not affected", name, seconds
+                    "a part of the daemon failed: %s, restart in %.0f s; calls are not affected", name, seconds
                 )
                 self._failed_at[name] = time.monotonic()
             await asyncio.sleep(seconds)
@@ -93,12 +91,12 @@ EVERY_SECONDS = 10.0
 
 
 def trouble_with(loaded: Loaded) -> str:
-    """Why calls do not reach this daemon, and the way out; empty when they do, or when the files cannot tell."""
+    """Return why calls do not reach this daemon and what to do. Empty if they do, or if the files cannot tell."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
         asked = asked_in_files(etc)
     except OSError:
-        return ""  # the service need not be able to read Asterisk's files: `callsieve doctor` looks as root
+        return ""  # the service may lack permission for Asterisk's files: `callsieve doctor` checks as root
     if asked is None or is_answered_at(asked, listen):
         return ""
     return (
@@ -108,46 +106,46 @@ def trouble_with(loaded: Loaded) -> str:
 
 
 async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]) -> None:
-    """Look every few seconds, and `tell` what is wrong, or that nothing is."""
+    """Check the dialplan every few seconds, and pass the trouble found to `tell`, or an empty text."""
     known = ""
     while True:
-        found = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
-        if found and found != known:
-            logger.critical("%s", found)
-        elif known and not found:
-            logger.info("the dialplan asks this daemon again")
-        known = found
-        tell(found)
+        trouble = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
+        if trouble and trouble != known:
+            logger.critical("%s", trouble)
+        elif known and not trouble:
+            logger.info("the dialplan asks this daemon now")
+        known = trouble
+        tell(trouble)
         await asyncio.sleep(EVERY_SECONDS)
 
 
 AT_ONCE = 50  # numbers in a transaction: some 5 ms
-PAUSE_SECONDS = 0.02  # between two, for whoever waits to write
+PAUSE_SECONDS = 0.02  # between two transactions, for other writers
 RETRY_SECONDS = 10.0
 
 
 async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Until cancelled. `changed` is set when `store.weights` are others, or the store is another one."""
+    """Fold standings whenever `changed` is set, for other weights or another store. Runs until cancelled."""
     while True:
         changed.clear()
         try:
             await fold(store)
         except StoreError as error:
-            logger.debug("standings wait to be folded: %s", error)
+            logger.debug("folding the standings was postponed: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             await changed.wait()
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Folds what is still to be folded with the store's weights, and returns how many numbers that were."""
+    """Fold all standings that were made with other weights, and return how many numbers that were."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):
         total += numbers
         await asyncio.sleep(PAUSE_SECONDS)
     if total:
-        logger.info("the weights have changed: %d numbers were folded again", total)
+        logger.info("weights changed: folded %d numbers again", total)
     return total
 
 
@@ -158,7 +156,7 @@ END_SECONDS = 1.0
 
 
 async def keep_console(load: Callable[[], Loaded]) -> None:
-    """Run the console for as long as the task does; nothing where it is not enabled."""
+    """Keep the console running until cancelled. Return at once if the settings do not enable it."""
     loaded = load()
     if not loaded.settings.web.enabled:
         return
@@ -171,12 +169,12 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
             failures = 0
         failures += 1
         seconds = wait_seconds(failures, CONSOLE_FIRST_RETRY_SECONDS, CONSOLE_LONGEST_RETRY_SECONDS)
-        logger.warning("the console ended with %s: again in %.0f s; calls are not affected", code, seconds)
+        logger.warning("the console ended: exit code %s, restart in %.0f s; calls are not affected", code, seconds)
         await asyncio.sleep(seconds)
 
 
 async def _run(loaded: Loaded) -> int:
-    """One life of it. It ends by itself when its standard input does: when we do, even by SIGKILL."""
+    """Run the console once. It ends with its standard input, so it cannot outlive us, even after SIGKILL."""
     words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
@@ -192,27 +190,27 @@ async def _run(loaded: Loaded) -> int:
 
 
 SETTINGS_RETRY_SECONDS = 5.0
-# Calls from before the start are read and counted in parts, between which calls of now have their turn.
+# Calls from before the start are read and counted in parts, so that current calls do not wait.
 RECALLED_SECONDS = 60.0
 RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Until cancelled: the people and numbers of the settings, whenever `due` is set.
+    """Write the people and numbers of the settings to the store whenever `due` is set. Runs until cancelled.
 
-    Without them nobody is known, and a line that is not to be screened is.
+    Until they are written nobody is known, and a line that is exempt from screening is screened.
     """
     while True:
         await due.wait()
         due.clear()
-        ours = settings()
-        written = store.write(_replace_settings, people_of(ours), dids_of(ours), own_numbers_of(ours), ours)
+        current = settings()
+        written = store.write(_replace_settings, people_of(current), dids_of(current), own_numbers_of(current), current)
         if not await _done(written):
             due.set()
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
-    """Who called in the hour before the start; later calls are counted as they come."""
+    """Count the calls of the hour before the start, as if the daemon had seen them."""
     while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
         pass
     for place, (caller, at, did, is_first) in enumerate(times):
@@ -225,7 +223,7 @@ async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstC
 
 
 async def _times(store: StoreSupervisor, since: float, before: float) -> list[CallTime] | None:
-    """All calls of that time; None: the store could not say, and a while has passed."""
+    """Return all calls of that time. None if the store failed; the caller may try again at once."""
     times, seen = list[CallTime](), set[tuple[str, str]]()
 
     def read(db: sqlite3.Connection, first: float) -> None:
@@ -238,10 +236,10 @@ async def _times(store: StoreSupervisor, since: float, before: float) -> list[Ca
     return times
 
 
-async def _done(asked: Awaitable[None]) -> bool:
-    """Whether the store did it. If not, a while has passed: it may be asked again."""
+async def _done(pending: Awaitable[None]) -> bool:
+    """Return whether the store did it. If not, wait before returning, so that the caller may try again."""
     try:
-        await asked
+        await pending
     except StoreError as error:
         logger.info("%s", error)
         await asyncio.sleep(SETTINGS_RETRY_SECONDS)
@@ -268,7 +266,7 @@ if TYPE_CHECKING:
 
 
 class Observed(Protocol):
-    """The parts of a running daemon that telemetry is read from."""
+    """The attributes of the daemon that telemetry is read from."""
 
     @property
     def program(self) -> str: ...
@@ -286,7 +284,7 @@ class Observed(Protocol):
 
 
 def telemetry_of(daemon: Observed, started_at: float, now: float) -> Telemetry:
-    """The daemon as it is now."""
+    """Return the daemon's current state as telemetry."""
     screening, journal = daemon.screening, daemon.store.journal
     return Telemetry(
         at=now,
@@ -333,7 +331,7 @@ def _listening_of(daemon: Observed) -> Listening | None:
 
 
 def write_telemetry(state: Path, telemetry: Telemetry) -> None:
-    """Takes the place of what was there, in one step: no reader ever sees half of it. OSError when the disk is full."""
+    """Replace the telemetry file in one step, so that no reader sees half of it. Raise OSError if the disk is full."""
     path = state / NAME
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(telemetry))

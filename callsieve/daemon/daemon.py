@@ -63,18 +63,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("callsieve.daemon.daemon")
 
-# Tables of the settings that a reload leaves as they were at the start.
+# Tables of the settings that take effect only after a restart.
 UNTIL_RESTART = ("agi", "ami", "capabilities", "store", "web")
-NOT_TOLD = "the kernel does not say who asks over FastAGI: no call is screened (AF_NETLINK in the unit?)"
+USERS_UNKNOWN = (
+    "the kernel does not tell which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
+)
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
-LOOK_SECONDS = 1.0  # how often policy files are looked at
+LOOK_SECONDS = 1.0  # how often policy files are checked
 SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
-NEW_OBJECTS = 10_000  # between two looks for garbage: what a thousand calls or more leave in the counters
+NEW_OBJECTS = 10_000  # between two garbage collections: as many as a thousand calls or more leave behind
 
 
 class Daemon:
-    """CallSieve as a service. `load` reads the settings again at a reload."""
+    """CallSieve as a service. `load` reads the settings, also at each reload."""
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
@@ -124,8 +126,8 @@ class Daemon:
             stack.push_async_callback(self.server.close, GRACE_SECONDS)
             await self._listen(host, port)
             await self._listen_unix()
-            ours = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
-            house = (
+            data_parts = (self._keep_settings, self._recall, self._read_plans, self._fold, self._keep_policies)
+            upkeep_parts = (
                 self._read_holidays,
                 self._run_housekeeping,
                 self._write_telemetry,
@@ -133,14 +135,16 @@ class Daemon:
                 self._keep_recordings,
                 self._watch_dialplan,
             )
-            for background in (*ours, *house, service_process.run_watchdog):
+            for background in (*data_parts, *upkeep_parts, service_process.run_watchdog):
                 self._background.start(background, stack)
             if self.learning is not None:
                 stack.push_async_callback(self.learning.close)
                 self.learning.start()
             _collect_seldom()
             service_process.ready()
-            logger.info("answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy)
+            logger.info(
+                "ready: answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy
+            )
             await stop.wait()
             service_process.stopping()
         logger.info("stopped")
@@ -155,40 +159,42 @@ class Daemon:
             raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", remedy) from None
 
     async def _listen_unix(self) -> None:
-        """Where the directory is read-only, calls are answered over TCP alone: all but `callsieve-agi` ask there."""
+        """Listen on the Unix socket. On a read-only file system calls are answered over TCP alone."""
         path = self._loaded.socket_path
         try:
             await self.server.listen_unix(str(path))
         except OSError as error:
             if error.errno != errno.EROFS:
                 raise
-            self._socket_trouble = f"{path}: no Unix socket can be made, its file system is read-only"
+            self._socket_trouble = f"{path}: cannot create the Unix socket: the file system is read-only"
             logger.error("%s", self._socket_trouble)
 
     @property
     def policy(self) -> str:
-        """The running policy's name, and whether it only observes."""
+        """Return the running policy's name, and whether it only observes."""
         policy = self.screening.policies.default
         return f"{policy.name} (observing: decides and records, never acts)" if policy.observe else policy.name
 
     def trouble(self) -> str:
-        """What is wrong at the moment, in one line; empty when nothing is."""
+        """Return what is wrong at the moment, in one line. Empty if nothing is."""
         journal = self.store.journal
         return "; ".join(
             text
             for text in (
                 self._dialplan_trouble,
                 self._socket_trouble,
-                NOT_TOLD if self.server.is_blind and not self.server.key else "",
+                USERS_UNKNOWN if self.server.is_blind and not self.server.key else "",
                 self.store.trouble,
                 self.store.incident,
                 self._policy_error,
                 self._plan_error,
-                f"{len(journal)} decisions wait in memory, {journal.dropped} were lost" if journal.degraded else "",
+                f"{len(journal)} decisions wait in memory for the store, {journal.dropped} were lost"
+                if journal.degraded
+                else "",
                 "the store did not answer lately" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
                 *(
-                    f"a part of the daemon failed ({part}) and is started again: its log says why"
+                    f"a part of the daemon failed ({part}) and was restarted: its log says why"
                     for part in self._background.failed()
                 ),
             )
@@ -196,20 +202,20 @@ class Daemon:
         )
 
     def reload(self) -> None:
-        """Have the settings and policies read again (SIGHUP)."""
+        """Request a reload of settings and policies (SIGHUP)."""
         self._reload_due.set()
 
     async def _reload(self) -> None:
-        """Settings or policies that are broken are ignored: the previous ones stay active."""
+        """Reload settings and policies. If they are broken, the previous ones stay active."""
         service_process.reloading()
         try:
             loaded = await asyncio.to_thread(self._load)
         except SettingsError as error:
-            logger.error("the old settings stay: %s", error)
+            logger.error("reload failed, the previous settings stay active: %s", error)
         else:
             for table in UNTIL_RESTART:
                 if getattr(loaded.settings, table) != getattr(self._started_with, table):
-                    logger.warning("%s.* changed: restart to apply it", table)
+                    logger.warning("[%s] changed in the settings: restart the daemon to apply it", table)
             self._loaded = loaded
             site = await asyncio.to_thread(self._site)
             await self._read_holidays()
@@ -218,31 +224,33 @@ class Daemon:
             self._use_look_ups()
             self._settings_differ()
             await self._reload_policies()
-            guard = "observes: it holds nothing" if loaded.settings.outbound.observe else "holds and refuses calls"
+            guard = "only observes" if loaded.settings.outbound.observe else "holds and refuses calls"
             logger.info("the outbound guard %s", guard)
         service_process.ready()
 
     def _use_look_ups(self) -> None:
-        """Others are asked where the settings name some."""
+        """Use the look-up services that the settings name."""
         self.look_ups.budget_seconds = longest_budget_seconds(self._loaded.settings)
         self.screening.look_ups = self.look_ups if self.look_ups.budget_seconds else None
 
     def _listener(self, settings: Ami) -> OutcomeRecorder:
-        from callsieve.daemon.outcome_recorder import OutcomeRecorder  # what nobody needs costs no start-up time
+        from callsieve.daemon.outcome_recorder import (
+            OutcomeRecorder,
+        )  # not imported if not needed: it would delay the start
 
         return OutcomeRecorder(settings, lambda: self.screening.site, self.store)
 
     def _site(self) -> Site:
-        """The PBX as the settings have it, with the numbering plans. A file of a plan that is broken is left out."""
+        """Return the PBX as the settings describe it, with its numbering plans. Broken plan files are left out."""
         self._plan_files = stamps_of(self._loaded)
         plans = plans_of(self._loaded)
         self._plan_error = "; ".join(plans.problems)
         for problem in plans.problems:
-            logger.error("a numbering plan is left out: %s", problem)
+            logger.error("ignored a numbering plan: %s", problem)
         return replace(site_of(self._loaded.settings), plan=plans.plan)
 
     async def _read_holidays(self) -> None:
-        """The public holidays of the year, beside the calls: another process reads them."""
+        """Read the public holidays of the year in a thread."""
         if self._loaded.settings.outbound.local_rules:
             await asyncio.to_thread(read_holidays, time.time())
 
@@ -251,7 +259,7 @@ class Daemon:
             return policies_of(self._loaded)
         except PolicyError as error:
             self._policy_error = str(error)
-            logger.error("the policy cannot be used, calls are only observed: %s", error)
+            logger.error("the policy cannot be used, so calls are only observed: %s", error)
             return PolicySet(load_policy("observe"))
 
     async def _reload_policies(self) -> None:
@@ -259,14 +267,14 @@ class Daemon:
         try:
             self.screening.policies = await asyncio.to_thread(policies_of, self._loaded)
         except PolicyError as error:
-            self._policy_error = f"the old policy stays: {error}"
+            self._policy_error = f"the previous policy stays active: {error}"
             logger.error("%s", self._policy_error)
         else:
             self._policy_error = ""
-            logger.info("policy %s is in force", self.policy)
+            logger.info("policy activated: %s", self.policy)
 
     async def _keep_policies(self) -> None:
-        """The one reader of settings and policies, in a thread: a slow disk or a large policy delays no call."""
+        """Read settings and policies in a thread when they change, so that a slow disk delays no call."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
@@ -282,10 +290,10 @@ class Daemon:
             if await asyncio.to_thread(stamps_of, self._loaded) != self._plan_files:
                 site = await asyncio.to_thread(self._site)
                 self.screening.site = replace(self.screening.site, plan=site.plan)
-                logger.info("numbering plans were read again: %d ranges", len(site.plan))
+                logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """The store may not have what the settings say: it was opened, or they were read again."""
+        """Note that the store may differ from the settings: it was opened, or the settings were read."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -296,12 +304,12 @@ class Daemon:
         await recall(self.store, self.screening.velocity, self.screening.first_calls, time.time())
 
     async def _read_plans(self) -> None:
-        """Number plans of all countries, which the first calls can do without."""
-        for region in supported_regions():  # one at a time: calls go before, and a disk that stalls holds up no call
+        """Read the numbering plans of all countries, which the first calls do not need."""
+        for region in supported_regions():  # one at a time, in a thread: calls have priority
             await asyncio.to_thread(read_plans, (region,))
 
     async def _write_telemetry(self) -> None:
-        """Says how it goes, for the console and /metrics. Off the loop: a disk that stalls holds up no call."""
+        """Write telemetry for the console and /metrics, in a thread, so that a stalled disk delays no call."""
         started_at = time.time()
         while True:
             with suppress(OSError):
@@ -316,8 +324,9 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _run_housekeeping(self) -> None:
-        """Once a day a backup, and once an hour what is too old goes: never before the day's backup is made. Not in the
-        first minute: calls wait.
+        """Make a backup once a day and remove old data once an hour, but never before that day's backup exists.
+
+        The first minute belongs to the calls that waited for the start.
         """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
@@ -345,41 +354,41 @@ class Daemon:
 
 
 def _make_directories(loaded: Loaded) -> None:
-    """The state directory, and the socket's where that is another. The store makes its own. OSError."""
+    """Make the state directory and that of the socket. The store makes its own. Raise OSError."""
     for directory in (loaded.state, loaded.socket_path.parent):
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 async def _tidy_up(store: Path) -> None:
-    """Deleting takes the disk of calls, and looking numbers up in their countries' plans the processor."""
+    """Remove old data, in a subprocess: it needs disk and processor time that calls would miss."""
     done, text = await run_in_subprocess("reputation.store.housekeeping", str(store))
     logger.log(logging.INFO if done else logging.WARNING, "housekeeping: %s", text)
 
 
 async def _back_up(store: Path) -> bool:
-    """Whether it could be done. Copying a large store takes the time and the disk of calls."""
+    """Make a backup, in a subprocess, and return whether it succeeded."""
     done, text = await run_in_subprocess("reputation.store.backup", str(store))
     logger.log(
         logging.INFO if done else logging.WARNING,
         "%s: %s",
-        "backup" if done else "no backup, so nothing is removed",
+        "backup made" if done else "backup failed, so old data is not removed",
         text,
     )
     return done
 
 
 async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> None:
-    """What the called people think of each number takes up to half a second to find out."""
+    """Grade our own numbers, in a subprocess: it takes up to half a second."""
     arguments = (str(store), msgspec.json.encode(weights).decode(), *([networks] if networks else []))
     done, text = await run_in_subprocess("reputation.store.own_health", *arguments)
     if not done:
-        logger.warning("own numbers are not graded: %s", text)
+        logger.warning("own numbers could not be graded: %s", text)
     elif problem := text.partition("\n")[2]:
-        logger.warning("[outbound] networks is not used: %s", problem)
+        logger.warning("ignored [outbound] networks: %s", problem)
 
 
 async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
-    """Runs a module of ours in a process of its own, behind everybody else: whether it went well, and what it said."""
+    """Run a module in a low-priority subprocess, and return whether it succeeded and its output or error."""
     command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
@@ -387,7 +396,7 @@ async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
         os.setpriority(os.PRIO_PROCESS, process.pid, 10)
         out, error = await process.communicate()
     finally:
-        if process.returncode is None:  # we are to stop
+        if process.returncode is None:  # cancelled
             process.kill()
             await process.wait()
     if process.returncode == 0:
@@ -407,14 +416,16 @@ async def serve(load: Callable[[], Loaded]) -> None:
 
 
 def run(load: Callable[[], Loaded]) -> None:
-    """`callsieve serve`: on uvloop where it is installed."""
+    """Run `callsieve serve`, on uvloop if it is installed."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(load))
 
 
 def _collect_seldom() -> None:
-    """What has been made by now lasts: the garbage collector leaves it alone. To find that none of it is garbage took a
-    tenth of each call's processor time, and up to 30 ms at once. What a call makes goes with it, without a collector.
+    """Exclude all objects made so far from garbage collection, and collect seldom.
+
+    These objects last until the end. Scanning them took a tenth of each call's processor time, and up to 30 ms at once.
+    The objects of a call are freed without a collector.
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
@@ -422,7 +433,7 @@ def _collect_seldom() -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's loop when the extra `fast` is there, else asyncio's own."""
+    """Return uvloop's loop if the extra `fast` is installed, else None for asyncio's own."""
     try:
         import uvloop
     except ImportError:

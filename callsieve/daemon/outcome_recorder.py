@@ -1,9 +1,9 @@
-"""Learning while the daemon serves: from Asterisk's events to outcomes in the store.
+"""Record in the store how calls end, from Asterisk's events, while the daemon serves.
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
-Nothing here is waited for by a call. What the store does not take stays queued, bounded; what was not seen whole is
-recorded as incomplete and nothing is learnt from it.
+No call waits for this. Outcomes that the store does not accept stay in a bounded queue. A call that was not observed
+from start to end is recorded as incomplete, and nothing is learnt from it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FIRST_RETRY_SECONDS = 1.0
 
 
 class OutcomeRecorder:
-    """The AMI listener, the tracker and the writer of outcomes. Started by `start`, ended by `close`."""
+    """The AMI listener, the call tracker and the writer of outcomes. `start` starts them, `close` ends them."""
 
     def __init__(self, settings: Ami, site: Callable[[], Site], store: StoreSupervisor) -> None:
         self._site = site
@@ -77,7 +77,7 @@ class OutcomeRecorder:
         self._tasks = [asyncio.create_task(part, name=f"learning_{name}") for name, part in parts.items()]
 
     async def close(self) -> None:
-        """Log off; calls in progress are incomplete; write what is known."""
+        """Log off, record calls in progress as incomplete, and write what is queued."""
         await self.listener.close()
         for task in self._tasks:
             task.cancel()
@@ -89,10 +89,10 @@ class OutcomeRecorder:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with listening, in one line; empty when nothing is."""
+        """Return what is wrong with listening, in one line. Empty if nothing is."""
         trouble = self.listener.status.trouble
         ended = [
-            f"a part of learning ended ({task.get_name()}): its log says why; restart the daemon"
+            f"recording how calls end stopped ({task.get_name()}): the log says why; restart the daemon"
             for task in self._tasks
             if task.done()
         ]
@@ -100,11 +100,11 @@ class OutcomeRecorder:
 
     @property
     def waiting(self) -> int:
-        """Outcomes that the store has not taken yet."""
+        """Return how many outcomes the store has not accepted yet."""
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """The trunk of a channel. Where no `[[trunk]]` is described, whatever is not a phone of ours is one."""
+        """Return the trunk of a channel. Without a `[[trunk]]`, every channel that is not a phone of ours is one."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -116,12 +116,12 @@ class OutcomeRecorder:
                 if (key := self._heard(notice)) is not None:
                     await self._mark(key, notice.at)
             except Exception:  # a bug in one event must not end the listening
-                logger.exception("an event of Asterisk's was not understood")
+                logger.exception("an AMI event could not be processed")
 
     def _heard(self, notice: Notice) -> KeyPressed | None:
-        """Take in one notice; a key that somebody has pressed is for the store."""
+        """Process one notice. Return the key if it is one that somebody pressed."""
         if isinstance(notice, Gap):
-            logger.warning("calls were not seen whole: %s", notice.why)
+            logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)
             self._take(self.tracker.gap(notice.at))
             return None
         event = parse_event(notice.packet)
@@ -134,14 +134,14 @@ class OutcomeRecorder:
     async def _mark(self, key: KeyPressed, at: float) -> None:
         endpoint, linkedid = endpoint_of(key.channel.name), own_name(key.channel.linkedid)
         if self._trunk_of(key.channel.name) is not None:
-            logger.warning("a key during a call came from a trunk: in features.conf the code belongs to phones alone")
+            logger.warning("ignored a feature code from a trunk: in features.conf allow the code for phones only")
             return
         try:
             result = await self._store.write(mark_call, endpoint, linkedid, at)
         except StoreError as error:
-            logger.warning("a mark during a call was lost: %s", error)
+            logger.warning("mark during a call: lost: %s", error)
         else:
-            logger.info("a mark during a call: %s", result.status.value if result else "the call is not known")
+            logger.info("mark during a call: %s", result.status.value if result else "unknown call")
 
     async def _tick(self) -> None:
         self._take(self.tracker.tick(time.time()))
@@ -157,19 +157,19 @@ class OutcomeRecorder:
                 self.dropped += 1
             self._queue.append(record)
             if is_emergency_call(outcome, site.region):
-                logger.warning("an emergency call was made from here: screening stays open")
+                logger.warning("emergency call made from here: the emergency window opens")
                 self._emergencies.append(outcome.ended_at)
 
     async def _open_windows(self) -> None:
-        """Writes the emergency calls, each until it is written."""
+        """Write the emergency calls. Each stays queued until it is written."""
         while self._emergencies:
             await self._store.record_emergency(self._emergencies[0])
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
-        """Writes all that waits; what a failing store does not take is back in the queue.
+        """Write all queued outcomes. If the store fails, they return to the queue.
 
-        A call that we turned away is over before its decision is in the journal: a moment later it can be settled.
+        The outcome of a stopped call arrives before its decision is in the journal, so it is settled a moment later.
         """
         if time.monotonic() >= self._settle_at:
             await self._store.write(settle_outcomes, time.time())
@@ -183,7 +183,7 @@ class OutcomeRecorder:
                 self._queue.extendleft(reversed(batch))
                 raise
             except Exception:
-                logger.exception("%d outcomes cannot be written together: each alone", len(batch))
+                logger.exception("writing %d outcomes together failed: writing each alone", len(batch))
                 self._queue.extendleft(reversed(batch))
                 await self._flush_singly(len(batch), hours)
             else:
@@ -191,7 +191,7 @@ class OutcomeRecorder:
                 self._settle_at = time.monotonic() + SOON_SECONDS
 
     async def _flush_singly(self, count: int, hours: CallingHours) -> None:
-        """Writes the first ones one by one; what cannot be written is dropped."""
+        """Write the first outcomes one by one, and drop those that cannot be written."""
         for _ in range(count):
             outcome = self._queue.popleft()
             try:
@@ -200,29 +200,29 @@ class OutcomeRecorder:
                 self._queue.appendleft(outcome)
                 raise
             except Exception:
-                logger.exception("an outcome cannot be written and is dropped")
+                logger.exception("dropped an outcome that cannot be written")
                 self.dropped += 1
             else:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Now and then: who has which phone, and what can be learnt now that its decision is in the journal."""
+        """Read who has which phone, and learn from the outcomes whose decisions are in the journal by now."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())
 
 
 async def _repeated(part: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Runs it again and again, so long apart; after a failure, which never ends it, ever longer."""
+    """Run `part` forever, every `seconds`. After a failure the pauses grow."""
     failures = 0
     while True:
         try:
             await part()
         except Exception as error:
             if isinstance(error, StoreError):
-                logger.debug("the store does not take what was learnt: %s", error)
+                logger.debug("writing outcomes failed, they stay queued: %s", error)
             else:
-                logger.exception("a part of learning failed and is tried again")
+                logger.exception("recording outcomes failed, trying again")
             failures += 1
             await asyncio.sleep(max(seconds, wait_seconds(failures, FIRST_RETRY_SECONDS)))
         else:

@@ -1,9 +1,9 @@
-"""Keeps the store open: what screening knows it by, whatever happens to the file.
+"""Keep the store open, whatever happens to its file.
 
-While there is no store, every read and write fails at once and calls are answered fail-open. A damaged file is put
-aside and the last good backup takes its place; a store that cannot be opened is tried again until it can. A file that
-is removed, replaced or emptied while it is open is noticed within a second: what is open is kept as a backup.
-One that becomes read-only is read all the same, and decisions wait in memory.
+Without a store every read and write fails at once, and calls are answered fail-open. A damaged file is put aside and
+replaced by the last good backup. A store that cannot be opened is tried again until it can. If the open file is
+removed, replaced or emptied, that is noticed within a second and the open content is kept as a backup. A store that
+becomes read-only is still read, and decisions wait in memory.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ logger = logging.getLogger("callsieve.daemon.store_supervisor")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-LOOK_SECONDS = 1.0  # how often the files are looked at
+LOOK_SECONDS = 1.0  # how often the files are checked
 
 
 class StoreSupervisor:
-    """The store behind `agi.screening.Knowledge`. Started by `start`, ended by `close`.
+    """The store as the daemon uses it, behind `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
-    `weights` is what reputations are made with; it is replaced as a whole at a reload. `opened` is called for each
-    store that is opened: the file may be another one than before. `incident` is the last thing that went wrong with
-    the file and may have cost data; it stays until the process ends, so that somebody sees it.
+    `weights` are those for reputations, replaced as a whole at a reload. `opened` is called for each store that is
+    opened, which may be another file than before. `incident` is the last event that may have cost data. It stays until
+    the process ends, so that somebody sees it.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
@@ -66,7 +66,7 @@ class StoreSupervisor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store, or go on trying in the background: never raises for a store that cannot be used."""
+        """Open the store, or keep trying in the background. Never raises for an unusable store."""
         if not await self._open():
             self._wanted.set()
         self.journal.start()
@@ -81,7 +81,7 @@ class StoreSupervisor:
         await self._close_store()
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """The one read of the hot path."""
+        """Return the facts for a call: the only read that calls wait for."""
         store = self._open_store()
         try:
             return await store.facts(query, give_up_at, self.weights)
@@ -90,11 +90,11 @@ class StoreSupervisor:
             raise
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """A read that no call waits for."""
+        """Run a read that no call waits for."""
         return await self._open_store().read(fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """One write, from BEGIN to COMMIT, or none at all once `give_up_at` has passed: TimeoutError."""
+        """Run one write transaction. Raise TimeoutError if `give_up_at` passed before it began."""
         try:
             return await self._open_store().write(fn, *args, give_up_at=give_up_at)
         except StoreError as error:
@@ -102,7 +102,7 @@ class StoreSupervisor:
             raise
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """The one read of a call that goes out; decisions that are not written yet count too."""
+        """Return the facts for an outbound call, with decisions that are not written yet."""
         waiting = self.journal.outbound_waiting()
         try:
             return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
@@ -111,20 +111,23 @@ class StoreSupervisor:
             raise
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """An emergency call was made from here."""
+        """Record an emergency call from here."""
         await self.write(record_emergency, at, who)
 
     async def record_challenge(
         self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
     ) -> None:
-        """How a challenge ended."""
+        """Record how a challenge ended."""
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
-        """A feature code of one of our people. TimeoutError: it was too late, and nothing was changed.
+        """Apply a feature code that one of our people dialled, and return the answer.
 
-        When nobody waits any more the phone has heard that it did not work. Should it be written all the same (the
-        disk was slow with this COMMIT), it is taken back: the person will try again.
+        If the caller of this method is cancelled, the phone has already heard that the code failed. A write that
+        succeeds after that is undone, because the person will try again.
+
+        Raises:
+            TimeoutError: It was too late, and nothing was changed.
         """
         writing = asyncio.ensure_future(self.write(apply_feature_code, endpoint, code, at, give_up_at=give_up_at))
         try:
@@ -140,23 +143,23 @@ class StoreSupervisor:
             await writing
             await self.write(apply_feature_code, endpoint, code, at)  # the same code at the same instant undoes it
         except (StoreError, TimeoutError) as error:
-            logger.warning("a code that came too late: %s", error)
+            logger.warning("undoing a feature code that was written too late failed: %s", error)
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """The code that was keyed in a call from the number, or to it."""
-        answer = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
-        return answer is ProofAnswer.RIGHT
+        """Return whether the code that was keyed in a call proves control of the number."""
+        proof = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
+        return proof is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """What one of our people asks about."""
+        """Return the last call of an endpoint, for feature codes that act on it."""
         return await self.read(last_call_of, endpoint, now)
 
     def record_decision(self, record: DecisionRecord) -> None:
-        """Into the journal's queue."""
+        """Queue a decision for the journal."""
         self.journal.add(record)
 
     def record_outbound(self, record: OutboundRecord) -> None:
-        """Into the same queue."""
+        """Queue the decision on an outbound call for the journal."""
         self.journal.add(record)
 
     def _open_store(self) -> Store:
@@ -174,7 +177,7 @@ class StoreSupervisor:
             self._store = await Store.open(self.path)
         except StoreError as error:
             self.trouble = str(error)
-            logger.error("no store, calls are not screened: %s", error)
+            logger.error("cannot open the store, calls are not screened: %s", error)
             if error.damaged:
                 await self._recover()
             return False
@@ -189,12 +192,12 @@ class StoreSupervisor:
         try:
             recovery = await asyncio.to_thread(recover, self.path, time.time())
         except (StoreError, OSError) as error:
-            logger.error("the damaged store cannot be replaced: %s", error)
+            logger.error("cannot replace the damaged store: %s", error)
         else:
             self._report(recovery.message)
 
     def _report(self, incident: str) -> None:
-        self.incident = f"{incident} (this is shown until the daemon is restarted)"
+        self.incident = f"{incident} (shown until the daemon is restarted)"
         logger.critical("%s", incident)
 
     async def _keep_open(self) -> None:
@@ -205,7 +208,7 @@ class StoreSupervisor:
             try:
                 await (self._reopen() if self._wanted.is_set() else self._look_at_files())
             except Exception:
-                logger.exception("keeping the store open failed: again in %.0f s", LONGEST_SECONDS)
+                logger.exception("keeping the store open failed, trying again in %.0f s", LONGEST_SECONDS)
                 await asyncio.sleep(LONGEST_SECONDS)
 
     async def _reopen(self) -> None:
@@ -224,13 +227,13 @@ class StoreSupervisor:
         logger.warning("the store is open again")
 
     async def _look_at_files(self) -> None:
-        """Leaves a store whose files are not as SQLite left them: what is written there is gone at a restart."""
+        """Leave a store whose files were replaced or removed: what is written there would be lost at a restart."""
         store = self._store
         if store is None:
             return
         try:
             files = await asyncio.to_thread(files_of, self.path)
-        except OSError:  # no permission to look: what is open works all the same
+        except OSError:  # no permission to check: the open store still works
             return
         read_only = await asyncio.to_thread(is_read_only, self.path)
         if store.is_read_only:
@@ -255,7 +258,7 @@ class StoreSupervisor:
             logger.error("%s", self.trouble)
 
     async def _leave(self, store: Store, what: str) -> None:
-        """Closes the store. What is open becomes a backup, if it can be read."""
+        """Close the store, and keep its open content as a backup if it can be read."""
         self._wanted.set()
         self.trouble = f"{self.path}: the store's file, or its -wal or -shm, was {what}"
         self._store = None  # first, so that nothing more is written there
@@ -265,19 +268,19 @@ class StoreSupervisor:
             kept = f"is LOST: no backup of it could be made ({error})"
         finally:
             await store.close()
-        self._report(f"{self.trouble}; what was open {kept}")
+        self._report(f"{self.trouble}; its open content {kept}")
 
     def _remove_log(self) -> None:
-        """The log of a file that is not there any more. SQLite would write it into the one that has taken its place."""
-        found = files_of(self.path)
-        if found[0] == self._files[0]:
-            return  # it is back, and needs its log
-        for file, there, ours in zip(companions_of(self.path), found, self._files, strict=True):
-            if there is None or there != ours:
+        """Remove the -wal of a store file that was removed. SQLite would apply it to the file that replaced it."""
+        now = files_of(self.path)
+        if now[0] == self._files[0]:
+            return  # the same file is back, and needs its -wal
+        for file, current, opened in zip(companions_of(self.path), now, self._files, strict=True):
+            if current is None or current != opened:
                 continue
             try:
                 file.unlink(missing_ok=True)
-            except OSError:  # the folder has become somebody else's: an empty log is none, too
+            except OSError:  # we may not remove it: an empty -wal has no effect either
                 os.truncate(file, 0)
 
     async def _close_store(self) -> None:

@@ -1,4 +1,4 @@
-"""The doctor's checks of Asterisk itself: it answers, is and has what we need, and lets our manager user listen."""
+"""The doctor's checks of Asterisk: its version, its modules, and our login to its manager interface."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RUN_BRANCHES = (22,)
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A known hole in a module that we tell administrators to use. `fixed`: the first safe release of each branch.
+    """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch.
 
-    A branch without one is safe when it is newer than all of them, and stays as it is when it is not.
+    A branch without an entry is vulnerable if it is older than all of those, else safe.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Advisory:
     fixed: tuple[tuple[int, ...], ...]
 
     def concerns(self, version: AsteriskVersion) -> bool:
-        """Whether this release has the hole. Certified releases are not in the table: do not ask."""
+        """Return whether this release is vulnerable. Certified releases are not in the table: do not ask for them."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
             return version.branch < max(branch for branch, *_ in self.fixed)
@@ -72,16 +72,16 @@ NEEDED: Mapping[str, str | Wording] = {
     "func_module": "IFMODULE",
     "func_rand": "RAND",
     "func_strings": "FILTER",
-    "func_timeout": Wording("TIMEOUT, which bounds us"),
+    "func_timeout": Wording("TIMEOUT, which limits how long CallSieve may take"),
     "res_agi": "AGI",
 }
 WANTED: Mapping[str, str | Wording] = {
     "app_read": Wording("challenges (they are routed instead)"),
-    "app_playback": Wording("what feature codes say"),
-    "app_record": Wording("asking callers for a name (a digit is asked for)"),
-    "func_hangupcause": Wording("telling networks and machines from people, of calls that go out"),
+    "app_playback": Wording("the answers to feature codes"),
+    "app_record": Wording("asking callers for their name (they are asked for a digit instead)"),
+    "func_hangupcause": Wording("telling networks and machines from people on outbound calls"),
     "func_global": "GLOBAL",
-    "func_groupcount": Wording("a bound on how many callers hear how to appeal at once"),
+    "func_groupcount": Wording("a limit on how many callers at once hear how to appeal"),
     "app_userevent": Wording("marking during a call"),
     "app_voicemail": Wording("routing to voicemail"),
     "res_pjsip_header_funcs": Wording("distinctive rings"),
@@ -95,13 +95,13 @@ SHELL = frozenset({"originate", "system", "command", "config", "all"})
 LOGIN_SECONDS = 2.0
 
 INSTALL = "callsieve asterisk install"
-NO_LISTENER = Wording("no manager user in these settings: nothing is learnt from how calls end")
+NO_LISTENER = Wording("the settings name no manager user: CallSieve cannot learn from how calls end")
 ANOTHER = Wording("choose another")
 NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
 def is_reachable(context: CheckContext) -> Finding:
-    """Asterisk answers, and is a release that we know. A central console needs none."""
+    """Check that Asterisk answers and its version is supported. A central console needs no Asterisk."""
     try:
         version = context.version
     except NotAllowed:
@@ -117,7 +117,7 @@ def is_reachable(context: CheckContext) -> Finding:
         remedy = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
         return fail(Wording("Asterisk does not run: nothing answers on {file}", {"file": error.control}), remedy)
     if version is None:
-        return unknown(Wording("it answers, but not with a version"))
+        return unknown(Wording("Asterisk answers, but its version cannot be read"))
     if version.branch < OLDEST:
         return fail(
             Wording("{version} is too old", {"version": version.text}),
@@ -126,16 +126,17 @@ def is_reachable(context: CheckContext) -> Finding:
     if version.branch not in RUN_BRANCHES:
         branches = ", ".join(map(str, RUN_BRANCHES))
         about: Places = {"version": version.text, "branches": branches}
-        return ok(Wording("{version} (our own tests run {branches} only)", about))
+        return ok(Wording("{version} (tested with {branches} only)", about))
     return ok(version.text)
 
 
 def is_safe(context: CheckContext) -> Finding:
-    """No known hole in what we use."""
+    """Check for known vulnerabilities in the modules that we use."""
     version = context.version
     if version is None or version.certified:
         return unknown(
-            Wording("which fixes this release has is not known here"), Wording("see Asterisk's security advisories")
+            Wording("CallSieve does not know which fixes this release has"),
+            Wording("see Asterisk's security advisories"),
         )
     for advisory in ADVISORIES:
         if advisory.concerns(version):
@@ -144,11 +145,11 @@ def is_safe(context: CheckContext) -> Finding:
             if advisory.module in context.modules:
                 return fail(Wording("{name}: {what}", about), remedy)
             return warn(Wording("{name}: {what}; {module} is not loaded", about), remedy)
-    return ok(Wording("none that concerns what we use"))
+    return ok(Wording("no known vulnerability in the modules that CallSieve uses"))
 
 
 def has_modules(context: CheckContext) -> Finding:
-    """The modules that our dialplan needs are there."""
+    """Check that the modules which our dialplan needs are loaded."""
     loaded = context.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
@@ -159,7 +160,7 @@ def has_modules(context: CheckContext) -> Finding:
         Wording("without {name} there is no {purpose}", {"name": name, "purpose": what})
         for name, what in _missing(OPTIONAL, loaded).items()
     ]
-    there = Wording("all {count} are there", {"count": len(NEEDED) + len(WANTED)})
+    there = Wording("all {count} are loaded", {"count": len(NEEDED) + len(WANTED)})
     return ok(listed([there, *without], "{some}; {more}"))
 
 
@@ -168,11 +169,11 @@ def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dic
 
 
 def can_reject(context: CheckContext) -> Finding:
-    """Rejected calls get the SIP code that the trunk is set to."""
+    """Check that Asterisk can send the SIP code that a trunk has for rejected calls."""
     if "info about application" in context.ask("core show application PJSIPHangup").lower():
         return ok(Wording("PJSIPHangup is there"))
     if "chan_pjsip" not in context.modules:
-        return warn(Wording("there is no chan_pjsip: rejected calls get the nearest code that Hangup has"))
+        return warn(Wording("chan_pjsip is not loaded: rejected calls get the nearest code that Hangup can send"))
     return warn(
         Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
         Wording("it came with Asterisk 18.21, 20.6 and 21.1"),
@@ -180,7 +181,7 @@ def can_reject(context: CheckContext) -> Finding:
 
 
 def is_on(context: CheckContext) -> Finding:
-    """Screening is not switched off."""
+    """Check that screening is not switched off."""
     until = context.off_until
     if until is not None and until > context.now:
         return warn(Wording("screening is off {until}", {"until": until_words(until, context.now)}), "callsieve on")
@@ -188,7 +189,7 @@ def is_on(context: CheckContext) -> Finding:
 
 
 def has_user(context: CheckContext) -> Finding:
-    """The manager user is there, may do what it needs and no more, and its file is private."""
+    """Check that the manager user exists, has the rights it needs and no others, and that its file is private."""
     name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)
@@ -205,17 +206,17 @@ def has_user(context: CheckContext) -> Finding:
         return fail(Wording("{user} may not read {what}", may_not), differs(INSTALL))
     path = context.place.manager
     if path.exists() and path.stat().st_mode & 0o007:
-        return fail(Wording("others may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
+        return fail(Wording("other users may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
     may: Places = {"user": name, "what": ", ".join(sorted(write))}
     if write & SHELL:
-        return warn(Wording("{user} may write {what}: as good as a shell", may), NO_WRITE)
+        return warn(Wording("{user} may write {what}: that is as powerful as a shell", may), NO_WRITE)
     if write:
         return warn(Wording("{user} may write {what}, which CallSieve does not need", may), NO_WRITE)
     return ok(Wording("{user} may listen, and has no right to write", {"user": name}))
 
 
 def can_log_in(context: CheckContext) -> Finding:
-    """Asterisk takes the name and secret of these settings."""
+    """Check that Asterisk accepts the manager name and secret of the settings."""
     ami = context.loaded.settings.ami
     if not ami.username:
         return warn(NO_LISTENER, INSTALL)
@@ -227,7 +228,7 @@ def can_log_in(context: CheckContext) -> Finding:
     try:
         with closing(socket.create_connection((ami.host, ami.port), LOGIN_SECONDS)) as connection:
             connection.sendall(login.encode())
-            said = answer_on(connection, began + LOGIN_SECONDS, b"\r\n\r\n")
+            answer = answer_on(connection, began + LOGIN_SECONDS, b"\r\n\r\n")
             connection.sendall(b"Action: Logoff\r\n\r\n")
     except TimeoutError:
         return fail(
@@ -240,13 +241,13 @@ def can_log_in(context: CheckContext) -> Finding:
         remedy = Wording("if Asterisk runs: enabled = yes and port in manager.conf's [general]")
         return fail(f"{where}: {error.strerror}", remedy)
     milliseconds = 1000 * (time.monotonic() - began)
-    if b"Response: Success" in said:
+    if b"Response: Success" in answer:
         return ok(
             Wording("as {user} on {where}, {ms:.0f} ms", {"user": ami.username, "where": where, "ms": milliseconds})
         )
-    if b"Response: Error" in said:
+    if b"Response: Error" in answer:
         remedy = Wording(
             "the secret in manager.d/callsieve.conf must be that of [ami]: {command}", {"command": INSTALL}
         )
         return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), remedy)
-    return unknown(Wording("what answers on {where} is not Asterisk's manager interface", {"where": where}))
+    return unknown(Wording("the server on {where} is not Asterisk's manager interface", {"where": where}))

@@ -42,6 +42,8 @@ _APPLICATION = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
 
 
 class RouteScreening(StrEnum):
+    """Whether a call is screened."""
+
     SCREENED = "screened"
     NOT_SCREENED = "not screened"
     CANNOT_TELL = "cannot tell"
@@ -62,7 +64,10 @@ class RouteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """`where` is the step that decides it; `nowhere`, for a screened call, where it goes on to and nothing is there."""
+    """Whether a call is screened. `where` is the step that decides it.
+
+    `nowhere`, for a screened call: the place that it goes on to, if nothing exists there.
+    """
 
     screening: RouteScreening
     where: str = ""
@@ -72,7 +77,7 @@ class RouteVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in the dialplan. `priority` is a number, or a label that is yet to be looked up."""
+    """A place in the dialplan. `priority` is a number, or a label that is not looked up yet."""
 
     context: str
     extension: str
@@ -83,6 +88,7 @@ class Spot:
 
     @property
     def next(self) -> Spot:
+        """Return the place one priority further."""
         return replace(self, priority=int(self.priority) + 1)
 
 
@@ -91,7 +97,7 @@ SCREEN = Spot("callsieve", "s")
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """How far a call has come. `changed`: variables set on the way (None: not known). `returns`: where Return goes."""
+    """A call on its way. `changed`: variables set so far (None: unknown). `returns`: the places that Return goes to."""
 
     at: Spot
     changed: Mapping[str, str | None] = field(default_factory=dict)
@@ -100,14 +106,14 @@ class _Call:
     screened: bool = False
 
     def ends(self, screening: RouteScreening, why: RouteReason, where: str) -> RouteVerdict:
-        """The verdict where nothing more is to be followed."""
+        """Return the verdict for a call that cannot be followed further."""
         if not self.screened:
             return RouteVerdict(screening, where, why)
         return RouteVerdict(RouteScreening.SCREENED, nowhere=where if why is RouteReason.MISSING else "")
 
     @property
     def has_arrived(self) -> bool:
-        """Whether a screened call is where it was sent on to: what happens there is not looked at."""
+        """Return whether a screened call has reached the place it was sent on to, where following ends."""
         return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
 
     def on(self) -> _Call:
@@ -120,7 +126,7 @@ class _Call:
 def verdict_on(
     lookup: Lookup, extension: str, context: str, variables: Mapping[str, str] | None = None
 ) -> RouteVerdict:
-    """Whether a call to this extension of this context is screened. `variables` are the dialplan's globals."""
+    """Return whether a call to this extension of this context is screened. `variables` are the dialplan's globals."""
     return _Walk(lookup, variables or {}).verdict(_Call(Spot(context, extension)))
 
 
@@ -135,7 +141,7 @@ class _Walk:
         self._seen: dict[object, RouteVerdict] = {}
 
     def verdict(self, call: _Call) -> RouteVerdict:
-        """What becomes of a call from here. Branches that meet again are followed once."""
+        """Return the verdict for a call from here on. Branches that meet again are followed once."""
         key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
         if key not in self._seen:
             self._depth += 1
@@ -156,7 +162,7 @@ class _Walk:
         return after
 
     def _after(self, call: _Call) -> _Call | RouteVerdict:
-        """Where a call is after one step, or what became of it."""
+        """Return the call after one step, or the verdict."""
         matches = self._lookup(call.at.extension, call.at.context)
         if isinstance(call.at.priority, str):
             labelled = (match.labels[call.at.priority] for match in matches if call.at.priority in match.labels)
@@ -200,14 +206,14 @@ class _Walk:
         if name in ("exec", "tryexec"):
             return self._run(call, arguments)
         if name in ("execif", "execiftime"):
-            return self._either([self._run(call, one or "NoOp()") for one in self._taken(call, arguments)], where)
+            return self._either([self._run(call, branch or "NoOp()") for branch in self._taken(call, arguments)], where)
         if jump := JUMPS.get(name):
             targets = self._taken(call, arguments) if "if" in name else [arguments]
             return self._either([self._jump(call, target, jump, where) for target in targets], where)
         return (self._with_variable(call, arguments) if name == "set" else call).on()
 
     def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | RouteVerdict:
-        """A Goto or Gosub; one without a target goes on."""
+        """Follow a Goto or Gosub. Without a target the call goes on with the next step."""
         if not target:
             return call.on()
         known = self._known(call, split_outside_brackets(target, "(")[0] if kind == "gosub" else target)
@@ -221,7 +227,7 @@ class _Walk:
         return call.to(spot, (*call.returns, call.at.next))
 
     def _taken(self, call: _Call, arguments: str) -> list[str]:
-        """The branches that a condition may take: one where it is known, else both."""
+        """Return the branches that a condition may take: one if the condition is known, else both."""
         condition, yes, no = branches(arguments)
         true = is_true(condition, self._variables_of(call), self._exists)
         return [yes, no] if true is None else [yes if true else no]
@@ -233,29 +239,31 @@ class _Walk:
         return {**self._variables, **call.changed, "EXTEN": call.at.extension, "CONTEXT": call.at.context}
 
     def _exists(self, context: str, extension: str, priority: str) -> bool | None:
-        """DIALPLAN_EXISTS; None where it depends on the caller or the time."""
-        found = [
-            one for one in self._lookup(extension, context) if one.is_switch or priority in map(str, one.applications)
+        """Evaluate DIALPLAN_EXISTS. None if it depends on the caller or the time."""
+        matches = [
+            match
+            for match in self._lookup(extension, context)
+            if match.is_switch or priority in map(str, match.applications)
         ]
-        certain = [one for one in found if not one.is_switch and not one.sometimes]
-        return None if found and not certain else bool(certain)
+        certain = [match for match in matches if not match.is_switch and not match.sometimes]
+        return None if matches and not certain else bool(certain)
 
     def _with_variable(self, call: _Call, assignment: str) -> _Call:
         name, _, text = assignment.partition("=")
         return replace(call, changed={**call.changed, name.strip().lstrip("_"): self._known(call, text)})
 
     def _either(self, options: Sequence[_Call | RouteVerdict], where: str) -> _Call | RouteVerdict:
-        """What holds whichever way the call goes."""
+        """Return the result that holds for all branches."""
         if len(options) == 1:
             return options[0]
         calls = [option for option in options if isinstance(option, _Call)]
         if len(calls) == len(options) and len({(call.at, call.returns, call.screened) for call in calls}) == 1:
             return _merged(calls)
-        return _agreed([self.verdict(one) if isinstance(one, _Call) else one for one in options], where)
+        return _agreed([self.verdict(option) if isinstance(option, _Call) else option for option in options], where)
 
 
 def _merged(calls: Sequence[_Call]) -> _Call:
-    """The same place, reached with different variables: what differs is not known."""
+    """Return one call for several that reached the same place. Variables that differ become unknown."""
     names = {name for call in calls for name in call.changed}
     first, *others = calls
     same = {name for name in names if all(call.changed.get(name) == first.changed.get(name) for call in others)}
@@ -271,7 +279,7 @@ def _until_certain(matches: Iterable[Match]) -> Iterator[Match]:
 
 
 def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
-    """What holds whichever way the call goes."""
+    """Return the verdict that holds for all branches."""
     kinds = {verdict.screening for verdict in verdicts}
     if RouteScreening.CANNOT_TELL in kinds:
         return next(verdict for verdict in verdicts if verdict.screening is RouteScreening.CANNOT_TELL)
@@ -281,7 +289,7 @@ def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
 
 
 def _target(at: Spot, text: str) -> Spot | None:
-    """Where `context,extension,priority`, `extension,priority` or `priority` is; None when that cannot be read."""
+    """Return the place that `context,extension,priority` names, with fewer parts too. None if it cannot be read."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 3 or not all(parts) or parts[-1][0] in "+-":
         return None

@@ -1,7 +1,7 @@
-"""`callsieve doctor`: is everything as it must be for calls to be screened? Start here.
+"""All checks of `callsieve doctor`. Start here.
 
-Each check is a small function from what is on the context to one finding; none changes anything, and each is bounded:
-Asterisk's console answers in 5 s or is asked no more, sockets and the store have 2 s.
+A check is a function from a CheckContext to a Finding. It changes nothing and is bounded in time: 5 s for Asterisk's
+console, which is not asked again after a failure, and 2 s for sockets and the store.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ CHECKS = (
     finding.HealthCheck(place=245, name="capabilities", find=_names_what_is_off, is_quick=True),
     finding.HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
     finding.HealthCheck(place=300, name="callers", find=screening.can_read_callers),
-    finding.HealthCheck(place=310, name="carrier's word", find=screening.hears_carriers),
+    finding.HealthCheck(place=310, name="verstat", find=screening.hears_carriers),
 )
 
 
 def checks_of(capabilities: Capabilities) -> list[finding.HealthCheck]:
     """Return the checks that these capabilities declare, in the order in which a call meets them."""
-    found: list[finding.HealthCheck] = [check for checks in capabilities.load("checks") for check in checks]
-    return sorted(found, key=lambda check: check.place)
+    checks: list[finding.HealthCheck] = [check for table in capabilities.load("checks") for check in table]
+    return sorted(checks, key=lambda check: check.place)
 
 
 def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext) -> Iterator[Check]:
@@ -86,7 +86,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Make all checks. Asterisk's console is not asked: what only it knows, root's doctor has found and stored."""
+    """Make all checks without asking Asterisk's console. What only that knows, root's doctor has stored."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

@@ -1,4 +1,4 @@
-"""The doctor's checks of the daemon: it answers on both sockets, and only those who may ask it do."""
+"""The doctor's checks of the daemon: it answers on both sockets, and only to the users who may ask it."""
 
 from __future__ import annotations
 
@@ -30,38 +30,45 @@ STATUS = "systemctl status callsieve"
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """What the daemon said to `/status`, and how long it took in milliseconds."""
+    """The daemon's answer to `/status`, and how long it took in milliseconds."""
 
     variables: dict[str, str]
     milliseconds: float
 
 
 def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
-    """Ask the daemon how it is, in a way that no other FastAGI server acts on. `connect` is given seconds. OSError."""
+    """Ask the daemon for its status with a request that other FastAGI servers ignore.
+
+    Args:
+        connect: Opens the connection within the given number of seconds.
+
+    Raises:
+        OSError: Nobody answers, or not in time.
+    """
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
     with closing(connect(STATUS_SECONDS)) as connection:
         connection.sendall(STATUS_HELLO)
-        said = answer_on(connection, deadline)
+        answer = answer_on(connection, deadline)
         milliseconds = 1000 * (time.monotonic() - began)
-        connection.sendall(b"200 result=1\n" * said.count(b"\n"))
-    return StatusAnswer(variables_in(said), milliseconds)
+        connection.sendall(b"200 result=1\n" * answer.count(b"\n"))
+    return StatusAnswer(variables_in(answer), milliseconds)
 
 
 def answer_on(connection: socket.socket, deadline: float, end: bytes | None = None) -> bytes:
-    """What is said up to the `end`, or until the other side has no more to say. OSError, TimeoutError among them."""
-    said = b""
-    while len(said) < ANSWER_LIMIT and not (end and end in said):
+    """Return what the other side sends up to `end`, or until it closes. Raise OSError or TimeoutError."""
+    received = b""
+    while len(received) < ANSWER_LIMIT and not (end and end in received):
         connection.settimeout(max(0.001, deadline - time.monotonic()))
         chunk = connection.recv(ANSWER_LIMIT)
         if not chunk:
             break
-        said += chunk
-    return said
+        received += chunk
+    return received
 
 
 def daemon_answers(context: CheckContext) -> Finding:
-    """Return whether the daemon answers on its FastAGI port, and says that all is well."""
+    """Check that the daemon answers on its FastAGI port and reports no trouble."""
     listen = context.loaded.settings.agi.listen
     address = address_of(listen)
     try:
@@ -69,9 +76,9 @@ def daemon_answers(context: CheckContext) -> Finding:
             answer = ask_status(lambda seconds: socket.create_connection(address, seconds))
     except ConnectionRefusedError:
         if is_failing(OUR_UNIT):
-            words = "the service ends as soon as it is started, and nobody answers on {where}: calls go on unscreened"
+            words = "the service stops as soon as it is started, and nothing answers on {where}: calls go on unscreened"
             return fail(Wording(words, {"where": listen}), STATUS)
-        return fail(Wording("nobody answers on {where}: calls go on unscreened", {"where": listen}), START)
+        return fail(Wording("nothing answers on {where}: calls go on unscreened", {"where": listen}), START)
     except TimeoutError:
         holder: Places = {"where": listen, "holder": holder_of(address[1])}
         return fail(
@@ -87,7 +94,7 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return that the daemon is of an older version than the program, with its trouble."""
+    """Return the finding for a daemon that is older than the installed program, with the trouble it reports."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART_ALL)
@@ -95,7 +102,7 @@ def outdated(where: str, trouble: str) -> Finding:
 
 
 def socket_answers(context: CheckContext) -> Finding:
-    """The same over the Unix socket, which the classic script uses."""
+    """Check that the daemon answers on the Unix socket, which the classic script uses."""
     path = context.loaded.socket_path
     where: Places = {"file": str(path)}
 
@@ -115,41 +122,41 @@ def socket_answers(context: CheckContext) -> Finding:
     except FileNotFoundError:
         return warn(
             Wording("{file} is not there", where),
-            Wording("only the classic script needs it: is the daemon's state directory another?"),
+            Wording("only the classic script needs it; does the daemon use another state directory?"),
         )
     except PermissionError:
         return unknown(
             Wording("this user may not use {file}", where), Wording("run this as root or in Asterisk's group")
         )
     except ConnectionRefusedError:
-        return warn(Wording("nobody answers on {file}", where), START)
+        return warn(Wording("nothing answers on {file}", where), START)
     except TimeoutError:
         return fail(Wording("no answer on {file}", where), RESTART)
     return _judged(context, answer, str(path), "another process")
 
 
 def is_asked_by_asterisk(context: CheckContext) -> Finding:
-    """Nobody on this machine but Asterisk, root and the service asked the daemon for anything since its start."""
-    told = context.fresh_telemetry
-    if told is None:
-        return unknown(Wording("the daemon did not say lately"), START)
-    if told.is_blind:
+    """Check that no other local user than Asterisk, root and the service has asked the daemon since its start."""
+    telemetry = context.fresh_telemetry
+    if telemetry is None:
+        return unknown(Wording("the daemon has not reported lately"), START)
+    if telemetry.is_blind:
         remedy = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
-        return fail(Wording("the kernel does not say who asks: no call is screened"), remedy)
-    if told.server.strangers:
+        return fail(Wording("the kernel does not tell which user asks: no call is screened"), remedy)
+    if telemetry.server.strangers:
         remedy = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
         return fail(
-            Wording("{count} connections of another user were refused", {"count": told.server.strangers}), remedy
+            Wording("{count} connections of another user were refused", {"count": telemetry.server.strangers}), remedy
         )
-    return ok(Wording("only Asterisk, root and the service asked"))
+    return ok(Wording("only Asterisk, root and the service have asked"))
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """What the daemon says is wrong, but for its connection to Asterisk: that is down, as the check of it says."""
+    """Return the daemon's trouble without its lost connection to Asterisk, which another check reports."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
-        said = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")
-        reason = re.sub(said, "", reason)
+        trouble = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")
+        reason = re.sub(trouble, "", reason)
     return reason.strip("; ")
 
 
@@ -160,12 +167,12 @@ def _judged(context: CheckContext, answer: StatusAnswer, where: str, holder: str
     about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
     more = Wording("its log says more")
     if rule == "status" and reason:
-        return warn(Wording("it answers ({took}), but: {why}", about), more)
+        return warn(Wording("the daemon answers ({took}), but: {why}", about), more)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
     if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
         return outdated(where, "")
     if rule == "fail-open":
-        return warn(Wording("it lets calls go on unscreened ({took}): {why}", about), more)
+        return warn(Wording("the daemon lets calls go on unscreened ({took}): {why}", about), more)
     another = Wording("choose another [agi] listen, and install again")
     return fail(Wording("{holder} answers on {where}, and is not CallSieve", {**about, "holder": holder}), another)

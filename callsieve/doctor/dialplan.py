@@ -1,4 +1,4 @@
-"""The doctor's checks of the dialplan: ours is loaded, others' calls it, it asks us, and Dials carry our options."""
+"""The doctor's checks of the dialplan: ours is loaded, others call it, and each Dial carries our options."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ MOST_NAMED = 20
 
 
 def others(dialplan: Dialplan) -> list[DialplanStep]:
-    """The steps that are not ours."""
+    """Return the steps of contexts that are not ours."""
     return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
 
 
 def askers(dialplan: Dialplan) -> frozenset[str]:
-    """The contexts that ask us about a call."""
+    """Return the contexts that ask CallSieve about a call."""
     return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
 
 
 def is_loaded(context: CheckContext) -> Finding:
-    """Asterisk has all of our contexts, as this version has them."""
+    """Check that Asterisk has loaded all our contexts, in this version."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
     missing = sorted(ours - context.dialplan.contexts)
@@ -91,24 +91,28 @@ def _same_version(context: CheckContext, count: int) -> Finding:
         etc = context.place.etc
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
-            lost = Wording("{count} contexts are loaded, but in no file: they go at the next reload", {"count": count})
+            lost = Wording(
+                "{count} contexts are loaded, but in no file: the next reload removes them", {"count": count}
+            )
             return warn(lost, INSTALL)
         loaded: Places = {"count": count, "file": str(where.file)}
         return ok(Wording("{count} contexts are loaded, from {file}", loaded))
     try:
-        there = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
+        names = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
         key = "" if agi == OUR_AGI or isinstance(context.read, SettingsError) else context.loaded.settings.agi.key
-        current = {path.with_name(name): dialplan_text(name, agi, key) for name in there}
+        current = {path.with_name(name): dialplan_text(name, agi, key) for name in names}
     except InstallError as error:
         return fail(str(error))
     for path, wanted in current.items():
         if read_text(path) != wanted:
-            return warn(Wording("{file} is not that of this version", {"file": str(path)}), differs(INSTALL))
+            return warn(
+                Wording("{file} belongs to another version of CallSieve", {"file": str(path)}), differs(INSTALL)
+            )
     return ok(Wording("{count} contexts are loaded", {"count": count}))
 
 
 def asks_us(context: CheckContext) -> Finding:
-    """The dialplan asks where the daemon of these settings answers."""
+    """Check that the dialplan asks at the address where this daemon listens."""
     asked = _asked(context)
     if asked is None:
         return unknown(Wording("[callsieve] is not loaded"))
@@ -124,10 +128,10 @@ def asks_us(context: CheckContext) -> Finding:
 
 
 def _asked(context: CheckContext) -> str | None:
-    """What Asterisk's dialplan asks; what its files say where Asterisk cannot be asked."""
+    """Return the address that the loaded dialplan asks, or that its files name if Asterisk cannot be asked."""
     try:
-        there = globals_in(context.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
-        return there or _default_agi(context.dialplan)
+        address = globals_in(context.ask("dialplan show globals")).get("CALLSIEVE_AGI", "")
+        return address or _default_agi(context.dialplan)
     except ConsoleError:
         asked = asked_in_files(context.place.etc)
         if asked is None or is_answered_at(asked, context.loaded.settings.agi.listen):
@@ -136,46 +140,48 @@ def _asked(context: CheckContext) -> str | None:
 
 
 def _default_agi(dialplan: Dialplan) -> str | None:
-    found = (agi_of(step.application) for step in dialplan.steps if step.context == "callsieve")
-    return next((agi for agi in found if agi is not None), None)
+    addresses = (agi_of(step.application) for step in dialplan.steps if step.context == "callsieve")
+    return next((agi for agi in addresses if agi is not None), None)
 
 
 def _classic(context: CheckContext) -> Finding:
-    """The classic scripts are there and go to our socket."""
+    """Check that the classic scripts are installed and connect to our socket."""
     directory, socket = context.place.agi_bin, context.loaded.socket_path
     if directory is None:
-        return unknown(Wording("the classic script is asked, and Asterisk does not say where its scripts are"))
+        return unknown(Wording("the dialplan uses the classic script, but Asterisk does not say where its scripts are"))
     for name in asked_for(packaged_dialplan()):
         path = directory / OUR_AGI / name
         text, where = read_text(path), {"file": str(path), "socket": str(socket)}
         if text is None or not path.stat().st_mode & stat.S_IXOTH:
-            return fail(Wording("{file} is not there, or not to be run by Asterisk", where), f"{INSTALL} --classic")
+            return fail(Wording("{file} is missing, or Asterisk may not run it", where), f"{INSTALL} --classic")
         if str(socket) not in text:
             remedy = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
-            return warn(Wording("{file} does not go to {socket}", where), remedy)
+            return warn(Wording("{file} does not connect to {socket}", where), remedy)
     return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
 def reaches_phones(context: CheckContext) -> Finding:
-    """Dial carries our options, which bring the ring, the warning and each person's own list to the phone."""
+    """Check that Dial carries our options, which bring the ring, the warning and personal lists to the phone."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _reaches_freepbxs_phones(steps)
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
     if FREEPBX_CONTEXT in context.dialplan.contexts:
-        return warn(Wording("FreePBX makes its own Dial, without our options"), f"{INSTALL} --freepbx")
-    return warn(Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive ring, no list of one's own"), DIAL_LINE)
+        return warn(Wording("FreePBX makes its own Dial, without CallSieve's options"), f"{INSTALL} --freepbx")
+    return warn(
+        Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive rings, and personal lists have no effect"), DIAL_LINE
+    )
 
 
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
-    """FreePBX makes its own Dial: its hooks before it ask us."""
+    """Check FreePBX, which makes its own Dial: the hooks that run before it must ask us."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(Wording("FreePBX calls by Macro, as 15 and 16 do: its name lookups replace our tags"), "FreePBX 17")
     asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}
     missing = [hook for hook in PHONE_HOOKS if (hook.context, hook) not in asked]
     if not missing:
-        return ok(Wording("FreePBX asks us before its Dial: tags, rings, whispers, and lists of one's own"))
+        return ok(Wording("FreePBX asks CallSieve before its Dial: tags, rings, whispers and personal lists work"))
     about: Places = {"contexts": ", ".join(hook.context for hook in missing)}
     taken = [hook for hook in missing if not is_free(hook, steps)]
     if not taken:
@@ -185,27 +191,27 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
         )
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
-        Wording("{contexts} is somebody else's: name lookups replace our tags there", about),
+        Wording("{contexts} is in use by something else: name lookups replace our tags there", about),
         Wording("before its Return():  {lines}", lines),
     )
 
 
 def are_labelled(context: CheckContext) -> Finding:
-    """Every Dial that a call to one of our numbers may come to carries our options. FreePBX makes its own Dial."""
-    found = reaches_phones(context)
-    if found.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
-        return found
+    """Check that each Dial which a call to one of our numbers may reach carries our options."""
+    finding = reaches_phones(context)
+    if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
+        return finding
     bare = dict(_unlabelled(context, trunks_of(context)))
     if not bare:
-        return found
-    said = [Wording("{number} ({step})", {"number": number, "step": step}) for number, step in bare.items()]
-    named = listed(said[:MOST_NAMED], "{some}; {more}")
-    numbers = and_more(named if isinstance(named, Wording) else Wording(named), len(said[MOST_NAMED:]))
+        return finding
+    places = [Wording("{number} ({step})", {"number": number, "step": step}) for number, step in bare.items()]
+    named = listed(places[:MOST_NAMED], "{some}; {more}")
+    numbers = and_more(named if isinstance(named, Wording) else Wording(named), len(places[MOST_NAMED:]))
     return warn(Wording("their Dial carries no label and no whisper: {numbers}", {"numbers": numbers}), DIAL_LINE)
 
 
 def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
-    """The numbers of which a phone rings without our options, and the place of its Dial. ConsoleError."""
+    """Yield the numbers that ring a phone without our options, with the place of the Dial. Raise ConsoleError."""
     variables = globals_in(context.ask("dialplan show globals"))
     plan = DialplanReach(context.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
     outside = {f"{kind}/{trunk.name}" for trunk in trunks for kind in ("PJSIP", "IAX2", "SIP")}
@@ -219,26 +225,26 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
 
 
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
-    """Whether nobody does anything in this hook of FreePBX's."""
+    """Return whether this hook of FreePBX does nothing yet."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
 def hears_of_emergencies(context: CheckContext) -> Finding:
-    """Emergency calls open the window in which nobody who calls back is turned away."""
+    """Check that emergency calls open the window in which callers are not turned away."""
     if any(_EMERGENCY.search(step.application) for step in others(context.dialplan)):
-        return ok(Wording("open the window for those who call back"))
+        return ok(Wording("an emergency call suspends screening, so call-backs get through"))
     if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(context.dialplan)):
-        return ok(Wording("open the window, where FreePBX's route is marked Emergency"))
+        return ok(Wording("an emergency call suspends screening, if FreePBX's route is marked Emergency"))
     return warn(
-        Wording("nothing tells us of emergency calls: who calls back is screened"),
+        Wording("the dialplan does not report emergency calls: emergency services that call back are screened"),
         Wording("before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
     )
 
 
 def has_free_codes(context: CheckContext) -> Finding:
-    """Nobody else uses our feature codes."""
+    """Check that nothing else uses our feature codes."""
     if trunk_numbers.is_module_installed(context.dialplan):
-        return ok(Wording("FreePBX has them: Admin > Feature Codes"))
+        return ok(Wording("FreePBX manages them: Admin > Feature Codes"))
     features = features_in(context.ask("features show"))
     clashes = [
         Wording("{code} is {name}", {"code": code, "name": name})
@@ -250,34 +256,34 @@ def has_free_codes(context: CheckContext) -> Finding:
     clashes += code_clashes(step for step in dialled if step.context != TRUNK_CONTEXT)
     if clashes and not any(inner == CODES_CONTEXT for _, inner in context.dialplan.includes):
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
-        return ok(Wording("ours are not in use: no context includes {context}. Taken: {taken}", taken))
+        return ok(Wording("our codes are not in use: no context includes {context}. Already taken: {taken}", taken))
     if clashes:
-        remedy = Wording("give the other one another code, or leave ours out")
+        remedy = Wording("change the other code, or do not include ours")
         if context.is_freepbx:
-            remedy = Wording("give the other one another code (Admin > Feature Codes), or leave ours out")
+            remedy = Wording("change the other code (Admin > Feature Codes), or do not include ours")
         return warn(listed(clashes[:4], "{some}; {more}"), remedy)
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(lets_hang_up(step.application) for step in others(context.dialplan)):
         return warn(
-            Wording("during a call {feature} hears our codes first", {"feature": swallowing[0]}),
+            Wording("during a call {feature} takes the first keys of our codes", {"feature": swallowing[0]}),
             Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
         )
     return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """The extensions that our codes would reach: exact ones, and patterns that ask for at least a first key."""
-    found: dict[tuple[str, str], Wording] = {}
+    """Return the extensions that our codes would reach: exact ones, and patterns with at least a fixed first key."""
+    clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:
             if step.extension == code or pattern_takes(step.extension, code):
                 taken: Places = {"code": code, "extension": step.extension, "context": step.context}
-                found.setdefault((step.extension, step.context), Wording("{code} is {extension} in {context}", taken))
-    return list(found.values())
+                clashes.setdefault((step.extension, step.context), Wording("{code} is {extension} in {context}", taken))
+    return list(clashes.values())
 
 
 def pattern_takes(pattern: str, code: str) -> bool:
-    """Whether an extension pattern takes a code as its own. One that takes whatever is dialled does not count."""
+    """Return whether an extension pattern matches a code. A pattern that matches everything does not count."""
     if not pattern.startswith("_") or pattern[1:2] in (".", "!"):
         return False
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration
@@ -288,13 +294,13 @@ def pattern_takes(pattern: str, code: str) -> bool:
 
 
 def _regex_of(part: str) -> str:
-    """One part of an extension pattern (pbx.c) as a regular expression."""
+    """Convert one part of an extension pattern (Asterisk's pbx.c) to a regular expression."""
     classes = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", ".": ".+", "!": ".*"}
     return part if part.startswith("[") else classes.get(part.upper(), re.escape(part))
 
 
 def lets_hang_up(application: str) -> bool:
-    """Whether a Dial has option h or H, with which a key hangs up."""
+    """Return whether a Dial has option h or H, with which a key ends the call."""
     if not application.startswith("Dial("):
         return False
     arguments = application[5:].removesuffix(")")

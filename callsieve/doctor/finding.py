@@ -1,7 +1,6 @@
-"""What health checks are made of: what they look at, and what they find.
+"""The parts of health checks: CheckContext, what a check may read, and Finding, its result.
 
-A capability declares its checks in a table CHECKS. Each health fact is one function from a CheckContext to a Finding:
-severity, parameters and template. Doctor, status, console, digest and /metrics show the same finding.
+A capability declares its checks in a table CHECKS. Doctor, status, console, digest and /metrics show the same finding.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ NOT_ASKED = "Asterisk could not be asked"
 NO_SETTINGS = "the settings cannot be read"
 HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
-POLICY_UNUSABLE = Wording("the policy cannot be used: see policy")
+POLICY_UNUSABLE = Wording('the policy cannot be used: see the check "policy"')
 RESTART = "systemctl restart callsieve"
 MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
 FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
@@ -55,7 +54,7 @@ FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever i
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found, and the way out if that is not as it should be."""
+    """The result of a check, with a remedy if something is wrong."""
 
     status: CheckStatus
     detail: str | Wording
@@ -63,7 +62,7 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Checks that could not be made for one reason in one line, where the first of them stood."""
+    """Merge the checks that failed for the same reason into one line, at the place of the first of them."""
     lines = list(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
@@ -75,17 +74,16 @@ def gathered(checks: Iterable[Check]) -> list[Check]:
 
 
 def and_more(first: Wording, others: int) -> Wording:
-    """The first of several that are not as they should be."""
+    """Return a wording for the first of several problems, with the count of the others."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
 def differs(install: str) -> Wording:
-    """The way out where a file is not as it would be installed."""
+    """Return the remedy for a file that differs from the one that would be installed."""
     return Wording("{command}: shows what differs", {"command": install})
 
 
-# With the detail, and the way out: all is well; screened, but less well than it could be; not screened, or unsafe; not
-# found out.
+# Each takes a detail and a remedy. warn: screened, but not as well as possible; fail: not screened, or unsafe.
 ok = partial(Finding, CheckStatus.OK)
 warn = partial(Finding, CheckStatus.WARN)
 fail = partial(Finding, CheckStatus.FAIL)
@@ -94,10 +92,10 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """What the checks look at. Asterisk is asked each thing once, and no more after it failed to answer.
+    """Everything that checks may read. Asterisk is asked each question once, and not again after it failed to answer.
 
-    `read`: the settings, or what is wrong with them; `console` raises ConsoleError; `now` is in epoch seconds.
-    `fetch`: status and body of a page of ours as others see it, or why there is none; None: nobody outside is asked.
+    `read`: the settings, or what is wrong with them. `console` raises ConsoleError. `now` is in epoch seconds.
+    `fetch` returns status and body of one of our pages as others see it, or why it failed; None: fetch nothing.
     """
 
     read: Loaded | SettingsError
@@ -105,67 +103,67 @@ class CheckContext:
     now: float
     fetch: Callable[[str], tuple[int, bytes] | Wording] | None = None
     _error: ConsoleError | None = field(default=None, init=False)
-    _said: dict[str, str] = field(default_factory=dict, init=False)
+    _answers: dict[str, str] = field(default_factory=dict, init=False)
 
     @property
     def loaded(self) -> Loaded:
-        """The settings. SettingsError: a check that needs them is then unknown, and says nothing of defaults."""
+        """Return the settings. Raise SettingsError: checks that need them are then unknown."""
         if isinstance(self.read, SettingsError):
             raise self.read
         return self.read
 
     def ask(self, command: str) -> str:
-        """What Asterisk's console says. ConsoleError."""
+        """Return what Asterisk's console answers. Raise ConsoleError."""
         if self._error is not None:
             raise self._error
-        if command not in self._said:
+        if command not in self._answers:
             try:
-                self._said[command] = self.console(command)
+                self._answers[command] = self.console(command)
             except ConsoleError as error:
                 self._error = error
                 raise
-        return self._said[command]
+        return self._answers[command]
 
     @property
     def off_until(self) -> int | None:
-        """Until when Asterisk's database says that screening is off. ConsoleError."""
+        """Return until when screening is off, by Asterisk's database. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
     def emergency_at(self) -> float | None:
-        """When the dialplan wrote down the last emergency call. ConsoleError."""
+        """Return when the dialplan recorded the last emergency call. Raise ConsoleError."""
         return instant_of(value_in(self.ask(f"database get {FAMILY} {EMERGENCY_KEY}")) or "")
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """What the daemon said of itself last."""
+        """Return the daemon's last report about itself."""
         return read_telemetry(self.loaded.state)
 
     @property
     def fresh_telemetry(self) -> Telemetry | None:
-        """What the daemon said of itself; None where it said nothing lately."""
+        """Return the daemon's last report about itself, or None if it is not recent."""
         telemetry = self.telemetry
         return telemetry if is_fresh(telemetry, self.now) else None
 
     @property
     def policies(self) -> list[Policy]:
-        """The default policy and those of its scopes. PolicyError."""
+        """Return the default policy and those of its scopes. Raise PolicyError."""
         policies = policies_of(self.loaded)
         return [policies.default, *(scope.policy for scope in policies.scopes)]
 
     @property
     def acting_policies(self) -> list[Policy]:
-        """Those that do more than observe. PolicyError."""
+        """Return the policies that do more than observe. Raise PolicyError."""
         return [policy for policy in self.policies if not policy.observe]
 
     @property
     def central_organisation(self) -> str:
-        """The organisation whose central console this machine is; empty where it is none, or no store can be read."""
+        """Return the organisation of this central console. Empty on other machines, and if the store cannot be read."""
         link = self.read_store(link_of, None)
         return link.organisation if link is not None and link.is_central else ""
 
     def read_store(self, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """Return what the store has, as `read_store` below."""
+        """Read from the store, as `read_store` below."""
         return read_store(self.loaded.store_path, read, default)
 
     def read_rows(self, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
@@ -174,7 +172,7 @@ class CheckContext:
         return self.read_store(read, none)
 
     def judge_store(self, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
-        """Return what `judge` finds in the store at this time, if there is one and it can be read."""
+        """Return what `judge` finds in the store at this time, or why the store cannot be read."""
         path = self.loaded.store_path
         if not path.exists():
             return ok(NONE)
@@ -188,7 +186,7 @@ class CheckContext:
 
     @property
     def is_asterisk_down(self) -> bool:
-        """Whether nothing answers on its control socket; False where that cannot be told."""
+        """Return whether nothing answers on Asterisk's control socket. False if that is unknown."""
         try:
             self.ask("core show version")
         except NotRunning:
@@ -199,7 +197,7 @@ class CheckContext:
 
     @property
     def is_freepbx(self) -> bool:
-        """Whether FreePBX made the dialplan; its files tell where Asterisk cannot be asked."""
+        """Return whether FreePBX made the dialplan. Its files tell if Asterisk cannot be asked."""
         try:
             return not self.dialplan.contexts.isdisjoint({FREEPBX_CONTEXT, TRUNK_CONTEXT})
         except ConsoleError:
@@ -207,31 +205,34 @@ class CheckContext:
 
     @property
     def take_over(self) -> str:
-        """The command that takes over what this PBX knows of people."""
+        """Return the command that imports the people whom this PBX knows."""
         return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
 
     @cached_property
     def version(self) -> AsteriskVersion | None:
+        """Return Asterisk's version. Raise ConsoleError."""
         return version_in(self.ask("core show version"))
 
     @cached_property
     def modules(self) -> frozenset[str]:
+        """Return the modules that Asterisk has loaded. Raise ConsoleError."""
         return modules_in(self.ask("module show"))
 
     @cached_property
     def dialplan(self) -> Dialplan:
+        """Return the dialplan that Asterisk has loaded. Raise ConsoleError."""
         return dialplan_in(self.ask("dialplan show"))
 
     @cached_property
     def place(self) -> InstallPaths:
-        """Where Asterisk says its files are; the usual place when it cannot be asked."""
+        """Return where Asterisk says its files are, or the usual place if it cannot be asked."""
         try:
-            said = self.ask("core show settings")
+            answer = self.ask("core show settings")
         except ConsoleError:
             return InstallPaths(Path(self.loaded.settings.asterisk.etc), 0)
-        agi_bin = setting_in(said, "AGI Scripts directory")
+        agi_bin = setting_in(answer, "AGI Scripts directory")
         return InstallPaths(
-            Path(setting_in(said, "Configuration directory") or self.loaded.settings.asterisk.etc),
+            Path(setting_in(answer, "Configuration directory") or self.loaded.settings.asterisk.etc),
             0,
             Path(agi_bin) if agi_bin else None,
         )
@@ -242,10 +243,11 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it; all are made in the order of `place`: that in which a call meets them.
+    """A check as a capability declares it. Checks run in the order of `place`, as a call meets them.
 
-    `as_root`: it looks at Asterisk and the machine only, and may have to be root for that. All else may look into the
-    state directory, and so has the rights of its owner. `is_quick`: it takes a few milliseconds, so `status` makes it.
+    `as_root`: it examines only Asterisk and the machine, which may need root. Any other check may read the state
+    directory, so it runs with the rights of its owner. `is_quick`: it takes a few milliseconds, so `status`
+    runs it too.
     """
 
     place: int
@@ -257,9 +259,9 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCheck:
-    """What nobody writes down as it happens: the sender of events looks for it every half minute.
+    """A check that finds changes which nobody records. The event sender runs it every half minute, in a transaction.
 
-    It runs in a transaction, where a receiver wants one of the kinds: one event for each change since the last time.
+    It runs if a receiver wants one of `kinds`, and emits one event for each change since the last run.
     """
 
     kinds: tuple[EventKind, ...]
@@ -267,25 +269,25 @@ class ScheduledCheck:
 
 
 def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Find:
-    """Return the check that asks the store alone."""
+    """Return a check that reads only the store."""
     return lambda context: context.judge_store(judge)
 
 
 def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-    """Return what a store has; the default where it is missing, unreadable or of an older version: a check says so."""
+    """Return what `read` finds in a store. Return the default if it is missing, unreadable or outdated."""
     with suppress(StoreError, OSError), read_only(path) as db:
         return default if pending(db) else read(db)
     return default
 
 
 def not_asked(_command: str) -> str:
-    """Refuse to ask Asterisk: whoever reaches its console has a shell as Asterisk. Root's doctor has asked it."""
+    """Refuse to ask Asterisk, because access to its console is as powerful as a shell. Root's doctor asks it."""
     raise NotAllowed("Asterisk is asked by root's doctor only")
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store as it is, for looking: root, too, only with the rights of its owner. StoreError."""
+    """Open the store read-only, with the rights of its owner also if we are root. Raise StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open

@@ -1,4 +1,4 @@
-"""The doctor's checks of what is private: the settings, secrets in files, and Asterisk's control socket."""
+"""The doctor's checks of private files: the settings, secrets, and Asterisk's control socket."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from reputation.wording import Places, Wording
 
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 SECRET_OPEN = OutsideProblem.SECRET_READABLE.code  # to others: the only one of these that is unsafe
-NO_SECRET = Wording("no secret is in a file")
-TEST_EVENTS = Wording("callsieve events test NAME says whether it works then")
+NO_SECRET = Wording("the settings name no secret file")
+TEST_EVENTS = Wording("then check with: callsieve events test NAME")
 CONTROL_SOCKET = "asterisk.ctl"
 # Not InaccessiblePaths=, as older units have it: the directory is another one after a restart of Asterisk.
 _CLOSED = re.compile(r"^TemporaryFileSystem=([^\s:]+)(?::\S*)?$", re.MULTILINE)
@@ -27,20 +27,22 @@ _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 
 def settings_are_private(context: CheckContext) -> Finding:
-    """They can be used, nobody else reads the secret or writes where we read, and the service can read them."""
+    """Check that the settings are valid, private, writable by root alone and readable by the service."""
     if isinstance(context.read, SettingsUnreadable):
         return unknown(str(context.read), Wording("run this as root"))
     if isinstance(context.read, SettingsError):
-        return fail(str(context.read), Wording("correct the file; until then the daemon can neither start nor reload"))
+        return fail(str(context.read), Wording("correct the file: the daemon cannot start or reload with it"))
     file, state = context.loaded.file, context.loaded.state
     if file is not None:
         mode = file.stat().st_mode
         if mode & 0o002 or file.parent.stat().st_mode & 0o1002 == 0o002:
-            return fail(Wording("others may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}")
+            return fail(
+                Wording("other users may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}"
+            )
         # Of the manager user: the secrets of others stand elsewhere, and the environment may have another one.
         written = parse_settings(file.read_text("utf-8"), str(file))
         if mode & 0o004 and (written.ami.secret or written.agi.key):
-            return fail(Wording("others may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
+            return fail(Wording("other users may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
         service = dict(_RUNS_AS.findall(read_text(context.place.unit) or ""))
         if service.keys() >= {"User", "Group"} and not _may_read(file, service["User"], service["Group"]):
             may_not: Places = {"user": service["User"], "what": str(file)}
@@ -48,12 +50,13 @@ def settings_are_private(context: CheckContext) -> Finding:
             return fail(Wording("{user} may not read {what}", may_not), remedy)
         if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
             others = Wording(
-                "others than root may change {file}, and root runs [asterisk] command", {"file": str(file)}
+                "users other than root may change {file}, and root runs the command in [asterisk] command",
+                {"file": str(file)},
             )
             return fail(others, f"chown root {file.parent} {file}; chmod g-w {file.parent} {file}")
     if state.exists() and state.stat().st_mode & 0o002:
-        return fail(Wording("others may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
-    where: Places = {"file": str(file) if file else Wording("no file, all as it comes"), "folder": str(state)}
+        return fail(Wording("other users may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
+    where: Places = {"file": str(file) if file else Wording("no settings file: defaults"), "folder": str(state)}
     return ok(Wording("{file}; state in {folder}", where))
 
 
@@ -63,7 +66,7 @@ def _is_roots_alone(path: Path) -> bool:
 
 
 def _may_read(file: Path, user: str, group: str) -> bool:
-    """Whether a service of this user and group, named as in its unit, may; also where they are not there (yet)."""
+    """Return whether a service of this user and group may read the file. True if user or group do not exist yet."""
     try:
         uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
     except KeyError:
@@ -79,7 +82,7 @@ def _may_read(file: Path, user: str, group: str) -> bool:
 
 
 def are_readable_by_us_alone(context: CheckContext) -> Finding:
-    """Those that the settings name, as the owner of the state directory sees them."""
+    """Check the secret files that the settings name, with the rights of the owner of the state directory."""
     names = dict.fromkeys(secret_files(context.loaded.settings))
     wrong: list[OutsideError] = []
     for name in names:
@@ -89,32 +92,41 @@ def are_readable_by_us_alone(context: CheckContext) -> Finding:
             wrong.append(error)
     if wrong:
         wrong.sort(key=lambda error: error.code != SECRET_OPEN)
-        found = and_more(wrong[0].words, len(wrong) - 1)
-        return (fail if wrong[0].code == SECRET_OPEN else warn)(found, TEST_EVENTS)
-    return ok(Wording("in files, readable by us alone: {count}", {"count": len(names)}) if names else NO_SECRET)
+        problems = and_more(wrong[0].words, len(wrong) - 1)
+        return (fail if wrong[0].code == SECRET_OPEN else warn)(problems, TEST_EVENTS)
+    return ok(
+        Wording("{count} secret files, readable by CallSieve alone", {"count": len(names)}) if names else NO_SECRET
+    )
 
 
 def is_closed(context: CheckContext) -> Finding:
-    """Neither everybody nor the service may use it."""
+    """Check that neither everybody nor the service may use Asterisk's control socket."""
     folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))
     path = Path(folder).resolve() / CONTROL_SOCKET
     status = path.stat()
     where: Places = {"file": str(path)}
-    remedy = Wording("take astctlpermissions out of asterisk.conf, and restart Asterisk")
+    remedy = Wording("remove astctlpermissions from asterisk.conf, and restart Asterisk")
     if status.st_mode & 0o002:
-        return warn(Wording("everybody on this machine may use {file}: that is a shell as Asterisk", where), remedy)
+        return warn(
+            Wording(
+                "every user of this machine may use {file}, which is as powerful as a shell as Asterisk's user", where
+            ),
+            remedy,
+        )
     if status.st_mode & 0o020 and _is_open_to_service(read_text(context.place.unit) or "", path, status.st_gid):
-        return warn(Wording("the service may use {file}: that is a shell as Asterisk", where), remedy)
+        return warn(
+            Wording("the service may use {file}, which is as powerful as a shell as Asterisk's user", where), remedy
+        )
     return ok(Wording("closed to the service"))
 
 
 def _is_open_to_service(unit: str, path: Path, group: int) -> bool:
-    """Whether the unit runs in the group of the socket and does not close its directory."""
+    """Return whether the unit runs in the group of the socket and does not hide its directory."""
     try:
         name = grp.getgrgid(group).gr_name
     except KeyError:
         name = str(group)
     closed = map(Path, _CLOSED.findall(unit))
-    return name in _GROUP.findall(unit) and not any(path.is_relative_to(one) for one in closed)
+    return name in _GROUP.findall(unit) and not any(path.is_relative_to(directory) for directory in closed)

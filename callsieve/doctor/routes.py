@@ -1,4 +1,4 @@
-"""The doctor's proof that calls are screened: for each trunk and number it follows the steps that Asterisk runs."""
+"""The doctor's proof that calls are screened: it follows each number from each trunk through the dialplan."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MOST_NAMED = 3
 TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
-NO_CONTEXT = N_("no context asks CallSieve: no call is screened")
+NO_CONTEXT = N_("no dialplan context asks CallSieve: no call is screened")
 NO_TRUNK = N_("no trunk arrives in {context}: no call is screened")
-NO_ROUTE = N_("our FreePBX module screens no inbound route")
+NO_ROUTE = N_("CallSieve's FreePBX module screens no inbound route")
 # `callsieve status` and the console say "not connected" where the check of the trunks finds one of these.
 NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE})
 WORDS = {
@@ -41,11 +41,11 @@ _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """The console has been asked as often as it may be."""
+    """Asterisk's console was asked MOST_QUESTIONS times: no more questions are allowed."""
 
 
 class Extensions:
-    """What matches an extension in a context, as Asterisk's console says. Each is asked once, and so many in all."""
+    """The extensions that match in a context, by Asterisk's console. It asks at most MOST_QUESTIONS, each once."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -53,19 +53,21 @@ class Extensions:
         self._orders: dict[str, list[tuple[str, bool]]] = {}
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """In the order in which Asterisk tries them: own ones, then switches, then includes. ConsoleError."""
+        """Return the matches in the order in which Asterisk tries them: own, switches, includes. Raise ConsoleError."""
         dialplan = self._context.dialplan
         if context not in dialplan.contexts or not _ASKABLE.fullmatch(extension):
             return []
-        said = self._asked(extension, context)
-        found: list[Match] = []
+        own = self._asked(extension, context)
+        matches: list[Match] = []
         for reached, at_times in self._order(context):
             # The console leaves out what is included at certain times only.
-            more = self._asked(extension, reached) if at_times else said
-            found += [replace(one, sometimes=one.sometimes or at_times) for one in more if one.context == reached]
+            more = self._asked(extension, reached) if at_times else own
+            matches += [
+                replace(match, sometimes=match.sometimes or at_times) for match in more if match.context == reached
+            ]
             if reached in dialplan.switches:
-                found.append(Match(reached, extension, is_switch=True))
-        return found
+                matches.append(Match(reached, extension, is_switch=True))
+        return matches
 
     def _order(self, context: str) -> list[tuple[str, bool]]:
         if context not in self._orders:
@@ -84,7 +86,7 @@ class Extensions:
 def _reached(
     dialplan: Dialplan, context: str, seen: set[tuple[str, bool]], *, at_times: bool = False
 ) -> Iterator[tuple[str, bool]]:
-    """A context and those it includes, in Asterisk's order; and whether only at certain times."""
+    """Yield a context and those it includes, in Asterisk's order, each with whether it applies at times only."""
     if (context, at_times) in seen:
         return
     seen.add((context, at_times))
@@ -108,7 +110,7 @@ class Survey:
 
 
 def are_screened(context: CheckContext) -> Finding:
-    """Calls from each trunk to each number are screened."""
+    """Check that calls from each trunk to each number are screened."""
     asking = sorted(askers(context.dialplan))
     trunks = trunks_of(context)
     for trunk in trunks:
@@ -125,18 +127,18 @@ def are_screened(context: CheckContext) -> Finding:
     if not trunks:
         asked: Places = {"contexts": ", ".join(asking)}
         return unknown(
-            Wording("asked in {contexts}; no trunk was found to check", asked),
+            Wording("{contexts} asks CallSieve, but no trunk was found to check", asked),
             Wording("[[trunk]] in the settings"),
         )
     survey = survey_of(context, trunks)
     if survey.unscreened:
-        said = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
-        return fail(said, _remedy(context, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
+        problem = Wording("NOT screened: {numbers}", {"numbers": _named(survey.unscreened)})
+        return fail(problem, _remedy(context, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:
-        return unknown(Wording("no number of {trunks} was found to follow", names), Wording("[[did]] in the settings"))
-    one = Wording("1 number from {trunks}; it is not known to be unscreened", names)
-    many = Wording("{count} numbers from {trunks}; none is known to be unscreened", names)
+        return unknown(Wording("no number was found to check from {trunks}", names), Wording("[[did]] in the settings"))
+    one = Wording("1 number from {trunks} was checked, and no unscreened path was found", names)
+    many = Wording("{count} numbers from {trunks} were checked, and no unscreened path was found", names)
     about = one if survey.followed == 1 else many
     if survey.left_out:
         about = Wording("{about}; {count} more were not checked", {"about": about, "count": survey.left_out})
@@ -144,7 +146,7 @@ def are_screened(context: CheckContext) -> Finding:
 
 
 def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
-    """Our FreePBX module is there, and the calls of every trunk come to the routes that it writes into."""
+    """Return whether our FreePBX module is installed and every trunk's calls reach the routes that it writes."""
     dialplan = context.dialplan
     contexts = [trunk.context for trunk in trunks]
     return trunk_numbers.is_module_installed(dialplan) and all(
@@ -158,29 +160,31 @@ def _screened_by_module(context: CheckContext) -> Finding:
     routes = trunk_numbers.inbound_routes(context.dialplan)
     if not routes.screened:
         return warn(Wording(NO_ROUTE), "fwconsole reload; Connectivity > Inbound Routes")
-    about = Wording("our FreePBX module screens {count} inbound routes", {"count": len(routes.screened)})
+    about = Wording("CallSieve's FreePBX module screens {count} inbound routes", {"count": len(routes.screened)})
     if routes.left_out:
         left: Places = {"about": about, "routes": ", ".join(routes.left_out[:MOST_NAMED])}
-        about = and_more(Wording("{about}, and by choice not {routes}", left), len(routes.left_out[MOST_NAMED:]))
+        about = and_more(
+            Wording("{about}; deliberately not screened: {routes}", left), len(routes.left_out[MOST_NAMED:])
+        )
     return ok(about)
 
 
 def are_known(context: CheckContext) -> Finding:
-    """Each number could be followed to the end, and leads somewhere."""
+    """Check that each number can be followed to the end and leads somewhere."""
     if _module_screens(context, trunks_of(context)):
         return ok(Wording("FreePBX's inbound routes: see trunks"))
     survey = survey_of(context, trunks_of(context))
     if survey.unclear:
         return unknown(
             Wording("cannot tell: {numbers}", {"numbers": _named(survey.unclear)}),
-            Wording("check the dialplan there, or call the number and watch callsieve calls tail"),
+            Wording("check the dialplan there, or call the number and watch `callsieve calls tail`"),
         )
     if survey.nowhere:
         return warn(
-            Wording("screened, and then nothing takes it: {numbers}", {"numbers": _named(survey.nowhere)}),
-            Wording("check the context that the front context goes on to: are these numbers in it?"),
+            Wording("screened, but then no extension takes the call: {numbers}", {"numbers": _named(survey.nowhere)}),
+            Wording("add these numbers to the context that the front context goes on to"),
         )
-    about = Wording("{count} followed through the dialplan", {"count": survey.followed})
+    about = Wording("{count} numbers followed through the dialplan", {"count": survey.followed})
     if survey.not_taken:
         missing: Places = {"about": about, "numbers": ", ".join(survey.not_taken[:MOST_NAMED])}
         about = Wording("{about}; no trunk's context takes {numbers}", missing)
@@ -188,7 +192,7 @@ def are_known(context: CheckContext) -> Finding:
 
 
 def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
-    """Follow each number from each trunk's context. ConsoleError."""
+    """Follow each number from each trunk's context. Raise ConsoleError."""
     extensions, survey = Extensions(context), Survey()
     variables = globals_in(context.ask("dialplan show globals"))
     since = context.now - DIALLED_DAYS * 86_400
@@ -220,9 +224,11 @@ def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
 def _verdict(
     extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
 ) -> RouteVerdict | None:
-    """The least reassuring of its forms that the context takes; None when it takes none."""
-    found = {form: extensions.matches(form, context) for form in number.forms}
-    taken = [form for form, matches in found.items() if any(m.is_switch or 1 in m.applications for m in matches)]
+    """Return the worst verdict on the forms of a number that the context takes. None if it takes none."""
+    matches_by_form = {form: extensions.matches(form, context) for form in number.forms}
+    taken = [
+        form for form, matches in matches_by_form.items() if any(m.is_switch or 1 in m.applications for m in matches)
+    ]
     verdicts = [verdict_on(extensions.matches, form, context, variables) for form in taken]
     verdicts = [verdict for verdict in verdicts if verdict.why is not RouteReason.REFUSED]
     order = (RouteScreening.NOT_SCREENED, RouteScreening.CANNOT_TELL, RouteScreening.SCREENED)
@@ -233,18 +239,18 @@ def _note(survey: Survey, number: TriedNumber, trunk: TrunkContext, verdict: Rou
     survey.followed += 1
     about: Places = {"number": number.name, "trunk": trunk.name, "step": verdict.where or verdict.nowhere}
     if verdict.why is not None:
-        said = Wording(WORDS[verdict.why].template, about)
+        problem = Wording(WORDS[verdict.why].template, about)
         if verdict.screening is RouteScreening.CANNOT_TELL:
-            survey.unclear.append(said)
+            survey.unclear.append(problem)
         else:
-            survey.unscreened.append(said)
+            survey.unscreened.append(problem)
             survey.bypassing.add(trunk.name)
     elif verdict.nowhere and not number.name.startswith("_"):
         survey.nowhere.append(Wording(WORDS[RouteReason.MISSING].template, about))
 
 
 def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
-    """The front context: one change of `context=` for a trunk."""
+    """Return how to put our front context before the trunks: one change of `context=` for each."""
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return ON_FREEPBX
     ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))
@@ -260,8 +266,8 @@ def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Word
     return Wording("{command}; then context = {context} for the trunk", steps)
 
 
-def _named(said: Sequence[Wording]) -> Wording:
-    """The first of them: numbers before patterns, which stand for any."""
-    said = sorted(said, key=lambda one: str(one.places.get("number", "")).startswith("_"))
-    first = listed(said[:MOST_NAMED], "{some}; {more}")
-    return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))
+def _named(wordings: Sequence[Wording]) -> Wording:
+    """Return the first few, numbers before patterns."""
+    wordings = sorted(wordings, key=lambda wording: str(wording.places.get("number", "")).startswith("_"))
+    first = listed(wordings[:MOST_NAMED], "{some}; {more}")
+    return and_more(first if isinstance(first, Wording) else Wording(first), len(wordings[MOST_NAMED:]))

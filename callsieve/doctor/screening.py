@@ -1,4 +1,4 @@
-"""The doctor's checks of what screening did so far: were inbound calls decided about, and is it too early to act?"""
+"""The doctor's checks of past screening: recent calls have decisions, and callers' numbers were readable."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ SILENT_CALLS = 50
 
 
 def are_decided(context: CheckContext) -> Finding:
-    """The inbound calls of the last days, since screening was switched on, have a decision each."""
+    """Check that the inbound calls of the last days have a decision each, since screening was switched on."""
     try:
         off = context.off_until or 0
     except ConsoleError:
         off = 0
     if off > context.now:
-        return ok(Wording("not looked at while screening is off"))
+        return ok(Wording("not checked while screening is off"))
     return context.judge_store(lambda db, now: _judged_calls(db, now, float(off), partial(_left_out, context)))
 
 
 def _left_out(context: CheckContext) -> frozenset[str]:
-    """Numbers that somebody left out in FreePBX."""
+    """Return the numbers that somebody excluded from screening in FreePBX."""
     settings = context.loaded.settings
     regions = {settings.numbers.region, *(trunk.region for trunk in settings.trunk if trunk.region)}
     try:
@@ -50,21 +50,21 @@ def _left_out(context: CheckContext) -> frozenset[str]:
 
 
 def can_read_callers(context: CheckContext) -> Finding:
-    """Callers' numbers are read by the plan of the right country."""
+    """Check that callers' numbers are read by the numbering plan of the right country."""
     return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 
 def hears_carriers(context: CheckContext) -> Finding:
-    """A carrier that checks callers itself has said so of one of its calls, since the daemon started."""
+    """Check that each carrier that should send `verstat` has sent it since the daemon started."""
     checking = [trunk.name for trunk in context.loaded.settings.trunk if trunk.verstat]
     telemetry = context.telemetry
     if not checking or telemetry is None:
         return ok(NONE)
     heard = {name: telemetry.by_carrier.get(name, (0, 0)) for name in checking}
-    silent = [name for name, (calls, said) in heard.items() if not said and calls >= SILENT_CALLS]
+    silent = [name for name, (calls, with_verstat) in heard.items() if not with_verstat and calls >= SILENT_CALLS]
     if not silent:
-        said = [_heard_of(name, *counts) for name, counts in heard.items()]
-        return ok(listed(said, "{some}; {more}"))
+        with_verstat = [_heard_of(name, *counts) for name, counts in heard.items()]
+        return ok(listed(with_verstat, "{some}; {more}"))
     return warn(
         _heard_of(silent[0], *heard[silent[0]]),
         Wording(
@@ -77,7 +77,7 @@ def hears_carriers(context: CheckContext) -> Finding:
 
 def _heard_of(trunk: str, calls: int, said: int) -> Wording:
     counts: Places = {"trunk": trunk, "said": said, "calls": calls}
-    return Wording("{trunk}: {said:,} of {calls:,} calls since the daemon's start came with the carrier's word", counts)
+    return Wording("{trunk}: {said:,} of {calls:,} calls since the daemon's start came with a verstat value", counts)
 
 
 def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Finding:
@@ -85,7 +85,7 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
     if not calls:
         return ok(NONE)
     counts: Places = {"unreadable": unreadable, "calls": calls}
-    about = Wording("{unreadable:,} of the last {calls:,} callers had no number that can be read", counts)
+    about = Wording("{unreadable:,} of the last {calls:,} callers had no readable number", counts)
     if calls < FEW_CALLERS or unreadable * 2 <= calls:
         return ok(about)
     where: Places = {"file": str(loaded.settings_file), "region": loaded.settings.numbers.region}
@@ -100,13 +100,13 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """`on_since`: when the last `off --for` ended; `on` is in the audit. `left_out`: asked where a call was missed."""
-    switched_on = max(on_since, *(one.row.at for one in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
+    """Judge the calls since `on_since`, the end of the last `off --for`. `left_out` is called if a call was missed."""
+    switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
-    if any(one.missed for one in numbers):
+    if any(entry.missed for entry in numbers):
         chosen = left_out()
-        numbers = [one for one in numbers if one.did not in chosen]
-    calls, missed = sum(one.calls for one in numbers), sum(one.missed for one in numbers)
+        numbers = [entry for entry in numbers if entry.did not in chosen]
+    calls, missed = sum(entry.calls for entry in numbers), sum(entry.missed for entry in numbers)
     if not calls:
         return ok(NONE)
     counts: Places = {"decided": calls - missed, "calls": calls}
@@ -114,23 +114,28 @@ def _judged_calls(
     if switched_on > now - LOOKED_BACK_SECONDS:
         counts = {**counts, "since": when(switched_on)}
         about = Wording("{decided:,} of {calls:,} inbound calls since {since} have a decision", counts)
-    look = Wording("see the lines trunks and DIDs; watch asterisk -rvvv while one of them is called")
-    if now_missed := [one for one in numbers if one.is_missed_now]:
-        return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), look)
+    remedy = Wording('see the checks "trunks" and "DIDs"; watch `asterisk -rvvv` while you call one of them')
+    if now_missed := [entry for entry in numbers if entry.is_missed_now]:
+        return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), remedy)
     if missed > MISSED_SHARE * calls:
-        missing = [one for one in numbers if one.missed]
-        was = Wording("was screening off, or the daemon down? Its log says when it ran")
+        missing = [entry for entry in numbers if entry.missed]
+        was = Wording("was screening off, or the daemon stopped? Its log shows when it ran")
         return warn(Wording("{about}; missing at times: {numbers}", {"about": about, "numbers": _named(missing)}), was)
     return ok(about)
 
 
 def _named(numbers: Sequence[Screened]) -> Wording:
-    said = [
+    wordings = [
         Wording(
             "{number} {missed} of {calls}, last {when}",
-            {"number": masked(one.did), "missed": one.missed, "calls": one.calls, "when": when(one.missed_at or 0.0)},
+            {
+                "number": masked(entry.did),
+                "missed": entry.missed,
+                "calls": entry.calls,
+                "when": when(entry.missed_at or 0.0),
+            },
         )
-        for one in numbers
+        for entry in numbers
     ]
-    first = listed(said[:MOST_NAMED], "{some}; {more}")
-    return and_more(first if isinstance(first, Wording) else Wording(first), len(said[MOST_NAMED:]))
+    first = listed(wordings[:MOST_NAMED], "{some}; {more}")
+    return and_more(first if isinstance(first, Wording) else Wording(first), len(wordings[MOST_NAMED:]))

@@ -1,7 +1,7 @@
-"""The doctor's findings, stored by root for those who may see less: the console, /metrics, and other users' `doctor`.
+"""The doctor's findings, stored by root for the console, /metrics and other users' `doctor`.
 
-The service must not reach Asterisk's console: whoever does has a shell as Asterisk. So root looks, and leaves what it
-found in a directory of its own. Everybody may read it: no secret and no caller's number is in it.
+The service must not reach Asterisk's console, because that is as powerful as a shell. So root checks, and stores the
+findings in a directory of its own. Everybody may read them: they hold no secret and no caller's number.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ MOST_BYTES = 262_144
 OLD_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a clock may be set back a little
 NAME = "seen by root"
-NEVER = Wording("what only root may see was not looked at yet")
+NEVER = Wording("some checks need root, and none was made as root yet")
 REMEDY = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
 
 _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """All checks, when they were made (epoch seconds), and by which version."""
+    """The findings of all checks, when they were made (epoch seconds), and by which version."""
 
     at: float
     version: str
     checks: tuple[Check, ...]
 
     def is_old(self, now: float) -> bool:
-        """Whether things may have changed since."""
+        """Return whether things may have changed since."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
 def findings_of(checks: Iterable[Check], now: float) -> Findings:
-    """The checks, to be stored."""
+    """Return the checks as a value to store."""
     return Findings(now, program_version(), tuple(checks))
 
 
@@ -55,7 +55,7 @@ def findings_of(checks: Iterable[Check], now: float) -> Findings:
 
 
 def may_store(path: Path) -> bool:
-    """Root may, and whoever has such a directory."""
+    """Return whether we may store findings: as root, or as the owner of the directory."""
     if os.geteuid() == 0:
         return True
     with suppress(OSError):
@@ -64,9 +64,12 @@ def may_store(path: Path) -> bool:
 
 
 def store_findings(path: Path, findings: Findings) -> None:
-    """Takes the place of what was there, in one step. OSError where the directory is not ours alone.
+    """Replace the stored findings in one step.
 
-    Nothing is followed: neither a link in place of the directory nor one in it.
+    Links are not followed, neither to the directory nor in it.
+
+    Raises:
+        OSError: Others may write in the directory.
     """
     with suppress(FileExistsError):
         path.parent.mkdir(0o755)
@@ -84,10 +87,10 @@ def store_findings(path: Path, findings: Findings) -> None:
 
 
 def renew_finding(path: Path, check: Check) -> None:
-    """One check made again, where findings are stored and ours to change. OSError."""
+    """Replace one stored finding, if findings are stored and ours to change. Raise OSError."""
     stored = read_findings(path)
     if isinstance(stored, Findings) and may_store(path):
-        checks = tuple(check if check.name == one.name else one for one in stored.checks)
+        checks = tuple(check if check.name == other.name else other for other in stored.checks)
         store_findings(path, msgspec.structs.replace(stored, checks=checks))
 
 
@@ -112,25 +115,25 @@ def _replace(folder: int, name: str, data: bytes) -> None:
 
 
 def read_findings(path: Path) -> Findings | Wording:
-    """What was stored; or why there is nothing to be shown."""
+    """Return the stored findings, or why there are none."""
     try:
         return _decoded(_read(path))
     except FileNotFoundError:
         return NEVER
     except _Foreign:
-        return Wording("{file} is not used: others than root may write it", {"file": str(path)})
+        return Wording("{file} is ignored: users other than root may write it", {"file": str(path)})
     except OSError as error:
-        return Wording("{file} is not used: {why}", {"file": str(path), "why": str(error.strerror)})
+        return Wording("{file} is ignored: {why}", {"file": str(path), "why": str(error.strerror)})
     except (ValueError, LookupError, RecursionError):
-        return Wording("{file} is not used: it is damaged", {"file": str(path)})
+        return Wording("{file} is ignored: it is damaged", {"file": str(path)})
 
 
 class _Foreign(Exception):
-    """Somebody else may have written it: it could say anything."""
+    """Another user may have written the file, so its content is not trusted."""
 
 
 def _read(path: Path) -> bytes:
-    """What root or we ourselves have written."""
+    """Read the file, if only root or our own user can have written it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
@@ -155,7 +158,7 @@ def _decoded(data: bytes) -> Findings:
 
 
 def _check_fits(text: str | Wording) -> None:
-    """A template fills in what is there, and no more: a width of a thousand million is no text of ours. ValueError."""
+    """Raise ValueError if a template has fields that its places do not fill, or a width that could exhaust memory."""
     if isinstance(text, str) or not text.places:
         return
     for _, name, form, conversion in Formatter().parse(text.template):
@@ -170,18 +173,18 @@ def _check_fits(text: str | Wording) -> None:
 
 
 def completed(checks: Iterable[Check], stored: Findings | Wording, now: float) -> list[Check]:
-    """The checks that we made; for what we could not find out, what root found, and a warning where that is old."""
+    """Replace each check that we could not make by root's finding, and warn if that is old or missing."""
     made = list(checks)
     if all(check.status is not CheckStatus.UNKNOWN for check in made):
         return made
     known = {} if isinstance(stored, Wording) else {check.name: check for check in stored.checks}
-    found = [_better(check, known.get(check.name)) for check in made]
+    checks = [_better(check, known.get(check.name)) for check in made]
     words = stored
     if not isinstance(words, Wording):
         if not words.is_old(now):
-            return found
-        words = Wording("what only root may see was looked at {when}", {"when": ago(words.at, now)})
-    return [*found, Check(NAME, CheckStatus.WARN, words, REMEDY, now)]
+            return checks
+        words = Wording("the checks that need root were made {when}", {"when": ago(words.at, now)})
+    return [*checks, Check(NAME, CheckStatus.WARN, words, REMEDY, now)]
 
 
 def _better(made: Check, stored: Check | None) -> Check:

@@ -1,7 +1,4 @@
-"""Where calls from outside arrive, and the numbers they are for: from the settings, Asterisk and its dialplan.
-
-Our FreePBX module says in the dialplan that is loaded which inbound routes it screens.
-"""
+"""The trunks, the contexts their calls arrive in, and the numbers they carry: from settings, Asterisk and dialplan."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ IAX_COLUMN = 15
 _CHANNELS = re.compile(r"(PJSIP|IAX2)/([\w.@+-]+?)-\*")
 _NUMBER = re.compile(r"\+?[0-9]{3,}|s", re.ASCII)
 _PASSES_ON = re.compile(r"Goto\((.*)\)", re.DOTALL)
-# Asterisk's samples have them: whoever has no account of his own.
+# Asterisk's sample configuration has them for callers without an account.
 _NOBODYS = frozenset({"guest", "anonymous"})
 MARK = "app-callsieve-phone"  # a context that is there where the module is
 CODES = "app-callsieve-codes"
@@ -40,7 +37,7 @@ _IS_SCREENED = "Gosub(app-callsieve-screened,"
 
 @dataclass(frozen=True, slots=True)
 class TrunkContext:
-    """A trunk and the context that its calls arrive in; None where that was not found."""
+    """A trunk and the context that its calls arrive in, or None if that was not found."""
 
     name: str
     context: str | None
@@ -49,9 +46,9 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number that a trunk may send: as it is known here, and the forms to try. A pattern stands for an example.
+    """A number that a trunk may send, with the forms to try. For a pattern the form is an example.
 
-    `is_named`: the settings have it.
+    `is_named`: the settings name the number.
     """
 
     name: str
@@ -60,7 +57,7 @@ class TriedNumber:
 
 
 def trunks_of(context: CheckContext) -> list[TrunkContext]:
-    """The trunks of the settings; where there are none, those that Asterisk has. ConsoleError, OSError."""
+    """Return the trunks of the settings, or those of Asterisk if there are none. Raise ConsoleError or OSError."""
     named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
     trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
         context
@@ -69,7 +66,7 @@ def trunks_of(context: CheckContext) -> list[TrunkContext]:
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
-    """Whether any trunk of FreePBX, of whatever kind, arrives in our context for it."""
+    """Return whether any FreePBX trunk arrives in CallSieve's context."""
     return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
@@ -84,7 +81,7 @@ def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
 
 
 def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
-    """PJSIP endpoints known by their address, IAX2 users and DAHDI's outside lines, but for our people's phones."""
+    """Return PJSIP endpoints known by address, IAX2 users and DAHDI lines, without our people's phones."""
     people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
@@ -106,7 +103,7 @@ def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
 
 
 def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """PJSIP endpoints that are known by address, are none of our `phones` and in no `[[trunk]]`. ConsoleError."""
+    """Return PJSIP endpoints known by address that are neither `phones` nor in a `[[trunk]]`. Raise ConsoleError."""
     described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
@@ -117,7 +114,7 @@ def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[st
 
 
 def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
-    """The context of each IAX2 user; None where several may be meant."""
+    """Return the context of each IAX2 user, or None if several contexts may be meant."""
     return {
         name: _uncut(dialplan_context, context)
         for name, dialplan_context in iax_users_in(context.ask("iax2 show users")).items()
@@ -125,7 +122,7 @@ def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
 
 
 def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
-    """The one loaded context that begins so, for a name that Asterisk may have cut to the width of its column."""
+    """Return the loaded context for a name that Asterisk's table may have cut off. None if several fit."""
     if len(dialplan_context) < IAX_COLUMN:
         return dialplan_context
     whole = [loaded for loaded in context.dialplan.contexts if loaded.startswith(dialplan_context)]
@@ -135,17 +132,17 @@ def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
 
 
 def dahdi_contexts(etc: Path) -> list[str]:
-    """Where calls of outside lines arrive: of each `channel =>` the context above it. FXO signalling is for phones."""
-    found: dict[str, None] = {}
+    """Return the contexts of the outside lines in chan_dahdi.conf. Lines with FXO signalling are phones."""
+    contexts: dict[str, None] = {}
     values = {"context": "default"}
     for line in walk(etc, etc / "chan_dahdi.conf"):
         key, equals, value = (part.strip() for part in line.text.replace("=>", "=").partition("="))
         if equals and key in ("channel", "channels"):
             if not values.get("signalling", "").startswith("fxo"):
-                found[values["context"]] = None
+                contexts[values["context"]] = None
         elif equals:
             values[key] = value
-    return list(found)
+    return list(contexts)
 
 
 def numbers_to_try(
@@ -155,9 +152,9 @@ def numbers_to_try(
     variables: Mapping[str, str],
     dialled: Sequence[str],
 ) -> list[TriedNumber]:
-    """What to follow from a trunk's context: its numbers in the settings, the dialplan's, and what callers `dialled`.
+    """Return the numbers to follow from a trunk's context: of the settings, of the dialplan, and `dialled` by callers.
 
-    A number that the dialplan has as an extension is tried in that form only. Left out: `screen = false`.
+    A number that the dialplan has as an extension is tried in that form only. DIDs with `screen = false` are left out.
     """
     patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
     settings = context.loaded.settings
@@ -165,16 +162,16 @@ def numbers_to_try(
     named = [TriedNumber(text, forms, is_named=True) for text, forms in _of_settings(settings, trunk.table)]
     numbers = [*named, *patterns, *(TriedNumber(text, (text,)) for text in extensions)]
     numbers += [TriedNumber(text, ways_to_dial(text)) for text in dialled]
-    found: dict[tuple[str, ...], TriedNumber] = {}
+    by_forms: dict[tuple[str, ...], TriedNumber] = {}
     for number in numbers:
         forms = tuple(form for form in number.forms if form in extensions) or number.forms
         if exempt.isdisjoint(forms):
-            found.setdefault(forms, replace(number, forms=forms))
-    return list(found.values())
+            by_forms.setdefault(forms, replace(number, forms=forms))
+    return list(by_forms.values())
 
 
 def _of_settings(settings: Settings, table: TrunkTable | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The DIDs, and the trunk's own numbers, as carriers may send them."""
+    """Return the DIDs and the trunk's own numbers, in the forms that carriers may send."""
     region = (table.region if table else None) or settings.numbers.region
     texts = [did.number for did in settings.did] + list(table.own_numbers if table else ())
     return ((text, _forms(text, region)) for text in dict.fromkeys(texts))
@@ -188,7 +185,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """The patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
+    """Return the patterns and the numbers of a trunk's context and of those that it passes the dialled number on to."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)
@@ -197,7 +194,7 @@ def numbers_in_dialplan(
 
 
 def _passed_on(dialplan: Dialplan, context: str, variables: Mapping[str, str]) -> frozenset[str]:
-    """A context, what it includes, and where `Goto(context,${EXTEN},1)` leads from there."""
+    """Return a context, what it includes, and where `Goto(context,${EXTEN},1)` leads from there."""
     reached: frozenset[str] = frozenset()
     waiting = {context}
     while waiting:
@@ -220,27 +217,27 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes by their extensions: those that are screened, and those that somebody left out."""
+    """FreePBX's inbound routes, by extension: screened ones, and those that an administrator excluded."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]
 
 
 def is_module_installed(dialplan: Dialplan) -> bool:
-    """Whether the module has written into this dialplan."""
+    """Return whether CallSieve's FreePBX module has written into this dialplan."""
     return MARK in dialplan.contexts
 
 
 def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
-    """What the module has done with each inbound route."""
+    """Return which inbound routes the module screens."""
     steps: dict[str, list[str]] = {}
     for step in dialplan.steps:
         if step.context in _ROUTES:
             steps.setdefault(step.extension, []).append(step.application)
     routes = {
-        extension: any(one.startswith(_IS_SCREENED) for one in applications)
+        extension: any(step.startswith(_IS_SCREENED) for step in applications)
         for extension, applications in steps.items()
-        if any(one.startswith(_IS_ROUTE) for one in applications)
+        if any(step.startswith(_IS_ROUTE) for step in applications)
     }
     return InboundRoutes(
         tuple(extension for extension, screened in routes.items() if screened),
@@ -249,13 +246,14 @@ def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
 
 
 def takes_calls_of(dialplan: Dialplan, context: str) -> bool:
-    """Whether calls that arrive in this context come to FreePBX's inbound routes."""
+    """Return whether calls that arrive in this context reach FreePBX's inbound routes."""
     return not dialplan.reached_from(context).isdisjoint(_ROUTES)
 
 
 def numbers_left_out(dialplan: Dialplan, regions: Iterable[str]) -> frozenset[str]:
-    """The numbers whose route is not screened, as calls to them are recorded: a route may have a number as trunks in
-    these `regions` write it, with or without `+`.
+    """Return the numbers whose route is excluded from screening, in the form in which calls to them are recorded.
+
+    A route may have a number as trunks in these `regions` write it, with or without `+`.
     """
     routes = inbound_routes(dialplan).left_out
     read = (did_number_of(text, region) for region in regions for route in routes for text in (route, f"+{route}"))

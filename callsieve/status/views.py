@@ -1,7 +1,7 @@
-"""Are calls screened now, since when, what was done lately, and what is wrong: for `callsieve status` and who shows it.
+"""Whether calls are screened, since when, the recent calls, and what is wrong: for `callsieve status`, API and FreePBX.
 
-It must be quick, and say something whatever is broken: it reads what is known (the store, what the daemon said of
-itself, what root's doctor found), and asks the daemon and Asterisk one short question each.
+It must be quick, and give an answer whatever is broken. So it reads the store, the daemon's last report and the
+findings of root's doctor, and asks the daemon and Asterisk one short question each.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ AHEAD_SECONDS = 60.0  # a decision may be dated a moment later than our clock
 DAEMON = "daemon"
 SCREENED_CALLS = "screened calls"
 ACTIONS = tuple(ACTION_BY_WORD)
-# Checks that fail where calls do not come to us: the daemon may be well, and nobody is screened.
+# Checks that fail if calls do not reach CallSieve: the daemon may be well, but nothing is screened.
 OF_ROUTES = ("dialplan", "trunks", "DIDs", "asks at", SCREENED_CALLS)
 NOT_ASKED_ABOUT = Wording("some calls come in and are not screened: see trouble")
 NO_CALL_YET = Wording("no call has reached CallSieve yet")
@@ -57,7 +57,7 @@ IS_SCREENED = {
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """What the store tells. `last_hour`: decisions by action, in observe mode by what would have been ordered."""
+    """What the store tells. `last_hour` counts decisions by action, in observe mode by the action not taken."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -70,8 +70,8 @@ class JournalSummary:
 class Status:
     """Whether calls are screened, and everything that `callsieve status` prints.
 
-    `told`: what the daemon said of itself, None where it did not lately. `journal`: None where the store cannot be
-    read. `not_known`: what this user may not see, or nothing could be asked about.
+    `told`: the daemon's last report, None if it is not recent. `journal`: None if the store cannot be read.
+    `not_known`: checks that this user may not make, or that got no answer.
     """
 
     screening: Screening
@@ -86,19 +86,20 @@ class Status:
 
     @property
     def is_screened(self) -> bool | None:
-        """Whether a call that comes in now is decided about; None: that cannot be told, or depends on the trunk."""
+        """Return whether a call that comes in now is decided about. None: unknown, or it depends on the trunk."""
         screened = IS_SCREENED.get(self.screening.state, False)
         return None if screened and self.screening.is_partial else screened
 
     @property
     def is_well(self) -> bool:
-        """Calls are screened, and nothing has to be put right."""
+        """Return whether calls are screened and nothing must be fixed."""
         return self.is_screened is True and all(check.status is not CheckStatus.FAIL for check in self.trouble)
 
     @property
     def is_listening(self) -> bool | None:
-        """Whether the daemon is logged in to Asterisk's manager interface. None: it did not say, is not told to, or
-        said it in its first seconds, before it had tried.
+        """Return whether the daemon is logged in to Asterisk's manager interface.
+
+        None: it did not report, is not configured to, or reported in its first seconds, before it had tried.
         """
         if self.told is None or self.told.listening is None:
             return None
@@ -109,9 +110,9 @@ class Status:
 
 
 def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
-    """Return how screening is now, with the quick ones of the checks. The daemon is asked apart.
+    """Return the present status, from the quick checks and a question to the daemon.
 
-    `context`: as for the doctor; `loaded`: its settings, or what could be read of a file with an error.
+    `context`: as for the doctor. `loaded`: its settings, or what could be read of a file with an error.
     """
     last_told = read_telemetry(loaded.state)
     told = last_told if is_fresh(last_told, context.now) else None
@@ -121,14 +122,14 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
         asterisk_at = context.emergency_at
     journal = read_store(loaded.store_path, lambda db: _journal(db, loaded, context.now, asterisk_at), None)
     made = [
-        *examine((one for one in checks if one.is_quick), context),
+        *examine((check for check in checks if check.is_quick), context),
         Check(DAEMON, daemon.status, daemon.detail, daemon.remedy, context.now),
     ]
     stored = read_findings(loaded.findings_path)
-    found = completed(made, stored, context.now) + _more(stored, {check.name for check in made}, context.now)
+    checks_made = completed(made, stored, context.now) + _more(stored, {check.name for check in made}, context.now)
     if journal is not None and journal.failed_open:
-        found.append(_deadline(journal.failed_open, context.now))
-    screening = _screening(context, daemon, last_told, journal, {check.name: check for check in found})
+        checks_made.append(_deadline(journal.failed_open, context.now))
+    screening = _screening(context, daemon, last_told, journal, {check.name: check for check in checks_made})
     policy, observing = _policy(loaded, told, is_broken=isinstance(context.read, SettingsError))
     if screening.state is ScreeningState.ON and observing:
         screening = replace(screening, state=ScreeningState.OBSERVING)
@@ -138,8 +139,8 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
         listen=None if isinstance(context.read, SettingsError) else loaded.settings.agi.listen,
         told=told,
         journal=journal,
-        trouble=troubles(found),
-        not_known=tuple(check for check in found if check.status is CheckStatus.UNKNOWN),
+        trouble=troubles(checks_made),
+        not_known=tuple(check for check in checks_made if check.status is CheckStatus.UNKNOWN),
         loaded=loaded,
         settings_error=str(context.read) if isinstance(context.read, SettingsError) else "",
     )
@@ -169,14 +170,14 @@ def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) 
             Wording("this user may not ask the daemon, and it has not reported"), Wording("run this as root")
         )
     if not is_fresh(last_told, context.now):
-        return fail(Wording("it has not reported since {when}", {"when": when(last_told.at)}), RESTART)
+        return fail(Wording("the daemon has not reported since {when}", {"when": when(last_told.at)}), RESTART)
     if trouble:
-        return Finding(CheckStatus.WARN, Wording("it answers, but: {why}", {"why": trouble}))
-    return Finding(CheckStatus.OK, Wording("it said that all is well"))
+        return Finding(CheckStatus.WARN, Wording("the daemon answers, but: {why}", {"why": trouble}))
+    return Finding(CheckStatus.OK, Wording("the daemon reports that all is well"))
 
 
 def _is_obeyed(loaded: Loaded) -> bool:
-    """Whether the daemon, which runs as the owner of its state directory, answers us; it counts strangers."""
+    """Return whether the daemon answers our user. It runs as the owner of its state directory."""
     with suppress(OSError):
         return os.getuid() in obeyed_users(loaded.settings, loaded.state.stat().st_uid)
     return os.getuid() == 0
@@ -189,7 +190,7 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
         counted[count.action] += count.calls
     switched = {what: row.row.at for what in ("off", "on") for row in latest_of(db, (what,), 1)}
     return JournalSummary(
-        last_call=next((decision_shown(db, one) for one in decisions(db, until=until, limit=1)), None),
+        last_call=next((decision_shown(db, decision) for decision in decisions(db, until=until, limit=1)), None),
         last_hour=counted,
         failed_open=decided_by(db, FAIL_OPEN_RULE, since, until),
         window=window_of(db, loaded.settings, now, asterisk_at),
@@ -198,7 +199,7 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
 
 
 def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple[str | None, bool | None]:
-    """Name and whether it only observes; as the daemon says, else as the settings do."""
+    """Return the policy's name and whether it only observes, from the daemon, else from the settings."""
     if told is not None:
         return told.policy, told.observing
     if is_broken:
@@ -230,7 +231,7 @@ def _asks_nobody(check: Check) -> bool:
 
 
 def _deadline(calls: int, now: float) -> Check:
-    about = Wording("calls that went on undecided in the last hour: {calls:,}", {"calls": calls})
+    about = Wording("calls that went on without a decision in the last hour: {calls:,}", {"calls": calls})
     return Check("fail-open", CheckStatus.WARN, about, "callsieve calls search --rule fail-open", now)
 
 
@@ -239,16 +240,16 @@ def _screening(
     daemon: Finding,
     told: Telemetry | None,
     journal: JournalSummary | None,
-    found: dict[str, Check],
+    checks: dict[str, Check],
 ) -> Screening:
     """Return what keeps calls from being screened: first what people did, then what broke.
 
     Args:
-        told: What the daemon last said of itself, however long ago.
-        found: The findings by the name of their check.
+        told: The daemon's last report, however old.
+        checks: The findings by the name of their check.
     """
     switched = journal.switched_at if journal is not None else {}
-    switch = found[OFF_SWITCH.name]
+    switch = checks[OFF_SWITCH.name]
     if switch.status is CheckStatus.WARN:
         until = None
         with suppress(ConsoleError):
@@ -263,7 +264,7 @@ def _screening(
             remedy="callsieve on",
         )
     if context.is_asterisk_down:
-        asterisk = found["Asterisk"]
+        asterisk = checks["Asterisk"]
         return Screening(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
     if daemon.status is CheckStatus.FAIL:
         since = told.at if told is not None else None
@@ -275,9 +276,9 @@ def _screening(
         return Screening(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
         return Screening(ScreeningState.FAILING, why=told.trouble)
-    if (cause := _not_connected(journal, found)) is not None:
+    if (cause := _not_connected(journal, checks)) is not None:
         return Screening(ScreeningState.NOT_CONNECTED, why=cause.detail, remedy=cause.remedy)
-    is_partial = any(_is_broken(found[name]) for name in OF_ROUTES if name in found)
+    is_partial = any(_is_broken(checks[name]) for name in OF_ROUTES if name in checks)
     if not is_partial and journal is not None and journal.last_call is None:
         return Screening(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL)
     instants = [told.started_at if told is not None else None, switched.get("on")]
@@ -296,10 +297,10 @@ def _not_connected(journal: JournalSummary | None, found: Mapping[str, Check]) -
 
 @dataclass(frozen=True, slots=True)
 class ActivePolicy:
-    """The policy in force.
+    """The active policy.
 
     Attributes:
-        name: Its name, null where that is not known.
+        name: Its name, null if unknown.
         observing: It decides and records, and every call goes on.
     """
 
@@ -313,7 +314,7 @@ class LastHour:
 
     Attributes:
         calls: How many there were.
-        by_action: How many of each action, in observe mode of what would have been ordered.
+        by_action: How many of each action; in observe mode, of the action that was not taken.
         failed_open: How many calls went on because something failed.
     """
 
@@ -324,7 +325,7 @@ class LastHour:
 
 @dataclass(frozen=True, slots=True)
 class DaemonState:
-    """What the daemon says of itself.
+    """What the daemon reports about itself.
 
     Attributes:
         listen: Where it listens.
@@ -339,11 +340,11 @@ class DaemonState:
 
 @dataclass(frozen=True, slots=True)
 class ListenerState:
-    """Whether the daemon hears from Asterisk how calls end.
+    """Whether the daemon is told by Asterisk how calls end.
 
     Attributes:
         configured: The settings have a manager user.
-        connected: It is logged in there; null where that is not known.
+        connected: It is logged in there, null if unknown.
         trouble: Why it is not; empty for nothing.
     """
 
@@ -373,17 +374,17 @@ class SystemStatus:
 
     Attributes:
         version: The version of CallSieve.
-        at: When this was found out.
+        at: When this was checked.
         screening: Whether calls are screened, as a word.
         screened: The same as yes or no; null where it cannot be told, or depends on the trunk.
-        well: Calls are screened, and nothing has to be put right.
+        well: Calls are screened, and nothing must be fixed.
         why: Why calls are not screened; empty where they are.
-        since: Since when it is so, as far as that is known.
+        since: When this state began, if known.
         until: When it ends by itself, null for not at all.
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.
         last_hour: The decisions of the last hour; null where the store cannot be read.
-        daemon: What the daemon says of itself.
+        daemon: What the daemon reports about itself.
         listener: Whether the daemon hears how calls end.
         trouble: What is wrong, the worst first.
         not_known: Checks whose result is not known.

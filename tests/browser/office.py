@@ -409,10 +409,10 @@ def store_what_root_found(office: Office) -> None:
     line = Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]})
     found = {
         "Asterisk": ok("22.10.1"),
-        "modules": ok(Wording("all {count} are there", {"count": 21})),
+        "modules": ok(Wording("all {count} are loaded", {"count": 21})),
         "off switch": ok(Wording("screening is on")),
         "dialplan": ok(Wording("{count} contexts are loaded", {"count": 31})),
-        "trunks": fail(Wording("no context asks CallSieve: no call is screened"), line),
+        "trunks": fail(Wording("no dialplan context asks CallSieve: no call is screened"), line),
         "asks at": ok("agi://127.0.0.1:4578"),
     }
     path.parent.mkdir()

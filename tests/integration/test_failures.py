@@ -387,7 +387,7 @@ def test_policy_broken_at_reload(
     pbx.daemon.reload()
     pbx.daemon.wait_for_log("policy office is in force")
     (policies / "office.toml").write_text(text)
-    assert says in pbx.daemon.wait_for_log("the old policy stays")
+    assert says in pbx.daemon.wait_for_log("the previous policy stays active")
     result = pbx.carrier.call(CallSpec(caller=STRANGER, did=ALICE))
     record_delay(result.ringing_seconds)
     assert result.code == 200
@@ -407,7 +407,7 @@ def test_a_broken_numbering_plan(
 ) -> None:
     (pbx.state / "plan").mkdir()
     (pbx.state / "plan" / "us-own.toml").write_text(text)
-    assert says in pbx.daemon.wait_for_log("a numbering plan is left out")
+    assert says in pbx.daemon.wait_for_log("ignored a numbering plan")
     result = pbx.carrier.call(CallSpec(caller="+33162123456", did=ALICE))
     record_delay(result.ringing_seconds)
     assert result.code == 200
@@ -417,7 +417,7 @@ def test_a_broken_numbering_plan(
 def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.daemon.write_settings("[agi]\ndeadline = 3\n")
     pbx.daemon.reload()
-    line = pbx.daemon.wait_for_log("the old settings stay")
+    line = pbx.daemon.wait_for_log("the previous settings stay active")
     assert "did you mean deadline_ms?" in line
     # On a busy machine a call may go on at the deadline; without the old settings none would be turned away.
     wait_until(lambda: pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603, "a 603")

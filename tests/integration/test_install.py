@@ -172,7 +172,7 @@ def test_the_doctor_without_a_daemon(office: Office) -> None:
     office.write_dialplan(SCREENED)
     checks = office.doctor(code=1)
     assert [name for name, check in checks.items() if check["status"] == "fail"] == ["daemon"]
-    assert "nobody answers" in checks["daemon"]["detail"]
+    assert "nothing answers" in checks["daemon"]["detail"]
 
 
 def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:

@@ -223,7 +223,7 @@ def test_killing_the_console_costs_other_switches_no_call(tmp_path: Path) -> Non
             while len(codes) < LEAST_CALLS or time.monotonic() < began + CONSOLE_IS_GONE_SECONDS:
                 codes.append(Carrier(switch).call(CallSpec(caller=REJECTED)).code)
         print(f"console killed: {codes.count(608)} of {len(codes)} calls screened")
-        assert screening.daemon.wait_for_log("the console ended with")
+        assert screening.daemon.wait_for_log("the console ended")
         # A busy machine may be late for one of them; without a console they would all have rung.
         assert codes.count(608) >= 0.8 * len(codes)
     finally:

@@ -1,4 +1,4 @@
-"""`callsieve doctor`: what is well, what is not, and the way out."""
+"""`callsieve doctor`: print the finding of each check, with a remedy where something is wrong."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown
 
 
 def doctor(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Look at everything that screening needs. Exit code 1 when something must be put right.
+    """Check everything that screening needs. Exit code 1 if something must be fixed.
 
-    What root finds is stored, for the console and for users who may see less.
+    Run as root, it stores the findings for the console and for other users.
     """
     loaded, error = salvaged_settings_of(config)
     context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
     checks = list(examine(checks_of(ctx.obj), context))
-    with acting_for(loaded.findings_path.parent.parent):  # what is below, store_findings itself looks at
+    with acting_for(loaded.findings_path.parent.parent):  # store_findings itself checks the directories below
         checks = _stored_or_completed(checks, loaded.findings_path, context.now)
     if as_json:
         print_json(checks)
@@ -55,12 +55,12 @@ def _stored_or_completed(checks: list[Check], path: Path, now: float) -> list[Ch
     try:
         stored_findings.store_findings(path, stored_findings.findings_of(checks, now))
     except OSError as error:
-        warn(f"what was found is not stored: {os_trouble(error)}")
+        warn(f"the findings were not stored: {os_trouble(error)}")
     return checks
 
 
 def fetched(url: str) -> tuple[int, bytes] | Wording:
-    """Status and body of a page of our own, as others see it; or why there is none."""
+    """Return status and body of one of our own pages, as an outside visitor gets them, or why it failed."""
 
     async def asked() -> Answer:
         async with OutsideClient(LIMITS) as client:
@@ -74,22 +74,22 @@ def fetched(url: str) -> tuple[int, bytes] | Wording:
 
 
 def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
-    """Make one check again where findings are stored: the console, which may not ask Asterisk, would show the old."""
+    """Repeat one check if findings are stored, because the console cannot ask Asterisk and would show the old one."""
     with acting_for(loaded.findings_path.parent.parent):
         if not (loaded.findings_path.exists() and stored_findings.may_store(loaded.findings_path)):
             return
     with suppress(OSError):
         context = CheckContext(loaded, lambda command: console(loaded.settings, command), time.time())
-        for found in examine([check], context):
+        for renewed in examine([check], context):
             with acting_for(loaded.findings_path.parent.parent):
-                stored_findings.renew_finding(loaded.findings_path, found)
+                stored_findings.renew_finding(loaded.findings_path, renewed)
 
 
 def show_checks(checks: list[Check]) -> None:
-    """A line for each check, the way out below, and how many are how."""
+    """Print a line for each check with its remedy below, then how many checks have which status."""
     print_plain(_table(checks, time.time()))
     counts = Counter(check.status.value for check in checks)
-    words = {"fail": "to be put right", "warn": "worth a look", "unknown": "not found out", "ok": "well"}
+    words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
     parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
     say(Text(", ").join(Text(text, style) for text, style in parts))
 
@@ -100,7 +100,7 @@ def _table(checks: list[Check], now: float) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for check in gathered(checks):
-        found = Text(clean(check.detail))  # it may quote a file that somebody else has written
+        found = Text(clean(check.detail))  # it may quote a file of another user
         if check.stored:
             found.append(f" (root, {ago(check.at, now)})", style="dim")
         if check.remedy:

@@ -1,4 +1,4 @@
-"""Whether calls are screened, for programs that watch over us."""
+"""API endpoint that tells whether calls are screened, for monitoring programs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ async def show(req: ApiRequest) -> SystemStatus:
     status = await req.in_thread(_look, context.loaded, context.at, checks_of(req.state.service(Capabilities)))
     if context.role >= Role.OPERATOR:
         return status
-    trouble, not_known = (tuple(map(_masked, some)) for some in (status.trouble, status.not_known))
+    trouble, not_known = (tuple(map(_masked, checks)) for checks in (status.trouble, status.not_known))
     return replace(status, last_call=None, why=mask_numbers(status.why), trouble=trouble, not_known=not_known)
 
 
-def _masked(one: Check) -> Check:
-    return replace(one, detail=mask_numbers(str(one.detail)), remedy=mask_numbers(str(one.remedy)))
+def _masked(check: Check) -> Check:
+    return replace(check, detail=mask_numbers(str(check.detail)), remedy=mask_numbers(str(check.remedy)))
 
 
 def _look(loaded: Loaded, now: float, checks: list[HealthCheck]) -> SystemStatus:

@@ -38,18 +38,18 @@ HEADLINES = {
 
 
 def status(ctx: typer.Context, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Say on one screen whether calls are screened, what was done lately, and what is wrong.
+    """Show whether calls are screened, the recent calls, and what is wrong.
 
-    Exit code 0: calls are screened, and nothing has to be put right; 1 otherwise.
+    Exit code 0: calls are screened, and nothing must be fixed. Exit code 1: otherwise.
     """
     loaded, error = salvaged_settings_of(config)
     ask = partial(console, loaded.settings, seconds=ASTERISK_SECONDS)
-    found = status_of(CheckContext(error or loaded, ask, time.time()), loaded, checks_of(ctx.obj))
+    current = status_of(CheckContext(error or loaded, ask, time.time()), loaded, checks_of(ctx.obj))
     if as_json:
-        print_json(system_status(found, program_version()))
+        print_json(system_status(current, program_version()))
     else:
-        print_pairs(_pairs(found), width=10)
-    if not found.is_well:
+        print_pairs(_pairs(current), width=10)
+    if not current.is_well:
         raise SystemExit(1)
 
 
@@ -96,7 +96,7 @@ def _last_call(journal: JournalSummary | None, now: float) -> Cell:
     if journal is None:
         return "not known"
     if journal.last_call is None:
-        return "none was screened yet"
+        return "no call was screened yet"
     return _call(journal.last_call.record, now)
 
 
@@ -122,23 +122,23 @@ def _last_hour(journal: JournalSummary | None) -> Cell:
 
 
 def _listener(status: Status) -> str:
-    told = status.told
-    if told is None:
-        return "not known: the daemon said nothing lately"
-    if told.listening is None:
-        return "nobody listens to it: [ami] username is empty"
+    telemetry = status.told
+    if telemetry is None:
+        return "not known: the daemon has not reported lately"
+    if telemetry.listening is None:
+        return "not listening: [ami] username is empty"
     if status.is_listening is None:
         return "not known yet: the daemon has just started"
     if not status.is_listening:
-        return "not listened to: no connection to its manager interface"
-    return "listened to"
+        return "not listening: no connection to its manager interface"
+    return "listening"
 
 
 def _trouble(check: Check, now: float) -> Text:
     style = "bold red" if check.status is CheckStatus.FAIL else "yellow"
-    found = Text.assemble((f"{check.name}: ", style), clean(check.detail))
-    if check.at < now:  # what root's doctor found may have been put right since
-        found.append(f" (found {ago(check.at, now)}; callsieve doctor looks again)", style="dim")
+    line = Text.assemble((f"{check.name}: ", style), clean(check.detail))
+    if check.at < now:  # what root's doctor found may have been fixed since
+        line.append(f" (found {ago(check.at, now)}; check again with: callsieve doctor)", style="dim")
     if check.remedy:
-        found.append(f"\n→ {clean(check.remedy)}", style="cyan")
-    return found
+        line.append(f"\n→ {clean(check.remedy)}", style="cyan")
+    return line

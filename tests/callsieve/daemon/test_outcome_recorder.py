@@ -113,7 +113,7 @@ async def test_learning_goes_on_after_a_failure_of_ours(tmp_path: Path, caplog: 
 
     async with listening(tmp_path, lambda: sites[0]) as (learning, manager, _):
         sites.clear()  # an IndexError wherever it is asked for
-        await until(lambda: caplog.text.count("a part of learning failed and is tried again") > 1, 20)
+        await until(lambda: caplog.text.count("recording outcomes failed, trying again") > 1, 20)
         sites.append(OFFICE)
         play(manager, "one-ring")
         await until(lambda: learning.recorded)
@@ -132,7 +132,7 @@ async def test_an_emergency_call_not_written_is_written_later(tmp_path: Path, ca
     async with listening(tmp_path) as (_, manager, store):
         await store.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
         play(manager, "outbound-answered", dialled=b"911")
-        await until(lambda: "a part of learning failed and is tried again" in caplog.text, 20)
+        await until(lambda: "recording outcomes failed, trying again" in caplog.text, 20)
         assert await store.read(latest_emergency) is None
         await store.write(sqlite3.Connection.execute, "DROP TRIGGER refuse")
         async with asyncio.timeout(20):

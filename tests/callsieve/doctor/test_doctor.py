@@ -363,12 +363,12 @@ Look = Callable[[CheckContext], Finding]
             {"core show version": "Asterisk 20.15.1 x"},
             "",
             "ok",
-            "own tests",
+            "tested with",
             id="not-run",
         ),
         pytest.param(asterisk.is_reachable, {"core show version": "Asterisk 16.2 x"}, "", "fail", "too old", id="16"),
         pytest.param(asterisk.is_reachable, {"core show version": "eh?"}, "", "unknown", "version", id="no-version"),
-        pytest.param(asterisk.is_safe, {}, "", "ok", "none", id="safe"),
+        pytest.param(asterisk.is_safe, {}, "", "ok", "no known vulnerability", id="safe"),
         pytest.param(
             asterisk.is_safe,
             {"core show version": "Asterisk 22.5.0 x"},
@@ -508,7 +508,7 @@ Look = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked()},
             "",
             "ok",
-            "FreePBX asks us",
+            "FreePBX asks CallSieve",
             id="freepbx",
         ),
         pytest.param(
@@ -516,7 +516,7 @@ Look = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT, "from-pstn-custom") + hooked()},
             "",
             "ok",
-            "FreePBX asks us",
+            "FreePBX asks CallSieve",
             id="freepbx-and-a-line-of-ones-own",
         ),
         pytest.param(
@@ -532,7 +532,7 @@ Look = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="AGI(theirs.php)")},
             "",
             "warn",
-            "macro-dial-hunt-predial-hook is somebody else's",
+            "macro-dial-hunt-predial-hook is in use by something else",
             id="freepbx-with-a-hook-of-somebody-elses",
         ),
         pytest.param(
@@ -578,10 +578,12 @@ Look = Callable[[CheckContext], Finding]
             dialplan_with("Gosub(callsieve-emergency,s,1)"),
             "",
             "ok",
-            "window",
+            "suspends screening",
             id="emergency",
         ),
-        pytest.param(doctor_dialplan.hears_of_emergencies, {}, "", "warn", "nothing tells us", id="no-emergency"),
+        pytest.param(
+            doctor_dialplan.hears_of_emergencies, {}, "", "warn", "does not report emergency", id="no-emergency"
+        ),
         pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*36, *37, *38 are free", id="codes"),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -638,7 +640,7 @@ Look = Callable[[CheckContext], Finding]
             {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: all,originate\n"},
             MANAGER,
             "warn",
-            "as good as a shell",
+            "as powerful as a shell",
             id="manager-mighty",
         ),
         pytest.param(
@@ -709,9 +711,9 @@ def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
         script.chmod(0o755)
     assert doctor_dialplan.asks_us(context).status is CheckStatus.OK
     scripts[0].write_text("#!/bin/sh\nexec python relay.py /elsewhere/agi.sock\n")
-    assert "does not go to" in str(doctor_dialplan.asks_us(context).detail)
+    assert "does not connect to" in str(doctor_dialplan.asks_us(context).detail)
     scripts[0].chmod(0o644)
-    assert "not to be run" in str(doctor_dialplan.asks_us(context).detail)
+    assert "may not run it" in str(doctor_dialplan.asks_us(context).detail)
 
 
 def test_the_unix_socket(tmp_path: Path) -> None:
@@ -720,7 +722,7 @@ def test_the_unix_socket(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        assert "nobody answers" in str(daemon.socket_answers(context).detail)
+        assert "nothing answers" in str(daemon.socket_answers(context).detail)
         server.listen()
 
         def serve() -> None:
@@ -775,7 +777,7 @@ def test_it_fits_a_terminal(
     assert max(map(len, lines)) <= 80
     assert any(line.split()[:2] == ["fail", "trunks"] for line in lines)
     assert any(line.strip() == "→ callsieve asterisk install" for line in lines)
-    assert lines[-1].startswith("4 to be put right, ")
+    assert lines[-1].startswith("4 to fix, ")
 
 
 def test_off_a_terminal_a_remedy_is_one_line(
@@ -810,7 +812,7 @@ def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
     assert doctor_dialplan.is_loaded(context).status is CheckStatus.OK
     hook = directory / OUTBOUND_HOOK.file
     hook.write_text(packaged(hook.name) + "; of an older version\n")
-    assert f"{hook} is not" in str(doctor_dialplan.is_loaded(context).detail)
+    assert f"{hook} belongs to another" in str(doctor_dialplan.is_loaded(context).detail)
     with (directory / "callsieve.conf").open("a") as file:
         file.write("; edited\n")
     assert "callsieve.conf" in str(doctor_dialplan.is_loaded(context).detail)
@@ -1077,7 +1079,7 @@ def test_no_daemon(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
-    assert "nobody answers" in str(daemon.daemon_answers(context).detail)
+    assert "nothing answers" in str(daemon.daemon_answers(context).detail)
     assert "is not there" in str(daemon.socket_answers(context).detail)
 
 

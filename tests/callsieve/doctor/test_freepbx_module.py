@@ -54,7 +54,7 @@ def test_routes_are_told_apart() -> None:
     ("text", "context", "status", "detail"),
     [
         (routes(route("442071838750", SCREENED)), "from-trunk", CheckStatus.OK, "1 inbound routes"),
-        (routes(route("1", SCREENED), route("2")), "from-trunk", CheckStatus.OK, "by choice not 2"),
+        (routes(route("1", SCREENED), route("2")), "from-trunk", CheckStatus.OK, "not screened: 2"),
         (routes(route("2")), "from-trunk", CheckStatus.WARN, "no inbound route"),
         (routes(route("1", SCREENED)), "own", CheckStatus.FAIL, "own"),
     ],

@@ -107,7 +107,7 @@ def test_the_builders_of_damaged_files_make_good_ones_too(path: Path) -> None:
 def test_a_damaged_file_is_none_and_is_said(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = read_findings(path)
-    assert found == Wording("{file} is not used: it is damaged", {"file": str(path)})
+    assert found == Wording("{file} is ignored: it is damaged", {"file": str(path)})
     (unseen, warning) = completed([Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW)], found, NOW)
     assert (unseen.stored, warning.status, warning.detail) == (False, CheckStatus.WARN, found)
 

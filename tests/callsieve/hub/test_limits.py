@@ -243,7 +243,7 @@ class TestTwins:
         ("words", "twins"),
         [
             pytest.param("aaaa", "....", id="one process"),
-            pytest.param("abbb", "....", id="started again"),
+            pytest.param("abbb", "....", id="restarted"),
             pytest.param("abcd", "....", id="again and again"),
             pytest.param("abab", "..**", id="two"),
             pytest.param("aabba", "....*", id="the first is there again"),

@@ -111,7 +111,7 @@ async def test_a_backup_comes_before_the_first_deletion(callsieve: Program) -> N
 async def test_without_a_backup_nothing_is_removed(callsieve: Program, caplog: pytest.LogCaptureFixture) -> None:
     backup_directory(callsieve.store).write_text("in the way")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
-    await keeping_house(callsieve.store, lambda: "no backup" in caplog.text)
+    await keeping_house(callsieve.store, lambda: "backup failed" in caplog.text)
     assert [one["id"] for one in callsieve("calls", "show", "--json").json] == ["OLDER111"]
 
 

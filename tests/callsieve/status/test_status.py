@@ -316,7 +316,7 @@ def test_what_root_found_counts_for_an_hour(running: StatusOffice) -> None:
         running.add_call() if age == 60.0 else None
         ended, said = running.status()
         assert (ended, "trunks" in troubles(said)) == (code, code == 1)
-        assert ("callsieve doctor looks again" in " ".join(running("status").out.split())) is (code == 1)
+        assert ("check again with: callsieve doctor" in " ".join(running("status").out.split())) is (code == 1)
 
 
 def open_to_all(office: StatusOffice) -> None:
