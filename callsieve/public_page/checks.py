@@ -110,7 +110,7 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
         return None
     places: Places = {"user": PUBLIC_USER, "group": name}
     remedy = Wording("gpasswd --delete {user} {group}, then systemctl restart callsieve-public", places)
-    return fail(Wording("its user {user} is in the group {group}, which may write the store", places), remedy)
+    return fail(Wording("its user {user} is in the group {group}, which may read the store", places), remedy)
 
 
 def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:
