@@ -83,7 +83,8 @@ class Authentication:
     def _local_user(self, request: Request) -> KeptToken | None:
         """What stands for a token where root or Asterisk's user asks over the Unix socket.
 
-        Root can write the store without us, and Asterisk's user decides about each call. Our own user is not among them: what is broken into there has no token.
+        Root can write the store without us, and Asterisk's user decides about each call. Our own user needs a token:
+        whoever breaks into one of its processes has none.
         """
         user = getattr(request.state, PEER_USER, None)
         if user is None or user not in obeyed_users(self._state.loaded.settings, service=0):

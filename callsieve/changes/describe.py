@@ -85,7 +85,7 @@ def _said(key: str, one: Any) -> str | Wording:
     if isinstance(one, str) and (key.endswith("_at") or key in ("since", "until")):
         return when(parse_plain(one, Instant))
     if key in OUR_WORDS and one != "block":
-        return Wording(str(one))
+        return Wording(str(one).replace("_", " "))
     if isinstance(one, dict):
         return ", ".join(f"{figure} {what}" for what, figure in one.items())
     return " | ".join(map(str, one)) if isinstance(one, list) else str(one)

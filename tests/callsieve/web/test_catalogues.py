@@ -129,7 +129,7 @@ def _texts() -> Iterator[tuple[str, str]]:
         *ProofAnswer,
         *ACTION_BY_WORD,
     ):
-        yield "a word of a change", word
+        yield "a word of a change", word.replace("_", " ")
     rules = [rule for preset in PRESETS for rule in load_policy(preset).rules]
     for name in {*OWN_RULES, *(rule.name for rule in rules), *OUTBOUND_CHECKS, *(passage.word for passage in Passage)}:
         yield "a rule of ours", name
