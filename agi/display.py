@@ -17,9 +17,8 @@ from unicodedata import east_asian_width, normalize
 
 from agi.speech import ENGLISH, MANDARIN
 from policies.decision import TAG, WARN, Decision, IncomingCall
-from reputation.families import first_call, quiet
 from reputation.model import Level
-from reputation.plan.rows import Purpose
+from reputation.plan.rows import AGAINST_CALLERS, Purpose
 
 VERIFIED, SPAM, UNKNOWN, NEW_NUMBER = "verified", "spam", "unknown", "new-number"
 # By language and word. [display] in the settings can replace them. The tags of the presets' rules are here too.
@@ -75,9 +74,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
 }
 # The categories of imported numbers and of marks that have a word of their own; anything else is `spam`.
 WORD_BY_CATEGORY = {"scam": "scam", "fraud": "scam", "robocall": "robocall", "telemarketing": "telemarketing"}
-# Ranges that count against a caller. Other ranges are shown if nothing else is known. Their text is a question, because
-# a bank's number may be forged.
-AGAINST = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 BLOCKLIST_RULE = "blocklist"
 _WORD_BY_LABEL = {text: word for word, text in TEXTS[ENGLISH].items()}
 
@@ -156,14 +152,13 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the word for the tag: by category, by the range of the number, or `spam`.
-
-    `new-number`: only the pattern of calls from new numbers counts against the caller. `unknown`: nothing does.
+    """Return the word for the tag: by category, by the range of the number, or `spam`. `unknown`: nothing counts against
+    the caller.
     """
     purpose = decision.purpose if decision.category is None else None
-    if purpose is not None and (purpose in AGAINST or not _is_bad(decision)):
+    if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
-    return NEW_NUMBER if _is_new_number(decision) else spoken_word_against(decision)
+    return spoken_word_against(decision)
 
 
 def spoken_word_against(decision: Decision) -> str:
@@ -172,15 +167,7 @@ def spoken_word_against(decision: Decision) -> str:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
         return WORD_BY_CATEGORY["telemarketing"]
-    return SPAM if _is_bad(decision) or decision.purpose in AGAINST else UNKNOWN
-
-
-def _is_new_number(decision: Decision) -> bool:
-    """Return whether only first-call signals count against the caller. The caller may be unrelated to them."""
-    if decision.level is not Level.TAG or decision.category is not None or decision.rule == BLOCKLIST_RULE:
-        return False
-    against = {family.name for family in decision.reputation.families if family.log_odds > 0}
-    return first_call.NAME in against and against <= {first_call.NAME, quiet.NAME}
+    return SPAM if _is_bad(decision) or decision.purpose in AGAINST_CALLERS else UNKNOWN
 
 
 def _is_bad(decision: Decision) -> bool:

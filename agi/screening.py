@@ -40,6 +40,7 @@ from policies.quiet_hours import phones_kept_from
 from policies.reasons import FailOpen, capped
 from policies.relations import per_phone_of
 from policies.situation import Lately, may_ask_again, may_ask_others, query_of, situation_of
+from policies.vocabulary import carrier_label_of
 from reputation.appeals import KeyedCode, is_code
 from reputation.backoff import Breaker
 from reputation.channels import endpoint_of
@@ -453,7 +454,7 @@ class Screening:
             capped(decision.reason, decision.capped_by).kept,
             decision.level.word,
             decision.reputation.log_odds,
-            vector_of(decision.reputation),
+            vector_of(decision.reputation, carrier_label_of(call)),
             decision.policy,
             elapsed_ms,
             "" if caller.key or caller.kind is CallerKind.WITHHELD else caller.raw,

@@ -57,6 +57,11 @@ class Phrase(StrEnum):
     NOT_A_NUMBER = "explain-not-a-number"
     HIDDEN = "explain-hidden"
     TELEMARKETING = "explain-telemarketing"
+    NOBODYS_RANGE = "explain-nobodys-range"
+    CARRIER_WARNS = "explain-carrier-warns"
+    OTHER_COMPANIES = "explain-other-companies"
+    NEW_NUMBERS = "explain-new-numbers"
+    TRAP = "explain-trap"
     NUMBER = "explain-number"
     LAST = "explain-last"
     OBSERVING = "explain-observing"
@@ -100,6 +105,7 @@ REASON_BY_OWN_RULE = {
     "emergency-number": Phrase.EMERGENCY,
     "emergency-window": Phrase.EMERGENCY_WINDOW,
     "emergency-callback": Phrase.EMERGENCY_WINDOW,
+    "trap": Phrase.TRAP,
     "unscreened-did": Phrase.UNSCREENED,
     "callee-allowlist": Phrase.ALLOWED_BY_YOU,
     "callee-blocklist": Phrase.BLOCKED_BY_YOU,
@@ -117,8 +123,14 @@ REASON_BY_RULE = {
     "not-a-number": Phrase.NOT_A_NUMBER,
     "withheld": Phrase.HIDDEN,
     "telemarketing-range": Phrase.TELEMARKETING,
+    "nobodys-range": Phrase.NOBODYS_RANGE,
+    "carrier-warns": Phrase.CARRIER_WARNS,
+    "companies-complain": Phrase.OTHER_COMPANIES,
+    "storm": Phrase.NEW_NUMBERS,
 }
-RULES_OF_EVIDENCE = frozenset({"default", "level-tag", "level-warn", "level-challenge", "level-route", "level-reject"})
+RULES_OF_EVIDENCE = frozenset(
+    {"default", "level-tag", "level-warn", "level-challenge", "level-route", "level-reject"} | {"one-source"}
+)
 
 
 def explanation_keys(record: DecisionRecord) -> Keys:

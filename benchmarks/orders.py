@@ -222,11 +222,12 @@ def _at_the_end(found: Standing | None) -> Standing | None:
     """The standing with its sums as of the end, to six places."""
     if found is None:
         return None
+    counts = DEFAULT.counts
     days = {
-        "marks": DEFAULT.marks.half_life_days,
-        "answers": DEFAULT.marks.half_life_days,
-        "behaviour": DEFAULT.behaviour.half_life_days,
-        "one_ring": DEFAULT.behaviour.one_ring_half_life_hours / 24,
+        "marks": counts.marks_half_life_days,
+        "answers": counts.marks_half_life_days,
+        **dict.fromkeys(("hung_up", "missed", "messages", "talks", "wanted"), counts.half_life_days),
+        "one_ring": counts.one_ring_half_life_hours / 24,
     }
     sums = {
         name: round(decayed(getattr(found, name), found.at, END, half_life * DAY_SECONDS), 6) + 0.0

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import EnumType
 from pathlib import Path
@@ -29,7 +29,7 @@ from policies.policy import PolicyError
 from reputation.encoding import SEQUENCES, Fault, Misfit, alternatives, find_misfit, keys_of
 from reputation.numbers import did_number_of, is_possible_region, number_of
 from reputation.own.hours import parse_spans
-from reputation.weights import DEFAULT, Weights, problems_of
+from reputation.weights import DEFAULT, RemovedSetting, Weights, problems_of, without_removed
 
 T = TypeVar("T")
 
@@ -252,13 +252,17 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number of ours that callers dial; `screen = false` for fax, alarm and lift. `group`: one of `groups` alone."""
+    """A number of ours that callers dial; `screen = false` for fax, alarm and lift. `group`: one of `groups` alone.
+
+    `trap`: it is given to nobody, so whoever calls it dials by the list.
+    """
 
     number: str
     groups: tuple[setting_types.Name, ...] = ()
     group: setting_types.Name | None = None
     callee: setting_types.Extension | None = None
     screen: bool = True
+    trap: bool = False
 
     @property
     def all_groups(self) -> tuple[str, ...]:
@@ -327,13 +331,14 @@ class Settings(setting_types.SettingsTable, frozen=True):
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The settings and where they came from. `file` is None when there is none and all are defaults.
 
-    `usual_file` is where one is made then.
+    `usual_file` is where one is made then. `removed`: settings of older versions that it has, and that do nothing.
     """
 
     settings: Settings
     file: Path | None
     state: Path
     usual_file: Path = CONFIG_FILE
+    removed: tuple[RemovedSetting, ...] = ()
 
     @property
     def settings_file(self) -> Path:
@@ -380,7 +385,8 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
     if secret:
         settings = msgspec.structs.replace(settings, ami=msgspec.structs.replace(settings.ami, secret=secret))
     place = None if text is None else file.absolute()
-    return Loaded(settings=settings, file=place, state=_state_directory(environment))
+    removed = removed_settings(text or "")
+    return Loaded(settings=settings, file=place, state=_state_directory(environment), removed=removed)
 
 
 def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
@@ -460,16 +466,32 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 def parse_settings(text: str, source: str) -> Settings:
     """Settings from their text. SettingsError names `source`, the key, and what is allowed."""
-    settings = parse_table(text, source, Settings)
+    settings = parse_table(text, source, Settings, _without_removed)
     for key, problem in _problems(settings):
         raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
     return settings
 
 
-def parse_table(text: str, source: str, kind: type[T]) -> T:
+def _without_removed(table: dict[str, Any]) -> dict[str, Any]:
+    """The table without settings of older versions."""
+    reputation = table.get("reputation")
+    return table | {"reputation": without_removed(reputation)[0]} if isinstance(reputation, dict) else table
+
+
+def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
+    """Return the settings of older versions that a file has."""
+    with suppress(ValueError, RecursionError):  # whoever reads the settings hears of that
+        reputation = tomllib.loads(text).get("reputation")
+        return without_removed(reputation)[1] if isinstance(reputation, dict) else ()
+    return ()
+
+
+def parse_table(
+    text: str, source: str, kind: type[T], prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda table: table
+) -> T:
     """What a file has, as far as types say what is right. SettingsError as of `parse_settings`."""
     try:
-        table = tomllib.loads(text)
+        table = prepare(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         line = line_of_toml_error(error, text)
         place = f"line {line}: " if line is not None else ""
@@ -546,6 +568,8 @@ def _problems(settings: Settings) -> Problems:
     for did in settings.did:
         if did.groups and did.group is not None:
             yield f"did '{did.number}'.group", "is in the place of groups: write all of them there"
+        if did.trap and (did.callee is not None or did.all_groups or not did.screen):
+            yield f"did '{did.number}'.trap", "is for a number of nobody: without callee, groups and screen = false"
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])

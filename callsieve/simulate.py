@@ -20,16 +20,14 @@ from policies.engine import decide
 from policies.explanation import ExplanationLine, explain
 from policies.files import nearest
 from policies.policy import Case, Policy, PolicySet
-from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, label_of, query_of, situation_of
-from reputation.evidence import NO_EVIDENCE, Circumstances
+from policies.situation import NOTHING_LATELY, Lately, ScreeningHours, query_of, situation_of
+from reputation.evidence import NO_EVIDENCE
 from reputation.explaining import would_raise
 from reputation.facts import Facts, FactsQuery
-from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.model import Attestation, Did, FirstCall, Person, Verification
 from reputation.numbers import Number, caller_of, stored_number
 from reputation.plan.rows import NO_PLAN, NumberPlan
-from reputation.scoring import reputation_of
 from reputation.store.facts import evidence_of, facts_of
 from reputation.store.journal import CallTime, call_times
 from reputation.store.people import person_of
@@ -147,13 +145,9 @@ class Ours:
         return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
-        """All that is known where there is no store: what the numbering plan and the carrier say."""
+        """All that is known where there is no store: what the numbering plan says."""
         row = None if call.caller.key is None else self.plan.row_of(call.caller.key, now)
-        if row is None and label_of(call) is None:
-            return Facts()
-        purpose = None if row is None else evident_purpose(row)
-        circumstances = Circumstances(purpose=purpose, label=label_of(call))
-        return Facts(reputation=reputation_of(NO_EVIDENCE, circumstances, self.weights, now), plan=row)
+        return Facts() if row is None else Facts(plan=row)
 
 
 def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:

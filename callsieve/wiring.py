@@ -136,7 +136,7 @@ def people_of(settings: Settings) -> list[Person]:
 def dids_of(settings: Settings) -> list[Did]:
     """The numbers that callers dial."""
     region = settings.numbers.region
-    return [Did(did_of(d.number, region) or d.number, d.all_groups, d.callee, d.screen) for d in settings.did]
+    return [Did(did_of(d.number, region) or d.number, d.all_groups, d.callee, d.screen, d.trap) for d in settings.did]
 
 
 def own_numbers_of(settings: Settings) -> list[str]:

@@ -56,8 +56,8 @@ SETTINGS = """\
 [numbers]
 region = "US"
 
-[reputation.first_call]
-most = 0
+[reputation.outside]
+storm = 0
 
 [policy]
 name = "cautious"

@@ -301,7 +301,7 @@ def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: T
 
 
 def _passed_until(at: float | None) -> float | None:
-    return at if at is None else passed_until(ChallengeHistory((at,)), DEFAULT.caller)
+    return at if at is None else passed_until(ChallengeHistory((at,), of_number=(at,)), DEFAULT.caller)
 
 
 def _did(table: Mapping[str, Any], call: IncomingCall) -> Did | None:

@@ -12,6 +12,14 @@ from policies.policy import Case, Condition, PolicyError, Problems
 from policies.vocabulary import VOCABULARY
 
 COMBINATIONS = ("any", "all", "not")
+# Families of evidence of older versions, which some wrote as conditions: what says so now.
+REPLACED = {
+    "marks": "level_at_least",
+    "behaviour": "level_at_least",
+    "plan": "purpose or nobodys_range",
+    "carrier_label": "carrier_warns",
+    "peers": "companies_complain",
+}
 ABOUT_EVIDENCE = frozenset({"level_at_least", "points_between"})
 MAX_DEPTH = 8  # deeper nesting is a mistake, not a policy
 
@@ -46,6 +54,9 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
     if name in COMBINATIONS:
         return _read_combination(name, value, path, problems, depth)
     word = VOCABULARY.get(name)
+    if word is None and name in REPLACED:
+        problems.add(f"condition {name} is gone: write {REPLACED[name]}", path)
+        return None
     if word is None:
         problems.add(f"unknown condition {name}{nearest(name, (*VOCABULARY, *COMBINATIONS))}", path)
         return None

@@ -113,7 +113,7 @@ OWN_RULES = frozenset(
     {
         *(FAIL_OPEN_RULE, "internal", "emergency-number", "unscreened-did", "emergency-window", "emergency-callback"),
         *("callee-allowlist", "callee-blocklist", "expected-call", "allowlist", "blocklist", "contact", "talked"),
-        *("quiet-hours", "default"),
+        *("quiet-hours", "default", "trap"),
     }
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from policies.decision import ACTION_BY_WORD, ALLOW, CHALLENGE, REJECT, WARN, Action, Decision, IncomingCall
+from policies.decision import ACTION_BY_WORD, ALLOW, CHALLENGE, REJECT, TAG, WARN, Action, Decision, IncomingCall
 from policies.policy import Case, Policy, Ruling
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.quiet_hours import in_quiet_hours
@@ -54,13 +54,17 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for."""
+    """Step 2: after an emergency call from here, and for a call-back that a trusted trunk vouches for; else nobody has
+    anything to do with a call to a trap.
+    """
     at = case.facts.emergency_at
     # Where a clock was ahead, this holds a call up for no longer than the window.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
         return Ruling(ALLOW, "emergency-window", Why(Reason.EMERGENCY_WINDOW))
     if case.call.priority_callback and case.call.trusted:
         return Ruling(ALLOW, "emergency-callback", Why(Reason.EMERGENCY_CALLBACK))
+    if case.facts.did is not None and case.facts.did.trap:  # the dialplan keeps it silent
+        return Ruling(ALLOW, "trap", Why(Reason.TRAP))
     return None
 
 
@@ -112,7 +116,7 @@ def relationship(case: Case) -> Ruling | None:
 STEP_OF_LISTS = 4
 STEPS = (
     Step(1, "never screened", ("internal", "emergency-number", "unscreened-did"), never_screened),
-    Step(2, "emergency window", ("emergency-window", "emergency-callback"), emergency_window),
+    Step(2, "emergency window", ("emergency-window", "emergency-callback", "trap"), emergency_window),
     Step(3, "the callee's own lists", ("callee-allowlist", "callee-blocklist", "expected-call"), callee_lists),
     Step(STEP_OF_LISTS, "the administrator's lists", ("allowlist", "blocklist"), administrator_lists),
     Step(6, "relationship", ("contact", "talked"), relationship),
@@ -123,7 +127,7 @@ STEPS = (
 class Cap:
     """A bound on what a rule or the default may do. `holds` tells whether it applies, `reference` to what there is more
     to read about. `only_evidence`: it does not bound a rule for strangers, one that asks for no level and no points;
-    `only_action`: nor one that orders anything else.
+    `only_actions`: nor one that orders another, where there are any.
     """
 
     highest: Action
@@ -131,11 +135,11 @@ class Cap:
     holds: Callable[[Case], bool]
     reference: Callable[[Case], str | None] = lambda _case: None
     only_evidence: bool = False
-    only_action: Action | None = None
+    only_actions: frozenset[Action] = frozenset()
 
     def bounds(self, action: Action, about_evidence: bool) -> bool:
         """Whether it would weaken a ruling of this action."""
-        if self.only_action is not None and action is not self.only_action:
+        if self.only_actions and action not in self.only_actions:
             return False
         return self.highest < action and (about_evidence or not self.only_evidence)
 
@@ -146,11 +150,11 @@ class Cap:
 
 
 def redialled(case: Case) -> bool:
-    """Whether the same caller called within the last 3 minutes. Not where the number's signature is false, nor for who
-    failed challenges again and again: that is how machines call.
+    """Whether the same caller called the same DID within the last 3 minutes. Not where the number's signature is false,
+    nor for who failed challenges, or hung up on them, again and again: that is how machines call.
     """
     return (
-        is_redialled(case.facts, case.now)
+        is_redialled(case.facts, case.now, case.call.did)
         and case.facts.failures < FAILURES_AGAINST_REDIALLING
         and case.call.verification is not Verification.FAILED
     )
@@ -163,7 +167,7 @@ def challenge_passed(case: Case) -> bool:
 
 
 def is_sampled(case: Case) -> bool:
-    """Whether this call goes without its label, so that something is learnt of callers who are warned of."""
+    """Whether this call goes without its label, so that something is learnt of callers who are labelled."""
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
@@ -235,7 +239,7 @@ CAPS = (
     # What an administrator orders by name, a rule for the range or an entry of the blocklist, is not ours to judge.
     Cap(WARN, Reason.LAW_FORBIDS, law_protects, only_evidence=True),
     Cap(CHALLENGE, Reason.APPEALED, is_appealed, appeal_in_force),
-    Cap(ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_action=WARN),
+    Cap(ALLOW, Reason.CONTROL_SAMPLE, is_sampled, only_evidence=True, only_actions=frozenset({TAG, WARN})),
 )
 
 

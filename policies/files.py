@@ -43,7 +43,7 @@ def open_regular(path: Path) -> BinaryIO:
         raise
 
 
-MAX_SHOWN = 40
+MAX_SHOWN = 48
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80

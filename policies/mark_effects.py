@@ -100,7 +100,7 @@ def effect_of(case: MarkedNumber, weights: Weights, people: int) -> Effect:
 
 def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
     """What the store would know of it."""
-    apart = 0.0 if case.at_once else 60.0 * weights.marks.burst_minutes + 60.0  # else they are a burst
+    apart = 0.0 if case.at_once else 60.0 * weights.counts.burst_minutes + 60.0  # else they are a burst
     marks, signals = [], []
     for i in range(case.marks):
         group, at = f"group {i % max(case.groups, 1)}", NOW - i * apart
@@ -144,7 +144,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES
-        if not case.at_once or n >= weights.marks.burst_marks
+        if not case.at_once or n >= weights.counts.burst_marks
     )
     return max(sized, key=lambda one: effect_of(one, weights, people).level)
 
@@ -156,7 +156,7 @@ def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: i
     facts = Facts(
         identity=evidence.identity,
         passed_until=passed_until(evidence.challenges, weights.caller),
-        failures=evidence.challenges.failures,
+        failures=evidence.challenges.failures + evidence.challenges.abandoned,
         reputation=effect_of(case, weights, people).reputation,
     )
     return decide(call, facts, policy, NOW).would_be

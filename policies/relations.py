@@ -102,9 +102,15 @@ def is_verified(call: IncomingCall, facts: Facts) -> bool:
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
-def is_redialled(facts: Facts, now: float) -> bool:
-    """Whether the same caller called within the last 3 minutes."""
-    return any(now - REDIAL_SECONDS < at < now for at in facts.recent_calls)
+def is_redialled(facts: Facts, now: float, did: str | None = None) -> bool:
+    """Whether the same caller called the DID, or any where none is given, within the last 3 minutes."""
+    if not facts.recent_calls:
+        return False
+    since, dids = now - REDIAL_SECONDS, facts.recent_dids
+    return any(
+        since < at < now and (not did or place >= len(dids) or dids[place] in ("", did))
+        for place, at in enumerate(facts.recent_calls)
+    )
 
 
 def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:

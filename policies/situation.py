@@ -21,7 +21,6 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import challenge_passed
 from policies.policy import Case
 from policies.quiet_hours import resting
-from reputation.caller_names import label_of_carrier
 from reputation.facts import EMERGENCY_WINDOW_SECONDS, Facts, FactsQuery, opens_after_closing
 from reputation.model import CallerKind, FirstCall, Level
 from reputation.own.hours import QuietHours, hour_at
@@ -79,15 +78,9 @@ def query_of(
         hour,
         call.withheld,
         None if call.caller.key is None else plan.row_of(call.caller.key, now),
-        label_of(call),
         first_call,
         call.name,
     )
-
-
-def label_of(call: IncomingCall) -> str | None:
-    """What the carrier, where its word counts, warns of the call with in the place of a name."""
-    return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def situation_of(

@@ -11,19 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 from functools import partial
-from math import inf
+from math import floor, inf
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from policies.decision import IncomingCall
 from policies.files import nearest, shown
 from policies.policy import Case, PolicyError, callee_groups
 from policies.relations import has_relationship, is_stranger, is_verified, own_number_spoofed, passed_days_ago
-from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, name_matches
-from reputation.families import block, peers
+from reputation.caller_names import ANY, MAX_NAME, compared, is_missing, label_of_carrier, name_matches
+from reputation.families import block
 from reputation.first_calls import KEPT_OF_BLOCK
 from reputation.model import NOTHING_BEFORE, Attestation, AuthClass, CallerKind, FirstCall, Level, Verification
 from reputation.numbers import NumberType, supported_regions
-from reputation.plan.rows import NOBODYS, Purpose
+from reputation.plan.rows import AGAINST_CALLERS, NOBODYS, Purpose
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -34,6 +35,8 @@ MAX_CALLS = 64
 # What they keep of a block, and how long a row of DIDs may be.
 MAX_NEIGHBOURS = KEPT_OF_BLOCK
 LEAST_IN_A_ROW, MAX_IN_A_ROW = 2, 9
+
+MAX_COMPANIES = 100  # that publish what they know of numbers
 
 EXCHANGE_DIGITS = 4  # of a number, those behind its exchange
 
@@ -201,6 +204,29 @@ def before_first_call(case: Case) -> FirstCall:
     return case.facts.first_call or NOTHING_BEFORE
 
 
+def is_storm(case: Case) -> bool:
+    """Whether new numbers call ours in a way that single-use numbers do, this one among them."""
+    return before_first_call(case).is_storm
+
+
+def carrier_label_of(call: IncomingCall) -> str | None:
+    """What the carrier, where its word counts, warns of the call with in the place of a name."""
+    return label_of_carrier(call.name) if call.carrier_counts and call.name else None
+
+
+def is_of_nobodys_range(case: Case) -> bool:
+    """Whether a source says that the caller's range has no numbers, or none that call."""
+    plan = case.facts.plan
+    return plan is not None and plan.is_evidence and plan.purpose in AGAINST_CALLERS - {Purpose.TELEMARKETING}
+
+
+def companies_complaining(case: Case) -> int:
+    """How many other companies complain of the number, each by its weight, less one where one has cleared it."""
+    said = case.facts.peers
+    listed = sum([min(1.0, word.weight) for word in said if not word.is_cleared])
+    return floor(listed + 1e-9) - any(word.is_cleared for word in said) if said else 0
+
+
 def is_first_call(case: Case) -> bool | None:
     """Whether nobody here knows anything of the number; None for a caller without one."""
     return None if case.call.caller.key is None else case.facts.first_call is not None
@@ -217,6 +243,13 @@ def is_of_same_exchange(case: Case) -> bool | None:
     if number is None or not did:
         return None
     return len(number) == len(did) and number[:-EXCHANGE_DIGITS] == did[:-EXCHANGE_DIGITS]
+
+
+def is_of_one_source(case: Case) -> bool:
+    """Whether one source alone lists the number, and nothing but that makes its level."""
+    listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
+    witnesses = case.facts.reputation.witnesses
+    return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,9 +435,7 @@ COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no count
 
 def points_here(case: Case) -> int:
     """The points that rules count: all but those of other companies, whose word leads to a tag and no further."""
-    reputation = case.facts.reputation
-    theirs = sum([family.log_odds for family in reputation.families if family.name == peers.NAME])
-    return reputation._replace(log_odds=reputation.log_odds - theirs).points if theirs else reputation.points
+    return case.facts.reputation.points
 
 
 # What the class of a call is made of.
@@ -460,6 +491,11 @@ VOCABULARY: dict[str, Word] = {
     "first_call": boolean(is_first_call),
     "neighbours_called": at_least(1, MAX_NEIGHBOURS, lambda case: before_first_call(case).neighbours),
     "dids_in_a_row": at_least(LEAST_IN_A_ROW, MAX_IN_A_ROW, lambda case: before_first_call(case).in_a_row),
+    "storm": boolean(is_storm),
+    "carrier_warns": boolean(lambda case: carrier_label_of(case.call) is not None),
+    "nobodys_range": boolean(is_of_nobodys_range, "facts.plan"),
+    "companies_complain": at_least(1, MAX_COMPANIES, companies_complaining),
+    "one_source": boolean(is_of_one_source),
     "did": texts("our numbers, as in [[did]]", lambda case: case.call.did, "call.did"),
     "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk, "call.trunk"),
     "callee_group": Word(

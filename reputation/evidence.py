@@ -9,13 +9,10 @@ from reputation.model import (
     Attestation,
     AuthClass,
     ChallengeHistory,
-    FirstCall,
     Identity,
     Imported,
-    PeerWord,
     Verification,
 )
-from reputation.plan.rows import Purpose
 from reputation.standing import Standing
 from reputation.weights import Weights
 
@@ -25,8 +22,7 @@ class Evidence(NamedTuple):
 
     Of its block of 1000, itself left out: `listed_neighbours` are on feeds that do not list the number itself,
     `bad_neighbours` are bad by what our own people said and saw. `reviewed_at`: when a person last looked at a burst of
-    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force. `peers`: what other
-    companies publish of the number in this class.
+    marks; `upheld_at`: when an appeal was last upheld; `appeal`: the reference of one in force.
     """
 
     standing: Standing | None = None
@@ -37,7 +33,6 @@ class Evidence(NamedTuple):
     reviewed_at: float | None = None
     upheld_at: float | None = None
     appeal: str | None = None
-    peers: tuple[PeerWord, ...] = ()
 
     @property
     def challenges(self) -> ChallengeHistory:
@@ -47,9 +42,7 @@ class Evidence(NamedTuple):
 
 class Circumstances(NamedTuple):
     """What is known of the call itself, and of the office. `hour`: of the callee's day; `is_stranger`: nobody here
-    knows the number; `people`: how many work here, as far as that is known; `purpose`: what the number's range is for,
-    where a source says so; `label`: what the carrier, where its word counts, warns with in the
-    place of a name; `first_call`: what strangers did shortly before, if this is a first call and they did anything.
+    knows the number; `people`: how many work here, as far as that is known.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -58,9 +51,6 @@ class Circumstances(NamedTuple):
     hour: int | None = None
     is_stranger: bool = False
     people: int = 0
-    purpose: Purpose | None = None
-    label: str | None = None
-    first_call: FirstCall | None = None
 
 
 class Subject(NamedTuple):

@@ -17,8 +17,8 @@ from itertools import islice
 from operator import attrgetter
 
 from reputation.evidence import Circumstances, Evidence
+from reputation.families.counts import NOBODY_CALLED_BACK, SHOWN, WANTED_BY_US
 from reputation.families.table import KIND_BY_NAME
-from reputation.formulas import decayed
 from reputation.model import (
     AuthClass,
     ChallengeHistory,
@@ -28,12 +28,11 @@ from reputation.model import (
     Imported,
     Level,
     LevelChange,
-    PeerWord,
     Reputation,
     SignalCategory,
 )
 from reputation.scoring import reputation_of
-from reputation.standing import MAX_PASSES, Standing
+from reputation.standing import MAX_PASSES, Standing, standing_at
 from reputation.weights import DAY_SECONDS, Weights
 from reputation.wording import Wording
 
@@ -62,23 +61,32 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 def _without_names(evidence: Evidence) -> Evidence:
     """What counts of evidence without a standing: the same for many thousands of numbers."""
     imported, identity = evidence.imported, evidence.identity
-    if not imported and identity is None and not evidence.peers:
+    if not imported and identity is None:
         return evidence
     return Evidence(
-        imported=tuple(sorted([_LISTED[row.verdict, row.is_feed, row.looked_up] for row in imported], key=_verdict)),
+        imported=tuple(sorted([_as_listed(row, place) for place, row in enumerate(imported)], key=_verdict)),
         identity=identity and Identity("", "", identity.level, 0.0),
         listed_neighbours=evidence.listed_neighbours,
         bad_neighbours=evidence.bad_neighbours,
         appeal=evidence.appeal,
-        peers=tuple(sorted([PeerWord("", one.weight, one.is_cleared) for one in evidence.peers])),
     )
 
 
+def _as_listed(row: Imported, place: int) -> Imported:
+    """The row without what is said of the number. Sources are told apart by their place: how many there are counts."""
+    return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
+
+
+_SOURCES = 4  # more than that many are as good as so many
 _LISTED = {
-    (verdict, is_feed, looked_up): Imported("", verdict, is_feed=is_feed, looked_up=looked_up)
+    (verdict, is_feed, looked_up, is_proven, place): Imported(
+        str(place), verdict, is_feed=is_feed, looked_up=looked_up, is_proven=is_proven
+    )
     for verdict in ("spam", "ok")
     for is_feed in (False, True)
     for looked_up in (False, True)
+    for is_proven in (False, True)
+    for place in range(_SOURCES)
 }
 _verdict = attrgetter("verdict")
 
@@ -188,6 +196,7 @@ def more_marks(
             answered=standing.answered + n,
             groups=standing.groups + 1 if standing.groups else 0,
             witnessed=(now,) * n + standing.witnessed,
+            adverse=(now,) * n + standing.adverse,
         )
         after = reputation_of(evidence._replace(standing=more), circumstances, weights, now).level
         if after > level:
@@ -205,8 +214,8 @@ def _called_back(evidence: Evidence, circumstances: Circumstances, weights: Weig
     standing = _at(evidence.standing, weights, now)
     counts = dict(standing.signals)
     counts[SignalCategory.CALLED_BACK] = counts.get(SignalCategory.CALLED_BACK, 0) + 1
-    behaviour = standing.behaviour + weights.behaviour.called_back
-    return evidence._replace(standing=standing._replace(behaviour=behaviour, signals=tuple(sorted(counts.items()))))
+    more = standing._replace(wanted=standing.wanted + 1.0, signals=tuple(sorted(counts.items())))
+    return evidence._replace(standing=more)
 
 
 def _answered(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
@@ -242,20 +251,14 @@ def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
-    passed = ChallengeHistory(passes=(now, *history.passes)[:MAX_PASSES])
+    passes, of_number = ((now, *earlier)[:MAX_PASSES] for earlier in (history.passes, history.of_number))
+    passed = ChallengeHistory(passes=passes, of_number=of_number)
     return evidence._replace(standing=_at(evidence.standing, weights, now)._replace(challenges=passed, one_ring=0.0))
 
 
 def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float) -> Evidence | None:
     """The sources that list it no longer do."""
     return evidence._replace(imported=()) if any(row.verdict == "spam" for row in evidence.imported) else None
-
-
-def _unlisted_by_peers(
-    evidence: Evidence, _circumstances: Circumstances, _weights: Weights, _now: float
-) -> Evidence | None:
-    """The other companies that list it no longer do."""
-    return evidence._replace(peers=()) if any(not word.is_cleared for word in evidence.peers) else None
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
@@ -266,19 +269,20 @@ def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) ->
     more = standing._replace(
         marks=standing.marks + marked,
         answers=standing.answers + people,
-        behaviour=standing.behaviour + hung_up * weights.behaviour.hung_up_on,
+        hung_up=standing.hung_up + hung_up,
         reporters=standing.reporters + marked,
         answered=standing.answered + people,
         silent=standing.silent + hung_up,
         signals=tuple(sorted(counts.items())),
         witnessed=(now,) * people + standing.witnessed,
+        adverse=(now,) * people + standing.adverse,
     )
     return evidence._replace(standing=more)
 
 
 def _listed(evidence: Evidence) -> Evidence:
     """One more feed lists it."""
-    return evidence._replace(imported=(*evidence.imported, Imported("", "spam")))
+    return evidence._replace(imported=(*evidence.imported, Imported(f"source {len(evidence.imported)}", "spam")))
 
 
 def _failed(evidence: Evidence, weights: Weights, now: float) -> Evidence:
@@ -293,7 +297,6 @@ _HAPPENINGS: tuple[tuple[Happening, Happens], ...] = (
     (Happening.CALLED_BACK, _called_back),
     (Happening.PASSED, _passed),
     (Happening.UNLISTED, _unlisted),
-    (Happening.UNLISTED_BY_PEERS, _unlisted_by_peers),
     (Happening.VERIFIED, _verified),
     (Happening.UPHELD, _upheld),
 )
@@ -308,18 +311,7 @@ def words_of_happening(code: str) -> str:
 
 def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
     """The standing with its sums as of `now`, so that something of today can be added."""
-    if standing is None:
-        return Standing(at=now)
-    if standing.at >= now:
-        return standing
-    marks, behaviour = (days * DAY_SECONDS for days in (weights.marks.half_life_days, weights.behaviour.half_life_days))
-    return standing._replace(
-        at=now,
-        marks=decayed(standing.marks, standing.at, now, marks),
-        answers=decayed(standing.answers, standing.at, now, marks),
-        behaviour=decayed(standing.behaviour, standing.at, now, behaviour),
-        one_ring=decayed(standing.one_ring, standing.at, now, weights.behaviour.one_ring_half_life_hours * 3600.0),
-    )
+    return Standing(at=now) if standing is None else standing_at(standing, weights, now)
 
 
 # In words. ------------------------------------------------------------------------------------------------
@@ -327,7 +319,11 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 def sentence_of_families(families: Sequence[Family]) -> str:
     """The evidence in one sentence without a full stop; empty where there is none."""
-    return "; ".join(str(part) for family in families for part in parts_of(family))
+    parts = [str(part) for family in families for part in parts_of(family)]
+    names = {family.name for family in families}
+    if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:
+        parts.append(str(NOBODY_CALLED_BACK))
+    return "; ".join(parts)
 
 
 def parts_of(family: Family) -> Iterator[Wording]:

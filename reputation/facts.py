@@ -46,9 +46,9 @@ class FactsQuery(NamedTuple):
     `number` is None for a caller without a number; `channel_endpoint` is where the call comes from, `endpoint`
     the phone it is for, where that is known (else the DID's own callee counts). `hour` is that of the callee's day,
     where quiet hours are to count. `withheld`: the number of a caller who withholds it, where blocklists may match it;
-    nothing else does. `plan`: what the numbering plan says of the number, and `label`: what the carrier,
-    where its word counts, warns with in the place of a name; `first_call`: what strangers did shortly before, should
-    this be a first call; `name`: the name that came with the call. None of these is a matter of the store.
+    nothing else does. `plan`: what the numbering plan says of the number; `first_call`: what strangers did shortly
+    before, should this be a first call; `name`: the name that came with the call. None of these is a matter of the
+    store.
     """
 
     number: Number | None
@@ -62,7 +62,6 @@ class FactsQuery(NamedTuple):
     hour: int | None = None
     withheld: str | None = None
     plan: PlanRow | None = None
-    label: str | None = None
     first_call: FirstCall | None = None
     name: str | None = None
 
@@ -101,11 +100,11 @@ class CallContext(NamedTuple):
 class Facts(NamedTuple):
     """All that we know about one call, read at one instant. The first fields are those of CallContext, in its order.
 
-    `peers`: what other companies publish of the number. `passed_until`: how long the last challenge that was passed, or
-    a proof of control, speaks for the caller, and `passed_at` when that was; `failures`: how many it failed since, each
-    DID and day once. `recent_calls` are the instants of earlier calls of the number within the hour,
-    `recent_block_calls` those of its block of 1000; `recent_dids` are the DIDs that those of the number went to.
-    `emergency_window_seconds`: for how long
+    `peers`: what other companies publish of the number in this class of calls. `passed_until`: how long the last
+    challenge that was passed, or a proof of control, speaks for the caller, and `passed_at` when that was; `failures`:
+    how many it failed since, each DID and day once, and how often it hung up instead of an answer. `recent_calls` are
+    the instants of earlier calls of the number within the hour, `recent_block_calls` those of its block of 1000;
+    `recent_dids` are the DIDs that those of the number went to. `emergency_window_seconds`: for how long
     after `emergency_at` nothing is screened.
     """
 
@@ -145,17 +144,20 @@ def facts_from(
     reputation: Reputation,
     weights: Weights,
     earlier: Earlier = NOTHING_EARLIER,
+    peers: tuple[PeerWord, ...] = (),
 ) -> Facts:
     """Return the facts of a call; `earlier` are the calls of the number and its block, where somebody counts them."""
-    challenges = evidence.challenges
+    challenges, before = evidence.challenges, context.first_call
+    if before is not None and before.least != weights.outside.storm:
+        context = context._replace(first_call=before._replace(least=weights.outside.storm))
     return Facts(
         *context,
         evidence.identity,
         evidence.imported,
-        evidence.peers,
+        peers,
         None if challenges is NEVER_CHALLENGED else passed_until(challenges, weights.caller),
         challenges.passed_at,
-        challenges.failures,
+        challenges.failures + challenges.abandoned,
         reputation,
         *earlier,
     )

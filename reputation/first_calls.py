@@ -16,12 +16,14 @@ from reputation.model import NOTHING_BEFORE, FirstCall
 from reputation.numbers import Number
 
 WINDOW_SECONDS = 3600.0
-NEXT_SECONDS = 180.0  # how long after a DID the one next to it is still called in a row
+# A burst: so many first calls, of which the latest few are compared with the next, within ten minutes.
+BURST_SECONDS, BURST_CALLS, COMPARED = 600.0, 12, 8
+STEP = 3  # our DIDs at most so far from each other are near: a dialler may leave some out
 # Whom strangers called more often in half an hour has a number that is known outside: that says nothing.
 KNOWN_SECONDS, WELL_KNOWN = 1800.0, 2
 MAX_CALLS = 8192  # more than two strangers a second for an hour
 KEPT_OF_BLOCK, KEPT_OF_DID = 16, 8
-MAX_IN_A_ROW = 9
+MAX_IN_A_ROW = COMPARED + 1
 
 _Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, the number's block
 
@@ -61,32 +63,47 @@ class FirstCalls:
             return NOTHING_BEFORE
         block = number.block
         near = self._by_block.get(block) if block is not None else None
-        below, above = _next_to(did)
-        next_to = below in self._by_did or above in self._by_did
-        if near is None and not next_to:
+        calls = self._calls
+        is_recent = bool(calls) and calls[-1][0] >= now - BURST_SECONDS
+        if near is None and not is_recent:
             return NOTHING_BEFORE
         neighbours = 0 if near is None else _neighbours(near, number.key, did, now)
-        in_a_row = self._in_a_row(number.key, did, now) if next_to else 1
-        return FirstCall(neighbours, in_a_row) if neighbours or in_a_row > 1 else NOTHING_BEFORE
+        in_a_row = self._in_a_row(number.key, did, now) if is_recent else 1
+        if not neighbours and in_a_row == 1:
+            return NOTHING_BEFORE
+        is_burst = is_recent and len(calls) >= BURST_CALLS and calls[-BURST_CALLS][0] >= now - BURST_SECONDS
+        return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """How many DIDs beside each other were called, this one among them, each by a stranger and within three minutes
-        of the one before. Not those that strangers call anyway, as the company's main number.
+        """How many DIDs near each other were called, this one among them, by the latest strangers within ten minutes,
+        in whatever order. Not those that strangers call anyway, as the company's main number.
         """
-        if len(self._lately(did, number, now)) >= WELL_KNOWN:
+        place = _place_of(did)
+        if place is None:
             return 1
-        return min(MAX_IN_A_ROW, 1 + self._walk(number, did, now, 0) + self._walk(number, did, now, 1))
-
-    def _walk(self, number: str | None, did: str, now: float, side: int) -> int:
-        """How many on one side of this one: below (0) or above (1)."""
-        at, length = now, 0
-        while length < MAX_IN_A_ROW - 1 and (near := _next_to(did)[side]) is not None:
-            did = near
-            times = self._lately(did, number, now)
-            if not 0 < len(times) <= WELL_KNOWN or abs(at - max(times)) > NEXT_SECONDS:
+        places = set()
+        for i in range(1, min(COMPARED, len(self._calls)) + 1):
+            at, who, to, _ = self._calls[-i]
+            other = _place_of(to)
+            if other is not None and other != place and who != number and now - BURST_SECONDS <= at <= now:
+                places.add((other, to))
+        lowest = highest = place
+        left = sorted(places)
+        found = 1
+        for other, to in [one for one in left if one[0] > place]:
+            if other - highest > STEP:
                 break
-            at, length = max(times), length + 1
-        return length
+            if self._is_strange(to, number, now):
+                highest, found = other, found + 1
+        for other, to in reversed([one for one in left if one[0] < place]):
+            if lowest - other > STEP:
+                break
+            if self._is_strange(to, number, now):
+                lowest, found = other, found + 1
+        return 1 if found > 1 and len(self._lately(did, number, now)) >= WELL_KNOWN else found
+
+    def _is_strange(self, did: str, number: str | None, now: float) -> bool:
+        return len(self._lately(did, number, now)) <= WELL_KNOWN
 
     def _lately(self, did: str, number: str | None, now: float) -> list[float]:
         """When other strangers called a DID in the half hour before."""
@@ -114,9 +131,7 @@ def _neighbours(calls: tuple[_Call, ...], number: str | None, did: str, now: flo
 
 
 @lru_cache(maxsize=4096)
-def _next_to(did: str) -> tuple[str | None, str | None]:
-    """The DID below and the one above, in as many digits; None beside what is no number."""
+def _place_of(did: str) -> int | None:
+    """Where a DID is among all numbers; None for what is no number."""
     digits = did.removeprefix("+")
-    if len(digits) == len(did) or not (digits.isascii() and digits.isdigit()):
-        return None, None
-    return f"+{int(digits) - 1:0{len(digits)}d}", f"+{int(digits) + 1:0{len(digits)}d}"
+    return int(digits) if len(digits) < len(did) and digits.isascii() and digits.isdigit() else None

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from math import expm1
 from typing import NamedTuple, TypeVar
 
+from reputation.families.counts import Counts, counts_of, is_alarmed, log_odds_of
 from reputation.formulas import decayed
 from reputation.model import AuthClass, SignalCategory
+from reputation.signals import SPAMWARD
 from reputation.site_names import OURS, site_of
-from reputation.standing import Rows, Standing, standing_of_people
+from reputation.standing import Rows, Standing, standing_of_people, with_counts
 from reputation.weights import DAY_SECONDS, Weights
 
 R = TypeVar("R")
@@ -58,12 +62,14 @@ def with_other_sites(
 
 def _is_about(rows: Rows, auth_class: AuthClass) -> bool:
     """Whether anything could count in that class: signals count in others, too."""
-    dated = (rows.marks, rows.answered, rows.challenges)
-    return bool(rows.signals) or any(row.auth_class is auth_class for group in dated for row in group)
+    dated = (rows.marks, rows.answered, rows.traps)
+    if rows.signals or rows.challenges:  # a pass counts in every class
+        return True
+    return any(row.auth_class is auth_class for group in dated for row in group)
 
 
 def _by_site(rows: Rows) -> dict[str, Rows] | None:
-    """The rows of each site; None: all are ours, as nearly always. Challenges of other sites are left out."""
+    """The rows of each site; None: all are ours, as nearly always. Challenges and traps of other sites are left out."""
     names = _names_in(rows)
     if ":" not in "".join(names) or not any(map(site_of, names)):
         return None
@@ -72,7 +78,8 @@ def _by_site(rows: Rows) -> dict[str, Rows] | None:
     asked = _split(rows.challenges, lambda one: one.linkedid)
     sites = {*marks, *signals, *answered, *asked}
     found = {site: Rows(marks.get(site, ()), signals.get(site, ()), answered.get(site, ())) for site in sites | {OURS}}
-    found[OURS] = found[OURS]._replace(challenges=asked.get(OURS, ()))
+    trapped = [one for one in rows.traps if site_of(one.linkedid) == OURS]
+    found[OURS] = found[OURS]._replace(challenges=asked.get(OURS, ()), traps=trapped)
     return found
 
 
@@ -83,6 +90,7 @@ def _names_in(rows: Rows) -> list[str]:
         *[signal.callee for signal in rows.signals],
         *[answered.callee for answered in rows.answered],
         *[challenged.linkedid for challenged in rows.challenges],
+        *[one.linkedid for one in rows.traps],
     ]
 
 
@@ -94,81 +102,90 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 
 
 class _Share(NamedTuple):
-    """What counts of what a site's people say, as of `at`. `marks` in marks of one person, before trust."""
+    """What counts of what a site's people say, as of `at`. `marks` in marks of one person, before trust; `counts` are
+    the six of a standing that calls show, one-ring calls the last.
+    """
 
     at: float
     marks: float
     trusted: float
     reporters: int
-    behaviour: float
-    one_ring: float
+    counts: tuple[float, ...]
     signals: tuple[tuple[SignalCategory, int], ...]
     witnessed: tuple[float, ...]
+    adverse: tuple[float, ...]
 
 
 def _share_of(said: Standing, trusted: float, weights: Weights) -> _Share | None:
-    """As much as so many witnesses can do, each in one family; None: nothing."""
-    most = float(weights.witnesses.of_a_site)
-    by_category = weights.behaviour.by_category
-    marks = _marks_of(said, weights, most)
-    left = most - marks
-    worst, best = max(0.0, *by_category.values()), min(0.0, *by_category.values())
-    behaviour = max(most * best, min(left * worst, said.behaviour))
-    one_ring = max(0.0, min(left * worst - max(0.0, behaviour), said.one_ring))
-    if not (marks or behaviour or one_ring):
-        return None
+    """As much as so many witnesses can do, each in one way; None: nothing."""
     few = weights.witnesses.of_a_site
-    signals = [(one, min(few, count)) for one, count in said.signals if left > 0 or by_category[one] <= 0]
-    is_against = marks * weights.marks.each + behaviour + one_ring > 0
+    marks = _marks_of(said, weights, few)
+    left = few - marks
+    hung_up = min(left, said.hung_up)
+    missed = min(left - hung_up, said.missed)
+    one_ring = min(left - hung_up - missed, said.one_ring)
+    in_favour = [min(few, count) for count in (said.messages, said.talks, said.wanted)]
+    if not any((marks, hung_up, missed, one_ring, *in_favour)):
+        return None
+    signals = [(one, min(few, count)) for one, count in said.signals if left > 0 or one not in SPAMWARD]
+    counts = (hung_up, missed, *in_favour, one_ring)
+    of_counts = log_odds_of(Counts(marks, 0.0, *counts[:-1]), weights.counts)
+    is_against = sum(of_counts) + one_ring * weights.counts.one_ring > 0
     return _Share(
         said.at,
         marks,
         trusted,
         min(few, said.reporters) if marks else 0,
-        behaviour,
-        one_ring,
-        tuple(signals) if behaviour or one_ring else (),
+        counts,
+        tuple(signals) if any(counts) else (),
         said.witnessed[:few] if is_against else (),
+        said.adverse[:few] if is_against else (),
     )
 
 
-def _marks_of(said: Standing, weights: Weights, most: float) -> float:
+def _marks_of(said: Standing, weights: Weights, few: int) -> float:
     """How many marks of one person the site's are worth once its own answerers are set against them, at most so many.
     A burst of marks of a number that behaves well there is nobody's here to review.
     """
-    if said.burst_at is not None and said.behaviour + said.one_ring <= 0:
+    if is_alarmed(said, weights, None):
         return 0.0
-    each, silent = weights.marks.each, max(0.0, said.answers - said.marks)
-    return max(0.0, min(most, (said.marks * each + silent * weights.marks.each_silent) / each))
+    marked, unmarked = log_odds_of(counts_of(said, weights, said.at), weights.counts)[:2]
+    return min(float(few), expm1(max(0.0, marked + unmarked) / weights.counts.marked)) if marked else 0.0
 
 
 def _together(ours: Standing | None, shares: list[_Share], weights: Weights) -> Standing:
     """Our people and the shares of other sites, each of which is a reporter of a group of its own if it marks."""
     base = ours if ours is not None else Standing(at=max([share.at for share in shares]))
     at = max([base.at, *[share.at for share in shares]])
-    of_marks = weights.marks.half_life_days * DAY_SECONDS
-    of_behaviour = weights.behaviour.half_life_days * DAY_SECONDS
-    of_one_ring = weights.behaviour.one_ring_half_life_hours * 3600.0
-    mark = weights.marks.channels.site
+    of_marks = weights.counts.marks_half_life_days * DAY_SECONDS
+    lasting, of_ring = weights.counts.half_life_days * DAY_SECONDS, weights.counts.one_ring_half_life_hours * 3600.0
+    mark = weights.counts.channels.site
     marks = sum([decayed(mark * one.marks * one.trusted, one.at, at, of_marks) for one in shares])
+    sums = [
+        decayed(count, base.at, at, half_life) + sum([decayed(one.counts[i], one.at, at, half_life) for one in shares])
+        for i, (count, half_life) in enumerate(zip(base[3:9], (*[lasting] * 5, of_ring), strict=True))
+    ]
     signals = dict(base.signals)
     for share in shares:
         for category, count in share.signals:
             signals[category] = signals.get(category, 0) + count
-    witnessed = [*base.witnessed, *[when for one in shares for when in one.witnessed]]
     limits = weights.witnesses
-    return base._replace(
+
+    def latest(ours_of: tuple[float, ...], theirs: list[tuple[float, ...]], most: int) -> tuple[float, ...]:
+        return tuple(sorted([*ours_of, *chain.from_iterable(theirs)], reverse=True)[:most])
+
+    found = base._replace(
         at=at,
         marks=decayed(base.marks, base.at, at, of_marks) + marks,
         # Who marks has answered: so nobody is silent who is not one of ours.
         answers=decayed(base.answers, base.at, at, of_marks) + marks,
-        behaviour=decayed(base.behaviour, base.at, at, of_behaviour)
-        + sum([decayed(one.behaviour, one.at, at, of_behaviour) for one in shares]),
-        one_ring=decayed(base.one_ring, base.at, at, of_one_ring)
-        + sum([decayed(one.one_ring, one.at, at, of_one_ring) for one in shares]),
         reporters=base.reporters + sum([one.reporters for one in shares]),
         # Where our people have no groups, reporters alone are counted (scoring).
         groups=base.groups + sum([one.reporters > 0 for one in shares]) if base.groups else 0,
         signals=tuple(sorted(signals.items())),
-        witnessed=tuple(sorted(witnessed, reverse=True)[: max(limits.label_most, limits.challenge_most)]),
+        witnessed=latest(
+            base.witnessed, [one.witnessed for one in shares], max(limits.label_most, limits.challenge_most)
+        ),
+        adverse=latest(base.adverse, [one.adverse for one in shares], limits.events),
     )
+    return with_counts(found, sums)

@@ -42,15 +42,15 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting;
-    what other companies say counts now only. `epoch_at`: since when the number has its present owner.
+    """One point a day, the last of them now. `evidence`: that of now, whose feeds and identity are taken as lasting.
+    `epoch_at`: since when the number has its present owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):
         owned_since = epoch_at if epoch_at is not None and epoch_at <= at else None
         standing = standing_of(_until(rows, at), circumstances.auth_class, weights, epoch_at=owned_since)
         listed = tuple(row for row in evidence.imported if row.imported_at <= at)
-        then = evidence._replace(standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0, peers=())
+        then = evidence._replace(standing=standing, imported=listed, listed_neighbours=0, bad_neighbours=0)
         reputation = reputation_of(then, circumstances, weights, at)
         points.append(Point(at, reputation.log_odds, reputation.level))
     today = reputation_of(evidence, circumstances, weights, now)
@@ -63,4 +63,5 @@ def _until(rows: Rows, at: float) -> Rows:
         [signal for signal in rows.signals if signal.at <= at],
         [answered for answered in rows.answered if answered.at <= at],
         [challenge for challenge in rows.challenges if challenge.at <= at],
+        [trap for trap in rows.traps if trap.at <= at],
     )

@@ -19,7 +19,7 @@ from math import inf
 from reputation.evidence import Evidence
 from reputation.families.block import is_bad, may_be_bad
 from reputation.fold import standing_of
-from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, Verdict
+from reputation.model import Answered, AuthClass, Challenged, Mark, SignalCategory, TrapCall, Verdict
 from reputation.neighbours import Neighbours
 from reputation.numbers import block_of
 from reputation.outcome import OutcomeRecord, Signal
@@ -37,7 +37,16 @@ from reputation.signals import (
     signal_of_mark,
 )
 from reputation.site_names import site_of
-from reputation.standing import HOUR_SECONDS, LIMITED, Rows, Standing, WitnessAccount, with_witness
+from reputation.standing import (
+    HOUR_SECONDS,
+    LIMITED,
+    Rows,
+    Standing,
+    WitnessAccount,
+    account_of,
+    with_challenges,
+    with_witness,
+)
 from reputation.weights import DEFAULT, Weights
 
 # Until Python 3.12 a member costs ten times as much as a global name, and these are asked for of every call.
@@ -61,6 +70,7 @@ class _Known:
     talks: dict[str, float] = field(default_factory=dict)
     talks_from: dict[Witness, tuple[float, float, str]] = field(default_factory=dict)
     challenges: dict[tuple[AuthClass, str], Challenged] = field(default_factory=dict)
+    traps: dict[str, TrapCall] = field(default_factory=dict)
     busy: dict[tuple[AuthClass, SignalCategory, float], int] = field(default_factory=dict)
     one_rings: list[float] = field(default_factory=list)
     owned_one_rings: list[float] = field(default_factory=list)
@@ -88,6 +98,9 @@ class MemoryStore:
         known = self._known_of(number)
         if lessons.challenged is not None:
             self.add_challenge(lessons.challenged)
+        if lessons.trap is not None:
+            known.traps[lessons.trap.linkedid] = lessons.trap
+            known.standings.pop(outcome.auth_class, None)
         told = lessons.answered or lessons.signal or lessons.talk_to
         if told is None:
             return _learnt(known, lessons, outcome.auth_class)
@@ -104,7 +117,12 @@ class MemoryStore:
         """What the number did when challenged, or a proof of control (signals.proofs_of_control); a call has one."""
         known = self._known_of(challenged.number)
         known.challenges[challenged.auth_class, challenged.linkedid] = challenged
-        known.standings.pop(challenged.auth_class, None)
+        rows, kept = _all_rows(known), dict[AuthClass, Standing | None]()
+        for auth_class, standing in known.standings.items():  # a pass counts in every class
+            moved = None if standing is None else with_challenges(standing, rows, auth_class, self.weights)
+            if moved is not None:
+                kept[auth_class] = moved
+        known.standings = kept
 
     def add_mark(self, mark: Mark) -> None:
         """What a person says; what was said later stays, at equal times a retraction."""
@@ -191,6 +209,8 @@ class MemoryStore:
         """The standing in a class follows what one witness says now; it is dropped where it must be folded."""
         total, after = known.standings.pop(auth_class, None), _said(known, witness, auth_class)
         if total is None or before is None or after is None:
+            if known.challenges:
+                known.standings.clear()  # who marked and answers after a pass may end it, in every class
             return
         for signal in (*before.signals, *after.signals):
             if signal.category in LIMITED and self._is_crowded(known, signal):
@@ -219,7 +239,7 @@ class MemoryStore:
         """Whether the signal, one of LIMITED, is of an hour of which not all count, or one-ring calls may be cleared:
         then sums are made anew.
         """
-        limits = self.weights.behaviour
+        limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
         return known.busy.get(_hour_of(signal), 0) >= limits.unanswered_an_hour
@@ -237,7 +257,7 @@ def _said(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount 
         signals += tuple([signal for signal in owners if signal.category is CALLED_BACK])
     if known.talks or known.owned_one_rings:
         signals = tuple([signal for signal in signals if _counts(known, signal)])
-    return WitnessAccount(signals, known.answered.get((auth_class, witness)))
+    return account_of(signals, known.answered.get((auth_class, witness)))
 
 
 def _learnt(known: _Known, lessons: Lessons, auth_class: AuthClass) -> Signal | None:
@@ -313,7 +333,9 @@ def _without(signal: Signal | None, signals: tuple[Signal, ...]) -> tuple[Signal
 def _all_rows(known: _Known) -> Rows:
     signals = chain.from_iterable(known.signals.values())
     rows = _rows(known, known.marks.values(), signals, known.answered.values())
-    return rows._replace(challenges=tuple(known.challenges.values())) if known.challenges else rows
+    if not known.challenges and not known.traps:
+        return rows
+    return rows._replace(challenges=tuple(known.challenges.values()), traps=tuple(known.traps.values()))
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:

@@ -114,7 +114,6 @@ class Happening(StrEnum):
     CALLED_BACK = "one of us calls it back and talks for 30 s"
     PASSED = "it presses the digit when it is asked"
     UNLISTED = "no imported source lists it any more"
-    UNLISTED_BY_PEERS = "no other company lists it any more"
     VERIFIED = "its owner is verified"
     UPHELD = "an appeal is upheld"
     # What would make it higher.
@@ -274,7 +273,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines.
+    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines; a `trap` is nobody's.
 
     `groups`: of whom its calls may reach; empty: everybody. None has a comma in its name.
 
@@ -289,6 +288,7 @@ class Did:
     groups: Annotated[tuple[str, ...], Column("grp")] = ()
     callee: str | None = None
     screen: bool = True
+    trap: bool = False
 
 
 class Wish(StrEnum):
@@ -334,6 +334,7 @@ class Imported(NamedTuple):
         imported_at: When it was imported.
         is_feed: Somebody outside keeps it up to date; false for an import by hand, and for what we report to.
         looked_up: The source was asked about this one number.
+        is_proven: Its word was right about nearly all callers that we know.
     """
 
     source: str
@@ -344,6 +345,7 @@ class Imported(NamedTuple):
     imported_at: Instant = 0.0
     is_feed: bool = True
     looked_up: bool = False
+    is_proven: bool = False
 
 
 class PeerWord(NamedTuple):
@@ -393,20 +395,25 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """What a number did when it was challenged, in one class of calls.
+    """What a number did when it was challenged, in one class of calls; and by which of its passes, of any class, it is
+    asked no more for a while.
 
     Attributes:
         passes: When it passed within 90 days of the latest, the latest first, eight at most. A proof of control is one.
         failures: How often it failed since the latest pass, each DID and day once.
         failed_at: When it last failed since the latest pass.
-        abandoned_at: When the caller last hung up without an answer, since the latest pass.
-        marked: How many people answered its calls and marked it, since the latest pass.
+        abandoned: How often the caller hung up without an answer, since the latest pass.
+        abandoned_at: When the caller last hung up so.
+        of_number: When it passed in calls of any class.
+        marked: How many people answered its calls and marked it, since the latest pass of any class.
     """
 
     passes: tuple[Instant, ...] = ()
     failures: int = 0
     failed_at: Instant | None = None
+    abandoned: int = 0
     abandoned_at: Instant | None = None
+    of_number: tuple[Instant, ...] = ()
     marked: int = 0
 
     @property
@@ -431,11 +438,19 @@ NO_SAMPLE = ControlSample()
 class FirstCall(NamedTuple):
     """What strangers did shortly before the first call of a number (reputation.first_calls). `neighbours`: how many
     other numbers of its block called other DIDs of ours for the first time within the hour; `in_a_row`: how many DIDs
-    strangers called one after the other in order, that of this call among them.
+    near each other strangers called within minutes, that of this call among them. `is_burst`: whether strangers call
+    us much more often than otherwise. `least`: so many are a storm; 0: there are none.
     """
 
     neighbours: int = 0
     in_a_row: int = 1
+    is_burst: bool = False
+    least: int = 3
+
+    @property
+    def is_storm(self) -> bool:
+        """Whether so many numbers are hardly chance: on their first day a company's lines call a few of us, too."""
+        return self.least > 0 and (self.in_a_row >= self.least or self.neighbours >= self.least - self.is_burst)
 
 
 NOTHING_BEFORE = FirstCall()
@@ -533,7 +548,7 @@ class ChallengeResult(StrEnum):
     WRONG = "wrong"  # pressed another one
     SILENT = "silent"  # pressed nothing at all
     ABANDONED = "abandoned"  # hung up before there was an answer
-    MESSAGE = "message"  # did not pass, and then left a message: neither for nor against the caller
+    MESSAGE = "message"  # of older sites: did not pass, and then left a message
 
 
 class SignalCategory(StrEnum):
@@ -556,6 +571,18 @@ class Answered(NamedTuple):
     auth_class: Annotated[AuthClass, Key(1)]
     callee: Annotated[str, Key(3), ORIGIN]
     at: float
+    epoch: Annotated[int, Key(2)] = 0
+
+
+class TrapCall(NamedTuple):
+    """A call of the number to one of our DIDs that is given to nobody. `verified`: signed A, and rightly so."""
+
+    number: str
+    auth_class: Annotated[AuthClass, Key(1)]
+    did: str
+    verified: bool
+    at: float
+    linkedid: Annotated[str, Key(3), ORIGIN]
     epoch: Annotated[int, Key(2)] = 0
 
 

@@ -78,6 +78,8 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         machine: A machine answered the outbound call.
         waited_seconds: For how long it neither rang nor was talked: in menus, queues, voicemail.
         call_id: The SIP Call-ID on the trunk, where the dialplan of an outbound call tells it.
+        trap: It was to a DID that is given to nobody.
+        verified: A signature vouched for the caller of such a call.
     """
 
     linkedid: Annotated[str, Key(), ORIGIN]
@@ -116,6 +118,8 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     machine: bool = False
     waited_seconds: float = 0.0
     call_id: Annotated[str | None, LOCAL] = None
+    trap: Annotated[bool, LOCAL] = False
+    verified: Annotated[bool, LOCAL] = False
 
     @property
     def is_to_nobody(self) -> bool:

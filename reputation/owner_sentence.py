@@ -6,10 +6,10 @@ owner_sentence(weights, people) -> Wording       "No number of marks alone can s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, exp, floor, log
+from math import expm1, floor, inf, log1p
 from typing import NamedTuple
 
-from reputation.scoring import witnesses_of
+from reputation.scoring import events_needed, witnesses_of
 from reputation.weights import CallerWeights, Weights
 from reputation.wording import N_, Places, Wording, listed
 
@@ -18,9 +18,8 @@ class OwnerFigures(NamedTuple):
     """The figures of the sentence, where no source outside speaks.
 
     So many of our people must have something against a number before it is labelled or challenged; `marks` is the least
-    of marks that label it by themselves, 0: marks alone never do. Of so many who answered one must have marked it: with
-    `marks` of them `answered_few`, with any number of them `answered_many`. `ways`: whether a challenge takes evidence
-    of two kinds.
+    of marks that label it by themselves. Of so many who answered one must have marked it: with `marks` of them
+    `answered_few`, with very many of them `answered_many`. `events`: so much must have happened within `days` besides.
     """
 
     people: int
@@ -29,22 +28,31 @@ class OwnerFigures(NamedTuple):
     marks: int
     answered_few: int
     answered_many: int
-    ways: bool
+    events: int
+    days: int
 
 
 def figures_of(weights: Weights, people: int) -> OwnerFigures:
     """The figures in an office of so many people."""
     _, label, challenge = witnesses_of(None, people, weights.witnesses, 0.0)
-    marks, levels = weights.marks, weights.levels
-    ways = -log(weights.behaviour.contamination) < levels.challenge
-    room = exp(-levels.warn) - marks.contamination
-    if room <= 0:  # the family is bounded below a warning
-        return OwnerFigures(people, label, challenge, 0, 0, 0, ways)
-    wanted = -log(room / (1 - marks.contamination))  # before the bound of the family
-    least = max(label, ceil(wanted / marks.each - 1e-9))
-    silent = (least * marks.each - wanted) / -marks.each_silent
-    many = 1 + marks.each / -marks.each_silent
-    return OwnerFigures(people, label, challenge, least, floor((least + silent) / least), floor(many), ways)
+    counts, limits = weights.counts, weights.witnesses
+    marks = label
+    while counts.marked * log1p(marks) < weights.levels.warn and marks < MOST_MARKS:
+        marks += 1
+
+    def answered(marked: int) -> int:
+        room = counts.marked * log1p(marked) - weights.levels.warn
+        silent = expm1(room / -counts.unmarked) if counts.unmarked else inf
+        by_share = 1 / limits.share if limits.share else inf
+        return floor(min((marked + silent) / marked, by_share, MOST_MARKS))
+
+    few, many = sorted((max(1, answered(marks)), max(1, answered(MOST_MARKS))))
+    return OwnerFigures(
+        people, label, challenge, marks, few, many, events_needed(people, limits), round(limits.event_days)
+    )
+
+
+MOST_MARKS = 100
 
 
 def owner_sentence(weights: Weights, people: int) -> Wording | str:
@@ -52,7 +60,7 @@ def owner_sentence(weights: Weights, people: int) -> Wording | str:
     figures, caller = figures_of(weights, people), weights.caller
     places: Places = {
         **figures._asdict(),
-        "half_life": f"{weights.marks.half_life_days:g}",
+        "half_life": f"{weights.counts.marks_half_life_days:g}",
         "pass_days": f"{caller.pass_days:g}",
         "pass_hours": f"{caller.pass_hours:g}",
         "pass_marks": caller.pass_marks,
@@ -71,9 +79,7 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
     )
     if figures.people:
         yield N_("That is in a company of {people}.")
-    if not figures.marks:
-        yield N_("Marks alone never lead to that.")
-    elif figures.answered_few < figures.answered_many:
+    if figures.answered_few < figures.answered_many:
         yield N_(
             "By marks alone it takes {marks} people, and about 1 in {answered_few} to 1 in {answered_many} of those "
             "who answered."
@@ -83,10 +89,11 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
 
 
 def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str]:
-    if figures.ways:
-        yield N_("You are asked to press a digit only once {challenge} different people did, in two different ways.")
-    else:
-        yield N_("You are asked to press a digit only once {challenge} different people did.")
+    yield N_(
+        "You are asked to press a digit only once {challenge} different people did, in two different ways, "
+        "{events} times within {days} days; or where two sources outside, or one that is nearly always right, speak "
+        "against you."
+    )
     if caller.pass_marks == 1:
         yield N_(
             "Press it, and you are not asked for {pass_days} days, unless somebody who answers after that marks you."

@@ -12,11 +12,12 @@ from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
+from reputation.caller_names import SPAM_LABELS
 from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence, Subject
-from reputation.families import behaviour, block, caller, feeds
+from reputation.families import block, caller, counts, feeds, identity, traps
+from reputation.families.counts import families_of_people
 from reputation.families.identity import effective_level
-from reputation.families.kind import FamilyKind
-from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE, TAG_ONLY
+from reputation.families.table import FAMILIES, MAY_TAG, OUTSIDE
 from reputation.formulas import decayed
 from reputation.model import Family, Level, Reputation, Verification, Witnesses
 from reputation.standing import Standing
@@ -45,6 +46,12 @@ def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
     )
 
 
+@lru_cache(maxsize=64)
+def events_needed(people: int, weights: WitnessWeights) -> int:
+    """Return how much must have happened within days before our people ask a caller."""
+    return _needed(people, weights.event_share, weights.event_least, weights.events)
+
+
 def _needed(people: int, share: float, least: int, most: int) -> int:
     return min(max(ceil(share * people - 1e-9), least), most)
 
@@ -54,12 +61,12 @@ VERIFIED_LEVEL = 2
 _PLACES = ("", *Evidence._fields, *Circumstances._fields)
 
 
-def _places_of(kind: FamilyKind) -> tuple[int, int]:
-    needs = kind.needs or ("",)
-    return _PLACES.index(needs[0]), _PLACES.index(needs[-1])
-
-
-_COMPUTES = tuple((kind.compute, *_places_of(kind)) for kind in FAMILIES)
+_COMPUTES = tuple(
+    (kind.compute, _PLACES.index(needs[0]), _PLACES.index(needs[-1]))
+    for kind in FAMILIES
+    for needs in (kind.needs or ("",),)
+    if kind.compute is not None
+)
 NO_LEVEL = Level.NONE  # until Python 3.12 a member costs ten times as much as a global name
 
 
@@ -74,13 +81,9 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
     families = _families(evidence, circumstances, weights, now)
     log_odds = sum([family.log_odds for family in families])
     witnesses = witnesses_of(evidence.standing, circumstances.people, weights.witnesses, now)
-    call = circumstances
-    is_told = call.purpose is not None or call.label is not None or call.first_call is not None or evidence.peers
-    tag_only = _sum(families, TAG_ONLY) if is_told else 0.0
-    level = level_at(log_odds - tag_only, weights.levels)
-    if level is not NO_LEVEL or tag_only:
-        said = _Said(log_odds - tag_only, tag_only, families, witnesses, evidence, circumstances, now)
-        level = _level(level, said, weights)
+    level = level_at(log_odds, weights.levels)
+    said = _Said(log_odds, families, witnesses, evidence, circumstances, now)
+    level = _level(level, said, weights)
     return Reputation(log_odds, level, families, (), evidence.appeal, witnesses if witnesses.seen else None)
 
 
@@ -104,8 +107,13 @@ def _families(evidence: Evidence, circumstances: Circumstances, weights: Weights
     level = 0 if identified is None else effective_level(identified, circumstances.auth_class)
     subject = Subject(evidence, circumstances, weights, now, level)
     facts = (True, *evidence, *circumstances)
-    computed = [compute(subject) for compute, this, other in _COMPUTES if facts[this] or facts[other]]
-    return tuple([family for family in computed if family is not None])
+    found = [] if evidence.standing is None else families_of_people(subject)
+    for compute, this, other in _COMPUTES:
+        if facts[this] or facts[other]:
+            family = compute(subject)
+            if family is not None:
+                found.append(family)
+    return tuple(found)
 
 
 def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
@@ -113,10 +121,9 @@ def _sum(families: tuple[Family, ...], names: frozenset[str]) -> float:
 
 
 class _Said(NamedTuple):
-    """All that a level is made of. `log_odds`: what all families say together but those of TAG_ONLY."""
+    """All that a level is made of. `log_odds`: what all families say together."""
 
     log_odds: float
-    tag_only: float
     families: tuple[Family, ...]
     witnesses: Witnesses
     evidence: Evidence
@@ -131,57 +138,91 @@ class _Said(NamedTuple):
     def has_bad_signature(self) -> bool:
         return self.circumstances.verification is Verification.FAILED
 
-    def outside(self, weights: Weights) -> float:
-        """What the outside says: feeds, neighbours on feeds, a false signature. Nothing that an administrator imported
-        by hand, and nothing that our own people had a part in.
-        """
-        listed = feeds.feeds_of([row for row in self.evidence.imported if row.is_feed], weights.feeds)
-        signature = weights.attestation.failed if self.has_bad_signature else 0.0
-        return (listed.log_odds if listed else 0.0) + self.of(frozenset({block.LISTED})) + signature
-
-    def seen(self, weights: Weights) -> float:
+    @property
+    def seen(self) -> float:
         """What its calls showed and the caller itself did: more than what people say, and than one-ring calls alone."""
-        standing = self.evidence.standing
-        shown = 0.0 if standing is None else behaviour.lasting_behaviour_of(standing, weights.behaviour, self.now)
-        return shown + self.of(frozenset({caller.NAME}))
+        return self.of(_SEEN)
+
+
+# What speaks for a caller whom sources list: a relationship, a passed challenge, an identity.
+_FOR_CALLER = frozenset({*counts.FOR_CALLER, caller.NAME, identity.NAME})
+_SEEN = frozenset({*counts.SHOWN, caller.NAME})
+_RINGS = frozenset({counts.ONE_RING})
+_LISTING = frozenset({feeds.NAME, block.LISTED, traps.NAME})
 
 
 def _level(level: Level, said: _Said, weights: Weights) -> Level:
     """The strongest level whose threshold is reached and whose other conditions hold (docs/explanation/model.md).
     `level`: that whose threshold is reached.
 
-    Our people may ask; only the outside, and a caller who does not answer, may convict. The numbering plan, the
-    carrier's label and what strangers did lately tag and lead no further, so the levels above are reached without them.
+    Our people may ask, and so may sources that agree; only what speaks against the number itself, and a caller who does
+    not answer, may convict.
     """
-    if level > Level.CHALLENGE and not _may_convict(said, weights):
+    asks = _sources_ask(said, weights)
+    if asks and level < Level.CHALLENGE:
+        return Level.CHALLENGE
+    if level > Level.CHALLENGE and not (_may_convict(said, weights) and (asks or _may_ask(said, weights))):
         level = Level.CHALLENGE
     if level is Level.REJECT and not _may_reject(said, weights):
         level = Level.ROUTE
-    if level is Level.CHALLENGE and not _may_ask(said, weights):
+    if level is Level.CHALLENGE and not asks and not _may_ask(said, weights):
         level = Level.WARN
     if level is Level.WARN and not _may_label(said, weights):
         level = Level.TAG
+    if level < Level.WARN and _rings_once(said, weights):
+        return Level.WARN
     return level if level > Level.TAG else _tag(said, weights)
 
 
 def _tag(said: _Said, weights: Weights) -> Level:
-    """A tag comes from sources, other companies and the call itself; all else may only speak against it."""
+    """A tag comes from sources and the call itself; what our people know of the caller may only speak against it."""
     own = said.of(MAY_TAG)
-    return Level.TAG if min(own, said.log_odds + said.tag_only) >= weights.levels.tag else Level.NONE
+    if own < weights.levels.tag:
+        return Level.NONE
+    return Level.TAG if own + min(0.0, said.of(_FOR_CALLER)) >= weights.levels.tag else Level.NONE
 
 
 def _may_label(said: _Said, weights: Weights) -> bool:
-    """Enough of our people have seen something, or sources speak."""
-    return said.witnesses.seen >= said.witnesses.label or _sources_speak(said, weights)
+    """Enough of our people have seen something and some said so, or sources speak."""
+    if _sources_speak(said, weights):
+        return True
+    return said.witnesses.seen >= said.witnesses.label and _is_share(said, weights)
+
+
+def _rings_once(said: _Said, weights: Weights) -> bool:
+    """Whether one-ring calls, in which nobody of ours has a part, reached enough of us for a warning."""
+    against = said.of(_RINGS) + min(0.0, said.of(_FOR_CALLER))
+    return against >= weights.levels.ringing and said.witnesses.seen >= said.witnesses.label
+
+
+def _is_share(said: _Said, weights: Weights) -> bool:
+    """Whether marks and hang-ups are of a share of those who answered, and one of them lives."""
+    standing = said.evidence.standing
+    if standing is None:
+        return False
+    found = counts.counts_of(standing, weights, said.now)
+    spoke = found.marked + found.hung_up
+    return spoke >= _LEAST_SPOKEN and spoke >= weights.witnesses.share * (found.marked + found.unmarked)
+
+
+_LEAST_SPOKEN = 0.1  # a mark of somebody hardly trusted, or one that is as good as faded, is nobody's word
 
 
 def _may_ask(said: _Said, weights: Weights) -> bool:
-    """More of our people have; and no family by itself, least of all marks, makes a caller press digits."""
-    levels, seen = weights.levels, said.seen(weights)
-    two_ways = seen >= levels.challenge_seen or (
-        said.log_odds >= levels.challenge_unseen and (seen > 0 or said.has_bad_signature)
-    )
-    return two_ways and (said.witnesses.seen >= said.witnesses.challenge or _sources_speak(said, weights))
+    """More of our people have, lately; and no family by itself, least of all marks, makes a caller press digits."""
+    if said.log_odds < weights.levels.challenge or said.seen < weights.levels.challenge_seen:
+        return False
+    if _sources_speak(said, weights):
+        return True
+    return said.witnesses.seen >= said.witnesses.challenge and _is_share(said, weights) and _is_going_on(said, weights)
+
+
+def _is_going_on(said: _Said, weights: Weights) -> bool:
+    """Whether so much was said and shown against the number within days."""
+    limits, standing = weights.witnesses, said.evidence.standing
+    since = said.now - limits.event_days * DAY_SECONDS
+    needed = events_needed(said.circumstances.people, limits)
+    return standing is not None and len([at for at in standing.adverse if at > since]) >= needed
 
 
 def _sources_speak(said: _Said, weights: Weights) -> bool:
@@ -189,13 +230,45 @@ def _sources_speak(said: _Said, weights: Weights) -> bool:
     return said.of(OUTSIDE) + signature >= weights.outside.speaks
 
 
+def _sources_ask(said: _Said, weights: Weights) -> bool:
+    """Whether independent signs from outside are enough to ask a caller whom nobody here knows better."""
+    if signs_of(said.evidence, said.circumstances, weights, said.now) < weights.outside.asks:
+        return False
+    signature = weights.attestation.failed if said.has_bad_signature else 0.0
+    return said.of(_LISTING) + signature + min(0.0, said.of(_FOR_CALLER)) >= weights.outside.speaks
+
+
+def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
+    """Return how many independent signs from outside speak against the number. A source that was proven right, and a
+    trap call with a passed signature, are enough by themselves; so is no block, whatever it holds.
+    """
+    alone = weights.outside.asks
+    listings = [row for row in evidence.imported if row.verdict == "spam" and row.is_feed]
+    if any(row.is_proven for row in listings):
+        return alone
+    asked = any(row.looked_up for row in listings)
+    signs = len({row.source for row in listings if not row.looked_up}) + asked
+    signs += evidence.listed_neighbours >= weights.block.many
+    signs += circumstances.verification is Verification.FAILED
+    verified, unverified = traps.trap_calls_of(evidence.standing, weights, now)
+    return alone if verified else signs + unverified
+
+
 def _may_convict(said: _Said, weights: Weights) -> bool:
-    """Above a challenge: the outside says so too, it was asked and did not answer, and has not passed lately."""
-    return (
-        said.outside(weights) >= weights.outside.convicts
-        and caller.has_failed(said.evidence.challenges, weights.caller, said.now)
-        and _may_ask(said, weights)
-    )
+    """Above a challenge: a source lists the number itself, its signature is false, or signed calls went to traps. And
+    the caller was asked, did not answer, and has not passed lately.
+    """
+    evidence = said.evidence
+    listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)
+    outside = listing.log_odds if listing else 0.0
+    if said.has_bad_signature:
+        outside += weights.attestation.failed
+    if traps.trap_calls_of(evidence.standing, weights, said.now)[0] >= _CONVICTING_TRAPS:
+        outside += weights.outside.convicts
+    return outside >= weights.outside.convicts and caller.has_failed(evidence.challenges, weights.caller, said.now)
+
+
+_CONVICTING_TRAPS = 2
 
 
 def _may_reject(said: _Said, weights: Weights) -> bool:
@@ -204,10 +277,10 @@ def _may_reject(said: _Said, weights: Weights) -> bool:
     standing = evidence.standing
     if standing is None or evidence.appeal is not None:
         return False
-    live = decayed(standing.marks, standing.at, said.now, weights.marks.half_life_days * DAY_SECONDS)
+    live = decayed(standing.marks, standing.at, said.now, weights.counts.marks_half_life_days * DAY_SECONDS)
     return (
         live >= levels.reject_marks
-        and behaviour.lasting_behaviour_of(standing, weights.behaviour, said.now) >= levels.reject_behaviour
+        and said.of(counts.SHOWN) >= levels.reject_seen
         and _are_several(standing, levels)
         and effective_level(evidence.identity, said.circumstances.auth_class) < VERIFIED_LEVEL
     )
@@ -220,9 +293,9 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def vector_of(reputation: Reputation) -> str:
+def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
     """The evidence vector as the journal keeps it, JSON: the families with their counts, what would change them, and
-    the appeal that is in force, where there is one.
+    the appeal that is in force, where there is one. `carrier_label`: what the carrier warned with, for a replay.
     """
     vector: dict[str, object] = {
         "families": [
@@ -235,7 +308,21 @@ def vector_of(reputation: Reputation) -> str:
         vector["appeal"] = reputation.appeal
     if reputation.witnesses is not None:
         vector["witnesses"] = reputation.witnesses._asdict()
+    if carrier_label is not None:
+        vector["carrier_label"] = carrier_label
     return json.dumps(vector)
+
+
+def carrier_label_in(vector: str) -> str | None:
+    """The carrier's label of a vector as the journal keeps it; older versions had it as a family."""
+    if '"carrier' not in vector:
+        return None
+    try:
+        label = json.loads(vector).get("carrier_label")
+        former = [what for one in families_of(vector) if one.name == "carrier label" for what, _ in one.counts]
+    except (ValueError, AttributeError):
+        return None
+    return next((what for what in (label, *former) if what in SPAM_LABELS), None)
 
 
 def families_of(vector: str) -> tuple[Family, ...]:

@@ -19,6 +19,7 @@ from reputation.model import (
     EndedBy,
     Mark,
     SignalCategory,
+    TrapCall,
     Verdict,
 )
 from reputation.numbers import NumberType, is_valid, number_type_of
@@ -49,6 +50,8 @@ LABELS = frozenset({"tag", "warn", "challenge", "route", "reject"})
 SPAMWARD = frozenset({SignalCategory.HUNG_UP_ON, SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 # What a labelled call still says against its caller, because it is the caller's own doing.
 OF_THE_CALLER_ALONE = frozenset({SignalCategory.ONE_RING})
+# And one with a tag besides: who took the call all the same heard the caller. Who let it ring may have done so for it.
+OF_TAGGED = frozenset({SignalCategory.ONE_RING, SignalCategory.HUNG_UP_ON})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
@@ -126,7 +129,8 @@ class Lessons(NamedTuple):
 
     `signal`: the one signal of the call. `answered`: who answered. `talk_to`: one of us called and talked.
     `talk_from`: the number talked with one of us, which as a second talk on another day is a signal in the place of
-    `signal`. `one_ring_at`: it rang once and gave up. `challenged`: what the caller did when challenged.
+    `signal`. `one_ring_at`: it rang once and gave up. `challenged`: what the caller did when challenged. `trap`: it was
+    to a DID that nobody has.
     """
 
     signal: Signal | None = None
@@ -135,6 +139,7 @@ class Lessons(NamedTuple):
     talk_from: Signal | None = None
     one_ring_at: float | None = None
     challenged: Challenged | None = None
+    trap: TrapCall | None = None
 
 
 NO_LESSONS = Lessons()
@@ -145,6 +150,9 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
     number, person = _number_told_of(outcome), outcome.person
     if number is None:
         return NO_LESSONS
+    if outcome.trap:
+        did = own_name(outcome.did or "")
+        return Lessons(trap=TrapCall(number, outcome.auth_class, did, outcome.verified, outcome.at, outcome.linkedid))
     signal = _signal_of(outcome, number)
     if person is None or outcome.disposition is not ANSWERED:
         rang_once = outcome.direction is INBOUND and is_one_ring(outcome)
@@ -161,12 +169,12 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Dated by the beginning of the call, so that who answered it did so after the challenge."""
+    """Dated by the beginning of the call, so that who answered it did so after the challenge. A message that the caller
+    left then changes nothing of it.
+    """
     result = outcome.challenge
     if result is None or outcome.direction is not INBOUND or (number := outcome.number) is None:
         return None
-    if outcome.voicemail_left and result is not ChallengeResult.PASSED:
-        result = ChallengeResult.MESSAGE
     return Challenged(number, outcome.auth_class, own_name(outcome.did or ""), result, outcome.at, outcome.linkedid)
 
 
@@ -251,4 +259,6 @@ def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
         return category is not SignalCategory.VOICEMAIL
     if category not in SPAMWARD:
         return False
-    return outcome.rang_by is not None or (outcome.action in LABELS and category not in OF_THE_CALLER_ALONE)
+    if outcome.rang_by is not None:
+        return True
+    return outcome.action in LABELS and category not in (OF_TAGGED if outcome.action == "tag" else OF_THE_CALLER_ALONE)

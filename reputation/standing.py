@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import replace
 from math import fsum, inf
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -25,13 +26,15 @@ from reputation.model import (
     ChallengeResult,
     Mark,
     SignalCategory,
+    TrapCall,
     Verdict,
 )
 from reputation.outcome import Signal
-from reputation.signals import ONE_RING, SPAMWARD, counts_for, kind_of
-from reputation.weights import DAY_SECONDS, BehaviourWeights, MarkWeights, Weights, WitnessWeights
+from reputation.signals import SPAMWARD, counts_for, kind_of
+from reputation.weights import DAY_SECONDS, CountWeights, Weights, WitnessWeights
 
 HOUR_SECONDS = 3600.0
+UNANSWERED = SignalCategory.UNANSWERED  # until Python 3.12 a member costs ten times as much as a global name
 # So many passes are counted: each doubles how many people it takes to end the next one, and soon there are not so many.
 MAX_PASSES = 8
 PASSES_SECONDS = 90 * DAY_SECONDS
@@ -44,24 +47,30 @@ class Rows(NamedTuple):
     signals: Sequence[Signal] = ()
     answered: Sequence[Answered] = ()
     challenges: Sequence[Challenged] = ()
+    traps: Sequence[TrapCall] = ()
 
 
 class Standing(NamedTuple):
     """What the rows of a number add up to in one class, exact at `at`, the time of the latest.
 
     Another site counts as one of our people, who answered where it marks (reputation/fold.py). `marks` is M, the sum of
-    the reporters' weights; `answers` D, the people who answered; both decay with the half-life of marks. `behaviour` is
-    the sum of the signals' weights and decays with its own, but for that of one-ring calls,
-    which is `one_ring` and decays faster. `reporters` and `groups` count who is behind the live spam marks, `answered`
-    who answered and `silent` who of them did not mark, `signals` the callees behind each category. `burst_at`: when the
-    latest burst of marks ended, None: there was none. `witnessed`: when each of our people last had something against
-    the number, the latest first, as many as any office needs. `challenges`: what it did when challenged.
+    the reporters' weights; `answers` D, the people who answered; both decay with the half-life of marks. The counts of
+    callees by what calls showed, `hung_up` to `wanted`, decay with their own, one-ring calls faster.
+    `reporters` and `groups` count who is behind the live spam marks, `answered` who answered and `silent` who of them
+    did not mark, `signals` the callees behind each category. `burst_at`: when the latest burst of marks ended, None:
+    there was none. `witnessed`: when each of our people last had something against the number, and `adverse`: when each
+    mark and signal against it was, the latest first, as many as any office needs. `traps`: the latest two calls to DIDs
+    that are given to nobody, `verified_traps` those with a passed signature. `challenges`: what it did when challenged.
     """
 
     at: float
     marks: float = 0.0
     answers: float = 0.0
-    behaviour: float = 0.0
+    hung_up: float = 0.0
+    missed: float = 0.0
+    messages: float = 0.0
+    talks: float = 0.0
+    wanted: float = 0.0
     one_ring: float = 0.0
     reporters: int = 0
     groups: int = 0
@@ -70,7 +79,24 @@ class Standing(NamedTuple):
     signals: tuple[tuple[SignalCategory, int], ...] = ()
     burst_at: float | None = None
     witnessed: tuple[float, ...] = ()
+    adverse: tuple[float, ...] = ()
+    traps: tuple[float, ...] = ()
+    verified_traps: tuple[float, ...] = ()
     challenges: ChallengeHistory = NEVER_CHALLENGED
+
+
+# Which count of a standing each category of signals adds to.
+HUNG_UP, MISSED, MESSAGES, TALKS, WANTED, RANG_ONCE = range(6)
+COUNT_OF = {
+    SignalCategory.HUNG_UP_ON: HUNG_UP,
+    SignalCategory.UNANSWERED: MISSED,
+    SignalCategory.VOICEMAIL: MESSAGES,
+    SignalCategory.LONG_TALK: TALKS,
+    SignalCategory.CALLED_BACK: WANTED,
+    SignalCategory.SECOND_TALK: WANTED,
+    SignalCategory.NOT_SPAM: WANTED,
+    SignalCategory.ONE_RING: RANG_ONCE,
+}
 
 
 class _Dated(Protocol):
@@ -106,16 +132,17 @@ def standing_of_people(
         [s for s in rows.signals if s.auth_class is auth_class or counts_for(s, auth_class)],  # most are of one class
         lambda s: (s.callee, kind_of(s.category)),
     )
-    by_category = weights.behaviour.by_category
     answered = _latest([a for a in rows.answered if a.auth_class is auth_class], lambda a: a.callee)
-    asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
-    challenges = challenge_history_of(asked, live, answered) if asked else NEVER_CHALLENGED
+    challenges = _challenges_in(rows, auth_class, live, answered, epoch_at) if rows.challenges else NEVER_CHALLENGED
     if reporters:  # one witness, one family
-        shown = [s for s in shown if by_category[s.category] <= 0 or s.callee not in reporters]
-    counted = _within_limits(shown, weights.behaviour, challenges.passed_at)
-    if not (live or counted or answered or asked):
+        shown = [s for s in shown if s.category not in SPAMWARD or s.callee not in reporters]
+    counted = _within_limits(without_friends(shown), weights.counts, challenges.passed_at)
+    trapped = [t for t in rows.traps if t.auth_class is auth_class and (epoch_at is None or t.at >= epoch_at)]
+    if not (live or counted or answered or trapped or challenges is not NEVER_CHALLENGED):
         return None
-    at = max([row.at for group in (live, counted, answered, asked) for row in group])
+    asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
+    times = [row.at for group in (live, counted, answered, asked, trapped) for row in group]
+    at = max(times or challenges.of_number)
 
     def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
         half_life = half_life_days * DAY_SECONDS
@@ -123,25 +150,52 @@ def standing_of_people(
             dated = [(value if when >= epoch_at else value * weights.before_epoch, when) for value, when in dated]
         return fsum([value * 2.0 ** ((when - at) / half_life) for value, when in dated])  # as `decayed`: none is later
 
-    marks, behaviour = weights.marks, weights.behaviour
-    lasting = [(by_category[s.category], s.at) for s in counted if s.category is not SignalCategory.ONE_RING]
-    rang_once = [(by_category[s.category], s.at) for s in counted if s.category is SignalCategory.ONE_RING]
-    marked = [(trust(m.reporter) * marks.of_channel(m.channel), m.at) for m in live]
-    return Standing(
+    counts = weights.counts
+    by_count: tuple[list[tuple[float, float]], ...] = ([], [], [], [], [], [])
+    for signal in counted:
+        by_count[COUNT_OF[signal.category]].append((1.0, signal.at))
+    sums = [total(dated, counts.half_life_days) if dated else 0.0 for dated in by_count[:RANG_ONCE]]
+    rang_once = by_count[RANG_ONCE]
+    marked = [(trust(m.reporter) * counts.channels.of(m.channel), m.at) for m in live]
+    standing = Standing(
         at=at,
-        marks=total(marked, marks.half_life_days) if marked else 0.0,
-        answers=total([(1.0, a.at) for a in answered], marks.half_life_days) if answered else 0.0,
-        behaviour=total(lasting, behaviour.half_life_days) if lasting else 0.0,
-        one_ring=total(rang_once, behaviour.one_ring_half_life_hours / 24) if rang_once else 0.0,
+        marks=total(marked, counts.marks_half_life_days) if marked else 0.0,
+        answers=total([(1.0, a.at) for a in answered], counts.marks_half_life_days) if answered else 0.0,
+        one_ring=total(rang_once, counts.one_ring_half_life_hours / 24) if rang_once else 0.0,
         reporters=len(live),
         groups=len({mark.group for mark in live if mark.group}) if live else 0,
         answered=len(answered),
         silent=sum([one.callee not in reporters for one in answered]) if reporters else len(answered),
         signals=_counted(counted),
-        burst_at=_burst(live, marks) if live else None,
+        burst_at=_burst(live, counts) if live else None,
         witnessed=_witnessed(live, counted, epoch_at, weights.witnesses),
+        adverse=_adverse(live, counted, epoch_at, weights.witnesses),
+        traps=_latest_times([t.at for t in trapped if not t.verified], TRAPS),
+        verified_traps=_latest_times([t.at for t in trapped if t.verified], TRAPS),
         challenges=challenges,
     )
+    return with_counts(standing, sums) if any(sums) else standing
+
+
+def with_counts(standing: Standing, counts: Sequence[float]) -> Standing:
+    """Return the standing with these counts, from `hung_up` to `wanted` and, if there is a sixth, `one_ring`."""
+    return Standing._make((*standing[:3], *counts, *standing[3 + len(counts) :]))
+
+
+TRAPS = 2  # so many trap calls are ever needed
+FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, SignalCategory.SECOND_TALK})
+
+
+def without_friends(signals: list[Signal]) -> list[Signal]:
+    """Return the signals without the missed calls of callees who wanted the caller all the same."""
+    friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
+    if not friends:
+        return signals
+    return [signal for signal in signals if signal.category is not UNANSWERED or signal.callee not in friends]
+
+
+def _latest_times(times: list[float], most: int) -> tuple[float, ...]:
+    return tuple(sorted(times, reverse=True)[:most]) if times else ()
 
 
 def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
@@ -151,22 +205,73 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
     return tuple(sorted(Counter([one.category for one in signals]).items())) if signals else ()
 
 
-def challenge_history_of(
-    challenges: Iterable[Challenged], marks: Iterable[Mark], answered: Iterable[Answered]
+def _challenges_in(
+    rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """What a number did when challenged, in one class; marks are the live ones."""
+    """What the number did in this class; and its passes in any, for nobody is asked twice by showing up in two."""
+    asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
+    if not asked:
+        return NEVER_CHALLENGED
+    history = challenge_history_of([c for c in asked if c.auth_class is auth_class])
+    passed = [one for one in asked if one.result is ChallengeResult.PASSED]
+    times = {one.at for one in passed if one.linkedid or one.auth_class is auth_class}  # a proof is of its class
+    if not times:
+        return history
+    since = max(times)
+    if len({mark.auth_class for mark in rows.marks} | {one.auth_class for one in rows.answered}) > 1:
+        said = _latest(list(rows.marks), lambda mark: mark.reporter)
+        live, answered = [mark for mark in said if mark.verdict is Verdict.SPAM], list(rows.answered)
+    took = {one.callee for one in answered if one.at > since}
+    return replace(
+        history,
+        of_number=_latest_times([at for at in times if at > since - PASSES_SECONDS], MAX_PASSES),
+        marked=sum([mark.at > since and mark.reporter in took for mark in live]),
+    )
+
+
+def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights: Weights) -> Standing | None:
+    """The standing after another challenge of a number of one epoch, of which these are the marks, answers and
+    challenges; None where it must be folded from all rows, because a pass clears one-ring calls.
+    """
+    said = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
+    answered = [one for one in rows.answered if one.auth_class is auth_class]
+    challenges = _challenges_in(rows, auth_class, said, answered, None)
+    if total.one_ring and challenges.passes != total.challenges.passes:
+        return None
+    asked_at = max([one.at for one in rows.challenges if one.auth_class is auth_class], default=total.at)
+    return standing_at(total, weights, asked_at)._replace(challenges=challenges)
+
+
+def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
+    """Return the standing with its sums as of `now`; one that is later stays as it is."""
+    if standing.at >= now:
+        return standing
+    counts = weights.counts
+    of_marks, lasting = counts.marks_half_life_days * DAY_SECONDS, counts.half_life_days * DAY_SECONDS
+    found = standing._replace(
+        at=now,
+        marks=decayed(standing.marks, standing.at, now, of_marks),
+        answers=decayed(standing.answers, standing.at, now, of_marks),
+        one_ring=decayed(standing.one_ring, standing.at, now, counts.one_ring_half_life_hours * HOUR_SECONDS),
+    )
+    return with_counts(found, [decayed(count, standing.at, now, lasting) for count in standing[3:8]])
+
+
+def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
+    """What a number did when challenged, in one class."""
     in_order = sorted(challenges, key=lambda one: (one.at, one.linkedid), reverse=True)
+    if not in_order:
+        return NEVER_CHALLENGED
     passed = [one.at for one in in_order if one.result is ChallengeResult.PASSED]
     since = passed[0] if passed else -inf
     failed = [one for one in in_order if one.result in FAILURES and one.at > since]
     abandoned = [one.at for one in in_order if one.result is ChallengeResult.ABANDONED and one.at > since]
-    took = {one.callee for one in answered if one.at > since} if passed else set()
     return ChallengeHistory(
         passes=tuple([at for at in passed if at > since - PASSES_SECONDS][:MAX_PASSES]),
         failures=len({(one.did, one.at // DAY_SECONDS) for one in failed}),
         failed_at=failed[0].at if failed else None,
+        abandoned=len(abandoned),
         abandoned_at=abandoned[0] if abandoned else None,
-        marked=sum(mark.at > since and mark.reporter in took for mark in marks) if passed else 0,
     )
 
 
@@ -176,7 +281,7 @@ FAILURES = frozenset({ChallengeResult.SILENT, ChallengeResult.WRONG})
 LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 
 
-def _within_limits(signals: list[Signal], weights: BehaviourWeights, passed_at: float | None) -> list[Signal]:
+def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: float | None) -> list[Signal]:
     """Of what the caller alone can cause, in bursts and with a borrowed number, only so much counts of each hour; and
     nothing of one-ring calls from before a challenge that was passed.
     """
@@ -212,8 +317,14 @@ def _witnessed(
     return tuple(sorted(found.values(), reverse=True)[: max(weights.label_most, weights.challenge_most)])
 
 
-# Nearer to zero than this a sum is folded again: its sign, which a burst alarm looks at, must be exact.
-NEAR_ZERO = 1e-6
+def _adverse(
+    live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
+) -> tuple[float, ...]:
+    """When the latest marks and signals against the number's present owner were."""
+    times = [mark.at for mark in live] + [signal.at for signal in counted if signal.category in SPAMWARD]
+    if epoch_at is not None:
+        times = [at for at in times if at >= epoch_at]
+    return _latest_times(times, weights.events)
 
 
 class WitnessAccount(NamedTuple):
@@ -244,6 +355,11 @@ class WitnessAccount(NamedTuple):
         return [signal for signal in self.signals if signal not in other.signals]
 
 
+def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> WitnessAccount:
+    """Return the account of a witness."""
+    return WitnessAccount(signals if len(signals) < 2 else tuple(without_friends(list(signals))), answered)
+
+
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
     """The standing once what one witness says has changed, in O(1); None where it must be folded from the rows.
 
@@ -254,65 +370,89 @@ def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount,
     if come_at < before.at == total.at:
         return None
     at = max(total.at, come_at)
-    mark_seconds = weights.marks.half_life_days * DAY_SECONDS
-    behaviour, one_ring, signals = _with_signals(total, before.without(after), after.without(before), at, weights)
-    if signals and abs(behaviour + one_ring) < NEAR_ZERO:
-        return None
-    witnessed = _with_time(total.witnessed, before.witnessed_at, after.witnessed_at, weights.witnesses)
-    if witnessed is None:
-        return None
+    mark_seconds = weights.counts.marks_half_life_days * DAY_SECONDS
+    limits = weights.witnesses
+    gone, come = before.without(after), after.without(before)
+    witnessed, adverse = total.witnessed, total.adverse
+    if gone or come:
+        most = max(limits.label_most, limits.challenge_most)
+        moved = _with_time(witnessed, before.witnessed_at, after.witnessed_at, most)
+        against = _with_events(adverse, gone, come, limits.events)
+        if moved is None or against is None:
+            return None
+        witnessed, adverse = moved, against
+    sums, signals = _with_signals(total, gone, come, at, weights.counts)
     answers, more = decayed(total.answers, total.at, at, mark_seconds), 0
     if before.answered is not after.answered:
         for answered, sign in ((before.answered, -1), (after.answered, 1)):
             if answered is not None:
                 answers, more = answers + sign * decayed(1.0, answered.at, at, mark_seconds), more + sign
-    return Standing(  # by place: by keyword it takes twice as long
-        at,
-        decayed(total.marks, total.at, at, mark_seconds) if total.marks else 0.0,
-        answers,
-        behaviour,
-        one_ring,
-        total.reporters,
-        total.groups,
-        total.answered + more,
-        total.silent + more,
-        signals,
-        total.burst_at,
-        witnessed,
-        total.challenges,
+    return Standing._make(  # by place: by keyword it takes twice as long
+        (
+            at,
+            decayed(total.marks, total.at, at, mark_seconds) if total.marks else 0.0,
+            answers,
+            *sums,
+            total.reporters,
+            total.groups,
+            total.answered + more,
+            total.silent + more,
+            signals,
+            total.burst_at,
+            witnessed,
+            adverse,
+            total.traps,
+            total.verified_traps,
+            total.challenges,
+        )
     )
 
 
 def _with_signals(
-    total: Standing, gone: list[Signal], come: list[Signal], at: float, weights: Weights
-) -> tuple[float, float, tuple[tuple[SignalCategory, int], ...]]:
-    """Both sums of signals as of `at`, and the callees behind each category."""
-    by_category = weights.behaviour.by_category
-    lasting_seconds = weights.behaviour.half_life_days * DAY_SECONDS
-    ring_seconds = weights.behaviour.one_ring_half_life_hours * HOUR_SECONDS
-    behaviour = decayed(total.behaviour, total.at, at, lasting_seconds) if total.behaviour else 0.0
-    one_ring = decayed(total.one_ring, total.at, at, ring_seconds) if total.one_ring else 0.0
+    total: Standing, gone: list[Signal], come: list[Signal], at: float, weights: CountWeights
+) -> tuple[list[float], tuple[tuple[SignalCategory, int], ...]]:
+    """The counts as of `at`, and the callees behind each category."""
+    lasting_seconds = weights.half_life_days * DAY_SECONDS
+    ring_seconds = weights.one_ring_half_life_hours * HOUR_SECONDS
+    fading = 1.0 if at == total.at else 2.0 ** ((total.at - at) / lasting_seconds)
+    sums = [value * fading if value else 0.0 for value in total[3:8]]
+    sums.append(decayed(total.one_ring, total.at, at, ring_seconds) if total.one_ring else 0.0)
     if not gone and not come:
-        return behaviour, one_ring, total.signals
+        return sums, total.signals
     counts = dict(total.signals)
     for signals, sign in ((gone, -1), (come, 1)):
         for signal in signals:
             category = signal.category
             counts[category] = counts.get(category, 0) + sign
-            weight = sign * by_category[category]
-            if category is ONE_RING:
-                one_ring += decayed(weight, signal.at, at, ring_seconds)
-            else:
-                behaviour += decayed(weight, signal.at, at, lasting_seconds)
-    left = tuple(sorted([count for count in counts.items() if count[1]]))
-    return behaviour if left else 0.0, one_ring if counts.get(ONE_RING) else 0.0, left
+            place = COUNT_OF[category]
+            sums[place] += decayed(sign, signal.at, at, ring_seconds if place == RANG_ONCE else lasting_seconds)
+    if not gone:
+        return sums, tuple(sorted(counts.items()))
+    left = {COUNT_OF[category] for category, count in counts.items() if count}
+    exact = [value if place in left else 0.0 for place, value in enumerate(sums)]
+    return exact, tuple(sorted([count for count in counts.items() if count[1]]))
 
 
-def _with_time(times: tuple[float, ...], gone: float, come: float, weights: WitnessWeights) -> tuple[float, ...] | None:
-    """The times of the witnesses; None where one goes of whom another, not kept, takes the place."""
+def _with_events(
+    times: tuple[float, ...], gone: list[Signal], come: list[Signal], most: int
+) -> tuple[float, ...] | None:
+    """The times of what speaks against the number; None where one goes in whose place an older one comes."""
+    left = [signal.at for signal in gone if signal.category in SPAMWARD]
+    new = [signal.at for signal in come if signal.category in SPAMWARD]
+    found: tuple[float, ...] | None = times
+    for place in range(max(len(left), len(new))):
+        if found is None:
+            return None
+        out = left[place] if place < len(left) else -inf
+        found = _with_time(found, out, new[place] if place < len(new) else -inf, most)
+    return found
+
+
+def _with_time(times: tuple[float, ...], gone: float, come: float, most: int) -> tuple[float, ...] | None:
+    """The latest times; None where one goes in whose place another, not kept, comes."""
     if gone == come:
         return times
-    most, left = max(weights.label_most, weights.challenge_most), list(times)
+    left = list(times)
     if gone in left:
         if len(left) == most and come <= gone:
             return None
@@ -334,7 +474,7 @@ def _latest(rows: list[D], key: Callable[[D], Hashable]) -> list[D]:
     return list(found.values())
 
 
-def _burst(live: list[Mark], weights: MarkWeights) -> float | None:
+def _burst(live: list[Mark], weights: CountWeights) -> float | None:
     """When the latest burst ended: `burst_marks` live marks within `burst_minutes`."""
     if len(live) < weights.burst_marks:
         return None

@@ -1,21 +1,21 @@
 """The one table of the model: every weight, half-life, cap and threshold, with the reason for its default.
 
-Settings may change any of them under `[reputation]` (docs/reputation.md lists them); docs/explanation/model.md
+Settings may change those of SETTABLE under `[reputation]` (docs/reputation.md lists them); docs/explanation/model.md
 says how they are used. Log-odds are natural. Half-lives are in days, everything else as its name says.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
-from math import log
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
-from reputation.model import Level, MarkChannel, SignalCategory
-from reputation.plan.rows import Purpose
+from reputation.model import Level, MarkChannel
 
 DAY_SECONDS = 86_400.0
 
@@ -41,58 +41,35 @@ class ChannelWeights(WeightsTable, frozen=True):
     cli: Annotated[float, Meta(ge=0, le=1)] = 1.0  # an administrator, for a person who told so
     site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
-
-class MarkWeights(WeightsTable, frozen=True, dict=True):
-    """Marks of people, against all those who answered and did not mark."""
-
-    half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
-    marked_if_unwanted: Share = 0.10  # share of the answerers of an unwanted call who mark it
-    marked_if_wanted: Share = 0.005  # and of a wanted one, by mistake or in anger
-    # The family may be fabricated: bounded at +3.5, below challenge. One mark says nearly all that marks can say: spam
-    # often has no second one, and people who gang up have as many as they like (docs/accuracy.md).
-    contamination: Share = 0.03
-    channels: ChannelWeights = ChannelWeights()
-    burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
-    burst_minutes: Annotated[float, Meta(gt=0, le=10080)] = 60.0
-
-    @cached_property
-    def each(self) -> float:
-        """Log-odds of one mark: ln(a / b)."""
-        return log(self.marked_if_unwanted / self.marked_if_wanted)
-
-    @cached_property
-    def each_silent(self) -> float:
-        """Log-odds of one person who answered and did not mark: ln((1 - a) / (1 - b)), below zero."""
-        return log((1 - self.marked_if_unwanted) / (1 - self.marked_if_wanted))
-
-    def of_channel(self, channel: MarkChannel) -> float:
-        """The weight of a mark that came this way."""
-        return float(getattr(self.channels, channel.value))
+    def of(self, channel: MarkChannel) -> float:
+        """Return the weight of a mark that came this way."""
+        return float(getattr(self, channel.value))
 
 
-class BehaviourWeights(WeightsTable, frozen=True, dict=True):
-    """What calls showed, per distinct callee and category. Keys are the categories with `_` for `-`."""
+class CountWeights(WeightsTable, frozen=True):
+    """The seven counts of what our people saw: each weighs `weight * ln(1 + count)`. Counts fade by half in their
+    half-life and are of distinct people (docs/explanation/model.md). And one-ring calls, each `one_ring`.
 
+    Source: `python -m benchmarks.accuracy fit`; the intercept is part of the thresholds of the levels.
+    """
+
+    marked: ForSpam = 4.87
+    unmarked: ForFine = -1.78  # answered, and did not mark
+    hung_up: ForSpam = 1.34
+    missed: ForSpam = 4.07  # did not answer, and did not call back
+    messages: ForFine = -0.3
+    talks: ForFine = -4.05
+    wanted: ForFine = -4.21  # called back, second talks, challenges passed, "not spam"
+    marks_half_life_days: Days = 30.0  # persistent telemarketers keep their numbers for months
     half_life_days: Days = 14.0  # rotating spam repeats with a half-life of 5 days, callers' habits last longer
-    contamination: Share = 0.03  # bounded at +-3.5
-    hung_up_on: Weight = 1.2  # talk-time distributions: spam has a mean of 11 s, others 35 s
-    one_ring: Weight = 0.8  # wangiri
+    one_ring: ForSpam = 0.8  # wangiri
     one_ring_half_life_hours: Annotated[float, Meta(gt=0, le=8760)] = 36.0  # such bursts are over within days
     # Of one number and hour so many count: a burst of outsiders with a borrowed number shall not label its owner long.
     one_ring_an_hour: Count = 5  # with 3 no burst is warned of within its first hour
     unanswered_an_hour: Count = 6
-    unanswered: Weight = 0.2  # answer rates 9-24 % against 24-53 %
-    voicemail: Weight = -0.3
-    long_talk: Weight = -0.3  # fraud calls are as long as honest ones: nearly no evidence
-    called_back: Weight = -2.0  # relationship beats duration
-    second_talk: Weight = -1.5
-
-    @cached_property
-    def by_category(self) -> dict[SignalCategory, float]:
-        """The weight of each category."""
-        calls = set(SignalCategory) - {SignalCategory.NOT_SPAM}
-        weights = {category: getattr(self, category.value.replace("-", "_")) for category in calls}
-        return {**weights, SignalCategory.NOT_SPAM: self.called_back}
+    burst_marks: Count = 5  # so many marks within `burst_minutes` and no behaviour to match: an attack, for review
+    burst_minutes: Annotated[float, Meta(gt=0, le=10080)] = 60.0
+    channels: ChannelWeights = ChannelWeights()
 
 
 class CallerWeights(WeightsTable, frozen=True):
@@ -125,8 +102,15 @@ class WitnessWeights(WeightsTable, frozen=True):
     label_least: Count = 2
     label_most: Count = 5
     challenge_share: Share = 0.07
-    challenge_least: Count = 5
+    challenge_least: Count = 4
     challenge_most: Count = 16
+    # A label and a challenge take marks and hang-ups of this share of those who answered, and at least one.
+    share: Annotated[float, Meta(ge=0, lt=1)] = 0.15
+    # And a challenge as many marks, hang-ups and missed calls as this share of our people, within so many days.
+    event_share: Share = 0.03
+    event_least: Annotated[int, Meta(ge=0, le=16)] = 2
+    events: Annotated[int, Meta(ge=0, le=16)] = 6  # the most
+    event_days: Days = 5.0
     # All people of another site together, with all that they say: it may lie as a whole. 0: nothing of it counts.
     of_a_site: Annotated[int, Meta(ge=0, le=16)] = 1
 
@@ -135,6 +119,12 @@ class OutsideWeights(WeightsTable, frozen=True):
     """What sources outside must say, in log-odds of their families together."""
 
     convicts: Threshold = 1.5  # one good feed: no people of ours get a number routed or rejected by themselves
+    trap: ForSpam = 1.5  # a call to a DID that nobody has
+    # So many independent signs ask from the first call: two sources or trap calls, one proven right, one call signed.
+    asks: Count = 2
+    storm: Annotated[int, Meta(ge=0, le=9)] = 3  # so many new numbers, or our DIDs in a row, are a storm; 0: none are
+    proven_callers: Count = 30  # of so many callers that a source lists, seen here, it was right about
+    proven_share: Share = 0.9  # this share
     speaks: Threshold = 1.0  # from here on nobody of ours need have seen anything
 
 
@@ -154,7 +144,7 @@ class BlockWeights(WeightsTable, frozen=True):
     some_weight: ForSpam = 1.0
     many: Count = 5  # 20 %; none hit
     many_weight: ForSpam = 1.5
-    bad_from: Threshold = 2.9  # marks and behaviour together (Wald, 5 %)
+    bad_from: Threshold = 4.24  # what our people saw, as for a label
 
 
 class FeedWeights(WeightsTable, frozen=True):
@@ -163,16 +153,6 @@ class FeedWeights(WeightsTable, frozen=True):
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
     allow: ForFine = -1.5
-
-
-class PeerWeights(WeightsTable, frozen=True):
-    """Other companies' own evidence, each with the weight of the settings. A tag, never more. That one has cleared the
-    number lowers what others of them say, to nothing at most.
-    """
-
-    spam: ForSpam = 1.5
-    all_spam: ForSpam = 2.0
-    cleared: ForFine = -1.5
 
 
 class AttestationWeights(WeightsTable, frozen=True):
@@ -196,57 +176,18 @@ class QuietWeights(WeightsTable, frozen=True):
     time_zone: str = ""
 
 
-class PlanWeights(WeightsTable, frozen=True, dict=True):
-    """What the number's range is for, by a numbering plan whose source was read. A tag, never more: banks and hospitals
-    are spoofed by showing numbers of theirs, so no range speaks *for* a caller.
-    """
-
-    telemarketing: ForSpam = 1.5  # the range is there for calls that offer something: the label that the rule is for
-    do_not_originate: ForSpam = 1.5  # whoever shows it has no right to: networks have to end such calls
-    unallocated: ForSpam = 1.5  # nobody has the number; a range that is only not in the metadata yet has an end day
-
-    @cached_property
-    def by_purpose(self) -> dict[Purpose, float]:
-        """The weight of each purpose that has one."""
-        words = ("telemarketing", "do_not_originate", "unallocated")
-        return {Purpose(word.replace("_", "-")): float(getattr(self, word)) for word in words}
-
-
-class CarrierLabelWeights(WeightsTable, frozen=True):
-    """The carrier's warning in the place of a name, where its word counts. A tag, never more."""
-
-    spam: ForSpam = 1.5  # the analytics of a carrier of which nobody here knows how they came to it
-
-
-class FirstCallWeights(WeightsTable, frozen=True):
-    """What strangers did shortly before the first call of a number. A tag, never more: a company with several lines
-    does the same on its first day.
-    """
-
-    one_neighbour: ForSpam = 1.0  # alone nothing: callers of a small town share its few blocks
-    some: Count = 3
-    some_neighbours: ForSpam = 1.5
-    next_did: ForSpam = 1.0  # alone nothing: chance
-    long: Annotated[int, Meta(ge=3, le=9)] = 3
-    walk: ForSpam = 1.5
-    most: ForSpam = 2.5
-
-
 class IdentityWeights(WeightsTable, frozen=True):
-    """Proven owners: how much it speaks for the caller, and how little marks may then do."""
+    """Proven owners: how much it speaks for the caller."""
 
     level_1: ForFine = -0.5
     level_2: ForFine = -1.5
     level_3: ForFine = -3.0
-    marks_contamination_1: Share = 0.05
-    marks_contamination_2: Share = 0.10
-    marks_contamination_3: Share = 0.20  # marks bounded at +1.6
 
 
 class AppealWeights(WeightsTable, frozen=True):
-    """After an appeal was upheld, marks are doubted for a while."""
+    """After an appeal was upheld, marks weigh less for a while."""
 
-    marks_contamination: Share = 0.20
+    marks: Annotated[float, Meta(ge=0, le=1)] = 0.25
     days: Days = 90.0
 
 
@@ -259,17 +200,19 @@ class TrustWeights(WeightsTable, frozen=True):
 
 
 class Thresholds(WeightsTable, frozen=True, dict=True):
-    """From which log-odds each level is justified (Wald, beta 0.1), and what challenge and reject need besides."""
+    """From which log-odds each level is justified, and what challenge and reject need besides. A number of which
+    nothing is known has 0: the intercept of the fit, -2.24, is in those above tag.
+    """
 
-    tag: Threshold = 1.5  # alpha 20 %
-    warn: Threshold = 2.4  # 8 %; that it takes several witnesses keeps honest callers from it
-    challenge: Threshold = 3.9  # 2 %, where behaviour and the caller itself make up `challenge_seen` of it
-    challenge_seen: Threshold = 1.0  # marks alone are bounded at 3.5: no family asks by itself
-    challenge_unseen: Threshold = 4.5  # 1 %, where they make up less
-    route: Threshold = 5.5  # 0.4 %
-    reject: Threshold = 6.8  # 0.1 %
+    tag: Threshold = 1.5  # one source
+    warn: Threshold = 4.24  # 2 and the intercept
+    challenge: Threshold = 6.74  # 4.5 and the intercept
+    challenge_seen: Threshold = 1.0  # of it by other than marks: no family asks by itself
+    ringing: Threshold = 2.4  # one-ring calls alone: a warning
+    route: Threshold = 7.7
+    reject: Threshold = 9.0
     reject_marks: Threshold = 1.5
-    reject_behaviour: Threshold = 1.5
+    reject_seen: Threshold = 1.5
     reject_reporters: Count = 2
     reject_groups: Count = 2
     reject_reporters_without_groups: Count = 3
@@ -283,20 +226,15 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 class Weights(WeightsTable, frozen=True, eq=False):
     """All of it. Compared by identity: one is made when the settings are read, and results are kept by it."""
 
-    marks: MarkWeights = MarkWeights()
-    behaviour: BehaviourWeights = BehaviourWeights()
+    counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
     witnesses: WitnessWeights = WitnessWeights()
     outside: OutsideWeights = OutsideWeights()
     sample: SampleWeights = SampleWeights()
     block: BlockWeights = BlockWeights()
     feeds: FeedWeights = FeedWeights()
-    peers: PeerWeights = PeerWeights()
     attestation: AttestationWeights = AttestationWeights()
     quiet: QuietWeights = QuietWeights()
-    plan: PlanWeights = PlanWeights()
-    carrier_label: CarrierLabelWeights = CarrierLabelWeights()
-    first_call: FirstCallWeights = FirstCallWeights()
     identity: IdentityWeights = IdentityWeights()
     appeal: AppealWeights = AppealWeights()
     trust: TrustWeights = TrustWeights()
@@ -317,18 +255,12 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
     """What is wrong between keys that are each allowed: the key, and what to do."""
-    levels, marks, block = weights.levels, weights.marks, weights.block
+    levels, block = weights.levels, weights.block
     found = []
     names = ("tag", "warn", "challenge", "route", "reject")
     for weaker, stronger in pairwise(names):
         if getattr(levels, weaker) >= getattr(levels, stronger):
             found.append((f"levels.{stronger}", f"must be above levels.{weaker}"))
-    if marks.marked_if_unwanted <= marks.marked_if_wanted:
-        found.append(("marks.marked_if_unwanted", "must be above marks.marked_if_wanted"))
-    if -log(marks.contamination) >= levels.challenge:
-        found.append(("marks.contamination", "is too small: marks alone must stay below levels.challenge"))
-    if levels.challenge > levels.challenge_unseen:
-        found.append(("levels.challenge_unseen", "must not be below levels.challenge"))
     for name in ("label", "challenge"):
         if getattr(weights.witnesses, f"{name}_least") > getattr(weights.witnesses, f"{name}_most"):
             found.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
@@ -343,6 +275,65 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
         found.append(("quiet.time_zone", "is no time zone: write it as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
         found.append(("feeds.all_spam", "must not be below feeds.spam"))
-    if weights.peers.all_spam < weights.peers.spam:
-        found.append(("peers.all_spam", "must not be below peers.spam"))
     return found
+
+
+# What [reputation] of the settings takes, by table. The rest is of the model, fitted with it: no operator can tell what
+# another value would do, and no measurement told the values apart (docs/explanation/model.md).
+_SETTABLE = """
+counts: marked unmarked hung_up missed messages talks wanted one_ring marks_half_life_days half_life_days
+witnesses: label_share label_least label_most challenge_share challenge_least challenge_most
+witnesses: share events event_share event_least event_days
+witnesses: of_a_site
+levels: tag warn challenge route reject
+outside: asks convicts storm
+sample: every
+feeds: spam all_spam allow
+quiet: weight first_hour last_hour time_zone
+"""
+SETTABLE: dict[str, set[str]] = {}
+for _line in _SETTABLE.strip().splitlines():
+    _table, _, _keys = _line.partition(": ")
+    SETTABLE.setdefault(_table, set()).update(_keys.split())
+# Tables and keys of older versions, and what is set in their place; empty: nothing.
+SUCCESSORS: Mapping[str, str] = {
+    "marks": "[reputation.counts] marked, unmarked and marks_half_life_days",
+    "behaviour": "[reputation.counts] hung_up, missed, messages, talks, wanted, one_ring and half_life_days",
+    "plan": "rules with purpose and nobodys_range in the policy",
+    "carrier_label": "a rule with carrier_warns in the policy",
+    "first_call": "[reputation.outside] storm, and a rule with storm in the policy",
+    "peers": "a rule with companies_complain in the policy",
+    "outside.speaks": "[reputation.outside] asks",
+    "levels.challenge_seen": "[reputation.levels] challenge",
+    "levels.challenge_unseen": "[reputation.levels] challenge",
+}
+
+
+class RemovedSetting(NamedTuple):
+    """A key of [reputation] that does nothing any more. `successor`: what is set in its place; empty: nothing is."""
+
+    key: str
+    successor: str
+
+    @property
+    def words(self) -> str:
+        """What is told of it."""
+        instead = f"{self.successor} is in its place" if self.successor else "the model has its own value"
+        return f"reputation.{self.key} is no setting any more and does nothing: {instead}"
+
+
+def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
+    """Return a table [reputation] without what older versions had in it, and that. Unknown keys stay, to be refused."""
+    kept: dict[str, Any] = {}
+    removed = []
+    for name, value in table.items():
+        if name in SUCCESSORS or (name in Weights.__struct_fields__ and name not in SETTABLE):
+            removed.append(RemovedSetting(name, SUCCESSORS.get(name, "")))
+        elif name in SETTABLE and isinstance(value, dict):
+            known = {field.name for field in fields(type(getattr(DEFAULT, name)))} - SETTABLE[name]
+            old = [key for key in value if key in known or f"{name}.{key}" in SUCCESSORS]
+            removed += [RemovedSetting(f"{name}.{key}", SUCCESSORS.get(f"{name}.{key}", "")) for key in old]
+            kept[name] = {key: one for key, one in value.items() if key not in old}
+        else:
+            kept[name] = value
+    return kept, tuple(removed)

@@ -19,7 +19,6 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
-from msgspec.structs import replace as with_values
 from rich.console import Console
 
 from benchmarks.accuracy.callers import Attempt, Line, User, fate_of
@@ -40,7 +39,7 @@ from reputation.model import Did, Person
 from reputation.outcome import OutcomeRecord
 from reputation.plan.loader import shipped_plans
 from reputation.plan.rows import NumberPlan
-from reputation.weights import DEFAULT, FirstCallWeights, Weights
+from reputation.weights import DEFAULT, Weights
 
 SEEDS = 30
 
@@ -116,9 +115,6 @@ OFFICES: Mapping[str, World] = {
 }
 STANDARD_NAME = next(iter(OFFICES))
 OWN_EXCHANGE = "+44207183"
-SILENT = with_values(
-    DEFAULT, first_call=FirstCallWeights(one_neighbour=0.0, some_neighbours=0.0, next_did=0.0, walk=0.0)
-)
 
 
 class Ring(NamedTuple):
@@ -130,7 +126,7 @@ class Ring(NamedTuple):
     user: User
 
 
-Tally = Counter[tuple[Style, str]]  # of first calls: "calls", "tagged", "more"; "before" with the weights at 0
+Tally = Counter[tuple[Style, str]]  # of first calls: "calls", "tagged", "more"
 
 
 def any_mobile(chance: Random) -> str:
@@ -286,18 +282,19 @@ def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
     people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
     dids = {user.did: Did(user.did, (user.group,), user.extension) for user in office.users}
     plan, policy = NumberPlan(shipped_plans()), load_policy("strict")
-    replays = [Replay([policy], Ours(people, dids, frozenset(dids), one, plan=plan)) for one in (weights, SILENT)]
+    replay = Replay([policy], Ours(people, dids, frozenset(dids), weights, plan=plan))
     read_from = START + world.read_from_day * DAY_SECONDS
     seen: set[str] = set()
     for n, ring in enumerate(rings):
         event = PastCall(_outcome(office, ring, n))
-        now, before = (judged.decisions[0] for one in replays if (judged := one.take(event)) is not None)
+        judged = replay.take(event)
+        assert judged is not None
+        now = judged.decisions[0]
         is_first = ring.number not in seen
         seen.add(ring.number)
         if is_first and ring.at >= read_from:
             tally[ring.style, "calls"] += 1
             tally[ring.style, "tagged"] += now.action is Action.TAG
-            tally[ring.style, "before"] += before.action is Action.TAG
             tally[ring.style, "more"] += now.action > Action.TAG
     return tally
 
@@ -342,17 +339,17 @@ def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tall
     rows = [_row(style.value, standard, (style,)) for style in Style]
     rows += [_row(f"all honest first calls: {name}", tallies, HONEST) for name, tallies in measured.items()]
     rows += [_row(f"all storms: {name}", tallies, STORMS) for name, tallies in measured.items()]
-    headings = ("first calls of", "calls", "tagged before", "tagged", "more than a tag")
+    headings = ("first calls of", "calls", "tagged", "more than a tag")
     says = (
         f"Seeds {seeds[0]} to {seeds[-1]}, on {date.today().isoformat()}. With `strict`, in % of first calls, 95 %"  # noqa: DTZ011
-        " intervals in brackets; before: without the family `first call`."
+        " intervals in brackets."
     )
     return Sheet("first calls", says, headings, rows)
 
 
 def _row(name: str, tallies: Sequence[Tally], styles: Sequence[Style]) -> list[str]:
     calls = sum(tally[style, "calls"] for tally in tallies for style in styles)
-    return [name, f"{calls:,}", *(share(tallies, what, *styles).text for what in ("before", "tagged", "more"))]
+    return [name, f"{calls:,}", *(share(tallies, what, *styles).text for what in ("tagged", "more"))]
 
 
 def main() -> None:

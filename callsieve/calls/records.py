@@ -42,7 +42,8 @@ from reputation.store.appeals import appeals_of
 from reputation.store.audit import value_of
 from reputation.store.calls import ENDINGS, CallFilter, ending_of
 from reputation.store.identities import Epoch, epochs_of
-from reputation.store.marks import Burst, Review, Tombstone, numbers_to_review, review_of, tombstones_of
+from reputation.store.marks import Review, Tombstone, review_of, tombstones_of
+from reputation.store.standing import Burst, numbers_to_review
 from reputation.wording import Places, Wording
 
 

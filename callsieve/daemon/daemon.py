@@ -142,6 +142,8 @@ class Daemon:
                 self.learning.start()
             _collect_seldom()
             service_process.ready()
+            for removed in self._loaded.removed:
+                logger.warning("settings: %s", removed.words)
             logger.info(
                 "ready: answering on %s and %s, policy %s", settings.agi.listen, self._loaded.socket_path, self.policy
             )

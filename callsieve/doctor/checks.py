@@ -17,7 +17,9 @@ from callsieve.health import Check, SystemHealth
 from callsieve.pbx.cli_client import ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root
+from callsieve.wiring import dids_of
 from policies.policy import PolicyError
+from reputation.store.people import trap_dids
 from reputation.wording import Wording
 
 
@@ -27,6 +29,30 @@ def _names_what_is_off(context: finding.CheckContext) -> finding.Finding:
     return finding.ok(
         Wording("switched off in the settings: {names}", {"names": ", ".join(off)}) if off else finding.NONE
     )
+
+
+def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
+    """Name the first setting of an older version that does nothing any more."""
+    removed = ground.loaded.removed
+    if not removed:
+        return finding.ok(finding.NONE)
+    return finding.warn(finding.and_more(Wording(removed[0].words), len(removed) - 1), Wording("take it out of the settings"))
+
+
+def _are_traps(ground: finding.CheckContext) -> finding.Finding:
+    """Every trap of the settings is one: a number that somebody answers is not."""
+    wanted = {did.number for did in dids_of(ground.loaded.settings) if did.trap}
+    if not wanted:
+        return finding.ok(finding.NONE)
+    return ground.judge_store(lambda db, _now: _judged_traps(wanted, trap_dids(db)))
+
+
+def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
+    answered = sorted(wanted.difference(traps))
+    if not answered:
+        return finding.ok(Wording("{count} numbers", {"count": len(wanted)}))
+    first = Wording("{number} is answered, so it is no trap", {"number": answered[0]})
+    return finding.warn(finding.and_more(first, len(answered) - 1), Wording("take trap = true out of its [[did]]"))
 
 
 OFF_SWITCH = finding.HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)
@@ -52,6 +78,8 @@ CHECKS = (
     finding.HealthCheck(place=230, name="settings", find=privacy.settings_are_private, as_root=True, is_quick=True),
     finding.HealthCheck(place=240, name="secrets", find=privacy.are_readable_by_us_alone),
     finding.HealthCheck(place=245, name="capabilities", find=_names_what_is_off, is_quick=True),
+    finding.HealthCheck(place=95, name="traps", find=_are_traps),
+    finding.HealthCheck(place=246, name="removed settings", find=_has_no_removed_settings, is_quick=True),
     finding.HealthCheck(place=290, name="screened calls", find=screening.are_decided, is_quick=True),
     finding.HealthCheck(place=300, name="callers", find=screening.can_read_callers),
     finding.HealthCheck(place=310, name="verstat", find=screening.hears_carriers),

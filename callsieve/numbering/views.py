@@ -15,11 +15,9 @@ from callsieve.plan_files import plans_of
 from callsieve.settings import Loaded
 from callsieve.web.i18n import N_
 from reputation.encoding import FLAT
-from reputation.families.plan import evident_purpose, plan_of
 from reputation.numbers import calling_code_of
 from reputation.plan.loader import shipped_plans
-from reputation.plan.rows import NumberPlan, PlanFile, PlanRow, Purpose
-from reputation.weights import PlanWeights
+from reputation.plan.rows import AGAINST_CALLERS, NumberPlan, PlanFile, PlanRow, Purpose
 from reputation.wording import Wording
 
 # What the numbers of a range are, in words.
@@ -82,7 +80,6 @@ class PlanShown(NamedTuple):
 class PlansShown:
     """The page: all plans; `ranges` of the country that was asked for; files that were left out."""
 
-    weights: PlanWeights
     plans: tuple[PlanShown, ...]
     problems: tuple[str, ...]
     latest: tuple[Latest, ...]
@@ -91,20 +88,19 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Whether the row counts for a level of reputation, or is shown only."""
-        return EVIDENCE if counts(row, self.weights) else LABEL
+        """Return whether the presets tag calls from the range, or only name it."""
+        return EVIDENCE if speaks_against(row) else LABEL
 
 
 def plans_shown(db: sqlite3.Connection, loaded: Loaded, country: str, now: float) -> PlansShown:
     """The plans in force, and the ranges of a country; of one without a plan there are none."""
     found = plans_of(loaded)
-    weights, shipped = loaded.settings.reputation.plan, set(shipped_plans())
+    shipped = set(shipped_plans())
     files = sorted(found.plan.files, key=lambda one: (one.country, one.adds))
-    plans = tuple(_plan_shown(one, shipped, weights, now) for one in files)
+    plans = tuple(_plan_shown(one, shipped, now) for one in files)
     country = country_with_plan(found.plan, country)
     rows = rows_of(found.plan, country)
     return PlansShown(
-        weights,
         plans,
         found.problems,
         latest_changes(db, PLANS),
@@ -114,20 +110,20 @@ def plans_shown(db: sqlite3.Connection, loaded: Loaded, country: str, now: float
     )
 
 
-def _plan_shown(plan: PlanFile, shipped: set[PlanFile], weights: PlanWeights, now: float) -> PlanShown:
+def _plan_shown(plan: PlanFile, shipped: set[PlanFile], now: float) -> PlanShown:
     today = datetime.fromtimestamp(now, UTC).date()
     return PlanShown(
         plan,
         SHIPPED if plan in shipped else OWN if plan.adds else REPLACED,
-        sum(counts(row, weights) for row in plan.rows),
+        sum(speaks_against(row) for row in plan.rows),
         sum(row.ends_at <= now for row in plan.rows),
         (today - plan.read).days > OLD_DAYS,
     )
 
 
-def counts(row: PlanRow, weights: PlanWeights) -> bool:
-    """Whether the row is evidence."""
-    return plan_of(evident_purpose(row), weights) is not None
+def speaks_against(row: PlanRow) -> bool:
+    """Return whether the range speaks against a caller, by a source: what the presets tag."""
+    return row.is_evidence and row.purpose in AGAINST_CALLERS
 
 
 def country_with_plan(plan: NumberPlan, country: str) -> str:

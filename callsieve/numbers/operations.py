@@ -42,17 +42,8 @@ from reputation.store import marks
 from reputation.store.event_deliveries import read_again
 from reputation.store.evidence_rows import marks_of
 from reputation.store.identities import Epoch, epoch_of, epochs_of, identity_of, lower_epoch, raise_epoch
-from reputation.store.marks import (
-    Correction,
-    correction_of,
-    numbers_to_review,
-    reporters_of,
-    review_of,
-    undo_correction,
-)
-from reputation.store.marks import (
-    correct as correct_marks,
-)
+from reputation.store.marks import Correction, correction_of, reporters_of, review_of, undo_correction
+from reputation.store.marks import correct as correct_marks
 from reputation.store.privacy import (
     ERASED,
     clear_freed,
@@ -62,6 +53,7 @@ from reputation.store.privacy import (
     files_naming,
     find_mentions,
 )
+from reputation.store.standing import numbers_to_review
 from reputation.wording import Places, Wording
 
 # Why a number cannot be marked. A phone that dials a code says it in its own words (reputation/feature_codes.py).

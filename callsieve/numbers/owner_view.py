@@ -6,7 +6,6 @@ Counts and dates only: nobody of ours is named, no source, no text that somebody
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +19,10 @@ from policies.policy import PolicyError
 from policies.situation import query_of
 from reputation.encoding import Instant
 from reputation.explaining import fades_of, more_marks, parts_of
-from reputation.families import behaviour
-from reputation.model import Family, Level, LevelChange, SignalCategory, Witnesses
+from reputation.model import Level, LevelChange, Witnesses
 from reputation.owner_sentence import owner_sentence
 from reputation.store.facts import evidence_of
 from reputation.store.site import people_here
-from reputation.weights import Weights
 from reputation.wording import Places, Wording
 
 
@@ -134,7 +131,7 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
     situation = situation_about(db, call, now, ours, at_its_hour=False)
     evidence, circumstances = evidence_of(db, query_of(call, now, None, plan=ours.plan), ours.weights)
     reputation = situation.facts.reputation
-    said = [(weight, words) for family in reputation.families for weight, words in _said(family, ours.weights)]
+    said = [(family.log_odds, words) for family in reputation.families for words in parts_of(family)]
     action, observed, listed = None, False, False
     try:
         calls = calls_now(db, loaded, number, now)
@@ -163,17 +160,3 @@ def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: floa
         appeal=reputation.appeal is not None,
         expects=owner_sentence(ours.weights, people_here(db)),
     )
-
-
-def _said(family: Family, weights: Weights) -> Iterator[tuple[float, Wording]]:
-    """What a family says, with the direction of each part: what calls showed may speak either way."""
-    if family.name != behaviour.NAME:
-        yield from ((family.log_odds, words) for words in parts_of(family))
-        return
-    for category, count in family.counts:
-        try:
-            weight = weights.behaviour.by_category[SignalCategory(category)]
-        except (ValueError, KeyError):  # of another version
-            weight = 0.0
-        words, *_ = parts_of(Family(family.name, weight, ((category, count),)))
-        yield weight, words

@@ -20,7 +20,7 @@ from reputation.store.calls import CallFilter, CallRow, find_calls
 from reputation.store.do_not_call import DoNotCall, do_not_call_of
 from reputation.store.evidence_rows import Neighbour, answered_of, bad_numbers_near, callers_near, challenges_of
 from reputation.store.facts import standing
-from reputation.store.marks import numbers_to_review
+from reputation.store.standing import numbers_to_review
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 

@@ -23,14 +23,12 @@ from policies.decision import Decision, IncomingCall
 from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
-from policies.situation import label_of, situation_of
+from policies.situation import situation_of
 from reputation.evidence import NO_EVIDENCE, Circumstances
 from reputation.facts import CallContext, Facts, facts_from
-from reputation.families.plan import evident_purpose
 from reputation.first_calls import FirstCalls
 from reputation.memory_store import MemoryStore
 from reputation.model import (
-    NOTHING_BEFORE,
     AuthClass,
     ControlSample,
     Did,
@@ -125,8 +123,9 @@ class Replay:
             return None
         outcome = self._with_people(event.outcome)
         self._until(outcome.at)
-        judged = self._judged(event, outcome) if outcome.direction is INBOUND else None
-        if judged is None:
+        is_judged = outcome.direction is INBOUND and not outcome.trap
+        judged = self._judged(event, outcome) if is_judged else None
+        if judged is None and outcome.direction is not INBOUND:
             self.marks.add_outbound(outcome.linkedid)
             if outcome.direction is Direction.OUTBOUND and outcome.number:
                 self._dialled[outcome.number] = outcome.at
@@ -203,16 +202,15 @@ class Replay:
         number, at = call.caller.key, outcome.at
         did = self._did(outcome)
         callee = self._callee(outcome, did)
-        auth_class, hour, label = call.auth_class, hour_at(at, self._quiet), label_of(call)
+        auth_class, hour = call.auth_class, hour_at(at, self._quiet)
         if number is None:
-            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True, label=label)
+            stranger = Circumstances(auth_class, call.attestation, call.verification, hour, True)
             reputation = reputation_of(NO_EVIDENCE, stranger, self._weights, at)
             return facts_from(CallContext(did, callee), NO_EVIDENCE, reputation, self._weights)
         background = self.background(number)
         then = NOTHING_THEN if background is NO_BACKGROUND else background.then(at)
         ties, is_tied = self._ties(number, auth_class, then, at, callee)
         is_stranger = not is_tied and then.identity is None
-        purpose = None if row is None else evident_purpose(row)
         if then.identity is not None:
             for proof in proofs_of_control(number, background.identified_at):
                 self.ledger.add_challenge(proof)
@@ -223,8 +221,7 @@ class Replay:
             evidence = evidence._replace(listed_neighbours=len(listed))
         if then.imported or then.identity:
             evidence = evidence._replace(imported=then.imported, identity=then.identity)
-        if then.peers and (said := then.words_of_peers(auth_class)):
-            evidence = evidence._replace(peers=said)
+        peers = then.words_of_peers(auth_class) if then.peers else ()
         is_first = evidence.standing is None and is_stranger and then.allow is None
         before = self._first_calls.before(call.caller, outcome.did, at) if is_first else None
         circumstances = Circumstances(
@@ -234,9 +231,6 @@ class Replay:
             hour,
             is_stranger,
             len(self._people),
-            purpose,
-            label,
-            None if before is NOTHING_BEFORE else before,
         )
         context = CallContext(
             did=did,
@@ -252,7 +246,7 @@ class Replay:
             dialled_at=self._dialled_at(number, at),
         )
         reputation = reputation_of(evidence, circumstances, self._weights, at)
-        return facts_from(context, evidence, reputation, self._weights, earlier)
+        return facts_from(context, evidence, reputation, self._weights, earlier, peers)
 
     def _dialled_at(self, number: str, at: float) -> float | None:
         dialled_at = self._dialled.get(number)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from reputation.families.behaviour import SIGNAL_WORDS
+from reputation.families.counts import SIGNAL_WORDS
 from reputation.model import Challenged, ChallengeResult, Direction, Identity, Level, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import VERIFIED_LEVEL

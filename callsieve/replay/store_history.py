@@ -19,11 +19,9 @@ from callsieve.replay.history_file import Event, PastCall, at_of
 from callsieve.settings import Loaded
 from callsieve.simulate import Ours
 from policies.reasons import CODES, Reason
-from reputation.caller_names import SPAM_LABELS
-from reputation.families import carrier_label
 from reputation.model import Attestation, AuthClass, DecisionRecord, Direction, Family, Verdict, Verification
 from reputation.outcome import OutcomeRecord
-from reputation.scoring import families_of
+from reputation.scoring import carrier_label_in, families_of
 from reputation.store.as_of import Background, background_of
 from reputation.store.journal import calls_capped_by, decision_of
 from reputation.store.marks import marks_between
@@ -57,7 +55,7 @@ def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
     families = _families(record)
     said = next((_SAID[what] for what in _whats("attestation", families) if what in _SAID), None)
-    label = next((what for what in _whats(carrier_label.NAME, families) if what in SPAM_LABELS), None)
+    label = None if record is None else carrier_label_in(record.vector)
     call = PastCall(outcome, name=label, carrier_counts=label is not None)
     if outcome.auth_class is AuthClass.UNKNOWN:
         return call

@@ -21,7 +21,7 @@ from reputation.store.appeals import appeals_of
 from reputation.store.evidence_rows import marks_of, rows_of
 from reputation.store.facts import facts_of
 from reputation.store.identities import epoch_of
-from reputation.store.marks import numbers_to_review
+from reputation.store.standing import numbers_to_review
 
 # PhoneBlock's words for kinds of calls (its API, read on 2026-11-27), by the category that our people wrote.
 RATING_BY_CATEGORY = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker
-from reputation.model import Attestation, Family, Level, Verification
+from reputation.model import Attestation, Family, Verification
 from reputation.weights import AttestationWeights
 from reputation.wording import Wording
 
@@ -46,6 +46,4 @@ def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
 
 
 # A false signature is the network's word against the number itself: a source outside.
-ATTESTATION = FamilyKind(
-    NAME, Speaker.CALL, Level.REJECT, _compute, _words, _spoken, speaker_by_count={"failed": Speaker.OUTSIDE}
-)
+ATTESTATION = FamilyKind(NAME, Speaker.CALL, _compute, _words, _spoken, speaker_by_count={"failed": Speaker.OUTSIDE})

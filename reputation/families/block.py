@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from reputation.evidence import Subject
-from reputation.families.behaviour import lasting_behaviour_of
+from reputation.families.counts import may_weigh, people_of
 from reputation.families.kind import Counts, FamilyKind, Speaker, always
-from reputation.families.marks import marks_of
-from reputation.formulas import bounded
-from reputation.model import Family, Level
+from reputation.model import Family
 from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, BlockWeights, Weights
 from reputation.wording import N_, Wording
@@ -31,21 +29,15 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Whether a neighbour counts as bad by what our own people said and saw: lately, and not in one-ring calls, which
-    come in bursts with any numbers.
-    """
+    """Whether a neighbour counts as bad by what our own people said and saw, lately."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
-    marks = marks_of(standing, weights.marks, now, weights.marks.contamination, None)
-    behaviour = lasting_behaviour_of(standing, weights.behaviour, now)
-    return (0.0 if marks is None else marks.log_odds) + behaviour >= weights.block.bad_from
+    return people_of(standing, weights, now) >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
-    """Whether `is_bad` may hold at some time from the standing's on: no family grows, and either may fade first."""
-    marks = marks_of(standing, weights.marks, standing.at, weights.marks.contamination, None)
-    behaviour = bounded(max(0.0, standing.behaviour), weights.behaviour.contamination)
-    return max(0.0, 0.0 if marks is None else marks.log_odds) + behaviour >= weights.block.bad_from
+    """Whether `is_bad` may hold at some time from the standing's on."""
+    return may_weigh(standing, weights) >= weights.block.bad_from
 
 
 def _listed(subject: Subject) -> Family | None:
@@ -63,7 +55,6 @@ def _words(template: str, counts: Counts) -> Iterator[Wording]:
 LISTED_BLOCK = FamilyKind(
     LISTED,
     Speaker.OUTSIDE,
-    Level.REJECT,
     _listed,
     partial(_words, N_("{n} other numbers of its block of 1000 are on lists of spam")),
     always("explain-block"),
@@ -72,7 +63,6 @@ LISTED_BLOCK = FamilyKind(
 OWN_BLOCK = FamilyKind(
     OWN,
     Speaker.OUR_PEOPLE,
-    Level.REJECT,
     _own,
     partial(_words, N_("{n} other numbers of its block of 1000 are bad")),
     always("explain-block"),

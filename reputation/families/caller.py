@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker
 from reputation.formulas import decayed
-from reputation.model import NEVER_CHALLENGED, ChallengeHistory, Family, Level
+from reputation.model import NEVER_CHALLENGED, ChallengeHistory, Family
 from reputation.weights import DAY_SECONDS, CallerWeights
 from reputation.wording import Counted, Wording
 
@@ -27,13 +27,14 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """How long the last pass caps what is done. It ends early once people answer and mark the number all the same:
-    twice as many for each earlier pass, so that nobody is asked again and again by the same few.
+    """How long the number's last pass, in calls of any class, caps what is done. It ends early once people answer and
+    mark the number all the same: twice as many for each earlier pass, so that nobody is asked again and again by the
+    same few.
     """
-    at = history.passed_at
-    if at is None:
+    if not history.of_number:
         return None
-    enough = weights.pass_marks * 2 ** (len(history.passes) - 1)
+    at = history.of_number[0]
+    enough = weights.pass_marks * 2 ** (len(history.of_number) - 1)
     is_over = history.marked >= enough
     return at + (weights.pass_hours * 3600.0 if is_over else weights.pass_days * DAY_SECONDS)
 
@@ -96,4 +97,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
     yield (passed if speaks_for else "explain-challenge-silent",)
 
 
-CALLER = FamilyKind(NAME, Speaker.CALLER, Level.REJECT, _compute, _words, _spoken, needs=("standing", "identity"))
+CALLER = FamilyKind(NAME, Speaker.CALLER, _compute, _words, _spoken, needs=("standing", "identity"))

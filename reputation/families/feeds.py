@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, counted_keys
-from reputation.model import Family, Imported, Level
+from reputation.model import Family, Imported
 from reputation.weights import FeedWeights
 from reputation.wording import Counted, Wording
 
@@ -53,4 +53,4 @@ def _spoken(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
     yield ("explain-listed-fine",) if speaks_for else counted_keys(counts.get("spam", 1), "listed")
 
 
-FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, Level.REJECT, _compute, _words, _spoken, needs=("imported",))
+FEEDS = FamilyKind(NAME, Speaker.OUTSIDE, _compute, _words, _spoken, needs=("imported",))

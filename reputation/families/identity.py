@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Speaker, always
-from reputation.model import AuthClass, Family, Identity, Level
+from reputation.model import AuthClass, Family, Identity
 from reputation.weights import IdentityWeights
 from reputation.wording import Wording
 
@@ -31,12 +31,6 @@ def identity_of(level: int, weights: IdentityWeights) -> Family | None:
     return Family(NAME, log_odds, ((f"level {level}", 1),))
 
 
-def marks_contamination(level: int, weights: IdentityWeights) -> float:
-    """How far marks of a number with this effective level are doubted; 0 for no identity."""
-    by_level = (weights.marks_contamination_1, weights.marks_contamination_2, weights.marks_contamination_3)
-    return by_level[level - 1] if level else 0.0
-
-
 def _compute(subject: Subject) -> Family | None:
     return identity_of(subject.identity_level, subject.weights.identity)
 
@@ -45,6 +39,4 @@ def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("its owner is verified")
 
 
-IDENTITY = FamilyKind(
-    NAME, Speaker.CALLER, Level.REJECT, _compute, _words, always("explain-verified"), needs=("identity",)
-)
+IDENTITY = FamilyKind(NAME, Speaker.CALLER, _compute, _words, always("explain-verified"), needs=("identity",))

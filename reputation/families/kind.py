@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reputation.evidence import Subject
-from reputation.model import Family, Level
+from reputation.model import Family
 from reputation.wording import Wording
 
 Counts = Mapping[str, int]
@@ -34,9 +34,9 @@ class FamilyKind:
     """One family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None where it has nothing to say.
-        speaker: Who speaks in it. A source outside, another company and the call itself may tag.
-        highest: The strongest level that it may lead to. A family bounded by `tag` is left out of the sum for others.
+        compute: Returns the family of a subject, or None where it has nothing to say. None: it is made with others
+            (families/counts.py), or by older versions only (families/former.py).
+        speaker: Who speaks in it. A source outside and the call itself may tag.
         words: Tells the counts in words, each part by itself.
         spoken: Tells the counts as prompts. The flag says whether the family speaks for the caller.
         needs: Fields of Evidence or Circumstances, at most two; without any of them `compute` is not called.
@@ -45,8 +45,7 @@ class FamilyKind:
 
     name: str
     speaker: Speaker
-    highest: Level
-    compute: Callable[[Subject], Family | None]
+    compute: Callable[[Subject], Family | None] | None
     words: Callable[[Counts], Iterator[Wording]]
     spoken: Callable[[Counts, bool], Iterator[Prompts]]
     needs: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reputation.evidence import Subject
 from reputation.families.kind import Counts, FamilyKind, Speaker, always
-from reputation.model import Family, Level
+from reputation.model import Family
 from reputation.own.hours import is_quiet
 from reputation.weights import QuietWeights
 from reputation.wording import Wording
@@ -30,6 +30,4 @@ def _words(_counts: Counts) -> Iterator[Wording]:
     yield Wording("it called in the quiet hours")
 
 
-QUIET_HOURS = FamilyKind(
-    NAME, Speaker.CALL, Level.REJECT, _compute, _words, always("explain-quiet-hours"), needs=("is_stranger",)
-)
+QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, _compute, _words, always("explain-quiet-hours"), needs=("is_stranger",))

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from reputation.families.attestation import ATTESTATION
-from reputation.families.behaviour import BEHAVIOUR
 from reputation.families.block import LISTED_BLOCK, OWN_BLOCK
 from reputation.families.caller import CALLER
-from reputation.families.carrier_label import CARRIER_LABEL
+from reputation.families.counts import PEOPLE
 from reputation.families.feeds import FEEDS
-from reputation.families.first_call import FIRST_CALL
+from reputation.families.former import FORMER
 from reputation.families.identity import IDENTITY
 from reputation.families.kind import Speaker
-from reputation.families.marks import MARKS
-from reputation.families.peers import PEERS
-from reputation.families.plan import PLAN
 from reputation.families.quiet import QUIET_HOURS
-from reputation.model import Level
+from reputation.families.traps import TRAPS
 
 # In the order in which they are told.
-FAMILIES = (
-    MARKS,
-    BEHAVIOUR,
-    CALLER,
-    LISTED_BLOCK,
-    OWN_BLOCK,
-    FEEDS,
-    ATTESTATION,
-    QUIET_HOURS,
-    PLAN,
-    CARRIER_LABEL,
-    PEERS,
-    FIRST_CALL,
-    IDENTITY,
-)
-KIND_BY_NAME = {kind.name: kind for kind in FAMILIES}
+FAMILIES = (*PEOPLE, CALLER, TRAPS, LISTED_BLOCK, OWN_BLOCK, FEEDS, ATTESTATION, QUIET_HOURS, IDENTITY)
+KIND_BY_NAME = {kind.name: kind for kind in (*FORMER, *FAMILIES)}
 OUTSIDE = frozenset(kind.name for kind in FAMILIES if kind.speaker is Speaker.OUTSIDE)
-TAG_ONLY = frozenset(kind.name for kind in FAMILIES if kind.highest is Level.TAG)
 MAY_TAG = frozenset(kind.name for kind in FAMILIES if kind.may_tag)

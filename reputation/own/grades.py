@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple, Protocol
 
 from reputation.encoding import HIDDEN, Instant, told
 from reputation.evidence import NO_CIRCUMSTANCES
-from reputation.families.marks import NAME as MARKS
+from reputation.families.counts import MARKED, UNMARKED
 from reputation.memory_store import MemoryStore
 from reputation.model import AuthClass, CallerKind, Direction, Mark, MarkChannel, Reputation, Verdict
 from reputation.outcome import OutcomeRecord
@@ -188,7 +188,7 @@ def view_of(
         ledger.add_mark(Mark(number, AuthClass.UNKNOWN, who, Verdict.SPAM, at, MarkChannel.EXTENSION))
     evidence = ledger.evidence(number, AuthClass.UNKNOWN, now)
     seen_as = reputation_of(evidence, NO_CIRCUMSTANCES, weights, now)
-    if all(family.name != MARKS or family.log_odds >= 0 for family in seen_as.families):
+    if sum([one.log_odds for one in seen_as.families if one.name in (MARKED, UNMARKED)]) >= 0:
         return seen_as
     standing = evidence.standing or Standing(at=now)
     without_silence = standing._replace(marks=0.0, answers=0.0, reporters=0, answered=0, silent=0)

@@ -29,6 +29,9 @@ class Purpose(StrEnum):
 
 # Nobody can have such a number, whatever its length says.
 NOBODYS = frozenset({Purpose.UNALLOCATED})
+# What speaks against a caller by itself. Other ranges are named where nothing else does; whoever shows a bank's number
+# may be anybody.
+AGAINST_CALLERS = frozenset({Purpose.TELEMARKETING, Purpose.UNALLOCATED, Purpose.DO_NOT_ORIGINATE})
 
 
 @dataclass(frozen=True, slots=True)

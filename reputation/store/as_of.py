@@ -15,7 +15,7 @@ from typing import NamedTuple
 from reputation.model import AuthClass, Identity, Imported, ListEntry, ListName, PeerWord
 from reputation.numbers import block_of
 from reputation.store.evidence_rows import EXPIRES_AT
-from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, imported_from, most_specific, peer_word_from
+from reputation.store.facts import LOOKED_UP, OF_LOOK_UPS, PROVEN, imported_from, most_specific, peer_word_from
 from reputation.store.lists import entry_of_row
 from reputation.store.peers import SAID
 
@@ -28,7 +28,7 @@ PERSONAL = "SELECT person, verdict, at, source <> 'person' FROM personal_entry W
 CONTACTS = "SELECT DISTINCT nullif(person, '') FROM contact WHERE number = :number ORDER BY 1"
 IDENTITY = f"SELECT number, name, level, {EXPIRES_AT}, added_at FROM identity WHERE number = :number"
 IMPORTED = f"""
-SELECT import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL, 0
+SELECT import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL, 0, {PROVEN}
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
 UNION ALL
 SELECT {LOOKED_UP} {OF_LOOK_UPS}

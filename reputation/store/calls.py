@@ -228,7 +228,7 @@ WITH inbound AS (
      WHERE direction = 'inbound' AND source = 'ami' AND complete = 1 AND waits_since IS NULL
        AND at >= coalesce((SELECT min(at) FROM decision), :since)
        AND NOT (disposition = 'failed' AND cause = 1)
-       AND NOT EXISTS (SELECT 1 FROM did WHERE number = latest.did AND screen = 0))
+       AND NOT EXISTS (SELECT 1 FROM did WHERE number = latest.did AND (screen = 0 OR trap = 1)))
 SELECT did, count(*), sum(missed), max(at), max(CASE WHEN missed THEN at END)
   FROM inbound GROUP BY did ORDER BY sum(missed) DESC, did
 """

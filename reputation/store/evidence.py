@@ -103,6 +103,10 @@ SET first_at = min(first_at, excluded.first_at),
 RETURNING at - first_at >= :another_day, at, linkedid
 """
 ADD_ONE_RING = "INSERT INTO one_ring (number, at, auth_class) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+ADD_TRAP_CALL = """
+INSERT INTO trap_call (number, auth_class, epoch, linkedid, did, verified, at)
+VALUES (:number, :auth_class, :epoch, :linkedid, :did, :verified, :at) ON CONFLICT DO NOTHING
+"""
 # A second talk says more than a long one, and may be the same call.
 DROP_LONG_TALK = """
 DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch = :epoch AND callee = :callee
@@ -130,6 +134,8 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
         db.execute(ADD_ONE_RING, (outcome.number, lessons.one_ring_at, outcome.auth_class.value))
     if lessons.challenged is not None:
         settle_challenge(db, lessons.challenged)
+    if lessons.trap is not None:
+        db.execute(ADD_TRAP_CALL, lessons.trap._asdict() | {"auth_class": lessons.trap.auth_class.value})
     if lessons.talk_from is not None:
         signal = _second_talk(db, lessons.talk_from) or signal
     if signal is not None:

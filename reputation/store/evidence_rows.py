@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from reputation import model
 from reputation.columns import column_list
-from reputation.model import Answered, Challenged
+from reputation.model import Answered, Challenged, TrapCall
 from reputation.numbers import block_of
 from reputation.outcome import Signal
 from reputation.signals import (
@@ -56,6 +56,13 @@ SELECT {column_list(Signal)} FROM signal
 """
 ONE_RING = "SELECT max(at) FROM one_ring WHERE number = ? AND at > ? AND at <= ?"
 CHALLENGES = f"SELECT {column_list(Challenged)} FROM challenge WHERE number = ?"
+# Of DIDs that still are traps, and not from before an appeal was upheld.
+TRAP_CALLS = f"""
+SELECT {column_list(TrapCall)} FROM trap_call
+ WHERE number = :number AND EXISTS (SELECT 1 FROM did WHERE did.number = trap_call.did AND trap = 1)
+   AND NOT EXISTS (SELECT 1 FROM tombstone
+                    WHERE tombstone.number = trap_call.number AND reporter = '' AND trap_call.at <= until)
+"""
 # When an identity ends. It ends early with its owner: when the number has another one since.
 EXPIRES_AT = """
 coalesce((SELECT min(identity.expires_at, min(at)) FROM epoch
@@ -68,7 +75,8 @@ ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
     """All that counts of the number, of every class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
-    rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges_of(db, number))
+    challenges = challenges_of(db, number)
+    rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges, _trap_calls(db, number))
     names = names_in(rows)
     if all(site_of(name) == OURS for name in names):
         return rows
@@ -116,6 +124,13 @@ def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | N
     return None if found is None else float(found)
 
 
+def _trap_calls(db: sqlite3.Connection, number: str) -> list[TrapCall]:
+    return [
+        TrapCall(number, model.AuthClass(auth_class), did, bool(verified), at, linkedid, epoch)
+        for number, auth_class, did, verified, at, linkedid, epoch in db.execute(TRAP_CALLS, {"number": number})
+    ]
+
+
 def mark_from(row: tuple[Any, ...]) -> model.Mark:
     """A mark from its MARK_COLUMNS."""
     number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
@@ -155,6 +170,7 @@ def names_in(rows: Rows) -> set[str]:
         *[signal.callee for signal in rows.signals],
         *[one.callee for one in rows.answered],
         *[one.linkedid for one in rows.challenges],
+        *[one.linkedid for one in rows.traps],
     }
 
 
@@ -190,6 +206,7 @@ def _of_names(rows: Rows, counts: Callable[[str], bool]) -> Rows:
         [signal for signal in rows.signals if counts(signal.callee)],
         [one for one in rows.answered if counts(one.callee)],
         [one for one in rows.challenges if counts(one.linkedid)],
+        [one for one in rows.traps if counts(one.linkedid)],
     )
 
 

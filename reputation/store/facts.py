@@ -23,10 +23,8 @@ from reputation.evidence import NO_EVIDENCE, Circumstances, Evidence
 from reputation.explaining import with_changes
 from reputation.facts import CallContext, Facts, FactsQuery, facts_from
 from reputation.families.block import is_bad
-from reputation.families.plan import evident_purpose
 from reputation.model import (
     NEVER_CHALLENGED,
-    NOTHING_BEFORE,
     AuthClass,
     ChallengeHistory,
     ControlSample,
@@ -49,12 +47,11 @@ from reputation.standing import Standing
 from reputation.store.evidence_rows import EXPIRES_AT
 from reputation.store.lists import entry_of_row
 from reputation.store.peers import OF_PEERS, SAID
-from reputation.store.people import did_from_row
-from reputation.store.site import CLOSED_AT, OPENED_AT
+from reputation.store.site import CLOSED_AT, OPENED_AT, did_from_row
 from reputation.weights import DAY_SECONDS, DEFAULT, Weights
 
 # As `standing_from` takes them.
-COLUMNS = """grps, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at, witnessed,
+COLUMNS = """grps, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, against, traps,
     challenges"""
 OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
@@ -67,33 +64,51 @@ def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Stan
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
     """A standing from its COLUMNS."""
-    (groups, at, marks, answers, behaviour, one_ring, reporters, answered, silent, signals, burst_at) = row[:11]
-    witnessed, challenges = row[11:]
-    return Standing(
-        at=at,
-        marks=marks,
-        answers=answers,
-        behaviour=behaviour,
-        one_ring=one_ring,
-        reporters=reporters,
-        groups=groups,
-        answered=answered,
-        silent=silent,
-        signals=_signals(signals),
-        burst_at=burst_at,
-        witnessed=() if witnessed == "[]" else _times(witnessed),
-        challenges=_challenges(challenges) if challenges else NEVER_CHALLENGED,
+    groups, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, *texts = row
+    against, traps, challenges = texts
+    return Standing._make(  # by place: by keyword it takes twice as long
+        (
+            at,
+            marks,
+            answers,
+            *(_NO_COUNTS if not counts else _times(counts)),
+            reporters,
+            groups,
+            answered,
+            silent,
+            _signals(signals),
+            burst_at,
+            *(_NEVER if not against else _both(against)),
+            *(_NEVER if not traps else _both(traps)),
+            _challenges(challenges) if challenges else NEVER_CHALLENGED,
+        )
     )
+
+
+_NO_COUNTS = (0.0,) * 6
+_NEVER: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 def standing_columns(standing: Standing) -> tuple[object, ...]:
     """Its COLUMNS."""
     signals = json.dumps({category.value: count for category, count in standing.signals})
-    sums = (standing.marks, standing.answers, standing.behaviour, standing.one_ring)
-    counts = (standing.reporters, standing.answered, standing.silent)
-    challenges = "" if standing.challenges == NEVER_CHALLENGED else json.dumps(astuple(standing.challenges))
-    witnessed = json.dumps(standing.witnessed)
-    return (standing.groups, standing.at, *sums, *counts, signals, standing.burst_at, witnessed, challenges)
+    sums = standing[3:9]
+    against, traps = (standing.witnessed, standing.adverse), (standing.traps, standing.verified_traps)
+    return (
+        standing.groups,
+        standing.at,
+        standing.marks,
+        standing.answers,
+        json.dumps(sums) if any(sums) else "",
+        standing.reporters,
+        standing.answered,
+        standing.silent,
+        signals,
+        standing.burst_at,
+        json.dumps(against) if any(against) else "",
+        json.dumps(traps) if any(traps) else "",
+        "" if standing.challenges == NEVER_CHALLENGED else json.dumps(astuple(standing.challenges)),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -101,16 +116,20 @@ def _signals(text: str) -> tuple[tuple[SignalCategory, int], ...]:
     return tuple((SignalCategory(name), count) for name, count in json.loads(text).items())
 
 
+_both = msgspec.json.Decoder(tuple[tuple[float, ...], tuple[float, ...]]).decode
 _times = msgspec.json.Decoder(tuple[float, ...]).decode
 
 
 def _challenges(text: str) -> ChallengeHistory:
-    passes, *others = msgspec.json.decode(text)
-    return ChallengeHistory(tuple(passes), *others)
+    passes, failures, failed_at, abandoned, abandoned_at, of_number, marked = msgspec.json.decode(text)
+    return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, tuple(of_number), marked)
 
 
 # What those say who were asked about the number, as a row of `imported`.
-LOOKED_UP = "source, verdict, category, NULL, NULL, at, is_outside, 1"
+# Whether a source's word was right about nearly all callers that it lists and that we know (`count_proofs`).
+PROVEN = f"""known_callers >= {DEFAULT.outside.proven_callers}
+    AND right_callers >= {DEFAULT.outside.proven_share} * known_callers"""
+LOOKED_UP = f"source, verdict, category, NULL, NULL, at, is_outside, 1, {PROVEN}"
 OF_LOOK_UPS = """
   FROM lookup_result JOIN lookup_source ON lookup_source.name = source
  WHERE number = :number AND verdict <> 'nothing' AND in_settings = 1 AND off_at IS NULL
@@ -137,7 +156,7 @@ SELECT 'moments',
        EXISTS (SELECT 1 FROM contact WHERE company = :company),
        NULL, NULL, NULL
 UNION ALL
-SELECT 'did', number, grp, callee, screen, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'did', number, grp, callee, screen, trap, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM did WHERE number = :did
 UNION ALL
 SELECT 'callee', extension, endpoint, grp, language, name, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -186,10 +205,10 @@ SELECT 'identity', number, name, level, {EXPIRES_AT} AS ends_at,
   FROM identity WHERE number = :number AND ends_at > :now
 UNION ALL
 SELECT 'imported', import_source.name, verdict, category, imported.name, note, imported_at, format IS NOT NULL,
-       0, NULL, NULL, NULL, NULL, NULL, NULL
+       0, {PROVEN}, NULL, NULL, NULL, NULL, NULL
   FROM imported JOIN import_source ON id = source WHERE number = :number AND live = 1
 UNION ALL
-SELECT 'imported', {LOOKED_UP}, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'imported', {LOOKED_UP}, NULL, NULL, NULL, NULL, NULL
   {OF_LOOK_UPS} AND expires_at > :now
 UNION ALL
 SELECT 'peer', {SAID}, NULL, NULL, NULL, NULL, NULL
@@ -272,7 +291,7 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
     wishes = of.get("wish", ())
     _, salt, emergency_at, own_number, one_ring_at, _, _, _, emergency_closed_at, _, dialled_at, company, *_ = moments
     context = CallContext(
-        did=did_from_row(of["did"][0][1:5]) if "did" in of else None,
+        did=did_from_row(of["did"][0][1:6]) if "did" in of else None,
         callee=Person(*of["callee"][0][1:6]) if "callee" in of else None,
         caller_person=Person(*of["caller"][0][1:6]) if "caller" in of else None,
         allow=most_specific(entries, ListName.ALLOW) if entries else None,
@@ -290,30 +309,27 @@ def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Fac
         dialled_at=dialled_at,
         is_company_known=bool(company),
     )
-    return facts_from(context, evidence, with_changes(evidence, circumstances, weights, query.now), weights)
+    peers = tuple([peer_word_from(row[1:10]) for row in of["peer"]]) if "peer" in of else ()
+    reputation = with_changes(evidence, circumstances, weights, query.now)
+    return facts_from(context, evidence, reputation, weights, peers=peers)
 
 
 def _evidence(of: dict[str, list[Row]], query: FactsQuery, weights: Weights) -> tuple[Evidence, Circumstances]:
     identity = Identity(*of["identity"][0][1:5]) if "identity" in of else None
     moments = of["moments"][0]
     is_stranger = "tie" not in of and identity is None
-    purpose = None if query.plan is None else evident_purpose(query.plan)
-    of_call = query.auth_class, query.attestation, query.verification, query.hour, is_stranger
-    before = query.first_call
-    first_call = before if before is not None and before is not NOTHING_BEFORE and _is_first_call(of, query) else None
-    about = *of_call, moments[9], purpose, query.label, first_call
+    about = query.auth_class, query.attestation, query.verification, query.hour, is_stranger, moments[9]
     if _OF_EVIDENCE.isdisjoint(of) and moments[5:8] == (None, None, None):  # nearly every call
         return NO_EVIDENCE, Circumstances(*about)
     evidence = Evidence(
         standing=standing_from(of["standing"][0][2:]) if "standing" in of else None,
-        imported=tuple([imported_from(row[1:9]) for row in of.get("imported", ())]),
+        imported=tuple([imported_from(row[1:10]) for row in of.get("imported", ())]),
         identity=identity,
         listed_neighbours=len({row[1] for row in of.get("listed", ()) if row[2]}),
         bad_neighbours=_bad_neighbours(of, weights, query.now),
         reviewed_at=moments[5],
         upheld_at=moments[7],
         appeal=moments[6],
-        peers=tuple([peer_word_from(row[1:10]) for row in of["peer"]]) if "peer" in of else (),
     )
     return evidence, Circumstances(*about)
 
@@ -327,7 +343,7 @@ def _is_first_call(of: dict[str, list[Row]], query: FactsQuery) -> bool:
     return "entry" not in of or all(row[1] != ListName.ALLOW for row in of["entry"])
 
 
-_OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour", "peer"})
+_OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbour"})
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
@@ -342,9 +358,9 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """A row of a source, with its name in front and at the end whether it is a feed, and whether it was asked."""
-    source, verdict, category, name, note, imported_at, is_feed, looked_up = row
-    return Imported(source, verdict, category, name, note, imported_at, bool(is_feed), bool(looked_up))
+    """A row of a source, with its name in front and at the end whether it is a feed, was asked, and was right."""
+    source, verdict, category, name, note, imported_at, *flags = row
+    return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 
 
 def peer_word_from(row: Row) -> PeerWord:

@@ -34,10 +34,9 @@ from reputation.store.database import changed_lists, open_store, truncate_wal
 from reputation.store.errors import StoreError
 from reputation.store.identities import identities_due
 from reputation.store.lists import EXPECT_SECONDS
-from reputation.store.marks import numbers_to_review
 from reputation.store.outbox import expire_events
 from reputation.store.site import count_people
-from reputation.store.standing import refresh, refresh_all
+from reputation.store.standing import count_proofs, numbers_to_review, refresh, refresh_all
 from reputation.store.tables.every import TABLES
 from reputation.store.tables.table import DAY, Table
 from reputation.store.transaction import rehearsal, transaction
@@ -228,6 +227,12 @@ def _people(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
         return {"people": count_people(db)}
 
 
+def _sources(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
+    """Counts what sources were right about."""
+    with begin(db):
+        return {"sources": count_proofs(db, now)}
+
+
 def _integrity(db: sqlite3.Connection, _now: float, _begin: Begin) -> Counts:
     """Reads all of the store: counts what is damaged, and lists with an entry that is not as it was written."""
     return {"damaged": int(problem_of(db) is not None), "changed list": len(changed_lists(db))}
@@ -240,6 +245,7 @@ JOBS = (
     Job("appeals", DAY, _appeals),
     Job("reviews", DAY, _reviews),
     Job("people", DAY, _people),
+    Job("sources", HOUR, _sources),
     Job("integrity", 7 * DAY, _integrity),
 )
 

@@ -204,12 +204,6 @@ ON CONFLICT (number) DO UPDATE SET at = excluded.at, who = excluded.who WHERE ex
 """
 OF = "SELECT number, at, who FROM review WHERE number = ?"
 FORGET = "DELETE FROM review WHERE number = ? RETURNING number, at, who"
-TO_REVIEW = """
-SELECT number, auth_class, burst_at, reporters FROM standing
- WHERE burst_at IS NOT NULL AND behaviour <= 0 AND (:number IS NULL OR number = :number)
-   AND NOT EXISTS (SELECT 1 FROM review WHERE review.number = standing.number AND review.at > burst_at)
- ORDER BY burst_at DESC, number
-"""
 CORRECTED = "SELECT number, reporter FROM tombstone WHERE case_id = ? AND reporter <> '' ORDER BY reporter"
 
 
@@ -225,22 +219,6 @@ class Review(NamedTuple):
     number: str
     at: Instant
     who: str
-
-
-class Burst(NamedTuple):
-    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked.
-
-    Attributes:
-        number: The number.
-        auth_class: The class of the calls.
-        at: When the last of them was made.
-        reporters: How many people made them.
-    """
-
-    number: str
-    auth_class: AuthClass
-    at: Instant
-    reporters: int
 
 
 class Correction(NamedTuple):
@@ -264,12 +242,6 @@ def review_of(db: sqlite3.Connection, number: str) -> Review | None:
 def forget_review(db: sqlite3.Connection, number: str) -> Review | None:
     """Nobody has looked: the bursts of the number wait again. None: nobody had."""
     return next((Review(*row) for row in db.execute(FORGET, (number,)).fetchall()), None)
-
-
-def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Bursts of marks that nobody has looked at, of all numbers or this one, the latest first."""
-    rows = db.execute(TO_REVIEW, {"number": number})
-    return [Burst(row[0], AuthClass(row[1]), *row[2:]) for row in rows]
 
 
 def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:

@@ -45,7 +45,7 @@ RECORD = (
 SETTLE = """
 UPDATE outcome
    SET waits_since = NULL, auth_class = ?, decision_id = ?, action = ?, challenge = ?, caller = ?, caller_kind = ?,
-       rang_by = ?
+       rang_by = ?, trap = ?, verified = ?
  WHERE linkedid = ?
 """
 WAITING = f"""
@@ -64,9 +64,11 @@ ON CONFLICT DO NOTHING
 """
 PERSON_OF_PHONE = "SELECT extension, grp FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1"
 # The last column: whether the callee's own word for the number let the call through (policies/engine.py: CAPS).
+# And whether the call was to a trap, and was signed A, and rightly so (reputation/families/attestation.py).
 DECISIONS = """
-SELECT id, action, auth_class, caller_kind, reason LIKE '%"cap": "not-spam-for-callee"}' FROM decision
- WHERE linkedid = ? ORDER BY at, id
+SELECT id, action, auth_class, caller_kind, (SELECT trap FROM did WHERE number = decision.did),
+       vector LIKE '%"counts": {"A": 1}%', reason LIKE '%"cap": "not-spam-for-callee"}'
+  FROM decision WHERE linkedid = ? ORDER BY at, id
 """
 UNNAME = "UPDATE reached SET number = NULL WHERE linkedid = ?"
 # Which tie of the witness to the number was in force when the call came; '' is everybody. A talk is looked at when the
@@ -144,8 +146,8 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
     for outcome in (_joined(db, _outcome(row)) for row in rows):
         challenge = outcome.challenge and outcome.challenge.value
         found = (outcome.auth_class.value, outcome.decision_id, outcome.action, challenge)
-        rest = (outcome.caller, outcome.caller_kind.value, outcome.rang_by and outcome.rang_by.value)
-        db.execute(SETTLE, (*found, *rest, outcome.linkedid))
+        who = (outcome.caller, outcome.caller_kind.value, outcome.rang_by and outcome.rang_by.value)
+        db.execute(SETTLE, (*found, *who, outcome.trap, outcome.verified, outcome.linkedid))
         if outcome.caller is None:
             db.execute(UNNAME, (outcome.linkedid,))
         _note_message(db, outcome)
@@ -216,9 +218,10 @@ def _record(
     waits = _may_be_screened(outcome, now) and outcome.decision_id is None
     if outcome.at >= now - OUTCOME_DAYS * DAY:
         db.execute(RECORD, (*_row(outcome), now if waits else None))
-        db.executemany(REACHED, _reached(outcome))
-        _note_message(db, outcome)
-        count_call(db, outcome, hours)
+        if not outcome.trap:
+            db.executemany(REACHED, _reached(outcome))
+            _note_message(db, outcome)
+            count_call(db, outcome, hours)
     if waits or outcome.at < now - EVIDENCE_DAYS * DAY:
         return Recorded(new=True)
     if is_wanted:
@@ -253,12 +256,14 @@ def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
-    decision_id, _, auth_class, caller_kind, _ = decided[0]
+    decision_id, _, auth_class, caller_kind, trap, verified, _ = decided[0]
     action = max((row[1] for row in decided), key=lambda word: _STRENGTH.get(word, 0))
     outcome = outcome._replace(decision_id=decision_id, action=action, auth_class=AuthClass(auth_class))
     if caller_kind == CallerKind.WITHHELD:  # AMI shows the number all the same: it is not ours to keep
         outcome = outcome._replace(caller=None, caller_kind=CallerKind.WITHHELD)
-    if any(row[4] for row in decided):
+    if trap:
+        return outcome._replace(trap=True, verified=bool(verified))
+    if any(row[6] for row in decided):
         outcome = outcome._replace(rang_by=Tie.NOT_SPAM)
     if action == "challenge" and outcome.challenge is None:
         told = challenge_result_of(db, outcome.linkedid)

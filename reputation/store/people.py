@@ -7,12 +7,11 @@ with commas between them, which no group has in its name.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from reputation.model import Did, Person
 from reputation.store.own_register import name_registered
-from reputation.store.site import count_people
+from reputation.store.site import count_people, did_from_row
 
 SETTINGS = "settings"
 
@@ -23,10 +22,16 @@ SET endpoint = excluded.endpoint, grp = excluded.grp, language = excluded.langua
     source = excluded.source
 WHERE excluded.source = 'settings' OR person.source <> 'settings'
 """
-UPSERT_DID = """
-INSERT INTO did (number, grp, callee, screen, source) VALUES (?, ?, ?, ?, ?)
+# Whether somebody has answered a call to it in the last 90 days, as far as calls are kept: then it is no trap.
+IS_ANSWERED = """EXISTS (
+    SELECT 1 FROM outcome WHERE did = ?1 AND direction = 'inbound' AND disposition = 'answered'
+       AND at > strftime('%s', 'now') - 90 * 86400)"""
+UPSERT_DID = f"""
+INSERT INTO did (number, grp, callee, screen, trap, source)
+VALUES (?1, ?2, ?3, ?4, ?5 AND NOT {IS_ANSWERED}, ?6)
 ON CONFLICT (number) DO UPDATE
-SET grp = excluded.grp, callee = excluded.callee, screen = excluded.screen, source = excluded.source
+SET grp = excluded.grp, callee = excluded.callee, screen = excluded.screen, trap = excluded.trap,
+    source = excluded.source
 WHERE excluded.source = 'settings' OR did.source <> 'settings'
 """
 ADD_OWN_NUMBER = """
@@ -38,7 +43,9 @@ PERSON = "SELECT extension, endpoint, grp, language, name FROM person WHERE exte
 PERSON_OF_ENDPOINT = """
 SELECT extension, endpoint, grp, language, name FROM person WHERE endpoint = ? ORDER BY extension LIMIT 1
 """
-DIDS = "SELECT number, grp, callee, screen FROM did ORDER BY number"
+DIDS = "SELECT number, grp, callee, screen, trap FROM did ORDER BY number"
+TRAPS = "SELECT number FROM did WHERE trap = 1 ORDER BY number"
+FOLD_ALL = "UPDATE folding SET after = ''"  # the daemon does, some numbers at a time
 REMOVE_PERSON = "DELETE FROM person WHERE extension = ?"
 REMOVE_DID = "DELETE FROM did WHERE number = ?"
 IS_OWN_NUMBER = """
@@ -54,9 +61,20 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
 
 
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
-    """Makes the DIDs of the settings file exactly these. Call it in a transaction."""
+    """Makes the DIDs of the settings file exactly these. Call it in a transaction.
+
+    Calls to a DID that is no trap any more say nothing once the daemon has folded all numbers again.
+    """
+    before = set(trap_dids(db))
     db.execute("DELETE FROM did WHERE source = 'settings'")
     upsert_dids(db, dids, SETTINGS)
+    if before != set(trap_dids(db)):
+        db.execute(FOLD_ALL)
+
+
+def trap_dids(db: sqlite3.Connection) -> list[str]:
+    """Return the DIDs that are given to nobody."""
+    return [number for (number,) in db.execute(TRAPS)]
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
@@ -75,7 +93,7 @@ def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str)
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
     """Adds DIDs or brings them up to date, unless the settings have spoken. `source`: the name of the import."""
-    rows = ((did.number, ",".join(did.groups) or None, did.callee, int(did.screen), source) for did in dids)
+    rows = ((did.number, ",".join(did.groups) or None, did.callee, did.screen, did.trap, source) for did in dids)
     db.executemany(UPSERT_DID, rows)
 
 
@@ -97,12 +115,6 @@ def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
 def all_dids(db: sqlite3.Connection) -> list[Did]:
     """Every DID, by number."""
     return [did_from_row(row) for row in db.execute(DIDS)]
-
-
-def did_from_row(row: Sequence[Any]) -> Did:
-    """A DID from its columns `number, grp, callee, screen`."""
-    number, groups, callee, screen = row
-    return Did(number, tuple(groups.split(",")) if groups else (), callee, bool(screen))
 
 
 def remove_person(db: sqlite3.Connection, extension: str) -> None:

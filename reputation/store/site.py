@@ -8,11 +8,13 @@ Policies that sites tell each other through the hub: ours by their name, those o
 from __future__ import annotations
 
 import sqlite3
-from typing import Annotated, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
 from reputation.columns import ORIGIN, Key, column_list, insert_sql
 from reputation.encoding import Instant
 from reputation.events import EmergencyClosed, EmergencyOpened, EventKind
+from reputation.model import Did
 from reputation.site_names import is_ours
 from reputation.store.audit import Change, add_audit
 from reputation.store.outbox import is_wanted, state_of, tell_change, telling
@@ -133,3 +135,9 @@ def published(db: sqlite3.Connection, name: str) -> PublishedPolicy | None:
 def all_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
     """All of them, ours and those of other sites, by name."""
     return [PublishedPolicy(*row) for row in db.execute(ALL)]
+
+
+def did_from_row(row: Sequence[Any]) -> Did:
+    """A DID from its columns `number, grp, callee, screen, trap`."""
+    number, groups, callee, screen, trap = row
+    return Did(number, tuple(groups.split(",")) if groups else (), callee, bool(screen), bool(trap))

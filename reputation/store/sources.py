@@ -12,13 +12,14 @@ from reputation.model import Did, Person
 from reputation.site_names import is_ours
 from reputation.store.imports import ImportedRow
 from reputation.store.lookups import NOTHING, Compared, counted
-from reputation.store.people import SETTINGS, did_from_row
+from reputation.store.people import SETTINGS
+from reputation.store.site import did_from_row
 
 CONTACT_SOURCES = "SELECT source, count(*) FROM contact GROUP BY source ORDER BY source"
 PEOPLE_SOURCES = "SELECT source, count(*) FROM person WHERE source <> ? GROUP BY source ORDER BY source"
 DID_SOURCES = "SELECT source, count(*) FROM did WHERE source <> ? GROUP BY source ORDER BY source"
 PEOPLE_FROM = "SELECT source, extension, endpoint, grp, language, name FROM person"
-DIDS_FROM = "SELECT source, number, grp, callee, screen FROM did"
+DIDS_FROM = "SELECT source, number, grp, callee, screen, trap FROM did"
 REMOVE_DIDS = "DELETE FROM did WHERE source = ? AND source <> ?"
 REMOVE_CONTACTS = "DELETE FROM contact WHERE source = ?"
 REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"

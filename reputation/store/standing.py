@@ -15,9 +15,11 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from reputation.encoding import Instant
 from reputation.events import EventKind, LevelChanged
 from reputation.facts import FactsQuery
 from reputation.families.block import may_be_bad
+from reputation.families.counts import is_alarmed, people_of
 from reputation.fold import standing_of
 from reputation.model import AuthClass
 from reputation.numbers import stored_number
@@ -25,7 +27,7 @@ from reputation.scoring import reputation_of
 from reputation.site_names import is_of_site, site_of
 from reputation.standing import Standing
 from reputation.store.evidence_rows import rows_of
-from reputation.store.facts import COLUMNS, evidence_of, standing, standing_columns
+from reputation.store.facts import COLUMNS, evidence_of, standing, standing_columns, standing_from
 from reputation.store.outbox import add_event, event_weights, telling, wanted_of, weights_from
 from reputation.weights import TrustWeights, Weights
 
@@ -78,6 +80,7 @@ NEXT = """
 SELECT number FROM mark WHERE number > :after UNION SELECT number FROM signal WHERE number > :after
 UNION SELECT number FROM answered WHERE number > :after UNION SELECT number FROM standing WHERE number > :after
 UNION SELECT number FROM challenge WHERE number > :after UNION SELECT number FROM identity WHERE number > :after
+UNION SELECT number FROM trap_call WHERE number > :after
  ORDER BY number LIMIT :limit
 """
 
@@ -165,8 +168,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 def _summed_by(weights: Weights) -> Weights:
     """What the stored sums depend on; the rest as it is by default."""
     return Weights(
-        marks=weights.marks,
-        behaviour=weights.behaviour,
+        counts=weights.counts,
         block=weights.block,
         trust=weights.trust,
         witnesses=weights.witnesses,
@@ -235,3 +237,81 @@ def tell_levels(db: sqlite3.Connection, number: str, before: Standings, after: S
                 log_odds=found.log_odds,
             )
             add_event(db, EventKind.LEVEL_CHANGED, number, now, data)
+
+
+# Bursts of marks, which weigh nothing until somebody has looked.
+
+TO_REVIEW = f"""
+SELECT number, auth_class, {COLUMNS} FROM standing
+ WHERE burst_at IS NOT NULL AND (:number IS NULL OR number = :number)
+   AND NOT EXISTS (SELECT 1 FROM review WHERE review.number = standing.number AND review.at > burst_at)
+ ORDER BY burst_at DESC, number
+"""
+
+
+class Burst(NamedTuple):
+    """Many marks at once of a number that behaves well: they weigh nothing until somebody has looked.
+
+    Attributes:
+        number: The number.
+        auth_class: The class of the calls.
+        at: When the last of them was made.
+        reporters: How many people made them.
+    """
+
+    number: str
+    auth_class: AuthClass
+    at: Instant
+    reporters: int
+
+
+def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
+    """Bursts of marks that nobody has looked at, of all numbers or this one, the latest first."""
+    weights = weights_of(db)
+    found = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
+    return [
+        Burst(row[0], AuthClass(row[1]), one.burst_at, one.reporters)
+        for row, one in found
+        if one.burst_at is not None and is_alarmed(one, weights, None)
+    ]
+
+
+# Whether the word of sources was right, by what our own people and the callers themselves did.
+
+OF_STANDING = ", ".join(f"standing.{column.strip()}" for column in COLUMNS.split(","))
+LISTED_AND_KNOWN = f"""
+SELECT source, standing.number, {OF_STANDING} FROM standing JOIN imported ON imported.number = standing.number
+  JOIN import_source ON id = source WHERE live = 1 AND verdict = 'spam'
+UNION ALL
+SELECT source, standing.number, {OF_STANDING} FROM standing JOIN lookup_result ON lookup_result.number = standing.number
+ WHERE verdict = 'spam'
+"""
+NO_PROOF = "UPDATE {table} SET right_callers = 0, known_callers = 0"
+PROOF = "UPDATE {table} SET right_callers = ?, known_callers = ? WHERE {key} = ?"
+_OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
+
+
+def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
+    """Return whether who says that the number is spam is right; None: that is not known here."""
+    challenges = standing.challenges
+    if standing.wanted or standing.talks or challenges.passes:
+        return False
+    if challenges.failures or challenges.abandoned > 1 or people_of(standing, weights, now) >= weights.levels.warn:
+        return True
+    return None
+
+
+def count_proofs(db: sqlite3.Connection, now: float) -> int:
+    """Count for each source how many of the callers that it lists are known here, and how many of them it was right
+    about. Call it in a transaction.
+    """
+    weights, found = weights_of(db), dict[object, dict[str, bool]]()
+    for source, number, *row in db.execute(LISTED_AND_KNOWN):
+        if (right := was_right(standing_from(tuple(row)), weights, now)) is not None:
+            rights = found.setdefault(source, {})
+            rights[number] = right and rights.get(number, True)  # of whatever class
+    for table, key in _OF_SOURCES:
+        db.execute(NO_PROOF.format(table=table))
+        counts = ((sum(rights.values()), len(rights), source) for source, rights in found.items())
+        db.executemany(PROOF.format(table=table, key=key), counts)
+    return len(found)

@@ -27,9 +27,7 @@ from reputation.standing import Standing
 from reputation.weights import DAY_SECONDS, DEFAULT
 
 NOW = instant_of("2025-11-25")
-MARKED_AND_HUNG_UP_ON = Standing(
-    at=NOW, marks=1.0, behaviour=1.2, reporters=1, signals=((SignalCategory.HUNG_UP_ON, 1),)
-)
+MARKED_AND_HUNG_UP_ON = Standing(at=NOW, marks=3.0, hung_up=1.0, reporters=3, signals=((SignalCategory.HUNG_UP_ON, 1),))
 EARLY, LATE = "le-2025-10-28", "2025-11-25"
 
 

@@ -32,7 +32,7 @@ NOBODY = PerPhone()
 
 
 def make_decision(action: Action = Action.ALLOW, **more: object) -> Decision:
-    reputation = make_reputation(3.0)
+    reputation = make_reputation(3.0, Level.WARN)
     decision = Decision(
         action, "a-rule", Why("as somebody wrote"), 8, "house", action, False, reputation.level, reputation
     )

@@ -12,7 +12,7 @@ from agi.display import CHARACTERS, MAX_PREFIX, TEXTS, Display, label_of, shown_
 from policies.decision import Action, Decision
 from policies.loader import load_policy
 from policies.reasons import Why
-from reputation.model import Family, Level, Reputation
+from reputation.model import Level
 from reputation.plan.rows import Purpose
 from tests.builders import CALLER, make_call
 
@@ -21,10 +21,6 @@ ENGLISH = Display()
 
 def make_decision(action: Action = Action.TAG, **more: object) -> Decision:
     return Decision(action, "a-rule", Why(""), 8, level=Level.TAG)._replace(**more)  # type: ignore[arg-type]
-
-
-def told_by(*names: str) -> Reputation:
-    return Reputation(1.5, Level.TAG, tuple(Family(name, 1.0) for name in names))
 
 
 def tagged(called: str, /, display: Display = ENGLISH, **more: object) -> str:
@@ -48,14 +44,9 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
         pytest.param(make_decision(Action.WARN, category="telemarketing"), "Sales?", id="sales"),
         pytest.param(make_decision(Action.WARN, category="debt"), "SPAM?", id="another-category"),
         pytest.param(make_decision(), "SPAM?", id="by-evidence"),
-        pytest.param(make_decision(reputation=told_by("first call")), "New number?", id="as-new-numbers-call"),
-        pytest.param(make_decision(reputation=told_by("first call", "quiet hours")), "New number?", id="in-the-night"),
+        pytest.param(make_decision(rule="storm", label="New number?"), "New number?", id="as-new-numbers-call"),
         pytest.param(
-            make_decision(reputation=told_by("first call"), language="zh"), "陌生新号？", id="as-they-call-zh"
-        ),
-        pytest.param(make_decision(reputation=told_by("first call", "block")), "SPAM?", id="and-a-listed-block"),
-        pytest.param(
-            make_decision(Action.WARN, level=Level.WARN, reputation=told_by("first call")), "SPAM?", id="and-more"
+            make_decision(rule="storm", label="New number?", language="zh"), "陌生新号？", id="as-they-call-zh"
         ),
         pytest.param(make_decision(level=Level.NONE, rule="blocklist"), "SPAM?", id="by-the-administrators-list"),
         pytest.param(make_decision(level=Level.NONE), "Unknown", id="nothing-against-him"),

@@ -16,7 +16,7 @@ TAGGED = "New number? Joe"
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    with ScreenedPbx(settings=SETTINGS.replace("[reputation.first_call]\nmost = 0\n", "")) as office:
+    with ScreenedPbx(settings=SETTINGS.replace("[reputation.outside]\nstorm = 0\n", "")) as office:
         yield office
 
 

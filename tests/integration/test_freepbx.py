@@ -56,8 +56,8 @@ name = "office"
 [reputation.sample]
 every = 0
 
-[reputation.first_call]
-most = 0
+[reputation.outside]
+storm = 0
 
 [[scope]]
 did = "{CONFIRM_GROUP}"

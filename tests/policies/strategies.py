@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from policies.conditions import toml_of
 from policies.decision import Action, IncomingCall
 from policies.policy import Case
-from policies.vocabulary import LEAST_IN_A_ROW, MAX_IN_A_ROW, MAX_NEIGHBOURS
+from policies.vocabulary import LEAST_IN_A_ROW, MAX_COMPANIES, MAX_IN_A_ROW, MAX_NEIGHBOURS
 from reputation.facts import Facts
 from reputation.model import (
     Attestation,
@@ -171,6 +171,11 @@ OPERANDS: dict[str, st.SearchStrategy[object]] = {
     "first_call": st.booleans(),
     "neighbours_called": st.integers(1, MAX_NEIGHBOURS),
     "dids_in_a_row": st.integers(LEAST_IN_A_ROW, MAX_IN_A_ROW),
+    "storm": st.booleans(),
+    "carrier_warns": st.booleans(),
+    "nobodys_range": st.booleans(),
+    "companies_complain": st.integers(1, MAX_COMPANIES),
+    "one_source": st.booleans(),
     "did": some_of(LONDON, "s"),
     "trunk": some_of("carrier", "backbone"),
     "callee_group": some_of(*GROUPS),

@@ -18,7 +18,7 @@ from policies.policy import Case, Policy, PolicyError, PolicyScope, PolicySet
 from policies.quiet_hours import RULE as QUIET_RULE
 from policies.reasons import Reason, Why
 from reputation.facts import Facts
-from reputation.model import Attestation, CallerKind, Level, Reputation, Tie, Verification
+from reputation.model import Attestation, CallerKind, Did, Level, Reputation, Tie, Verification
 from tests.builders import (
     DAY,
     HOUR,
@@ -73,6 +73,7 @@ GROUNDS = (
     Ground("unscreened-did", 1, Action.ALLOW, {"did": make_did(screen=False)}),
     Ground("emergency-window", 2, Action.ALLOW, {"emergency_at": NOW - HOUR}),
     Ground("emergency-callback", 2, Action.ALLOW, call={"priority_callback": True, "trusted": True}),
+    Ground("trap", 2, Action.ALLOW, {"did": Did(LONDON, trap=True)}),
     Ground("callee-allowlist", 3, Action.ALLOW, {"ties": [make_tie(Tie.ALLOW)]}),
     Ground("callee-blocklist", 3, Action.REJECT, {"ties": [make_tie(Tie.BLOCK)]}),
     Ground("expected-call", 3, Action.ALLOW, {"ties": [make_tie(Tie.EXPECTED)]}),
@@ -569,7 +570,7 @@ def test_what_other_calls_left_behind_changes_no_decision(cases: list[tuple[Inco
 
 
 def test_an_explanation_names_every_step_on_the_way() -> None:
-    call, known = make_call(), make_facts(5.0, passed_until=NOW + DAY)
+    call, known = make_call(), make_facts(7.0, passed_until=NOW + DAY)
     assert explain(call, known, load_policy("balanced"), NOW) == (
         ExplanationLine(1, "never screened", "passes"),
         ExplanationLine(2, "emergency window", "passes"),
@@ -578,6 +579,7 @@ def test_an_explanation_names_every_step_on_the_way() -> None:
         ExplanationLine(6, "relationship", "passes"),
         ExplanationLine(7, "cap", "warn at most: the caller passed a challenge"),
         ExplanationLine(8, "rule level-route", "passes", ('level_at_least = "route": it is challenge',)),
+        ExplanationLine(8, "rule one-source", "passes", ("one_source = true: it is false",)),
         ExplanationLine(
             8,
             "rule level-challenge",

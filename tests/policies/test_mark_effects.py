@@ -103,10 +103,10 @@ def test_it_fades_when_it_says(marks: int, hung_up: int, listed: bool, failed: b
 @pytest.mark.parametrize(
     ("case", "more"),
     [
-        pytest.param(MarkedNumber(0, 0, 5), (2, Level.WARN), id="nobody-has-marked"),
-        pytest.param(MarkedNumber(1, 0, 5), (1, Level.WARN), id="one-has-one-more-labels"),
+        pytest.param(MarkedNumber(0, 0, 5), (4, Level.WARN), id="nobody-has-marked"),
+        pytest.param(MarkedNumber(1, 0, 5), (3, Level.WARN), id="one-has-one-more-labels"),
         pytest.param(MarkedNumber(5, 0, 5), None, id="labelled-by-marks-alone"),
-        pytest.param(MarkedNumber(1, 1, 3), (3, Level.CHALLENGE), id="and-hang-ups"),
+        pytest.param(MarkedNumber(1, 1, 3), (1, Level.WARN), id="and-hang-ups"),
     ],
 )
 def test_how_many_more_marks(case: MarkedNumber, more: tuple[int, Level] | None) -> None:

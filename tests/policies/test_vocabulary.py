@@ -15,7 +15,17 @@ from policies.decision import IncomingCall
 from policies.policy import Case, PolicyError
 from policies.vocabulary import VOCABULARY
 from reputation.facts import Facts
-from reputation.model import Attestation, CallerKind, Family, FirstCall, Level, Reputation, Tie, Verification
+from reputation.model import (
+    Attestation,
+    CallerKind,
+    FirstCall,
+    Level,
+    PeerWord,
+    Reputation,
+    Tie,
+    Verification,
+    Witnesses,
+)
 from reputation.plan.rows import Purpose
 from tests.builders import (
     DAY,
@@ -47,10 +57,13 @@ def holds(when: str, call: IncomingCall, facts: Facts, now: float = NOW) -> bool
 WITHHELD = make_call(None)
 CALL, NOTHING = make_call(), make_facts()
 BAD_SIGNATURE = make_call(verification=Verification.FAILED)
+TWICE_LISTED = make_facts(imported=[make_imported("a"), make_imported("b")])
 LISTED = make_facts(imported=[make_imported("ftc", "spam", "scam"), make_imported("company", "ok")])
-OF_PEERS = NOTHING._replace(reputation=Reputation(1.5, Level.TAG, (Family("peers", 1.5, ()),)))
-BESIDE_PEERS = NOTHING._replace(
-    reputation=Reputation(2.5, Level.TAG, (Family("peers", 1.5, ()), Family("feeds", 1.0, ())))
+OF_PEERS = NOTHING._replace(peers=(PeerWord("a", 1.0), PeerWord("b", 0.5), PeerWord("c", 0.5)))
+CLEARED = OF_PEERS._replace(peers=(PeerWord("a", 1.0), PeerWord("d", is_cleared=True)))
+WARNED = make_call(name="SPAM RISK")._replace(carrier_counts=True)
+ONE_AND_PEOPLE = make_facts(imported=[make_imported()])._replace(
+    reputation=Reputation(7.0, Level.CHALLENGE, witnesses=Witnesses(5, 5, 12))
 )
 SALES, SUPPORT = make_person("201", "sales"), make_did(group="support")
 MINUTES_AGO = [NOW - minutes * MINUTE for minutes in (30, 10, 5, 1)]
@@ -116,8 +129,27 @@ CONDITIONS = [
     ("points-highest", "points_between = [10, 20]", CALL, make_facts(4.6), True),  # 19.96: 20 points
     ("points-below", "points_between = [10, 20]", CALL, make_facts(2.15), False),  # 9.3: 9 points
     ("points-above", "points_between = [10, 20]", CALL, make_facts(4.75), False),  # 20.6: 21 points
-    ("points-of-other-companies", "points_between = [1, 99]", CALL, OF_PEERS, False),
-    ("points-beside-theirs", "points_between = [4, 4]", CALL, BESIDE_PEERS, True),
+    ("points-of-other-companies", "points_between = [0, 0]", CALL, OF_PEERS, True),
+    ("companies", "companies_complain = 2", CALL, OF_PEERS, True),
+    ("fewer-companies", "companies_complain = 3", CALL, OF_PEERS, False),
+    ("a-company-that-cleared-it", "companies_complain = 1", CALL, CLEARED, False),
+    ("carrier-warns", "carrier_warns = true", WARNED, NOTHING, True),
+    ("a-caller-may-say-so", "carrier_warns = true", make_call(name="SPAM RISK"), NOTHING, False),
+    ("storm", "storm = true", CALL, make_facts(first_call=FirstCall(0, 3)), True),
+    ("hardly-a-storm", "storm = true", CALL, make_facts(first_call=FirstCall(2, 1)), False),
+    ("in-a-burst", "storm = true", CALL, make_facts(first_call=FirstCall(2, 1, True)), True),
+    ("storm-of-somebody-known", "storm = true", CALL, NOTHING, False),
+    ("nobodys-range", "nobodys_range = true", CALL, make_facts(plan=make_plan_row(Purpose.UNALLOCATED)), True),
+    (
+        "range-without-a-source",
+        "nobodys_range = true",
+        CALL,
+        make_facts(plan=make_plan_row(Purpose.UNALLOCATED, evidence=False)),
+        False,
+    ),
+    ("one-source", "one_source = true", CALL, make_facts(imported=[make_imported()]), True),
+    ("two-sources", "one_source = true", CALL, TWICE_LISTED, False),
+    ("and-witnesses", "one_source = true", CALL, ONE_AND_PEOPLE, False),
     ("points-exact", "points_between = [0, 0]", WITHHELD, NOTHING, True),
     ("points-negative", "points_between = [-30, -10]", CALL, make_facts(-3.0), True),
     ("listed", 'listed = "ftc"', CALL, LISTED, True),

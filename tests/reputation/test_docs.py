@@ -10,24 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from reputation.formulas import bounded
-from reputation.weights import DEFAULT, Weights
+from reputation.weights import DEFAULT, SETTABLE, SUCCESSORS, Weights
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reputation.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^### `\[(reputation[a-z_.]*)\]`$", PAGE, re.MULTILINE)
 
 
-def tables_of(struct: Any, name: str) -> dict[str, dict[str, Any]]:
-    """Every table of the settings below a name, with the defaults of its keys."""
-    values = msgspec.structs.asdict(struct)
-    inner = {key: value for key, value in values.items() if isinstance(value, msgspec.Struct)}
-    found = {name: {key: value for key, value in values.items() if key not in inner}}
-    for key, value in inner.items():
-        found |= tables_of(value, f"{name}.{key}")
-    return found
-
-
-TABLES = tables_of(DEFAULT, "reputation")
+TABLES = {
+    f"reputation.{table}": {key: getattr(getattr(DEFAULT, table), key) for key in keys}
+    for table, keys in SETTABLE.items()
+}
 
 
 def rows(heading: str) -> dict[str, tuple[str, str]]:
@@ -53,19 +45,13 @@ def test_each_weight_has_its_default_and_a_reason(table: str) -> None:
     assert all(len(why) > 2 for _, why in rows(table).values())
 
 
-@pytest.mark.parametrize(
-    ("contamination", "said"),
-    [
-        (DEFAULT.marks.contamination, "bound +3.5"),
-        (DEFAULT.behaviour.contamination, "bound +-3.5"),
-        (DEFAULT.identity.marks_contamination_1, "bounded at +3.0"),
-        (DEFAULT.identity.marks_contamination_2, "+2.3"),
-        (DEFAULT.identity.marks_contamination_3, "+1.6"),
-    ],
-)
-def test_the_bounds_that_are_said(contamination: float, said: str) -> None:
-    assert f"{bounded(1000.0, contamination):.1f}" == said.rpartition("+")[2].lstrip("-")
-    assert f"{contamination:g} | {said}" in PAGE or f"{contamination:g} | marks {said}" in PAGE
+@pytest.mark.parametrize("name", [name for name in SUCCESSORS if "." not in name])
+def test_each_table_that_is_gone_is_named(name: str) -> None:
+    assert f"`[reputation.{name}]`" in PAGE.split("## Settings that are gone")[1]
+
+
+def test_what_remains_fits_a_screen() -> None:
+    assert sum(map(len, TABLES.values())) <= 40
 
 
 def test_the_example_can_be_read() -> None:

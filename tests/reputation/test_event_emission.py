@@ -27,7 +27,7 @@ from reputation.store.own_health import record_grade
 from reputation.store.site import close_window, latest_emergency, record_emergency, tell_closed
 from reputation.store.standing import fold_next, refresh, use_weights
 from reputation.store.transaction import rehearsal, transaction
-from reputation.weights import MarkWeights, Thresholds, Weights
+from reputation.weights import CountWeights, Thresholds, Weights
 from tests.reputation.store_builders import CALLER, DAY, DID, NOW, make_appeal, make_mark, make_outcome, make_record
 
 
@@ -145,7 +145,7 @@ def test_nobody_is_told_of_levels_when_the_weights_change(db: sqlite3.Connection
     for reporter in ("201", "202", "203", "204", "205", "206"):
         add_mark(db, make_mark(reporter=reporter, at=time.time()))
     before = places(db)
-    use_weights(db, Weights(marks=MarkWeights(half_life_days=1.0)))
+    use_weights(db, Weights(counts=CountWeights(marks_half_life_days=1.0)))
     while fold_next(db, 10):
         pass
     refresh(db, CALLER)

@@ -15,8 +15,8 @@ from reputation.weights import DEFAULT
 from tests.reputation.store_builders import CALLER, DAY, NOW
 
 SPAMMER = Standing(
-    at=NOW, marks=2.0, answers=3.0, behaviour=3.0, reporters=2, groups=2, answered=3, silent=1,
-    signals=((SignalCategory.HUNG_UP_ON, 3),), witnessed=(NOW,) * 5,
+    at=NOW, marks=3.0, answers=4.0, hung_up=3.0, reporters=3, groups=2, answered=4, silent=1,
+    signals=((SignalCategory.HUNG_UP_ON, 3),), witnessed=(NOW,) * 6, adverse=(NOW,) * 6,
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def families(evidence: Evidence) -> tuple[Family, ...]:
 
 def test_the_sentence_of_the_model() -> None:
     sentence = sentence_of_families(families(Evidence(standing=SPAMMER)))
-    assert sentence == "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; nobody called back"
+    assert sentence == "3 of 4 colleagues who answered marked it; 3 hung up within 6 s; nobody called back"
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_what_each_family_says(family: tuple[str, float, tuple[tuple[str, int], 
 
 
 def test_a_burst_is_said() -> None:
-    burst = SPAMMER._replace(burst_at=NOW, behaviour=0.0, signals=())
+    burst = SPAMMER._replace(burst_at=NOW, hung_up=0.0, signals=())
     assert "count only after a review" in sentence_of_families(families(Evidence(standing=burst)))
 
 
 def test_what_would_change_it() -> None:
     changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
     assert changes == {
-        Happening.CALLED_BACK: Level.WARN,
-        Happening.VERIFIED: Level.WARN,
+        Happening.ANSWERED: Level.NONE,
+        Happening.CALLED_BACK: Level.NONE,
         Happening.UPHELD: Level.NONE,
     }
 
@@ -95,18 +95,18 @@ def test_time_lowers_it_too() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
-    assert (days, level) == (21, Level.WARN)
+    assert (days, level) == (21, Level.NONE)
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert days_until_lower(listed, *ARGUMENTS) is None
 
 
 standings = st.builds(
-    lambda marks, answers, behaviour, hung_up: Standing(
-        at=NOW - DAY, marks=marks, answers=answers, behaviour=behaviour, reporters=round(marks), groups=2,
+    lambda marks, answers, missed, hung_up: Standing(
+        at=NOW - DAY, marks=marks, answers=answers, hung_up=hung_up, missed=missed, reporters=round(marks), groups=2,
         answered=round(answers), signals=((SignalCategory.HUNG_UP_ON, hung_up),) if hung_up else (),
-        witnessed=(NOW - DAY,) * (round(marks) + hung_up),
+        witnessed=(NOW - DAY,) * (round(marks) + hung_up), adverse=(NOW - DAY,) * min(8, round(marks) + hung_up),
     ),
-    st.floats(0, 9), st.floats(0, 50), st.floats(-9, 20), st.integers(0, 9),
+    st.floats(0, 9), st.floats(0, 50), st.floats(0, 20), st.integers(0, 9),
 )  # fmt: skip
 
 
@@ -129,12 +129,13 @@ def test_what_would_raise_it() -> None:
     office = Circumstances(people=200)
     changes = {change.what: change for change in would_raise(Evidence(standing=SPAMMER), office, DEFAULT, NOW)}
     assert changes[Happening.WITNESSED][:2] == (Happening.WITNESSED, Level.CHALLENGE)
-    assert changes[Happening.WITNESSED].people == 14 - 5
+    assert changes[Happening.WITNESSED].people == 14 - 6
     assert changes[Happening.LISTED].level is Level.CHALLENGE
 
 
 def test_people_alone_never_raise_it_above_a_challenge() -> None:
-    (change,) = would_raise(Evidence(standing=SPAMMER), *ARGUMENTS)
+    asked = SPAMMER._replace(witnessed=(NOW,) * 8, adverse=(NOW,) * 8)
+    (change,) = would_raise(Evidence(standing=asked), *ARGUMENTS)
     assert change.what is Happening.LISTED_AND_FAILED
 
 

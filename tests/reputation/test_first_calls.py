@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.families.first_call import first_call_of
 from reputation.first_calls import KEPT_OF_BLOCK, MAX_IN_A_ROW, FirstCalls
 from reputation.model import NOTHING_BEFORE, FirstCall
 from reputation.numbers import stored_number
-from reputation.weights import DEFAULT
 
 NOW = 1_000_000.0
 BLOCK, OTHER = "+44161555", "+44113555"  # of 10,000: the first digit behind is that of the block of 1000
@@ -62,24 +60,45 @@ def test_neighbours(calls: list[Call], found: int) -> None:
     ("calls", "found"),
     [
         pytest.param([far(49)], 2, id="the-number-below"),
-        pytest.param([far(51)], 2, id="the-number-above"),
-        pytest.param([far(48)], 1, id="not-beside-it"),
-        pytest.param([far(49, 180.0)], 2, id="three-minutes-ago"),
-        pytest.param([far(49, 181.0)], 1, id="longer-ago"),
-        pytest.param([far(47, 240.0), far(48, 120.0), far(49)], 4, id="up"),
-        pytest.param([far(52, 50.0), far(51, 40.0)], 3, id="down"),
-        pytest.param([far(51, 3.0), far(49, 2.0), far(48, 1.0)], 4, id="several-lines-at-once"),
-        pytest.param([far(47, 500.0), far(48, 120.0), far(49)], 3, id="that-was-before"),
+        pytest.param([far(53)], 2, id="three-above"),
+        pytest.param([far(46)], 1, id="four-below"),
+        pytest.param([far(49, 600.0)], 2, id="ten-minutes-ago"),
+        pytest.param([far(49, 601.0)], 1, id="longer-ago"),
+        pytest.param([far(44, 60.0), far(46, 40.0), far(48, 20.0)], 4, id="every-second"),
+        pytest.param([far(47, 600.0), far(48, 400.0), far(49, 200.0)], 4, id="slowly"),
+        pytest.param([far(49, 50.0), far(52, 40.0), far(51, 30.0)], 4, id="in-any-order"),
+        pytest.param([far(44), far(48)], 2, id="not-beyond-a-gap"),
         pytest.param([(f"{BLOCK}0001", 49, 60.0)], 1, id="by-the-number-itself"),
-        pytest.param([far(49), far(50, 900.0)], 2, id="called-once-before"),
-        pytest.param([far(49), far(50, 900.0), far(50, 300.0, 1)], 1, id="a-number-that-is-known"),
-        pytest.param([far(49), far(50, 2000.0), far(50, 1900.0, 1)], 2, id="was-known-half-an-hour-ago"),
+        pytest.param([far(50, 900.0), far(49)], 2, id="called-once-before"),
+        pytest.param([far(50, 900.0), far(50, 300.0, 1), far(49)], 1, id="a-number-that-is-known"),
         pytest.param([far(49, 900.0), far(49, 600.0, 1), far(49, 60.0, 2)], 1, id="beside-one-that-is-known"),
+        pytest.param([far(49, 90.0), *(far(n, 60.0) for n in range(10, 30))], 1, id="among-many-others"),
         pytest.param([far(n, 60.0) for n in range(30, 50)], MAX_IN_A_ROW, id="longer-than-anybody-counts"),
     ],
 )
 def test_in_a_row(calls: list[Call], found: int) -> None:
     assert before(*calls).in_a_row == found
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_storm"),
+    [
+        (FirstCall(), False),
+        (FirstCall(2), False),
+        (FirstCall(2, is_burst=True), True),
+        (FirstCall(3), True),
+        (FirstCall(1, 2), False),
+        (FirstCall(0, 3), True),
+    ],
+)
+def test_what_is_a_storm(seen: FirstCall, is_storm: bool) -> None:
+    assert seen.is_storm is is_storm
+
+
+def test_twelve_first_calls_within_ten_minutes_are_a_burst() -> None:
+    calls = [far(n, 40.0 * n) for n in range(1, 13)][::-1]
+    assert before(near(2, 10, 500.0), *calls).is_burst
+    assert not before(near(2, 10, 700.0), *calls[2:]).is_burst
 
 
 def test_service_numbers_are_nobodys_neighbours() -> None:
@@ -126,21 +145,3 @@ def test_the_order_in_which_calls_come_to_be_known(made: list[tuple[str, int, in
     found = [before(*some, number=who, place=place).neighbours for some in (made, made[::-1])]
     told = {number for number, where, _ in made if number[:-3] == who[:-3] and number != who and where != place}
     assert len(made) > KEPT_OF_BLOCK or found == [len(told)] * 2
-
-
-@pytest.mark.parametrize(
-    ("seen", "log_odds"),
-    [
-        (FirstCall(), None),
-        (FirstCall(1), 1.0),
-        (FirstCall(2), 1.0),
-        (FirstCall(3), 1.5),
-        (FirstCall(0, 2), 1.0),
-        (FirstCall(0, 3), 1.5),
-        (FirstCall(1, 2), 2.0),
-        (FirstCall(16, 9), 2.5),
-    ],
-)
-def test_what_it_weighs(seen: FirstCall, log_odds: float | None) -> None:
-    family = first_call_of(seen, DEFAULT.first_call)
-    assert (family and family.log_odds) == log_odds

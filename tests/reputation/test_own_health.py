@@ -426,9 +426,9 @@ def test_a_call_turned_round_is_what_the_other_side_saw() -> None:
 def test_what_people_say_counts_as_marks() -> None:
     calls = [make_call(n, talk=40.0, dialled=person(n), answered_by="PJSIP/carrier") for n in range(4)]
     view = view_of(OWN, calls, [(person(0), TEN), (person(1), TEN)], DEFAULT, TEN + 60)
-    marks = next(family for family in view.families if family.name == "marks")
+    marks = next(family for family in view.families if family.name == "marked")
     assert marks.log_odds > 0
-    assert all(family.name != "marks" for family in view_of(OWN, calls, [], DEFAULT, TEN + 60).families)
+    assert all(family.name != "marked" for family in view_of(OWN, calls, [], DEFAULT, TEN + 60).families)
     assert view.level <= Level.WARN, "people who say so alone never stop a number"
 
 

@@ -8,24 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reputation.evidence import Circumstances, Evidence
+from policies.decision import Action
+from policies.engine import decide
+from policies.loader import load_policy
 from reputation.facts import Facts
-from reputation.families.peers import peers_of
-from reputation.fold import standing_of
 from reputation.model import (
-    Attestation,
     AuthClass,
-    FirstCall,
-    Identity,
-    Imported,
     Level,
     PeerWord,
     Verdict,
-    Verification,
 )
-from reputation.plan.rows import Purpose
-from reputation.scoring import reputation_of
-from reputation.standing import Rows
 from reputation.store.database import open_store
 from reputation.store.facts import facts_of
 from reputation.store.housekeeping import JOBS, run_jobs
@@ -51,8 +43,9 @@ from reputation.store.peers import (
 from reputation.store.privacy import erase_number, export_number
 from reputation.store.sources import compared_with_feeds
 from reputation.weights import DEFAULT
+from tests.builders import make_call, make_facts
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_query, read, write
-from tests.reputation.test_coalitions import OFFICE, UNKNOWN, everything, rows_of, who
+from tests.reputation.test_coalitions import UNKNOWN
 
 OTHER = "+12017421899"
 HOUR = 3600.0
@@ -61,70 +54,14 @@ words = st.lists(
     st.builds(PeerWord, st.sampled_from("abcdefgh"), st.floats(0, 1), st.booleans(), st.sampled_from(Level)),
     max_size=12,
 ).map(tuple)
-calls = st.builds(
-    Circumstances,
-    st.just(UNKNOWN), st.sampled_from(Attestation), st.sampled_from(Verification), st.none() | st.just(3),
-    st.booleans(), st.just(200), st.none() | st.sampled_from(Purpose), st.none() | st.just("Scam Likely"),
-    st.none() | st.builds(FirstCall, st.integers(0, 5), st.integers(1, 5)),
-)  # fmt: skip
-others = st.fixed_dictionaries({
-    "imported": st.lists(
-        st.builds(Imported, st.just("l"), st.sampled_from(["spam", "ok"]), is_feed=st.booleans()), max_size=3
-    ).map(tuple),
-    "identity": st.none() | st.builds(Identity, st.just(CALLER), st.just("x"), st.integers(1, 2), st.just(NOW + DAY)),
-    "listed_neighbours": st.integers(0, 6),
-    "bad_neighbours": st.integers(0, 6),
-    "appeal": st.none() | st.just("A-1"),
-})  # fmt: skip
-
-
-@given(rows_of(who, most=20), calls, others, words)
-def test_peers_move_nobody_beyond_a_tag(
-    rows: Rows, call: Circumstances, other: dict[str, object], said: tuple[PeerWord, ...]
-) -> None:
-    """Whatever else is known: with them the level is what it is without them, or a tag in the place of none."""
-    evidence = Evidence(standing=standing_of(rows, UNKNOWN, DEFAULT))._replace(**other)  # type: ignore[arg-type]
-    without = reputation_of(evidence, call, DEFAULT, NOW).level
-    with_them = reputation_of(evidence._replace(peers=said), call, DEFAULT, NOW).level
-    assert with_them in (without, max(without, Level.TAG))
 
 
 @given(words)
-def test_all_of_them_are_bounded(said: tuple[PeerWord, ...]) -> None:
-    family = peers_of(said, DEFAULT.peers)
-    assert (family.log_odds if family else 0.0) <= DEFAULT.peers.all_spam
-    assert family is None or family.log_odds >= 0.0, "a company that clears speaks for nobody, but against its like"
-
-
-@pytest.mark.parametrize(
-    ("said", "level"),
-    [
-        pytest.param([PeerWord("a")], Level.TAG, id="one"),
-        pytest.param([PeerWord("a", 0.5)], Level.NONE, id="one-that-weighs-half"),
-        pytest.param([PeerWord("a", 0.5), PeerWord("b", 0.5)], Level.TAG, id="two-halves"),
-        pytest.param([PeerWord(one) for one in "abcdefgh"], Level.TAG, id="eight"),
-        pytest.param([PeerWord("a"), PeerWord("b", is_cleared=True)], Level.NONE, id="cleared-elsewhere"),
-        pytest.param([PeerWord("b", is_cleared=True)], Level.NONE, id="only-cleared"),
-    ],
-)
-def test_what_they_lead_to_alone(said: list[PeerWord], level: Level) -> None:
-    assert reputation_of(Evidence(peers=tuple(said)), OFFICE, DEFAULT, NOW).level is level
-
-
-def test_a_company_that_clears_takes_nothing_from_our_own_people() -> None:
-    evidence = Evidence(standing=standing_of(everything(20), UNKNOWN, DEFAULT))
-    cleared = evidence._replace(peers=tuple(PeerWord(one, is_cleared=True) for one in "abcdefgh"))
-    before, after = (reputation_of(one, OFFICE, DEFAULT, NOW) for one in (evidence, cleared))
-    assert (before.level, before.log_odds) == (after.level, after.log_odds)
-    assert before.level is Level.CHALLENGE
-
-
-def test_liars_are_never_the_outside_that_convicts() -> None:
-    """Two lying companies beside what is just not enough for a conviction: they are never the outside."""
-    evidence = Evidence(standing=standing_of(everything(60), UNKNOWN, DEFAULT), peers=(PeerWord("a"), PeerWord("b")))
-    assert reputation_of(evidence, OFFICE, DEFAULT, NOW).level is Level.CHALLENGE
-    listed = evidence._replace(imported=(Imported("feed", "spam"),))
-    assert reputation_of(listed, OFFICE, DEFAULT, NOW).level is Level.REJECT
+def test_what_companies_say_tags_and_no_more(said: tuple[PeerWord, ...]) -> None:
+    facts = make_facts()._replace(peers=said)
+    decision = decide(make_call(CALLER), facts, load_policy("strict"), NOW)
+    assert decision.action <= Action.TAG
+    assert facts.reputation.level is Level.NONE
 
 
 # In the store. ------------------------------------------------------------------------------------------------
@@ -161,7 +98,7 @@ def test_what_a_company_lists_tags_in_the_class_it_is_of(store: Path) -> None:
     take(store, ROW)
     facts = known(store)
     assert facts.peers == (PeerWord("partner", 1.0, False, Level.WARN, 5, 10, 2948, 2960, "scam"),)
-    assert facts.reputation.level is Level.TAG
+    assert decide(make_call(CALLER), facts, load_policy("cautious"), NOW).rule == "companies-complain"
     assert known(store, auth_class=AuthClass.AUTHENTICATED).peers == ()
     assert known(store, number=OTHER).peers == ()
     assert facts.imported == ()

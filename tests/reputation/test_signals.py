@@ -23,7 +23,7 @@ from reputation.model import (
 )
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.signals import SIGNALS, SPAMWARD, counts_for, latest_by_key, lessons_of, signal_of_mark
-from reputation.weights import DEFAULT
+from reputation.standing import COUNT_OF, HUNG_UP, MISSED, RANG_ONCE
 from tests.reputation.store_builders import CALLER, DID, NOW, make_mark, make_outcome
 
 ANN = "201"
@@ -125,7 +125,13 @@ def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: 
     assert signal == expected
 
 
-@pytest.mark.parametrize("action", ["tag", "warn", "challenge", "route", "reject"])
+def test_who_takes_a_tagged_call_and_hangs_up_has_heard_the_caller() -> None:
+    assert signal_of(make_labelled(answered(2.0, EndedBy.CALLEE), "tag")) is not None
+    assert signal_of(make_labelled(make_outcome(), "tag")) is None
+    assert signal_of(make_labelled(make_outcome(disposition=Disposition.REJECTED), "tag")) is None
+
+
+@pytest.mark.parametrize("action", ["warn", "challenge", "route", "reject"])
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -187,8 +193,8 @@ def test_who_calls_back_and_says_not_spam_counts_once() -> None:
 def test_every_category_has_a_weight_and_a_direction() -> None:
     in_tables = {category for table in SIGNALS.values() for category, _ in table}
     assert set(SignalCategory) - in_tables == {SignalCategory.SECOND_TALK, SignalCategory.NOT_SPAM}
-    weights = DEFAULT.behaviour.by_category
-    assert {category for category, weight in weights.items() if weight > 0} == SPAMWARD
+    assert COUNT_OF.keys() == set(SignalCategory)
+    assert {one for one, place in COUNT_OF.items() if place in (HUNG_UP, MISSED, RANG_ONCE)} == SPAMWARD
     assert {category.value for category in SPAMWARD} == {"hung-up-on", "one-ring", "unanswered"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reputation.explaining import parts_of
 from reputation.families.kind import Speaker
 from reputation.model import Family, Level, Witnesses
 from reputation.speakers import account_of, speakers_of
@@ -47,3 +48,12 @@ def test_of_too_few_the_count_alone_is_said() -> None:
 
 def test_of_an_older_decision_nothing_is_said_of_witnesses() -> None:
     assert len(account_of(Level.WARN, [MARKS], None)) == 1
+
+
+def test_decisions_with_families_of_older_versions_explain_themselves() -> None:
+    families = [Family("marks", 2.5, (("marked", 2), ("answered", 3), ("silent", 1))),
+                Family("behaviour", 1.2, (("hung-up-on", 3),)), Family("plan", 1.5, (("telemarketing", 1),)),
+                Family("carrier label", 1.5, (("scam likely", 1),)), Family("peers", 1.5, (("listed", 1),)),
+                Family("first call", 1.5, (("neighbours", 3),))]  # fmt: skip
+    assert all(list(parts_of(one)) for one in families)
+    assert {speaker for speaker, _ in speakers_of(families)} == {Speaker.OUR_PEOPLE, Speaker.CALL, Speaker.PEERS}

@@ -127,7 +127,7 @@ def test_jobs_run_when_it_is_their_time(db: sqlite3.Connection) -> None:
     run(db)
     assert [report.job for report in reports(db)] == everything
     assert due(NOW + 1) == []
-    assert due(NOW + HOUR - 30) == ["retention"]
+    assert due(NOW + HOUR - 30) == ["retention", "sources"]
     assert due(NOW + DAY) == everything[:-1]
     assert due(NOW + 7 * DAY) == everything
     assert due(NOW - 5) == everything  # the clock went back

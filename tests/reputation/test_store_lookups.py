@@ -77,7 +77,8 @@ def test_one_answer_leads_to_a_tag_and_many_to_no_more(store: Path) -> None:
     assert known(store).reputation.level is Level.TAG
     with open_store(store) as db:
         import_numbers(db, "a-feed", "spam", [(CALLER, None, None, None)], lambda: NOW)
-    assert known(store).reputation.level is Level.WARN  # as with two feeds
+        db.execute("UPDATE import_source SET format = 'list'")
+    assert known(store).reputation.level is Level.CHALLENGE  # as with two feeds
 
 
 def test_an_answer_expires(store: Path) -> None:

@@ -238,7 +238,7 @@ class TestTheJournal:
             pytest.param(make_outcome(by="201", talk=40.0), ChallengeResult.PASSED, "passed", id="passed"),
             pytest.param(make_outcome(), ChallengeResult.SILENT, "silent", id="silent"),
             pytest.param(make_outcome(), ChallengeResult.WRONG, "wrong", id="wrong"),
-            pytest.param(make_outcome(voicemail_left=True), ChallengeResult.SILENT, "message", id="left-a-message"),
+            pytest.param(make_outcome(voicemail_left=True), ChallengeResult.SILENT, "silent", id="left-a-message"),
             pytest.param(make_outcome(ring=0.0), None, "abandoned", id="hung-up-while-asked"),
             pytest.param(make_outcome(ring=0.0, ended_by=EndedBy.SYSTEM), None, None, id="cut-off-while-asked"),
             pytest.param(make_outcome(rung=("201",)), None, None, id="said-a-name-and-rang"),

@@ -17,7 +17,17 @@ from reputation.appeals import AppealStep
 from reputation.columns import LOCAL, fields_of
 from reputation.events import AppealDue, EmergencyOpened, EventKind
 from reputation.facts import Facts
-from reputation.model import NO_SAMPLE, AuthClass, ChallengeResult, Did, Direction, Disposition, Identity, ListName
+from reputation.model import (
+    NO_SAMPLE,
+    AuthClass,
+    ChallengeResult,
+    Did,
+    Direction,
+    Disposition,
+    Identity,
+    ListName,
+    TrapCall,
+)
 from reputation.outcome import OutcomeRecord
 from reputation.own.grades import Grade, Graded
 from reputation.own.outbound_types import OutboundRecord
@@ -26,7 +36,7 @@ from reputation.store.appeals import AppealRuling, appeals_of, decide, open_appe
 from reputation.store.audit import Change, add_audit
 from reputation.store.database import open_store
 from reputation.store.do_not_call import Complaint, DoNotCall, add_complaint, add_do_not_call
-from reputation.store.evidence import record_challenge
+from reputation.store.evidence import ADD_TRAP_CALL, record_challenge
 from reputation.store.evidence_rows import marks_of, signals_of
 from reputation.store.housekeeping import EXPIRING, expire
 from reputation.store.identities import all_identities, raise_epoch, set_identity
@@ -89,13 +99,14 @@ OF_CALLS = {
     "signal": 1,
     "challenge_result": 2,
     "challenge": 2,
+    "trap_call": 1,
     "answered": 1,
     "talk": 1,
     "inbound_talk": 1,
     "one_ring": 1,
     "mark": 1,
     "report": 1,
-    "standing": 2,
+    "standing": 3,
     "epoch": 1,
     "review": 1,
     "attachment": 1,
@@ -118,6 +129,11 @@ OF_CALLS = {
 THIRD, FOURTH = "+12015550133", "+12015550134"
 
 
+def add_trap_call(db: sqlite3.Connection, number: str, at: float) -> None:
+    call = TrapCall(number, AuthClass.UNKNOWN, DID, False, at, f"trap:{number}")
+    db.execute(ADD_TRAP_CALL, call._asdict() | {"auth_class": call.auth_class.value})
+
+
 def know_all_about(db: sqlite3.Connection, number: str) -> None:
     use_receivers(db, {"crm": [EventKind.APPEAL_DUE, EventKind.EMERGENCY_OPENED]})
     add_event(db, EventKind.APPEAL_DUE, number, NOW, AppealDue(reference="AP000000", number=number, due_at=NOW))
@@ -128,6 +144,7 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
     add_contacts(db, "crm", [Contact(number, "Carol")])
     set_identity(db, Identity(number, "Carol Ltd", 1, NOW + DAY), NOW)
     pass_challenge(db, number, AuthClass.UNKNOWN, NOW)
+    add_trap_call(db, number, NOW)
     record_decisions(db, [make_record(number + "1", caller=number), make_record(number + "2", caller=number)])
     record_calls_with(db, number)
     # A carrier may put the number into the id of its call.
@@ -407,6 +424,7 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
         write(path, expect_call, person, until)
     for number, days in ((CALLER, 91), (OTHER, 89)):
         write(path, pass_challenge, number, AuthClass.UNKNOWN, NOW - days * DAY)
+        write(path, add_trap_call, number, NOW - days * DAY)
         write(path, set_identity, Identity(number, "Carol", 1, NOW + 90 * DAY - days * DAY), NOW)
     for days in (731, 729):
         write(path, add_audit, Change("mark"), "joe", NOW - days * DAY)

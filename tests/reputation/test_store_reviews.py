@@ -34,13 +34,13 @@ from reputation.store.marks import (
     correct,
     correction_of,
     forget_review,
-    numbers_to_review,
     reporters_of,
     review,
     review_of,
     undo_correction,
 )
 from reputation.store.public_appeals import keep_code
+from reputation.store.standing import numbers_to_review
 from tests.reputation.histories import (
     HOUR,
     KEEN,

@@ -20,17 +20,18 @@ from reputation.memory_store import MemoryStore
 from reputation.model import Answered, AuthClass, Direction, EndedBy, Identity, MarkChannel, SignalCategory, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
+from reputation.standing import Standing
 from reputation.store.evidence_rows import bad_numbers_near, rows_of, signals_of
 from reputation.store.facts import facts_of, standing
 from reputation.store.housekeeping import expire
 from reputation.store.identities import identity_of, raise_epoch, set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.journal import record_decisions
-from reputation.store.marks import add_mark, numbers_to_review, review
+from reputation.store.marks import add_mark, review
 from reputation.store.outcomes import record_outcome, record_outcomes, settle_outcomes
 from reputation.store.privacy import erase_number
-from reputation.store.standing import fold_next, refresh, settle_case, use_weights, weights_of
-from reputation.weights import BehaviourWeights, FeedWeights, MarkWeights, Weights
+from reputation.store.standing import fold_next, numbers_to_review, refresh, settle_case, use_weights, weights_of
+from reputation.weights import CountWeights, FeedWeights, Weights
 from tests.reputation.histories import (
     HOUR,
     KEEN,
@@ -49,7 +50,7 @@ from tests.reputation.histories import (
 )
 from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_outcome, make_query, make_record
 
-SUMS = ("at", "marks", "answers", "behaviour", "one_ring")
+SUMS = Standing._fields[:9]
 
 
 @pytest.fixture
@@ -298,7 +299,7 @@ def test_a_burst_that_calls_bear_out_is_none(db: sqlite3.Connection) -> None:
 
 def bad(db: sqlite3.Connection, *numbers: str, at: float = NOW) -> None:
     for number in numbers:
-        for reporter in ("201", "202"):
+        for reporter in ("201", "202", "203"):
             add_mark(db, make_mark(number, reporter=reporter, at=at))
 
 
@@ -391,11 +392,11 @@ def test_other_weights_fold_all_again_a_few_at_a_time(db: sqlite3.Connection) ->
     bad(db, *NUMBERS)
     batch(db)
     fold_all(db)
-    heavy = Weights(marks=MarkWeights(half_life_days=2.0), behaviour=BehaviourWeights(second_talk=-9.0))
+    heavy = Weights(counts=CountWeights(marks_half_life_days=2.0, wanted=-9.0))
     assert use_weights(db, heavy)
     assert not use_weights(db, heavy)
     add_mark(db, make_mark("+12015551999"))  # another program writes in between: with the new ones
-    assert weights_of(db).behaviour.second_talk == -9.0
+    assert weights_of(db).counts.wanted == -9.0
     assert fold_next(db, 3) == 3
     counts = [fold_next(db, 3) for _ in range(4)]
     assert sum(counts) == len(NUMBERS) - 3 + 1
@@ -403,7 +404,7 @@ def test_other_weights_fold_all_again_a_few_at_a_time(db: sqlite3.Connection) ->
     assert_fresh(db)
     found = standing(db, CALLER, AuthClass.UNKNOWN)
     assert found is not None
-    assert found.behaviour < -8
+    assert found.wanted > 0
 
 
 def test_weights_that_no_sum_depends_on_fold_nothing_again(db: sqlite3.Connection) -> None:
@@ -422,7 +423,7 @@ def test_a_store_from_before_there_were_standings_is_folded_once(db: sqlite3.Con
 
 def test_weights_of_another_version_are_the_defaults(db: sqlite3.Connection) -> None:
     db.execute("""UPDATE folding SET weights = '{"zeal": 3}'""")
-    assert weights_of(db).marks.half_life_days == 30.0
+    assert weights_of(db).counts.marks_half_life_days == 30.0
     assert use_weights(db, Weights())
 
 

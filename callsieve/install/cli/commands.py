@@ -38,7 +38,9 @@ from callsieve.pbx.config_files import read_text, walk
 from callsieve.settings import Loaded, Settings, SettingsError, load_settings
 from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
 from callsieve.telemetry import is_outdated
+from callsieve.wiring import policies_of
 from policies.files import shown
+from policies.policy import PolicyError
 from reputation.numbers import is_possible_region
 
 _COUNTRY = re.compile(r"country\s*=>?\s*([A-Za-z]{2})\b")
@@ -181,6 +183,8 @@ def install(
         return
     if done and reload:
         _reload(loaded.settings, loads="callsieve")
+    if not new_service:
+        _check_policies(loaded)
     reloaded = reload or not done
     show_steps(
         steps_after_install(
@@ -235,6 +239,15 @@ def uninstall(
         say("stays  ", line)
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
+
+
+def _check_policies(loaded: Loaded) -> None:
+    """Name no restart while a policy in force cannot be used by this version: the old one goes on screening."""
+    try:
+        policies_of(loaded)
+    except PolicyError as error:
+        warn("do not restart the daemon before this is corrected: until then the running version goes on screening")
+        raise CommandError(f"{error} (callsieve policy check names everything)") from None
 
 
 def _settings(config: Path | None) -> Loaded:

@@ -46,7 +46,8 @@ from callsieve.system.privileges import acting_for
 from callsieve.text.times import when
 from reputation.model import MarkChannel, Verdict
 from reputation.store.identities import all_epochs, epochs_of
-from reputation.store.marks import numbers_to_review, reporters_of
+from reputation.store.marks import reporters_of
+from reputation.store.standing import numbers_to_review
 from reputation.store.tables.every import TABLE_BY_NAME
 
 # What a person can say here; taking back is `unmark`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reputation.model import Answered, AuthClass, Challenged, DecisionRecord, Mark
+from reputation.model import Answered, AuthClass, Challenged, DecisionRecord, Mark, TrapCall
 from reputation.outcome import OutcomeRecord, Signal
 from reputation.store.evidence_rows import SIGNAL_COUNTS
 from reputation.store.identities import Epoch
@@ -79,6 +79,16 @@ ONE_RING = Table(
     shared=Kind(scope=SharedWith.STANDBY, key=("at", "auth_class"), at="at"),
     is_folded=True,
 )
+TRAP_CALL = Table(
+    name="trap_call",
+    label=("call to a trap", "calls to traps"),
+    numbers=("number",),
+    order="at",
+    kept=Kept(DECISION_DAYS),
+    row=TrapCall,
+    shared=SharedWith.STANDBY,
+    is_folded=True,
+)
 MARK = Table(
     name="mark",
     label=("mark", "marks"),
@@ -132,6 +142,7 @@ EVIDENCE = (
     TALK,
     INBOUND_TALK,
     ONE_RING,
+    TRAP_CALL,
     MARK,
     STANDING,
     TOMBSTONE,

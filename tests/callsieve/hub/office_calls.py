@@ -61,7 +61,7 @@ SETTINGS: Final = "\n".join(
         f'[[did]]\nnumber = "{DID}"\ngroup = "sales"',
         *(f'[[person]]\nextension = "{one}"\ngroup = "group {one}"\nname = "Person {one}"' for one in PEOPLE),
         "[reputation.quiet]\nfirst_hour = 0\nlast_hour = 0",
-        "[reputation.first_call]\nmost = 0\n",
+        "[reputation.outside]\nstorm = 0\n",
     )
 )
 

@@ -98,3 +98,22 @@ def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkey
     assert f"rm -r {units / 'callsieve.service.d'}" in said
     assert REMOVE_PROMPTS in said.partition("written")[0], "said before anything is taken out"
     assert copy.exists()
+
+
+def test_no_restart_is_named_while_a_policy_cannot_be_used(callsieve: Program, tmp_path: Path) -> None:
+    """It names a family of evidence of an older version: file, line, condition and what is written now are said."""
+    etc, units = tmp_path / "etc", tmp_path / "units"
+    etc.mkdir()
+    (etc / "extensions.conf").write_text("[general]\n")
+    place = ("--etc", etc, "--systemd-dir", units, "--yes", "--systemd", "--no-ami")
+    callsieve.ok("asterisk", "install", *place)
+    (callsieve.folder / "policies").mkdir()
+    rule = '[[rule]]\nname = "range"\nwhen = { plan = "telemarketing" }\naction = "tag"\nreason = "x"\n'
+    file = callsieve.file("policies/old.toml", f'default = "allow"\n{rule}')
+    callsieve.config.write_text(callsieve.config.read_text() + '\n[policy]\nname = "old"\n')
+    refused = callsieve("asterisk", "install", *place)
+    assert refused.code == 2
+    said = refused.out + refused.err
+    for text in (file.name, "line 4", "plan", "nobodys_range"):
+        assert text in said
+    assert "systemctl restart" not in said

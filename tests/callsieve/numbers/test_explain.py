@@ -97,8 +97,8 @@ def test_nobody_of_ours_and_no_text_of_theirs_is_told(
 def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     small, large = (callsieve("explain", "marks", "--json", "--people", n).json for n in ("20", "200"))
-    assert [one["label"] for one in small["least"][:3]] == [2, 5, 2]
-    assert [one["label"] for one in large["least"][:3]] == [5, 5, 5]
+    assert [one["label"] for one in small["least"][:3]] == [4, None, 6]
+    assert [one["label"] for one in large["least"][:3]] == [5, None, 6]
     most = {one["what"]: one["actions"] for one in small["most"]}
     assert most["marks alone, however many"] == dict.fromkeys(("observe", "cautious", "balanced", "strict"), "warn")
     assert small["policy"] == "cautious"
@@ -107,8 +107,8 @@ def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
 def test_the_weights_in_force_count(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     with callsieve.config.open("a") as file:
-        file.write("\n[reputation.witnesses]\nlabel_least = 4\n")
-    assert callsieve("explain", "marks", "--json", "--people", "20").json["least"][0]["label"] == 4
+        file.write("\n[reputation.counts]\nmarked = 9.0\n")
+    assert callsieve("explain", "marks", "--json", "--people", "20").json["least"][0]["label"] == 2
 
 
 def test_a_wrong_language_and_a_file_that_is_there(callsieve: Program, tmp_path: Path) -> None:

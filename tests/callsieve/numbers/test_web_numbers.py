@@ -26,8 +26,9 @@ from reputation.store.evidence import record_challenge
 from reputation.store.identities import set_identity
 from reputation.store.imports import import_numbers
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
-from reputation.store.marks import add_mark, numbers_to_review
+from reputation.store.marks import add_mark
 from reputation.store.people import upsert_people
+from reputation.store.standing import numbers_to_review
 from tests.callsieve.browsing import NOW, Console, Office, problem_of
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 

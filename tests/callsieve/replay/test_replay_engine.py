@@ -138,15 +138,15 @@ LATER = inbound("last", NOW + HOUR)
 # A history that ends with the call "last": what is known of its caller by then.
 EVIDENCE = [
     pytest.param([], {}, id="nothing"),
-    pytest.param([answered("c0")], {"marks": -0.10, "behaviour": 1.13}, id="hung-up-on"),
-    pytest.param([answered("c0", NOW + HOUR - 8)], {"marks": -0.10, "behaviour": 1.13}, id="learnt-when-it-ends"),
+    pytest.param([answered("c0")], {"unmarked": -1.23, "hung up": 0.93}, id="hung-up-on"),
+    pytest.param([answered("c0", NOW + HOUR - 8)], {"unmarked": -1.23, "hung up": 0.93}, id="learnt-when-it-ends"),
     pytest.param([answered("c0", NOW + HOUR - 7.9)], {}, id="but-not-before"),
-    pytest.param([answered("c0", ended_by=None)], {"marks": -0.10}, id="nobody-knows-who-hung-up"),
-    pytest.param([answered("c0", shown="tag")], {"marks": -0.10}, id="our-own-label-is-no-evidence"),
+    pytest.param([answered("c0", ended_by=None)], {"unmarked": -1.23}, id="nobody-knows-who-hung-up"),
+    pytest.param([answered("c0", shown="warn")], {"unmarked": -1.23}, id="our-own-label-is-no-evidence"),
     pytest.param([answered("c0", attestation="B")], {}, id="another-class"),
-    pytest.param([inbound("c0", ring_seconds=20.0)], {"behaviour": 0.2}, id="unanswered"),
-    pytest.param([inbound("c0", ring_seconds=20.0, voicemail=True)], {"behaviour": -0.3}, id="voicemail"),
-    pytest.param([answered("c0"), said("spam", NOW + MINUTE, call="c0")], {"marks": 2.46}, id="one-witness-one-family"),
+    pytest.param([inbound("c0", ring_seconds=20.0)], {"missed": 2.82}, id="unanswered"),
+    pytest.param([inbound("c0", ring_seconds=20.0, voicemail=True)], {"messages": -0.21}, id="voicemail"),
+    pytest.param([answered("c0"), said("spam", NOW + MINUTE, call="c0")], {"marked": 3.38}, id="one-witness"),
     pytest.param([said("spam", NOW + HOUR + 1)], {}, id="marked-too-late"),
     pytest.param([said("spam", NOW, number=LONDON), said("spam", NOW, number="+12025550100")], {}, id="own-number"),
 ]
@@ -247,7 +247,7 @@ def test_phones_are_people() -> None:
     assert [who for who, _ in replay.ledger.talks(CALLER, NOW + 2 * DAY)] == ["202"]
 
 
-@pytest.mark.parametrize(("verdict", "family", "log_odds"), [("spam", "marks", 1.91), ("ok", "behaviour", -1.83)])
+@pytest.mark.parametrize(("verdict", "family", "log_odds"), [("spam", "marked", 2.58), ("ok", "wanted", -2.91)])
 def test_a_mark_of_another_site_is_of_nobody_here(verdict: str, family: str, log_odds: float) -> None:
     found, replay = replayed(said(verdict, NOW, who="berlin:201"), LATER)
     assert families_of(found["last"])[family] == pytest.approx(log_odds, abs=0.05)

@@ -205,7 +205,7 @@ PUSHED = (
 
 
 NAMED = (
-    'default = "allow"\n[[rule]]\nname = "named"\nwhen = { name_matches = "scam*", level_at_least = "tag" }\n'
+    'default = "allow"\n[[rule]]\nname = "named"\nwhen = { name_matches = "scam*", carrier_warns = true }\n'
     'action = "tag"\nreason = "x"\n'
 )
 
@@ -264,7 +264,7 @@ class TestOfTheStore:
         out = callsieve.folder / "decided.jsonl"
         callsieve.ok("replay", "--days", "30", "--policy", "named", "--out", out)
         (decided,) = [json.loads(line) for line in out.read_text().splitlines()]
-        assert (decided["rule"], decided["level"]) == ("named", "tag")
+        assert decided["rule"] == "named"
 
     def decided(self, program: Program, days: int) -> list[dict[str, Any]]:
         out = program.folder / f"{days}.jsonl"

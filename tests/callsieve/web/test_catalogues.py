@@ -37,7 +37,7 @@ from policies.reasons import CAP_WITH_REFERENCE, CAPPED, CODES
 from policies.vocabulary import WEEKDAYS
 from reputation.appeals import Appeal, AppealState, ProofAnswer
 from reputation.explaining import parts_of
-from reputation.families.behaviour import SIGNAL_WORDS
+from reputation.families.counts import SIGNAL_WORDS
 from reputation.families.kind import Speaker
 from reputation.families.table import MAY_TAG
 from reputation.model import (

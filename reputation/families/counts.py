@@ -1,0 +1,252 @@
+"""What our people saw of a number: seven counts, each a family of its own (docs/explanation/model.md).
+
+A count weighs `weight * ln(1 + count)`, so the tenth witness says less than the first. Counts are of distinct people
+and fade. One-ring calls are told beside them: the caller alone causes those, so each weighs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import log1p
+from typing import NamedTuple
+
+from reputation.evidence import Subject
+from reputation.families.kind import Counts as Told
+from reputation.families.kind import FamilyKind, Prompts, Speaker, count_key, counted_keys
+from reputation.formulas import decayed
+from reputation.model import Family, SignalCategory
+from reputation.standing import COUNT_OF, HUNG_UP, MESSAGES, MISSED, TALKS, WANTED, Standing
+from reputation.weights import DAY_SECONDS, CountWeights, Weights
+from reputation.wording import Counted, Wording
+
+MARKED, UNMARKED, ONE_RING = "marked", "unmarked", "one ring"
+WANTED_BY_US = "wanted"
+NAMES = (MARKED, UNMARKED, "hung up", "missed", "messages", "talks", WANTED_BY_US)
+FOR_CALLER = frozenset({"talks", WANTED_BY_US})  # a relationship
+SHOWN = frozenset({"hung up", "missed"})  # what calls showed against the number
+AGAINST = frozenset({MARKED, *SHOWN})
+PASSED = "passed a challenge"
+_MEMBERS = {
+    place: tuple(category for category, one in COUNT_OF.items() if one == place)
+    for place in (HUNG_UP, MISSED, MESSAGES, TALKS, WANTED)
+}
+
+
+class Counts(NamedTuple):
+    """The counts at an instant, in the order of NAMES."""
+
+    marked: float
+    unmarked: float
+    hung_up: float
+    missed: float
+    messages: float
+    talks: float
+    wanted: float
+
+
+def counts_of(standing: Standing, weights: Weights, now: float) -> Counts:
+    """Return the counts as they are at `now`."""
+    counts = weights.counts
+    age = standing.at - now
+    of_marks = 1.0 if age >= 0 else 2.0 ** (age / (counts.marks_half_life_days * DAY_SECONDS))
+    lasting = counts.half_life_days * DAY_SECONDS
+    fading = 1.0 if age >= 0 else 2.0 ** (age / lasting)
+    marked = standing.marks * of_marks
+    wanted = standing.wanted * fading
+    for at in standing.challenges.passes:
+        wanted += decayed(1.0, at, now, lasting)
+    return Counts(
+        marked,
+        max(0.0, standing.answers * of_marks - marked),
+        standing.hung_up * fading,
+        standing.missed * fading,
+        standing.messages * fading,
+        standing.talks * fading,
+        wanted,
+    )
+
+
+def log_odds_of(counts: Counts, weights: CountWeights) -> tuple[float, ...]:
+    """Return what each count weighs, in their order."""
+    weighed = zip(_weights(weights), counts, strict=True)
+    return tuple([weight * log1p(count) if count > 0 else 0.0 for weight, count in weighed])
+
+
+def _weights(weights: CountWeights) -> tuple[float, ...]:
+    return (
+        weights.marked,
+        weights.unmarked,
+        weights.hung_up,
+        weights.missed,
+        weights.messages,
+        weights.talks,
+        weights.wanted,
+    )
+
+
+def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
+    """Return what one-ring calls weigh."""
+    if not standing.one_ring:
+        return 0.0
+    return weights.one_ring * decayed(standing.one_ring, standing.at, now, weights.one_ring_half_life_hours * 3600.0)
+
+
+def people_of(standing: Standing, weights: Weights, now: float) -> float:
+    """Return what all counts weigh together, without one-ring calls, which come in bursts with any numbers."""
+    return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
+
+
+def may_weigh(standing: Standing, weights: Weights) -> float:
+    """Return the most that `people_of` may be at any time from the standing's on: what speaks for it may fade first."""
+    weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
+    return sum([one for one in weighed if one > 0])
+
+
+def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:
+    """Whether many marks came at once of a number that behaves well, and nobody has looked since."""
+    burst_at = standing.burst_at
+    if burst_at is None or (reviewed_at is not None and reviewed_at > burst_at):
+        return False
+    shown = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[2:]
+    return sum(shown) + one_ring_of(standing, weights.counts, standing.at) <= 0
+
+
+def families_of_people(subject: Subject) -> list[Family]:
+    """Return the counts that are not zero as families, and one-ring calls."""
+    evidence, weights, now = subject.evidence, subject.weights, subject.now
+    standing = evidence.standing
+    if standing is None:
+        return []
+    alarm = standing.burst_at is not None and is_alarmed(standing, weights, evidence.reviewed_at)
+    counts = counts_of(standing, weights, now)
+    if alarm:
+        counts = counts._replace(marked=0.0)
+    elif evidence.upheld_at is not None and now - evidence.upheld_at < weights.appeal.days * DAY_SECONDS:
+        counts = counts._replace(marked=counts.marked * weights.appeal.marks)
+    found, weighed = [], log_odds_of(counts, weights.counts)
+    if standing.reporters:
+        told = (("marked", standing.reporters), ("answered", standing.answered), ("silent", standing.silent))
+        groups = (*told, ("groups", standing.groups))
+        found.append(Family(MARKED, weighed[0], (*groups, ("burst", 1)) if alarm else groups))
+    if standing.silent:
+        silent = (("silent", standing.silent), ("marked", standing.reporters))
+        found.append(Family(UNMARKED, weighed[1], silent if standing.reporters else silent[:1]))
+    if standing.signals or standing.challenges.passes:
+        found += _shown(standing, weighed)
+        if standing.one_ring:
+            rings = one_ring_of(standing, weights.counts, now)
+            found.append(Family(ONE_RING, rings, ((_ONE_RING, dict(standing.signals).get(_ONE_RING_CATEGORY, 1)),)))
+    return found
+
+
+_ONE_RING_CATEGORY = SignalCategory.ONE_RING
+_ONE_RING = _ONE_RING_CATEGORY.value
+
+
+def _shown(standing: Standing, weighed: tuple[float, ...]) -> Iterator[Family]:
+    by_category = dict(standing.signals)
+    for place, members in _MEMBERS.items():
+        told = [(one._value_, by_category[one]) for one in members if one in by_category]
+        if place == WANTED and (passes := len(standing.challenges.passes)):
+            told.append((PASSED, passes))
+        if told:
+            yield Family(NAMES[place + 2], weighed[place + 2], tuple(told))
+
+
+SIGNAL_WORDS = {
+    "hung-up-on": Counted("one hung up within 6 s", "{n} hung up within 6 s"),
+    "one-ring": Counted("it rang one of us once and gave up", "it rang {n} of us once and gave up"),
+    "unanswered": Counted("one did not answer", "{n} did not answer"),
+    "voicemail": Counted("it left a message", "it left {n} messages"),
+    "long-talk": Counted("one talked for over a minute", "{n} talked for over a minute"),
+    "called-back": Counted("one called it back", "{n} called it back"),
+    "not-spam": Counted("a colleague marked it as not spam", "{n} colleagues marked it as not spam"),
+    "second-talk": Counted("one talked with it again on another day", "{n} talked with it again on another day"),
+}
+NOBODY_CALLED_BACK = Wording("nobody called back")
+_SILENT = Counted("one answered and did not mark it", "{n} answered and did not mark it")
+
+
+def words_of_marks(counts: Told) -> Iterator[Wording]:
+    """Tell how many of those who answered marked it."""
+    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    both = {"marked": marked, "answered": answered}
+    if marked and answered - counts.get("silent", 0) == marked:
+        all_of = Wording("{marked} of {answered} colleagues who answered marked it", both)
+        yield Wording("{marked} of {answered} colleague who answered marked it", both) if answered == 1 else all_of
+    elif marked:
+        all_of = Wording("{marked} marked it and {answered} answered", both)
+        yield all_of if answered else Wording("{marked} marked it", {"marked": marked})
+    else:
+        yield _SILENT.of(answered)
+    if counts.get("burst"):
+        yield Wording("so many marks within an hour, of a number that behaves well, count only after a review")
+
+
+def spoken_of_marks(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
+    """Say how many of those who answered marked it; where others marked it too, only how many did."""
+    marked, answered = counts.get("marked", 0), counts.get("answered", 0)
+    if marked == 0:
+        yield counted_keys(answered, "unmarked")
+    elif answered - counts.get("silent", 0) != marked:
+        yield counted_keys(marked, "marked")
+    elif answered == 1:
+        yield ("explain-marked-only",)
+    else:
+        yield ("explain-of", count_key(answered), "explain-answered", count_key(marked), "explain-marked")
+
+
+def words_of_signals(counts: Told) -> Iterator[Wording]:
+    """Tell what calls showed."""
+    for category, count in counts.items():
+        words = SIGNAL_WORDS.get(category)
+        unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version
+        if category != PASSED:  # the caller's own family says so
+            yield unknown if words is None else words.of(count)
+
+
+# Which signals are heard, by whether they speak for the caller: the heaviest first.
+_SPOKEN = {
+    False: (("hung-up-on", "hung-up"), ("one-ring", "one-ring"), ("unanswered", "unanswered")),
+    True: (
+        ("called-back", "called-back"),
+        ("not-spam", "not-spam"),
+        ("second-talk", "second-talk"),
+        ("long-talk", "long-talk"),
+        ("voicemail", None),
+    ),
+}
+
+
+def spoken_of_signals(counts: Told, speaks_for: bool) -> Iterator[Prompts]:
+    """Say what calls showed."""
+    for category, name in _SPOKEN[speaks_for]:
+        count = counts.get(category, 0)
+        if count:
+            yield counted_keys(count, name) if name else (f"explain-{category}",)
+
+
+def _words_of_silent(counts: Told) -> Iterator[Wording]:
+    if not counts.get("marked"):  # else the marks are told with them
+        yield _SILENT.of(counts.get("silent", 0))
+
+
+def _spoken_of_silent(counts: Told, _speaks_for: bool) -> Iterator[Prompts]:
+    if not counts.get("marked"):
+        yield counted_keys(counts.get("silent", 0), "unmarked")
+
+
+def _kind(
+    name: str,
+    words: Callable[[Told], Iterator[Wording]] = words_of_signals,
+    spoken: Callable[[Told, bool], Iterator[Prompts]] = spoken_of_signals,
+) -> FamilyKind:
+    return FamilyKind(name, Speaker.OUR_PEOPLE, None, words, spoken)
+
+
+PEOPLE = (
+    _kind(MARKED, words_of_marks, spoken_of_marks),
+    _kind(UNMARKED, _words_of_silent, _spoken_of_silent),
+    *[_kind(name) for name in NAMES[2:]],
+    _kind(ONE_RING),
+)

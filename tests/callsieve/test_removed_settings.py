@@ -1,0 +1,45 @@
+"""Settings of older versions: each is a warning that names its successor, never a failed start."""
+
+from __future__ import annotations
+
+import pytest
+
+from callsieve.settings import SettingsError, parse_settings, removed_settings
+from reputation.weights import DEFAULT, SUCCESSORS
+
+OLD = """
+[reputation]
+before_epoch = 0.5
+[reputation.marks]
+half_life_days = 21.0
+[reputation.marks.channels]
+web = 0.5
+[reputation.behaviour]
+hung_up_on = 1.0
+[reputation.plan]
+telemarketing = 1.0
+[reputation.first_call]
+most = 0
+[reputation.levels]
+warn = 4.5
+challenge_unseen = 4.5
+"""
+
+
+def test_they_do_nothing_and_the_rest_counts() -> None:
+    settings = parse_settings(OLD, "callsieve.toml")
+    assert settings.reputation.levels.warn == 4.5
+    assert settings.reputation.before_epoch == DEFAULT.before_epoch
+
+
+def test_each_is_named_with_its_successor() -> None:
+    found = {one.key: one.successor for one in removed_settings(OLD)}
+    assert found == {
+        "before_epoch": "",
+        **{name: SUCCESSORS[name] for name in ("marks", "behaviour", "plan", "first_call", "levels.challenge_unseen")},
+    }
+
+
+def test_a_key_that_never_was_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="zeal"):
+        parse_settings("[reputation.zeal]\nx = 1\n", "callsieve.toml")
