@@ -18,7 +18,9 @@ from reputation.numbers import Number
 WINDOW_SECONDS = 3600.0
 # A burst: so many first calls, of which the latest few are compared with the next, within ten minutes.
 BURST_SECONDS, BURST_CALLS, COMPARED = 600.0, 12, 8
-STEP = 3  # our DIDs at most so far from each other are near: a dialler may leave some out
+# Where strangers lately called so many DIDs of ours, those at most STEP apart are near, too: a dialler may leave some
+# out. Then it takes one more, for strangers call near each other by chance; where we have few DIDs, all are near.
+STEP, MANY_DIDS = 3, 50
 # Whom strangers called more often in half an hour has a number that is known outside: that says nothing.
 KNOWN_SECONDS, WELL_KNOWN = 1800.0, 2
 MAX_CALLS = 8192  # more than two strangers a second for an hour
@@ -87,19 +89,10 @@ class FirstCalls:
             other = _place_of(to)
             if other is not None and other != place and who != number and now - BURST_SECONDS <= at <= now:
                 places.add((other, to))
-        lowest = highest = place
-        left = sorted(places)
-        found = 1
-        for other, to in [one for one in left if one[0] > place]:
-            if other - highest > STEP:
-                break
-            if self._is_strange(to, number, now):
-                highest, found = other, found + 1
-        for other, to in reversed([one for one in left if one[0] < place]):
-            if lowest - other > STEP:
-                break
-            if self._is_strange(to, number, now):
-                lowest, found = other, found + 1
+        near = sorted(one for one in places if self._is_strange(one[1], number, now))
+        found = _chain(place, [one for one, _ in near], 1)
+        if len(self._by_did) >= MANY_DIDS:
+            found = max(found, _chain(place, [one for one, _ in near], STEP) - 1)
         return 1 if found > 1 and len(self._lately(did, number, now)) >= WELL_KNOWN else found
 
     def _is_strange(self, did: str, number: str | None, now: float) -> bool:
@@ -122,6 +115,18 @@ class FirstCalls:
             calls.remove(call)
             if not calls:
                 del self._by_did[did]
+
+
+def _chain(place: int, places: list[int], step: int) -> int:
+    """How many of the places, in order, lead away from one without a gap of more than a step, and that one."""
+    found = 1
+    for side in ([one for one in places if one > place], [one for one in reversed(places) if one < place]):
+        last = place
+        for one in side:
+            if abs(one - last) > step:
+                break
+            last, found = one, found + 1
+    return found
 
 
 def _neighbours(calls: tuple[_Call, ...], number: str | None, did: str, now: float) -> int:

@@ -406,6 +406,7 @@ class ChallengeHistory:
         abandoned_at: When the caller last hung up so.
         of_number: When it passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
+        unpassed: When it failed or hung up since the latest pass, the latest first, as many as any office needs.
     """
 
     passes: tuple[Instant, ...] = ()
@@ -415,6 +416,7 @@ class ChallengeHistory:
     abandoned_at: Instant | None = None
     of_number: tuple[Instant, ...] = ()
     marked: int = 0
+    unpassed: tuple[Instant, ...] = ()
 
     @property
     def passed_at(self) -> float | None:

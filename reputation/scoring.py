@@ -186,7 +186,9 @@ def _may_label(said: _Said, weights: Weights) -> bool:
     """Enough of our people have seen something and some said so, or sources speak."""
     if _sources_speak(said, weights):
         return True
-    return said.witnesses.seen >= said.witnesses.label and _is_share(said, weights)
+    if said.witnesses.seen < said.witnesses.label:
+        return False
+    return _is_share(said, weights) or (said.log_odds >= weights.levels.warn_unspoken and _is_going_on(said, weights))
 
 
 def _rings_once(said: _Said, weights: Weights) -> bool:
@@ -222,7 +224,10 @@ def _is_going_on(said: _Said, weights: Weights) -> bool:
     limits, standing = weights.witnesses, said.evidence.standing
     since = said.now - limits.event_days * DAY_SECONDS
     needed = events_needed(said.circumstances.people, limits)
-    return standing is not None and len([at for at in standing.adverse if at > since]) >= needed
+    if standing is None:
+        return False
+    times = (*standing.adverse, *standing.challenges.unpassed)
+    return len([at for at in times if at > since]) >= needed
 
 
 def _sources_speak(said: _Said, weights: Weights) -> bool:

@@ -37,6 +37,7 @@ HOUR_SECONDS = 3600.0
 UNANSWERED = SignalCategory.UNANSWERED  # until Python 3.12 a member costs ten times as much as a global name
 # So many passes are counted: each doubles how many people it takes to end the next one, and soon there are not so many.
 MAX_PASSES = 8
+MAX_EVENTS = 16  # the most that the settings may ask for
 PASSES_SECONDS = 90 * DAY_SECONDS
 
 
@@ -266,12 +267,16 @@ def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
     since = passed[0] if passed else -inf
     failed = [one for one in in_order if one.result in FAILURES and one.at > since]
     abandoned = [one.at for one in in_order if one.result is ChallengeResult.ABANDONED and one.at > since]
+    unpassed = [one for one in in_order if one.result in (*FAILURES, ChallengeResult.ABANDONED) and one.at > since]
     return ChallengeHistory(
         passes=tuple([at for at in passed if at > since - PASSES_SECONDS][:MAX_PASSES]),
         failures=len({(one.did, one.at // DAY_SECONDS) for one in failed}),
         failed_at=failed[0].at if failed else None,
         abandoned=len(abandoned),
         abandoned_at=abandoned[0] if abandoned else None,
+        unpassed=_latest_times(
+            list({(one.did, one.at // DAY_SECONDS): one.at for one in unpassed}.values()), MAX_EVENTS
+        ),
     )
 
 

@@ -110,7 +110,7 @@ class WitnessWeights(WeightsTable, frozen=True):
     event_share: Share = 0.03
     event_least: Annotated[int, Meta(ge=0, le=16)] = 2
     events: Annotated[int, Meta(ge=0, le=16)] = 6  # the most
-    event_days: Days = 5.0
+    event_days: Days = 3.0
     # All people of another site together, with all that they say: it may lie as a whole. 0: nothing of it counts.
     of_a_site: Annotated[int, Meta(ge=0, le=16)] = 1
 
@@ -206,7 +206,9 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
     tag: Threshold = 1.5  # one source
     warn: Threshold = 4.24  # 2 and the intercept
-    challenge: Threshold = 6.74  # 4.5 and the intercept
+    # Where nobody marked it or hung up, and it goes on: so many of us missed it, and hardly any answered.
+    warn_unspoken: Threshold = 8.5
+    challenge: Threshold = 5.74  # 3.5 and the intercept
     challenge_seen: Threshold = 1.0  # of it by other than marks: no family asks by itself
     ringing: Threshold = 2.4  # one-ring calls alone: a warning
     route: Threshold = 7.7

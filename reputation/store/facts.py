@@ -121,8 +121,9 @@ _times = msgspec.json.Decoder(tuple[float, ...]).decode
 
 
 def _challenges(text: str) -> ChallengeHistory:
-    passes, failures, failed_at, abandoned, abandoned_at, of_number, marked = msgspec.json.decode(text)
-    return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, tuple(of_number), marked)
+    passes, failures, failed_at, abandoned, abandoned_at, of_number, marked, unpassed = msgspec.json.decode(text)
+    times = tuple(of_number)
+    return ChallengeHistory(tuple(passes), failures, failed_at, abandoned, abandoned_at, times, marked, tuple(unpassed))
 
 
 # What those say who were asked about the number, as a row of `imported`.

@@ -76,8 +76,8 @@ def test_national_numbers_are_read_by_the_plan_of_the_pbx() -> None:
 @pytest.mark.parametrize(
     ("facts", "points", "level"),
     [
-        pytest.param("points = 30", 30, Level.CHALLENGE, id="points-reach-their-level"),
-        pytest.param("points = 29", 29, Level.WARN, id="one-point-less-does-not"),
+        pytest.param("points = 25", 25, Level.CHALLENGE, id="points-reach-their-level"),
+        pytest.param("points = 24", 24, Level.WARN, id="one-point-less-does-not"),
         pytest.param('level = "warn"', 18, Level.WARN, id="a-level-has-the-points-it-takes"),
         pytest.param('level = "none"', 0, Level.NONE, id="none"),
         pytest.param('points = 40\nlevel = "warn"', 40, Level.WARN, id="both: marks-alone-never-challenge"),

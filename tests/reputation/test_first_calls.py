@@ -37,6 +37,9 @@ def far(place: int, ago: float = 60.0, last: int = 0) -> Call:
     return f"{OTHER}{1000 * place + last:04d}"[:13], place, ago
 
 
+MANY = [far(n, 3000.0) for n in range(100, 160)]  # so many of our numbers were called within the hour
+
+
 @pytest.mark.parametrize(
     ("calls", "found"),
     [
@@ -60,14 +63,15 @@ def test_neighbours(calls: list[Call], found: int) -> None:
     ("calls", "found"),
     [
         pytest.param([far(49)], 2, id="the-number-below"),
-        pytest.param([far(53)], 2, id="three-above"),
-        pytest.param([far(46)], 1, id="four-below"),
+        pytest.param([far(51)], 2, id="the-number-above"),
+        pytest.param([far(48)], 1, id="not-beside-it"),
         pytest.param([far(49, 600.0)], 2, id="ten-minutes-ago"),
         pytest.param([far(49, 601.0)], 1, id="longer-ago"),
-        pytest.param([far(44, 60.0), far(46, 40.0), far(48, 20.0)], 4, id="every-second"),
+        pytest.param([*MANY, far(44, 60.0), far(46, 40.0), far(48, 20.0)], 3, id="every-second-and-one-less"),
+        pytest.param([far(44, 60.0), far(46, 40.0), far(48, 20.0)], 1, id="every-second-of-few"),
         pytest.param([far(47, 600.0), far(48, 400.0), far(49, 200.0)], 4, id="slowly"),
         pytest.param([far(49, 50.0), far(52, 40.0), far(51, 30.0)], 4, id="in-any-order"),
-        pytest.param([far(44), far(48)], 2, id="not-beyond-a-gap"),
+        pytest.param([*MANY, far(43, 9.0), far(47, 6.0), far(48, 3.0)], 2, id="not-beyond-a-gap"),
         pytest.param([(f"{BLOCK}0001", 49, 60.0)], 1, id="by-the-number-itself"),
         pytest.param([far(50, 900.0), far(49)], 2, id="called-once-before"),
         pytest.param([far(50, 900.0), far(50, 300.0, 1), far(49)], 1, id="a-number-that-is-known"),

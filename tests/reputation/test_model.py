@@ -218,7 +218,7 @@ def test_a_mark_weighs_by_its_reporter_and_its_channel() -> None:
 
 @pytest.mark.parametrize(
     ("log_odds", "level"),
-    [(1.49, Level.NONE), (1.5, Level.TAG), (5.24, Level.WARN), (6.74, Level.CHALLENGE), (7.7, Level.ROUTE),
+    [(1.49, Level.NONE), (1.5, Level.TAG), (4.24, Level.WARN), (5.74, Level.CHALLENGE), (7.7, Level.ROUTE),
      (9.0, Level.REJECT)],
 )  # fmt: skip
 def test_thresholds(log_odds: float, level: Level) -> None:
@@ -327,10 +327,13 @@ def test_only_signed_trap_calls_convict(count: int, verified: bool, level: Level
     assert judged(MARKED, SHOWN, challenges=FAILED, traps=trap_calls(count, verified)).level is level
 
 
-def test_missed_calls_alone_say_nothing_to_others() -> None:
+def test_missed_calls_alone_label_for_days_and_never_ask() -> None:
     """However many an outsider makes in a night."""
-    missed = [signal(str(n), SignalCategory.UNANSWERED, NOW - 600.0 * (n // 6)) for n in range(72)]
-    assert judged((), missed).level is Level.NONE
+    missed = [signal(str(n), SignalCategory.UNANSWERED, NOW - 3600.0 * (n // 6)) for n in range(72)]
+    office = Circumstances(people=200)
+    assert judged((), missed, circumstances=office).level is Level.WARN, "so many, and it goes on"
+    assert judged((), missed, circumstances=office, now=NOW + 4 * DAY).level is Level.NONE
+    assert judged((), missed[:6], circumstances=office).level is Level.NONE
     assert judged(many(1), missed).level >= Level.WARN
 
 

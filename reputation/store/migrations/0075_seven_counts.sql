@@ -36,7 +36,7 @@ SELECT number, auth_class, at, marks, answers,
             ELSE json_array(json_extract(challenges, '$[0]'), json_extract(challenges, '$[1]'),
                             json_extract(challenges, '$[2]'), json_extract(challenges, '$[3]') IS NOT NULL,
                             json_extract(challenges, '$[3]'), json_extract(challenges, '$[0]'),
-                            json_extract(challenges, '$[4]')) END,
+                            json_extract(challenges, '$[4]'), json_array()) END,
        1
   FROM standing;
 DROP TABLE standing;
