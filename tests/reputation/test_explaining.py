@@ -68,7 +68,7 @@ def test_what_would_change_it() -> None:
     changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
     assert changes == {
         Happening.ANSWERED: Level.NONE,
-        Happening.CALLED_BACK: Level.NONE,
+        Happening.CALLED_BACK: Level.WARN,
         Happening.UPHELD: Level.NONE,
     }
 
@@ -95,7 +95,7 @@ def test_time_lowers_it_too() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
-    assert (days, level) == (21, Level.NONE)
+    assert (days, level) == (3, Level.WARN)
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert days_until_lower(listed, *ARGUMENTS) is None
 

@@ -271,13 +271,20 @@ def test_what_route_and_reject_need_besides(
         pytest.param(many(5), (), 100_000, Level.WARN, id="five of many"),
         pytest.param(many(9), SHOWN[:5], 200, Level.CHALLENGE, id="fourteen of 200"),
         pytest.param(many(8), SHOWN[:5], 200, Level.WARN, id="thirteen of 200"),
-        pytest.param(many(2), SHOWN[:5], 20, Level.WARN, id="seven events"),
-        pytest.param(many(3), SHOWN[:5], 20, Level.CHALLENGE, id="eight events of 20"),
+        pytest.param(many(2), SHOWN[:1], 20, Level.WARN, id="three of 20"),
+        pytest.param(many(3), SHOWN[:5], 20, Level.CHALLENGE, id="eight of 20"),
         pytest.param(many(40), (), 200, Level.WARN, id="marks alone"),
     ],
 )
 def test_how_many_witnesses_it_takes(marks: list[Mark], signals: list[Signal], people: int, level: Level) -> None:
     assert judged(marks, signals, circumstances=Circumstances(people=people)).level is level
+
+
+def test_what_does_not_go_on_asks_nobody_any_more() -> None:
+    office = Circumstances(people=200)
+    then = judged(many(9), SHOWN[:5], circumstances=office, now=NOW + 4 * DAY)
+    assert then.log_odds > DEFAULT.levels.challenge
+    assert then.level is Level.WARN
 
 
 def test_a_feed_makes_up_for_witnesses() -> None:

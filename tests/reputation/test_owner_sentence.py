@@ -21,6 +21,7 @@ from reputation.weights import (
     DEFAULT,
     CallerWeights,
     CountWeights,
+    Thresholds,
     Weights,
     WitnessWeights,
     problems_of,
@@ -30,7 +31,7 @@ from tests.reputation.store_builders import NOW
 ROOT = Path(__file__).resolve().parents[2]
 
 weights_of_all_kinds = st.builds(
-    lambda counts, witnesses: Weights(counts=counts, witnesses=witnesses),
+    lambda counts, witnesses: Weights(counts=counts, witnesses=witnesses, levels=Thresholds(warn_unspoken=100.0)),
     st.builds(
         CountWeights,
         marked=st.floats(2, 9),
