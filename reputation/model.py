@@ -273,7 +273,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines; a `trap` is nobody's.
+    """Our number that the caller dialled. `screen` is False for fax, alarm and lift lines.
 
     `groups`: of whom its calls may reach; empty: everybody. None has a comma in its name.
 
@@ -282,6 +282,7 @@ class Did:
         groups: The groups whose people its calls may reach; empty for everybody.
         callee: The extension that it rings, null for none.
         screen: Whether calls to the number are screened.
+        trap: Whether the number is given to nobody, so that whoever calls it dials by the list.
     """
 
     number: str

@@ -36,7 +36,8 @@ def _has_no_removed_settings(ground: finding.CheckContext) -> finding.Finding:
     removed = ground.loaded.removed
     if not removed:
         return finding.ok(finding.NONE)
-    return finding.warn(finding.and_more(Wording(removed[0].words), len(removed) - 1), Wording("take it out of the settings"))
+    first = finding.and_more(Wording(removed[0].words), len(removed) - 1)
+    return finding.warn(first, Wording("take it out of the settings"))
 
 
 def _are_traps(ground: finding.CheckContext) -> finding.Finding:
