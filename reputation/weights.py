@@ -50,7 +50,9 @@ class CountWeights(WeightsTable, frozen=True):
     """The seven counts of what our people saw: each weighs `weight * ln(1 + count)`. Counts fade by half in their
     half-life and are of distinct people (docs/explanation/model.md). And one-ring calls, each `one_ring`.
 
-    Source: `python -m benchmarks.accuracy fit`; the intercept is part of the thresholds of the levels.
+    Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
+    benchmarks.accuracy fit` found none that do better in the loop (docs/accuracy.md). The intercept, -2.24, is part of
+    the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87

@@ -9,12 +9,13 @@ Weights are fitted on seeds 1 to 999, progress is watched on 1001 to 1999, and 2
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks.accuracy import first_calls
+from benchmarks.accuracy import first_calls, fit
 from benchmarks.accuracy.chart import chart_of
 from benchmarks.accuracy.offices import OFFICES
 from benchmarks.accuracy.running import FIRST_SEED, measure_all, measure_shadows, seeds_of, weights_with
@@ -65,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    fit.main(sys.argv[2:]) if sys.argv[1:2] == ["fit"] else main()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.accuracy.first_calls [--seeds N] [--write]`: first calls, of honest strangers and in storms.
+"""First calls, of honest strangers and in storms.
 
 In the other tables each number is a world of its own. Here all numbers call one office, because single-use numbers are
 told by what they have in common. Played through the replay, which is the real code; what is decided changes nothing.
@@ -6,7 +6,6 @@ told by what they have in common. Played through the replay, which is the real c
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,17 +18,13 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
-from rich.console import Console
-
 from benchmarks.accuracy.callers import Attempt, Line, User, fate_of
 from benchmarks.accuracy.chances import arrivals
 from benchmarks.accuracy.estimates import Estimate, estimate
 from benchmarks.accuracy.happening import UNSCREENED, consequences
 from benchmarks.accuracy.office import Office, instant, make_office
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
-from benchmarks.accuracy.running import FIRST_SEED
-from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
-from benchmarks.tables import write_page
+from benchmarks.accuracy.tables import Sheet
 from callsieve.replay.engine import Replay
 from callsieve.replay.history_file import PastCall
 from callsieve.simulate import Ours
@@ -40,8 +35,6 @@ from reputation.outcome import OutcomeRecord
 from reputation.plan.loader import shipped_plans
 from reputation.plan.rows import NumberPlan
 from reputation.weights import DEFAULT, Weights
-
-SEEDS = 30
 
 
 class Style(StrEnum):
@@ -350,26 +343,3 @@ def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tall
 def _row(name: str, tallies: Sequence[Tally], styles: Sequence[Style]) -> list[str]:
     calls = sum(tally[style, "calls"] for tally in tallies for style in styles)
     return [name, f"{calls:,}", *(share(tallies, what, *styles).text for what in ("tagged", "more"))]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.first_calls", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many seeds ({SEEDS})")
-    parser.add_argument(
-        "--first", type=int, default=FIRST_SEED, help="the first of them; those below 1001 are for tuning"
-    )
-    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the table in docs/accuracy.md")
-    arguments = parser.parse_args()
-    seeds = range(arguments.first, arguments.first + arguments.seeds)
-    sheet = first_calls_sheet(seeds, measure_all(seeds, workers=arguments.workers))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(terminal_table(sheet))
-    if arguments.write:
-        write_page(PAGE, {sheet.name: markdown(sheet)}, BLOCKS)
-
-
-if __name__ == "__main__":
-    main()

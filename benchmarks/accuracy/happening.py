@@ -193,6 +193,8 @@ def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) 
         waited_seconds=5.0,
         answered_by_pbx=True,
         ended_by=EndedBy.SYSTEM,
+        trap=True,
+        verified=is_signed,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.accuracy import office as offices
 from benchmarks.accuracy.callers import Attempt
-from benchmarks.accuracy.happening import TRAPS, UNSCREENED, Reading, consequences
+from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
 from reputation.model import AuthClass, Direction, Disposition, EndedBy, Mark
@@ -194,7 +194,7 @@ def standard_but(**changes: object) -> Office:
 def test_traps_are_called_besides(make: Make, a_call: float) -> None:
     office = standard_but(traps=5)
     calls = outcomes(unscreened(office, make, 120))
-    trapped = [call for call in calls if call.did and call.did.startswith(TRAPS)]
+    trapped = [call for call in calls if call.trap]
     assert len(trapped) / (len(calls) - len(trapped)) == pytest.approx(a_call, rel=0.3)
     assert not {call.did for call in trapped} & {user.did for user in office.users}
     assert all(call.answered_by is None and not call.rung for call in trapped)

@@ -1,0 +1,221 @@
+"""`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: weights of the seven counts.
+
+The closed loop runs with the weights as they are. Each time a number is decided about whom enough of our people have
+seen, its counts are kept, and whether it is unwanted. On these a logistic regression is fitted whose weights have the
+sign that they must have; all offices weigh the same, and in each the unwanted and the wanted. The weights change what
+is learnt, so it is done again with the new ones. Intervals are a bootstrap over seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise, repeat
+from math import exp, log, log1p
+from random import Random
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace as with_values
+from rich.console import Console
+
+from benchmarks.accuracy import offices
+from benchmarks.accuracy.closed_loop import Site, tallies_of
+from benchmarks.accuracy.office import make_office, plans
+from benchmarks.accuracy.parameters import HONEST, START
+from benchmarks.accuracy.running import seeds_of, shown_while, weights_with
+from benchmarks.accuracy.screening import STRICT, Screening
+from benchmarks.accuracy.tables import Sheet, terminal_table
+from policies.decision import Decision
+from reputation.families.counts import Counts, counts_of
+from reputation.weights import Weights
+
+SIGNS = Counts(marked=1, unmarked=-1, hung_up=1, missed=1, messages=-1, talks=-1, wanted=-1)
+FITTED_ON = (
+    offices.STANDARD_NAME,
+    offices.COLD,
+    offices.FEW_MARKS,
+    offices.MANY_MARKS,
+    offices.HARD,
+    offices.MESSAGES,
+    offices.IN_A_ROW,
+    offices.ACCOMPLICES,
+)
+NOT_FITTED_ON = (offices.SMALL, offices.MESSAGES_90, offices.REDIALS, "people react to labels")
+# The same callers everywhere; what differs is how they and we behave.
+CALLERS: Mapping[str, Any] = {**offices.NOBODY, "spammers": 40, "services": 12, "contacts": 20, "one_off_a_day": 2}
+STEP = 0.25  # ln(1 + count) is kept so exactly
+RESAMPLES = 20
+PASSES = 200
+RIDGE = 1e-5
+
+
+class Fit(NamedTuple):
+    """Weights of the counts, in their order, and the intercept."""
+
+    intercept: float
+    weights: tuple[float, ...]
+
+    def score(self, row: Sequence[float]) -> float:
+        """The log-odds of a row."""
+        return self.intercept + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
+
+
+Row = tuple[float, ...]
+Rows = Counter[tuple[Row, bool]]  # of one office and seed: what was seen, and whether the number is unwanted
+
+
+def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> Fit:
+    """The weights of the right sign under which the rows are likeliest: coordinate descent by Newton steps."""
+    columns = [(1.0, *row) for row, _ in rows]
+    labels = [float(unwanted) for _, unwanted in rows]
+    each = list(rows.values())
+    total = sum(each)
+    beta = [start.intercept, *start.weights] if start else [0.0] * (1 + len(SIGNS))
+    scores = [sum(b * x for b, x in zip(beta, row, strict=True)) for row in columns]
+    for _ in range(PASSES):
+        moved = 0.0
+        for place, before in enumerate(beta):
+            slope, curve = RIDGE * total * before, RIDGE * total
+            for row, label, weight, score in zip(columns, labels, each, scores, strict=True):
+                x = row[place]
+                if x:
+                    p = 1 / (1 + exp(-max(-30.0, min(30.0, score))))
+                    slope += weight * (p - label) * x
+                    curve += weight * p * (1 - p) * x * x
+            after = before - max(-1.0, min(1.0, slope / curve))
+            if place and after * SIGNS[place - 1] < 0:
+                after = 0.0
+            step = after - before
+            if step:
+                beta[place] = after
+                scores = [score + step * row[place] for row, score in zip(columns, scores, strict=True)]
+                moved = max(moved, abs(step))
+        if moved < 1e-3:
+            break
+    return Fit(beta[0], tuple(beta[1:]))
+
+
+def measure(name: str, seed: int, weights: Weights) -> Rows:
+    """The rows of one office: what was known whenever a label was possible."""
+    office = make_office(replace(offices.OFFICES[name], **CALLERS), seed)
+    rows: Rows = Counter()
+    for plan in plans(office):
+        screening = Screening(STRICT, office.parameters, weights)
+        unwanted = plan.line.nature not in HONEST
+
+        def keep(_site: int, at: float, decision: Decision, known: Screening = screening, bad: bool = unwanted) -> None:
+            witnesses, standing = decision.reputation.witnesses, known.said_at(at)
+            if standing is not None and witnesses is not None and witnesses.seen >= witnesses.label:
+                counts = counts_of(standing, weights, at)
+                rows[tuple([STEP * round(log1p(count) / STEP) for count in counts]), bad] += 1
+
+        tallies_of([Site(office, plan, screening)], START, keep)
+    return rows
+
+
+Found = dict[tuple[str, int], Rows]  # by office and seed
+
+
+def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Found:
+    """All offices and seeds. The progress is on stderr."""
+    jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
+    with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
+        names, each = zip(*jobs, strict=True)
+        found = pool.map(measure, names, each, repeat(weights))
+        return dict(zip(jobs, shown_while(found, "fit", len(jobs)), strict=True))
+
+
+def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
+    """The rows of some offices and seeds, in which each office weighs the same, and of each both kinds of numbers."""
+    total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
+    drawn = list(seeds)
+    for name in names:
+        rows = sum((found[name, seed] for seed in drawn), Counter[tuple[Row, bool]]())
+        of_kind = {bad: sum(count for (_, one), count in rows.items() if one is bad) for bad in (False, True)}
+        for (row, bad), count in rows.items():
+            total[row, bad] += 1000 * count / of_kind[bad]
+    return total
+
+
+def weights_of(fit: Fit, weights: Weights) -> Weights:
+    """The weights with the fitted counts."""
+    counts = with_values(weights.counts, **dict(zip(Counts._fields, fit.weights, strict=True)))
+    return with_values(weights, counts=counts)
+
+
+def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
+    """Each weight with its interval."""
+    rows = []
+    for place, name in enumerate(("intercept", *Counts._fields)):
+        drawn = sorted((one.intercept, *one.weights)[place] for one in others)
+        tail = len(drawn) // 40
+        value = (fit.intercept, *fit.weights)[place]
+        rows.append([name, f"{value:+.2f}", f"{drawn[tail]:+.2f} to {drawn[-1 - tail]:+.2f}"])
+    return Sheet("weights", "Of ln(1 + count), 95 % of a bootstrap over seeds.", ("count", "weight", "interval"), rows)
+
+
+BINS = (-4, -2, 0, 2, 4)  # from one score to the next
+
+
+def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
+    """How well the weights tell numbers apart in each office, and what the score is worth there: its calibration."""
+    rows = []
+    for name in (*FITTED_ON, *NOT_FITTED_ON):
+        scored = sorted((fit.score(row), bad, n) for (row, bad), n in together(found, [name], seeds).items())
+        odds = []
+        for low, high in pairwise(BINS):
+            bad, good = (
+                sum(n for score, one, n in scored if one is kind and low <= score < high) for kind in (True, False)
+            )
+            odds.append(f"{log(bad / good):+.1f}" if bad and good else "-")
+        rows.append([name, "yes" if name in FITTED_ON else "no", f"{_area(scored):.3f}", *odds])
+    headings = (
+        "office",
+        "fitted on",
+        "area under the curve",
+        *(f"ln odds, score {a} to {b}" for a, b in pairwise(BINS)),
+    )
+    return Sheet("fit", "Of calls about which a label was possible; both kinds weigh the same.", headings, rows)
+
+
+def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
+    """How many of the wanted lie below an unwanted one, of scores in order."""
+    below, total, good = 0.0, 0.0, 0.0
+    for _, bad, n in scored:
+        below, total, good = (below + n * good, total + n, good) if bad else (below, total, good + n)
+    return below / (total * good)
+
+
+def main(words: Sequence[str]) -> None:
+    """Fit, and print the literal for reputation/weights.py."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy fit", description=__doc__)
+    parser.add_argument("--seeds", type=seeds_of, default="1-6", metavar="A-B", help="the seeds (1-6)")
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="how often (2)")
+    parser.add_argument(
+        "--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="weights to begin with"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
+    arguments = parser.parse_args(words)
+    seeds, weights = arguments.seeds, arguments.set
+    console = Console(highlight=False, width=160)
+    for _ in range(arguments.rounds):
+        found = measure_all(seeds, weights, arguments.workers)
+        fit = fitted(together(found, FITTED_ON, seeds))
+        weights = weights_of(fit, weights)
+        console.print(literal_of(fit))
+    chance = Random(len(seeds))
+    drawn = [fitted(together(found, FITTED_ON, chance.choices(seeds, k=len(seeds))), fit) for _ in range(RESAMPLES)]
+    console.print(terminal_table(fit_sheet(fit, drawn)), terminal_table(offices_sheet(fit, found, seeds)))
+    console.print(f"# {date.today()}: python -m benchmarks.accuracy fit {' '.join(words)}".rstrip())  # noqa: DTZ011
+    console.print(literal_of(fit))
+
+
+def literal_of(fit: Fit) -> str:
+    """What is pasted into the code."""
+    values = ", ".join(f"{name}={value:.2f}" for name, value in zip(Counts._fields, fit.weights, strict=True))
+    return f"CountWeights({values})  # intercept {fit.intercept:.2f}"
