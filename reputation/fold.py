@@ -16,7 +16,7 @@ from itertools import chain
 from math import expm1
 from typing import NamedTuple, TypeVar
 
-from reputation.families.counts import Counts, counts_of, is_alarmed, log_odds_of
+from reputation.families.counts import EvidenceCounts, counts_of, is_alarmed, log_odds_of
 from reputation.formulas import decayed
 from reputation.model import AuthClass, SignalCategory
 from reputation.signals import SPAMWARD
@@ -129,7 +129,7 @@ def _share_of(said: Standing, trusted: float, weights: Weights) -> _Share | None
         return None
     signals = [(one, min(few, count)) for one, count in said.signals if left > 0 or one not in SPAMWARD]
     counts = (hung_up, missed, *in_favour, one_ring)
-    of_counts = log_odds_of(Counts(marks, 0.0, *counts[:-1]), weights.counts)
+    of_counts = log_odds_of(EvidenceCounts(marks, 0.0, *counts[:-1]), weights.counts)
     is_against = sum(of_counts) + one_ring * weights.counts.one_ring > 0
     return _Share(
         said.at,

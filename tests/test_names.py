@@ -94,7 +94,7 @@ def words(pattern: str, text: str) -> set[str]:
 
 
 def test_whom_nobody_screens_is_not_asked_about_after_an_ivr() -> None:
-    [pattern] = words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN)
+    [pattern] = [one for one in words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN) if "internal" in one]
     above_people = {rule for step in STEPS if step.number <= LAST_STEP_ABOVE_PEOPLE for rule in step.rules}
     assert {rule for step in STEPS for rule in step.rules if re.search(pattern, rule)} == above_people
 

@@ -31,10 +31,10 @@ from benchmarks.accuracy.running import seeds_of, shown_while, weights_with
 from benchmarks.accuracy.screening import STRICT, Screening
 from benchmarks.accuracy.tables import Sheet, terminal_table
 from policies.decision import Decision
-from reputation.families.counts import Counts, counts_of
+from reputation.families.counts import EvidenceCounts, counts_of
 from reputation.weights import Weights
 
-SIGNS = Counts(marked=1, unmarked=-1, hung_up=1, missed=1, messages=-1, talks=-1, wanted=-1)
+SIGNS = EvidenceCounts(marked=1, unmarked=-1, hung_up=1, missed=1, messages=-1, talks=-1, wanted=-1)
 FITTED_ON = (
     offices.STANDARD_NAME,
     offices.COLD,
@@ -144,14 +144,14 @@ def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[t
 
 def weights_of(fit: Fit, weights: Weights) -> Weights:
     """The weights with the fitted counts."""
-    counts = with_values(weights.counts, **dict(zip(Counts._fields, fit.weights, strict=True)))
+    counts = with_values(weights.counts, **dict(zip(EvidenceCounts._fields, fit.weights, strict=True)))
     return with_values(weights, counts=counts)
 
 
 def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
     """Each weight with its interval."""
     rows = []
-    for place, name in enumerate(("intercept", *Counts._fields)):
+    for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
         drawn = sorted((one.intercept, *one.weights)[place] for one in others)
         tail = len(drawn) // 40
         value = (fit.intercept, *fit.weights)[place]
@@ -217,5 +217,5 @@ def main(words: Sequence[str]) -> None:
 
 def literal_of(fit: Fit) -> str:
     """What is pasted into the code."""
-    values = ", ".join(f"{name}={value:.2f}" for name, value in zip(Counts._fields, fit.weights, strict=True))
+    values = ", ".join(f"{name}={value:.2f}" for name, value in zip(EvidenceCounts._fields, fit.weights, strict=True))
     return f"CountWeights({values})  # intercept {fit.intercept:.2f}"

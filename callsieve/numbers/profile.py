@@ -401,9 +401,10 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
+    """Yield what it did in each class, but for those that only know of a pass in another."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
-        if known is not None and known.challenges != NEVER_CHALLENGED:
+        if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:
             yield ChallengesOfClass(auth_class, known.challenges)
 
 

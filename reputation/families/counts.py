@@ -32,7 +32,7 @@ _MEMBERS = {
 }
 
 
-class Counts(NamedTuple):
+class EvidenceCounts(NamedTuple):
     """The counts at an instant, in the order of NAMES."""
 
     marked: float
@@ -44,7 +44,7 @@ class Counts(NamedTuple):
     wanted: float
 
 
-def counts_of(standing: Standing, weights: Weights, now: float) -> Counts:
+def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCounts:
     """Return the counts as they are at `now`."""
     counts = weights.counts
     age = standing.at - now
@@ -55,7 +55,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> Counts:
     wanted = standing.wanted * fading
     for at in standing.challenges.passes:
         wanted += decayed(1.0, at, now, lasting)
-    return Counts(
+    return EvidenceCounts(
         marked,
         max(0.0, standing.answers * of_marks - marked),
         standing.hung_up * fading,
@@ -66,7 +66,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> Counts:
     )
 
 
-def log_odds_of(counts: Counts, weights: CountWeights) -> tuple[float, ...]:
+def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
     """Return what each count weighs, in their order."""
     weighed = zip(_weights(weights), counts, strict=True)
     return tuple([weight * log1p(count) if count > 0 else 0.0 for weight, count in weighed])

@@ -58,7 +58,8 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
     for part in (
         "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); somebody has proven to control it",
         "one imported source lists it as spam (scam)",
-        "+1 points, level none  log-odds +0.30",
+        "-18 points, level none  log-odds -4.26",
+        "wanted      -4.56  2 passed a challenge",
         "feeds       +1.50  1 spam",
         'ftc: spam, scam, "Joe", warranty (',
         'blocklist +1201*: warn "New Jersey" since ',
@@ -95,17 +96,18 @@ def test_the_same_in_json(known: Program) -> None:
     assert found["reputation"] == {
         "witnesses": None,
         "appeal": None,
-        "log_odds": pytest.approx(0.3, abs=0.001),
-        "points": 1,
+        "log_odds": pytest.approx(-4.257, abs=0.001),
+        "points": -18,
         "level": "none",
         "families": [
+            {"family": "wanted", "log_odds": pytest.approx(-4.557, abs=0.001), "counts": {"passed a challenge": 2}},
             {"family": "caller", "log_odds": pytest.approx(-1.2, abs=0.001), "counts": {"proven": 1}},
             {"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}},
         ],
         "would_change": [],
         "level_from": [],
         "would_raise": [
-            {"code": "witnessed", "words": "marks or hang-ups by 2 more of our people", "level": "warn"},
+            {"code": "witnessed", "words": "marks or hang-ups by 12 more of our people", "level": "warn"},
         ],
     }
     assert [one["auth_class"] for one in found["challenge_passed"]] == ["unknown"]
@@ -206,15 +208,16 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "2 marked it and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
-    assert "7 witnesses have something against it; where no source speaks, a label takes 2 and a challenge 5" in out
-    assert "more if one more source outside lists it as spam, and it fails a challenge: then " in out
+    assert "7 witnesses have something against it; where no source speaks, a label takes 2 and a challenge 4" in out
+    assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
+    assert "one more source outside lists it as spam: then challenge" in out
     assert "nothing more happens for " in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json
     levels = [point["level"] for point in found["history"]]
     assert (levels[0], levels[-1]) == ("none", found["reputation"]["level"])
     assert found["lower_in"]["days"] > 0
-    assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 5}
+    assert found["reputation"]["witnesses"] == {"seen": 7, "label": 2, "challenge": 4}
     assert found["reputation"]["would_change"][-1]["words"] == "an appeal is upheld"
 
 

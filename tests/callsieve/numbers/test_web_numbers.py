@@ -109,7 +109,9 @@ def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None
 
 def test_what_its_range_is_for(console: Console) -> None:
     browser = console.browser("operator")
-    assert "Its range is for telemarketing" in browser.text("/numbers/+33162123456")
+    page = browser.text("/numbers/+33162123456")
+    assert "FR, fixed: telemarketing" in page
+    assert "telemarketing-range" in page
     assert "营销专用" in browser.text("/numbers/+33162123456", headers={"accept-language": "zh"})
     assert "银行服务专线" in browser.text("/numbers/+8695588", headers={"accept-language": "zh"})
 
