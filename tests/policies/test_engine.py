@@ -106,7 +106,11 @@ def test_each_step_decides_where_nothing_stands_before_it(ground: Ground) -> Non
 
 @pytest.mark.parametrize(
     ("earlier", "later"),
-    [pytest.param(*pair, id=f"{pair[0].rule}-before-{pair[1].rule}") for pair in combinations(GROUNDS, 2)],
+    [
+        pytest.param(*pair, id=f"{pair[0].rule}-before-{pair[1].rule}")
+        for pair in combinations(GROUNDS, 2)
+        if not ("did" in pair[0].facts and "did" in pair[1].facts)  # no number is both
+    ],
 )
 def test_the_earlier_step_wins(earlier: Ground, later: Ground) -> None:
     decision = decide(*case_of(earlier, later), HOUSE, NOW)
