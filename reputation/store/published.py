@@ -26,7 +26,7 @@ AGAINST = f"""
 SELECT number, auth_class, (SELECT at FROM review WHERE review.number = standing.number),
        (SELECT max(at) FROM epoch WHERE epoch.number = standing.number), {COLUMNS}
   FROM standing
- WHERE (number, auth_class) > (:number, :auth_class) AND witnessed <> '[]'
+ WHERE (number, auth_class) > (:number, :auth_class) AND against <> ''
    AND NOT EXISTS (SELECT 1 FROM contact WHERE contact.number = standing.number)
    AND NOT EXISTS (SELECT 1 FROM talk WHERE talk.number = standing.number)
    AND NOT EXISTS (SELECT 1 FROM did WHERE did.number = standing.number)

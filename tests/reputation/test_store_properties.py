@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reputation.families.counts import ONE_RING, SHOWN
 from reputation.model import AuthClass, Direction, EndedBy, Level, Mark, MarkChannel, Reputation, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.evidence_rows import signals_of
@@ -38,8 +39,9 @@ def spam(number: str, reporter: str, auth_class: AuthClass, at: float) -> Mark:
     return Mark(number, auth_class, reporter, Verdict.SPAM, at, MarkChannel.EXTENSION)
 
 
-def behaviour(reputation: Reputation) -> float:
-    return next((family.log_odds for family in reputation.families if family.name == "behaviour"), 0.0)
+def shown(reputation: Reputation) -> dict[str, float]:
+    """What calls showed against it."""
+    return {one.name: one.log_odds for one in reputation.families if one.name in {*SHOWN, ONE_RING}}
 
 
 def is_alarmed(reputation: Reputation) -> bool:
@@ -82,7 +84,7 @@ def test_people_who_have_marked_a_number_move_no_other_family(
         apply(db, [*found, *marked])
         before = known(db, number, auth_class).reputation
         apply(db, deeds)
-        assert behaviour(known(db, number, auth_class).reputation) == pytest.approx(behaviour(before), abs=1e-9)
+        assert shown(known(db, number, auth_class).reputation) == pytest.approx(shown(before), abs=1e-9)
 
 
 @given(histories, numbers, classes)

@@ -107,7 +107,7 @@ MARKED_ELSEWHERE: tuple[Step, ...] = (
     lambda db, _: refresh(db, CALLER),
 )
 OUR_KEY: Step = lambda _db, context: exchange.own_key(context)  # noqa: E731
-BURST = sql(f"UPDATE standing SET burst_at = {NOW - 60}, behaviour = 0")
+BURST = sql(f"UPDATE standing SET burst_at = {NOW - 60}, counts = ''")
 FILED = appeal_filed
 ACCEPTED = step(appeals.accept, CALLER)
 UPHELD = step(appeals.decide, appeals.RulingRequest(CALLER, "uphold", "it is a bank"))

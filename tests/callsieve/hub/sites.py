@@ -35,7 +35,8 @@ T = TypeVar("T")
 ORGANISATION = "main"
 CALLER = "+12015550123"
 STANDINGS = """
-SELECT number, auth_class, round(marks, 6), round(answers, 6), round(behaviour, 6), reporters, grps, answered, silent
+SELECT number, auth_class, round(marks, 6), round(answers, 6),
+       (SELECT group_concat(round(value, 6)) FROM json_each(nullif(counts, ''))), reporters, grps, answered, silent
   FROM standing ORDER BY number, auth_class
 """
 
