@@ -294,7 +294,6 @@ def test_a_number_stays_while_its_evidence_fades_a_little(berlin: Company) -> No
     """Nobody is listed anew with what is enough to stay: else numbers would come and go every day."""
     berlin.accuse(people=3, at=AT)
     berlin.accuse(OTHER, people=3, at=AT)
-    berlin.write(lambda db: db.execute("UPDATE standing SET answers = 30, answered = 30"))
     at = next(AT + day * DAY for day in range(90) if _is_fading(berlin, AT + day * DAY))
     assert at > AT
 

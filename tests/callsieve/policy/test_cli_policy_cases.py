@@ -64,7 +64,7 @@ def test_the_settings_count(callsieve: Program) -> None:
     file = callsieve.file(
         "cases.toml",
         '[[case]]\nname = "scope"\nfacts = { did_group = "sales" }\nexpect = { action = "reject" }\n'
-        '[[case]]\nname = "window"\nfacts = { points = 13, emergency_minutes_ago = 6 }\nexpect = { action = "warn" }\n'
+        '[[case]]\nname = "window"\nfacts = { points = 19, emergency_minutes_ago = 6 }\nexpect = { action = "warn" }\n'
         '[[case]]\nname = "region"\ncall = { caller = "201-742-1834" }\nexpect = { rule = "default" }\n'
         '[[case]]\nname = "levels"\nfacts = { points = 5 }\nexpect = { action = "tag" }\n',
     )
