@@ -192,12 +192,15 @@ ASKED = st.builds(
     st.sampled_from(["spam", "ok"]),
     is_feed=st.booleans(),
     looked_up=st.just(True),
+    is_proven=st.booleans(),
 )
 
 
 @given(st.lists(ASKED, max_size=9))
-def test_look_ups_alone_tag_and_no_more(said: list[Imported]) -> None:
-    assert level_of(Rows([], [], [], []), imported=tuple(said)) <= Level.TAG
+def test_look_ups_alone_tag_or_where_one_is_proven_right_ask_and_no_more(said: list[Imported]) -> None:
+    is_proven = any(one.is_proven and one.is_feed and one.verdict == "spam" for one in said)
+    most = Level.CHALLENGE if is_proven else Level.TAG
+    assert level_of(Rows([], [], [], []), imported=tuple(said)) <= most
 
 
 @given(rows_of(who), st.lists(ASKED, max_size=5))
