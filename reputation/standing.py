@@ -143,7 +143,7 @@ def standing_of_people(
         return None
     asked = [c for c in rows.challenges if c.auth_class is auth_class and (epoch_at is None or c.at >= epoch_at)]
     times = [row.at for group in (live, counted, answered, asked, trapped) for row in group]
-    at = max(times or challenges.of_number)
+    at = max(times, default=0.0)  # a pass in another class alone: nothing fades, and it dates nothing of other sites
 
     def total(dated: list[tuple[float, float]], half_life_days: float) -> float:
         half_life = half_life_days * DAY_SECONDS

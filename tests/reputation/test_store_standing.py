@@ -17,7 +17,17 @@ from reputation.evidence import Circumstances
 from reputation.facts import Facts
 from reputation.marking import Statement, mark, unmark
 from reputation.memory_store import MemoryStore
-from reputation.model import Answered, AuthClass, Direction, EndedBy, Identity, MarkChannel, SignalCategory, Verdict
+from reputation.model import (
+    Answered,
+    AuthClass,
+    ChallengeResult,
+    Direction,
+    EndedBy,
+    Identity,
+    MarkChannel,
+    SignalCategory,
+    Verdict,
+)
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
 from reputation.standing import Standing
@@ -109,6 +119,21 @@ def test_a_borrowed_number_changes_nothing_for_its_owner(found: list[Any], evil:
             for auth_class in (AuthClass.AUTHENTICATED, AuthClass.UNKNOWN):
                 owners = known(db, number, auth_class).reputation
                 assert known(other, number, auth_class).reputation == owners
+
+
+def test_a_pass_with_a_borrowed_number_renews_nothing(db: sqlite3.Connection) -> None:
+    add_mark(db, make_mark(reporter="paris:201", at=NOW, auth_class=AuthClass.AUTHENTICATED))
+    before = standing(db, CALLER, AuthClass.AUTHENTICATED)
+    passed: dict[str, Any] = {
+        "challenge": ChallengeResult.PASSED,
+        "auth_class": AuthClass.UNAUTHENTICATED,
+        "source": "cdr",
+    }
+    apply(db, [make_outcome("p1", NOW + DAY, by="202", talk=40.0, **passed)])
+    after = standing(db, CALLER, AuthClass.AUTHENTICATED)
+    assert before is not None
+    assert after is not None
+    assert (after.at, after.marks) == (before.at, before.marks) == (NOW, before.marks)
 
 
 @pytest.mark.parametrize("auth_class", AuthClass)
