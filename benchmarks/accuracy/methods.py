@@ -33,7 +33,7 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve: marks, behaviour and relationship; no block, no feeds, no attestation, no quiet hours."""
+    """CallSieve: the seven counts, one-ring calls and relationship; no block, feeds, attestation or quiet hours."""
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
         self._ledger = MemoryStore(weights)
