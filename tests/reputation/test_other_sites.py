@@ -201,7 +201,7 @@ def test_a_site_of_invented_people_alone(people: int, office: int) -> None:
 
 
 @pytest.mark.parametrize(("sites", "office", "level"), [
-    (1, 20, Level.NONE), (2, 20, Level.NONE), (3, 20, Level.WARN), (4, 200, Level.NONE), (5, 200, Level.WARN),
+    (1, 20, Level.NONE), (2, 20, Level.WARN), (3, 20, Level.WARN), (4, 200, Level.NONE), (5, 200, Level.WARN),
     (40, 20, Level.WARN), (40, 200, Level.WARN),
 ])  # fmt: skip
 def test_several_lying_sites_warn_as_so_many_people_do(sites: int, office: int, level: Level) -> None:

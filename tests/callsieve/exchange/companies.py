@@ -15,6 +15,9 @@ from typing import Any
 from callsieve.changes.operation import Context
 from callsieve.exchange.publish import PublishBundleRequest, PublishedBundle, publish
 from callsieve.signing.keys import signing_key
+from policies.decision import Action
+from policies.engine import decide
+from policies.loader import load_policy
 from reputation.facts import Facts, FactsQuery
 from reputation.model import AuthClass, Person, Verdict
 from reputation.numbers import stored_number
@@ -24,6 +27,7 @@ from reputation.store.marks import add_mark
 from reputation.store.people import upsert_people
 from reputation.store.transaction import transaction
 from reputation.users import Role
+from tests.builders import make_call
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 from tests.reputation.store_builders import DAY, make_mark
@@ -103,6 +107,10 @@ class Company(Program):
                 FactsQuery(stored_number(number), AuthClass.UNKNOWN, None, time.time()),
                 self.load().settings.reputation,
             )
+
+    def action(self, number: str = SPAMMER) -> Action:
+        """What the preset `cautious` does with a call of the number now."""
+        return decide(make_call(number), self.facts(number), load_policy("cautious"), time.time()).action
 
 
 @contextmanager

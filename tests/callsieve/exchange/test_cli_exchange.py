@@ -11,7 +11,8 @@ from callsieve.exchange.cli.commands import LOCK_FILE
 from callsieve.exchange.health import companies_of, register_peers
 from callsieve.exchange.operations import disable_the_bad
 from callsieve.system.service_process import only_process
-from reputation.model import Level, Verdict
+from policies.decision import Action
+from reputation.model import Verdict
 from reputation.store.marks import add_mark
 from reputation.store.peers import Subscription, peer_states, put_subscription, subscriptions
 from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
@@ -114,15 +115,15 @@ def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Compan
     berlin.publish()
     munich.fetch()
     munich.ok("exchange", "disable", "Berlin Ltd")
-    assert munich.facts().reputation.level is Level.NONE
+    assert munich.action() is Action.ALLOW
     assert "none due" in munich.ok("exchange", "fetch")
     assert "is off already" in munich("exchange", "disable", "Berlin Ltd").err
     [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange disable"]
     munich.ok("undo", str(row["id"]))
-    assert munich.facts().reputation.level is Level.TAG
+    assert munich.action() is Action.TAG
     munich.ok("exchange", "disable", "Berlin Ltd")
     munich.ok("exchange", "enable", "Berlin Ltd")
-    assert munich.facts().reputation.level is Level.TAG
+    assert munich.action() is Action.TAG
 
 
 def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: Company) -> None:

@@ -20,6 +20,7 @@ from callsieve.exchange.publish import COPY_FILE
 from callsieve.exchange.rows import INDEX_FILE, IndexContents, PublishedFile, last_published, sign_index
 from callsieve.outside.errors import OutsideError
 from callsieve.signing.keys import SigningKey, signing_key
+from policies.decision import Action
 from reputation.appeals import AppealStep
 from reputation.model import Level
 from reputation.store.appeals import AppealRuling, decide, open_appeal, take_step
@@ -31,7 +32,7 @@ from tests.reputation.store_builders import make_appeal
 
 
 def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) -> None:
-    assert munich.facts().reputation.level is Level.NONE
+    assert munich.action() is Action.ALLOW
     berlin.ok("exchange", "publish")
     with serving(berlin.web) as url:
         munich.subscribes(berlin, url=url, private=True)
@@ -40,8 +41,11 @@ def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) 
     assert "Berlin Ltd: 1 row changed." in result.out
     facts = munich.facts()
     assert [(word.peer, word.witnesses, word.category) for word in facts.peers] == [("Berlin Ltd", 3, "scam")]
-    assert facts.reputation.level is Level.TAG
-    assert "The people of another company complain of it." in munich.ok("lookup", SPAMMER)
+    assert facts.reputation.level is Level.NONE, "its word adds nothing to the score"
+    assert munich.action() is Action.TAG
+    shown = munich.ok("lookup", SPAMMER)
+    assert "Berlin Ltd: scam, 3 people or more" in shown
+    assert "tag by companies-complain" in shown
     [row] = [one for one in munich("audit", "--json").json if one["what"] == "exchange fetch"]
     assert (row["name"], row["after"]["numbers"]) == ("Berlin Ltd", 1)
 
@@ -93,11 +97,11 @@ def test_a_number_that_was_cleared_is_shown_as_such(berlin: Company, munich: Com
     munich.ok("exchange", "fetch")
     facts = munich.facts()
     assert {(word.peer, word.is_cleared) for word in facts.peers} == {("Berlin Ltd", False), ("Hamburg Ltd", True)}
-    assert facts.reputation.level is Level.NONE
+    assert munich.action() is Action.ALLOW
     assert "cleared at Hamburg Ltd" in munich.ok("lookup", SPAMMER)
     before = munich.facts().reputation.log_odds
     munich.accuse(people=4)
-    assert munich.facts().reputation.level is Level.WARN, "what our own people say stands as it would without them"
+    assert munich.action() is Action.WARN, "what our own people say stands as it would without them"
     assert munich.facts().reputation.log_odds > before
 
 
@@ -105,10 +109,10 @@ def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> 
     berlin.publish()
     munich.subscribes(berlin, weight=0.5)
     munich.fetch()
-    assert munich.facts().reputation.level is Level.NONE
+    assert munich.action() is Action.ALLOW
     munich.subscribes(berlin, weight=1.0)
     munich.ok("exchange", "fetch")
-    assert munich.facts().reputation.level is Level.TAG
+    assert munich.action() is Action.TAG
     munich.settings_with("")
     assert "no company's evidence is taken yet" in munich("exchange", "fetch").err
 
@@ -279,7 +283,7 @@ def test_what_is_refused_changes_nothing(berlin: Company, munich: Company, damag
     assert (got["result"], got["failure"]["code"]) == ("failed", code), got
     assert len(got["failure"]["words"]) < 200
     if damage != "no-such-file":
-        assert munich.facts().reputation.level is Level.TAG, "what was taken before stays"
+        assert munich.action() is Action.TAG, "what was taken before stays"
     [company] = munich("exchange", "status", "--json").json["companies"]
     assert (company["health"], company["failure"]["code"]) == ("failed", code)
     assert munich.facts(OTHER).peers == ()

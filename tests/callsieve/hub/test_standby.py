@@ -33,13 +33,16 @@ DAY: Final = 86_400.0
 STANDBY: Final = [kind for kind in KINDS.values() if kind.scope is SharedWith.STANDBY]
 BAD, APPEALED, CONTACT, FRIEND, ENEMY, TALKED, OURS, RINGER, STRANGER = (f"+120155501{last:02}" for last in range(9))
 DID: Final = "+12015550199"
+TRAP: Final = "+12015550198"
 CALLERS: Final = (BAD, APPEALED, CONTACT, FRIEND, ENEMY, TALKED, OURS, RINGER, STRANGER, None)
 
 # A row in each table that a standby is told of, and in those of all sites, with dates that are no round numbers.
 ROWS: Final[Mapping[str, tuple[object, ...]]] = {
     "INSERT INTO person VALUES ('201', 'PJSIP/201', 'sales', 'zh', 'Ann O''Neil', 'import')": (),
     "INSERT INTO person VALUES ('202', 'PJSIP/202', 'sales', NULL, NULL, 'import')": (),
-    "INSERT INTO did VALUES (?, 'sales,support', '201', 1, 'import')": (DID,),
+    "INSERT INTO did VALUES (?, 'sales,support', '201', 1, 'import', 0)": (DID,),
+    "INSERT INTO did VALUES (?, '', NULL, 1, 'import', 1)": (TRAP,),
+    "INSERT INTO trap_call VALUES (?, 'unknown', 0, 'T1', ?, 0, ?)": (STRANGER, TRAP, NOW - 700.75),
     "INSERT INTO own_number VALUES (?, 'import')": (OURS,),
     "INSERT INTO personal_entry VALUES (?, '201', 'allow', ?, 'person')": (FRIEND, NOW - 100.123456),
     "INSERT INTO personal_entry VALUES (?, '201', 'block', ?, 'person') ": (ENEMY, NOW - 99.1),
