@@ -74,12 +74,12 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert "(201)" in out
     assert f"found wrong by {reference}" in callsieve.ok("lookup", CALLER)
     assert f"{reference} of Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
-    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -5  # who proved control has passed
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -18  # who proved control has passed
     assert "found wrong" in callsieve.ok("appeal", "show", CALLER)
 
     callsieve.ok(*undo_of(out))
     assert appeal_of(callsieve)["state"] == "in_force"
-    assert callsieve("lookup", CALLER, "--json").json["reputation"]["log_odds"] > 1
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -3  # the mark counts again
     callsieve.ok("appeal", "decide", reference, "deny", "--reason", "three took such a call")
     assert ": 30" in callsieve.fails("appeal", "open", CALLER, *FILED)
     rows = callsieve("audit", CALLER, "--json").json

@@ -182,7 +182,7 @@ def test_commands_and_what_decides(tmp_path: Path) -> None:
     assert (shown["purpose"], shown["is_own"], shown["is_evidence"]) == ("call-centre", True, False)
     assert json.loads(callsieve.ok("lookup", CALLER, "--json"))["plan"]["prefix"] == "+1201742"
     explained = json.loads(callsieve.ok("policy", "explain", "--caller", CALL_PLATFORM, "--json"))
-    assert (explained["would_be"], explained["rule"]) == ("tag", "level-tag")
+    assert (explained["would_be"], explained["rule"]) == ("tag", "telemarketing-range")
 
 
 def test_all_that_is_wrong_with_a_file_is_named(tmp_path: Path) -> None:

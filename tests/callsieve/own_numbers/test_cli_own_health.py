@@ -49,7 +49,7 @@ def test_the_same_as_json(calling: Program) -> None:
     shown = calling("own", "show", SALES, "--json").json
     assert shown["register"] is None
     health = shown["health"]
-    assert (health["grade"], health["seen_as"]["level"], health["judged_days"]) == ("at_risk", "warn", 7)
+    assert (health["grade"], health["seen_as"]["level"], health["judged_days"]) == ("at_risk", "challenge", 7)
     assert {reason["measure"] for reason in health["reasons"]} >= {"seen", "short", "repeated", "outside"}
     assert [window["attempts"] for window in health["windows"]][1:] == [420, 840]
     assert sum(day["attempts"] for day in health["days"]) == 840

@@ -52,7 +52,7 @@ def office(tmp_path: Path, store_with_campaigns: bytes) -> Office:
 def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
     page = console.browser("operator").text("/own")
     assert re.findall(r'<strong class="s-unknown">([^<]*)<', page) == ["too few calls"], "of the one without calls"
-    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people it called would see it as warn"):
+    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people it called would see it as challenge"):
         assert text in page, text
     assert "the carrier" in page
 
@@ -79,7 +79,7 @@ def test_a_long_register_is_shown_in_part_and_searched(console: Console, office:
 def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
-    for text in ("at risk", "warn", "over within 6 s, of those", "It is not registered."):
+    for text in ("at risk", "challenge", "over within 6 s, of those", "It is not registered."):
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "Nothing speaks against it." in otto.text(f"/own/{OWN}")
@@ -124,7 +124,7 @@ def test_in_chinese_there_is_no_english_reason(console: Console, office: Office)
     pages = [main_of(otto.text(path, headers=CHINESE)) for path in ("/own", f"/own/{SALES}", f"/own/{QUIET}")]
     for page in pages:
         assert re.findall(r"[A-Za-z]{3,}", NOT_OURS.sub("", page)) == [], page
-    assert "会看到它的级别为“警告”" in pages[0]
+    assert "会看到它的级别为“验证”" in pages[0]
     assert "复查登记的内容是否仍然有效：the carrier" in pages[0]
     assert "接通的外呼中" in pages[1]
     assert "28 天内 0 次，至少要 20 次" in pages[2]
