@@ -36,7 +36,7 @@ reason = "so the carrier says"
 POLICY += """
 [[rule]]
 name = "labelled"
-when = { level_at_least = "tag" }
+when = { carrier_warns = true }
 action = "tag"
 reason = "the carrier warns"
 

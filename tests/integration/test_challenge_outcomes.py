@@ -142,7 +142,7 @@ def test_a_message_left_after_a_failure_is_kept(
     before, recorded, heard = calls_over(db), len(messages(pbx)), len(played(pbx))
     keyed(pbx, CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=22.0, timeout=60.0), *keys)
     assert known_of(db, before) == ("challenge", result, EndedBy.CALLER, (), True)
-    assert kept(db, caller) == [(AuthClass.UNKNOWN, ALICE, "message")]
+    assert kept(db, caller) == [(AuthClass.UNKNOWN, ALICE, result.value)], "a message takes nothing back"
     assert len(messages(pbx)) == recorded + 1
     assert {"caller-sorry", "appeal-how", "caller-message"} <= set(played(pbx)[heard:])
     assert alice.invites() == []

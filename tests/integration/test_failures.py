@@ -411,7 +411,7 @@ def test_a_broken_numbering_plan(
     result = pbx.carrier.call(CallSpec(caller="+33162123456", did=ALICE))
     record_delay(result.ringing_seconds)
     assert result.code == 200
-    assert decision_on(pbx.daemon.store, "+33162123456").rule == "level-tag"
+    assert decision_on(pbx.daemon.store, "+33162123456").rule == "telemarketing-range"
 
 
 def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:

@@ -84,8 +84,8 @@ def shown(pbx: ScreenedPbx, caller: str, did: str = ALICE, phone: str = "201") -
     [
         pytest.param(BANK, "+8695588", "banks", "Bank line? Joe", "银行专线？Joe", id="cn-bank"),
         pytest.param(CALL_CENTRE, "+8695123456", "call-centres", "Call centre? Joe", "呼叫中心？Joe", id="cn-95"),
-        pytest.param(FRENCH, FRENCH, "level-tag", "Telemarketing Joe", "营销专用号 Joe", id="fr-0162"),
-        pytest.param(INDIAN, INDIAN, "level-tag", "Telemarketing Joe", "营销专用号 Joe", id="in-140"),
+        pytest.param(FRENCH, FRENCH, "telemarketing-range", "Telemarketing Joe", "营销专用号 Joe", id="fr-0162"),
+        pytest.param(INDIAN, INDIAN, "telemarketing-range", "Telemarketing Joe", "营销专用号 Joe", id="in-140"),
         pytest.param(DRAMA, DRAMA, "made-up", "Unallocated? Joe", "空号？Joe", id="gb-drama"),
         pytest.param("+12017421834", "+12017421834", "default", "Joe", "Joe", id="a-range-of-no-plan"),
     ],

@@ -141,7 +141,7 @@ def test_each_campaign_gets_the_grade_it_deserves(
     careless = shown(pbx, CARELESS_OWN)
     assert careless["grade"] == "at_risk"
     assert {one["measure"] for one in careless["reasons"]} >= {"seen", "short", "repeated", "outside"}
-    assert careless["seen_as"]["level"] == "warn"
+    assert careless["seen_as"]["level"] == "challenge"
 
     rotated = shown(pbx, ROTATED_OWN)
     assert (rotated["grade"], [one["measure"] for one in rotated["reasons"]]) == ("watch", ["young"])
