@@ -152,9 +152,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the word for the tag: by category, by the range of the number, or `spam`. `unknown`: nothing counts against
-    the caller.
-    """
+    """Return the word for the tag: by category, by the range of the number, or `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
