@@ -95,7 +95,11 @@ def listening(listen: str, key: str, what: str) -> socket.socket:
 
 
 def listening_unix(path: Path) -> socket.socket:
-    """A Unix socket at the path, which this user and its group may open. OSError where another server has it."""
+    """A Unix socket at the path, which this user and its group may open. OSError where another server has it.
+
+    Its directory is made where it is missing: the API may be the first that is started.
+    """
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     sock = make_unix_socket(str(path))
     sock.listen(BACKLOG)
     os.rename(temporary_path_of(str(path)), path)  # now that it listens: nobody ever sees a socket that refuses

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from callsieve.main.http_server import listening_unix
 from lab.daemon import Daemon
 from lab.ports import free_port
 from reputation.store.users import add_token
@@ -141,3 +142,10 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_the_directory_of_the_socket_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "callsieve" / "api.sock"
+    with closing(listening_unix(path)), closing(socket.socket(socket.AF_UNIX, TCP)) as client:
+        client.connect(str(path))
+    assert stat.S_IMODE(path.parent.stat().st_mode) & 0o007 == 0
