@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from callsieve.cli.output import plural
 from callsieve.hub.operations import LinkShown
 from callsieve.text.times import when
-from reputation.store.hub.sites import SiteState
+from reputation.encoding import FLAT, told
+from reputation.store.hub.sites import PolicyInForce, SiteState
 from reputation.store.other_sites import SiteFigures
 
 # A process reports to the hub every 10 s.
 UP_SECONDS = 30.0
 TWIN_SECONDS = 60.0  # each of the two reports every 10 s
-FIGURES = ("marks", "people", "signals", "answered", "numbers", "agreed", "disagreed", "retracted", "wrong", "last_at")
 
 
 def is_up(site: SiteState) -> bool:
@@ -45,69 +46,42 @@ def remarks_on(site: SiteState) -> list[str]:
     return remarks
 
 
-def site_as_json(site: SiteState, figures: SiteFigures | None = None) -> dict[str, Any]:
-    """Return everything that the hub knows of a site, and the figures of what it shared here."""
-    shared = None if figures is None else {name: getattr(figures, name) for name in FIGURES}
-    return {
-        "told": shared,
-        "site": site.name,
-        "state": state_of(site),
-        "central": site.is_central,
-        "joined_at": site.joined_at,
-        "expelled_at": site.expelled_at,
-        "seen_at": site.seen_at,
-        "pushed_at": site.pushed_at,
-        "pulled_at": site.pulled_at,
-        "lag_seconds": lag_of(site),
-        "outbox": site.outbox,
-        "rows": site.rows_pushed,
-        "program": site.program,
-        "clock_seconds": site.offset_seconds,
-        "rows_kept": site.rows_kept,
-        "most_rows": site.most_rows,
-        "twin_at": site.twin_at,
-    }
+@dataclass(frozen=True, slots=True)
+class HubSite:
+    """Everything that the hub knows of a site, and what it shared here."""
+
+    site: Annotated[SiteState, FLAT]
+    shared: SiteFigures | None = None
+
+    @property
+    @told
+    def state(self) -> str:
+        """The site's state in one word."""
+        return state_of(self.site)
+
+    @property
+    @told
+    def lag_seconds(self) -> float | None:
+        """Return the seconds since the site had everything that others shared, or None if it never had."""
+        return lag_of(self.site)
 
 
-def link_as_json(shown: LinkShown) -> dict[str, Any]:
-    """Return this site's part in the hub."""
-    link = shown.link
-    return {
-        "site": link.site if link else None,
-        "organisation": link.organisation if link else None,
-        "hub": link.hub if link else None,
-        "outbox": shown.waiting,
-        "filling": shown.is_filling,
-        "pushed_at": link.pushed_at if link else None,
-        "pulled_at": link.pulled_at if link else None,
-        "failed_at": link.failed_at if link else None,
-        "failure": link.failure if link else "",
-        "refused": link.refused if link else 0,
-        "full_at": link.full_at if link else 0,
-        "twin": bool(link and link.has_twin),
-        "sites": list(shown.sites),
-    }
+@dataclass(frozen=True, slots=True)
+class HubStatus:
+    """This site's part in the hub, and what the hub says of all sites.
 
+    Attributes:
+        policy: The policy in force here; null where this is no standby.
+        policy_of_first: The policy in force at the first PBX of a standby.
+        reachable: Whether the hub answered.
+        hub_sites: The sites, where the hub answered.
+    """
 
-def figures_as_json(figures: SiteFigures) -> dict[str, Any]:
-    """Return all figures of a site."""
-    ignored = figures.ignored
-    return {
-        "site": figures.site,
-        "marks": figures.marks,
-        "signals": figures.signals,
-        "answered": figures.answered,
-        "people": figures.people,
-        "numbers": figures.numbers,
-        "last_at": figures.last_at,
-        "marked": figures.marked,
-        "agreed": figures.agreed,
-        "disagreed": figures.disagreed,
-        "retracted": figures.retracted,
-        "wrong": figures.wrong,
-        "rulings": figures.settled._asdict(),
-        "ignored": ignored and ignored._asdict(),
-    }
+    shown: Annotated[LinkShown, FLAT]
+    policy: PolicyInForce | None
+    policy_of_first: PolicyInForce | None
+    reachable: bool
+    hub_sites: tuple[HubSite, ...]
 
 
 def remarks_on_evidence(figures: SiteFigures) -> str:

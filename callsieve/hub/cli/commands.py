@@ -28,7 +28,7 @@ from callsieve.hub.postgresql import (
     connection_to,
     place_of,
 )
-from callsieve.hub.views import lag_of, link_as_json, remarks_on, site_as_json, state_of
+from callsieve.hub.views import HubSite, HubStatus, lag_of, remarks_on, state_of
 from callsieve.logs import configure_logs, flush_logs
 from callsieve.settings import SERVICE_STATE, Loaded, SettingsUnreadable
 from callsieve.system.privileges import acting_for, as_root, served_settings
@@ -150,9 +150,8 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
     sites, failure = _sites_or_why_not(loaded)
     policy = operations.policy_in_force(loaded) if first_policy is not None else None
     if as_json:
-        policies = {"policy": policy and policy._asdict(), "policy_of_first": first_policy and first_policy._asdict()}
-        hub_state = {"reachable": not failure, "hub_sites": [site_as_json(site) for site in sites]}
-        options.print_json(link_as_json(link_state) | policies | hub_state)
+        shown = HubStatus(link_state, policy, first_policy, not failure, tuple(map(HubSite, sites)))
+        options.print_json(shown)
         return
     if link_state.link is None:
         settings = loaded.settings.hub
@@ -210,7 +209,7 @@ def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption
         with options.existing_store(loaded) as db:
             figures = {row.site: row for row in figures_of_sites(db)}
     if as_json:
-        options.print_json([site_as_json(site, figures.get(site.name)) for site in sites])
+        options.print_json([HubSite(site, figures.get(site.name)) for site in sites])
         return
     _print_sites(sites)
     if figures:

@@ -11,7 +11,7 @@ from callsieve.cli import options
 from callsieve.cli.output import plural, print_table, say, say_undo
 from callsieve.hub import site_operations
 from callsieve.hub.site_operations import IgnoreRequest
-from callsieve.hub.views import figures_as_json, remarks_on_evidence
+from callsieve.hub.views import remarks_on_evidence
 from callsieve.text.times import when
 from reputation.store.hub.incoming import KEPT_DAYS, waiting_erasures
 from reputation.store.other_sites import SiteFigures, all_same, figures_of_sites
@@ -28,7 +28,7 @@ def evidence(as_json: options.JsonOption = False, config: options.ConfigOption =
     with options.existing_store(options.settings_of(config)) as db:
         rows = figures_of_sites(db)
     if as_json:
-        options.print_json([figures_as_json(row) for row in rows])
+        options.print_json(rows)
         return
     if not rows:
         say("No other site has shared anything.")

@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import HIDDEN, Instant
 from reputation.store.hub.rows import KINDS, SharedWith, digest_of, rows_in_table
 
 COLUMNS = """
@@ -34,16 +35,16 @@ class Link:
     site: str
     organisation: str
     hub: str
-    rows_to: tuple[int, int]
-    notices_to: tuple[int, int]
-    clock_us: int
+    rows_to: Annotated[tuple[int, int], HIDDEN]
+    notices_to: Annotated[tuple[int, int], HIDDEN]
+    clock_us: Annotated[int, HIDDEN]
     program: str
-    pushed_at: float | None
-    pulled_at: float | None
-    failed_at: float | None
+    pushed_at: Instant | None
+    pulled_at: Instant | None
+    failed_at: Instant | None
     failure: str
     refused: int
-    history: str | None = None
+    history: Annotated[str | None, HIDDEN] = None
     full_at: int = 0
     has_twin: bool = False
     is_central: bool = False

@@ -10,8 +10,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from reputation.encoding import HIDDEN, Instant
 from reputation.model import Identity, ListEntry
 from reputation.store.hub.rows import KINDS, key_at, stored_row, to_json
 from reputation.store.hub.statements import is_as_said, statements_about
@@ -19,26 +20,26 @@ from reputation.store.hub.statements import is_as_said, statements_about
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site as the hub knows it. Instants are UTC seconds by the hub's clock, which says `now`.
+    """A site as the hub knows it. Instants are by the hub's clock, which says `now`.
 
     `most_rows`: the hub keeps no more of it than so many. `twin_at`: when two processes took part under its name.
     """
 
     name: str
     is_central: bool
-    joined_at: float
-    expelled_at: float | None
-    seen_at: float | None
-    pushed_at: float | None
-    pulled_at: float | None
+    joined_at: Instant
+    expelled_at: Instant | None
+    seen_at: Instant | None
+    pushed_at: Instant | None
+    pulled_at: Instant | None
     outbox: int
     rows_pushed: int
     program: str
     offset_seconds: float
-    now: float
+    now: Annotated[float, HIDDEN]
     rows_kept: int = 0
     most_rows: int = 0
-    twin_at: float | None = None
+    twin_at: Instant | None = None
 
 
 COLUMNS = ", ".join(field.name for field in fields(SiteState))

@@ -88,8 +88,13 @@ def test_from_nothing_to_two_sites_and_out(joined: None, berlin: Program, london
     exchange(berlin, london)
     assert marks_at(london) == ["berlin:201"]
     shown = london("hub", "status", "--json").json
-    assert (shown["site"], shown["outbox"], shown["sites"], shown["reachable"]) == ("london", 0, ["berlin"], True)
-    assert {one["site"]: (one["state"], one["rows"]) for one in shown["hub_sites"]} == {
+    assert (shown["link"]["site"], shown["waiting"], shown["sites"], shown["reachable"]) == (
+        "london",
+        0,
+        ["berlin"],
+        True,
+    )
+    assert {one["name"]: (one["state"], one["rows_pushed"]) for one in shown["hub_sites"]} == {
         "berlin": ("up", 1),
         "london": ("up", 0),
     }
@@ -121,7 +126,7 @@ def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program,
         berlin.ok("mark", number, "spam", "--as", "201")
     exchange(berlin)
     shown = berlin("hub", "status", "--json").json
-    assert (shown["full_at"], shown["outbox"], shown["twin"]) == (1, 1, False)
+    assert (shown["link"]["full_at"], shown["waiting"], shown["link"]["has_twin"]) == (1, 1, False)
     assert "hub quota berlin ROWS" in berlin.ok("hub", "status")
     assert [(one["rows_kept"], one["most_rows"]) for one in london("hub", "sites", "--json").json] == [
         (1, 1),
@@ -260,7 +265,7 @@ class TestRootWithTls:
         site.ok("hub", "init", "--database", admin, "--partitions", "2")
         site.ok("hub", "join", "--database", admin)
         assert (site.state / "hub.secret").stat().st_uid == NOBODY
-        assert [one["site"] for one in site("hub", "sites", "--json").json] == ["berlin"]
+        assert [one["name"] for one in site("hub", "sites", "--json").json] == ["berlin"]
 
     def test_the_administrators_password_file(self, secure: PostgreSql, site: Program) -> None:
         passwords = Path(os.environ["HOME"]) / ".pgpass"
