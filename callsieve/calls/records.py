@@ -421,7 +421,7 @@ def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
 def appeal_in_words(appeal: Appeal) -> Wording:
     """`AP9E4100 of Carol Ltd: in force, to be decided until 2026-11-30`."""
     due, closed = due_at(appeal), appeal.closed_at
-    about: Places = {"reference": appeal.reference, "name": appeal.name, "state": Wording(appeal.state.value)}
+    about: Places = {"reference": appeal.reference, "name": appeal.name, "state": Wording(appeal.state.words)}
     if due:
         until = {**about, "day": day(due - 1)}
         return Wording("{reference} of {name}: {state}, to be decided until {day}", until)

@@ -22,7 +22,7 @@ from reputation.wording import Wording, listed
 NOT_SHOWN = {
     *("first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
     *("is_of_called", "undone", "off_why"),
-    *("password_at", "case_id", "addresses", "is_over", "due_at"),
+    *("password_at", "case_id", "addresses", "is_over", "due_at", "rests_until"),
     "text",  # of a policy, which `callsieve policy show` shows
 }
 # Fields whose values are words of ours. "block" is not only a list: it is translated with its field, or not at all.

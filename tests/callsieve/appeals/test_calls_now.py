@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from callsieve.appeals import operations
 from callsieve.appeals.operations import ClearRequest, RulingRequest
+from callsieve.calls.records import appeal_in_words
 from callsieve.changes.operation import Context
 from callsieve.changes.undo import UndoRequest, undo
 from callsieve.main.capabilities import CHANGES
@@ -256,3 +257,11 @@ def test_one_number_is_freed_and_a_prefix_stays(tmp_path: Path, kinds: tuple[str
     office.write(operations.clear, context_of(office, NOW), ClearRequest(REFERENCE, kinds))
     left = {(one.list_name, one.text) for one in office.read(list_entries)}
     assert {(ListName.BLOCK, "+1201555*"), (ListName.ALLOW, NUMBER)} <= left
+
+
+@pytest.mark.parametrize("state", AppealState)
+def test_a_state_is_said_without_an_underscore(state: AppealState) -> None:
+    appeal = Appeal(
+        reference="AP1", number="+12015550123", name="Bo", contact="b@example.com", opened_at=1.0, state=state
+    )
+    assert "_" not in str(appeal_in_words(appeal))
