@@ -137,7 +137,7 @@ def python_texts(source: str) -> Iterator[Text]:
 
 def messages(text: str, line: int) -> Iterator[Text]:
     """Yield the paragraphs of a string, unless it is a pattern, SQL or markup."""
-    if "\\" not in text and not SQL.match(text) and not text.lstrip().startswith(("<", "{", "[")):
+    if "\\" not in text and not SQL.match(text) and not text.lstrip().startswith(("<", "{", "[", "#")):
         yield from (Text(line, paragraph.text) for paragraph in paragraphs(text, line))
 
 
