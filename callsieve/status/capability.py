@@ -11,5 +11,6 @@ CAPABILITY = Capability(
         "status": "cli.commands:status",
     },
     pages=("web.pages",),
+    has_templates=True,
     endpoints=("api.endpoints",),
 )

@@ -68,6 +68,11 @@ def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> l
     return [entry_of_row(row) for row in db.execute(SHOW, {"list": list_name})]
 
 
+def has_entries(db: sqlite3.Connection) -> bool:
+    """Return whether anything is on a list."""
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM list_entry)").fetchone()[0])
+
+
 def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
     """Whether an entry that has not expired has one of these actions."""
     rows = db.execute(ACTIONS, (now,))

@@ -13,6 +13,7 @@ from callsieve.calls.records import wanted_of
 from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
+from callsieve.status.first_run import first_run
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest
@@ -72,6 +73,7 @@ async def overview(req: PageRequest) -> Response:
         spans=SPANS.values(),
         drawn=DRAWN,
         health=req.state.health.latest,
+        first_run=await req.read(first_run, req.state.health.latest, req.state.loaded.settings, req.now),
     )
 
 

@@ -22,6 +22,15 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// What somebody opened stays open when a part of the page is brought up to date.
+let opened = [];
+document.addEventListener("htmx:beforeSwap", () => {
+  opened = [...document.querySelectorAll("details.more[id][open]")].map((one) => one.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+});
+
 // Charts are drawn from the tables beside them, which are there for everybody.
 function columnsOf(table) {
   const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.health import Screening, ScreeningState, SystemHealth
+from callsieve.health import Check, CheckStatus, Screening, ScreeningState, SystemHealth
 from callsieve.web.access import TOUCH_SECONDS
 from callsieve.web.app_state import Watch
 from callsieve.web.i18n import LANGUAGES
 from reputation.store.users import sessions_of
 from reputation.wording import Wording
 from tests.callsieve.browsing import NOW, Office
+from tests.callsieve.console_calls import add_calls, make_decision
 
 BROKEN = (ScreeningState.DOWN, ScreeningState.NOT_CONNECTED, ScreeningState.FAILING)
 HOSTILE = "<script>alert(1)</script>"
@@ -86,3 +87,28 @@ def test_what_a_form_changes_is_found_out_for_the_next_page(office: Office) -> N
         browser.post("/preferences", theme="dark")
         browser.post("/emergency/close")
         assert pill_of(browser.text("/calls"))[0] == "on"
+
+
+def steps_of(page: str) -> list[str]:
+    """What each step of the first run is: `done` or `open`; none where the page has no such list."""
+    return re.findall(r'<li class="(done|open)"><span class="tick"', page)
+
+
+def test_a_new_administrator_sees_what_is_to_be_done(office: Office) -> None:
+    """The ticks come by themselves; what is left out of empty tables comes with the first call."""
+    with office.console() as console:
+        browser = console.browser("administrator")
+        page = browser.text("/")
+        assert steps_of(page) == ["open", "done", "open", "open", "open", "open"]
+        assert all(f'href="{path}"' in page for path in ("/lists", "/feeds", "/policies"))
+        assert 'id="activity"' not in page
+        browser.done("/lists/add", list="block", entry="+12065550100")
+        checks = (Check("manager login", CheckStatus.OK, ""), Check("trunks", CheckStatus.FAIL, "", HOSTILE))
+        console.state.health = Watch(SystemHealth(NOW, checks))
+        page = browser.text("/")
+        assert steps_of(page) == ["done", "done", "open", "open", "done", "done"]
+        assert HOSTILE not in page
+        add_calls(office, make_decision())
+        page = browser.text("/")
+        assert steps_of(page) == []
+        assert 'id="activity"' in page

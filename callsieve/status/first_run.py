@@ -1,0 +1,100 @@
+"""The first steps of a new installation, for the page that a new administrator sees instead of empty tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from callsieve.doctor.stored_findings import NAME as ROOTS_DOCTOR
+from callsieve.health import CheckStatus, SystemHealth
+from callsieve.policy.catalogue import YOUNG_SECONDS
+from callsieve.settings import Settings
+from callsieve.wiring import people_of
+from reputation.store.calls import first_decision
+from reputation.store.lists import has_entries
+from reputation.store.people import all_people
+from reputation.store.sources import feed_sources
+from reputation.weights import DAY_SECONDS
+from reputation.wording import Wording
+
+SHOWN_DAYS = 14  # after the first call: who has screened for so long knows the way
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """A step, with the way to take it.
+
+    Attributes:
+        words: What is so when it is done.
+        is_done: Whether it is.
+        remedy: A command, or what to do by hand; empty where `path` is the way.
+        path: The page of the console to do it on; empty for none.
+    """
+
+    words: Wording
+    is_done: bool
+    remedy: str | Wording = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRun:
+    """The steps, and when it is time to choose a policy: None before the first call."""
+
+    steps: tuple[SetupStep, ...]
+    choose_at: float | None
+
+    @property
+    def done(self) -> int:
+        """How many steps are done."""
+        return sum(step.is_done for step in self.steps)
+
+
+def first_run(db: sqlite3.Connection, health: SystemHealth, settings: Settings, now: float) -> FirstRun | None:
+    """Return the steps, None where all are done or calls have been screened for weeks."""
+    first_at, _ = first_decision(db, 1)
+    if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
+        return None
+    has_call = first_at is not None
+    found = {check.name: check for check in health.checks}
+
+    def is_ok(name: str) -> bool:
+        return name in found and found[name].status is CheckStatus.OK
+
+    def remedy(name: str, otherwise: str) -> str | Wording:
+        return found[name].remedy or otherwise if name in found else otherwise
+
+    install = "callsieve asterisk install"
+    people = {one.extension for one in (*all_people(db), *people_of(settings))}
+    steps = (
+        SetupStep(
+            Wording("Asterisk's manager lets CallSieve see how calls end"),
+            is_ok("manager login"),
+            remedy("manager login", install),
+        ),
+        SetupStep(
+            Wording("People and their numbers are taken over from the PBX"),
+            bool(people),
+            remedy("people", "callsieve import people --from asterisk"),
+        ),
+        SetupStep(
+            Wording("A trunk sends its calls through CallSieve"), is_ok("trunks") or has_call, remedy("trunks", install)
+        ),
+        SetupStep(
+            Wording("A test call was seen"),
+            has_call,
+            Wording("call one of your numbers from outside: it appears below"),
+        ),
+        SetupStep(
+            Wording("Root's regular check of Asterisk runs"),
+            health.is_known and ROOTS_DOCTOR not in found,
+            "systemctl enable --now callsieve-doctor.timer",
+        ),
+        SetupStep(
+            Wording("There is a list or a feed to look callers up in"),
+            has_entries(db) or bool(feed_sources(db)),
+            path="/lists",
+        ),
+    )
+    choose_at = first_at + YOUNG_SECONDS if first_at is not None else None
+    return None if all(step.is_done for step in steps) else FirstRun(steps, choose_at)
