@@ -61,7 +61,7 @@ class ScreeningState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Screening:
+class ScreeningStatus:
     """Whether calls are screened: what the pill on every page of the console shows.
 
     Attributes:

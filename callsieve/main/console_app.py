@@ -29,7 +29,7 @@ from callsieve.capability import Capabilities
 from callsieve.decide.operations import DaemonClient
 from callsieve.doctor.checks import checks_of, system_health
 from callsieve.events.api.endpoints import EventStreams
-from callsieve.health import Screening, ScreeningState, SystemHealth
+from callsieve.health import ScreeningState, ScreeningStatus, SystemHealth
 from callsieve.main.capabilities import ALL, CAPABILITIES, endpoints_of
 from callsieve.replay.trial_jobs import TrialJobs
 from callsieve.settings import Loaded
@@ -37,7 +37,7 @@ from callsieve.status.views import screening_now
 from callsieve.users.passwords import HalfLogins
 from callsieve.users.web.account import LoginTries
 from callsieve.web.access import anonymous, error_page, guarded
-from callsieve.web.app_state import AppState, Watch
+from callsieve.web.app_state import AppState, BackgroundValue
 from callsieve.web.rendering import Templates
 from callsieve.web.request import Menu, Page
 from callsieve.web.security_headers import SecurityHeaders
@@ -86,8 +86,10 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
     loaded = load()
     on = ALL.without(loaded.settings.capabilities.off)
     checks = checks_of(on)
-    health = Watch(SystemHealth(), partial(system_health, load, checks))
-    screening = Watch(Screening(ScreeningState.UNKNOWN), partial(screening_now, load, checks), SCREENING_SECONDS)
+    health = BackgroundValue(SystemHealth(), partial(system_health, load, checks))
+    screening = BackgroundValue(
+        ScreeningStatus(ScreeningState.UNKNOWN), partial(screening_now, load, checks), SCREENING_SECONDS
+    )
     state = AppState(load, clock, make_templates(), health, screening)
     state.changes = on.changes
     state.provide(on, menu_of(on), LiveCalls(state.store, clock), ActivityCache(), TrialJobs(), HalfLogins())

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from callsieve.calls.first_run import OBSERVE_SECONDS
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, and_more, fail, ok, warn
 from callsieve.pbx.cli_output import dialplan_in, mailboxes_in
 from callsieve.policy.records import REMEDY, REMEDY_ON_FREEPBX, STOPPING_WORDS, stops_calls
@@ -151,7 +152,6 @@ def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, f
 
 
 # Until both have passed nobody knows what the policy does to this office's callers.
-YOUNG_SECONDS = 7 * DAY_SECONDS
 FEW_DECISIONS = 500
 
 
@@ -179,8 +179,8 @@ def may_act(context: CheckContext) -> Finding:
 
 def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
     first, count = first_decision(db, FEW_DECISIONS)
-    if count < FEW_DECISIONS and (first is None or now - first < YOUNG_SECONDS):
-        about: Places = {"policy": policy, "count": count, "days": YOUNG_SECONDS / DAY_SECONDS}
+    if count < FEW_DECISIONS and (first is None or now - first < OBSERVE_SECONDS):
+        about: Places = {"policy": policy, "count": count, "days": OBSERVE_SECONDS / DAY_SECONDS}
         return warn(
             Wording("{policy} acts already: only {count} decisions, none older than {days:.0f} days", about),
             Wording('set [policy] name = "observe" first; callsieve summary then says what would have happened'),

@@ -11,6 +11,5 @@ CAPABILITY = Capability(
         "status": "cli.commands:status",
     },
     pages=("web.pages",),
-    has_templates=True,
     endpoints=("api.endpoints",),
 )

@@ -21,7 +21,7 @@ from callsieve.doctor.finding import RESTART, CheckContext, Finding, HealthCheck
 from callsieve.doctor.routes import NOT_CONNECTED
 from callsieve.doctor.stored_findings import Findings, completed, read_findings
 from callsieve.emergency_window import EmergencyWindow, window_of
-from callsieve.health import Check, CheckStatus, Screening, ScreeningState, troubles
+from callsieve.health import Check, CheckStatus, ScreeningState, ScreeningStatus, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
 from callsieve.system.privileges import as_root, obeyed_users
@@ -74,7 +74,7 @@ class Status:
     `not_known`: checks that this user may not make, or that got no answer.
     """
 
-    screening: Screening
+    screening: ScreeningStatus
     observing: bool | None
     listen: str | None
     told: Telemetry | None
@@ -146,7 +146,7 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
     )
 
 
-def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> Screening:
+def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> ScreeningStatus:
     """Return whether calls are screened, for who must not reach Asterisk's console."""
     loaded = load()
     return status_of(CheckContext(loaded, not_asked, time.time()), loaded, checks).screening
@@ -241,7 +241,7 @@ def _screening(
     told: Telemetry | None,
     journal: JournalSummary | None,
     checks: dict[str, Check],
-) -> Screening:
+) -> ScreeningStatus:
     """Return what keeps calls from being screened: first what people did, then what broke.
 
     Args:
@@ -255,7 +255,7 @@ def _screening(
         with suppress(ConsoleError):
             until = context.off_until
         until = None if until == FOR_EVER else until
-        return Screening(
+        return ScreeningStatus(
             ScreeningState.OFF,
             switch.at,
             since=switched.get("off"),
@@ -265,25 +265,27 @@ def _screening(
         )
     if context.is_asterisk_down:
         asterisk = checks["Asterisk"]
-        return Screening(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
+        return ScreeningStatus(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
     if daemon.status is CheckStatus.FAIL:
         since = told.at if told is not None else None
-        return Screening(ScreeningState.DOWN, since=since, why=daemon.detail, remedy=daemon.remedy)
+        return ScreeningStatus(ScreeningState.DOWN, since=since, why=daemon.detail, remedy=daemon.remedy)
     if journal is not None and journal.window.is_open:
         window = journal.window
-        return Screening(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.said)
+        return ScreeningStatus(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.said)
     if daemon.status is CheckStatus.UNKNOWN:
-        return Screening(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
+        return ScreeningStatus(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
     if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
-        return Screening(ScreeningState.FAILING, why=told.trouble)
+        return ScreeningStatus(ScreeningState.FAILING, why=told.trouble)
     if (cause := _not_connected(journal, checks)) is not None:
-        return Screening(ScreeningState.NOT_CONNECTED, why=cause.detail, remedy=cause.remedy)
+        return ScreeningStatus(ScreeningState.NOT_CONNECTED, why=cause.detail, remedy=cause.remedy)
     is_partial = any(_is_broken(checks[name]) for name in OF_ROUTES if name in checks)
     if not is_partial and journal is not None and journal.last_call is None:
-        return Screening(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL)
+        return ScreeningStatus(ScreeningState.WAITING, why=NO_CALL_YET, remedy=MAKE_A_CALL)
     instants = [told.started_at if told is not None else None, switched.get("on")]
     since = max((at for at in instants if at is not None), default=None)
-    return Screening(ScreeningState.ON, since=since, why=NOT_ASKED_ABOUT if is_partial else "", is_partial=is_partial)
+    return ScreeningStatus(
+        ScreeningState.ON, since=since, why=NOT_ASKED_ABOUT if is_partial else "", is_partial=is_partial
+    )
 
 
 def _not_connected(journal: JournalSummary | None, found: Mapping[str, Check]) -> Check | None:

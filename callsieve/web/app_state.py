@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, TypeVarTuple, runtime_checkable
 
-from callsieve.health import Screening, ScreeningState, SystemHealth
+from callsieve.health import ScreeningState, ScreeningStatus, SystemHealth
 from callsieve.policy_selection import watched_files
 from callsieve.settings import Loaded, SettingsError
 from callsieve.web.store_client import StoreClient
@@ -38,7 +38,7 @@ HASHED_AT_ONCE = 2  # each password takes 64 MB, and 50 ms of a processor that c
 WATCHED_SECONDS = 120.0  # nobody asks for so long: nothing is looked at any more
 
 
-class Watch(Generic[T]):
+class BackgroundValue(Generic[T]):
     """A value that is found out again every few seconds, in a thread, for as long as somebody asks for it.
 
     `value`: what is known before the first time. Without `find` it stays so.
@@ -109,8 +109,8 @@ class AppState:
         load: Callable[[], Loaded],
         clock: Callable[[], float],
         templates: Templates | None = None,
-        health: Watch[SystemHealth] | None = None,
-        screening: Watch[Screening] | None = None,
+        health: BackgroundValue[SystemHealth] | None = None,
+        screening: BackgroundValue[ScreeningStatus] | None = None,
     ) -> None:
         self._load = load
         self._loaded = load()
@@ -125,8 +125,8 @@ class AppState:
             self._loaded.store_path, SLOW_SECONDS
         )  # what counts many rows, beside what pages wait for
         self._templates = templates
-        self.health = health or Watch(SystemHealth())
-        self.screening = screening or Watch(Screening(ScreeningState.UNKNOWN))
+        self.health = health or BackgroundValue(SystemHealth())
+        self.screening = screening or BackgroundValue(ScreeningStatus(ScreeningState.UNKNOWN))
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
         self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
         self._services: dict[type, object] = {}

@@ -14,10 +14,10 @@ from typing import Any, TypeVar, TypeVarTuple
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from callsieve.health import Screening, ScreeningState, SystemHealth
+from callsieve.health import ScreeningState, ScreeningStatus, SystemHealth
 from callsieve.main.console_app import make_app, make_app_state
 from callsieve.users.passwords import hashed
-from callsieve.web.app_state import AppState, Watch
+from callsieve.web.app_state import AppState, BackgroundValue
 from callsieve.web.tokens import form_token, hash_of, new_token
 from reputation.store.audit import audit_rows
 from reputation.store.database import open_store
@@ -136,8 +136,8 @@ class Console:
 
     def __init__(self, office: Office, state: AppState, client: TestClient) -> None:
         self.office, self.state, self._client = office, state, client
-        self._health, state.health = state.health, Watch(SystemHealth())
-        self._screening, state.screening = state.screening, Watch(Screening(ScreeningState.ON))
+        self._health, state.health = state.health, BackgroundValue(SystemHealth())
+        self._screening, state.screening = state.screening, BackgroundValue(ScreeningStatus(ScreeningState.ON))
 
     def wait_for_health(self) -> None:
         """Until every part was looked at once: pages look the same from then on."""

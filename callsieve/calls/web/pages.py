@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from callsieve.calls.first_run import first_run
 from callsieve.calls.live import DRAWN, SPANS, ActivityCache, ActivityShown, LiveCalls, activity_shown
 from callsieve.calls.records import wanted_of
 from callsieve.calls.views import call_shown, calls_shown, nothing_shown, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
-from callsieve.status.first_run import first_run
 from callsieve.web.access import anonymous, with_session
 from callsieve.web.i18n import N_
 from callsieve.web.request import NotFound, Page, PageRequest

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.health import Check, CheckStatus, Screening, ScreeningState, SystemHealth
+from callsieve.health import Check, CheckStatus, ScreeningState, ScreeningStatus, SystemHealth
 from callsieve.web.access import TOUCH_SECONDS
-from callsieve.web.app_state import Watch
+from callsieve.web.app_state import BackgroundValue
 from callsieve.web.i18n import LANGUAGES
 from reputation.store.users import sessions_of
 from reputation.wording import Wording
@@ -36,7 +36,9 @@ def pill_of(page: str) -> tuple[str, str]:
 def test_every_page_has_the_state_and_a_banner_where_it_is_broken(office: Office, state: ScreeningState) -> None:
     why = Wording("the daemon: {trouble}", {"trouble": HOSTILE})
     with office.console() as console:
-        console.state.screening = Watch(Screening(state, NOW, HOSTILE, NOW - 60, NOW + 60, why, HOSTILE))
+        console.state.screening = BackgroundValue(
+            ScreeningStatus(state, NOW, HOSTILE, NOW - 60, NOW + 60, why, HOSTILE)
+        )
         browser = console.browser("viewer")
         texts = set()
         for language in LANGUAGES:
@@ -58,7 +60,7 @@ def test_a_page_that_stays_open_is_brought_up_to_date(office: Office) -> None:
     with office.console() as console:
         browser = console.browser("viewer")
         office.clock.now += 2 * TOUCH_SECONDS
-        console.state.screening = Watch(Screening(ScreeningState.DOWN))
+        console.state.screening = BackgroundValue(ScreeningStatus(ScreeningState.DOWN))
         part = browser.text("/screening", headers={"hx-request": "true"})
         assert pill_of(part) == ("down", "no")
         assert 'hx-swap-oob="true"' in part
@@ -71,15 +73,15 @@ def test_who_screens_nothing_has_no_pill(office: Office) -> None:
     """A central console, and a visitor who is not logged in."""
     with office.console() as console:
         assert 'id="screening"' not in console.browser(None).text("/login")
-        console.state.health = Watch(SystemHealth(is_central=True))
+        console.state.health = BackgroundValue(SystemHealth(is_central=True))
         assert 'id="screening"' not in console.browser("viewer").text("/calls")
 
 
 def test_what_a_form_changes_is_found_out_for_the_next_page(office: Office) -> None:
     found = iter((ScreeningState.OFF, ScreeningState.ON))
     with office.console() as console:
-        console.state.screening = Watch(
-            Screening(ScreeningState.UNKNOWN), lambda: Screening(next(found)), every_seconds=3600
+        console.state.screening = BackgroundValue(
+            ScreeningStatus(ScreeningState.UNKNOWN), lambda: ScreeningStatus(next(found)), every_seconds=3600
         )
         browser = console.browser("operator")
         assert pill_of(browser.text("/calls")) == ("off", "yes")
@@ -104,7 +106,7 @@ def test_a_new_administrator_sees_what_is_to_be_done(office: Office) -> None:
         assert 'id="activity"' not in page
         browser.done("/lists/add", list="block", entry="+12065550100")
         checks = (Check("manager login", CheckStatus.OK, ""), Check("trunks", CheckStatus.FAIL, "", HOSTILE))
-        console.state.health = Watch(SystemHealth(NOW, checks))
+        console.state.health = BackgroundValue(SystemHealth(NOW, checks))
         page = browser.text("/")
         assert steps_of(page) == ["done", "done", "open", "open", "done", "done"]
         assert HOSTILE not in page

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from callsieve.doctor.stored_findings import NAME as ROOTS_DOCTOR
 from callsieve.health import CheckStatus, SystemHealth
-from callsieve.policy.catalogue import YOUNG_SECONDS
 from callsieve.settings import Settings
 from callsieve.wiring import people_of
 from reputation.store.calls import first_decision
@@ -17,6 +16,8 @@ from reputation.store.sources import feed_sources
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
+# Until then nobody knows what a policy does to this office's callers.
+OBSERVE_SECONDS = 7 * DAY_SECONDS
 SHOWN_DAYS = 14  # after the first call: who has screened for so long knows the way
 
 
@@ -96,5 +97,5 @@ def first_run(db: sqlite3.Connection, health: SystemHealth, settings: Settings, 
             path="/lists",
         ),
     )
-    choose_at = first_at + YOUNG_SECONDS if first_at is not None else None
+    choose_at = first_at + OBSERVE_SECONDS if first_at is not None else None
     return None if all(step.is_done for step in steps) else FirstRun(steps, choose_at)
