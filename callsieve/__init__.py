@@ -1,1 +1,1 @@
-"""Operate CallSieve: settings, the daemon (composition root) and the command line. Nothing imports it."""
+"""Operate CallSieve: settings, the daemon and the command line. No other package imports it."""

@@ -1,6 +1,6 @@
 """What a capability adds to the program, as one value in its folder: `callsieve/lists/capability.py`.
 
-Modules are named as strings and imported when they are needed: `callsieve --help` imports none of them.
+Modules are named as texts and imported when they are used: `callsieve --help` imports none of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Group(StrEnum):
 
 
 class Help(NamedTuple):
-    """What `callsieve --help` says of a first word; it fits beside its name at 80 columns."""
+    """The help of a command's first word. It must fit on one line of 80 columns."""
 
     command: str
     group: Group
@@ -55,7 +55,7 @@ class Unit(NamedTuple):
     command: str = ""
 
 
-# By the name in the audit, which is the command: how a change is undone, or why it cannot be and what helps instead.
+# By the name in the audit, which is the command: how a change is undone, or why it cannot be undone and what helps.
 Changes: TypeAlias = "Mapping[str, Undo | Wording]"
 
 
@@ -64,11 +64,11 @@ class Undo:
     """How a change that the audit names is undone.
 
     Attributes:
-        table: The table whose row is put back as it was, where that is all.
-        by: "module:NAME" of an `UndoKind` where it is not: `callsieve.lists.undo:ENTRY`.
+        table: The table whose row is restored, if that undoes the change.
+        by: "module:NAME" of an `UndoKind` if it does not: `callsieve.lists.undo:ENTRY`.
         role: The least role that may undo it.
-        is_import: Whether it has a row of the audit for each thing that it changed, and a last one for all of them.
-        along: Changes that are made in the same step, about the same number: they are undone with it.
+        is_import: Whether the audit has a row for each thing that it changed, and a last one for all of them.
+        along: Changes made in the same step, about the same number, that are undone with it.
     """
 
     table: str = ""
@@ -89,12 +89,12 @@ class Capability:
 
     Attributes:
         help: The first words of its commands.
-        help_within: What is said of words within a command that have others below them.
+        help_within: The help of command groups within a command.
         commands: "module:function" by command, below the folder.
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
         changes: What its operations write into the audit, and how each change is undone.
-        messages: What the console says after something was done, by the word in `?said=`.
+        messages: What the console shows after a change, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
         metrics: "module:function" of (db, loaded, now), which returns the families that /metrics shows.
@@ -126,19 +126,19 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """All that the program can do and the settings leave on, and all changes, also of those that are off.
+    """The capabilities that the settings leave on, and all changes, also those of the others.
 
-    `main` passes it to what loops over it: as `ctx.obj`, or as a service of pages.
+    `main` passes it to commands as `ctx.obj`, and to pages as a service.
     """
 
     all: tuple[Capability, ...]
     changes: Changes = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Return what each capability names in this field, imported now. Those that name nothing are left out."""
-        places = ((one, getattr(one, field_name)) for one in self.all)
-        return [one.load(place) for one, place in places if place]
+        """Import and return what each capability names in this field. Capabilities that name nothing are left out."""
+        places = ((capability, getattr(capability, field_name)) for capability in self.all)
+        return [capability.load(place) for capability, place in places if place]
 
     def without(self, off: Collection[str]) -> Capabilities:
-        """Return those that `[capabilities] off` of the settings does not name."""
-        return Capabilities(tuple(one for one in self.all if one.name not in off), self.changes)
+        """Return these capabilities without those that are switched `off`."""
+        return Capabilities(tuple(capability for capability in self.all if capability.name not in off), self.changes)

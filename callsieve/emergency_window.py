@@ -1,9 +1,8 @@
-"""The window after an emergency call from here, in which nothing is screened: whether it is open, and its operations.
+"""The emergency window: for some time after an emergency call from here, no call is screened.
 
-The dialplan writes each emergency call down in Asterisk's database and sends it with every call, so that it counts
-where the daemon was not told. A closing is an instant in the store; emergency calls from before it count no more,
-wherever they are written down. So the console can close too, which may not write into Asterisk's database. A later
-emergency call opens the window again.
+The dialplan writes each emergency call into Asterisk's database and sends it with every call, so the window opens even
+if the daemon was not told. Closing it stores an instant: earlier emergency calls have no effect from then on. That lets
+the console close the window without access to Asterisk's database. A later emergency call opens it again.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ class EmergencyWindow:
 
     @property
     def is_open(self) -> bool:
-        """Whether no call is screened now."""
+        """Return whether the window is open: no call is screened now."""
         return self.since is not None and abs(self.now - self.since) < self.seconds
 
     @property
     @told
     def open(self) -> bool:
-        """Whether no call is screened now."""
+        """Whether the window is open: no call is screened now."""
         return self.is_open
 
     @property
@@ -57,7 +56,7 @@ class EmergencyWindow:
 
     @property
     def said(self) -> Wording:
-        """Since when it is open, until when, and how it was opened."""
+        """Return since when it is open, until when, and how it was opened, in words."""
         if self.since is None or self.until is None:
             return Wording("not open")
         about = {"since": when(self.since), "until": when(self.until), "who": self.opened_by}
@@ -75,7 +74,7 @@ class OpenWindow(NamedTuple):
 def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
-    """The window. `asterisk_at`: the emergency call that Asterisk's database knows."""
+    """Return the emergency window. `asterisk_at`: the last emergency call in Asterisk's database."""
     since, closed_at = site.opened_and_closed_at(db, now)
     if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)

@@ -1,4 +1,4 @@
-"""`[publish]` and `[[exchange]]` of the settings: what other companies are told, and whose bundles are taken."""
+"""The settings `[publish]`, what other companies are told, and `[[exchange]]`, whose evidence is used here."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class Publish(SettingsTable, frozen=True):
-    """What is published. `directory`: where, empty: nothing; `name`: as whom, empty: that of [public].
+    """What is published. `directory`: where; empty: nothing. `name`: as whom; empty: the name in [public].
 
-    `never`: numbers, and beginnings of numbers, that never leave; `cleared`: also that we cleared a number.
+    `never`: numbers and prefixes that are never published. `cleared`: also publish which numbers were found not spam.
     """
 
     directory: str = ""
@@ -34,9 +34,10 @@ class Publish(SettingsTable, frozen=True):
 
 
 class ExchangeTable(SettingsTable, frozen=True):
-    """A company that publishes: at a `url`, or in a `path` of this machine. `key`: that it signs with.
+    """A company that publishes, at a `url` or in a local `path`. `key`: the public key that it signs with.
 
-    `weight`: what its word weighs of a tag; `megabytes`: a larger file is refused. `private`: in our own network.
+    `weight`: how much of a tag its evidence counts. `megabytes`: larger files are refused. `private`: in our own
+    network.
     """
 
     name: Name
@@ -50,29 +51,29 @@ class ExchangeTable(SettingsTable, frozen=True):
 
 
 def publish_problems(publish: Publish) -> Problems:
-    """A key, and what is wrong with it."""
+    """Yield each key of [publish] with an error, and the error."""
     if len(publish.name) > MOST_LINE or not publish.name.isprintable():
         yield "publish.name", f"is one line of at most {MOST_LINE} characters"
     for text in publish.never:
         if not _NUMBERS.fullmatch(text):
-            yield "publish.never", f"{text[:40]!r} is no beginning of a number: write it as +4420 or +442071838750"
+            yield "publish.never", f"{text[:40]!r} is not a number or prefix: write it as +442071838750 or +4420"
 
 
 def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
-    """The same. Repeated names: callsieve.settings."""
+    """Yield each key of [[exchange]] with an error, and the error. callsieve.settings reports repeated names."""
     keys: dict[str, str] = {}
-    for place, one in enumerate(exchange):
+    for place, table in enumerate(exchange):
         key = f"exchange[{place}]"
-        if bool(one.url) == bool(one.path):
+        if bool(table.url) == bool(table.path):
             yield f"{key}.url", "needs either url or path: where the company publishes"
-        elif one.url and (wrong := url_problem(one.url, private=one.private)) is not None:
+        elif table.url and (wrong := url_problem(table.url, private=table.private)) is not None:
             yield f"{key}.url", wrong
-        if one.key and not _is_key(one.key):
+        if table.key and not _is_key(table.key):
             yield f"{key}.key", "takes the public key: 44 characters, as `callsieve signing key` prints it there"
-        elif one.key in keys:
-            yield f"{key}.key", f"is that of {keys[one.key]!r}: one company is one voice"
-        if one.key:
-            keys[one.key] = one.name
+        elif table.key in keys:
+            yield f"{key}.key", f"is already the key of {keys[table.key]!r}: a company can be listed only once"
+        if table.key:
+            keys[table.key] = table.name
 
 
 def _is_key(text: str) -> bool:

@@ -14,7 +14,10 @@ EMERGENCY_WINDOW = "emergency window"
 
 
 class CheckStatus(StrEnum):
-    """`fail`: calls are not screened, or something is unsafe. `warn`: they are, but not as well as they could."""
+    """How well a check went.
+
+    `fail`: calls are not screened, or something is unsafe. `warn`: screening could work better.
+    """
 
     OK = "ok"
     WARN = "warn"
@@ -24,15 +27,15 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check of the doctor's found.
+    """The result of one of the doctor's checks.
 
     Attributes:
         name: The name of the check.
-        status: How it is.
+        status: The result.
         detail: What was found.
         remedy: What to do about it; empty for nothing.
-        at: When it was looked at.
-        stored: Root found it, who may look at more than we may.
+        at: When it was checked.
+        stored: Root made this check, because it needs more rights.
     """
 
     name: str
@@ -44,7 +47,7 @@ class Check:
 
 
 class ScreeningState(StrEnum):
-    """What becomes of a call that comes in now. In all states but `on` and `observing` it is not screened.
+    """What happens to a call that comes in now. In all states but `on` and `observing` it is not screened.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
     """
@@ -94,14 +97,16 @@ WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckSta
 
 
 def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Return the checks that need a look, what must be put right first."""
-    found = list(checks)
-    return tuple(one for status in (CheckStatus.FAIL, CheckStatus.WARN) for one in found if one.status is status)
+    """Return the checks that need attention, failures first."""
+    all_checks = list(checks)
+    return tuple(
+        check for status in (CheckStatus.FAIL, CheckStatus.WARN) for check in all_checks if check.status is status
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """What the checks found at an instant; none before the first time. `is_central`: this is a central console."""
+    """The results of all checks at an instant. Empty before the first run. `is_central`: this is a central console."""
 
     at: float = 0.0
     checks: tuple[Check, ...] = ()
@@ -109,37 +114,37 @@ class SystemHealth:
 
     @property
     def is_known(self) -> bool:
-        """Whether anything was looked at yet."""
+        """Return whether the checks have run yet."""
         return bool(self.checks)
 
     @property
     def worst(self) -> CheckStatus:
-        """The worst of all."""
-        found = {check.status for check in self.checks}
-        return next((status for status in WORST_FIRST if status in found), CheckStatus.UNKNOWN)
+        """Return the worst status."""
+        statuses = {check.status for check in self.checks}
+        return next((status for status in WORST_FIRST if status in statuses), CheckStatus.UNKNOWN)
 
     @property
     def worst_first(self) -> tuple[Check, ...]:
-        """What needs a look before what does not."""
+        """Return the checks, the worst first."""
         return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
 
     @property
     def ill(self) -> int:
-        """How many need a look."""
+        """Return how many checks need attention."""
         return len(troubles(self.checks))
 
     def of(self, name: str) -> Check | None:
-        """The check of this name."""
+        """Return the check of this name."""
         return next((check for check in self.checks if check.name == name), None)
 
     @property
     def off(self) -> Check | None:
-        """That screening is switched off; None when it is on or nobody knows."""
+        """Return the check of the off switch if screening is switched off, else None."""
         return self._warning_of(OFF_SWITCH)
 
     @property
     def window(self) -> Check | None:
-        """That the window after an emergency call is open; None when it is closed or nobody knows."""
+        """Return the check of the emergency window if it is open, else None."""
         return self._warning_of(EMERGENCY_WINDOW)
 
     def _warning_of(self, name: str) -> Check | None:

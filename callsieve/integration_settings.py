@@ -1,7 +1,4 @@
-"""Tables of the settings about others that we talk to, with what a type cannot say about them.
-
-`[hub]` of the settings: the PostgreSQL through which PBXs share what they know, and which of them this is.
-"""
+"""Settings of connections to other systems: API, events, feeds, reporting and hub, with checks beyond the types."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ from reputation.events import DATA, EventKind
 
 
 class Api(setting_types.SettingsTable, frozen=True):
-    """The API for programs with a token, on the console's address; `listen`: also at an address of the API process.
+    """The API for programs with a token, on the console's address. `listen`: also at an address of the API process.
 
-    `socket`: where the API process serves this machine, whether the rest is enabled or not. `per_minute`: requests of
-    one token, unless it has a figure of its own. `recorded_per_second`: calls that one token asks about and that are
-    recorded; more are decided only. `[web]` says which proxies are in front.
+    `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: requests of a token
+    without a limit of its own. `recorded_per_second`: calls asked about by one token that are recorded; more are only
+    decided.
     """
 
     enabled: bool = False
@@ -36,7 +33,7 @@ class Api(setting_types.SettingsTable, frozen=True):
 class WebhookTable(setting_types.SettingsTable, frozen=True):
     """A server that events are posted to, signed with the secret. `events`: which kinds; empty: all.
 
-    `mask`: numbers are masked. `private`: it is in our own network, and plain http is allowed.
+    `mask`: mask numbers. `private`: it is in our own network, and plain http is allowed.
     """
 
     name: setting_types.Name
@@ -53,10 +50,10 @@ MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 
 
 class FeedTable(setting_types.SettingsTable, frozen=True):
-    """A list of numbers that is fetched again and again, as `import feed` reads it.
+    """A list of numbers that is fetched regularly, and read like `import feed`.
 
-    `sha256`: what the file must have, or an address where that is said; `minisign`: the public key that must have
-    signed it. `megabytes`: a larger file is refused. `private`: its server is in our own network.
+    `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key of its signature.
+    `megabytes`: larger files are refused. `private`: its server is in our own network.
     """
 
     name: setting_types.Name
@@ -74,9 +71,9 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
-    """Whether our people's marks are reported to PhoneBlock: the number and the kind of call, nothing else.
+    """Whether marks are reported to PhoneBlock: the number and the kind of call, nothing else.
 
-    `delay_minutes`: a mark that is taken back before never leaves. `private`: `url` is in our own network.
+    `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in our own network.
     """
 
     enabled: bool = False
@@ -87,67 +84,74 @@ class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
 
 
 class Reporting(setting_types.SettingsTable, frozen=True):
-    """Who else is told what our people say about callers: nobody, unless an administrator wants that."""
+    """Which services marks are reported to: none by default."""
 
     phoneblock: PhoneBlockReporting = PhoneBlockReporting()
 
 
 def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """A key, and what is wrong with it. What we report must not come back to us as the word of others."""
-    told, key = reporting.phoneblock, "reporting.phoneblock"
-    if (wrong := url_problem(told.url, private=told.private)) is not None:
+    """Yield each key with an error, and the error. A feed must not return our own reports as evidence of others."""
+    phoneblock, key = reporting.phoneblock, "reporting.phoneblock"
+    if (wrong := url_problem(phoneblock.url, private=phoneblock.private)) is not None:
         yield f"{key}.url", wrong
-    if told.enabled and not told.token:
+    if phoneblock.enabled and not phoneblock.token:
         yield f"{key}.token", "required: write env:NAME, or file:/path of a file with mode 0600"
     for place, feed in enumerate(feeds):
-        if told.enabled and urlsplit(feed.url).hostname == urlsplit(told.url).hostname:
-            yield f"feed[{place}].url", "is where our marks are reported to: they would come back as somebody else's"
+        if phoneblock.enabled and urlsplit(feed.url).hostname == urlsplit(phoneblock.url).hostname:
+            yield (
+                f"feed[{place}].url",
+                "is the server that our marks are reported to: they would return as evidence of others",
+            )
 
 
 def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """A key, and what is wrong with it. Regions and repeated names: callsieve.settings."""
-    for place, one in enumerate(feeds):
+    """Yield each key of [[feed]] with an error, and the error. callsieve.settings checks regions and repeated names."""
+    for place, feed in enumerate(feeds):
         key = f"feed[{place}]"
-        if (wrong := url_problem(one.url, private=one.private)) is not None:
+        if (wrong := url_problem(feed.url, private=feed.private)) is not None:
             yield f"{key}.url", wrong
-        if one.sha256 and not SHA256.fullmatch(one.sha256) and url_problem(one.sha256, private=one.private):
-            yield f"{key}.sha256", "takes 64 hexadecimal digits, or an address: https://example.com/list.csv.sha256"
-        if one.minisign and not MINISIGN_KEY.fullmatch(one.minisign):
-            yield f"{key}.minisign", "takes the public key: the line of a minisign.pub that begins with RW"
+        if feed.sha256 and not SHA256.fullmatch(feed.sha256) and url_problem(feed.sha256, private=feed.private):
+            yield (
+                f"{key}.sha256",
+                "must be 64 hexadecimal digits, or an address such as https://example.com/list.csv.sha256",
+            )
+        if feed.minisign and not MINISIGN_KEY.fullmatch(feed.minisign):
+            yield f"{key}.minisign", "must be the public key: the line of minisign.pub that begins with RW"
 
 
 def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, str]]:
-    """A key, and what is wrong with it."""
-    for place, one in enumerate(webhooks):
-        if (wrong := url_problem(one.url, private=one.private)) is not None:
+    """Yield each key of [[webhook]] with an error, and the error."""
+    for place, webhook in enumerate(webhooks):
+        if (wrong := url_problem(webhook.url, private=webhook.private)) is not None:
             yield f"webhook[{place}].url", wrong
-        if not one.secret:
+        if not webhook.secret:
             yield f"webhook[{place}].secret", "required: write env:NAME, or file:/path of a file with mode 0600"
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Why this is no address to send personal data to; None if it is one. The address is not repeated: it may hold
-    what others must not read.
+    """Return why personal data cannot be sent to this address, or None if it can.
+
+    The text does not repeat the address, which may contain a secret.
     """
     try:
-        found = urlsplit(url)
-        host = found.hostname
-        found.port  # noqa: B018  ValueError: it is none
+        parts = urlsplit(url)
+        host = parts.hostname
+        parts.port  # noqa: B018  raises ValueError if it is not a port
     except ValueError:
         host = None
-    if not host or found.scheme not in ("http", "https") or not url.isascii() or not url.isprintable() or " " in url:
-        return "is no address: write it as https://example.com/path"
-    if found.username is not None or found.password is not None:
-        return "a user name or password does not stand in the address"
-    if found.scheme == "http" and not private:
-        return "plain http can be read and changed on the way: write https, or private = true inside your network"
+    if not host or parts.scheme not in ("http", "https") or not url.isascii() or not url.isprintable() or " " in url:
+        return "is not an address: write it as https://example.com/path"
+    if parts.username is not None or parts.password is not None:
+        return "the address must not contain a user name or password"
+    if parts.scheme == "http" and not private:
+        return "plain http can be read and changed on the way: use https, or private = true inside your network"
     return None
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
-    """A broker that is told events and how screening is; no host: none. `prefix`: of all topics.
+    """The MQTT broker that receives events and the screening state; no host: none. `prefix`: of all topics.
 
-    `discovery`: Home Assistant finds us by itself. `events`: which kinds are published; empty: all.
+    `discovery`: Home Assistant finds CallSieve by itself. `events`: which kinds are published; empty: all.
     """
 
     host: str = ""
@@ -162,9 +166,9 @@ class MqttTable(setting_types.SettingsTable, frozen=True):
 
 
 class MailTable(setting_types.SettingsTable, frozen=True):
-    """A mail server, and who gets events by mail; no host: none. `events`: which kinds; empty: none but of alerts.
+    """The mail server, and who gets events by mail; no host: none. `events`: which kinds; empty: only those of alerts.
 
-    `mask`: numbers are masked, in the digest as well.
+    `mask`: mask numbers, in the digest as well.
     """
 
     host: str = ""
@@ -180,8 +184,9 @@ class MailTable(setting_types.SettingsTable, frozen=True):
 
 
 class NotifyTable(setting_types.SettingsTable, frozen=True):
-    """Any service that apprise knows; its address is a secret as a whole. `events`: which kinds; empty: none but of
-    alerts.
+    """A service that apprise supports.
+
+    Its whole address is a secret. `events`: which kinds; empty: only those of alerts.
     """
 
     name: setting_types.Name
@@ -195,7 +200,7 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """What must be true of an event, all of it; of several values one. `prefix`: the number begins with it."""
+    """Conditions on an event, all of which must hold. Of several values one must match. `prefix`: of the number."""
 
     action: OneOrMore = ()
     level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
@@ -210,9 +215,9 @@ class WhenTable(setting_types.SettingsTable, frozen=True):
 
 
 class AlertTable(setting_types.SettingsTable, frozen=True):
-    """Who is told of which events. `to`: receivers by name, `mail` and `mqtt` among them.
+    """An alert: who is told of which events. `to`: names of receivers, also `mail` and `mqtt`.
 
-    `quiet_hours` and `at_most`: what is not told then is counted, and the next alert says how many.
+    `quiet_hours` and `at_most`: events not told because of them are counted, and the next alert gives the count.
     """
 
     name: setting_types.Name
@@ -224,14 +229,14 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The mail about the day before: when it is sent, in the machine's time zone, and to whom; to nobody: none."""
+    """The daily mail about the day before: when it is sent (server's time zone), and to whom; empty: to nobody."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()
     language: Literal["en", "zh"] = "en"
 
 
-# Where the data of an event have what a condition is about, if it is not called the same; PREFIX looks at any of these.
+# The field of an event that a condition tests, if its name differs. `prefix` tests NUMBER_FIELDS.
 FIELD_BY_CONDITION = {"level_at_least": "level"}
 NUMBER_FIELDS = ("number", "caller", "own_number", "dialled")
 RESERVED = ("mail", "mqtt")
@@ -240,39 +245,39 @@ RESERVED = ("mail", "mqtt")
 def receiver_problems(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with brokers, mail servers and services."""
+    """Yield each key of brokers, mail servers and services with an error, and the error."""
     if mail.host:
         if not mail.sender:
-            yield "mail.from", "required: the address that mails come from"
+            yield "mail.from", "required: the sender's address"
         if mail.events and not mail.to:
-            yield "mail.to", "required: to whom the events are mailed"
+            yield "mail.to", "required: the addresses that events are mailed to"
         if mail.tls == "none" and mail.password:
-            yield "mail.tls", "with none the password is sent for everybody to read: write starttls or tls"
+            yield "mail.tls", "none would send the password unencrypted: write starttls or tls"
     if mail.username and not mail.password:
         yield "mail.password", "required: write env:NAME, or file:/path of a file with mode 0600"
     if mqtt.username and not mqtt.password:
         yield "mqtt.password", "required: write env:NAME, or file:/path of a file with mode 0600"
-    taken = [one.name for one in webhooks]
-    for place, one in enumerate(notify):
-        if not one.url:
+    taken = [webhook.name for webhook in webhooks]
+    for place, service in enumerate(notify):
+        if not service.url:
             yield f"notify[{place}].url", "required: write env:NAME, or file:/path of a file with mode 0600"
-        if one.name in taken:
-            yield f"notify[{place}].name", f"{one.name!r} is the name of another receiver"
-        taken.append(one.name)
+        if service.name in taken:
+            yield f"notify[{place}].name", f"{service.name!r} is the name of another receiver"
+        taken.append(service.name)
     for name in taken:
         if name in RESERVED:
             yield (
-                "[[webhook]]" if name in [one.name for one in webhooks] else "[[notify]]",
-                f"{name!r} is another one's",
+                "[[webhook]]" if name in [webhook.name for webhook in webhooks] else "[[notify]]",
+                f"{name!r} is reserved: choose another name",
             )
 
 
 def alert_problems(
     alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
 ) -> Iterator[tuple[str, str]]:
-    """Conditions that the event does not know, and receivers that are none. `receivers`: the names of those there are.
+    """Yield each key of [[alert]] and [digest] with an error, and the error.
 
-    With them the digest, which needs a mail server.
+    `receivers`: the names of all receivers.
     """
     if digest.to and not mail.host:
         yield "digest.to", "needs a mail server: [mail] host"
@@ -288,19 +293,19 @@ def alert_problems(
         for condition in conditions_of(alert.when):
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
             if known.isdisjoint(fields):
-                yield f"alert[{place}].when.{condition}", f"{alert.event} has nothing of the kind"
+                yield f"alert[{place}].when.{condition}", f"an event {alert.event} has no such field"
         for action in values_of(alert.when, "action"):
             if action not in ACTION_BY_WORD:
                 yield f"alert[{place}].when.action", f"unknown action {action!r}{nearest(action, ACTION_BY_WORD)}"
 
 
 def alert_receiver(alert: str, to: str) -> str:
-    """What an alert for one of its receivers is called, as a receiver of its own."""
+    """Return the name of an alert's delivery to one of its receivers."""
     return f"alert/{alert}/{to}"
 
 
 def conditions_of(when: WhenTable) -> list[str]:
-    """The names of the conditions that are set."""
+    """Return the names of the conditions that are set."""
     return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
 
 
@@ -313,12 +318,12 @@ def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
 def receivers_in(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> tuple[str, ...]:
-    """The names of all receivers, as alerts have them."""
+    """Return the names of all receivers, as alerts name them."""
     fixed = [name for name, table in (("mail", mail), ("mqtt", mqtt)) if table.host]
-    return (*fixed, *(one.name for one in webhooks), *(one.name for one in notify))
+    return (*fixed, *(table.name for table in webhooks), *(table.name for table in notify))
 
 
-# The database, without a user or a password: those are in the secret that `callsieve hub join` writes.
+# The database, without user and password, which are in the secret that `callsieve hub join` writes.
 _ADDRESS = re.compile(
     r"postgres(ql)?://(?P<login>[^@/]*@)?(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9_.-]+)?"
     r"(\?[A-Za-z0-9_=&./%:-]*)?",
@@ -329,11 +334,11 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """An empty address: nothing is shared. `follow`: sites whose lists and identities are in force here, too.
-    `accept_policies`: a new version of a policy of theirs is accepted as it comes, without `callsieve policy accept`.
+    """The hub through which sites share evidence. No address: nothing is shared.
 
-    `private`: what only a standby of this site and a central site need is told as well. `standby`: this is the second
-    PBX of the site. `secret`: what `hub join` wrote, by default a file in the state directory.
+    `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of their policies
+    without `callsieve policy accept`. `private`: also share what only a standby or a central site needs. `standby`:
+    this is the second PBX of the site. `secret`: what `hub join` wrote, by default a file in the state directory.
     """
 
     address: str = ""
@@ -348,15 +353,15 @@ class HubTable(setting_types.SettingsTable, frozen=True):
 
 
 def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:
-    """What a type cannot say, by key."""
+    """Yield each key of [hub] with an error, and the error."""
     if len(table.follow) > MOST_FOLLOWED or table.site in table.follow or "" in table.follow:
         yield "hub.follow", f"takes at most {MOST_FOLLOWED} names of other sites"
     if not table.address:
         return
-    found = _ADDRESS.fullmatch(table.address)
-    if found is None:
+    match = _ADDRESS.fullmatch(table.address)
+    if match is None:
         yield "hub.address", "write it as postgresql://hub.example.com:5432/callsieve"
-    elif found["login"]:
-        yield "hub.address", "has no user and no password in it: `callsieve hub join` writes those to a file"
+    elif match["login"]:
+        yield "hub.address", "must not contain a user or password: `callsieve hub join` writes those to a file"
     if not table.site:
-        yield "hub.site", 'is required with an address: the name of this PBX among the others, such as "berlin"'
+        yield "hub.site", 'required with an address: the name of this PBX among the others, such as "berlin"'

@@ -1,10 +1,8 @@
-"""`[[lookup]]` of the settings: who is asked about callers whom nobody here knows.
+"""The settings `[[lookup]]`: services that are asked about unknown callers. Also conditions on their JSON answers.
 
-Conditions on a JSON document of somebody else's: `data.score >= 75`, `results[0].spam == true`. Pure.
-
-A path is names joined by dots, each perhaps with `[n]` for an element of a list; then one of six operators and one JSON
-value. There are no functions, no wildcards and no patterns, so looking costs as many steps as the path has. What is
-missing in the document, or of another type than the value, fulfils no condition.
+A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
+is names joined by dots, each perhaps with `[n]` for an element of a list. There are no functions, wildcards or
+patterns, so a test costs as many steps as the path has. A value that is missing or of another type fulfils nothing.
 """
 
 from __future__ import annotations
@@ -43,55 +41,59 @@ Path = tuple[str | int, ...]
 
 
 class ConditionError(ValueError):
-    """This is no path or no condition. The text says how one is written."""
+    """The text is not a path or condition. The message shows how to write one."""
 
 
 class JsonCondition(NamedTuple):
-    """`how` compares what stands at the path with `value`: a text, a number, true, false or null."""
+    """A condition: `how` compares the value at the path with `value`, a text, number, true, false or null."""
 
     path: Path
     how: str
     value: str | int | float | bool | None
 
     def holds(self, document: object) -> bool:
-        """Whether it does in this document."""
-        found = value_at(document, self.path)
+        """Return whether the condition holds in this document."""
+        actual = value_at(document, self.path)
         if self.how in ("==", "!="):
-            return _are_alike(found, self.value) and OPERATORS[self.how](found, self.value)
-        return _is_number(found) and OPERATORS[self.how](found, self.value)
+            return _are_alike(actual, self.value) and OPERATORS[self.how](actual, self.value)
+        return _is_number(actual) and OPERATORS[self.how](actual, self.value)
 
 
 def parse_path(text: str) -> Path:
-    """`data.results[0].score` as its steps. ConditionError."""
+    """Parse a path such as `data.results[0].score` into its steps. Raise ConditionError."""
     steps: list[str | int] = []
     for part in text.split("."):
-        found = _STEP.fullmatch(part)
-        if found is None or len(text) > MAX_CHARACTERS:
-            raise ConditionError(f"{text[:40]!r} is no path: write it as data.results[0].score")
-        steps += (found[1], *(int(index) for index in re.findall(r"[0-9]+", found[2])))
+        match = _STEP.fullmatch(part)
+        if match is None or len(text) > MAX_CHARACTERS:
+            raise ConditionError(f"{text[:40]!r} is not a path: write it as data.results[0].score")
+        steps += (match[1], *(int(index) for index in re.findall(r"[0-9]+", match[2])))
     if len(steps) > MAX_STEPS:
         raise ConditionError(f"{text[:40]!r} has more than {MAX_STEPS} steps")
     return tuple(steps)
 
 
 def parse_condition(text: str) -> JsonCondition:
-    """`data.score >= 75` as a condition. ConditionError."""
-    found = _CONDITION.fullmatch(text.strip())
-    if found is None or len(text) > MAX_CHARACTERS:
-        raise ConditionError(f"{text[:40]!r} is no condition: write it as data.score >= 75")
+    """Parse a condition such as `data.score >= 75`. Raise ConditionError."""
+    match = _CONDITION.fullmatch(text.strip())
+    if match is None or len(text) > MAX_CHARACTERS:
+        raise ConditionError(f"{text[:40]!r} is not a condition: write it as data.score >= 75")
     try:
-        value = json.loads(found["value"])
+        value = json.loads(match["value"])
     except (ValueError, RecursionError):
-        raise ConditionError(f'{found["value"][:40]!r} is no JSON value: write a text in quotes, "high"') from None
+        raise ConditionError(
+            f'{match["value"][:40]!r} is not a JSON value: write texts in quotes, such as "high"'
+        ) from None
     if isinstance(value, dict | list):
-        raise ConditionError(f"{found['value'][:40]!r} is not one value: compare with a text, a number, true or null")
-    if found["how"] not in ("==", "!=") and not _is_number(value):
-        raise ConditionError(f"{found['how']} compares with a number, which {found['value'][:40]!r} is not")
-    return JsonCondition(parse_path(found["path"]), found["how"], value)
+        raise ConditionError(
+            f"{match['value'][:40]!r} is not a single value: compare with a text, a number, true, false or null"
+        )
+    if match["how"] not in ("==", "!=") and not _is_number(value):
+        raise ConditionError(f"{match['how']} needs a number, not {match['value'][:40]!r}")
+    return JsonCondition(parse_path(match["path"]), match["how"], value)
 
 
 def value_at(document: object, path: Path) -> object:
-    """What stands there; MISSING where nothing does."""
+    """Return the value at the path, or MISSING."""
     for step in path:
         if isinstance(step, int):
             if not isinstance(document, list) or step >= len(document):
@@ -108,14 +110,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _are_alike(found: object, value: object) -> bool:
-    """Whether they may be compared: null with anything that is there, all else with its own type."""
-    if found is MISSING:
+def _are_alike(actual: object, value: object) -> bool:
+    """Return whether two values may be compared: null with any value, others with their own type."""
+    if actual is MISSING:
         return False
-    return value is None or found is None or (_is_number(found) and _is_number(value)) or type(found) is type(value)
+    return value is None or actual is None or (_is_number(actual) and _is_number(value)) or type(actual) is type(value)
 
 
-# What is left of the daemon's deadline for reading the store before and after a look-up, and for the answer.
+# The part of the daemon's deadline that is kept for reading the store and for the answer.
 LEFT_OF_DEADLINE_MS = 100
 
 Budget = Annotated[int, msgspec.Meta(ge=10, le=450)]
@@ -133,11 +135,12 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """Somebody who is asked about callers whom nobody here knows. `cost`: of one request; `daily_spend`: of a day.
+    """A service that is asked about unknown callers.
 
-    `budget_ms`: how long a call waits for it; `fresh_hours`: after these it is asked again; `max_age_days`: so long
-    an answer counts. `watch_limit`: requests a day about our own numbers, beside `daily_limit`; 0: none. `private`: it
-    is in our own network, and plain http is allowed.
+    `cost`: of one request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`:
+    how long an answer is used before asking again. `max_age_days`: how long an answer counts. `watch_limit`: daily
+    requests about our own numbers, besides `daily_limit`; 0: none. `private`: it is in our own network, and plain http
+    is allowed.
     """
 
     name: Name
@@ -165,7 +168,7 @@ class LookupTable(SettingsTable, frozen=True):
 
 
 def lookup_problems(tables: tuple[LookupTable, ...], deadline_ms: int) -> Problems:
-    """What the types cannot say of `[[lookup]]`. The first is reported."""
+    """Yield each key of [[lookup]] with an error, and the error."""
     for table in tables:
         for key, problem in _lookup_problems(table, deadline_ms):
             yield f"lookup '{table.name}'.{key}", problem
@@ -174,28 +177,31 @@ def lookup_problems(tables: tuple[LookupTable, ...], deadline_ms: int) -> Proble
 def _lookup_problems(table: LookupTable, deadline_ms: int) -> Problems:
     most = deadline_ms - LEFT_OF_DEADLINE_MS
     if table.budget_ms > most:
-        yield "budget_ms", f"takes at most {most}: {LEFT_OF_DEADLINE_MS} ms of agi.deadline_ms are left for all else"
+        yield (
+            "budget_ms",
+            f"must be at most {most}: {LEFT_OF_DEADLINE_MS} ms of agi.deadline_ms are kept for everything else",
+        )
     if (table.auth == "header") != bool(table.header):
-        yield "header", 'is the name of the header that has the token, with auth = "header"'
+        yield "header", 'must be the name of the header with the token if auth = "header", and only then'
     yield from _sending_problems(table)
     yield from _asking_problems(table)
     for region in table.regions:
         if not is_possible_region(region):
             yield "regions", f"{region[:20]!r} is not a region: use two letters such as US, GB or CN"
     if table.cost > 0 and table.daily_spend < table.cost:
-        yield "daily_spend", "is needed where a request has a cost: how much may be spent a day, at least one request"
+        yield "daily_spend", "required with a cost: the most to spend per day, at least the cost of one request"
     if table.fresh_hours > 24 * table.max_age_days:
-        yield "fresh_hours", "is longer than max_age_days: an answer is asked for again before it counts no more"
+        yield "fresh_hours", "must not be longer than max_age_days: an answer must be renewed before it expires"
 
 
 def _sending_problems(table: LookupTable) -> Problems:
-    """What is sent is a choice that somebody made."""
+    """Yield errors about what is sent: an administrator must agree to sending numbers."""
     if table.kind == "phoneblock" and table.send == "number":
-        yield "send", 'PhoneBlock is asked by "hash-prefix": it need not know the number'
+        yield "send", 'must be "hash-prefix" for PhoneBlock, which need not know the number'
     if table.kind == "http" and table.send == "hash-prefix":
-        yield "send", 'kind "http" sends the whole number: write send = "number" and consent = true'
+        yield "send", 'must be "number" for kind "http", which sends the whole number; also write consent = true'
     if table.send == "number" and not table.consent:
-        yield "consent", "the callers' numbers go to somebody else: true says that this may be"
+        yield "consent", "callers' numbers would be sent to this service: write consent = true to allow it"
 
 
 def _asking_problems(table: LookupTable) -> Problems:
@@ -203,10 +209,10 @@ def _asking_problems(table: LookupTable) -> Problems:
         yield from _phoneblock_problems(table)
         return
     if not ("{number}" in table.url or "{digits}" in table.url):
-        yield "url", "needs {number} or {digits} where the number goes"
+        yield "url", "must contain {number} or {digits} in the place of the number"
     yield from _url_problems(table)
     if not (table.spam_when or table.ok_when):
-        yield "spam_when", "says what in an answer means spam: data.score >= 75"
+        yield "spam_when", "required: which answers mean spam, such as data.score >= 75"
     for key, texts in (("spam_when", table.spam_when), ("ok_when", table.ok_when)):
         for text in texts:
             try:
@@ -223,14 +229,14 @@ def _asking_problems(table: LookupTable) -> Problems:
 def _phoneblock_problems(table: LookupTable) -> Problems:
     yield from _url_problems(table) if table.url else ()
     if not table.token:
-        yield "token", "PhoneBlock answers only with a token: write env:NAME or file:/path"
+        yield "token", "required: PhoneBlock answers only with a token: write env:NAME or file:/path"
     for key in ("spam_when", "ok_when", "category", "categories"):
         if getattr(table, key):
-            yield key, 'is for kind "http"; PhoneBlock has spam_votes'
+            yield key, 'is only for kind "http"; for PhoneBlock use spam_votes'
 
 
 def _url_problems(table: LookupTable) -> Problems:
     if "{" in table.url.partition("://")[2].partition("/")[0]:
-        yield "url", "the number does not belong in the name of the server"
+        yield "url", "the number must not be part of the server name"
     elif (wrong := url_problem(table.url.replace("{", "").replace("}", ""), private=table.private)) is not None:
         yield "url", wrong

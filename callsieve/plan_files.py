@@ -1,12 +1,11 @@
-"""The numbering plans in force: those that come with CallSieve, and the files of the state directory in their place.
+"""The active numbering plans: those that come with CallSieve, and files in the state directory that change them.
 
-    STATE/plan/fr.toml        the whole plan of a country, in the place of the shipped one
-    STATE/plan/fr-own.toml    rows of the administrator's beside it
+    STATE/plan/fr.toml        replaces the shipped plan of a country
+    STATE/plan/fr-own.toml    adds rows to it
+    STATE/plan/kept/          each version that was ever active, for undo
 
-    STATE/plan/kept/          each version that was ever in force, for undoing
-
-Both are written by `callsieve plan update` (callsieve/numbering/operations.py). A file that cannot be used is left out,
-and the plan that comes with CallSieve stands.
+`callsieve plan update` writes them (callsieve/numbering/operations.py). A file with an error is ignored, and the
+shipped plan is used.
 """
 
 from __future__ import annotations
@@ -32,44 +31,44 @@ Stamp = tuple[str, int, int, int]  # path, inode, time of the last change (of it
 
 
 class Plans(NamedTuple):
-    """The plan, and what is wrong with files of the state directory."""
+    """The active plan, and the errors in files of the state directory."""
 
     plan: NumberPlan
     problems: tuple[str, ...] = ()
 
 
 def plan_of(loaded: Loaded) -> NumberPlan:
-    """The plan in force."""
+    """Return the active plan."""
     return plans_of(loaded).plan
 
 
 def plans_of(loaded: Loaded) -> Plans:
-    """The plan in force, and which files were left out. Read again only when a file has changed."""
+    """Return the active plan and which files were ignored. Read again only if a file has changed."""
     return _read(stamps_of(loaded))
 
 
 def stamps_of(loaded: Loaded) -> frozenset[Stamp]:
-    """The files of the state directory: another set, and the plan is another."""
-    found = []
+    """Return the plan files with their times and sizes: if this differs, the plan has changed."""
+    stamps = []
     for path in plan_folder(loaded).glob("*.toml"):
         with suppress(OSError):  # it went away meanwhile
             status = path.stat()
-            found.append((str(path), status.st_ino, status.st_ctime_ns, status.st_size))
-    return frozenset(found)
+            stamps.append((str(path), status.st_ino, status.st_ctime_ns, status.st_size))
+    return frozenset(stamps)
 
 
 def plan_folder(loaded: Loaded) -> Path:
-    """Where the files are that `plan update` writes."""
+    """Return the folder of the files that `plan update` writes."""
     return loaded.state / FOLDER
 
 
 def name_of(plan: PlanFile) -> str:
-    """The file's name in that folder; one of a country and one of own rows."""
+    """Return the name of a plan's file in that folder: one for a country, another for added rows."""
     return f"{plan.country.lower()}{OWN if plan.adds else ''}.toml"
 
 
 def read_plan(path: Path) -> tuple[bytes, PlanFile]:
-    """A file's text and the plan that it holds. PlanError, OSError."""
+    """Return a file's text and the plan in it. Raise PlanError or OSError."""
     with open_regular(path) as file:
         raw = file.read(MAX_BYTES + 1)
     return raw, parse_plan(raw, str(path))
@@ -95,18 +94,18 @@ def _read(stamps: frozenset[Stamp]) -> Plans:
     return Plans(NumberPlan([*whole.values(), *added]), tuple(problems))
 
 
-# What `plan update` puts in force, and what takes it back. -------------------------------------------------
+# Activating a plan, and undoing that. -------------------------------------------------
 
 
 class PlanVersion(NamedTuple):
-    """A file of the state directory as it was once: its name there, and the digest of its text."""
+    """A version of a plan file: its name, and the digest of its text."""
 
     file: str
     digest: str
 
 
 def version_there(loaded: Loaded, file: str) -> PlanVersion | None:
-    """The version in force; None where there is no such file. OSError."""
+    """Return the active version of a file, or None if there is no such file. Raise OSError."""
     try:
         with open_regular(plan_folder(loaded) / file) as stream:
             return PlanVersion(file, digest_of(stream.read(MAX_BYTES + 1)))
@@ -115,12 +114,12 @@ def version_there(loaded: Loaded, file: str) -> PlanVersion | None:
 
 
 def digest_of(raw: bytes) -> str:
-    """What a version is known by."""
+    """Return the digest that identifies a version."""
     return sha256(raw).hexdigest()[:16]
 
 
 def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
-    """Writes the file, and keeps the text so that it can come back. OSError."""
+    """Write a plan file, and keep a copy for undo. Raise OSError."""
     version = PlanVersion(file, digest_of(raw))
     kept = _kept(loaded, version)
     kept.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -131,30 +130,32 @@ def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
 
 
 def put_back(loaded: Loaded, version: PlanVersion) -> None:
-    """The version in force again. OSError; PlanError when its text cannot be used any more."""
+    """Activate a kept version again. Raise OSError, or PlanError if its text is no longer valid."""
     raw, _ = read_plan(_kept(loaded, version))
     put_in_force(loaded, version.file, raw)
 
 
 def take_out(loaded: Loaded, file: str) -> None:
-    """The file is there no more; its versions stay. OSError."""
+    """Remove a plan file. Its kept versions stay. Raise OSError."""
     (plan_folder(loaded) / file).unlink()
 
 
 def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
-    """The version in force, kept so that it can come back, also where somebody has put the file there by hand. OSError,
-    also for a file that is too large to be one of ours.
+    """Return the active version of a file, and keep a copy for undo, even if somebody wrote the file by hand.
+
+    Raises:
+        OSError: It cannot be read, or is too large to be kept.
     """
-    there = version_there(loaded, file)
-    if there is not None and not _kept(loaded, there).is_file():
+    active = version_there(loaded, file)
+    if active is not None and not _kept(loaded, active).is_file():
         with open_regular(path := plan_folder(loaded) / file) as stream:
             raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise OSError(
-                errno.EFBIG, f"larger than {MAX_BYTES:,} bytes: it could not come back: move it away", str(path)
+                errno.EFBIG, f"larger than {MAX_BYTES:,} bytes, so it cannot be kept for undo: move it away", str(path)
             )
         put_in_force(loaded, file, raw)
-    return there
+    return active
 
 
 def _kept(loaded: Loaded, version: PlanVersion) -> Path:

@@ -1,10 +1,10 @@
-"""Which policy is in force for the PBX: that of the settings, or one that was activated in its place.
+"""The active policy of the PBX: the one in the settings, or one that was activated instead.
 
     STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
-Whoever changes `[policy] name` afterwards has said the later word: what was activated stood in another's place. Whoever
-activates has read the settings as they are on disk: a daemon that has not yet takes their name with it.
+A later change of `[policy] name` wins: the activation was made instead of another name. An activation reads the
+settings from disk. A daemon that has not reloaded them yet uses their policy name from then on.
 """
 
 from __future__ import annotations
@@ -28,38 +28,43 @@ POINTER_BYTES = 4096
 
 
 class Activated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was activated, and the `[policy] name` in whose place."""
+    """An activated policy, and the `[policy] name` that it replaces."""
 
     policy: str
     instead_of: str
 
 
 def running_name(loaded: Loaded) -> str:
-    """The policy in force for all calls that no scope covers. PolicyError when what was activated cannot be told."""
+    """Return the name of the policy for all calls that no scope covers. Raise PolicyError if it cannot be read."""
     activated = activated_of(loaded)
     return loaded.settings.policy.name if activated is None else activated.policy
 
 
 def activated_of(loaded: Loaded) -> Activated | None:
-    """What was activated in the place of what the settings name now."""
-    found, name = pointed(loaded), loaded.settings.policy.name
-    return found if found and found.instead_of == name != found.policy else None
+    """Return the activation, if it replaces what the settings name now."""
+    activated, name = pointed(loaded), loaded.settings.policy.name
+    return activated if activated and activated.instead_of == name != activated.policy else None
 
 
 def as_activated(loaded: Loaded) -> Loaded:
-    """The settings with the `[policy] name` that whoever activated something last has read in them."""
-    with suppress(PolicyError):  # who reads the policies hears of it
-        if found := pointed(loaded):
-            policy = msgspec.structs.replace(loaded.settings.policy, name=found.instead_of)
+    """Return the settings with the `[policy] name` that the last activation was made with."""
+    with suppress(PolicyError):  # reading the policies reports it
+        if activated := pointed(loaded):
+            policy = msgspec.structs.replace(loaded.settings.policy, name=activated.instead_of)
             settings = msgspec.structs.replace(loaded.settings, policy=policy)
             return msgspec.structs.replace(loaded, settings=settings)
     return loaded
 
 
 def activate(loaded: Loaded, name: str) -> None:
-    """The policy of this name, maybe that of the settings, is in force from the daemon's next look, within a second.
+    """Activate a policy. The daemon notices within a second.
 
-    OSError. `loaded`: the settings as they are on disk.
+    Args:
+        loaded: The settings as they are on disk.
+        name: The policy, which may be that of the settings.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     path = pointer_file(loaded)
     make_folder(path.parent)
@@ -68,12 +73,12 @@ def activate(loaded: Loaded, name: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """For policies: others never look in, and only whoever has the state directory changes them. OSError."""
+    """Make a folder for policies that other users cannot read. Raise OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def pointed(loaded: Loaded) -> Activated | None:
-    """What was activated last, in whose place ever. PolicyError: that cannot be told."""
+    """Return the last activation, whatever it replaced. Raise PolicyError if it cannot be read."""
     path = pointer_file(loaded)
     try:
         with open_regular(path) as file:
@@ -82,22 +87,22 @@ def pointed(loaded: Loaded) -> Activated | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise PolicyError(
-            f"{path}: cannot be read ({error}): `callsieve policy activate` takes the policy of the settings again"
+            f"{path}: cannot be read ({error}): activate a policy again with `callsieve policy activate`"
         ) from None
 
 
 def pointer_file(loaded: Loaded) -> Path:
-    """Where it is said what was activated."""
+    """Return the file that names the activated policy."""
     return loaded.state / FOLDER / POINTER
 
 
 def is_file(name: str) -> bool:
-    """Whether it is a file that the administrator names, and not a policy's name."""
+    """Return whether this is a path to a file and not a policy's name."""
     return "/" in name or name.endswith(".toml")
 
 
 def policy_called(name: str, loaded: Loaded) -> Policy:
-    """A policy by name, or of a file wherever it is."""
+    """Return a policy by name, or from a file."""
     if not is_file(name):
         return load_policy(name, loaded.policy_directories)
     file = Path(name)
@@ -106,22 +111,25 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
 
 
 def text_of(file: Path, max_bytes: int | None = None) -> str:
-    """A file of policies or cases that the administrator names; `max_bytes` None: as large as a policy. PolicyError."""
+    """Return the text of a policy or case file that an administrator names. Raise PolicyError.
+
+    `max_bytes` None: the limit for policies.
+    """
     with acting_for(file):
         return read_text(file, max_bytes or MAX_BYTES)
 
 
 def watched_files(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """All files that say which policy is in force, with time and size: another set, and something has changed."""
+    """Return all files that determine the active policy, with time and size: if this differs, something changed."""
     paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
-    found = []
+    stamps = []
     for path in (*paths, pointer_file(loaded)):
         with suppress(OSError):  # it is not there, or went away meanwhile
             status = path.stat()
-            found.append((path, status.st_mtime_ns, status.st_size))
-    return frozenset(found)
+            stamps.append((path, status.st_mtime_ns, status.st_size))
+    return frozenset(stamps)
 
 
 def is_activation(before: frozenset[tuple[Path, int, int]], after: frozenset[tuple[Path, int, int]]) -> bool:
-    """Whether something was activated between two looks at the watched files."""
+    """Return whether a policy was activated between two states of the watched files."""
     return any(path.name == POINTER for path, _, _ in before ^ after)

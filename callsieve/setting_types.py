@@ -1,4 +1,4 @@
-"""What settings are made of: the table that forbids unknown keys, and the types of values with their limits."""
+"""The types of settings: the table that forbids unknown keys, and value types with their limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reputation.own.hours import WRITTEN as QUIET_HOURS
 Deadline = Annotated[int, msgspec.Meta(ge=10, le=550)]
 InFlight = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-# In patterns \Z, not $: that one would let a newline at the end pass.
+# Patterns end with \Z, not $, which would allow a newline at the end.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}\Z"
 EXTENSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 ENDPOINT = r"^[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,79}\Z"
@@ -54,23 +54,23 @@ Prefix = Annotated[str, msgspec.Meta(pattern=PREFIX)]
 Endpoint = Annotated[str, msgspec.Meta(pattern=ENDPOINT)]
 Route = Annotated[str, msgspec.Meta(pattern=ROUTE)]
 WRITTEN_AS = {
-    NAME: "takes at most 64 letters, digits, spaces, _ . and -, a letter or digit first",
-    EXTENSION: "takes at most 64 letters, digits, _ . and -, a letter or digit first",
+    NAME: "must be at most 64 letters, digits, spaces, _ . and -, and begin with a letter or digit",
+    EXTENSION: "must be at most 64 letters, digits, _ . and -, and begin with a letter or digit",
     ENDPOINT: "write it as PJSIP/201",
-    KEY: "takes 16 to 64 letters and digits",
+    KEY: "must be 16 to 64 letters and digits",
     SPAN: "write it as 6h, 1d or 1w",
-    SECRET: "a secret does not stand in the settings: write env:NAME, or file:/path of a file with mode 0600",
-    QUIET_HOURS: 'write it as "22-7": from ten in the evening until seven in the morning',
+    SECRET: "secrets are not written into the settings: write env:NAME, or file:/path of a file with mode 0600",
+    QUIET_HOURS: 'write it as "22-7", which means from 22:00 until 7:00',
     CLOCK: "write it as 07:00",
-    OFTEN: "write it as 3/h: three an hour; or 1/min, 10/d",
-    TOPIC: "takes letters, digits, _ and -, in at most four parts with / between them",
+    OFTEN: "write it as 3/h (three per hour), 1/min or 10/d",
+    TOPIC: "must be letters, digits, _ and -, in at most four parts separated by /",
     MAIL_ADDRESS: "write it as office@example.com",
-    SITE: "takes at most 32 small letters, digits and -, a letter or digit first",
-    ORGANISATION: "takes at most 20 small letters, digits and -, a letter or digit first",
+    SITE: "must be at most 32 small letters, digits and -, and begin with a letter or digit",
+    ORGANISATION: "must be at most 20 small letters, digits and -, and begin with a letter or digit",
     CHANNEL: "write it as PJSIP/{number}@carrier or Local/{number}@from-internal",
     SHOWN_NUMBER: "write it as +12015550100",
-    COUNTRY: "write a country as US",
-    PREFIX: "write how numbers begin as +1201",
+    COUNTRY: "write a country as two letters, such as US",
+    PREFIX: "write a prefix as +1201",
     ROUTE: "write it as context,exten,1",
 }
 RequestRate = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
@@ -82,4 +82,4 @@ SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
 
 
 class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: fixed keys, each with a default or required."""
+    """A table of the settings: fixed keys, each required or with a default."""

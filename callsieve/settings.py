@@ -1,6 +1,6 @@
-"""Settings: one TOML file, every key with a default, checked when it is read.
+"""The settings: one TOML file, in which every key has a default and is checked.
 
-An error names the file, the key and what is allowed:
+An error names the file, the line, the key and what is allowed:
     /etc/callsieve/callsieve.toml: line 3: agi.deadline_ms: expected int <= 550
 """
 
@@ -45,27 +45,27 @@ MAX_BYTES = 1 << 20
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}", re.ASCII)
 
 
-# What strangers type. No path: links begin with it.
+# The address that strangers type. No path: links are made by adding to it.
 _PUBLIC_ADDRESS = re.compile(r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9.-]{1,253})(:(?P<port>[0-9]{1,5}))?", re.ASCII)
 MOST_LINE = 200
 
-# FreePBX 15 to 17 run a FastAGI server of their own here, on the port that Asterisk asks where none is named. It runs
-# what it is asked for as a script and dies of one that is not there; ring groups then ring nobody.
+# FreePBX 15 to 17 run their own FastAGI server on this port, which is Asterisk's default. It runs the requested path as
+# a script and dies if that does not exist; then ring groups ring nobody.
 FREEPBX_PORT = 4573
 
 
 class SettingsError(ValueError):
-    """The settings cannot be used. The text names the file, the key and the way out."""
+    """The settings cannot be used. The text names the file, the key and what to do."""
 
 
 class SettingsUnreadable(SettingsError):
-    """This user may not read the file: nothing is known of what is in it."""
+    """This user may not read the file, so nothing is known of its content."""
 
 
 class Agi(setting_types.SettingsTable, frozen=True):
-    """Where Asterisk asks. `users`: names or numbers of the users it runs as; root and our own may ask as well.
+    """Where Asterisk asks about calls. `users`: the users it runs as, by name or number; root may always ask.
 
-    `key`: who sends it along may, too. For containers, where the kernel does not say who asks.
+    `key`: a connection that sends it may ask too. For containers, where the kernel does not tell the user.
     """
 
     listen: str = "127.0.0.1:4578"
@@ -77,13 +77,13 @@ class Agi(setting_types.SettingsTable, frozen=True):
 
 
 class StoreTable(setting_types.SettingsTable, frozen=True):
-    """Where what we know is kept."""
+    """Where the store is."""
 
     path: str = "callsieve.db"
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """Where Asterisk tells how calls end. An empty user name: no listener."""
+    """Asterisk's manager interface, which tells how calls end. Without a user name nobody listens."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -94,7 +94,7 @@ class Ami(setting_types.SettingsTable, frozen=True):
 class Numbers(setting_types.SettingsTable, frozen=True):
     """How national numbers are read, unless the trunk says otherwise.
 
-    `match_withheld`: blocklists match the number that a trunk delivers of a caller who withholds it.
+    `match_withheld`: match blocklists against the number that a trunk delivers for a caller who withholds it.
     """
 
     region: str = "US"
@@ -108,10 +108,10 @@ class PolicyTable(setting_types.SettingsTable, frozen=True):
 
 
 class Actions(setting_types.SettingsTable, frozen=True):
-    """What a caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail, else on.
+    """What a stopped caller meets. `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail.
 
-    `ask`: what a challenge asks for where the rule does not say; `language`: what is spoken where the caller's country
-    does not say; `appeal`: whether who is turned away, or sent to voicemail, hears how to appeal.
+    `ask`: what a challenge asks for unless the rule says it. `language`: for callers whose country does not determine
+    it. `appeal`: callers who are rejected or sent to voicemail hear how to appeal.
     """
 
     route: setting_types.Route = ""
@@ -121,7 +121,7 @@ class Actions(setting_types.SettingsTable, frozen=True):
 
 
 class DisplayTable(setting_types.SettingsTable, frozen=True):
-    """What phones show before a caller's name: the language of who is not known yet, how long a line is, own texts."""
+    """The text that phones show before a caller's name: default language, characters of a line, own texts."""
 
     language: Literal["en", "zh"] = "en"
     characters: setting_types.Columns = CHARACTERS
@@ -130,17 +130,17 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
 
 
 class Emergency(setting_types.SettingsTable, frozen=True):
-    """How long screening stays open after an emergency call from here."""
+    """How long no call is screened after an emergency call from here."""
 
     window_minutes: setting_types.Minutes = 120
 
 
 class Outbound(setting_types.SettingsTable, frozen=True):
-    """What the outbound guard goes by; a limit of 0 is none. `resting`: numbers that rest, or were given back.
+    """The limits of the outbound guard; 0: no limit. `resting`: refuse numbers that rest or were given back.
 
-    `local_rules`: the law files; `follow_advice`: also what is good practice there and binds nobody. `registers`:
-    copies of national do-not-call registers; `needs_consent`: where a law asks for consent, nobody without is called.
-    `networks`: a CSV file, to which network ranges of numbers were given; for the mark watch.
+    `local_rules`: apply the law files. `follow_advice`: also apply their good practice, which is not binding.
+    `registers`: apply copies of national do-not-call registers. `needs_consent`: where a law requires consent, call
+    nobody without it. `networks`: a CSV file that tells which network has which range of numbers, for the mark watch.
     """
 
     observe: bool = True
@@ -161,7 +161,7 @@ class Outbound(setting_types.SettingsTable, frozen=True):
 
 
 class HoursTable(setting_types.SettingsTable, frozen=True):
-    """When people of a region may be called, in the place of what is known of it. Empty: never."""
+    """When people of a region may be called, instead of the hours known for it. Empty: never."""
 
     region: str
     weekdays: str = ""
@@ -170,7 +170,7 @@ class HoursTable(setting_types.SettingsTable, frozen=True):
 
 
 class Web(setting_types.SettingsTable, frozen=True):
-    """The console. `hosts`: the names that browsers reach it by; `proxies`: who may say for whom they ask."""
+    """The console. `hosts`: the host names that browsers use. `proxies`: whose forwarded addresses are trusted."""
 
     listen: str = "127.0.0.1:8480"
     enabled: bool = False
@@ -182,11 +182,11 @@ class Web(setting_types.SettingsTable, frozen=True):
 
 
 class Public(setting_types.SettingsTable, frozen=True):
-    """The page for owners of numbers. `address`: its URL as they type it; `name` and `contact`: who we are.
+    """The public page for owners of numbers. `address`: its URL. `name` and `contact`: who we are.
 
-    `call_in`: a number of ours whose dialplan goes to [callsieve-prove]; empty: nobody proves anything by calling.
-    `in_answers`: the address, with the reference, goes with the SIP answer that turns a call away, where that can be.
-    `call_back`: the socket of the call-back helper (docs/how-to/call-back.md); empty: nobody is called.
+    `call_in`: a DID whose dialplan goes to [callsieve-prove]; empty: nobody can prove control by calling. `in_answers`:
+    send the address and reference with the SIP answer that rejects a call, if possible. `call_back`: the socket of the
+    call-back helper (docs/how-to/call-back.md); empty: nobody is called back.
     """
 
     enabled: bool = False
@@ -201,15 +201,15 @@ class Public(setting_types.SettingsTable, frozen=True):
 
     @property
     def behind_proxy(self) -> bool:
-        """Whether a proxy stands before it, which speaks https to the world."""
+        """Return whether a proxy in front of the page serves https."""
         return self.address.startswith("https://")
 
 
 class Company(setting_types.SettingsTable, frozen=True):
-    """Who we are, for carriers and others whom an evidence pack or a proof of a day is handed to.
+    """Our company, as named in evidence packs and proofs for carriers and others.
 
-    `registration`: the number in the register of companies, and which; `signatory`: who signs, and as what;
-    `traceback`: whom a carrier asks where a call came from, by telephone or mail.
+    `registration`: the number in the register of companies, and which register. `signatory`: who signs, with their
+    role. `traceback`: whom a carrier asks where a call came from, by telephone or mail.
     """
 
     name: str = ""
@@ -220,7 +220,7 @@ class Company(setting_types.SettingsTable, frozen=True):
 
 
 class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
-    """`off`: optional capabilities whose commands, pages, endpoints and units are not wanted. Their data stays."""
+    """`off`: optional capabilities whose commands, pages, endpoints and units are switched off. Their data stays."""
 
     off: tuple[str, ...] = ()
 
@@ -228,7 +228,7 @@ class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
 class AsteriskTable(setting_types.SettingsTable, frozen=True):
     """How `asterisk` is run for `off`, `on`, `doctor` and imports: a command, split as a shell would.
 
-    `etc` is where its configuration is: `asterisk install` writes there, and the daemon looks where calls are sent.
+    `etc`: the directory of Asterisk's configuration, which `asterisk install` writes and the daemon reads.
     """
 
     command: str = "asterisk"
@@ -236,9 +236,9 @@ class AsteriskTable(setting_types.SettingsTable, frozen=True):
 
 
 class TrunkTable(setting_types.SettingsTable, frozen=True):
-    """A trunk; `reject` is how a call is turned away on it; `verstat`: what its carrier says of callers counts.
+    """A trunk. `reject`: how calls are rejected on it. `verstat`: its carrier's check of callers counts.
 
-    `attestation`: the STIR/SHAKEN level that its carrier says it signs our calls with; empty: not said.
+    `attestation`: the STIR/SHAKEN attestation of our calls, as its carrier states it; empty: not stated.
     """
 
     name: setting_types.Name
@@ -252,9 +252,9 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number of ours that callers dial; `screen = false` for fax, alarm and lift. `group`: one of `groups` alone.
+    """A number that callers dial. `screen = false` for fax, alarm and lift. `group`: instead of `groups`, if only one.
 
-    `trap`: it is given to nobody, so whoever calls it dials by the list.
+    `trap`: nobody has this number, so its callers dial whole ranges or bought lists.
     """
 
     number: str
@@ -266,12 +266,12 @@ class DidTable(setting_types.SettingsTable, frozen=True):
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Those of either key."""
+        """Return the groups from either key."""
         return self.groups if self.group is None else (self.group,)
 
 
 class PersonTable(setting_types.SettingsTable, frozen=True):
-    """Someone of ours. `quiet_hours` as in `22-7`: else those of [reputation.quiet], for whoever wants some."""
+    """A person. `quiet_hours` as in `22-7`; default: those of [reputation.quiet], for persons who switch them on."""
 
     extension: setting_types.Extension
     endpoint: setting_types.Endpoint | None = None
@@ -282,7 +282,7 @@ class PersonTable(setting_types.SettingsTable, frozen=True):
 
 
 class ScopeTable(setting_types.SettingsTable, frozen=True):
-    """A policy for part of the calls: exactly one of `did`, `trunk`, `group`."""
+    """A policy for some of the calls: exactly one of `did`, `trunk`, `group`."""
 
     policy: str
     did: str | None = None
@@ -291,7 +291,7 @@ class ScopeTable(setting_types.SettingsTable, frozen=True):
 
 
 class Settings(setting_types.SettingsTable, frozen=True):
-    """Everything in the file."""
+    """All settings."""
 
     agi: Agi = Agi()
     store: StoreTable = StoreTable()
@@ -329,9 +329,9 @@ class Settings(setting_types.SettingsTable, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and where they came from. `file` is None when there is none and all are defaults.
+    """The settings and where they came from. `file` is None if there is none and all settings are defaults.
 
-    `usual_file` is where one is made then. `removed`: settings of older versions that it has, and that do nothing.
+    `usual_file`: where the file would be. `removed`: its settings of older versions, which have no effect.
     """
 
     settings: Settings
@@ -342,11 +342,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings_file(self) -> Path:
-        """The file there is, or would be."""
+        """Return the settings file, existing or not."""
         return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
-        """A path of the settings; a relative one is below the state directory."""
+        """Return a path of the settings. A relative path is below the state directory."""
         return self.state / text
 
     @property
@@ -366,18 +366,24 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """What the doctor found as root. Beside the state directory: in it the service could plant a link for root."""
+        """Return the file of root's findings.
+
+        It is outside the state directory, where the service could plant a link for root.
+        """
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
     def policy_directories(self) -> tuple[Path, ...]:
-        """Where policy files are looked for, in order: those activated from the console come first."""
+        """Return where policy files are searched, in order: files activated from the console come first."""
         own = (self.file.parent / "policies",) if self.file else ()
         return (self.state / "policies", *own)
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """The settings of `--config`, else of CALLSIEVE_CONFIG, else of /etc/callsieve, else the defaults."""
+    """Load the settings from `--config`, else CALLSIEVE_CONFIG, else /etc/callsieve, else the defaults.
+
+    Raise SettingsError.
+    """
     file, is_named = _file_of(config, environment)
     text = _read(file, required=is_named)
     settings = Settings() if text is None else parse_settings(text, str(file))
@@ -390,9 +396,10 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 
 
 def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """The settings; or what SALVAGED can be read of, all else by default, and what is wrong with the file.
+    """Return the settings and None, or what can be read of a file with an error, and the error.
 
-    For commands that must work with the file that somebody has just broken: off, on, emergency and doctor.
+    Only the tables SALVAGED are read then, and all else is default. For commands that must work with a broken file:
+    off, on, emergency and doctor.
     """
     try:
         return load_settings(config), None
@@ -402,7 +409,7 @@ def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
 
 
 def switched_off(config: Path | None) -> frozenset[str]:
-    """Return what `[capabilities] off` names, also of a file with errors elsewhere. Nothing if it cannot be read."""
+    """Return the names in `[capabilities] off`, also if the file has errors elsewhere. Empty if it cannot be read."""
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(_file_of(config, os.environ)[0], required=True) or "")
         off = msgspec.convert(table.get("capabilities", {}), CapabilitiesTable).off
@@ -415,7 +422,7 @@ SALVAGED = ("asterisk", "store", "emergency")
 
 
 def _salvaged(file: Path) -> Settings:
-    """Those tables of a file that has errors elsewhere; each by default if it cannot be read either."""
+    """Return the tables SALVAGED of a file with errors elsewhere; defaults for those that cannot be read."""
     table: Mapping[str, Any] = {}
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(file, required=True) or "")
@@ -428,15 +435,16 @@ def _salvaged(file: Path) -> Settings:
 
 
 def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:
-    """The settings file, and whether somebody named it: then it must be there."""
+    """Return the settings file, and whether somebody named it, so that it must exist."""
     named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
     return named or CONFIG_FILE, named is not None
 
 
 def _state_directory(environment: Mapping[str, str]) -> Path:
-    """CALLSIEVE_STATE, else what systemd made for the service, else the service's own where it is there, else XDG's.
+    """Return CALLSIEVE_STATE, else systemd's directory, else the service's if it exists, else XDG's.
 
-    Whether or not we may use the service's: who may not has to be told, and not to write where the daemon never looks.
+    The service's directory is returned even if we may not use it: an error is better than writing where the daemon
+    never reads.
     """
     for variable in ("CALLSIEVE_STATE", "STATE_DIRECTORY"):
         if environment.get(variable):
@@ -448,7 +456,7 @@ def _state_directory(environment: Mapping[str, str]) -> Path:
 
 
 def _read(file: Path, *, required: bool) -> str | None:
-    """The text of a settings file; None when there is none and need not be."""
+    """Return the text of a settings file, or None if it does not exist and need not."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -465,7 +473,7 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 
 def parse_settings(text: str, source: str) -> Settings:
-    """Settings from their text. SettingsError names `source`, the key, and what is allowed."""
+    """Parse settings from a text. SettingsError names `source`, the line, the key and what is allowed."""
     settings = parse_table(text, source, Settings, _without_removed)
     for key, problem in _problems(settings):
         raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
@@ -473,14 +481,14 @@ def parse_settings(text: str, source: str) -> Settings:
 
 
 def _without_removed(table: dict[str, Any]) -> dict[str, Any]:
-    """The table without settings of older versions."""
+    """Return the table without settings of older versions."""
     reputation = table.get("reputation")
     return table | {"reputation": without_removed(reputation)[0]} if isinstance(reputation, dict) else table
 
 
 def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
     """Return the settings of older versions that a file has."""
-    with suppress(ValueError, RecursionError):  # whoever reads the settings hears of that
+    with suppress(ValueError, RecursionError):  # reading the settings reports the error
         reputation = tomllib.loads(text).get("reputation")
         return without_removed(reputation)[1] if isinstance(reputation, dict) else ()
     return ()
@@ -489,7 +497,7 @@ def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
 def parse_table(
     text: str, source: str, kind: type[T], prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda table: table
 ) -> T:
-    """What a file has, as far as types say what is right. SettingsError as of `parse_settings`."""
+    """Parse a table and check its types. Raise SettingsError as `parse_settings` does."""
     try:
         table = prepare(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
@@ -505,7 +513,7 @@ def parse_table(
 
 
 def _with_line(error: str, text: str) -> str:
-    """`line 3: agi.lisen: unknown key`; without a line where the key is that of a table which is told by its name."""
+    """Put the line before an error: `line 3: agi.lisen: unknown key`. Errors that name a table by its name get none."""
     key, _, _ = error.partition(": ")
     if not re.fullmatch(r"[\w.\[\]-]+", key):
         return error
@@ -516,7 +524,7 @@ def _with_line(error: str, text: str) -> str:
 
 
 def _explained(misfit: Misfit) -> str:
-    """`key: what is allowed`."""
+    """Return an error as `key: what is allowed`."""
     place = misfit.place
     if misfit.fault is Fault.UNKNOWN_KEY:
         key = place.rpartition(".")[2]
@@ -526,7 +534,7 @@ def _explained(misfit: Misfit) -> str:
     for kind in alternatives(misfit.kind):
         words = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()
         if words and isinstance(misfit.value, str):
-            return f"{place}: does not know {misfit.value!r}{nearest(misfit.value, words)}"
+            return f"{place}: unknown value {misfit.value!r}{nearest(misfit.value, words)}"
         if get_origin(kind) in SEQUENCES and isinstance(misfit.value, dict):
             return f"{place}: a list of tables is written as [[{place}]]"
         if isinstance(misfit.value, str) and (hint := setting_types.WRITTEN_AS.get(_pattern_of(kind))) is not None:
@@ -535,7 +543,7 @@ def _explained(misfit: Misfit) -> str:
 
 
 def _pattern_of(kind: Any) -> str:
-    """Return the pattern of a text, or nothing."""
+    """Return the pattern of a text type, or an empty text."""
     bounds = (part for part in get_args(kind)[1:] if isinstance(part, msgspec.Meta))
     return next((meta.pattern for meta in bounds if meta.pattern), "")
 
@@ -544,7 +552,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 def _problems(settings: Settings) -> Problems:
-    """What a type cannot say: addresses, regions, numbers, scopes. The first is reported."""
+    """Yield each key with an error that types cannot detect, and the error. Only the first is reported."""
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)
@@ -567,9 +575,9 @@ def _problems(settings: Settings) -> Problems:
             yield f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"
     for did in settings.did:
         if did.groups and did.group is not None:
-            yield f"did '{did.number}'.group", "is in the place of groups: write all of them there"
+            yield f"did '{did.number}'.group", "cannot be used together with groups: write all names there"
         if did.trap and (did.callee is not None or did.all_groups or not did.screen):
-            yield f"did '{did.number}'.trap", "is for a number of nobody: without callee, groups and screen = false"
+            yield f"did '{did.number}'.trap", "cannot be used with callee, groups or screen = false: a trap belongs to nobody"
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
     yield from _repeated("person", [person.extension for person in settings.person])
@@ -603,10 +611,10 @@ def _region_problem(key: str, region: str) -> Problems:
 
 
 def _outbound_problems(settings: Settings) -> Problems:
-    """Hours that are none."""
+    """Yield errors in calling hours."""
     outbound = settings.outbound
     if outbound.first_hour >= outbound.last_hour:
-        yield "outbound.last_hour", f"comes after first_hour, which is {outbound.first_hour}"
+        yield "outbound.last_hour", f"must be later than first_hour, which is {outbound.first_hour}"
     for table in settings.hours:
         yield from _region_problem("hours.region", table.region)
         for key in ("weekdays", "saturday", "sunday"):
@@ -618,16 +626,16 @@ def _outbound_problems(settings: Settings) -> Problems:
 
 
 def _web_problems(web: Web) -> Problems:
-    """Without a proxy in front the console speaks plain HTTP, and so to this machine only."""
+    """Yield errors in [web]. Without a proxy the console speaks plain HTTP, so it must listen on loopback only."""
     wrong = _form_problem(web.listen) if web.behind_proxy else _address_problem(web.listen)
     if wrong is not None:
         yield (
             "web.listen",
-            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it",
+            wrong if web.behind_proxy else f"{wrong}, with a web server with TLS in front of it",
         )
     for host in web.hosts:
         if not HOST.fullmatch(host):
-            yield "web.hosts", f"{host[:60]!r} is no host name"
+            yield "web.hosts", f"{host[:60]!r} is not a host name"
     yield from _proxy_problems("web.proxies", web.proxies)
 
 
@@ -636,40 +644,46 @@ def _proxy_problems(key: str, proxies: tuple[str, ...]) -> Problems:
         try:
             network = ipaddress.ip_network(proxy)
         except ValueError:
-            yield key, f"{proxy[:60]!r} is no address and no network: write 192.0.2.1"
+            yield key, f"{proxy[:60]!r} is neither an address nor a network: write it as 192.0.2.1"
         else:
             if network.prefixlen == 0:
-                yield key, f"{proxy!r} is everybody, who could then say whose address they have: write 192.0.2.1"
+                yield key, f"{proxy!r} means everybody, so anybody could forge a client address: write it as 192.0.2.1"
 
 
 def _public_problems(public: Public) -> Problems:
-    """Its address is what strangers type and what is signed. Without a proxy it speaks to this machine only."""
+    """Yield errors in [public]. Without a proxy the page speaks plain HTTP, so it must listen on loopback only."""
     yield from _proxy_problems("public.proxies", public.proxies)
     if (wrong := (_form_problem if public.behind_proxy else _address_problem)(public.listen)) is not None:
-        yield "public.listen", wrong if public.behind_proxy else f"{wrong}; proxies of other machines: [public] proxies"
+        yield (
+            "public.listen",
+            wrong if public.behind_proxy else f"{wrong}; name proxies on other servers in [public] proxies",
+        )
     for key, text in (("name", public.name), ("contact", public.contact)):
         if len(text) > MOST_LINE or not text.isprintable():
-            yield f"public.{key}", f"is one line of at most {MOST_LINE} characters"
+            yield f"public.{key}", f"must be one line of at most {MOST_LINE} characters"
     if public.call_in and (public.call_in[0] != "+" or number_of(public.call_in, "US") is None):
         yield "public.call_in", f"{public.call_in[:40]!r} is not a number: write it as +442071838750"
     if public.call_back and not Path(public.call_back).is_absolute():
-        yield "public.call_back", "is the path of the helper's socket: /run/callsieve-call-back/socket"
+        yield "public.call_back", "must be the path of the helper's socket: /run/callsieve-call-back/socket"
     if not public.address and not public.enabled:
         return
-    found = _PUBLIC_ADDRESS.fullmatch(public.address)
-    if found is None or not HOST.fullmatch(found["host"]) or not 0 < int(found["port"] or 443) < 65536:
-        yield "public.address", f"{public.address[:80]!r} is no address: write https://appeals.example.org"
-    elif found["scheme"] == "http" and found["host"] not in ("localhost", "127.0.0.1"):
-        wrong = "must be https: strangers send names and documents; http is for localhost, to try it"
+    match = _PUBLIC_ADDRESS.fullmatch(public.address)
+    if match is None or not HOST.fullmatch(match["host"]) or not 0 < int(match["port"] or 443) < 65536:
+        yield "public.address", f"{public.address[:80]!r} is not an address: write it as https://appeals.example.org"
+    elif match["scheme"] == "http" and match["host"] not in ("localhost", "127.0.0.1"):
+        wrong = "must be https, because strangers send names and documents; http is allowed for localhost only"
         yield "public.address", f"{public.address!r} {wrong}"
-    elif found["scheme"] == "https" and not public.proxies:
-        yield "public.proxies", "is empty, and https takes a proxy: name its address, or leave the key out"
+    elif match["scheme"] == "https" and not public.proxies:
+        yield "public.proxies", "must not be empty with https: write the proxy's address, or remove the key"
     if public.enabled and not public.name.strip():
-        yield "public.name", "is required with enabled = true: strangers read there whose page it is"
+        yield "public.name", "required with enabled = true: it tells visitors whose page it is"
 
 
 def _api_problems(settings: Settings) -> Problems:
-    """The same holds for the API, whose tokens would else go over the network in the clear."""
+    """Yield errors in [api] listen.
+
+    Without a proxy tokens would be sent unencrypted, so it must be on loopback only.
+    """
     listen, web = settings.api.listen, settings.web
     if not listen:
         return
@@ -677,10 +691,10 @@ def _api_problems(settings: Settings) -> Problems:
     if wrong is not None:
         yield (
             "api.listen",
-            wrong if web.behind_proxy else f"{wrong}, and a web server with TLS before it",
+            wrong if web.behind_proxy else f"{wrong}, with a web server with TLS in front of it",
         )
     elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
-        yield "api.listen", f"the console listens on port {address_of(listen)[1]}: take another, or leave it empty"
+        yield "api.listen", f"the console listens on port {address_of(listen)[1]}: choose another, or leave it empty"
 
 
 def _display_problems(display: DisplayTable) -> Problems:
@@ -690,16 +704,16 @@ def _display_problems(display: DisplayTable) -> Problems:
             if word not in TEXTS[language]:
                 yield key, f"unknown key{nearest(word, TEXTS[language])}"
             elif len(text) > MAX_PREFIX or not text.isprintable() or not (text.strip() or word == VERIFIED):
-                yield key, f"{shown(text)}: takes 1 to {MAX_PREFIX} characters"
+                yield key, f"{shown(text)}: must be 1 to {MAX_PREFIX} characters"
 
 
 def _repeated(table: str, keys: list[str]) -> Problems:
     for key in sorted({key for key in keys if keys.count(key) > 1}):
-        yield f"[[{table}]]", f"{key!r} is there twice"
+        yield f"[[{table}]]", f"{key!r} appears twice: names must be unique"
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """`127.0.0.1:4578` or `[::1]:4578` as host and port. ValueError when it is neither."""
+    """Parse `127.0.0.1:4578` or `[::1]:4578` into host and port. Raise ValueError."""
     host, _, port = text.rpartition(":")
     address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -719,7 +733,7 @@ def _freepbx_problem(listen: str) -> str | None:
     if address_of(listen)[1] != FREEPBX_PORT:
         return None
     return (
-        f"port {FREEPBX_PORT} belongs to FreePBX's own FastAGI server, which our calls would crash: "
+        f"port {FREEPBX_PORT} belongs to FreePBX's own FastAGI server, which CallSieve's requests would crash: "
         "write 127.0.0.1:4578, then run: callsieve asterisk install"
     )
 
@@ -728,5 +742,5 @@ def _address_problem(text: str) -> str | None:
     if (wrong := _form_problem(text)) is not None:
         return wrong
     if not is_loopback(address_of(text)[0]):
-        return f"{text!r} is not on this machine: use 127.0.0.1"
+        return f"{text!r} is not a loopback address: use 127.0.0.1"
     return None

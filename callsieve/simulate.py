@@ -1,7 +1,7 @@
-"""What the daemon would decide for a call, asked from outside of it: `lookup`, `policy explain` and the console.
+"""What the daemon would decide about a call, computed outside of it: for `lookup`, `policy explain` and the console.
 
-The facts are read from the store as the daemon reads them. Who called within the hour, which the daemon counts in
-memory, is read from the journal; an emergency call that only Asterisk's own database knows is not seen here.
+Facts are read from the store as the daemon reads them. Callers within the hour, which the daemon counts in memory, are
+read from the journal. An emergency call that only Asterisk's own database knows is not seen here.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from reputation.weights import Weights
 
 
 class QuestionError(ValueError):
-    """The question names something that is not there. The text says what there is."""
+    """The question names something unknown. The text says what exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call as somebody describes it. `trunk` is the name of a [[trunk]]; None: the only one, else none of them."""
+    """A call as somebody describes it. `trunk` is the name of a [[trunk]]; None: the only one, or an unnamed one."""
 
     caller: str
     did: str | None = None
@@ -57,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What would be decided, and every step on the way there."""
+    """What would be decided, with every step of it."""
 
     call: IncomingCall
     facts: Facts
@@ -67,7 +67,7 @@ class Opinion:
 
 
 def call_of(question: Question, site: Site) -> IncomingCall:
-    """The call that is asked about, as `/screen` would read it. QuestionError for a trunk that is none of ours."""
+    """Return the call of a question, as `/screen` would read it. Raise QuestionError for an unknown trunk."""
     trunk = _trunk_of(question.trunk, site)
     caller = caller_of(question.caller, trunk.region, "prohib" if question.withheld else "")
     return IncomingCall(
@@ -95,9 +95,9 @@ def situation_about(
     *,
     at_its_hour: bool = True,
 ) -> Case:
-    """The call at that time. `callee`: the extension it is for. QuestionError for a stranger.
+    """Return the call with all facts at that time. `callee`: the extension it is for. Raise QuestionError if unknown.
 
-    `at_its_hour` is False where no call in particular is meant: then quiet hours do not count.
+    `at_its_hour` is False if no particular call is meant: then quiet hours do not count.
     """
     number, calls = call.caller, list(call_times(db, now - WINDOW_SECONDS))
     before = None if number.key is None else _before(calls, number, call.did, now)
@@ -112,8 +112,9 @@ def situation_about(
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the settings say of people, numbers and evidence, and the numbering plans. The daemon writes people and
-    numbers into the store.
+    """What the settings say of people, numbers and evidence, with the numbering plans.
+
+    The daemon writes people and numbers into the store; without it they are taken from here.
     """
 
     people: Mapping[str, Person]
@@ -126,7 +127,7 @@ class Ours:
 
     @classmethod
     def of(cls, loaded: Loaded) -> Ours:
-        """By extension and number."""
+        """Return the values of the settings, by extension and number."""
         settings = loaded.settings
         return cls(
             {person.extension: person for person in people_of(settings)},
@@ -138,26 +139,26 @@ class Ours:
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
-        """The facts as they are once the daemon has written what the settings say."""
+        """Return the facts as they are after the daemon has written the settings to the store."""
         did = self.dids.get(call.did or "", facts.did)
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
         own = facts.own_number or call.caller.key in self.own_numbers or call.caller.key in self.dids
         return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
-        """All that is known where there is no store: what the numbering plan says."""
+        """Return the facts without a store: what the numbering plan says."""
         row = None if call.caller.key is None else self.plan.row_of(call.caller.key, now)
         return Facts() if row is None else Facts(plan=row)
 
 
 def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
-    """What the policy that applies to the call, or this one, would decide. Pure."""
+    """Return what the given policy, or the one for the call's scope, would decide. Pure."""
     call, facts, policy, _ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """The facts, and what would raise the level of a caller of whom anything is known. No call waits for that."""
+    """Return the facts with what would raise the level of a known caller. Slower, so not used on the call path."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts
@@ -172,7 +173,9 @@ def _trunk_of(name: str | None, site: Site) -> Trunk:
         if trunk.name == name:
             return trunk
     names = [trunk.name for trunk in site.trunks]
-    raise QuestionError(f"there is no trunk {name!r}{nearest(name, names) if names else ': no [[trunk]] is set'}")
+    raise QuestionError(
+        f"there is no trunk {name!r}{nearest(name, names) if names else ': the settings have no [[trunk]]'}"
+    )
 
 
 def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
@@ -183,7 +186,7 @@ def _person(db: sqlite3.Connection, extension: str, ours: Ours) -> Person:
 
 
 def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
-    """The calls of the number and of its block within the hour: what the daemon counts (reputation.velocity)."""
+    """Return the calls of the number and its block within the hour, as the daemon counts them (reputation.velocity)."""
     if number.key is None:
         return NOTHING_LATELY
     velocity = Velocity()
@@ -194,7 +197,7 @@ def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
 
 
 def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
-    """What strangers did shortly before: the same by reputation.first_calls."""
+    """Return what strangers did shortly before, as the daemon counts it (reputation.first_calls)."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:

@@ -1,10 +1,10 @@
-"""Files of policies that other sites published, in the folder of this site's own versions:
+"""Policy files that other sites published, in the folder of this site's own versions.
 
-    STATE/policies/head-office:office.toml      as it was accepted here: a policy like any other, wherever one is named
-    STATE/policies/head-office:office.new.toml  as it came, and was not accepted yet: to be compared and tried
-    STATE/policies/head-office:office.old.toml  as it was before it was accepted last
+    STATE/policies/head-office:office.toml      as accepted here: a policy like any other
+    STATE/policies/head-office:office.new.toml  received but not accepted yet, to be compared and tried
+    STATE/policies/head-office:office.old.toml  as it was before the last acceptance
 
-So what is in force never depends on the hub, and a policy that was accepted stays when its site withdraws it.
+So the active policy never depends on the hub, and an accepted policy stays if its site withdraws it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ MOST_BYTES = 48 * 1024
 
 
 class SiteVersion(NamedTuple):
-    """What was accepted of a policy, `head-office:office`, by the digest of its text."""
+    """The accepted version of a policy such as `head-office:office`, by the digest of its text."""
 
     name: str
     digest: str
 
 
 def digest_of(text: str) -> str:
-    """Tells one text from another."""
+    """Return the digest that identifies a text."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """A policy that travels: no larger than a draft, and built on presets alone, which are the same everywhere."""
+    """Parse a policy of another site: no larger than a draft, and extending presets only."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(f"{name}: larger than {MOST_BYTES // 1024} kB: it cannot be published")
     return parse_policy(text, name, name, _preset)
@@ -45,12 +45,12 @@ def read_site_policy(text: str, name: str) -> Policy:
 
 def _preset(name: str) -> Policy:
     if name not in PRESETS:
-        raise PolicyError(f"{name} is known at its site alone: put all rules into one file that extends a preset")
+        raise PolicyError(f"{name} exists only at its own site: put all rules into one file that extends a preset")
     return load_policy(name)
 
 
 def text_there(loaded: Loaded, name: str) -> str | None:
-    """The text of one of the files; None: there is none that can be read."""
+    """Return the text of one of the files, or None if it cannot be read."""
     path = _path(loaded, name)
     try:
         with acting_for(path):
@@ -60,29 +60,29 @@ def text_there(loaded: Loaded, name: str) -> str | None:
 
 
 def files_there(loaded: Loaded) -> frozenset[str]:
-    """The names of all of them."""
+    """Return the names of all these files."""
     names = (path.stem for path in pointer_file(loaded).parent.glob("*:*.toml"))
     return frozenset(name for name in names if SITE_POLICY.fullmatch(name))
 
 
 def version_there(loaded: Loaded, name: str) -> SiteVersion | None:
-    """What is accepted now."""
+    """Return the accepted version, or None."""
     text = text_there(loaded, name)
     return None if text is None else SiteVersion(name, digest_of(text))
 
 
 def put_new(loaded: Loaded, name: str, text: str) -> None:
-    """It has come, and counts nowhere yet. OSError."""
+    """Write a received policy, which is not active yet. Raise OSError."""
     _write(loaded, f"{name}{NEW}", text)
 
 
 def drop_new(loaded: Loaded, name: str) -> None:
-    """Its site publishes something else, or nothing. OSError."""
+    """Remove a received policy: its site publishes another one, or none. Raise OSError."""
     _unlink(loaded, f"{name}{NEW}")
 
 
 def put_accepted(loaded: Loaded, name: str, text: str) -> None:
-    """From now on this is the policy. What it was before is kept. OSError."""
+    """Accept a policy, and keep the previous version. Raise OSError."""
     before = text_there(loaded, name)
     if before is not None:
         _write(loaded, f"{name}{OLD}", before)
@@ -91,8 +91,9 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 
 
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
-    """What was accepted before is the policy again, and what it replaces has come and was not accepted. Whether it is
-    still there. OSError.
+    """Return to the previously accepted version, and return whether it still exists. Raise OSError.
+
+    The replaced version becomes a received one that is not accepted.
     """
     now, before = text_there(loaded, version.name), text_there(loaded, f"{version.name}{OLD}")
     if before is None or digest_of(before) != version.digest:
@@ -105,7 +106,7 @@ def go_back(loaded: Loaded, version: SiteVersion) -> bool:
 
 
 def take_out(loaded: Loaded, name: str) -> None:
-    """Nothing is accepted of it any more: it has come, and that is all. OSError."""
+    """Revoke the acceptance: the policy becomes a received one. Raise OSError."""
     if (now := text_there(loaded, name)) is not None:
         put_new(loaded, name, now)
     _unlink(loaded, name)

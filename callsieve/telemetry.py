@@ -1,8 +1,8 @@
-"""What the daemon says of itself, every few seconds, in a small file of the state directory: `daemon.json`.
+"""The daemon's report about itself, written every few seconds to `daemon.json` in the state directory.
 
-The console's /metrics and its health lines are made from it, in a process of their own: so the daemon listens on
-nothing more, and figures are there when the store is not. Counts are since the daemon's start. No number and no name
-is in it. `daemon/background.py` writes it.
+The console makes its /metrics and health lines from it in another process, so the daemon needs no further listener, and
+figures are available even without a store. Counts are since the daemon's start. It contains no number and no name.
+`daemon/background.py` writes it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ FRESH_SECONDS = 20.0
 
 @dataclass(slots=True)
 class LookUpCounts:
-    """Since the start: questions; those after which the store knew more, or nothing new; those without an answer in
-    time; and calls for which nobody was asked, because of too many at once or of the rest after failures.
+    """Look-ups since the daemon's start.
+
+    `more`: the store knew more afterwards. `nothing`: it did not. `late`: no answer in time. `skipped`: calls for which
+    nobody was asked, because of too many at once or of a pause after failures.
     """
 
     asked: int = 0
@@ -38,7 +40,7 @@ class LookUpCounts:
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """The AMI listener. `behind_seconds` is the age of the oldest event that waits to be looked at."""
+    """The AMI listener. `behind_seconds`: the age of the oldest event that is not processed yet."""
 
     connected: bool
     trouble: str
@@ -53,10 +55,12 @@ class Listening(msgspec.Struct, frozen=True):
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """One look at the daemon. `by_action` counts decisions, `fail-open` among them; `took` is how many were made within
-    each of `agi.screening.BUCKETS_MS` and, last, how many took longer. `listening`: None where no AMI is configured.
-    `by_carrier`: as `agi.screening.Counts` has it. `look_ups`: None where nobody is asked. `program`: the stamp of the
-    program that the daemon was started from.
+    """One report of the daemon.
+
+    `by_action` counts decisions, also `fail-open`. `took`: how many were made within each of
+    `agi.screening.BUCKETS_MS`, and last, how many took longer. `listening`: None without AMI. `by_carrier`: as in
+    `agi.screening.Counts`. `look_ups`: None without look-up services. `program`: the stamp of the program that the
+    daemon runs.
     """
 
     at: float
@@ -83,7 +87,7 @@ class Telemetry(msgspec.Struct, frozen=True):
 
 
 def read_telemetry(state: Path) -> Telemetry | None:
-    """The last that the daemon said; None where it never did, or said what this version does not understand."""
+    """Return the daemon's last report. None if there is none, or this version cannot read it."""
     try:
         with open_regular(state / NAME) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)
@@ -92,21 +96,21 @@ def read_telemetry(state: Path) -> Telemetry | None:
 
 
 def is_fresh(telemetry: Telemetry | None, now: float | None = None) -> bool:
-    """Whether the daemon said it lately, so that it can be taken for alive."""
+    """Return whether the report is recent, so that the daemon is taken to be alive."""
     return telemetry is not None and (time.time() if now is None else now) - telemetry.at < FRESH_SECONDS
 
 
-class _Said(msgspec.Struct):
+class _Report(msgspec.Struct):
     at: float
     program: str = ""
 
 
 def is_outdated(state: Path, now: float | None = None) -> bool:
-    """Return whether a daemon runs that was started from another program than the one that is installed now."""
+    """Return whether a running daemon was started from another program than the one installed now."""
     try:
         with open_regular(state / NAME) as file:
-            said = msgspec.json.decode(file.read(MOST_BYTES), type=_Said)
+            report = msgspec.json.decode(file.read(MOST_BYTES), type=_Report)
     except (OSError, msgspec.DecodeError):
         return False
-    is_alive = (time.time() if now is None else now) - said.at < FRESH_SECONDS
-    return is_alive and said.program != program_stamp()
+    is_alive = (time.time() if now is None else now) - report.at < FRESH_SECONDS
+    return is_alive and report.program != program_stamp()

@@ -1,4 +1,4 @@
-"""Which version this is, and how it was built."""
+"""The version of the program, and how it was built."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def program_version() -> str:
-    """`1.2.3`; that it is not installed, where it is run from its sources."""
+    """Return the version, such as `1.2.3`, or that it is run from its sources."""
     try:
         return version("callsieve")
     except PackageNotFoundError:
@@ -15,7 +15,7 @@ def program_version() -> str:
 
 
 def program_stamp() -> str:
-    """Return the version with the time at which its files were installed: another one is another program."""
+    """Return the version with the time its files were installed, which changes with each installation."""
     try:
         installed_at = Path(__file__).stat().st_mtime_ns
     except OSError:  # it was uninstalled meanwhile

@@ -1,4 +1,4 @@
-"""From settings to what the other packages take: the site, the policies, our people and numbers."""
+"""Convert settings into what other packages take: the site, the policies, people and numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reputation.store.people import own_numbers
 
 
 def site_of(settings: Settings) -> Site:
-    """The PBX as answering a call needs it."""
+    """Return the PBX as answering a call needs it."""
     region = settings.numbers.region
     trunks = tuple(
         Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject, t.verstat) for t in settings.trunk
@@ -47,7 +47,7 @@ def site_of(settings: Settings) -> Site:
 
 
 def calling_hours_of(settings: Settings) -> CallingHours:
-    """When people may be called. A region of [[hours]] takes the place of what is known of it."""
+    """Return when people may be called. A region in [[hours]] replaces what is known of it."""
     outbound = settings.outbound
     usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
     local, advised = map(dict, hours_by_law()) if outbound.local_rules else ({}, {})
@@ -72,7 +72,7 @@ def _is_usual(hours: Hours) -> bool:
 
 
 def outbound_rules_of(settings: Settings) -> OutboundRules:
-    """What the outbound guard goes by."""
+    """Return the rules of the outbound guard."""
     outbound = settings.outbound
     return OutboundRules(
         observe=outbound.observe,
@@ -93,25 +93,25 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
 
 
 def _display_of(settings: Settings) -> Display:
-    """What phones show, with the administrator's own texts."""
+    """Return the texts that phones show, with the administrator's own."""
     display = settings.display
     own = {ENGLISH: display.en, MANDARIN: display.zh}
     return Display(display.language, display.characters, {language: own[language] for language in own if own[language]})
 
 
 def screening_hours_of(settings: Settings) -> ScreeningHours:
-    """When screening holds back."""
+    """Return the hours in which screening does less: quiet hours and the emergency window."""
     own = {person.extension: person.quiet_hours for person in settings.person if person.quiet_hours is not None}
     return ScreeningHours(QuietHours.of(settings.reputation.quiet, own), 60.0 * settings.emergency.window_minutes)
 
 
 def regions_of(site: Site) -> set[str]:
-    """Whose number plans its callers are read by."""
+    """Return the regions whose numbering plans callers are read by."""
     return {site.region, *(trunk.region for trunk in site.trunks)}
 
 
 def policies_of(loaded: Loaded) -> PolicySet:
-    """The policy of the PBX and those of its scopes. PolicyError when one of them cannot be used."""
+    """Return the policy of the PBX and those of its scopes. Raise PolicyError if one cannot be used."""
     settings, directories = loaded.settings, loaded.policy_directories
     region = settings.numbers.region
     scopes = tuple(
@@ -127,40 +127,40 @@ def policies_of(loaded: Loaded) -> PolicySet:
 
 
 def people_of(settings: Settings) -> list[Person]:
-    """Our people as the settings name them; an endpoint that is not given is PJSIP's of the extension."""
+    """Return the people in the settings. Without an endpoint, a person has the PJSIP endpoint of their extension."""
     return [
         Person(p.extension, p.endpoint or f"PJSIP/{p.extension}", p.group, p.language, p.name) for p in settings.person
     ]
 
 
 def dids_of(settings: Settings) -> list[Did]:
-    """The numbers that callers dial."""
+    """Return the DIDs of the settings."""
     region = settings.numbers.region
     return [Did(did_of(d.number, region) or d.number, d.all_groups, d.callee, d.screen, d.trap) for d in settings.did]
 
 
 def own_numbers_of(settings: Settings) -> list[str]:
-    """The numbers that we call out from."""
+    """Return the numbers that we call out from."""
     region = settings.numbers.region
     numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
     return sorted({number for number in numbers if number is not None})
 
 
 def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
-    """Which kinds of events each receiver wants, by its name: what the outbox is told to write."""
+    """Return which kinds of events each receiver wants, by its name."""
     everything = tuple(EventKind)
-    wanted = {f"webhook/{one.name}": one.events or everything for one in settings.webhook}
+    wanted = {f"webhook/{table.name}": table.events or everything for table in settings.webhook}
     if settings.mqtt.host:
         wanted["mqtt"] = settings.mqtt.events or everything
     if settings.mail.host:
         digest = (EventKind.DIGEST_READY,) if settings.digest.to else ()
         wanted["mail"] = tuple(dict.fromkeys((*settings.mail.events, *digest)))
-    wanted |= {f"notify/{one.name}": one.events for one in settings.notify}
+    wanted |= {f"notify/{table.name}": table.events for table in settings.notify}
     wanted |= {alert_receiver(alert.name, to): (alert.event,) for alert in settings.alert for to in alert.to}
     return wanted
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
-    """Our own numbers: of the register, of the settings, and DIDs."""
+    """Return our own numbers: of the register, of the settings, and DIDs."""
     dids = (did.number for did in dids_of(loaded.settings))
     return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

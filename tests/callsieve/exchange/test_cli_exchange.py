@@ -226,7 +226,7 @@ def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: 
         pytest.param("b", URL, "abc", "44 characters", id="no-key"),
         pytest.param("b", URL, "ours", "our own", id="our-own-key"),
         pytest.param("partner", URL, "theirs", "the settings have a company", id="name-of-the-settings"),
-        pytest.param("b", URL, "partners", "one company is one voice", id="key-of-the-settings"),
+        pytest.param("b", URL, "partners", "can be listed only once", id="key-of-the-settings"),
     ],
 )
 def test_who_cannot_be_subscribed_to(

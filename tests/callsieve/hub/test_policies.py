@@ -400,4 +400,4 @@ def test_real_calls_are_decided_by_it(hub: TestHub, head_office: Site, tmp_path:
         process.run_once(loaded)
         assert decided()[:3] == ("berlin", "ours", "allow")
         assert pbx.daemon.callsieve("policy", "activate").returncode == 0
-        wait_until(lambda: decided()[0] == "cautious", "the policy of the settings again")
+        wait_until(lambda: decided()[0] == "cautious", "activate a policy again")

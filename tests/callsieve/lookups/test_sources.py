@@ -218,7 +218,7 @@ def test_each_table_is_a_source_of_its_kind() -> None:
             ('token = "env:PHONEBLOCK_TOKEN"', ""),
             r"lookup 'phoneblock'.token: PhoneBlock answers only with",
         ),
-        (PHONEBLOCK, ("env:PHONEBLOCK_TOKEN", "abc"), r"a secret does not stand in the settings"),
+        (PHONEBLOCK, ("env:PHONEBLOCK_TOKEN", "abc"), r"secrets are not written into the settings"),
         (
             PHONEBLOCK,
             ('kind = "phoneblock"', 'kind = "phoneblock"\nsend = "number"'),
