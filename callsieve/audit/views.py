@@ -1,4 +1,4 @@
-"""What is shown of the audit: changes that are looked for, and one of them."""
+"""The audit as pages and API show it: searched changes, and a single one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def find_changes(db: sqlite3.Connection, context: Context, request: ChangesReque
     about = about_field(context, request.about)
     limit = request.limit + 1
     wanted = AuditFilter(request.who or None, request.what or None, about, before[0] if before else None, limit)
-    shown, following = page_of(search_audit(db, wanted), request.limit, lambda one: (one.id,))
-    return ResultPage([audited(db, context, one) for one in shown], following)
+    shown, following = page_of(search_audit(db, wanted), request.limit, lambda change: (change.id,))
+    return ResultPage([audited(db, context, change) for change in shown], following)
 
 
 def show_change(db: sqlite3.Connection, context: Context, request: ChangeKey) -> AuditedChange:
@@ -80,17 +80,17 @@ def show_change(db: sqlite3.Connection, context: Context, request: ChangeKey) ->
     return audited(db, context, kept_change(db, request))
 
 
-def audited(db: sqlite3.Connection, context: Context, one: KeptChange) -> AuditedChange:
+def audited(db: sqlite3.Connection, context: Context, kept: KeptChange) -> AuditedChange:
     """Return a change as it is shown."""
-    before, after = value_of_side(one.row.before), value_of_side(one.row.after)
-    return AuditedChange(one.id, one.row, before, after, change_of(one.row), can_undo(db, context.changes, one))
+    before, after = value_of_side(kept.row.before), value_of_side(kept.row.after)
+    return AuditedChange(kept.id, kept.row, before, after, change_of(kept.row), can_undo(db, context.changes, kept))
 
 
 def kept_change(db: sqlite3.Connection, request: ChangeKey) -> KeptChange:
     """Return the change of this id.
 
     Raises:
-        Refused: there is none.
+        Refused: There is no such change.
     """
     text = request.change_id
     is_id = text.isascii() and text.isdigit() and len(text) <= ID_DIGITS

@@ -31,7 +31,7 @@ CAPABILITY = Capability(
         "emergency close": Undo(by="callsieve.maintenance.operations:WINDOW"),
         "emergency call": Wording("End the window: callsieve emergency close."),
         "db backup": DATA_OUT,
-        "db check accept": Wording("A backup has the lists as they were: callsieve db restore."),
-        "housekeeping run": Wording("What was past its time is gone; a backup may have it."),
+        "db check accept": Wording("A backup has the previous lists: callsieve db restore."),
+        "housekeeping run": Wording("Removed data is gone; a backup may have it."),
     },
 )

@@ -1,8 +1,6 @@
-"""What keeps the store in order: all jobs of housekeeping at once, and lists accepted as they are.
+"""Operations and health checks of the store and the emergency window.
 
 run_housekeeping, accept_lists       operations (callsieve/changes/operation.py)
-
-The health checks of the store (it opens, has room, a backup and order) and of the emergency window.
 """
 
 from __future__ import annotations
@@ -37,7 +35,10 @@ from reputation.wording import Places, Wording
 
 
 class HousekeepingRequest(NamedTuple):
-    """`clock_is_right`: somebody says so, though it is days from the last run. `tell` is called after each job."""
+    """A request to run housekeeping. `clock_is_right`: somebody confirmed a clock that is days from the last run.
+
+    `tell` is called after each job.
+    """
 
     dry_run: bool = False
     clock_is_right: bool = False
@@ -47,10 +48,10 @@ class HousekeepingRequest(NamedTuple):
 def run_housekeeping(
     db: sqlite3.Connection, context: Context, request: HousekeepingRequest
 ) -> list[HousekeepingReport]:
-    """Runs all jobs, each in short transactions of its own. What goes is gone: there is a backup of today before."""
+    """Run all jobs, each in short transactions of its own. Make the backup of the day first."""
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
-            raise Refused("clock-leapt", "nothing was changed: set the clock")
+            raise Refused("clock-leapt", "the clock is days from the last run: set the clock; nothing was changed")
         if not has_backup_of_today(context.loaded.store_path, context.at):
             make_backup(context.loaded.store_path, context.at)
         believe(db, context.at)
@@ -65,7 +66,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Takes the lists as they are now. `changed`: those that were changed, but not by us."""
+    """Accept the lists as they are now. `changed`: the lists that another program changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -74,7 +75,7 @@ def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str
 # How changes are undone.
 
 
-# What is open, by the instant of the emergency call: closed again, or open again for as long as it would have been.
+# The open window, by the instant of the emergency call. Undoing a closing opens it for the rest of its time.
 WINDOW = UndoKind(
     lambda _db, _row, value: parse_plain(value, OpenWindow),
     lambda db, context, _: (at := opened_and_closed_at(db, context.at)[0]) and OpenWindow(at),
@@ -91,7 +92,7 @@ LATE_SECONDS = 2 * 86_400.0
 
 
 def is_window_closed(context: finding.CheckContext) -> finding.Finding:
-    """Return whether the window after an emergency call is closed, by the store and by Asterisk's database."""
+    """Check that the emergency window is closed, by the store and by Asterisk's database."""
     try:
         asterisk_at, error = context.emergency_at, None
     except ConsoleError as not_asked:
@@ -105,21 +106,21 @@ def is_window_closed(context: finding.CheckContext) -> finding.Finding:
             )
         return finding.ok(window.said)
 
-    found = context.judge_store(judge)
-    if error is not None and found.status is CheckStatus.OK:
+    result = context.judge_store(judge)
+    if error is not None and result.status is CheckStatus.OK:
         raise error
-    return found
+    return result
 
 
 def store_opens(context: finding.CheckContext) -> finding.Finding:
-    """The store opens, is of this version, and has room to grow."""
+    """Check that the store opens, is of this version, and has room to grow."""
     path = context.loaded.store_path
     if not path.exists():
         if is_lost(path):
             return finding.fail(
                 Wording("{file} is missing, but it has backups", {"file": str(path)}), "callsieve db restore"
             )
-        return finding.warn(Wording("{file} is not there yet", {"file": str(path)}), START)
+        return finding.warn(Wording("{file} does not exist yet", {"file": str(path)}), START)
     if not os.access(path, os.R_OK):
         return finding.unknown(
             Wording("this user may not read {file}", {"file": str(path)}),
@@ -128,7 +129,7 @@ def store_opens(context: finding.CheckContext) -> finding.Finding:
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return finding.fail(
             Wording("{file} is on a read-only file system: nothing is recorded", {"file": str(path)}),
-            Wording("look for the reason (dmesg), then: mount -o remount,rw {folder}", {"folder": str(path.parent)}),
+            Wording("find the cause (dmesg), then: mount -o remount,rw {folder}", {"folder": str(path.parent)}),
         )
     try:
         with finding.read_only(path) as db:
@@ -137,7 +138,9 @@ def store_opens(context: finding.CheckContext) -> finding.Finding:
         return finding.fail(str(error))
     if waiting:
         behind: Places = {"file": str(path), "steps": len(waiting)}
-        return finding.warn(Wording("{file} is of an older version ({steps} steps behind)", behind), finding.MIGRATE)
+        return finding.warn(
+            Wording("{file} has the format of an older version ({steps} migrations behind)", behind), finding.MIGRATE
+        )
     return _with_room(path, path.stat().st_size, shutil.disk_usage(path.parent).free)
 
 
@@ -155,13 +158,13 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
     if damaged := quarantined_of(path):
         older: Places = {"about": about, "file": damaged[-1].name}
         return finding.warn(
-            Wording("{about}; an older one was damaged: {file}", older), Wording("look into it, then delete it")
+            Wording("{about}; an earlier store was damaged: {file}", older), Wording("examine it, then delete it")
         )
     return finding.ok(about)
 
 
 def has_backup(context: finding.CheckContext) -> finding.Finding:
-    """There is a backup of yesterday or today."""
+    """Check that there is a backup of yesterday or today."""
     path = context.loaded.store_path
     backups = backups_of(path)
     if not backups:
@@ -170,36 +173,36 @@ def has_backup(context: finding.CheckContext) -> finding.Finding:
     if days > BACKUP_DAYS:
         return finding.warn(
             Wording("the last one is {days:.0f} days old", {"days": days}),
-            Wording("callsieve db backup; does the daemon run?"),
+            Wording("callsieve db backup; check that the daemon runs"),
         )
     return finding.ok(Wording("{count}, the last one {hours:.0f} h old", {"count": len(backups), "hours": 24 * days}))
 
 
 @finding.check_of_store
 def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
-    """What is past its time goes: the daemon sees to it every hour."""
-    found = {report.job: report for report in reports(db)}
+    """Check that the housekeeping jobs ran lately."""
+    by_job = {report.job: report for report in reports(db)}
     late = [
-        job.name for job in JOBS if job.name in found and now - found[job.name].at > job.every_seconds + LATE_SECONDS
+        job.name for job in JOBS if job.name in by_job and now - by_job[job.name].at > job.every_seconds + LATE_SECONDS
     ]
-    if not found:
+    if not by_job:
         return finding.ok(Wording("not yet: the daemon begins a minute after its start"))
     if is_held(db):
-        remedy = Wording("set the clock; if it is right: callsieve housekeeping run")
-        return finding.warn(Wording("nothing is removed: the clock is not where it was at the last run"), remedy)
-    if unsound := next((report for report in found.values() if report.job == "integrity" and report.did), None):
+        remedy = Wording("set the clock; if it is right already: callsieve housekeeping run")
+        return finding.warn(Wording("nothing is removed: the clock has leapt since the last run"), remedy)
+    if unsound := next((report for report in by_job.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)
         return finding.fail(
             Wording("the store was found damaged, or a list changed, {when}", {"when": when}), "callsieve db check"
         )
     if late:
-        about: Places = {"jobs": ", ".join(late), "when": ago(found[late[0]].at, now)}
-        remedy = Wording("callsieve housekeeping run; does the daemon run?")
+        about: Places = {"jobs": ", ".join(late), "when": ago(by_job[late[0]].at, now)}
+        remedy = Wording("callsieve housekeeping run; check that the daemon runs")
         return finding.warn(Wording("late: {jobs}, last {when}", about), remedy)
-    latest = max(found.values(), key=lambda report: report.at)
-    removed = sum(found[JOBS[0].name].did.values()) if JOBS[0].name in found else 0
+    latest = max(by_job.values(), key=lambda report: report.at)
+    removed = sum(by_job[JOBS[0].name].did.values()) if JOBS[0].name in by_job else 0
     return finding.ok(
-        Wording("{when}; past their time: {removed:,}", {"when": ago(latest.at, now), "removed": removed})
+        Wording("{when}; old rows removed: {removed:,}", {"when": ago(latest.at, now), "removed": removed})
     )
 
 
@@ -210,14 +213,14 @@ def _tell_window_closed(db: sqlite3.Connection, settings: Settings, now: float) 
 
 
 def store_metrics(size: int, backup_age: float | None) -> Iterator[MetricFamily]:
-    """Return how large the store is, and how old its latest backup where there is one."""
+    """Yield the size of the store, and the age of its latest backup if there is one."""
     yield single("store_bytes", "Size of the store's file.", size)
     if backup_age is not None:
         yield single("backup_age_seconds", "Age of the latest backup.", backup_age)
 
 
 def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return what /metrics shows of the store."""
+    """Yield the metrics of the store."""
     path = loaded.store_path
     backup_at = next((backup.stat().st_mtime for backup in backups_of(path)), None)
     return store_metrics(path.stat().st_size, None if backup_at is None else now - backup_at)

@@ -1,9 +1,9 @@
-"""The catalogues: everything that is said, as text, by language and key. asterisk-conf/prompts/*.toml.
+"""The catalogues of prompts: all spoken texts by language and key, from asterisk-conf/prompts/*.toml.
 
     prompts_of("en", [directory of the administrator's own, ...])      key -> Prompt, in the catalogue's order
 
-The administrator's own wording is a file of the same form, `en.toml`, with only the texts that are to be others.
-An error names the file, the key and the way out.
+The administrator's own wording is a file of the same form, `en.toml`, with only the texts that differ. An error names
+the file, the key and what to do.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One text and the voice that says it: espeak-ng's name, and its pace in words a minute."""
+    """A text and the voice that speaks it: espeak-ng's name of it, and its pace in words per minute."""
 
     language: str
     key: str
@@ -40,18 +40,18 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The texts of a file by their keys, and its voice: none of it in a file of own wording."""
+    """The texts of a file by key, and its voice, which a file of own wording lacks."""
 
     texts: dict[str, str]
     head: dict[str, Any]
 
 
-# Before the tables. Whispers are hurried, because two people wait.
+# Keys before the tables. Whispers are spoken faster, because two people wait.
 _HEAD: dict[str, type] = {"voice": str, "words_per_minute": int, "whisper_words_per_minute": int}
 
 
 def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
-    """All prompts of a language. `own`: directories that may hold other wordings; the first that has a key counts."""
+    """Return all prompts of a language. `own`: directories with own wordings; the first that has a key counts."""
     catalogue = read_catalogue(asterisk_conf() / "prompts" / f"{language}.toml")
     texts = dict(catalogue.texts)
     for directory in reversed(own):
@@ -70,20 +70,20 @@ def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
 
 
 def own_directories(loaded: Loaded) -> tuple[Path, ...]:
-    """Where the administrator's own wordings and recordings are: beside the settings, then in the state directory."""
+    """Return the directories of own wordings and recordings: beside the settings, then in the state directory."""
     beside = (loaded.file.parent / "prompts",) if loaded.file else ()
     return (*beside, loaded.state / "prompts")
 
 
 def known_language(text: str) -> str:
-    """A language that there is. PromptError."""
+    """Return the language if it exists. Raise PromptError."""
     if text not in LANGUAGES:
         raise PromptError(f"there is no language {shown(text)}: use {' or '.join(LANGUAGES)}")
     return text
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """A file of texts. PromptError."""
+    """Read a file of texts. Raise PromptError."""
     try:
         with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
@@ -95,7 +95,7 @@ def read_catalogue(path: Path) -> Catalogue:
     head = {key: value for key, value in table.items() if not isinstance(value, dict)}
     for key, value in head.items():
         if not isinstance(value, _HEAD.get(key, type(None))):
-            raise PromptError(f"{path}: {key}: the texts are in tables, as in [say]")
+            raise PromptError(f"{path}: {key}: unknown key: write texts in tables, such as [say]")
     return Catalogue({key: _checked(path, key, text) for key, text in _flat(table)}, head)
 
 
@@ -107,7 +107,7 @@ def _flat(table: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _checked(path: Path, key: str, text: Any) -> str:
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > MAX_CHARACTERS:
-        raise PromptError(f"{path}: {key}: a text is one line of 1 to {MAX_CHARACTERS} characters")
+        raise PromptError(f"{path}: {key}: must be one line of 1 to {MAX_CHARACTERS} characters")
     return text
 
 

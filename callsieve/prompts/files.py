@@ -1,9 +1,9 @@
-"""The files of our prompts below Asterisk's sounds: how each is, what has to be made, and making it.
+"""The sound files of prompts, below Asterisk's sounds: their state, and building them.
 
-<sounds>/<language>/callsieve/<key>.wav, where the dialplan plays them. Each file says in a note what it was made from
-(callsieve.prompts.wav), so a build makes only what changed, and a file that somebody else put there is never touched.
+<sounds>/<language>/callsieve/<key>.wav, where the dialplan plays them. Each file has a note of what it was made from
+(callsieve.prompts.wav). So a build makes only what changed, and never touches a file that somebody else put there.
 
-The health check of our prompts: all are there, in every language, and say what they are to say.
+Also the health check that all prompts exist in every language and are up to date.
 """
 
 from __future__ import annotations
@@ -35,39 +35,39 @@ ESPEAK, SOX = "espeak-ng", "sox"
 PACKAGES = {ESPEAK: "espeak-ng", SOX: "sox"}  # as Debian, Fedora and Arch call them
 SECONDS_ALLOWED = 30.0  # for one run of either; a prompt takes 0.05 s
 
-# What Asterisk's en_US_f_Allison measures by callsieve.prompts.wav.loudness_of: -14.9 to -19.0 dB, -17.5 in the middle.
+# Asterisk's en_US_f_Allison, measured with callsieve.prompts.wav.loudness_of: -14.9 to -19.0 dB, median -17.5.
 LOUDNESS_DB = -18.0
 PEAK_DB = -1.0
 LONGEST_SECONDS = 30.0  # of a recording: nobody listens longer
 
-# To be raised when the same text would become another sound.
+# Increase this if the same text would become another sound.
 RECIPE = 1
 
 _RAW = ("-t", "raw", "-r", str(wav.RATE), "-e", "signed", "-b", "16", "-c", "1")
 _AT_THE_ENDS = ("silence", "1", "0.02", "-50d", "reverse") * 2
-# Seconds after it, so that prompts which follow each other do not run together; people write digits and letters down.
+# Seconds of silence after a prompt. More after digits and letters, which people write down.
 _PAUSE_BY_TABLE = {"digit": 0.2, "letter": 0.2}
 _PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """What a prompt is made from: its text, or a recording of somebody who says it."""
+    """What a prompt is made from: its text, or a recording of it."""
 
     prompt: Prompt
     recording: Path | None = None
 
     @property
     def note(self) -> str:
-        """What stands in the finished file: another text, voice, pace or recording has another note."""
+        """Return the note for the file. It differs if text, voice, pace or recording differ."""
         if self.recording is not None:
             return f"callsieve {RECIPE} recorded {sha256(self.recording.read_bytes()).hexdigest()[:32]}"
-        said = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
-        return f"callsieve {RECIPE} spoken {sha256(said.encode()).hexdigest()[:32]}"
+        spoken = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
+        return f"callsieve {RECIPE} spoken {sha256(spoken.encode()).hexdigest()[:32]}"
 
 
 def programs_missing(sources: list[PromptSource]) -> list[str]:
-    """The programs that these need and that are not there."""
+    """Return the programs that these sources need and that are not installed."""
     needed = [SOX] if sources else []
     if any(source.recording is None for source in sources):
         needed.insert(0, ESPEAK)
@@ -75,15 +75,15 @@ def programs_missing(sources: list[PromptSource]) -> list[str]:
 
 
 def voiced(source: PromptSource, scratch: Path) -> bytes:
-    """The samples: 8 kHz, 16 bits, little-endian, equally loud. `scratch` is a directory. PromptError."""
+    """Return the samples of a prompt: 8 kHz, 16 bits, little-endian, of equal loudness. Raise PromptError."""
     spoken = source.recording or _spoken(source.prompt, scratch / f"{source.prompt.language}-{source.prompt.key}.wav")
     samples = _converted(source, spoken)
     seconds = len(samples) / wav.RATE / wav.SAMPLE_BYTES
     if seconds > LONGEST_SECONDS:
-        raise PromptError(f"{spoken}: {seconds:.0f} s: a prompt is {LONGEST_SECONDS:.0f} s at most")
+        raise PromptError(f"{spoken}: {seconds:.0f} s: a prompt must not be longer than {LONGEST_SECONDS:.0f} s")
     loudness = wav.loudness_of(samples)
     if loudness < -60:
-        raise PromptError(f"{spoken}: nothing is to be heard in it: record it again, or take the file away")
+        raise PromptError(f"{spoken}: the recording is silent: record it again, or remove the file")
     # A voice that has peaks far above its loudness stays a little quieter: nothing is cut off or compressed.
     return wav.amplified(samples, min(LOUDNESS_DB - loudness, PEAK_DB - wav.peak_of(samples)))
 
@@ -107,32 +107,32 @@ def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
             command, input=fed, capture_output=True, timeout=SECONDS_ALLOWED, check=False, **acting_ids()
         )
     except FileNotFoundError:
-        raise PromptError(f"{command[0]} is not there: {remedy_for([command[0]])}") from None
+        raise PromptError(f"{command[0]} is not installed: {remedy_for([command[0]])}") from None
     except subprocess.TimeoutExpired:
         raise PromptError(f"{where}: {command[0]} did not end within {SECONDS_ALLOWED:.0f} s") from None
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise PromptError(f"{where}: {command[0]} cannot use it: {said[-1] if said else 'it does not say why'}")
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise PromptError(f"{where}: {command[0]} failed: {lines[-1] if lines else 'no reason given'}")
     return done.stdout
 
 
 def remedy_for(missing: list[str]) -> str:
-    """How the programs come onto this machine."""
-    return f"install them, as with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
+    """Return how to install the programs."""
+    return f"install it, for example with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
 
 
-# Of a warning and the menu together: [callsieve-whisper] plays no more, because Dial does not see the caller give up.
+# The most bytes of warning and menu: [callsieve-whisper] plays no more, since Dial would not notice a caller's hang-up.
 WHISPER_MENU, WHISPER_BYTES = "whisper-menu", 61000
-# The same of the menu for who has heard a name ([callsieve-screened]).
+# The most bytes of the menu after a caller's name ([callsieve-screened]).
 SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
-# What sox reads as Debian has it; mp3 with libsox-fmt-mp3.
+# Formats that Debian's sox reads; mp3 needs libsox-fmt-mp3.
 RECORDED_AS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".gsm", ".ulaw", ".alaw")
 FILE_BYTES = 20 << 20
 FILE_MODE = 0o644
 
 
 class PromptState(StrEnum):
-    """How a prompt's file is: `by hand` is one that we did not make."""
+    """The state of a prompt's file. `by hand`: not made by CallSieve."""
 
     BUILT = "built"
     RECORDED = "recorded"
@@ -143,7 +143,7 @@ class PromptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """A prompt, what it is made from, its file, and how that is. `seconds` is None where there is no sound."""
+    """A prompt with its source, file and state. `seconds` is None if there is no sound."""
 
     source: PromptSource
     path: Path
@@ -152,12 +152,12 @@ class PromptFile:
 
     @property
     def key(self) -> str:
-        """Of the prompt."""
+        """Return the prompt's key."""
         return self.source.prompt.key
 
 
 def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
-    """Where Asterisk's sounds are; `ask` is its console. PromptError."""
+    """Return the directory of Asterisk's sounds. `ask` asks its console. Raise PromptError."""
     data = setting_in(ask("core show settings"), "Data directory")
     if data is None:
         raise PromptError("Asterisk does not say where its sounds are: name that directory with --to DIR")
@@ -165,35 +165,36 @@ def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
 
 
 def recordings_of(language: str, known: Mapping[str, Prompt], own: Sequence[Path]) -> dict[str, Path]:
-    """Recordings of the administrator's own, by the prompt that each says. The first directory that has one counts.
+    """Return the administrator's own recordings by prompt. The first directory that has one counts.
 
-    PromptError for a file that is no prompt's, and for two of one prompt.
+    Raises:
+        PromptError: A file belongs to no prompt, or two belong to one.
     """
-    found: dict[str, Path] = {}
+    recordings: dict[str, Path] = {}
     for directory in own:
         here: dict[str, Path] = {}
         for path in _sounds_in(directory / language):
             if path.stem not in known:
                 raise PromptError(f"{path}: there is no prompt {shown(path.stem)}{nearest(path.stem, known)}")
             if path.stem in here:
-                raise PromptError(f"{path}: {here[path.stem].name} says the same prompt: take one of the two away")
+                raise PromptError(f"{path}: {here[path.stem].name} is for the same prompt: remove one of the two")
             here[path.stem] = path
-        found = here | found
-    return found
+        recordings = here | recordings
+    return recordings
 
 
 def _sounds_in(directory: Path) -> list[Path]:
     if not directory.is_dir():
         return []
-    found = sorted(path for path in directory.iterdir() if path.suffix.lower() in RECORDED_AS and path.name[0] != ".")
-    for path in found:
+    paths = sorted(path for path in directory.iterdir() if path.suffix.lower() in RECORDED_AS and path.name[0] != ".")
+    for path in paths:
         if not path.is_file() or path.stat().st_size > FILE_BYTES:
-            raise PromptError(f"{path}: no file of at most {FILE_BYTES >> 20} MB: not a recording of a prompt")
-    return found
+            raise PromptError(f"{path}: not a file of at most {FILE_BYTES >> 20} MB: remove it")
+    return paths
 
 
 def files_of(prompts: Mapping[str, Prompt], recordings: Mapping[str, Path], sounds: Path) -> list[PromptFile]:
-    """The file of each prompt of a language, as it is."""
+    """Return the file of each prompt of a language with its state."""
     return [_file_of(PromptSource(prompt, recordings.get(key)), sounds) for key, prompt in prompts.items()]
 
 
@@ -216,17 +217,21 @@ def _state_of(source: PromptSource, note: str | None) -> PromptState:
 
 
 def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptFile]:
-    """Those that a build makes: what is missing or made from something else. With `force` all of them."""
+    """Return the files that a build makes: missing or outdated ones, with `force` all."""
     return [file for file in files if force or file.state in (PromptState.MISSING, PromptState.OUTDATED)]
 
 
 def build(
     files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None
 ) -> tuple[list[PromptFile], list[str]]:
-    """Makes `made`, which are some of `files`: returns what was made, and why the rest was not.
+    """Make the prompts `made`, some of `files`. Return those that were made, and why others were not.
 
-    A prompt that cannot be made stays as it was and stops no other; none takes its place before all were tried. `tell`
-    is called for each. PromptError without the programs, or OSError; then every file is as it was.
+    A prompt that fails keeps its file and stops no other. No file is replaced before all were tried. `tell` is called
+    for each.
+
+    Raises:
+        PromptError: A program is missing. Every file is as it was.
+        OSError: A file cannot be written.
     """
     if missing := programs_missing([file.source for file in made]):
         raise PromptError(f"{' and '.join(missing)}: not found; {remedy_for(missing)}")
@@ -244,14 +249,14 @@ def build(
 
 
 def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
-    """Takes away the files that we made, and the directories that are then empty. Returns what was taken away."""
-    ours = [file for file in files if file.state not in (PromptState.MISSING, PromptState.BY_HAND)]
-    for file in ours:
+    """Remove the files that we made, and directories that are empty then. Return the removed files."""
+    removed = [file for file in files if file.state not in (PromptState.MISSING, PromptState.BY_HAND)]
+    for file in removed:
         file.path.unlink(missing_ok=True)
     for directory in {file.path.parent for file in files}:
         with suppress(OSError):  # something else is in it, or it is not there
             directory.rmdir()
-    return ours
+    return removed
 
 
 def _contents_of(made: Sequence[PromptFile], tell: Callable[[], None]) -> Iterator[tuple[Path, bytes | PromptError]]:
@@ -273,29 +278,29 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 
 
 def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Takes out of `contents` what the dialplan would not play, because it is too long; says what."""
+    """Remove from `contents` what is too long for the dialplan to play, and yield why."""
     for language in sorted({file.source.prompt.language for file in files}):
         of_key = {file.key: file for file in files if file.source.prompt.language == language}
         screening = of_key.get(SCREENING_MENU)
         if screening is not None and (size := _size_of(screening, contents)) > SCREENING_BYTES:
             contents.pop(screening.path, None)
             yield (
-                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, and no name would be "
-                f"played: {_seconds(SCREENING_BYTES):.1f} s is the most: say less, or faster"
+                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, so no name could be "
+                f"played: at most {_seconds(SCREENING_BYTES):.1f} s are possible: shorten it, or speak faster"
             )
         yield from _too_long_with_menu(language, of_key, contents)
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Out goes the warning, if it is new; else a menu that is."""
+    """Yield each warning that is too long together with the menu, and remove it, or the menu, if it is new."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:
             continue
         while (size := _size_of(file, contents) + _size_of(menu, contents)) > WHISPER_BYTES:
             yield (
-                f"{language}: {key} and {WHISPER_MENU} last {_seconds(size):.1f} s together, and no whisper "
-                f"would be played: {_seconds(WHISPER_BYTES):.1f} s is the most: say less, or faster, in one of them"
+                f"{language}: {key} and {WHISPER_MENU} last {_seconds(size):.1f} s together, so no whisper "
+                f"could be played: at most {_seconds(WHISPER_BYTES):.1f} s are possible: shorten one, or speak faster"
             )
             if contents.pop(file.path, None) is None and contents.pop(menu.path, None) is None:
                 return  # both were there before
@@ -317,17 +322,20 @@ BUILD = "callsieve prompts build"
 WITHOUT = (
     ({"whisper"}, Wording("warned calls are connected without the warning")),
     ({"challenge", "caller", "proof"}, Wording("callers hear Asterisk's own sounds")),
-    ({"screening"}, Wording("nobody is asked for a name, but for a digit")),
-    ({"withheld"}, Wording("nobody is asked for a hidden number, but for a digit")),
-    ({"appeal", "letter", "digit"}, Wording("nobody hears how to appeal")),
-    ({"outbound"}, Wording("held calls are told so by Asterisk's own sounds")),
+    ({"screening"}, Wording("callers are asked for a digit instead of their name")),
+    ({"withheld"}, Wording("callers are asked for a digit instead of their hidden number")),
+    ({"appeal", "letter", "digit"}, Wording("callers do not hear how to appeal")),
+    ({"outbound"}, Wording("people whose call is held hear Asterisk's own sounds")),
     ({"say"}, Wording("feature codes speak with Asterisk's own sounds")),
-    ({"explain", "count", "digit"}, Wording("*36 cannot explain")),
+    ({"explain", "count", "digit"}, Wording("*36 cannot explain decisions")),
 )
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Without them nobody is warned by voice, and Asterisk's own sounds say the rest, in their own words."""
+    """Check that all prompts are built.
+
+    Without them calls are not warned by voice, and Asterisk's own sounds are played.
+    """
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()
@@ -359,7 +367,7 @@ def are_built(context: CheckContext) -> Finding:
 
 
 def _instead_of(missing: set[str]) -> list[Wording]:
-    """What happens where prompts of these tables are missing."""
+    """Return what happens without the prompts of these tables."""
     return [what for tables, what in WITHOUT if tables & missing]
 
 

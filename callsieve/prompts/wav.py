@@ -1,7 +1,7 @@
-"""Sound files as Asterisk plays them: 8 kHz, 16 bits, one channel, and a note in each of what it was made from.
+"""Sound files as Asterisk plays them: 8 kHz, 16 bits, one channel, with a note of what each was made from.
 
-Pure: bytes in, bytes out. The note is a comment of the WAV file (LIST, INFO, ICMT) before its sound, so that a file
-which was copied, or replaced by somebody, says so by itself; there is no list beside the files that could be wrong.
+Pure: bytes in, bytes out. The note is a comment in the WAV file (LIST, INFO, ICMT) before its sound. So a copied or
+replaced file identifies itself, and no separate list can be wrong.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ HEAD_BYTES = 512  # a note of ours ends before that
 
 _NOTE = b"ICMT"
 _FRAME = RATE // 50  # 20 ms: of one syllable there are several
-# A frame counts as speech when it is above the first, and no more than the second below what all those are on average:
-# the two gates of ITU-R BS.1770, without its weighting of frequencies, which a telephone's band does not have.
+# A frame is speech if it is above the first gate, and at most the second below the average of those: the two gates of
+# ITU-R BS.1770, without its frequency weighting, which does not matter in a telephone's band.
 _SILENCE_DB = -60.0
 _GATE_DB = 10.0
-# What Record takes for silence, in a frame on average: 256 of 32768 (dsp.conf, silencethreshold).
+# Record's threshold of silence, as an average over a frame: 256 of 32768 (dsp.conf, silencethreshold).
 _NOISE_DB = -42.0
 
 
 def wav_of(samples: bytes, note: str) -> bytes:
-    """A WAV file of little-endian 16-bit samples at RATE, with the note (ASCII) in it."""
+    """Return a WAV file of little-endian 16-bit samples at RATE, with the note (ASCII) in it."""
     text = note.encode("ascii") + b"\0"
     text += b"\0" * (len(text) % 2)
     info = b"INFO" + _NOTE + struct.pack("<I", len(text)) + text
@@ -38,7 +38,7 @@ def wav_of(samples: bytes, note: str) -> bytes:
 
 
 def note_in(head: bytes) -> str | None:
-    """The note in the first bytes of a file; None in a file that has none, or is no WAV file."""
+    """Return the note in the first bytes of a file, or None."""
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     start = head.find(_NOTE, 12, HEAD_BYTES)
@@ -49,7 +49,7 @@ def note_in(head: bytes) -> str | None:
 
 
 def seconds_of(content: bytes) -> float | None:
-    """How long a WAV file lasts, None when it is none."""
+    """Return the length of a WAV file in seconds, or None if it is not one."""
     try:
         with wave.open(BytesIO(content)) as file:
             return float(file.getnframes() / file.getframerate())
@@ -58,13 +58,13 @@ def seconds_of(content: bytes) -> float | None:
 
 
 def has_sound(content: bytes) -> bool:
-    """Whether any 20 ms of a WAV file are above the noise of a line; True where it has no sound to look at."""
+    """Return whether any 20 ms of a WAV file are louder than line noise. True if it has no data chunk."""
     _, data, rest = content.partition(b"data")
     return not data or any(power > _power(_NOISE_DB) for power in _powers_of(rest[4:]))
 
 
 def loudness_of(samples: bytes) -> float:
-    """How loud the speech in it is, its pauses left out: dB, where 0 is the loudest square wave. -inf for silence."""
+    """Return the loudness of the speech, without pauses: dB, 0 for the loudest square wave, -inf for silence."""
     powers = [power for power in _powers_of(samples) if power > _power(_SILENCE_DB)]
     if not powers:
         return -math.inf
@@ -74,12 +74,12 @@ def loudness_of(samples: bytes) -> float:
 
 
 def peak_of(samples: bytes) -> float:
-    """The loudest sample in dB, 0 at most."""
+    """Return the loudest sample in dB, at most 0."""
     return 20 * math.log10(max(map(abs, _values_of(samples)), default=0) / 32768 or 1e-9)
 
 
 def amplified(samples: bytes, by_db: float) -> bytes:
-    """The same, louder. What would be above full scale is cut off: look at `peak_of` before."""
+    """Return the samples, louder by `by_db`. Samples above full scale are clipped: check `peak_of` before."""
     factor = 10 ** (by_db / 20)
     return _bytes_of(array("h", (max(-32768, min(32767, round(value * factor))) for value in _values_of(samples))))
 
@@ -98,7 +98,7 @@ def _bytes_of(values: array[int]) -> bytes:
 
 
 def _powers_of(samples: bytes) -> list[float]:
-    """The mean square of each 20 ms, 1 at most."""
+    """Return the mean square of each 20 ms, at most 1."""
     values = _values_of(samples)
     frames = [values[start : start + _FRAME] for start in range(0, len(values), _FRAME)]
     return [sum(value * value for value in frame) / len(frame) / 32768.0**2 for frame in frames]

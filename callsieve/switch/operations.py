@@ -1,7 +1,7 @@
-"""Screening off and on again, in Asterisk's own database, which the dialplan reads before it asks us.
+"""Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
 
-Each acts before the store is opened and outside of its transactions: the switch works where the store does not, and an
-Asterisk that does not answer holds no lock. `done` is what goes into the audit then (`note`, an operation).
+They act before the store is opened and outside its transactions. So the switch works without a store, and an Asterisk
+that does not answer holds no lock. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 class Switched(NamedTuple):
-    """`until`: in UTC seconds, when the off that was set or taken away ends; None and no `done`: it was not off."""
+    """The result of a switch. `until`: when the off that was set or removed ends, in UTC seconds.
+
+    None, and no `done`: screening was not off.
+    """
 
     until: int | None
     done: Change | None
 
 
 def switch_off(context: Context, duration: str | None = None) -> Switched:
-    """Screening is off for so long, or until it is switched on."""
+    """Switch screening off for some time, or until it is switched on."""
     until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
     with _asking_asterisk():
         database_put(context.settings, OFF_KEY, str(until))
@@ -36,7 +39,7 @@ def switch_off(context: Context, duration: str | None = None) -> Switched:
 
 
 def switch_on(context: Context) -> Switched:
-    """Screening is on."""
+    """Switch screening on."""
     with _asking_asterisk():
         until = off_until(context.settings)
         database_del(context.settings, OFF_KEY)
@@ -44,11 +47,11 @@ def switch_on(context: Context) -> Switched:
 
 
 def seconds_of(duration: str) -> int:
-    """Seconds of `90s`, `30m`, `2h` or `1d`."""
+    """Return the seconds of `90s`, `30m`, `2h` or `1d`."""
     match = _DURATION.fullmatch(duration.strip().lower())
     seconds = int(match[1]) * SECONDS_BY_UNIT[match[2]] if match else 0
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise Refused("bad-duration", f"{duration!r}: write it as 90s, 30m, 2h or 1d, a year at most", "for")
+        raise Refused("bad-duration", f"{duration!r}: write it as 90s, 30m, 2h or 1d, at most one year", "for")
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Tokens of the API, for programs. Answers with a secret are not kept for an Idempotency-Key."""
+"""API endpoints of API tokens. Answers with a secret are not kept for an Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from callsieve.tokens import operations
 from callsieve.tokens.operations import NewToken, TokenAdded
 from reputation.users import Role, Scope
 
-BEYOND = "a token can only give scopes that it has itself"
+BEYOND = "a token can only grant scopes that it has itself"
 
 
 async def add(req: ApiRequest, request: NewToken) -> TokenAdded:
-    """Let a program use the API; its secret is shown once."""
+    """Make a token for a program. Its secret is shown once."""
     if not set(request.scopes) <= {scope.value for scope in req.context.scopes}:
         raise Refused("scope-beyond-token", BEYOND, "scopes")
     return await req.perform(operations.add, request)

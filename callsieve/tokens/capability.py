@@ -18,6 +18,6 @@ CAPABILITY = Capability(
     checks="operations:CHECKS",
     changes={
         "token add": Undo(by="callsieve.tokens.operations:TOKEN", role=Role.ADMINISTRATOR),
-        "token revoke": Wording("A token is given once: make another one, callsieve token add NAME."),
+        "token revoke": Wording("A revoked token cannot be restored: make another one with callsieve token add NAME."),
     },
 )

@@ -1,8 +1,8 @@
-"""Which programs may use the API: tokens made and revoked.
+"""Operations on API tokens: make and revoke them.
 
 add, revoke: operations (callsieve/changes/operation.py)
 
-The health checks of the API: it is served where the settings say, and programs have tokens that count.
+Also the health checks of the API: it is served where the settings say, and programs have valid tokens.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from reputation.wording import Wording
 MOST_TOKENS = 500
 MOST_PER_MINUTE = 100_000
 NEVER = "never"
-NO_NAME = "A name has at most 64 letters, digits, _ . @ and -, a letter or digit first."
-TAKEN = "There is a token of this name already: revoke it first, or choose another name."
-TOO_MANY = f"There are {MOST_TOKENS} tokens already: revoke those that nobody uses."
-NO_SCOPE = f"say at least one of: {', '.join(Scope)}"
+NO_NAME = "A name must be at most 64 letters, digits, _ . @ and -, and begin with a letter or digit."
+TAKEN = "A token of this name exists already: revoke it first, or choose another name."
+TOO_MANY = f"There are {MOST_TOKENS} tokens already: revoke unused ones first."
+NO_SCOPE = f"name at least one of: {', '.join(Scope)}"
 ScopeWord = Annotated[str, Meta(extra_json_schema={"enum": [scope.value for scope in Scope]})]
-OWN = "A token cannot revoke itself: ask with another, or run `callsieve token revoke`."
+OWN = "A token cannot revoke itself: use another token, or run `callsieve token revoke`."
 ADMINISTRATORS = "Only an administrator can do this."
 
 
@@ -46,7 +46,7 @@ class NewToken(msgspec.Struct, frozen=True):
     """A token to be made.
 
     Attributes:
-        scopes: What it is for: one at least.
+        scopes: What it may be used for: at least one.
         expires: When it ends: `30d`, `2026-12-31` or `never`.
         per_minute: How many requests it may make in a minute; null: as many as the settings allow.
     """
@@ -62,7 +62,7 @@ class TokenAdded(NamedTuple):
     """A token that was made.
 
     Attributes:
-        secret: What the program sends. It is shown once, and kept nowhere.
+        secret: What the program sends. It is shown once and not stored.
         token: The token.
     """
 
@@ -72,7 +72,11 @@ class TokenAdded(NamedTuple):
 
 
 class TokenRevoked(NamedTuple):
-    """A token that ends with its next request. `token`: what it was."""
+    """A token that was revoked, effective from its next request.
+
+    Attributes:
+        token: The token.
+    """
 
     change_id: ChangeId | None
     token: users.ApiToken
@@ -94,17 +98,17 @@ class TokenShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdded:
-    """Let a program use the API; its secret is shown once."""
+    """Make a token for a program. Its secret is shown once."""
     _check_administrator(context)
     token = _token_of(context, request)
     secret = users.new_secret()
     digest = users.digest_of(secret)
     assert digest is not None
     with change(db, context, "token add", name=token.name) as changed:
-        there = all_tokens(db)
-        if any(one.token.name == token.name for one in there):
+        existing = all_tokens(db)
+        if any(kept.token.name == token.name for kept in existing):
             raise Refused("name-taken", TAKEN)
-        if len(there) >= MOST_TOKENS:
+        if len(existing) >= MOST_TOKENS:
             raise Refused("too-many-tokens", TOO_MANY)
         changed.after = token
         add_token(db, token, digest)
@@ -112,7 +116,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdd
 
 
 def revoke(db: sqlite3.Connection, context: Context, name: NameText) -> TokenRevoked:
-    """Take the API away from a program, from its next request on."""
+    """Revoke a program's token, effective from its next request."""
     _check_administrator(context)
     if context.actor.partition("/")[0] == f"token:{name}":
         raise Refused("own-token", OWN)
@@ -124,8 +128,10 @@ def revoke(db: sqlite3.Connection, context: Context, name: NameText) -> TokenRev
 
 
 def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[TokenShown]:
-    """Return the programs that may use the API, by name."""
-    return page_from(all_tokens(db), request, lambda one: (one.token.name,), lambda one: token_shown(one, context.at))
+    """Return the tokens, by name."""
+    return page_from(
+        all_tokens(db), request, lambda kept: (kept.token.name,), lambda kept: token_shown(kept, context.at)
+    )
 
 
 def find_token(db: sqlite3.Connection, context: Context, name: NameText) -> TokenShown:
@@ -147,14 +153,14 @@ TOKEN = UndoKind(
     lambda _db, _row, value: parse_plain(value, users.ApiToken),
     lambda db, _, token: (kept := token_of(db, token.name)) and kept.token,
     lambda db, _, token: remove_token(db, token.name),
-    lambda *_: None,  # nobody has its secret any more
+    lambda *_: None,  # its secret is not stored
 )
 
 
 def _token_named(db: sqlite3.Connection, name: str) -> KeptToken:
     kept = token_of(db, name)
     if kept is None:
-        names = [one.token.name for one in all_tokens(db)]
+        names = [kept.token.name for kept in all_tokens(db)]
         hint = nearest(name, names) if names else ""
         raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
     return kept
@@ -169,7 +175,7 @@ def _token_of(context: Context, request: NewToken) -> users.ApiToken:
     role = ROLE_BY_WORD[request.role]
     scopes = _scopes(request.scopes, role)
     if request.per_minute is not None and not 1 <= request.per_minute <= MOST_PER_MINUTE:
-        raise Refused("bad-rate", f"takes 1 to {MOST_PER_MINUTE}", "per-minute")
+        raise Refused("bad-rate", f"must be 1 to {MOST_PER_MINUTE}", "per-minute")
     try:
         expires_at = None if request.expires == NEVER else expiry_of(request.expires, context.at)
     except TimeError as error:
@@ -187,7 +193,7 @@ def _scopes(words: Sequence[str], role: users.Role) -> tuple[Scope, ...]:
     for scope in scopes:
         if role < users.LEAST_ROLE[scope]:
             least = users.LEAST_ROLE[scope].word
-            problem = f"{scope} is of no use to a {role.word}: it takes the role {least}"
+            problem = f"{scope} needs the role {least}, not {role.word}"
             raise Refused("scope-beyond-role", problem, "scope")
     return scopes
 
@@ -198,7 +204,7 @@ def _check_administrator(context: Context) -> None:
 
 
 CONNECT_SECONDS = 2.0
-# A token that ends within so long is to be replaced.
+# A token that expires within this time should be replaced.
 DUE_SECONDS = 14 * 86_400.0
 OFF = Wording("it is off")
 REMEDY = Wording(
@@ -208,7 +214,7 @@ REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Somebody listens where programs ask, and no token asks about so many calls that some are not recorded."""
+    """Check that the API answers where programs ask, and that no token's calls exceed what is recorded."""
     settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)
@@ -244,22 +250,22 @@ def _answers(family: int, address: tuple[str, int] | str) -> bool:
 
 
 def has_tokens(context: CheckContext) -> Finding:
-    """There is a token, and none has ended or ends soon."""
+    """Check that there is a token, and that none has expired or expires soon."""
     if not context.loaded.settings.api.enabled:
         return ok(OFF)
     return context.judge_store(_tokens_found)
 
 
 def _tokens_found(db: sqlite3.Connection, now: float) -> Finding:
-    tokens = [one.token for one in all_tokens(db)]
+    tokens = [token.token for token in all_tokens(db)]
     if not tokens:
-        return warn(Wording("no program has one"), "callsieve token add NAME")
-    ends = [(one.expires_at, one.name) for one in tokens if one.expires_at is not None]
+        return warn(Wording("there are no tokens"), "callsieve token add NAME")
+    ends = [(token.expires_at, token.name) for token in tokens if token.expires_at is not None]
     due = sorted((at, name) for at, name in ends if at <= now + DUE_SECONDS)
     if due:
         at, name = due[0]
-        ended = Wording("{name} ended {day}", {"name": name, "day": day(at)})
-        ending = Wording("{name} ends {day}", {"name": name, "day": day(at)})
+        ended = Wording("{name} expired {day}", {"name": name, "day": day(at)})
+        ending = Wording("{name} expires {day}", {"name": name, "day": day(at)})
         return warn(
             and_more(ended if at <= now else ending, len(due) - 1),
             Wording("callsieve token revoke {name}, and add another", {"name": name}),

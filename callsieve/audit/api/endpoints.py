@@ -1,4 +1,4 @@
-"""Who of us changed what, and the way back, for programs."""
+"""API endpoints of the audit: search changes and undo them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from reputation.users import Role, Scope
 
 
 def undo_change(db: sqlite3.Connection, context: Context, request: ChangeKey) -> Undone:
-    """Undo a change; an import with all that it brought. What takes the scope `admin` takes it here, too."""
+    """Undo a change, or an import with everything it added. Changes of administrators need the scope `admin`."""
     kept = kept_change(db, request)
     if is_administrators(context.changes, kept.row.what) and Scope.ADMIN not in context.scopes:
-        raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", f"undoing this takes the scope {Scope.ADMIN}")
+        raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", f"undoing this change needs the scope {Scope.ADMIN}")
     return undo.undo(db, context, UndoRequest(kept.id))
 
 

@@ -1,4 +1,4 @@
-"""`callsieve audit` and `undo`: who of us changed what, and one way back for every change that has one."""
+"""`callsieve audit` and `callsieve undo`: who changed what, and undoing it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ MOST_SHOWN = 10_000
 THINGS = {"list import": ("entry", "entries"), "own import": ("number", "numbers")}
 
 ChangeArgument = Annotated[
-    int, typer.Argument(metavar="ID", min=1, max=sys.maxsize, help="As `audit` shows it.", show_default=False)
+    int,
+    typer.Argument(
+        metavar="ID", min=1, max=sys.maxsize, help="The id that `callsieve audit` shows.", show_default=False
+    ),
 ]
 
 
 def show(
     known: typer.Context,
-    number: Annotated[str | None, typer.Argument(help="Only what concerns this number.", show_default=False)] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many, the latest first.")] = 50,
+    number: Annotated[
+        str | None, typer.Argument(help="Show only changes about this number.", show_default=False)
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many changes, the latest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -43,27 +48,27 @@ def show(
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
-        found = search_audit(db, AuditFilter(about=e164, limit=last))
+        changes = search_audit(db, AuditFilter(about=e164, limit=last))
         context = replace(context_of(loaded), changes=known.obj.changes)
-        shown = [audited(db, context, one) for one in found] if as_json else []
+        shown = [audited(db, context, entry) for entry in changes] if as_json else []
     if as_json:
         print_json(shown)
-    elif found:
+    elif changes:
         print_table(
             ("id", "time", "who", "did", "about", "change"),
             (
                 (str(id), when(row.at), row.who, row.what, row.number or row.name, str(change_of(row)))
-                for id, row in found
+                for id, row in changes
             ),
             keep=(0, 1, 3, 4),
             right=(0,),
         )
     else:
-        say("Nobody has changed anything yet." if e164 is None else f"Nobody has changed anything about {e164}.")
+        say("No changes yet." if e164 is None else f"No changes about {e164}.")
 
 
 def undo(known: typer.Context, change_id: ChangeArgument, config: ConfigOption = None) -> None:
-    """Undo a change by its id; an import with all it brought. It says so when a change cannot be undone."""
+    """Undo a change by its id, or an import with everything it added. Say why if a change cannot be undone."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         context = replace(context_of(loaded), changes=known.obj.changes)

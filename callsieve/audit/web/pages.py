@@ -1,4 +1,4 @@
-"""The audit: who of us changed what, how it was before, and how it is since."""
+"""The audit page: who changed what, with the state before and after."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """One change; `before` and `after` line by line, for those who want all of it."""
+    """A change as the page shows it. `before` and `after` have one line per field."""
 
     id: int
     row: AuditRow
@@ -32,7 +32,10 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """The page. `older`: the id to go on from, None at the end; `whos` and `whats` are what can be chosen."""
+    """The audit page.
+
+    `older`: the id to continue from, None at the end. `whos` and `whats`: the choices of the filters.
+    """
 
     changes: tuple[ChangeShown, ...]
     older: int | None
@@ -41,7 +44,7 @@ class AuditShown:
 
 
 async def show(req: PageRequest) -> Response:
-    """The page."""
+    """Show the audit page."""
     who, what, about = (req.query.get(key, "").strip()[:LONGEST] for key in ("who", "what", "about"))
     before = req.query.get("before", "")
     wanted = AuditFilter(
@@ -56,13 +59,13 @@ async def show(req: PageRequest) -> Response:
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
-    """What the page shows; one row more than it has room for tells whether there are older ones."""
-    found = search_audit(db, wanted)
-    shown = found[:PAGE_ROWS]
-    older = shown[-1].id if len(found) > PAGE_ROWS else None
+    """Return what the page shows. It reads one row more than it shows, to know whether there are older ones."""
+    kept = search_audit(db, wanted)
+    shown = kept[:PAGE_ROWS]
+    older = shown[-1].id if len(kept) > PAGE_ROWS else None
     changes = tuple(
-        ChangeShown(one.id, one.row, can_undo(db, known, one), _lines(one.row.before), _lines(one.row.after))
-        for one in shown
+        ChangeShown(entry.id, entry.row, can_undo(db, known, entry), _lines(entry.row.before), _lines(entry.row.after))
+        for entry in shown
     )
     return AuditShown(changes, older, tuple(who_changed(db)), tuple(what_was_changed(db)))
 

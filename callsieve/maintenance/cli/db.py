@@ -1,6 +1,6 @@
-"""`callsieve db`: the store's file: bring it up to date, check it, copy it, put a copy back.
+"""`callsieve db`: migrate, check, back up and restore the store's file.
 
-`callsieve housekeeping`: what is done about the store every hour and every day, and what it did last.
+`callsieve housekeeping`: the hourly and daily jobs, and what they did last.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CONNECT_SECONDS = 1.0
 
 
 def migrate_store(config: options.ConfigOption = None) -> None:
-    """Bring the store up to date, or make it. `serve` does that by itself."""
+    """Migrate the store to this version, or make it. `callsieve serve` does that by itself."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.any_store(loaded):
@@ -63,15 +63,15 @@ def migrate_store(config: options.ConfigOption = None) -> None:
 
 
 def check(
-    accept: Annotated[bool, typer.Option("--accept", help="The lists are right as they are now.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept the lists as they are now.")] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Read all of the store and say whether it is sound, and when it was last backed up. Exit code 2 when it is not."""
+    """Read the whole store and report whether it is sound, and its last backup. Exit code 2 if it is not sound."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.existing_store(loaded):
-            """Says that there is none."""
+            pass  # raises
     path = loaded.store_path
     with open_store(path, migrated=False) as db:
         problem = problem_of(db)
@@ -81,7 +81,7 @@ def check(
             changed = []
         waiting = [] if problem else [migration.name for migration in pending(db)]
     backups = backups_of(path)
-    found = {
+    report = {
         "path": str(path),
         "bytes": path.stat().st_size,
         "problem": problem,
@@ -93,29 +93,30 @@ def check(
         "last_backup_at": backups[0].stat().st_mtime if backups else None,
     }
     if as_json:
-        options.print_json(found)
+        options.print_json(report)
     elif problem is None and not changed:
-        _show_check(found)
+        _show_check(report)
     if changed:
         raise CommandError(
-            f"{path}: entries of {', '.join(changed)} were changed, but not by CallSieve: compare them with a backup; "
-            "`callsieve db restore` puts one in place, `callsieve db check --accept` takes the lists as they are"
+            f"{path}: entries of {', '.join(changed)} were changed by another program: compare them with a backup; "
+            "`callsieve db restore` restores one, `callsieve db check --accept` accepts the lists as they are"
         )
     if problem is not None:
-        raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` puts the last good backup in place")
+        raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` restores the last good backup")
 
 
 def backup(
     file: Annotated[
-        Path | None, typer.Argument(help="Where to; else beside the store, in backups/.", show_default=False)
+        Path | None,
+        typer.Argument(help="The file to write; default: in backups/ beside the store.", show_default=False),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the FILE that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
     config: options.ConfigOption = None,
 ) -> None:
     """Copy the store while it is in use, and check the copy."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded):
-        """Says when there is none, or when it cannot be used."""
+        pass  # raises if there is none, or it cannot be used
     if file is None:
         made = make_backup(loaded.store_path, time.time(), keep=sys.maxsize)
     else:
@@ -129,12 +130,12 @@ def backup(
 
 def restore_backup(
     file: Annotated[
-        Path | None, typer.Argument(help="Which backup; else the last good one.", show_default=False)
+        Path | None, typer.Argument(help="The backup; default: the last good one.", show_default=False)
     ] = None,
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Put a backup in the place of the store. The daemon must be stopped; the store as it was is kept."""
+    """Replace the store by a backup. The daemon must be stopped. The replaced store is kept."""
     loaded = options.settings_of(config)
     path = loaded.store_path
     if is_daemon_live(loaded.socket_path):
@@ -145,7 +146,7 @@ def restore_backup(
     with acting_for(chosen):
         _verify(chosen)
         made_at = chosen.stat().st_mtime
-    if not options.confirmed(f"Put {chosen} of {when(made_at)} in the place of {path}?", yes=yes):
+    if not options.confirmed(f"Replace {path} by {chosen} of {when(made_at)}?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     with _readable(chosen, path.parent) as backup:
@@ -157,40 +158,41 @@ def restore_backup(
 
 
 def is_daemon_live(path: Path) -> bool:
-    """Whether something answers on the daemon's Unix socket. A socket that nobody listens on is left from a crash."""
+    """Return whether something answers on the daemon's Unix socket.
+
+    After a crash the socket exists without a listener.
+    """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
             probe.connect(str(path))
         except TimeoutError:
-            return True  # frozen or overloaded, but there
+            return True  # frozen or overloaded, but running
         except PermissionError:
-            return True  # there, for others than us: better to say so than to pull the file away under it
+            return True  # probably running, and replacing its store would harm
         except OSError:
             return False
     return True
 
 
-def _show_check(found: dict[str, Any]) -> None:
-    waiting = found["pending_migrations"]
-    last = found["last_backup_at"]
-    command = "systemctl restart callsieve" if found["daemon_running"] else "callsieve db migrate"
+def _show_check(report: dict[str, Any]) -> None:
+    waiting = report["pending_migrations"]
+    last = report["last_backup_at"]
+    command = "systemctl restart callsieve" if report["daemon_running"] else "callsieve db migrate"
     print_pairs(
         [
-            ("store", f"{found['path']}, {_size(found['bytes'])}"),
+            ("store", f"{report['path']}, {_size(report['bytes'])}"),
             ("content", "sound"),
             ("schema", f"waits for {', '.join(waiting)}: `{command}`" if waiting else "up to date"),
-            ("daemon", "running" if found["daemon_running"] else "not running"),
-            ("backups", f"{found['backup_count']} in {found['backups']}"),
+            ("daemon", "running" if report["daemon_running"] else "not running"),
+            ("backups", f"{report['backup_count']} in {report['backups']}"),
             ("last backup", "none yet: `callsieve db backup`" if last is None else str(ago(last, time.time()))),
         ]
     )
 
 
 def _copy_to(path: Path, file: Path, *, force: bool) -> None:
-    """A checked copy at a place of the administrator's choice; a file that is there goes only by force, and only when
-    all is well.
-    """
+    """Write a checked copy of the store to a file. An existing file is replaced only with `force`, after all checks."""
     with acting_for(file):
         if file.is_dir():
             raise CommandError(f"{file}: this is a directory: name the file")
@@ -216,7 +218,7 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
 
 
 def _is_same(file: Path, store: Path) -> bool:
-    """Whether the file is the store, by whatever name."""
+    """Return whether the file is the store, by any name."""
     with acting_for(file):
         return file.exists() and os.path.realpath(file) == os.path.realpath(store)
 
@@ -240,30 +242,30 @@ def _backup_to_restore(path: Path, file: Path | None) -> Path:
         raise CommandError(f"there is no good backup in {backup_directory(path)}: name one (callsieve db restore FILE)")
     if file is not None:
         with open_named(file):
-            """Missing, a directory, no permission: said before anything else happens."""
+            pass  # raises if it is missing, a directory or unreadable
         if _is_same(file, path):
             raise CommandError(f"{file}: this is the store itself: name a backup")
     return chosen
 
 
 def _verify(backup: Path) -> None:
-    """CommandError unless the backup is sound, ours, and not of a newer CallSieve."""
+    """Raise CommandError unless the backup is sound, belongs to CallSieve, and is not of a newer version."""
     try:
         problem = problem_of_backup(backup)
     except StoreError as error:
         if not error.damaged:
             raise
-        problem = "it is no store"
+        problem = "it is not a store"
     if problem:
         raise CommandError(
-            f"{backup}: this is no good backup ({problem}); `callsieve db restore` finds the last good one"
+            f"{backup}: this backup cannot be used ({problem}); `callsieve db restore` finds the last good one"
         )
     with open_backup(backup) as db:
         pending(db)
 
 
 def _size(count: int) -> str:
-    """`1.2 MB`."""
+    """Return a size as `1.2 MB`."""
     size, units = float(count), ["B", "kB", "MB", "GB"]
     while size >= 1000 and len(units) > 1:
         size /= 1000
@@ -271,7 +273,7 @@ def _size(count: int) -> str:
     return f"{size:.0f} {units[0]}" if units[0] == "B" else f"{size:.1f} {units[0]}"
 
 
-# What is counted and is no table.
+# Counts that are not of tables.
 WORDS = {
     "number": ("number in no allocated block", "numbers in no allocated block"),
     "people": ("person", "people"),
@@ -279,12 +281,12 @@ WORDS = {
 
 
 def run(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; nothing is changed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: the clock is right.")] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all jobs now, and say what each did: what is past its time goes, what waits for somebody is counted."""
+    """Run all housekeeping jobs now and show what each did: they remove old data, and count what waits for a person."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)
@@ -301,31 +303,31 @@ def run(
 
 
 def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
-    """Whether somebody says so, where it is far from the last run."""
+    """Return whether the clock is near the last run, or somebody confirms it."""
     leap = leap_of(db, now)
     question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
     return not leap or options.confirmed(question, yes=yes)
 
 
 def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show when each job ran last and what it did. The daemon runs them by itself."""
+    """Show when each job last ran and what it did. The daemon runs the jobs by itself."""
     with options.existing_store(options.settings_of(config)) as db:
-        found = reports(db)
+        runs = reports(db)
     if as_json:
-        options.print_json([report._asdict() for report in found])
-    elif found:
-        _show(found)
+        options.print_json([report._asdict() for report in runs])
+    elif runs:
+        _show(runs)
     else:
         say("No job has run yet: the daemon begins a minute after its start, or `callsieve housekeeping run`.")
 
 
-def _show(found: Sequence[HousekeepingReport]) -> None:
-    rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in found)
+def _show(runs: Sequence[HousekeepingReport]) -> None:
+    rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in runs)
     print_table(("job", "ran", "took", "did"), rows, keep=(0, 1, 2))
 
 
 def _words(did: Mapping[str, int]) -> str:
-    """Tables by what they hold; the other words are people's already."""
+    """Return the counts in words. Keys that are tables are named by what they hold."""
     words = {table.name: table.label for table in TABLES if table.label[0]} | WORDS
-    said = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
-    return ", ".join(said) or "nothing"
+    counts = (plural(count, *words[what]) if what in words else f"{count:,} {what}" for what, count in did.items())
+    return ", ".join(counts) or "nothing"

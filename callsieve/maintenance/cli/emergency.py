@@ -1,4 +1,4 @@
-"""`callsieve emergency`: the window in which nothing is screened, because somebody here called for help."""
+"""`callsieve emergency`: the window after an emergency call from here, in which no call is screened."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from reputation.facts import opens_after_closing
 
 
 def open_window(config: ConfigOption = None) -> None:
-    """Open the window now, as an emergency call from here does: every call goes on until it ends."""
+    """Open the window now, as an emergency call does: no call is screened until it ends."""
     loaded, is_broken = settings_even_broken(config)
     window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
     renew_stored(loaded, EMERGENCY_WINDOW)
     if window.is_open and window.until is not None:
-        say(f"Open until {when(window.until)}: no call is screened. To end that: callsieve emergency close")
+        say(f"Open until {when(window.until)}: no call is screened. To close it: callsieve emergency close")
     else:
         say("Recorded; but [emergency] window_minutes is 0, so nothing is open.")
 
@@ -41,7 +41,7 @@ def close(config: ConfigOption = None) -> None:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whether the window is open, by our store and, where Asterisk answers, by its own database."""
+    """Show whether the window is open, by the store and, if it answers, by Asterisk's database."""
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -49,7 +49,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         print_json(window)
     elif window.is_open:
-        say(f"Open, no call is screened: {window.said}. To end that: callsieve emergency close")
+        say(f"Open, no call is screened: {window.said}. To close it: callsieve emergency close")
     elif window.since is not None:
         say(f"Closed; it was opened at {when(window.since)}.")
     elif window.closed_at is not None:
@@ -59,7 +59,10 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:
-    """A call of the very second, or of a clock that was ahead, would open the window again: Asterisk forgets it."""
+    """Remove an emergency call from Asterisk's database if it would open the window again.
+
+    That happens for a call in the same second, or with a clock that was ahead.
+    """
     if not opens_after_closing(asterisk_at, closed_at):
         return
     try:
@@ -69,7 +72,7 @@ def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -
 
 
 def _known_to_asterisk(settings: Settings) -> float | None:
-    """The last emergency call that the dialplan wrote down, of which we were perhaps not told."""
+    """Return the last emergency call in Asterisk's database, which the daemon may have missed."""
     with suppress(ConsoleError):
         return instant_of(database_get(settings, EMERGENCY_KEY) or "")
     return None

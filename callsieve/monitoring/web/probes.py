@@ -1,6 +1,6 @@
-"""For those who watch over machines: is the console there, can it do its work, and the figures of everything.
+"""Pages for monitoring: is the console alive and ready, and all metrics.
 
-Nobody logs in for these, so the figures are told to this machine and to whoever is logged in, and to nobody else.
+They need no login, so metrics are given only to this server and to logged-in users.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def is_alive(_req: PageRequest) -> Response:
-    """The process answers."""
+    """Answer that the process is alive."""
     return PlainTextResponse("alive\n")
 
 
 async def is_ready(req: PageRequest) -> Response:
-    """Its pages can be shown: the store can be read. 503 when not; calls do not depend on that."""
+    """Answer whether pages can be shown, that is, the store can be read. 503 if not. Calls do not depend on it."""
     try:
         await req.read(feed_sources)
     except StoreError:
@@ -39,7 +39,7 @@ async def is_ready(req: PageRequest) -> Response:
 
 
 async def metrics(req: PageRequest) -> Response:
-    """The text that Prometheus reads."""
+    """Return the metrics for Prometheus."""
     if req.user is None and not _is_this_machine(req.address):
         raise NotFound
     loaded = req.state.loaded
@@ -58,11 +58,11 @@ def _is_this_machine(address: str) -> bool:
 
 
 async def _of_store(req: PageRequest) -> list[MetricFamily]:
-    """Return what the capabilities tell, while the store can be read."""
+    """Return the metrics of the capabilities, or that the store cannot be read."""
     metrics: list[Metrics] = req.state.service(Capabilities).load("metrics")
 
     def all_of_them(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[MetricFamily]:
-        return [family for one in metrics for family in one(db, loaded, now)]
+        return [family for collect in metrics for family in collect(db, loaded, now)]
 
     try:
         families = await req.read(all_of_them, req.state.loaded, req.now)

@@ -1,4 +1,4 @@
-"""`callsieve prompts`: what is said, and by what voice. Build the sounds, list them, play one."""
+"""`callsieve prompts`: build the sound files of prompts, list them, play one."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from policies.files import nearest, shown
 
 ToOption = Annotated[
     Path | None,
-    typer.Option("--to", metavar="DIR", help="The directory of Asterisk's sounds; else Asterisk is asked."),
+    typer.Option("--to", metavar="DIR", help="The directory of Asterisk's sounds; default: Asterisk is asked."),
 ]
 LanguageOption = Annotated[
-    list[str] | None, typer.Option("--language", metavar="LANGUAGE", help="Only this one: en or zh; may be repeated.")
+    list[str] | None,
+    typer.Option("--language", metavar="LANGUAGE", help="Only this language: en or zh; may be repeated."),
 ]
 
-# Those that play 8 kHz WAV without being told how, the plainest first.
+# Programs that play 8 kHz WAV without further options, the simplest first.
 PLAYERS = (("aplay", "-q"), ("play", "-q"), ("paplay",), ("afplay",))
 STYLE_BY_STATE = {"built": "green", "recorded": "green", "by hand": "cyan", "outdated": "yellow", "missing": "red"}
 BUILD = "callsieve prompts build"
@@ -43,14 +44,16 @@ MOST_NAMED = 4
 def build_prompts(
     language: LanguageOption = None,
     to: ToOption = None,
-    force: Annotated[bool, typer.Option("--force", help="All of them, also those put there by hand.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be made.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make all prompts, also those that were put there by hand.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make the sounds of all prompts that are missing or have another text, voice or recording than before.
+    """Make the sounds of prompts that are missing, or whose text, voice or recording changed.
 
-    Recordings of your own, prompts/LANGUAGE/KEY.wav beside the settings or in the state directory, are taken instead
-    of the synthetic voice.
+    Your own recordings replace the synthetic voice: prompts/LANGUAGE/KEY.wav beside the settings or in the state
+    directory.
     """
     with _one_line():
         files = _files(settings_of(config), language, to)
@@ -70,7 +73,7 @@ def build_prompts(
     if made or not failures:
         say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
     if by_hand := [file for file in files if file.state == "by hand" and file not in made]:
-        say(f"Left alone, because we did not make them: {_some(by_hand)} (--force makes them too).")
+        say(f"Left alone, because they were put there by hand: {_some(by_hand)} (--force replaces them).")
     unsaid = len(failures) - MOST_NAMED
     fail_with(
         failures[:MOST_NAMED] + ([f"and {plural(unsaid, 'prompt')} more could not be made"] if unsaid > 0 else [])
@@ -78,12 +81,12 @@ def build_prompts(
 
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
-    """Take the sounds away that `build` made. Your recordings and texts stay, and what is there by hand."""
+    """Remove the sounds that `build` made. Your recordings, texts and files put there by hand stay."""
     with _one_line():
         files = _files(settings_of(config), language, to)
     with acting_for(files[0].path):
         removed = remove(files)
-    say(f"Took {plural(len(removed), 'prompt')} away from {_sounds_shown(files)}. To have them back: {BUILD}")
+    say(f"Removed {plural(len(removed), 'prompt')} from {_sounds_shown(files)}. To make them again: {BUILD}")
 
 
 def _by(file: PromptFile) -> str:
@@ -91,7 +94,7 @@ def _by(file: PromptFile) -> str:
 
 
 def _sounds_shown(files: list[PromptFile]) -> str:
-    """The directory that the files of all languages are below."""
+    """Return the directory above the files of all languages."""
     return str(files[0].path.parent.parent.parent)
 
 
@@ -103,9 +106,9 @@ def _some(files: list[PromptFile]) -> str:
 def list_prompts(
     language: LanguageOption = None, to: ToOption = None, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Show every prompt: its text, how long it lasts, and whether its sound is there and up to date.
+    """Show every prompt with its text, length, and whether its sound is up to date.
 
-    built: by the synthetic voice; recorded: from a recording of yours; by hand: somebody else put it there.
+    built: by the synthetic voice; recorded: from your recording; by hand: put there by somebody else.
     """
     with _one_line():
         files = _files(settings_of(config), language, to)
@@ -146,23 +149,25 @@ def _as_json(file: PromptFile) -> dict[str, object]:
 
 
 def play_prompt(
-    key: Annotated[str, typer.Argument(help="As `callsieve prompts list` shows it: whisper-spam.", show_default=False)],
+    key: Annotated[
+        str, typer.Argument(help="Its name in `callsieve prompts list`, such as whisper-spam.", show_default=False)
+    ],
     language: Annotated[str, typer.Option("--language", metavar="LANGUAGE", help="en or zh.")] = "en",
     to: ToOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Play a prompt on this machine; where nothing can play it, say where it is."""
+    """Play a prompt here. If no player is installed, show the path of its file."""
     with _one_line():
         files = {file.key: file for file in _files(settings_of(config), [language], to)}
     file = files.get(key)
     if file is None:
-        raise CommandError(f"there is no prompt {shown(key)}{nearest(key, files)}; `callsieve prompts list` has them")
+        raise CommandError(f"there is no prompt {shown(key)}{nearest(key, files)}; `callsieve prompts list` shows them")
     if file.state == "missing":
-        raise CommandError(f"{file.path} is not there yet: {BUILD}")
+        raise CommandError(f"{file.path} does not exist yet: {BUILD}")
     say(f"{file.source.prompt.text}  ({file.path})")
     player = next((player for player in PLAYERS if shutil.which(player[0])), None)
     if player is None:
-        say("This machine has nothing that plays it: listen to the file elsewhere (here it would be aplay or play).")
+        say("No player is installed (aplay or play): listen to the file on another computer.")
         return
     done = subprocess.run([*player, str(file.path)], capture_output=True, timeout=60, check=False, **acting_ids())
     if done.returncode:
@@ -175,7 +180,7 @@ def _files(loaded: Loaded, languages: list[str] | None, to: Path | None) -> list
     own = own_directories(loaded)
     sounds = to.absolute() if to else sounds_of_asterisk(lambda command: console(loaded.settings, command))
     if not sounds.is_dir():
-        raise PromptError(f"{sounds}: there is no such directory: name that of Asterisk's sounds with --to DIR")
+        raise PromptError(f"{sounds}: no such directory: name the directory of Asterisk's sounds with --to DIR")
     files: list[PromptFile] = []
     for language in wanted:
         prompts = prompts_of(language, own)

@@ -1,4 +1,4 @@
-"""Screening off and on again, for programs."""
+"""API endpoints that switch screening off and on."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class ScreenedState(msgspec.Struct, frozen=True):
 
 
 async def switch_off(req: ApiRequest, request: SwitchOff) -> ScreenedState:
-    """Switch screening off: every call goes on as if CallSieve were not there."""
+    """Switch screening off: every call goes on unscreened."""
     switched = await req.in_thread(operations.switch_off, req.context, request.duration)
     await _noted(req, switched)
     return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)
 
 
 async def switch_on(req: ApiRequest) -> ScreenedState:
-    """Switch screening on again."""
+    """Switch screening on."""
     await _noted(req, await req.in_thread(operations.switch_on, req.context))
     return ScreenedState(off=False, until=None)
 

@@ -1,5 +1,6 @@
-"""`callsieve off` and `callsieve on`: the two-in-the-morning switch. It is in Asterisk's own database, which the
-dialplan reads before it asks us, so it works when the daemon is dead.
+"""`callsieve off` and `callsieve on`: the switch for emergencies at night.
+
+It is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works if the daemon is dead.
 """
 
 from __future__ import annotations
@@ -18,22 +19,24 @@ from reputation.store.audit import Change
 
 ForOption = Annotated[
     str | None,
-    typer.Option("--for", metavar="TIME", help="For how long: 90s, 30m, 2h, 1d. Else until `callsieve on`."),
+    typer.Option("--for", metavar="TIME", help="For how long: 90s, 30m, 2h or 1d. Default: until `callsieve on`."),
 ]
 
 
 def off(duration: ForOption = None, config: ConfigOption = None) -> None:
-    """Switch screening off: calls go on as if CallSieve were not there. Works when the daemon is dead."""
+    """Switch screening off: every call goes on unscreened. It works even if the daemon is dead."""
     loaded, _ = settings_even_broken(config)
     context = context_of(loaded)
     until, done = operations.switch_off(context, duration)
     assert until is not None
-    print(f"Screening is off {until_words(until, context.at)}. Every call goes on.\nTo end that: callsieve on")
+    print(
+        f"Screening is off {until_words(until, context.at)}. Every call goes on unscreened.\nTo switch it on: callsieve on"
+    )
     _follow_up(loaded, done)
 
 
 def on(config: ConfigOption = None) -> None:
-    """Switch screening on again."""
+    """Switch screening on."""
     loaded, _ = settings_even_broken(config)
     context = context_of(loaded)
     until, done = operations.switch_on(context)
@@ -43,7 +46,7 @@ def on(config: ConfigOption = None) -> None:
 
 
 def _follow_up(loaded: Loaded, done: Change | None) -> None:
-    """Screening is switched: the stored finding and the audit follow, as far as the store lets them."""
+    """Update the stored finding and the audit, if the store can be written."""
     renew_stored(loaded, OFF_SWITCH)
     if done is not None:
         note_done(loaded, done)

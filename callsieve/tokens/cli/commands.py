@@ -1,4 +1,4 @@
-"""`callsieve token`: which programs may use the API."""
+"""`callsieve token`: manage the tokens of programs that use the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from callsieve.tokens.operations import NewToken, is_over, token_shown
 from reputation.store.users import KeptToken, all_tokens
 from reputation.users import Scope
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the token is called.", show_default=False)]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name of the token.", show_default=False)]
 ROLES = "viewer, operator or administrator"
 SCOPES = ", ".join(Scope)
 
@@ -30,12 +30,17 @@ def add(
     expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="30d, 2026-12-31, or never.")] = "1y",
     per_minute: Annotated[
         int | None,
-        typer.Option("--per-minute", metavar="COUNT", help="Requests; else as in the settings.", show_default=False),
+        typer.Option(
+            "--per-minute",
+            metavar="COUNT",
+            help="The most requests per minute; default: as in the settings.",
+            show_default=False,
+        ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a token for the API. It is shown once, and kept nowhere."""
+    """Make a token for the API. It is shown once and not stored."""
     loaded = settings_of(config)
     wanted = NewToken(name, role, scopes or [Scope.READ.value], expires, per_minute)
     added = perform(loaded, operations.add, wanted)
@@ -49,26 +54,26 @@ def add(
     print(added.secret)  # alone on its line: to be copied
     say()
     if not loaded.settings.api.enabled:
-        say("The API is off: `[api] enabled = true`.")
+        say("The API is off: set `enabled = true` in [api] of the settings.")
     say_undo(added.change_id, config)
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show which programs may use the API."""
+    """Show the tokens of the API."""
     now = time.time()
     with existing_store(settings_of(config)) as db:
         tokens = all_tokens(db)
     if as_json:
-        print_json([token_shown(one, now) for one in tokens])
+        print_json([token_shown(token, now) for token in tokens])
     elif tokens:
         headings = ("name", "role", "scopes", "added", "expires", "last used")
-        print_table(headings, [_row(one, now) for one in tokens], keep=(0, 1, 3, 4))
+        print_table(headings, [_row(token, now) for token in tokens], keep=(0, 1, 3, 4))
     else:
-        say("No program may use the API yet: `callsieve token add NAME --scope read`.")
+        say("There are no tokens yet. To add one: callsieve token add NAME --scope read")
 
 
 def revoke(name: NameArgument, config: ConfigOption = None) -> None:
-    """Take the API away from a program, from its next request on. That cannot be undone."""
+    """Revoke a program's token, effective from its next request. This cannot be undone."""
     perform(settings_of(config), operations.revoke, name, existing=True)
     say(f"The token {name} is revoked.")
 

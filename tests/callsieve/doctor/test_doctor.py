@@ -654,7 +654,7 @@ Look = Callable[[CheckContext], Finding]
         pytest.param(policy_loads, {}, "", "ok", "cautious", id="policy"),
         pytest.param(policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"),
         pytest.param(policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
-        pytest.param(store.store_opens, {}, "", "warn", "not there yet", id="no-store"),
+        pytest.param(store.store_opens, {}, "", "warn", "does not exist yet", id="no-store"),
         pytest.param(store.has_backup, {}, "", "warn", "none yet", id="no-backup"),
         pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
         pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),

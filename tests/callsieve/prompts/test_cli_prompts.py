@@ -264,12 +264,12 @@ def test_play_where_nothing_can_play(callsieve: Program, sounds: Path, monkeypat
     monkeypatch.setenv("PATH", str(callsieve.folder))
     said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
     assert str(wav(sounds, "say-ok")) in said
-    assert "nothing that plays it" in said
+    assert "No player is installed" in said
 
 
 @pytest.mark.parametrize(
     ("key", "trouble"),
-    [("say-okey", "there is no prompt 'say-okey' (did you mean say-ok?)"), ("say-ok", "is not there yet")],
+    [("say-okey", "there is no prompt 'say-okey' (did you mean say-ok?)"), ("say-ok", "does not exist yet")],
 )
 def test_play_what_is_not_there(callsieve: Program, sounds: Path, key: str, trouble: str) -> None:
     wav(sounds, "say-ok").unlink()

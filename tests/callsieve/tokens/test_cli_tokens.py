@@ -82,7 +82,7 @@ def test_making_one_is_undone(callsieve: Program) -> None:
         ("crm --expires soon", "--expires: 'soon' is no expiry"),
         ("crm --expires 2020-01-01", "--expires: '2020-01-01' is in the past; or never"),
         ("crm --per-minute 0", "--per-minute: takes 1 to 100000"),
-        ("a/b", "A name has at most 64 letters"),
+        ("a/b", "A name must be at most 64 letters"),
     ],
 )
 def test_what_is_no_token(callsieve: Program, typed: str, said: str) -> None:
