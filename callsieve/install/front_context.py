@@ -1,7 +1,7 @@
-"""The front context that trunks arrive in: it asks CallSieve and goes on to the context that they arrived in before.
+"""The front context for trunks: it asks CallSieve and goes on to the context that calls arrived in before.
 
-One context for each name that the administrator gives, `callsieve-` and that name: `callsieve-from-trunk` goes on to
-`from-trunk`. The trunk's `context=` is then the only line that changes, and every DID stays as it is.
+There is one for each context that the administrator names: `callsieve-from-trunk` goes on to `from-trunk`. Only the
+trunk's `context=` changes, and every DID stays as it is.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from policies.files import nearest
 
 PREFIX = "callsieve-"
 TEMPLATE = "from-trunk"
-# pbx.h: AST_MAX_CONTEXT is 80 with its end; ours is ten longer than the name.
+# pbx.h: AST_MAX_CONTEXT is 80 with the final NUL; our prefix has ten characters.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,69}")
-# Dialplans whose contexts are not in extensions.conf.
+# Dialplans in other languages, whose contexts are not in extensions.conf.
 _OTHER_LANGUAGES = ("extensions.ael", "extensions.lua")
 
 
 def front_context_of(context: str) -> str:
-    """The name of the front context before this one."""
+    """Return the name of the front context for this context."""
     return PREFIX + context
 
 
 def front_text(contexts: Sequence[str]) -> str:
-    """The file with a front context for each of these."""
+    """Return the text of the file with a front context for each of these."""
     head, bracket, block = plan.packaged(plan.FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
 
 def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
-    """The contexts that the installed file goes on to, in its order."""
+    """Return the contexts that the installed file goes on to, in its order."""
     path = place.dialplan / plan.FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
 
 
 def check_context(place: plan.InstallPaths, context: str) -> None:
-    """InstallError unless a front context can be made for this name, and there is such a context to go on to."""
+    """Raise InstallError unless this context exists and a front context can be made for it."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
         raise plan.InstallError(
-            f"--inbound {context!r}: name the context that your trunks arrive in now, as from-trunk"
+            f"--inbound {context!r}: name the context that your trunks arrive in now, such as from-trunk"
         )
     if front_context_of(context) in _our_contexts():
         raise plan.InstallError(
-            f"--inbound {context}: CallSieve has a context {front_context_of(context)} of its own: "
-            "rename yours, or ask by a line of your own (the documentation, under Operations, the inline way)"
+            f"--inbound {context}: the name {front_context_of(context)} is used by CallSieve itself: "
+            "rename your context, or use the inline way (documentation, Operations)"
         )
     if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
         raise plan.InstallError(
@@ -64,10 +64,10 @@ def _our_contexts() -> frozenset[str]:
 
 
 def _contexts_of(place: plan.InstallPaths) -> list[str]:
-    """The contexts of other people's dialplan, in the order of the files."""
+    """Return the contexts of the dialplan that are not ours, in the order of the files."""
     lines = walk(place.etc, place.etc / "extensions.conf")
-    found = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
-    return list(dict.fromkeys(name for name in found if name not in ("general", "globals")))
+    sections = (line.section for line in lines if line.section and line.file.parent != place.dialplan)
+    return list(dict.fromkeys(name for name in sections if name not in ("general", "globals")))
 
 
 def _may_be_elsewhere(place: plan.InstallPaths, context: str) -> bool:
@@ -75,30 +75,34 @@ def _may_be_elsewhere(place: plan.InstallPaths, context: str) -> bool:
 
 
 MAIN_FILE = "callsieve.conf"
-# A global of the administrator's own goes before what our file says.
+# A global that the administrator sets overrides our file.
 _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """What our dialplan in `etc` asks, `agi://127.0.0.1:4578` or the classic script; None when it is not installed.
+    """Return what our dialplan asks, `agi://127.0.0.1:4578` or the classic script. None if it is not installed.
 
-    OSError when this user may not read it.
+    Raises:
+        OSError: This user may not read it.
     """
-    ours = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
-    if ours is None:
+    default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
+    if default is None:
         return None
-    found = (_GLOBAL.match(line.text) for line in walk(etc, etc / "extensions.conf"))
-    return next((match[1] for match in found if match), ours)
+    matches = (_GLOBAL.match(line.text) for line in walk(etc, etc / "extensions.conf"))
+    return next((match[1] for match in matches if match), default)
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Whether a dialplan that asks `asked` reaches a daemon that listens on `listen`. The classic script does."""
+    """Return whether a dialplan that asks `asked` reaches a daemon that listens on `listen`.
+
+    The classic script does.
+    """
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 
 def _address(url: str) -> tuple[str, int] | None:
     address = url.removeprefix("agi://").partition("/")[0]
-    for text in (address, f"{address}:{FREEPBX_PORT}"):  # Asterisk asks port 4573 where none is named
+    for text in (address, f"{address}:{FREEPBX_PORT}"):  # Asterisk's default port is 4573
         try:
             return address_of(text)
         except ValueError:

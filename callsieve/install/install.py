@@ -22,23 +22,23 @@ from callsieve.system.privileges import PUBLIC_USER, SERVICE_USER, user_id_of
 from reputation.numbers import did_number_of
 
 NEW_FILE = """\
-# CallSieve's settings, as `callsieve asterisk install` began them. The documentation (Operations) has every key.
+# CallSieve's settings, made by `callsieve asterisk install`. The documentation (Operations) lists every key.
 
 [policy]
-name = "observe" # decides and records, never acts; then cautious, balanced, strict or a policy of your own
+name = "observe" # decides and records, never acts; later: cautious, balanced, strict or your own policy
 
 [numbers]
-region = {region} # your country: how numbers without a country code are read
+region = {region} # your country, for numbers without a country code
 """
-# Not in our settings: the service's user may only ask, and must not raise a limit.
+# Not in our settings: the service may only request calls, and must not raise a limit.
 CALL_BACK_FILE = """\
-# CallSieve's call-back helper: whom it calls, and how often. The documentation (Call-back) has every key. Root's alone.
+# CallSieve's call-back helper: whom it calls, and how often. Only root may write here. All keys: see Call-back.
 
 enabled = false
-countries = [{region}] # landlines and mobiles of these only
-channel = "Local/{{number}}@from-internal" # what Asterisk dials: "PJSIP/{{number}}@carrier", say
-refused = [{own}] # never called, by how they begin: your own numbers, say
-caller_id = "" # the number that it shows: "+12015550100"
+countries = [{region}] # only landlines and mobiles of these countries
+channel = "Local/{{number}}@from-internal" # what Asterisk dials, or for example "PJSIP/{{number}}@carrier"
+refused = [{own}] # prefixes that are never called, such as your own numbers
+caller_id = "" # the number that it shows, such as "+12015550100"
 """
 ELSEWHERE = """
 [asterisk]
@@ -47,9 +47,9 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, ami: list[str], region: str) -> list[plan.FileChange]:
-    """The settings file with the [ami] table at its end. A file that is there keeps all that it says.
+    """Return the change to the settings file: the [ami] table at its end. An existing file keeps its content.
 
-    `region` is for a new one.
+    `region` is for a new file.
     """
     file = loaded.settings_file
     before = read_text(file)
@@ -62,7 +62,7 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, ami: list[str], regi
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """The helper's settings, with calls off. A file that is there stays. `region`: for settings that say none."""
+    """Return the helper's settings, with calls off. An existing file stays. `region`: used without settings."""
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -72,13 +72,13 @@ def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange
 
 
 def _own_numbers(settings: Settings, region: str) -> list[str]:
-    """Those of the settings: a call to one of them is a call to ourselves."""
-    written = [did.number for did in settings.did] + [one for trunk in settings.trunk for one in trunk.own_numbers]
-    return sorted({number for one in written if (number := did_number_of(one, region)) is not None})
+    """Return the own numbers of the settings, which the helper must not call."""
+    written = [did.number for did in settings.did] + [text for trunk in settings.trunk for text in trunk.own_numbers]
+    return sorted({number for text in written if (number := did_number_of(text, region)) is not None})
 
 
 def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
-    """A first month only watches: a policy that acts is a decision of the administrator's, made on what was seen."""
+    """Return a new settings file. It only observes: activating a policy is the administrator's decision."""
     text = NEW_FILE.format(region=toml_text(region))
     if place.etc != Path(loaded.settings.asterisk.etc):
         text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
@@ -86,22 +86,22 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 
 def region_remark(file: Path, region: str) -> str:
-    """What to know of a new file's region."""
+    """Return the remark about the region of a new file."""
     return f"numbers without a country code are read as those of {region}: [numbers] region in {file}"
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:
-    """Mode and group of our settings with a secret in them: whoever runs the service reads them by Asterisk's group."""
+    """Return mode and group for settings with a secret. The service reads them through Asterisk's group."""
     if not file.exists():
         return PRIVATE_MODE, group
     status = file.stat()
     if status.st_gid != 0 and not status.st_mode & 0o004:
-        return status.st_mode & 0o770, None  # somebody has chosen who may read them
+        return status.st_mode & 0o770, None  # somebody has set who may read them
     return status.st_mode & 0o770 | 0o040, group
 
 
 FREEPBX_ROUTE = "ext-local,vmu201,1"  # an example of a place for stopped calls
-# What asterisk-conf/callsieve.conf asks when nothing else is set.
+# The address that asterisk-conf/callsieve.conf asks by default.
 MAIN_FILE, PACKAGED_URL = "callsieve.conf", "agi://127.0.0.1:4578"
 TRUNK_LINES = (
     "exten => _X.,1,Gosub(callsieve,s,1(${FILTER(0-9A-Za-z+*#,${EXTEN})}))",
@@ -113,8 +113,8 @@ TRUNK_LINES = (
 class InstallRequest:
     """What to install. `new_secret` is for the manager user, if there is no secret yet.
 
-    `inbound` names the contexts that trunks arrive in now, which get a front context each. `region` is the country for
-    settings that are not there yet. Without `asterisk`: the service alone, on a machine that has no Asterisk.
+    `inbound`: the contexts that trunks arrive in now, which get a front context each. `region`: the country for a new
+    settings file. Without `asterisk`: only the service, on a server without Asterisk.
     """
 
     loaded: Loaded
@@ -129,7 +129,7 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """The changes that install CallSieve. No changes: it is installed as wanted. InstallError when it cannot be."""
+    """Return the changes that install CallSieve, or none if it is installed. Raise InstallError if it cannot be."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -156,11 +156,11 @@ def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Insta
 
 
 def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """The units, their user and the settings, and nothing of Asterisk's."""
+    """Return the changes for the units, their users and the settings, without Asterisk."""
     if wanted.inbound or wanted.freepbx or wanted.classic or not wanted.systemd:
-        raise plan.InstallError("--no-asterisk goes with --systemd, and not with --inbound, --freepbx or --classic")
+        raise plan.InstallError("--no-asterisk needs --systemd, and excludes --inbound, --freepbx and --classic")
     if place.group == 0:
-        raise plan.InstallError(f"the service runs in the group {USUAL_GROUP}: first groupadd --system {USUAL_GROUP}")
+        raise plan.InstallError(f"the service needs the group {USUAL_GROUP}: first run groupadd --system {USUAL_GROUP}")
     settings = plan_settings(place, wanted.loaded, [], wanted.region)
     changes = [*_units(place, wanted), *settings, *plan_call_back_settings(wanted.loaded, wanted.region)]
     return plan.InstallPlan(
@@ -171,7 +171,7 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """One for each level of trust. The page that strangers reach is in no group of Asterisk's or of the service's."""
+    """Return the missing users, one per level of trust. The public page's is in no group of Asterisk or the service."""
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
     users = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE), plan.SystemUser(PUBLIC_USER)
@@ -182,17 +182,15 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
     yield from (region_remark(change.path, wanted.region) for change in settings if change.before is None)
     if wanted.freepbx and not wanted.loaded.settings.actions.route:
         yield (
-            "a routed call rings on, and a failed challenge is turned away, until they have a place to go: "
-            f'below [actions] in {wanted.loaded.settings_file}: route = "{FREEPBX_ROUTE}" is the voicemail of 201'
+            "there is no place for stopped calls yet, so a routed call rings on and a failed challenge is rejected: "
+            f'set route in [actions] of {wanted.loaded.settings_file}; "{FREEPBX_ROUTE}" is the voicemail of 201'
         )
 
 
 def _front_contexts(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
-    """Those that are installed stay: a trunk may arrive in any of them."""
+    """Return the contexts that get a front context. Installed ones stay, because a trunk may use them."""
     if wanted.freepbx and wanted.inbound:
-        raise plan.InstallError(
-            "--inbound is for a dialplan of your own: on FreePBX trunks arrive in from-trunk-callsieve"
-        )
+        raise plan.InstallError("--inbound is for your own dialplan: on FreePBX trunks arrive in from-trunk-callsieve")
     for context in wanted.inbound:
         check_context(place, context)
     return tuple(dict.fromkeys((*installed_contexts(place), *wanted.inbound)))
@@ -206,8 +204,8 @@ def _manager(place: plan.InstallPaths, wanted: InstallRequest) -> ManagerPlan:
 
 def _dialplan_files(wanted: InstallRequest, hooks: FoundHooks, fronts: tuple[str, ...]) -> tuple[str, ...]:
     files = plan.FREEPBX_FILES if wanted.freepbx else plan.DIALPLAN_FILES
-    ours = (name for name in files if name not in HOOK_FILES or name in hooks.files)
-    return (*ours, plan.FRONT_FILE) if fronts else tuple(ours)
+    names = (name for name in files if name not in HOOK_FILES or name in hooks.files)
+    return (*names, plan.FRONT_FILE) if fronts else tuple(names)
 
 
 def _our_dialplan(
@@ -222,23 +220,23 @@ def _our_dialplan(
         path = place.dialplan / name
         before = read_text(path)
         if before is not None and plan.is_ours(before):
-            files.append(plan.FileChange(path, before, None))  # somebody has a hook of his own now
+            files.append(plan.FileChange(path, before, None))  # the administrator has another hook now
     return files
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """One file of the dialplan, asking `agi`: a FastAGI address, or the directory of the classic scripts.
+    """Return a file of the dialplan that asks `agi`, a FastAGI address or the directory of the classic scripts.
 
-    `key` goes with each question, if there is one.
+    `key`: sent with each question, if not empty.
     """
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
-        raise plan.InstallError(f"callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
+        raise plan.InstallError(f"the packaged callsieve.conf does not ask {PACKAGED_URL}: reinstall CallSieve")
     return with_key(text.replace(PACKAGED_URL, agi), key)
 
 
 def with_key(text: str, key: str) -> str:
-    """The dialplan, sending the key along with whatever it asks; without one as it is."""
+    """Return the dialplan with the key in each question. Unchanged without a key."""
     for path in ("/screen,", "/${ARG1},") if key else ():
         text = text.replace(f")}}{path}", f")}}{path}key={key},")
     return text
@@ -250,14 +248,14 @@ def _include_of_dialplan(place: plan.InstallPaths, freepbx: bool, names: tuple[s
     missing = [name for name in names if not plan.is_included(place.etc, lines, place.dialplan / name)]
     before = read_text(target)
     if before is None:
-        raise plan.InstallError(f"{target} is not there: --freepbx is for FreePBX only")
+        raise plan.InstallError(f"{target} does not exist: use --freepbx on FreePBX only")
     if not missing:
         return plan.FileChange(target, before, before)
     if freepbx and not plan.is_included(place.etc, lines, target):
         raise plan.InstallError(
-            f"extensions.conf does not include {target.name}: is this FreePBX? Else leave out --freepbx"
+            f"extensions.conf does not include {target.name}: if this is not FreePBX, omit --freepbx"
         )
-    # FreePBX makes each included file that is not there, and takes a pattern for a file's name.
+    # FreePBX creates each included file that is missing, and would treat a pattern as a file name.
     patterns = ["*.conf"] if len(missing) == len(names) and not freepbx else missing
     directive = "#tryinclude" if freepbx else "#include"
     added = [f'{directive} "{OUR_DIALPLAN}/{pattern}"' for pattern in patterns]
@@ -278,7 +276,7 @@ def _our_agi(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.File
 
 
 def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
-    """The script that Asterisk starts for a call. `-I -S`: nothing of the environment, no site-packages, no delay."""
+    """Return the script that Asterisk starts for a call. `-I -S`: no environment, no site-packages, no delay."""
     command = shlex.join([str(python), "-I", "-S", str(relay), str(socket)])
     return (
         f"#!/bin/sh\n# CallSieve's classic AGI script, from `callsieve asterisk install --classic`.\nexec {command}\n"
@@ -286,7 +284,7 @@ def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
 
 
 def relay_path() -> Path:
-    """Where agi/relay.py is; it is run as a file."""
+    """Return the path of agi/relay.py, which is run as a file."""
     spec = find_spec("agi.relay")
     assert spec is not None
     assert spec.origin is not None
@@ -294,24 +292,24 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """The daemon's Unix socket: the service's own state directory when there is, or will be, a service."""
+    """Return the daemon's Unix socket: in the service's state directory if there is or will be a service."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
 
 def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[str]:
-    """What Asterisk's user, or the service, could not reach."""
+    """Yield what Asterisk's user or the service could not read."""
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
-            f"the service runs in the group {USUAL_GROUP}, which is not there, and could not read its settings: "
+            f"the group {USUAL_GROUP} of the service does not exist, so it could not read its settings: "
             f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.settings_file}"
         )
     for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
         closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)
         if closed is not None:
-            yield f"{closed} is closed to other users: Asterisk may not be able to run {path}; install it in /opt, say"
+            yield f"{closed} is closed to other users, so Asterisk may be unable to run {path}: install it in /opt"
     if wanted.systemd and any(Path(sys.prefix).is_relative_to(home) for home in ("/root", "/home")):
-        yield f"the service cannot see {sys.prefix} (ProtectHome): install CallSieve in /opt, say"
+        yield f"the service cannot read {sys.prefix} (ProtectHome): install CallSieve in /opt, for example"
 
 
 # systemd
@@ -324,7 +322,7 @@ def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileCh
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
-    """A unit: it starts the program that is running now; the service runs in Asterisk's group."""
+    """Return a unit that starts the running program. The service runs in Asterisk's group."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
     if name == plan.PUBLIC_UNIT:
@@ -332,15 +330,15 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
     if name == plan.CALL_BACK_UNIT and options:
         options = ["--settings", str(loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS))]
 
-    def command(found: re.Match[str]) -> str:
-        return " ".join(_systemd_word(word) for word in (program, *found[1].split(), *options))
+    def command(match: re.Match[str]) -> str:
+        return " ".join(_systemd_word(word) for word in (program, *match[1].split(), *options))
 
     text = re.sub(r"@CALLSIEVE@ (.+)", command, plan.packaged(name))
     return text.replace("\nGroup=asterisk\n", f"\nGroup={group}\n")
 
 
 def service_group(place: plan.InstallPaths) -> str:
-    """The group that Asterisk reads its files by, as far as /etc says; the usual one else. A number has no name."""
+    """Return the group through which Asterisk reads its files, by /etc, else the usual one."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:
@@ -348,6 +346,6 @@ def service_group(place: plan.InstallPaths) -> str:
 
 
 def _systemd_word(word: str) -> str:
-    """systemd.service(5): `%` and `$` are special, and a word with a space is quoted."""
+    """Quote a word for systemd.service(5): `%` and `$` are special, and a word with a space needs quotes."""
     word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
     return f'"{word}"' if " " in word else word

@@ -1,4 +1,4 @@
-"""The manager user: its file, the line that includes it, and [ami] for our own settings. All with one secret."""
+"""The manager user: its file, the line that includes it, and [ami] of our settings, all with the same secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
 class ManagerPlan(NamedTuple):
-    """What to change in Asterisk, the lines for our own settings, and remarks for the administrator."""
+    """Changes to Asterisk's files, lines for our settings, and remarks for the administrator."""
 
     changes: list[FileChange]
     settings: list[str]
@@ -26,12 +26,12 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """The manager user. Its secret is `new_secret` if there is none yet. InstallError."""
+    """Plan the manager user. It gets `new_secret` if there is no secret yet. Raise InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"
     if read_text(main) is None:
-        raise InstallError(f"{main} is not there: Asterisk has no manager interface; without it: --no-ami")
+        raise InstallError(f"{main} does not exist, so Asterisk has no manager interface: add it, or use --no-ami")
     lines = list(walk(place.etc, main))
     other = next((line for line in lines if line.section == user and line.file != place.manager), None)
     if other is not None:
@@ -41,7 +41,7 @@ def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepb
         )
     secret = _secret_of(ami, read_text(place.manager)) or new_secret
     if not secret.isprintable() or " " in secret:
-        raise InstallError("[ami] secret: Asterisk takes no spaces or control characters in a secret: choose another")
+        raise InstallError("[ami] secret: Asterisk accepts no spaces or control characters in a secret: choose another")
     text = manager_text(packaged("callsieve-manager.conf"), user, secret)
     own = own_file(place.manager, text, PRIVATE_MODE, place.group)
     custom = place.etc / "manager_custom.conf"  # FreePBX writes manager.conf itself, and includes this
@@ -54,13 +54,13 @@ def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepb
 
 
 def _secret_of(ami: Ami, text: str | None) -> str:
-    """The secret there is: that of our settings, else the one in Asterisk's file."""
-    found = SECRET_LINE.search(text or "")
-    return ami.secret or (found[1].replace("\\;", ";") if found else "")
+    """Return the existing secret: of our settings, else of Asterisk's file."""
+    match = SECRET_LINE.search(text or "")
+    return ami.secret or (match[1].replace("\\;", ";") if match else "")
 
 
 def manager_text(template: str, user: str, secret: str) -> str:
-    """The manager user. A `;` would begin a comment."""
+    """Return the manager user's file. A `;` in the secret is escaped: it would begin a comment."""
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 
@@ -72,7 +72,7 @@ def _include_of_manager(place: InstallPaths, target: Path, lines: list[Line]) ->
 
 
 def _general(lines: list[Line], key: str) -> str:
-    """The value of a key in [general] of manager.conf; empty when it is not set."""
+    """Return the value of a key in [general] of manager.conf. Empty if it is not set."""
     section, value = "", ""
     for line in lines:
         section = line.section or section
@@ -91,17 +91,17 @@ def _port(text: str) -> int:
 
 
 def _ami_table(place: InstallPaths, loaded: Loaded, user: str, secret: str, port: int) -> tuple[list[str], list[str]]:
-    """The other end of the manager user: the lines of [ami] for our own settings, none where there is one. Remarks."""
+    """Return the lines of [ami] for our settings, none if it exists already, and remarks."""
     ami = loaded.settings.ami
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and "ami" in tomllib.loads(before):
-        remarks = [] if ami.port == port else [f"{file}: [ami] needs port = {port}, that of {place.etc}/manager.conf"]
+        remarks = [] if ami.port == port else [f"{file}: [ami] needs port = {port}, as in {place.etc}/manager.conf"]
         if not (ami.username and ami.secret):
-            remarks.append(f"{file}: [ami] lacks its username or secret: take them from {place.manager}")
+            remarks.append(f"{file}: [ami] has no username or secret: copy them from {place.manager}")
         return [], remarks
     lines = ["[ami]", f'username = "{user}"']
-    if not ami.secret:  # else it is in the environment, and stays there
+    if not ami.secret:  # otherwise it is in the environment
         lines.append(f"secret = {toml_text(secret)}")
     if port != DEFAULT_PORT:
         lines.append(f"port = {port}")
@@ -109,6 +109,6 @@ def _ami_table(place: InstallPaths, loaded: Loaded, user: str, secret: str, port
 
 
 def toml_text(text: str) -> str:
-    """A TOML string."""
+    """Return the text as a TOML string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -1,7 +1,7 @@
-"""What `install` and `uninstall` are made of: where things are, one change, a plan. Nothing is written here.
+"""The parts of `install` and `uninstall`: paths, one change of a file, a plan. Nothing is written here.
 
-Files of our own are written and removed whole. To other files lines are added at the end, each with a mark, and only
-lines with that mark are ever taken out again.
+Our own files are written and removed whole. To other files lines are added at the end, each with a mark, and only lines
+with that mark are ever removed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from callsieve.pbx.config_files import Line, covers, read_text
 
 OUR_DIALPLAN = "callsieve.d"
-# In the order in which they are written: callsieve.conf goes to the contexts of callsieve-caller.conf, and
-# callsieve-outbound.conf to those of callsieve.conf.
+# In the order of writing: callsieve.conf uses the contexts of callsieve-caller.conf, and callsieve-outbound.conf those
+# of callsieve.conf.
 DIALPLAN_FILES = ("callsieve-caller.conf", "callsieve.conf", "callsieve-outbound.conf")
 FRONT_FILE = "callsieve-from-trunk.conf"
 FREEPBX_FILES = (
@@ -32,7 +32,7 @@ OUR_MANAGER = "manager.d/callsieve.conf"
 OUR_AGI = "callsieve-agi"
 OUR_UNIT = "callsieve.service"
 PUBLIC_UNIT = "callsieve-public.service"
-# Writes into Asterisk's call spool, so it runs as Asterisk's user and has settings of its own.
+# It writes into Asterisk's call spool, so it runs as Asterisk's user and has its own settings.
 CALL_BACK_UNIT = "callsieve-call-back.service"
 CALL_BACK_SETTINGS = "call-back.toml"
 FREEPBX_UNITS = ("callsieve-people.service", "callsieve-people.timer", "callsieve-people.path")
@@ -51,9 +51,9 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file. `before` is None for a new one, `after` for one that goes; `mode` None keeps what it has, or 0644.
+    """A change of a file. `before`: None for a new file; `after`: None for a removed one.
 
-    `group` (a gid) None keeps the group. With `copied` the file as it was stays beside it.
+    `mode` None: unchanged, or 0644. `group` (a gid) None: unchanged. `copied`: the original is kept beside it.
     """
 
     path: Path
@@ -65,13 +65,13 @@ class FileChange:
 
     @property
     def copy_path(self) -> Path:
-        """Where the file as it was is kept."""
+        """Return the path of the original's copy."""
         return copy_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
-    """A user that units run as. `group` empty: a group of its own, of the same name."""
+    """A user that units run as. `group` empty: a group of the same name."""
 
     name: str
     group: str = ""
@@ -80,9 +80,9 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """What to do, in order; directories that go if nothing else is in them; remarks for the administrator.
+    """What to do, in order: make `new_users`, make `changes`, remove `directories` that are empty then.
 
-    `new_users` are made first.
+    `remarks` are for the administrator.
     """
 
     changes: tuple[FileChange, ...]
@@ -93,7 +93,10 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """Where things are. `agi_bin` is None when nobody knows; `group` is the gid that Asterisk reads its files by."""
+    """The paths of an installation.
+
+    `agi_bin`: None if unknown. `group`: the gid through which Asterisk reads its files.
+    """
 
     etc: Path
     group: int
@@ -102,44 +105,49 @@ class InstallPaths:
 
     @property
     def dialplan(self) -> Path:
-        """The directory of our dialplan."""
+        """Return the directory of our dialplan."""
         return self.etc / OUR_DIALPLAN
 
     @property
     def manager(self) -> Path:
-        """The file of our manager user."""
+        """Return the file of our manager user."""
         return self.etc / OUR_MANAGER
 
     @property
     def unit(self) -> Path:
-        """The file of the service."""
+        """Return the unit file of the service."""
         return self.units / OUR_UNIT
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """The files of all units: each that is in `asterisk-conf/`. An administrator enables what the settings need."""
+        """Return the unit files, one for each unit in `asterisk-conf/`.
+
+        The administrator enables those that are needed.
+        """
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
 
 
 def asterisk_conf() -> Path:
-    """The directory of the files for Asterisk: in the installed package, else in the source tree."""
+    """Return the directory of the files for Asterisk: in the installed package, else in the source tree."""
     installed = Path(str(files("callsieve"))) / "asterisk-conf"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """The place of an Asterisk whose configuration is in `etc`. InstallError when that is no such directory.
+    """Return the paths for an Asterisk with its configuration in `etc`. Raise InstallError if it is not there.
 
-    Without `asterisk` the machine has none, and nothing is looked for there.
+    Without `asterisk` this server has none, and nothing is read there.
     """
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():
-        raise InstallError(f"{etc}/extensions.conf is not there: --etc names the directory of Asterisk's configuration")
+        raise InstallError(
+            f"{etc}/extensions.conf does not exist: name the directory of Asterisk's configuration with --etc"
+        )
     status = etc.stat()
-    # Root's own group is of no use to an Asterisk, or a service of ours, that runs as another user: then the group of
-    # the owner, or the usual one.
+    # Root's group does not help an Asterisk, or our service, that runs as another user. Then use the owner's group, or
+    # the usual one.
     group = status.st_gid or _primary_group_of(status.st_uid) or _usual_group()
     return InstallPaths(etc, group, agi_bin, units)
 
@@ -159,38 +167,38 @@ def _usual_group() -> int:
 
 
 def copy_of(path: Path) -> Path:
-    """Where the file as it was before us is kept."""
+    """Return the path of the copy of an original file."""
     return path.with_name(path.name + COPY_SUFFIX)
 
 
 def is_copy(path: Path) -> bool:
-    """Whether a file as it was before us is kept in this one."""
+    """Return whether this file is the copy of an original."""
     return path.name.endswith(COPY_SUFFIX)
 
 
 def packaged(name: str) -> str:
-    """The text of one of the files for Asterisk."""
+    """Return the text of one of the files for Asterisk."""
     return (asterisk_conf() / name).read_text("utf-8")
 
 
 def packaged_dialplan() -> str:
-    """All of the dialplan but what is for FreePBX only, as one text."""
+    """Return the dialplan as one text, without the parts for FreePBX."""
     return "".join(packaged(name) for name in DIALPLAN_FILES)
 
 
 def agi_of(dialplan: str) -> str | None:
-    """Where our dialplan asks when the global CALLSIEVE_AGI does not say; None for text that is not ours."""
+    """Return the address that our dialplan asks without the global CALLSIEVE_AGI. None if the text is not ours."""
     match = _AGI_LINE.search(dialplan)
     return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:
-    """What the dialplan asks for, by name: a classic script is needed for each."""
+    """Return the names that the dialplan asks for. Each needs a classic script."""
     return sorted(set(_ASKED.findall(template)))
 
 
 def changes_something(change: FileChange) -> bool:
-    """Whether there is anything to do: another text, or a mode that gives others too much or too little."""
+    """Return whether the change does anything: another text, or a mode with too many or too few rights."""
     if change.before != change.after:
         return True
     if change.after is None or change.mode is None:
@@ -200,16 +208,16 @@ def changes_something(change: FileChange) -> bool:
 
 
 def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> FileChange:
-    """A file of ours. What somebody else had in its place is kept beside it."""
+    """Return the change that writes a file of ours. Another program's file in its place is kept beside it."""
     before = read_text(path)
     return FileChange(path, before, text, mode, group, copied=before is not None and not is_ours(before))
 
 
 def is_ours(text: str) -> bool:
-    """Each of our files names us in its first two lines."""
+    """Return whether a file is ours: each names CallSieve in its first two lines."""
     return "CallSieve" in "".join(text.splitlines(keepends=True)[:2])
 
 
 def is_included(etc: Path, lines: list[Line], path: Path) -> bool:
-    """Whether one of these lines includes this file."""
+    """Return whether one of these lines includes this file."""
     return any(line.included is not None and covers(etc, line.included, path) for line in lines)

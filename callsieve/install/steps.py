@@ -1,4 +1,4 @@
-"""What is left to do after `asterisk install` and `uninstall`, and in which order.
+"""The next steps after `asterisk install` and `uninstall`, in order, and the writing of a plan.
 
 README.md and docs/operations.md print the same list: tests/callsieve/install/test_install_list.py compares them.
 """
@@ -35,20 +35,20 @@ from callsieve.settings import Loaded, Settings
 from callsieve.system.files import _give, complete_file
 
 UNITS_STARTED = ("callsieve", "callsieve-api", "callsieve-doctor.timer")
-ADDED_LATER = ("callsieve-api.service",)  # an installation of before has the others
+ADDED_LATER = ("callsieve-api.service",)  # an earlier installation has the others
 PEOPLE_STARTED = ("callsieve-people.timer", "callsieve-people.path")
 DAEMON_RELOAD = "systemctl daemon-reload"
 RESTARTS = ("systemctl restart callsieve", "systemctl try-restart 'callsieve-*.service'")
 DOCTOR = "callsieve doctor"
 REMOVE_PROMPTS = "callsieve prompts remove"
 INBOUND = "callsieve asterisk install --inbound"
-# Where trunks say in which context their calls arrive, in the order in which they are looked at.
+# The files that set the context of a trunk's calls.
 _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
 
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """Something that the administrator does: what for, and the commands or lines to copy."""
+    """A step for the administrator: its purpose, and the commands or lines to copy."""
 
     title: str
     lines: tuple[str, ...] = ()
@@ -65,10 +65,11 @@ def steps_after_install(
     asterisk: bool = True,
     outdated: bool = False,
 ) -> list[InstallStep]:
-    """In order. `new_service`: there was no unit before. `asterisk`: there is one on this machine. `outdated`: the
-    running daemon was started from an older program.
+    """Return the steps in order.
 
-    Asterisk knows the manager user before the daemon logs in, and a context before a trunk arrives in it.
+    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: the running daemon was started
+    from an older program. Asterisk must know the manager user before the daemon logs in, and a context before a trunk
+    uses it.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -81,8 +82,8 @@ def steps_after_install(
         steps += _connect(place, settings)
     if steps and new_service:
         command = f"callsieve import people --from {'freepbx' if freepbx else 'asterisk'}"
-        steps.append(InstallStep("Take over your people and DIDs", (command,)))
-    return [*steps, InstallStep("See that all is well", (DOCTOR,))] if steps else []
+        steps.append(InstallStep("Import your people and DIDs", (command,)))
+    return [*steps, InstallStep("Check that everything works", (DOCTOR,))] if steps else []
 
 
 def _start(
@@ -102,13 +103,13 @@ def _start(
     if units:
         later = tuple(name.removesuffix(".service") for name in ADDED_LATER if place.units / name in changed)
         enable = (f"systemctl enable --now {' '.join((*later, *people))}",) if later or people else ()
-        return [InstallStep("Start the daemon again, and what else runs", (DAEMON_RELOAD, *RESTARTS, *enable))]
+        return [InstallStep("Restart the daemon and the other services", (DAEMON_RELOAD, *RESTARTS, *enable))]
     if place.unit.exists() and any(path.name == "callsieve.toml" for path in changed):
-        return [InstallStep("Let the daemon read its settings", ("systemctl restart callsieve",))]
+        return [InstallStep("Restart the daemon, so that it reads its settings", ("systemctl restart callsieve",))]
     if outdated and not new_service:
         return [
             InstallStep(
-                "Start the daemon again: it runs an older version",
+                "Restart the daemon, which runs an older version",
                 ("systemctl restart callsieve", "systemctl restart callsieve-api"),
             )
         ]
@@ -117,14 +118,14 @@ def _start(
 
 def _reload(settings: Settings) -> InstallStep:
     commands = (asterisk_command(settings, command) for command in ("dialplan reload", "manager reload"))
-    return InstallStep("Let Asterisk read its files", tuple(commands))
+    return InstallStep("Reload Asterisk's files", tuple(commands))
 
 
 def _connect(place: InstallPaths, settings: Settings) -> list[InstallStep]:
-    """The front contexts that no trunk arrives in yet; the way to one where nothing asks us at all."""
+    """Return the step that sends trunks to our front contexts, or that makes one if nothing asks us yet."""
     used, fronts = uses_of(place), [front_context_of(name) for name in installed_contexts(place)]
     if not fronts and not used:
-        name = "Name the context that your trunks arrive in now, from-trunk for example"
+        name = "Name the context that your trunks arrive in now, such as from-trunk"
         return [InstallStep(name, (f"{INBOUND} from-trunk",))]
     lines = [f"context = {front}" for front in fronts if not any(_arrives_in(front, line) for line in used)]
     if not lines:
@@ -139,18 +140,21 @@ def _arrives_in(front: str, line: Line) -> bool:
 
 def _connect_freepbx() -> InstallStep:
     context = "for each trunk, Connectivity > Trunks > pjsip Settings > General > Context"
-    return InstallStep(f"Install our FreePBX module; or, {context}", (TRUNK_CONTEXT,))
+    return InstallStep(f"Install CallSieve's FreePBX module; or, {context}", (TRUNK_CONTEXT,))
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
-    """What Asterisk and systemd still have in memory."""
+    """Return the steps that clear what Asterisk still has in memory."""
     steps = [] if reloaded else [_reload(settings)]
     forget = asterisk_command(settings, "database deltree callsieve")
-    return [*steps, InstallStep("Forget the off switch and the last emergency call", (forget,))]
+    return [
+        *steps,
+        InstallStep("Delete the off switch and the last emergency call from Asterisk's database", (forget,)),
+    ]
 
 
 def asterisk_command(settings: Settings, command: str) -> str:
-    """A console command, as a shell takes it."""
+    """Return a console command as a shell command."""
     return f'{shlex.join(shlex.split(settings.asterisk.command))} -rx "{command}"'
 
 
@@ -159,7 +163,7 @@ def _copies_in(etc: Path) -> list[Path]:
 
 
 def _links_to(program: Path) -> list[Path]:
-    """Links on PATH by which people call the program, as README.md makes one."""
+    """Return the links on PATH to the program, as README.md makes one."""
     folders = dict.fromkeys(Path(folder) for folder in os.get_exec_path() if folder)
     links = (folder / "callsieve" for folder in folders if not folder.is_relative_to(program))
     return [link for link in links if link.is_symlink() and link.readlink() == program / "bin" / "callsieve"]
@@ -178,19 +182,19 @@ def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], us
     if store.exists():
         lines.append(f"{store}: marks, lists, decisions and backups; rm -r {store} deletes them")
     if findings.exists():
-        lines.append(f"{findings}: what doctor found; rm -r {findings} deletes it")
+        lines.append(f"{findings}: findings of the doctor; rm -r {findings} deletes it")
     if called_back.exists():
-        lines.append(f"{called_back}: whom the helper has called back; rm -r {called_back} deletes it")
+        lines.append(f"{called_back}: the call-back helper's records; rm -r {called_back} deletes it")
     for file in (loaded.settings_file, loaded.settings_file.with_name(CALL_BACK_SETTINGS)):
         if file.exists():
             lines.append(f"{file}: your settings")
-    named = (Path(one.removeprefix(SECRET_IN_FILE)) for one in secret_files(loaded.settings))
+    named = (Path(secret.removeprefix(SECRET_IN_FILE)) for secret in secret_files(loaded.settings))
     lines += [f"{file}: a secret that your settings name; rm {file} deletes it" for file in named if file.exists()]
     lines += [f"{path}: spoken prompts; {REMOVE_PROMPTS}, or rm -r {path}, deletes them" for path in prompts]
-    lines += [f"{copy}: a file as it was before; rm {copy} deletes it" for copy in _copies_in(place.etc)]
+    lines += [f"{copy}: the original of a changed file; rm {copy} deletes it" for copy in _copies_in(place.etc)]
     if place.units.is_dir():
         added = sorted(place.units.glob("callsieve*.d"))
-        lines += [f"{path}: what you added to a unit; rm -r {path} deletes it" for path in added]
+        lines += [f"{path}: your additions to a unit; rm -r {path} deletes it" for path in added]
     lines.append(f"{sys.prefix}: the program itself; rm -r {sys.prefix} deletes it")
     lines += [f"{link}: a link to it; rm {link} deletes it" for link in _links_to(Path(sys.prefix))]
     return lines + [f"the user {user}; userdel {user} removes it" for user in users]
@@ -200,9 +204,9 @@ NEW_MODE = 0o644
 
 
 def write(plan: InstallPlan) -> None:
-    """Make the changes, in order. InstallError or OSError at the first that cannot be made.
+    """Make the changes in order. Raise InstallError or OSError at the first that fails.
 
-    What was written by then stays: no file needs one that comes after it, and the next run goes on from there.
+    Earlier changes stay: no file needs a later one, and the next run continues from there.
     """
     for change in plan.changes:
         _check_unchanged(change)
@@ -211,12 +215,12 @@ def write(plan: InstallPlan) -> None:
     for change in plan.changes:
         _write_one(change)
     for directory in plan.directories:
-        with suppress(OSError):  # something else is in it, or it is not there
+        with suppress(OSError):  # it is not empty, or does not exist
             directory.rmdir()
 
 
 def make_user(user: SystemUser) -> None:
-    """Make a system user. InstallError with what useradd says."""
+    """Make a system user. Raise InstallError with useradd's message."""
     command = ["useradd", "--system", "--home-dir", str(user.home), "--shell", "/usr/sbin/nologin"]
     command += ["--gid", user.group, user.name] if user.group else ["--user-group", user.name]
     try:
@@ -224,22 +228,22 @@ def make_user(user: SystemUser) -> None:
     except FileNotFoundError:
         group = user.group or user.name
         raise InstallError(
-            f"there is no useradd: make the user {user.name} in the group {group}, then try again"
+            f"useradd is not installed: make the user {user.name} in the group {group}, then run the command again"
         ) from None
     if done.returncode != 0:
-        raise InstallError(f"the user {user.name} could not be made: {done.stderr.strip() or done.returncode}")
+        raise InstallError(f"useradd could not make the user {user.name}: {done.stderr.strip() or done.returncode}")
 
 
 def _check_unchanged(change: FileChange) -> None:
     if read_text(change.path) != change.before:
-        raise InstallError(f"{change.path}: somebody changed it meanwhile: run the command again")
+        raise InstallError(f"{change.path}: it was changed meanwhile: run the command again")
 
 
 def _write_one(change: FileChange) -> None:
     if change.after is None:
         change.path.unlink()
         return
-    path = change.path.resolve()  # a link stays one, and its target changes
+    path = change.path.resolve()  # a link is kept, and its target changed
     make_directory(path.parent)
     status = path.stat() if change.before is not None else None
     owner = status or path.parent.stat()
@@ -252,7 +256,7 @@ def _write_one(change: FileChange) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """With the owner of the directory that it is in, so that whoever reads that one can read it."""
+    """Make a directory with the owner of its parent, so that the same users can read it."""
     if directory.is_dir():
         return
     make_directory(directory.parent)

@@ -11,11 +11,11 @@ from callsieve.install.freepbx import TRUNK_CONTEXT, TRUNK_FILES
 from callsieve.pbx.cli_output import endpoint_context_in, endpoints_in, iax_users_in
 from callsieve.pbx.config_files import Line, read_text, walk, without_our_lines
 
-# How other people's files need ours: a destination of Gosub and Goto, a context that is included, a trunk's context.
+# How other files refer to ours: a destination of Gosub or Goto, an included context, a trunk's context.
 _USE = re.compile(r"(?<![\w./-])callsieve(?:-[a-z]+)*(?=[,^ )|]|$)|from-trunk-callsieve")
-# A jump that is made only where its target is there: without us it does nothing.
+# A jump that is made only if its target exists: it does nothing without our dialplan.
 _GUARDED = re.compile(r"DIALPLAN_EXISTS\((callsieve(?:-[a-z]+)*),[^)]*\)[^?]*\?\s*\1,")
-_USE_BY_FILE = {  # trunks first: they are what loses calls
+_USE_BY_FILE = {  # trunks first: calls from these would be lost
     **dict.fromkeys(TRUNK_FILES, re.compile(rf"{TRUNK_CONTEXT}|context\s*=>?\s*callsieve-")),
     "extensions.conf": _USE,
     "extensions.ael": _USE,
@@ -26,12 +26,12 @@ ENDPOINTS_ASKED = 300
 
 
 def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
-    """The changes that take CallSieve out again. InstallError while the dialplan or a trunk still calls it."""
+    """Return the changes that remove CallSieve. Raise InstallError while the dialplan or a trunk still calls it."""
     if users := [line for line in uses_of(place) if "callsieve" in _GUARDED.sub("", line.text)]:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
         raise plan.InstallError(
-            f"calls still go through CallSieve and would be lost: first take it out of {where}{more}"
+            f"calls still go through CallSieve and would be lost: first remove it from {where}{more}"
         )
     shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]
@@ -45,9 +45,10 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
-    """InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say by now.
+    """Raise InstallError while the running Asterisk sends a trunk's calls to us, whatever its files say.
 
-    `ask` is Asterisk's console. ConsoleError when it cannot be asked: then it will read its files when it starts.
+    `ask` is Asterisk's console. It raises ConsoleError if Asterisk does not run, which will read its files when it
+    starts.
     """
     names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
     contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
@@ -58,8 +59,8 @@ def check_trunks(ask: Callable[[str], str]) -> None:
     for module, arriving in by_module.items():
         if arriving:
             raise plan.InstallError(
-                f"Asterisk still sends calls of {', '.join(arriving[:MOST_NAMED])} to CallSieve: they would be lost: "
-                f'first asterisk -rx "module reload {module}.so"'
+                f"Asterisk still sends calls of {', '.join(arriving[:MOST_NAMED])} to CallSieve; they would be lost: "
+                f'first run asterisk -rx "module reload {module}.so"'
             )
 
 
@@ -68,7 +69,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other people's files that name ours. Without any, no call is screened."""
+    """Return the lines of other files that refer to ours. If there are none, no call is screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()
@@ -88,7 +89,7 @@ def _lines_of(place: plan.InstallPaths, name: str) -> Iterator[Line]:
 
 
 def _restored(path: Path) -> Iterator[plan.FileChange]:
-    """A shared file without our lines; its copy goes when it says the same."""
+    """Yield a shared file without our lines. Its copy is removed if it is the same."""
     before = read_text(path)
     if before is None:
         return
@@ -109,7 +110,7 @@ def _our_files(place: plan.InstallPaths) -> Iterator[Path]:
 
 
 def _removed(path: Path) -> Iterator[plan.FileChange]:
-    """A file of ours goes, and what was in its place before comes back."""
+    """Yield the removal of a file of ours, and the return of the file that it replaced."""
     before, copied = read_text(path), read_text(plan.copy_of(path))
     if before is not None and plan.is_ours(before):
         copy = plan.copy_of(path)
@@ -121,11 +122,11 @@ def _removed(path: Path) -> Iterator[plan.FileChange]:
 
 
 def _made_by_freepbx(path: Path) -> Iterator[plan.FileChange]:
-    """The empty file that FreePBX makes of an include with a pattern, which earlier versions wrote."""
+    """Yield the removal of the empty file that FreePBX made from an include with a pattern, as we once wrote."""
     if read_text(path) == "":
         yield plan.FileChange(path, "", None)
 
 
 def is_classic_installed(place: plan.InstallPaths) -> bool:
-    """Whether the installed dialplan starts the classic script."""
+    """Return whether the installed dialplan uses the classic script."""
     return plan.agi_of(read_text(place.dialplan / "callsieve.conf") or "") == plan.OUR_AGI

@@ -344,7 +344,7 @@ def test_a_hook_of_somebody_elses_gets_one_line_of_ours(tmp_path: Path) -> None:
         (tmp_path / "state" / "policies" / "night.toml").write_text(NIGHT)
         said = office.install("--freepbx", "--reload")
         be_patient(office)
-        assert f"extensions_custom.conf:1 is yours: for {EXTENSION_HOOK.purpose}" in said
+        assert f"extensions_custom.conf:1 is not CallSieve's: for {EXTENSION_HOOK.purpose}" in said
         office.daemon.start()
         with open_store(office.daemon.store) as db, transaction(db):
             add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, WARNED, action="warn", added_at=time.time()))

@@ -66,7 +66,7 @@ def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, o
     seen = len(office.asterisk.log_lines())
 
     said = office.install("--reload", *options)
-    assert "has read its dialplan" in said
+    assert "has reloaded its dialplan" in said
     assert "nothing to change" in office.install(*options)
     complaints = [line for line in office.asterisk.log_lines()[seen:] if COMPLAINT.search(line)]
     assert complaints == []

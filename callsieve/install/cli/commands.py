@@ -1,4 +1,4 @@
-"""`callsieve asterisk install` and `uninstall`: show what would change, ask, write, and say what is left to do."""
+"""`callsieve asterisk install` and `uninstall`: show what would change, ask, write, and list the next steps."""
 
 from __future__ import annotations
 
@@ -44,44 +44,46 @@ from policies.policy import PolicyError
 from reputation.numbers import is_possible_region
 
 _COUNTRY = re.compile(r"country\s*=>?\s*([A-Za-z]{2})\b")
-_TONE_ZONES = {"UK": "GB"}  # where the name of a tone zone is not the code of its country
-_NOTHING_SAID = "US"
+_TONE_ZONES = {"UK": "GB"}  # tone zones whose name is not their country's code
+_DEFAULT_ZONE = "US"
 
 
 def region_of(
-    loaded: Loaded, said: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
+    loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
 ) -> str:
-    """The country of this PBX: as the settings have it, as an option says, or as the machine does; InstallError else.
+    """Return the country of this PBX: from the settings, an option, or the machine. Raise InstallError if unknown.
 
-    `ask` is for somebody at a terminal, who sees what the machine says.
+    `ask` asks somebody at a terminal, showing what the machine says.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
-        if said is not None and said.upper() != written.upper():
-            raise InstallError(f"{loaded.file} is there already, with the region {written}: set [numbers] region there")
+        if option is not None and option.upper() != written.upper():
+            raise InstallError(
+                f"{loaded.file} exists already, with the region {written}: change [numbers] region there"
+            )
         return written
-    region = said or (ask(derived) if ask else derived)
+    region = option or (ask(derived) if ask else derived)
     if region is None:
-        raise InstallError("nothing on this machine says which country it is in: name yours, as with --region GB")
+        raise InstallError("the country of this server is not known: name it, for example --region GB")
     if not is_possible_region(region):
-        raise InstallError(f"{shown(region)} is no country that we know: use two letters such as US, GB or CN")
+        raise InstallError(f"{shown(region)} is not a known country: use two letters such as US, GB or CN")
     return region.upper()
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """The country, where Asterisk's tone zone and the machine's time zone do not name two; None: nobody can tell.
+    """Return the country that Asterisk's tone zone and the time zone name. None if they differ or name none.
 
     `tables` are the directories of zone.tab.
     """
-    found = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
-    region = found.pop() if len(found) == 1 else ""
+    regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
+    region = regions.pop() if len(regions) == 1 else ""
     return region if is_possible_region(region) else None
 
 
 def _by_tone_zone(etc: Path) -> str | None:
-    found = (_COUNTRY.match(line.text) for line in walk(etc, etc / "indications.conf"))
-    said = next((match[1].upper() for match in found if match), _NOTHING_SAID)
-    return None if said == _NOTHING_SAID else _TONE_ZONES.get(said, said)
+    matches = (_COUNTRY.match(line.text) for line in walk(etc, etc / "indications.conf"))
+    zone = next((match[1].upper() for match in matches if match), _DEFAULT_ZONE)
+    return None if zone == _DEFAULT_ZONE else _TONE_ZONES.get(zone, zone)
 
 
 def _by_time_zone(time_zone: str, tables: Sequence[str]) -> str | None:
@@ -94,34 +96,38 @@ def _by_time_zone(time_zone: str, tables: Sequence[str]) -> str | None:
 
 
 def time_zone_of(localtime: Path = Path("/etc/localtime")) -> str:
-    """The machine's time zone, as Europe/London; empty where its link says none."""
+    """Return the server's time zone, such as Europe/London. Empty if /etc/localtime is not a link to one."""
     return str(localtime.resolve()).partition("/zoneinfo/")[2]
 
 
 EtcOption = Annotated[
     Path | None,
-    typer.Option("--etc", metavar="DIR", help="Asterisk's configuration; else that of the settings, /etc/asterisk."),
+    typer.Option("--etc", metavar="DIR", help="Asterisk's configuration; default: as in the settings, /etc/asterisk."),
 ]
 AgiBinOption = Annotated[
     Path | None,
-    typer.Option("--agi-bin", metavar="DIR", help="Asterisk's AGI scripts; else Asterisk is asked."),
+    typer.Option(
+        "--agi-bin", metavar="DIR", help="The directory of Asterisk's AGI scripts; default: Asterisk is asked."
+    ),
 ]
-UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="systemd's units.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="The directory of systemd's units.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every line that changes, as a diff.")]
-ReloadOption = Annotated[bool, typer.Option("--reload", help="Then let Asterisk read its dialplan and manager users.")]
+ReloadOption = Annotated[
+    bool, typer.Option("--reload", help="Reload Asterisk's dialplan and manager users afterwards.")
+]
 InboundOption = Annotated[
     list[str] | None,
     typer.Option(
         "--inbound",
         metavar="CONTEXT",
-        help="The context that your trunks arrive in now: callsieve-CONTEXT is made, which screens and goes on to it.",
+        help="The context that your trunks arrive in now. callsieve-CONTEXT is made: it screens, and goes on to it.",
     ),
 ]
 
 UNITS = Path("/etc/systemd/system")
 SYSTEMCTL_SECONDS = 30.0
-# Where AGI scripts usually are, if Asterisk cannot be asked: Debian's place, then everybody else's.
+# The usual directories if Asterisk cannot be asked: Debian's first.
 DATA = ("/usr/share/asterisk", "/var/lib/asterisk")
 AGI_BINS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
 
@@ -133,17 +139,22 @@ def install(
     region: Annotated[
         str | None,
         typer.Option(
-            "--region", metavar="COUNTRY", help="Your country, such as GB; else what the machine says, or you."
+            "--region",
+            metavar="COUNTRY",
+            help="Your country, such as GB; default: as the server's time zone says, or asked.",
         ),
     ] = None,
-    freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's own custom files.")] = False,
+    freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's custom files.")] = False,
     classic: Annotated[
-        bool, typer.Option("--classic", help="Ask through a script that Asterisk starts, not FastAGI.")
+        bool, typer.Option("--classic", help="Use a script that Asterisk starts for each call, not FastAGI.")
     ] = False,
-    systemd: Annotated[bool, typer.Option("--systemd", help="Install the systemd units and their user too.")] = False,
-    no_ami: Annotated[bool, typer.Option("--no-ami", help="No manager user: nothing is learnt from calls.")] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Also install the systemd units and their users.")] = False,
+    no_ami: Annotated[
+        bool, typer.Option("--no-ami", help="Make no manager user: then nothing is learnt from how calls end.")
+    ] = False,
     no_asterisk: Annotated[
-        bool, typer.Option("--no-asterisk", help="The service alone: this machine has no Asterisk (with --systemd).")
+        bool,
+        typer.Option("--no-asterisk", help="Install only the service (with --systemd), on a server without Asterisk."),
     ] = False,
     reload: ReloadOption = False,
     dry_run: DryRunOption = False,
@@ -152,17 +163,17 @@ def install(
     systemd_dir: UnitsOption = UNITS,
     config: ConfigOption = None,
 ) -> None:
-    """Install the dialplan, the manager user, and on request the classic script and the systemd units.
+    """Install the dialplan, the manager user and, on request, the classic script and the systemd units.
 
-    What changes is shown first. Other lines of your files are never touched, and the files as they were stay
-    beside them as NAME.before-callsieve. Settings that were not there before begin in observe mode.
+    All changes are shown first. Other lines of your files are never touched, and the original of each changed file is
+    kept beside it as NAME.before-callsieve. A new settings file begins in observe mode.
     """
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
     asked = _ask_region if sys.stdin.isatty() and not yes else None
     with _one_line():
-        found = (agi_bin or _agi_bin(loaded.settings)) if classic else None
-        place = place_of(etc.absolute(), found, systemd_dir.absolute(), asterisk=not no_asterisk)
+        scripts = (agi_bin or _agi_bin(loaded.settings)) if classic else None
+        place = place_of(etc.absolute(), scripts, systemd_dir.absolute(), asterisk=not no_asterisk)
         wanted = InstallRequest(
             loaded,
             secrets.token_urlsafe(24),
@@ -210,9 +221,9 @@ def uninstall(
     systemd_dir: UnitsOption = UNITS,
     config: ConfigOption = None,
 ) -> None:
-    """Stop the services and take out what `install` put in; what was learnt, and your settings, stay.
+    """Stop the services and remove what `install` added. Your settings and recorded data stay.
 
-    Refuses while a context or a trunk still calls CallSieve: those calls would be lost.
+    Refuses while a context or trunk still calls CallSieve, because those calls would be lost.
     """
     loaded = _settings(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
@@ -226,7 +237,7 @@ def uninstall(
             check_trunks(lambda command: console(loaded.settings, command))
     prompts = prompts_left(_sounds(loaded.settings))
     if prompts:
-        say("note  ", f"prompts of ours stay in {', '.join(map(str, prompts))}: run {REMOVE_PROMPTS} first")
+        say("note  ", f"spoken prompts stay in {', '.join(map(str, prompts))}: run {REMOVE_PROMPTS} first")
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return
@@ -251,7 +262,7 @@ def _check_policies(loaded: Loaded) -> None:
 
 
 def _settings(config: Path | None) -> Loaded:
-    """The settings. With broken ones nothing is installed: a dialplan would be written that asks somewhere else."""
+    """Load the settings. Install nothing with broken ones, because the dialplan would ask at another address."""
     try:
         return load_settings(config)
     except SettingsError as error:
@@ -268,50 +279,48 @@ def _one_line() -> Iterator[None]:
 
 def _ask_region(derived: str | None) -> str:
     answer: str = typer.prompt(
-        "Your country in two letters, as GB: how numbers without a country code are read", derived
+        "Your country in two letters, such as GB (used for numbers without a country code)", derived
     )
     return answer
 
 
 def _agi_bin(settings: Settings) -> Path | None:
-    """Where this Asterisk keeps its AGI scripts."""
+    """Return the directory of this Asterisk's AGI scripts, or None."""
     try:
-        said = setting_in(console(settings, "core show settings"), "AGI Scripts directory")
+        directory = setting_in(console(settings, "core show settings"), "AGI Scripts directory")
     except ConsoleError:
-        said = None
-    if said is not None:
-        return Path(said)
+        directory = None
+    if directory is not None:
+        return Path(directory)
     return next((path for path in AGI_BINS if path.is_dir()), None)
 
 
 def _sounds(settings: Settings) -> list[Path]:
-    """Return where this Asterisk has its sounds; the usual places where it cannot be asked."""
+    """Return the directories of this Asterisk's sounds, or the usual ones if it cannot be asked."""
     try:
-        said = setting_in(console(settings, "core show settings"), "Data directory")
+        directory = setting_in(console(settings, "core show settings"), "Data directory")
     except ConsoleError:
-        said = None
-    return [Path(said or folder) / "sounds" for folder in DATA]
+        directory = None
+    return [Path(directory or folder) / "sounds" for folder in DATA]
 
 
 def _carried_out(
     plan: InstallPlan, *, dry_run: bool, yes: bool, verbose: bool, stops: InstallPaths | None = None
 ) -> bool:
-    """Whether anything was written. `stops`: the services of this place are stopped before."""
+    """Write the plan after asking, and return whether anything was written. `stops`: first stop its services."""
     if not plan.changes and not plan.new_users:
         say("nothing to change")
         return False
     show_plan(plan, every_line=verbose)
     if not verbose:
-        say("-v shows every line")
+        say("Use -v to show every line.")
     if dry_run:
         say("nothing was written (--dry-run)")
         return False
     if not yes:
         if not sys.stdin.isatty():
             unasked = shlex.join(["callsieve", *sys.argv[1:], "--yes"])
-            raise CommandError(
-                f"nobody is there to be asked (no terminal), and nothing was written: to write it: {unasked}"
-            )
+            raise CommandError(f"cannot ask without a terminal, so nothing was written. To write it: {unasked}")
         if not typer.confirm("Write this?"):
             say("nothing was written")
             raise SystemExit(1)
@@ -324,7 +333,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """A service whose unit is gone would run on until the machine is restarted, and a timer would start more."""
+    """Stop the services, which would run on without their units until a restart, and timers would start more."""
     units = [file.name for file in place.unit_files if file.exists()]
     if place.units == UNITS and units:
         _systemctl("disable", "--now", *units)
@@ -332,7 +341,7 @@ def _stop_services(place: InstallPaths) -> None:
 
 
 def _systemctl(*arguments: str) -> None:
-    """Says on standard error what systemd could not do."""
+    """Run systemctl, and report a failure on standard error."""
     if shutil.which("systemctl") is None:
         return
     command = ["systemctl", *arguments]
@@ -341,18 +350,18 @@ def _systemctl(*arguments: str) -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_SECONDS
         )
     except subprocess.TimeoutExpired:
-        warn(f"systemd needs more than {SYSTEMCTL_SECONDS:.0f} s: look at systemctl list-units 'callsieve*'")
+        warn(f"systemd takes more than {SYSTEMCTL_SECONDS:.0f} s: check with: systemctl list-units 'callsieve*'")
         return
     if done.returncode != 0:
-        warn(f"systemd could not do it: {done.stderr.strip()[:200]}: run it by hand: {' '.join(command)}")
+        warn(f"systemctl failed: {done.stderr.strip()[:200]}: run it by hand: {' '.join(command)}")
 
 
 def _reload(settings: Settings, loads: str) -> None:
-    """Let Asterisk read its files again; see that our contexts are there, or that they are gone."""
+    """Reload Asterisk's files, and check that our contexts are loaded, or gone."""
     with _one_line():
         for command in ("dialplan reload", "manager reload"):
             ask(settings, command)
-        there = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts
-    if there != bool(loads):
-        raise CommandError("Asterisk did not take the new dialplan: its log says why (logger.conf says where that is)")
-    say("Asterisk has read its dialplan and manager users again")
+        is_loaded = "callsieve" in dialplan_in(ask(settings, "dialplan show callsieve")).contexts
+    if is_loaded != bool(loads):
+        raise CommandError("Asterisk did not accept the new dialplan: see its log (logger.conf says where it is)")
+    say("Asterisk has reloaded its dialplan and manager users")

@@ -1,4 +1,4 @@
-"""How a plan of `asterisk install` or `uninstall` is shown: the lines that matter first, every line on request."""
+"""How a plan of `asterisk install` or `uninstall` is shown: important lines first, every line on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTIL
 
 
 def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
-    """Each file, with what changes in files that are not ours; `every_line`: whole diffs after that."""
+    """Print each file with the changes to files that are not ours. `every_line`: then also whole diffs."""
     for user in plan.new_users:
         group = f"the group {user.group}" if user.group else "a group of its own"
         _print(_verb("new"), f" user {user.name}, in {group}")
@@ -28,7 +28,7 @@ def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
 
 
 def show_steps(steps: list[InstallStep]) -> None:
-    """A numbered list; its commands are to be copied."""
+    """Print the steps as a numbered list with commands to copy."""
     if steps:
         _print(_styled("\nWhat is left to do", "bold"))
     for number, step in enumerate(steps, 1):
@@ -43,7 +43,7 @@ def _show_file(change: FileChange) -> None:
     for line in _lines_that_matter(change):
         _print(_styled(f"        {line}", _style_of(line)))
     if change.copied and not change.copy_path.exists():
-        _print(_styled(f"        as it was: {change.copy_path.name}", "dim"))
+        _print(_styled(f"        original kept as {change.copy_path.name}", "dim"))
 
 
 def _verb_of(change: FileChange) -> str:
@@ -57,7 +57,7 @@ def _size(change: FileChange) -> str:
 
 
 def _lines_that_matter(change: FileChange) -> Iterator[str]:
-    """What is added to and taken out of files that are not wholly ours. Secrets stay secret."""
+    """Yield the lines added to and removed from files that are not wholly ours. Secrets are masked."""
     if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
         return
     for line in list(_diff(change, context=0))[2:]:
@@ -93,7 +93,7 @@ def _verb(verb: str) -> Text:
 
 
 def _print(*parts: Text | str) -> None:
-    """Never folded: it is to be copied, or compared with a file."""
+    """Print a line without wrapping, so that it can be copied or compared."""
     console().print(Text.assemble(*parts), soft_wrap=True)
 
 

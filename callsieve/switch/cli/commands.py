@@ -29,9 +29,8 @@ def off(duration: ForOption = None, config: ConfigOption = None) -> None:
     context = context_of(loaded)
     until, done = operations.switch_off(context, duration)
     assert until is not None
-    print(
-        f"Screening is off {until_words(until, context.at)}. Every call goes on unscreened.\nTo switch it on: callsieve on"
-    )
+    print(f"Screening is off {until_words(until, context.at)}. Every call goes on unscreened.")
+    print("To switch it on: callsieve on")
     _follow_up(loaded, done)
 
 

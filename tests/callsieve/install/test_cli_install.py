@@ -56,7 +56,7 @@ def test_a_machine_without_asterisk(callsieve: Program, tmp_path: Path, monkeypa
     monkeypatch.setattr(plan, "_usual_group", lambda: 0)
     assert "groupadd --system asterisk" in callsieve.fails("asterisk", "install", *place, "--no-asterisk", "--systemd")
     monkeypatch.setattr(plan, "_usual_group", lambda: NOBODY)
-    assert "--no-asterisk goes with --systemd" in callsieve.fails("asterisk", "install", *place, "--no-asterisk")
+    assert "--no-asterisk needs --systemd" in callsieve.fails("asterisk", "install", *place, "--no-asterisk")
     said = callsieve.ok("asterisk", "install", *place, "--no-asterisk", "--systemd", "--yes")
     assert (units / "callsieve-hub.service").exists()
     assert not etc.exists()

@@ -432,9 +432,9 @@ EACH_HOOK = [pytest.param(hook, id=hook.asks) for hook in HOOKS]
             id="a-macro-that-nobody-calls-any-more",
         ),
         pytest.param(
-            "extensions_custom.conf", THEIR_HOOK, "extensions_custom.conf:1 is yours", id="the-administrators"
+            "extensions_custom.conf", THEIR_HOOK, "extensions_custom.conf:1 is not CallSieve's", id="the-administrators"
         ),
-        pytest.param("extensions_additional.conf", THEIR_HOOK, "additional.conf:1 is yours", id="a-modules"),
+        pytest.param("extensions_additional.conf", THEIR_HOOK, "additional.conf:1 is not CallSieve's", id="a-modules"),
         pytest.param(
             "extensions_additional.conf",
             "[outrt-1]\nexten => _X.,1,Macro(dialout-trunk,1,${EXTEN},,off)\n",
@@ -950,7 +950,7 @@ def test_a_service_whose_group_is_not_there_is_remarked_on(tmp_path: Path, monke
     [
         pytest.param("", "[general]\nenabled = no\n", "enabled = yes", id="off"),
         pytest.param("", "[general]\nport = 5038\n", "enabled = yes", id="off-unless-said"),
-        pytest.param('[ami]\nusername = "u"\n', PLAIN["manager.conf"], "lacks its username or secret", id="half"),
+        pytest.param('[ami]\nusername = "u"\n', PLAIN["manager.conf"], "has no username or secret", id="half"),
         pytest.param(
             '[ami]\nusername = "u"\nsecret = "s"\n',
             "[general]\nenabled = yes\nport = 5050\n",
@@ -974,9 +974,9 @@ def test_what_the_administrator_must_see_to(tmp_path: Path, settings: str, manag
 @pytest.mark.parametrize(
     ("files", "options", "settings", "error"),
     [
-        pytest.param({}, {}, "", "--etc names the directory", id="no-asterisk"),
+        pytest.param({}, {}, "", "with --etc", id="no-asterisk"),
         pytest.param({"extensions.conf": ""}, {}, "", "--no-ami", id="no-manager"),
-        pytest.param(PLAIN, {"freepbx": True}, "", "--freepbx is for FreePBX only", id="no-freepbx"),
+        pytest.param(PLAIN, {"freepbx": True}, "", "use --freepbx on FreePBX only", id="no-freepbx"),
         pytest.param(
             {**PLAIN, "extensions_custom.conf": ""}, {"freepbx": True}, "", "does not include", id="not-included"
         ),
@@ -1003,7 +1003,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> N
     place = make_place(tmp_path, PLAIN)
     plan = plan_install(place, make_wanted(tmp_path))
     (place.etc / "extensions.conf").write_text("[new]\n")
-    with pytest.raises(InstallError, match="changed it meanwhile"):
+    with pytest.raises(InstallError, match="was changed meanwhile"):
         write(plan)
     assert not place.dialplan.exists(), "nothing was written"
 
