@@ -69,7 +69,7 @@ def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
         elif table.url and (wrong := url_problem(table.url, private=table.private)) is not None:
             yield f"{key}.url", wrong
         if table.key and not _is_key(table.key):
-            yield f"{key}.key", "takes the public key: 44 characters, as `callsieve signing key` prints it there"
+            yield f"{key}.key", "must be the public key: the 44 characters that `callsieve signing key` prints there"
         elif table.key in keys:
             yield f"{key}.key", f"is already the key of {keys[table.key]!r}: a company can be listed only once"
         if table.key:

@@ -536,7 +536,7 @@ def secure() -> Iterator[PostgreSql]:
 
 
 class TestTls:
-    """A hub that is not on this machine proves who it is, or nothing is told."""
+    """A hub that is not a loopback address proves who it is, or nothing is told."""
 
     def ask(self, address: str) -> list[tuple[object, ...]]:
         async def rows() -> list[tuple[object, ...]]:

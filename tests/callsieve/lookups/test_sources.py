@@ -247,7 +247,7 @@ def test_each_table_is_a_source_of_its_kind() -> None:
         (TELNYX, ("daily_spend = 1.0", ""), r"\.daily_spend: is needed"),
         (TELNYX, ("consent = true", 'consent = true\nheader = "X"'), r"\.header: is the name of the header"),
         (TELNYX, ("consent = true", 'consent = true\ncategory = "a..b"'), r"\.category: 'a..b' is no path"),
-        (PHONEBLOCK + PHONEBLOCK, ("", ""), r"\[\[lookup\]\]: 'phoneblock' is there twice"),
+        (PHONEBLOCK + PHONEBLOCK, ("", ""), r"\[\[lookup\]\]: 'phoneblock' appears twice"),
     ],
 )
 def test_settings_that_cannot_be(text: str, change: tuple[str, str], error: str) -> None:
